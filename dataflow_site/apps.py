@@ -1,0 +1,31 @@
+"""Registers the app with Django and looks over the settings of processes that run no system checks."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from django.apps import AppConfig
+from django.core.checks import ERROR
+from django.core.exceptions import ImproperlyConfigured
+
+from dataflow_site import checks
+
+
+class DataflowSiteConfig(AppConfig):
+    name = "dataflow_site"
+
+    def ready(self) -> None:
+        """:raises ImproperlyConfigured: a process that would serve has wrong settings"""
+        # uvicorn and Daphne run no checks; the commands of manage.py do.
+        if Path(sys.argv[0]).name != "manage.py":
+            _refuse_wrong_settings()
+
+
+def _refuse_wrong_settings() -> None:
+    found = checks.findings()
+    wrong = [f"{finding.msg} {finding.hint}" for finding in found if finding.level >= ERROR]
+    if wrong:
+        raise ImproperlyConfigured(" ".join(wrong))
+    for finding in found:
+        checks.log(finding)

@@ -1,0 +1,34 @@
+"""ASGI entry of the web process: pages, API, admin, live feed, and the door for sites that want one port."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+
+from channels.auth import AuthMiddlewareStack
+from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.security.websocket import AllowedHostsOriginValidator
+from django.core.asgi import get_asgi_application
+from django.urls import path, re_path
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dataflow_site.settings")
+pages = get_asgi_application()
+
+# These read settings and models, so they come after Django's set-up.
+from dashboard.sockets import LiveFeedSocket  # noqa: E402
+from ingestion.application import application as door  # noqa: E402
+
+
+async def refuse(scope: dict[str, object], receive: object, send: Callable[[dict[str, str]], Awaitable[None]]) -> None:
+    """Close a socket to a path that has none."""
+    await send({"type": "websocket.close"})
+
+
+application = ProtocolTypeRouter(
+    {
+        "http": URLRouter([path("ingest", door), re_path("", pages)]),
+        "websocket": AllowedHostsOriginValidator(
+            AuthMiddlewareStack(URLRouter([path("ws/live", LiveFeedSocket.as_asgi()), re_path("", refuse)]))
+        ),
+    }
+)

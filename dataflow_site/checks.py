@@ -1,0 +1,148 @@
+"""Finds wrong settings before they do harm; each finding says what to set instead."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import os
+import re
+from collections.abc import Sequence
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Info, Warning, register  # noqa: A004 - Django's name for it
+
+from dataflow_site.env import env
+
+PORTS = ("API_SERVICE_PORT", "INGESTION_SERVICE_PORT", "PROCESSOR_SERVICE_PORT")
+AT_LEAST_ONE = (
+    *("DATAFLOW_KAFKA_PARTITIONS", "DATAFLOW_KAFKA_REPLICATION", "DATAFLOW_KAFKA_RETENTION_DAYS"),
+    *("DATAFLOW_MAX_BODY_BYTES", "DATAFLOW_MAX_EVENT_BYTES", "DATAFLOW_MAX_BATCH_EVENTS", "DATAFLOW_MAX_SOURCES"),
+    *("DATAFLOW_IN_FLIGHT_BYTES", "DATAFLOW_IN_FLIGHT_EVENTS", "DATAFLOW_BATCH_EVENTS"),
+    "DATAFLOW_MAX_FIELDS_PER_SOURCE",
+)
+# The smaller one first: what the second holds must have room for one of the first.
+FITS_INTO = (
+    ("DATAFLOW_MAX_EVENT_BYTES", "DATAFLOW_MAX_BODY_BYTES"),
+    ("DATAFLOW_MAX_BODY_BYTES", "DATAFLOW_IN_FLIGHT_BYTES"),
+    ("DATAFLOW_MAX_BATCH_EVENTS", "DATAFLOW_IN_FLIGHT_EVENTS"),
+)
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_ADDRESS = re.compile(r"[^\s:]+:\d{1,5}|\[[0-9A-Fa-f:]+\]:\d{1,5}")
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")  # https://kafka.apache.org/documentation/#topicconfigs
+
+Apps = Sequence[AppConfig] | None
+
+
+@register()
+def ports(app_configs: Apps, **kwargs: object) -> list[CheckMessage]:
+    """Every process needs a port, each its own."""
+    found: list[CheckMessage] = [
+        Error(f"{name} is no port.", hint="Set it to a number from 1 to 65535.", id="dataflow.E001")
+        for name in (*PORTS, "POSTGRES_PORT")
+        if not 1 <= _value(name) <= 65_535
+    ]
+    if len({_value(name) for name in PORTS}) < len(PORTS):
+        hint = f"Give each of {', '.join(PORTS)} a number of its own."
+        found.append(Error("Two processes have the same port.", hint=hint, id="dataflow.E002"))
+    return found
+
+
+@register()
+def limits(app_configs: Apps, **kwargs: object) -> list[CheckMessage]:
+    """A limit below one, or below what must fit into it, stops everything."""
+    found: list[CheckMessage] = [
+        Error(f"{name} is {_value(name)}.", hint="Set it to 1 or more.", id="dataflow.E003")
+        for name in AT_LEAST_ONE
+        if _value(name) < 1
+    ]
+    if settings.DATAFLOW_PUBLISH_DEADLINE_SECONDS <= 0:
+        hint = "Set it to the seconds that a request may wait for Kafka, for example 5."
+        found.append(Error("DATAFLOW_PUBLISH_DEADLINE_SECONDS is not above 0.", hint=hint, id="dataflow.E004"))
+    for smaller, larger in FITS_INTO:
+        if _value(smaller) > _value(larger):
+            hint = f"Raise {larger} or lower {smaller}."
+            found.append(Error(f"{smaller} is larger than {larger}.", hint=hint, id="dataflow.E005"))
+    return found
+
+
+@register()
+def servers(app_configs: Apps, **kwargs: object) -> list[CheckMessage]:
+    """Addresses and names must be of the form that their server takes."""
+    found: list[CheckMessage] = []
+    for name, addresses in (
+        ("KAFKA_BOOTSTRAP_SERVERS", settings.KAFKA_BOOTSTRAP_SERVERS or [""]),
+        ("REDIS_ADDR", [settings.REDIS_ADDR]),
+    ):
+        if not all(_ADDRESS.fullmatch(address) for address in addresses):
+            found.append(
+                Error(
+                    f"{name} is no address.",
+                    hint="Write host:port, or several with commas for Kafka.",
+                    id="dataflow.E006",
+                )
+            )
+    if not settings.MONGO_URI.startswith(("mongodb://", "mongodb+srv://")):
+        found.append(Error("MONGO_URI is no MongoDB URI.", hint="Write mongodb://host:port.", id="dataflow.E007"))
+    if settings.DATAFLOW_LOG_LEVEL not in LEVELS:
+        hint = f"Set it to one of {', '.join(LEVELS)}."
+        found.append(Error("DATAFLOW_LOG_LEVEL is no level.", hint=hint, id="dataflow.E011"))
+    topics = (settings.KAFKA_TOPIC_RAW_DATA, settings.KAFKA_TOPIC_PROCESSED_DATA)
+    if len(set(topics)) < 2 or not all(_TOPIC.fullmatch(topic) for topic in topics):
+        hint = "Give KAFKA_TOPIC_RAW_DATA and KAFKA_TOPIC_PROCESSED_DATA two names of letters, digits, '.', '_', '-'."
+        found.append(Error("The topics' names are not two valid names.", hint=hint, id="dataflow.E008"))
+    return found
+
+
+@register()
+def known_names(app_configs: Apps, **kwargs: object) -> list[CheckMessage]:
+    """A misspelt variable would be ignored without a word."""
+    unknown = sorted(name for name in os.environ if name.startswith("DATAFLOW_") and name not in env.defaults)
+    return [Warning(f"{name} is no setting.", hint=_nearest(name), id="dataflow.W001") for name in unknown]
+
+
+@register()
+def production(app_configs: Apps, **kwargs: object) -> list[CheckMessage]:
+    """What a laptop may have and a server may not."""
+    if settings.DEBUG:
+        return []
+    found: list[CheckMessage] = []
+    if settings.SECRET_KEY == settings.DEVELOPMENT_SECRET:
+        hint = "Set DATAFLOW_SECRET_KEY to a text of your own, 50 random characters or more."
+        found.append(Error("The development secret is in use with DATAFLOW_DEBUG=0.", hint=hint, id="dataflow.E009"))
+    if "*" in settings.ALLOWED_HOSTS:
+        hint = "Set DATAFLOW_ALLOWED_HOSTS to the names that this site is reached by."
+        found.append(
+            Error("DATAFLOW_ALLOWED_HOSTS takes every name with DATAFLOW_DEBUG=0.", hint=hint, id="dataflow.E010")
+        )
+    # No warning: nobody can mend it by a setting yet, and a gate that is always red is not read.
+    hint = "Let only a trusted network reach the ports; keys for senders come with a later version."
+    found.append(
+        Info(
+            "Whoever reaches the ports can send and read events: there are no keys yet.", hint=hint, id="dataflow.I001"
+        )
+    )
+    return found
+
+
+OURS = (ports, limits, servers, known_names, production)
+
+
+def findings() -> list[CheckMessage]:
+    """Run the checks of this file alone."""
+    return [finding for check in OURS for finding in check(None)]
+
+
+def log(finding: CheckMessage) -> None:
+    logger = logging.getLogger(__name__)
+    level = max(finding.level, logging.WARNING)
+    logger.log(level, finding.msg, extra={"id": finding.id, "hint": finding.hint})
+
+
+def _value(name: str) -> int:
+    return int(getattr(settings, name))
+
+
+def _nearest(name: str) -> str:
+    near = difflib.get_close_matches(name, [known for known in env.defaults if known.startswith("DATAFLOW_")], n=1)
+    return f"Did you mean {near[0]}?" if near else "See .env.example for the settings that there are."

@@ -1,0 +1,179 @@
+"""Every setting of the product; each works unset on a laptop (README, "Settings")."""
+
+from __future__ import annotations
+
+from dataflow_site import logs
+from dataflow_site.env import BASE_DIR, env
+
+DEVELOPMENT_SECRET = "insecure-development-key-used-only-on-this-machine"
+
+DEBUG = env.bool("DATAFLOW_DEBUG", True)
+SECRET_KEY = env.str("DATAFLOW_SECRET_KEY", DEVELOPMENT_SECRET)
+ALLOWED_HOSTS = env.list("DATAFLOW_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+
+# A proxy with TLS stands in front and sets X-Forwarded-Proto; plain HTTP is sent on to it.
+DATAFLOW_HTTPS = env.bool("DATAFLOW_HTTPS", not DEBUG)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if DATAFLOW_HTTPS else None
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = DATAFLOW_HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if DATAFLOW_HTTPS else 0
+# Probes and scrapers come from inside, past the proxy.
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]
+# Whether other hosts of the domain have TLS is not ours to promise.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+
+DATAFLOW_LOG_LEVEL = env.str("DATAFLOW_LOG_LEVEL", "INFO").upper()
+LOGGING = logs.configuration(DATAFLOW_LOG_LEVEL)
+
+INSTALLED_APPS = [
+    "daphne",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.staticfiles",
+    "django_prometheus",
+    "channels",
+    "rest_framework",
+    "drf_spectacular",
+    "dataflow_site",
+    "ingestion",
+    "processing",
+    "queries",
+    "dashboard",
+]
+
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "dashboard.middleware.ContentSecurityPolicy",
+    "dataflow_site.problem_pages.ProblemPages",
+    "django.middleware.security.SecurityMiddleware",
+    "dashboard.middleware.StaticFiles",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+
+ROOT_URLCONF = "dataflow_site.urls"
+ASGI_APPLICATION = "dataflow_site.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en-us"
+FORMAT_MODULE_PATH = "dataflow_site.formats"
+STATIC_URL = "static/"
+# Static files are served from where the apps keep them; nothing is collected.
+WHITENOISE_USE_FINDERS = True
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# --- PostgreSQL: rows, rollups, ledger, dead letters ---
+POSTGRES_HOST = env.str("POSTGRES_HOST", "127.0.0.1")
+POSTGRES_PORT = env.int("POSTGRES_PORT", 15432)
+POSTGRES_USER = env.str("POSTGRES_USER", "dataflow")
+POSTGRES_PASSWORD = env.str("POSTGRES_PASSWORD", "dataflow")
+POSTGRES_DB = env.str("POSTGRES_DB", "dataflow")
+DATABASES = {
+    "default": {
+        "ENGINE": "django_prometheus.db.backends.postgresql",
+        "HOST": POSTGRES_HOST,
+        "PORT": POSTGRES_PORT,
+        "USER": POSTGRES_USER,
+        "PASSWORD": POSTGRES_PASSWORD,
+        "NAME": POSTGRES_DB,
+        # A pool, since persistent connections leak under ASGI: one would stay open per request thread.
+        "OPTIONS": {
+            # A lost server is tried anew by the next request (reconnect_timeout), not after a growing pause.
+            "pool": {"min_size": 1, "max_size": 8, "timeout": 2, "reconnect_timeout": 2},
+            "connect_timeout": 2,
+            "options": "-c statement_timeout=5000",
+            "application_name": "dataflow",
+        },
+    }
+}
+
+# --- MongoDB: raw documents ---
+MONGO_URI = env.str("MONGO_URI", "mongodb://127.0.0.1:17017")
+MONGO_DATABASE = env.str("MONGO_DATABASE", "dataflow")
+
+# --- Redis: cache and live updates ---
+REDIS_ADDR = env.str("REDIS_ADDR", "127.0.0.1:16379")
+REDIS_PASSWORD = env.str("REDIS_PASSWORD", "")
+REDIS_DB = env.int("REDIS_DB", 0)
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": f"redis://{REDIS_ADDR}/{REDIS_DB}",
+        "OPTIONS": {
+            "PASSWORD": REDIS_PASSWORD,
+            "SOCKET_CONNECT_TIMEOUT": 0.09,
+            "SOCKET_TIMEOUT": 0.09,
+            # Without Redis every answer is only slower, never an error.
+            "IGNORE_EXCEPTIONS": True,
+        },
+    }
+}
+
+# --- Kafka ---
+KAFKA_BOOTSTRAP_SERVERS = env.list("KAFKA_BOOTSTRAP_SERVERS", default=["127.0.0.1:19092"])
+KAFKA_TOPIC_RAW_DATA = env.str("KAFKA_TOPIC_RAW_DATA", "raw-data")
+KAFKA_TOPIC_PROCESSED_DATA = env.str("KAFKA_TOPIC_PROCESSED_DATA", "processed-data")
+DATAFLOW_KAFKA_PARTITIONS = env.int("DATAFLOW_KAFKA_PARTITIONS", 6)
+DATAFLOW_KAFKA_REPLICATION = env.int("DATAFLOW_KAFKA_REPLICATION", 1)
+DATAFLOW_KAFKA_RETENTION_DAYS = env.int("DATAFLOW_KAFKA_RETENTION_DAYS", 7)
+DATAFLOW_CONSUMER_GROUP = env.str("DATAFLOW_CONSUMER_GROUP", "dataflow-processing")
+
+# --- Ports of our own processes ---
+INGESTION_SERVICE_PORT = env.int("INGESTION_SERVICE_PORT", 8081)
+PROCESSOR_SERVICE_PORT = env.int("PROCESSOR_SERVICE_PORT", 8082)
+# Where the consumer answers health and metrics; in a container that is 0.0.0.0.
+DATAFLOW_CONSUMER_HOST = env.str("DATAFLOW_CONSUMER_HOST", "127.0.0.1")
+API_SERVICE_PORT = env.int("API_SERVICE_PORT", 8080)
+
+# --- The door ---
+DATAFLOW_MAX_BODY_BYTES = env.int("DATAFLOW_MAX_BODY_BYTES", 5 * 1024 * 1024)
+DATAFLOW_MAX_EVENT_BYTES = env.int("DATAFLOW_MAX_EVENT_BYTES", 256 * 1024)
+DATAFLOW_MAX_BATCH_EVENTS = env.int("DATAFLOW_MAX_BATCH_EVENTS", 1_000)
+DATAFLOW_MAX_SOURCES = env.int("DATAFLOW_MAX_SOURCES", 100_000)
+# What may wait for Kafka at one time, over all requests of one process.
+DATAFLOW_IN_FLIGHT_BYTES = env.int("DATAFLOW_IN_FLIGHT_BYTES", 32 * 1024 * 1024)
+DATAFLOW_IN_FLIGHT_EVENTS = env.int("DATAFLOW_IN_FLIGHT_EVENTS", 100_000)
+# From a request's first byte of work to its answer.
+DATAFLOW_PUBLISH_DEADLINE_SECONDS = env.float("DATAFLOW_PUBLISH_DEADLINE_SECONDS", 5.0)
+
+# --- The consumer ---
+DATAFLOW_BATCH_EVENTS = env.int("DATAFLOW_BATCH_EVENTS", 5_000)
+DATAFLOW_MAX_FIELDS_PER_SOURCE = env.int("DATAFLOW_MAX_FIELDS_PER_SOURCE", 500)
+
+REST_FRAMEWORK: dict[str, object] = {
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "UNAUTHENTICATED_USER": None,
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "EXCEPTION_HANDLER": "queries.problems.handle",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "data-flow-engine",
+    "DESCRIPTION": "Read what the pipeline stored.",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "POSTPROCESSING_HOOKS": ["queries.described.add_shapes"],
+    "VERSION": "0.1.0",
+}
