@@ -1,0 +1,117 @@
+"""The fast path of a batch: checks all its events at once, column by column, and leaves any doubt to the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from ingestion import identity, payloads, sources, timestamps
+from ingestion.contract import MAX_AHEAD, MAX_KEYS, MAX_NUMBER_LENGTH, Event, InvalidEvent
+from ingestion.events import Envelope, may_hide
+
+_decode_array = msgspec.json.Decoder(list[Envelope]).decode
+_decode_lines = msgspec.json.Decoder(Envelope).decode_lines
+_DOUBTS = (InvalidEvent, msgspec.MsgspecError, ValueError, RecursionError)
+
+
+def parse_array(body: bytes, *, now: int) -> list[Event] | None:
+    """Parse an array of events from sources seen before; None leaves it to be judged event by event."""
+    try:
+        if may_hide(body):
+            return None
+        return _events(_decode_array(body), body, is_folded=b"\n" in body or b"\r" in body, now=now)
+    except _DOUBTS:
+        return None
+
+
+def parse_lines(body: bytes, *, now: int) -> list[Event] | None:
+    """Parse lines of events from sources seen before; None leaves them to be judged line by line."""
+    try:
+        if may_hide(body):
+            return None
+        envelopes = _decode_lines(body)
+        if not one_a_line(body, len(envelopes)):
+            return None
+        return _events(envelopes, body, is_folded=b"\r" in body, now=now)
+    except _DOUBTS:
+        return None
+
+
+def one_a_line(text: bytes, count: int) -> bool:
+    """Whether each of `count` objects that a decoder found in a text has a line of its own, with nothing else.
+
+    Between two objects of a valid text is nothing but white space, and only there a line can end with } and the next
+    begin with {: as many such places as gaps, and no further newline, leave one object a line.
+    """
+    gaps = count - 1
+    return text.count(b"}\n{") == gaps and text.count(b"\n") == gaps + text.endswith(b"\n")
+
+
+def fits(events: Sequence[Event], body: bytes, *, max_event_bytes: int) -> bool:
+    """Whether surely no event of a body was larger than the limit."""
+    if len(body) <= max_event_bytes:
+        return True
+    sizes = [len(event.payload) for event in events]
+    return max(sizes, default=0) + len(body) - sum(sizes) <= max_event_bytes
+
+
+def _events(envelopes: list[Envelope], body: bytes, *, is_folded: bool, now: int) -> list[Event] | None:
+    if not envelopes:
+        return []
+    names = [envelope.sourceId for envelope in envelopes]
+    known = [sources.known.get(name, b"") for name in names]
+    texts = [bytes(envelope.payload) for envelope in envelopes]
+    given = [envelope.eventId for envelope in envelopes]
+    stamps, times = _times([envelope.timestamp for envelope in envelopes])
+    if not (all(known) and min(times) >= 0 and max(times) <= now + MAX_AHEAD):
+        return None
+    # The colons outside of payloads, each member's and those in values.
+    colons = 4 * len(given) - given.count(None) + b"".join(stamps).count(b":") + b"".join(known).count(b":")
+    if not _are_right(texts, colons=body.count(b":") - colons):
+        return None
+    if is_folded:
+        texts = [text.translate(None, b"\r\n") for text in texts]
+    ids = map(identity.derived_id, map(b"\n".join, zip(known, stamps, texts, strict=True)), times)
+    if given.count(None) != len(given):
+        ids = map(_id, given, ids)
+    return list(map(Event, ids, names, times, texts))
+
+
+def _times(stamps: list[str | int]) -> tuple[list[bytes], list[int]]:
+    try:
+        texts = "\n".join(stamps).encode().split(b"\n")  # type: ignore[arg-type]
+    except TypeError:
+        return [str(stamp).encode() for stamp in stamps], [timestamps.read(stamp) for stamp in stamps]
+    if len(texts) == len(stamps) and timestamps.COMMON_SHAPES.issuperset(_shapes(texts)):
+        epoch, microsecond = timestamps.EPOCH, timestamps.MICROSECOND
+        instants = map(datetime.fromisoformat, stamps)  # type: ignore[arg-type]
+        return texts, [(instant - epoch) // microsecond for instant in instants]
+    return texts, [timestamps.read(stamp) for stamp in stamps]
+
+
+def _shapes(texts: list[bytes]) -> list[bytes]:
+    return b"\n".join(texts).translate(timestamps.DIGITS_TO_ZERO).split(b"\n")
+
+
+def _are_right(texts: list[bytes], *, colons: int) -> bool:
+    """Whether the payloads surely are, given how many colons their texts have together."""
+    values = list(map(payloads.decode_flat, texts))
+    counts = list(map(len, values))
+    if max(counts) > MAX_KEYS or sum(counts) != colons:
+        return False
+    if all(map(all, map(dict.values, values))) and max(map(len, texts)) <= MAX_NUMBER_LENGTH:
+        return True
+    return not any(
+        payloads.may_hold_odd_numbers(text, zero=not all(value.values()))
+        for text, value in zip(texts, values, strict=True)
+    )
+
+
+def _id(given: str | None, derived: str) -> str:
+    if given is None:
+        return derived
+    if given == identity.NIL or not identity.is_canonical(given):
+        raise ValueError("not an id")
+    return given

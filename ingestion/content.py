@@ -1,0 +1,39 @@
+"""When two events say the same: the hash of an event's content."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from ingestion.contract import INT64_MAX, INT64_MIN
+
+_MAY_DIFFER = frozenset({float, dict, list})
+_encode = msgspec.json.Encoder(order="sorted").encode
+
+
+def content_hash(ts: int, payload: dict[str, Any]) -> int:
+    """A signed 64-bit hash of event time and JSON values: equal for 1 and 1.0, and for any order of keys.
+
+    Integers are told apart to the last digit, although floats are not.
+    """
+    for value in payload.values():
+        # Numbers that are written in two ways, or may be inside: only then a canonical form has to be made.
+        kind = value.__class__
+        if (kind is float and value.is_integer()) or kind is dict or kind is list:
+            payload = {
+                key: _canonical(member) if member.__class__ in _MAY_DIFFER else member
+                for key, member in payload.items()
+            }
+            break
+    return int.from_bytes(blake2b(_encode((ts, payload)), digest_size=8).digest(), "little", signed=True)
+
+
+def _canonical(value: object) -> object:
+    if isinstance(value, float):
+        # A float beyond 64 bits can't equal an integer that the contract takes, and msgspec could not write it as one.
+        return int(value) if value.is_integer() and INT64_MIN <= value <= INT64_MAX else value
+    if isinstance(value, dict):
+        return {key: _canonical(member) for key, member in value.items()}
+    return [_canonical(item) for item in value] if isinstance(value, list) else value

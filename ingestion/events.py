@@ -1,0 +1,84 @@
+"""The event contract: the one parser that every door and the consumer share."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ingestion import identity, payloads, sources, strict, timestamps
+from ingestion.contract import SOURCE_ID_PATTERN, Event, InvalidEvent
+
+__all__ = ["SOURCE_ID_PATTERN", "Envelope", "Event", "InvalidEvent", "finish", "may_hide", "parse_event"]
+
+
+class Envelope(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """An event as most senders write it; other spellings are left to the strict path."""
+
+    sourceId: str  # noqa: N815
+    timestamp: str | int
+    payload: msgspec.Raw
+    eventId: str | None = None  # noqa: N815
+
+
+_decode = msgspec.json.Decoder(Envelope).decode
+
+
+def parse_event(text: bytes, *, now: int, max_sources: int | None = None) -> Event:
+    """Parse one JSON event.
+
+    :param now: microseconds since the epoch; an event may be at most 24 h ahead of it
+    :param max_sources: how many distinct sources this process takes
+    :raises InvalidEvent: the event breaks the contract
+    """
+    return finish(quick(text, now=now) or strict.read(text, now=now), max_sources=max_sources)
+
+
+def finish(reading: strict.Reading, *, max_sources: int | None) -> Event:
+    """Make a checked reading an event: admit its source, put the payload on one line, derive an id if it has none.
+
+    :raises InvalidEvent: it is one source too many
+    """
+    source = sources.admit(reading.source, limit=max_sources)
+    payload = reading.payload.translate(None, b"\r\n")
+    event_id = reading.id or identity.derived_id(b"\n".join((source, reading.stamp.encode(), payload)), reading.ts)
+    return Event(event_id, reading.source, reading.ts, payload)
+
+
+def quick(text: bytes, *, now: int) -> strict.Reading | None:
+    """Read an event that is as most are; None leaves it to the strict path."""
+    try:
+        return _quick(text, now=now)
+    except (msgspec.MsgspecError, InvalidEvent, ValueError, RecursionError):
+        return None
+
+
+def _quick(text: bytes, *, now: int) -> strict.Reading | None:
+    if may_hide(text):
+        return None
+    envelope = _decode(text)
+    sources.check(envelope.sourceId)
+    event_id = envelope.eventId
+    if event_id is not None and (event_id == identity.NIL or not identity.is_canonical(event_id)):
+        return None
+    stamp = str(envelope.timestamp)
+    ts = timestamps.read(envelope.timestamp)
+    timestamps.check_range(ts, now=now)
+    payload = bytes(envelope.payload)
+    values = payloads.decode(payload)
+    if values is None:
+        return None
+    # Each member has one colon outside of strings, so an equal count proves that no key stood twice and was lost.
+    fields = 3 if event_id is None else 4
+    colons = text.count(b":") - fields - stamp.count(":") - envelope.sourceId.count(":")
+    if colons != len(values) and colons != payloads.colons(values):
+        return None
+    return strict.Reading(envelope.sourceId, stamp, ts, event_id, payload)
+
+
+def may_hide(text: bytes) -> bool:
+    """Whether escapes in a text may write a NUL, or a colon that `payloads.colons` would take for one of the text.
+
+    :raises UnicodeDecodeError: the text is not UTF-8
+    """
+    if not text.isascii():
+        text.decode()
+    return b"\\" in text and (b"\\u0000" in text or b"\\u003" in text)

@@ -1,0 +1,23 @@
+"""The ids of events: those that senders give, and those derived from what they sent."""
+
+from __future__ import annotations
+
+import re
+from hashlib import blake2b
+
+NIL = "00000000-0000-0000-0000-000000000000"
+is_canonical = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
+
+# The first hexadecimal digit of the third part with the two bits of RFC 9562's variant in it.
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+
+
+def derived_id(content: bytes, ts: int) -> str:
+    """The UUIDv8 of an event that came without an id: 48 bits of milliseconds, then 74 bits of a hash.
+
+    :param content: source, timestamp as sent and payload on one line each
+    :param ts: event time in microseconds
+    """
+    milliseconds = (ts // 1000).to_bytes(6, "big").hex("-", -4)
+    digits = blake2b(content, digest_size=10).digest().hex("-", 6)
+    return f"{milliseconds}-8{digits[1:4]}-{_VARIANT[digits[4]]}{digits[5:]}"

@@ -1,0 +1,74 @@
+"""The quick checks of a payload: what they pass is right, what they do not is for `ingestion.strict` to judge."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+import msgspec
+
+from ingestion.contract import INT64_MAX, INT64_MIN, MAX_KEY_LENGTH, MAX_KEYS, MAX_NUMBER_LENGTH
+from ingestion.timestamps import DIGITS_TO_ZERO
+
+Values = dict[str, Any]
+
+_Key = Annotated[str, msgspec.Meta(max_length=MAX_KEY_LENGTH)]
+_Scalar = Annotated[int, msgspec.Meta(ge=INT64_MIN, le=INT64_MAX)] | float | str | bool | None
+# Written out, since each further level doubles what msgspec builds. Deeper ones are left to the strict path.
+_Level1 = _Scalar | list[_Scalar] | dict[_Key, _Scalar]
+_Level2 = _Scalar | list[_Level1] | dict[_Key, _Level1]
+_Level3 = _Scalar | list[_Level2] | dict[_Key, _Level2]
+_Level4 = _Scalar | list[_Level3] | dict[_Key, _Level3]
+
+decode_flat = msgspec.json.Decoder(dict[_Key, _Scalar]).decode
+_decode_nested = msgspec.json.Decoder(dict[_Key, _Level4]).decode
+
+# A number longer than the limit has a run of this many digits before the point, after it or in the exponent.
+_LONG_RUN = b"0" * (MAX_NUMBER_LENGTH // 3 - 10)
+_LONG_EXPONENT = re.compile(rb"[eE][+-]?[0-9]{4}")
+
+
+def decode(payload: bytes) -> Values | None:
+    """The values of a payload, or None where only the strict path can tell what they are.
+
+    :raises msgspec.MsgspecError: against the contract, or nested deeper than five levels
+    """
+    try:
+        values: Values = decode_flat(payload)
+        nested = False
+    except msgspec.ValidationError:
+        values = _decode_nested(payload)
+        nested = True
+    if members(values) > MAX_KEYS or may_hold_odd_numbers(payload, zero=nested or not all(values.values())):
+        return None
+    return values
+
+
+def members(values: Values) -> int:
+    """How many keys there are, over all levels."""
+    return sum(map(_members, values.values()), len(values))
+
+
+def _members(value: object) -> int:
+    if isinstance(value, dict):
+        return members(value)
+    return sum(map(_members, value)) if isinstance(value, list) else 0
+
+
+def colons(value: object) -> int:
+    """How many colons the JSON of a value has, if no key stands twice and none is written as an escape."""
+    if isinstance(value, str):
+        return value.count(":")
+    if isinstance(value, dict):
+        return sum(map(colons, value.values()), sum(map(colons, value))) + len(value)
+    return sum(map(colons, value)) if isinstance(value, list) else 0
+
+
+def may_hold_odd_numbers(payload: bytes, *, zero: bool) -> bool:
+    """Whether a number's text might be beyond the contract although its value is not.
+
+    :param zero: whether some value may be 0.0, the only one that a large exponent can lead to unless the number is long
+    """
+    if len(payload) > MAX_NUMBER_LENGTH and _LONG_RUN in payload.translate(DIGITS_TO_ZERO):
+        return True
+    return zero and _LONG_EXPONENT.search(payload) is not None

@@ -1,0 +1,139 @@
+"""Every reason code the product answers with, and the RFC 9457 problem built from one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import TypedDict
+
+CONTENT_TYPE = "application/problem+json"
+
+
+class Code(StrEnum):
+    """Stable, documented reason codes (docs/problems.md)."""
+
+    # The request
+    BAD_REQUEST = "bad_request"
+    UNKNOWN_PARAMETER = "unknown_parameter"
+    INVALID_PARAMETER = "invalid_parameter"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    NOT_ACCEPTABLE = "not_acceptable"
+    FORBIDDEN = "forbidden"
+    REQUEST_TIMEOUT = "request_timeout"
+    AMBIGUOUS_EVENT = "ambiguous_event"
+    # The body as a whole
+    NOT_JSON = "not_json"
+    BODY_TOO_LARGE = "body_too_large"
+    TOO_MANY_EVENTS = "too_many_events"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    UNSUPPORTED_ENCODING = "unsupported_encoding"
+    NOTHING_ACCEPTED = "nothing_accepted"
+    # One event
+    NOT_AN_EVENT = "not_an_event"
+    MISSING_FIELD = "missing_field"
+    UNKNOWN_FIELD = "unknown_field"
+    WRONG_TYPE = "wrong_type"
+    INVALID_SOURCE_ID = "invalid_source_id"
+    INVALID_TIMESTAMP = "invalid_timestamp"
+    INVALID_EVENT_ID = "invalid_event_id"
+    DUPLICATE_KEY = "duplicate_key"
+    INVALID_TEXT = "invalid_text"
+    NUMBER_OUT_OF_RANGE = "number_out_of_range"
+    TOO_DEEP = "too_deep"
+    TOO_MANY_KEYS = "too_many_keys"
+    KEY_TOO_LONG = "key_too_long"
+    EVENT_TOO_LARGE = "event_too_large"
+    TOO_MANY_SOURCES = "too_many_sources"
+    # Only in the topic
+    EMPTY_RECORD = "empty_record"
+    ID_CONFLICT = "id_conflict"
+    REFUSED_BY_STORE = "refused_by_store"
+    # Ours
+    INTERNAL_ERROR = "internal_error"
+    BROKER_UNAVAILABLE = "broker_unavailable"
+    STORE_UNAVAILABLE = "store_unavailable"
+    OVERLOADED = "overloaded"
+
+
+# What each code means to whoever receives it: HTTP status and title. docs/problems.md is made from this.
+MEANINGS: dict[Code, tuple[int, str]] = {
+    Code.BAD_REQUEST: (400, "The request is not well-formed HTTP"),
+    Code.UNKNOWN_PARAMETER: (400, "A query parameter that does not exist here"),
+    Code.INVALID_PARAMETER: (400, "A query parameter has a value that it can't have"),
+    Code.NOT_FOUND: (404, "There is nothing at this address"),
+    Code.METHOD_NOT_ALLOWED: (405, "This address does not take this method"),
+    Code.NOT_ACCEPTABLE: (406, "There is no answer in the format that was asked for"),
+    Code.FORBIDDEN: (403, "This is not allowed"),
+    Code.REQUEST_TIMEOUT: (408, "The body did not arrive in time"),
+    Code.AMBIGUOUS_EVENT: (409, "Several sources have an event with this id"),
+    Code.NOT_JSON: (400, "The text is not JSON in UTF-8"),
+    Code.BODY_TOO_LARGE: (413, "The body is larger than the limit"),
+    Code.TOO_MANY_EVENTS: (413, "The body holds more events than the limit"),
+    Code.UNSUPPORTED_MEDIA_TYPE: (415, "The content type is not one that is taken"),
+    Code.UNSUPPORTED_ENCODING: (415, "The content encoding is not one that is taken"),
+    Code.NOTHING_ACCEPTED: (422, "No event of the batch was accepted"),
+    Code.NOT_AN_EVENT: (422, "An event is a JSON object"),
+    Code.MISSING_FIELD: (422, "A required field is missing"),
+    Code.UNKNOWN_FIELD: (422, "A field that an event does not have"),
+    Code.WRONG_TYPE: (422, "A field has a value of the wrong type"),
+    Code.INVALID_SOURCE_ID: (422, "The source id is not of the required form"),
+    Code.INVALID_TIMESTAMP: (422, "The timestamp is not of the required form, or out of range"),
+    Code.INVALID_EVENT_ID: (422, "The event id is not a UUID in canonical form"),
+    Code.DUPLICATE_KEY: (422, "The same key stands twice in one object"),
+    Code.INVALID_TEXT: (422, "A text holds a NUL or half a surrogate pair, which no store can keep"),
+    Code.NUMBER_OUT_OF_RANGE: (422, "A number that can't be kept without change"),
+    Code.TOO_DEEP: (422, "Values are nested deeper than the limit"),
+    Code.TOO_MANY_KEYS: (422, "The payload has more keys than the limit"),
+    Code.KEY_TOO_LONG: (422, "A key is longer than the limit"),
+    Code.EVENT_TOO_LARGE: (413, "An event is larger than the limit"),
+    Code.TOO_MANY_SOURCES: (422, "More distinct sources than the limit"),
+    Code.EMPTY_RECORD: (422, "The record holds no event"),
+    Code.ID_CONFLICT: (409, "The source sent other content under this id before"),
+    Code.REFUSED_BY_STORE: (422, "A store can't keep this event"),
+    Code.INTERNAL_ERROR: (500, "An error on our side"),
+    Code.BROKER_UNAVAILABLE: (503, "The broker did not confirm in time"),
+    Code.STORE_UNAVAILABLE: (503, "A store does not answer"),
+    Code.OVERLOADED: (503, "More is waiting than fits; send again later"),
+}
+
+
+class FieldError(TypedDict):
+    """One thing that is wrong, and where."""
+
+    pointer: str  # RFC 6901, from the event's root
+    code: str
+    detail: str
+
+
+class Problem(TypedDict):
+    """The members of RFC 9457 and ours; an answer may add further ones."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    requestId: str
+    errors: list[FieldError]
+
+
+def status_of(code: Code) -> int:
+    """The HTTP status that goes with a code."""
+    return MEANINGS[code][0]
+
+
+def problem(code: Code, detail: str, *, instance: str, request_id: str, errors: Iterable[FieldError] = ()) -> Problem:
+    """Build the body of an error answer; send it as CONTENT_TYPE with its own `status`."""
+    status, title = MEANINGS[code]
+    return {
+        "type": f"urn:problem-type:dataflow:{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": instance,
+        "code": code.value,
+        "requestId": request_id,
+        "errors": list(errors),
+    }

@@ -1,0 +1,214 @@
+"""Group commit: the events of all concurrent requests go to Kafka together, one flush at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from django.conf import settings
+
+from ingestion import metrics
+from ingestion.contract import Event
+from ingestion.flush import Flush, Submission
+from ingestion.producer import Client, PublishFailed, close_producer, open_producer, partition_count, round_trip
+
+logger = logging.getLogger(__name__)
+
+RECONNECT_PAUSE = 0.5  # seconds between two tries to reach a broker that is away
+SWEEP_PAUSE = 0.1  # seconds; how late a request may learn that its deadline has passed
+PROBE_TIMEOUT = 2.0  # seconds; what a readiness probe may wait
+CLOSE_TIMEOUT = 2.0  # seconds for the client to close, once nothing waits any more
+EVENT_OVERHEAD = 300  # bytes of one event beside its payload, measured with sys.getsizeof
+# What one flush may hold, so that building its records does not hold up the loop for more than some milliseconds.
+FLUSH_EVENTS = 10_000
+FLUSH_BYTES = 4 * 1024 * 1024
+# Under load flushes start at least this many seconds apart: fewer and larger records cost the door a third less CPU for a
+# small request at 32 connections (and everyone after it). A flush of fewer requests than BUSY is followed without a pause.
+PACE = 0.005
+BUSY = 8
+
+
+class Overloaded(Exception):
+    """The in-flight budget is used up: nothing was taken; the client may come again in a second."""
+
+
+class BrokerUnavailable(Exception):
+    """Kafka did not acknowledge in time; the events may still arrive. The client may send them again, which is harmless."""
+
+
+class Publisher:
+    """Publishes to one topic from one event loop. Belongs to the process that made it: it does not survive a fork."""
+
+    def __init__(self, topic: str) -> None:
+        self._topic = topic
+        self.loop = asyncio.get_running_loop()
+        self._producer: Client | None = None
+        self._partitions = 0  # 0 while Kafka has not told
+        self._away = False  # the last try to reach Kafka failed
+        self._connecting: asyncio.Task[None] | None = None
+        self._waiting: list[Submission] = []
+        self._flush: Flush | None = None
+        self._flush_due = False
+        self._next_flush_at = 0.0  # on the loop's clock
+        self._sweeping = False
+        self._idle = asyncio.Event()
+        self.events = 0  # in flight, as are the bytes
+        self.bytes = 0
+        self.connect()
+
+    def connect(self) -> None:
+        """Reach for Kafka in the background, until it answers."""
+        if self._connecting is None:
+            self._partitions = 0
+            self._connecting = self.loop.create_task(self._connect())
+
+    async def publish(self, events: Sequence[Event], *, received: int, deadline: float | None = None) -> None:
+        """Return once Kafka has acknowledged every event.
+
+        :param received: microseconds since the epoch
+        :param deadline: on the loop's clock; by default DATAFLOW_PUBLISH_DEADLINE_SECONDS from now
+        :raises Overloaded: the in-flight budget is full, nothing was taken
+        :raises BrokerUnavailable: what became of the events is unknown
+        """
+        if deadline is None:
+            deadline = self.loop.time() + settings.DATAFLOW_PUBLISH_DEADLINE_SECONDS
+        await self.submit(events, received=received, deadline=deadline)
+
+    def submit(self, events: Sequence[Event], *, received: int, deadline: float) -> asyncio.Future[None]:
+        """Do as publish() does, for callers that attach a callback instead of waiting."""
+        size = sum([len(event.payload) for event in events]) + EVENT_OVERHEAD * len(events)
+        self._admit(len(events), size)
+        acknowledged = self.loop.create_future()
+        self._waiting.append(
+            Submission(events, received=received, size=size, deadline=deadline, acknowledged=acknowledged)
+        )
+        self._schedule_flush()
+        if not self._sweeping:
+            self._sweeping = True
+            self.loop.call_later(SWEEP_PAUSE, self._sweep)
+        return acknowledged
+
+    async def latency(self) -> float:
+        """Seconds that Kafka takes for an answer.
+
+        :raises BrokerUnavailable: none came within PROBE_TIMEOUT
+        """
+        if self._producer is None or not self._partitions:
+            raise BrokerUnavailable
+        try:
+            return await asyncio.to_thread(round_trip, self._producer, timeout=PROBE_TIMEOUT)
+        except PublishFailed as error:
+            raise BrokerUnavailable from error
+
+    async def close(self) -> None:
+        """Wait for what is in flight, each request no longer than its deadline, then leave Kafka."""
+        while self._waiting or self._flush:
+            self._idle.clear()
+            await self._idle.wait()
+        if self._connecting is not None:
+            self._connecting.cancel()
+        if self._producer is not None:
+            await asyncio.to_thread(close_producer, self._producer, timeout=CLOSE_TIMEOUT)
+
+    def _admit(self, count: int, size: int) -> None:
+        if self._away:
+            raise BrokerUnavailable
+        # A request alone is always let in: the limit of a body bounds it.
+        if self.events and (
+            self.events + count > settings.DATAFLOW_IN_FLIGHT_EVENTS
+            or self.bytes + size > settings.DATAFLOW_IN_FLIGHT_BYTES
+        ):
+            raise Overloaded
+        self.events += count
+        self.bytes += size
+
+    def _release(self, submission: Submission) -> None:
+        self.events -= len(submission.events)
+        self.bytes -= submission.size
+
+    async def _connect(self) -> None:
+        while not self._partitions:
+            try:
+                if self._producer is None:
+                    self._producer = await asyncio.to_thread(open_producer)
+                self._partitions = await asyncio.to_thread(partition_count, self._producer, self._topic)
+            except PublishFailed as error:
+                if not self._away:
+                    logger.warning("Kafka is away, events are refused", extra={"reason": str(error)})
+                self._away = True
+                await asyncio.sleep(RECONNECT_PAUSE)
+        if self._away:
+            logger.info("Kafka is back, events are accepted")
+        self._away = False
+        self._connecting = None
+        self._schedule_flush()
+
+    def _schedule_flush(self) -> None:
+        # In the loop's next round, so that requests which are read in the same round share a flush.
+        if self._flush is None and not self._flush_due and self._partitions and self._waiting:
+            self._flush_due = True
+            pause = self._next_flush_at - self.loop.time()
+            if pause > 0:
+                self.loop.call_later(pause, self._start_flush)
+            else:
+                self.loop.call_soon(self._start_flush)
+
+    def _start_flush(self) -> None:
+        self._flush_due = False
+        if not self._waiting or not self._partitions:
+            return
+        self._flush = Flush(self._take(), loop=self.loop, landed=self._landed)
+        metrics.FLUSH_EVENTS.observe(self._flush.events)
+        self._flush.send(self._producer, self._topic, self._partitions)
+
+    def _take(self) -> list[Submission]:
+        """Cut off the oldest submissions that fit into one flush; at least one."""
+        events = size = 0
+        for index, submission in enumerate(self._waiting):
+            events += len(submission.events)
+            size += submission.size
+            if index and (events > FLUSH_EVENTS or size > FLUSH_BYTES):
+                taken, self._waiting = self._waiting[:index], self._waiting[index:]
+                return taken
+        taken, self._waiting = self._waiting, []
+        return taken
+
+    def _landed(self, flush: Flush) -> None:
+        self._flush = None
+        metrics.FLUSH_SECONDS.observe(self.loop.time() - flush.started)
+        if len(flush.submissions) >= BUSY:
+            self._next_flush_at = flush.started + PACE
+        for submission in flush.submissions:
+            self._release(submission)
+            if submission.acknowledged.done():
+                continue
+            if submission.partitions & flush.failed:
+                submission.acknowledged.set_exception(BrokerUnavailable())
+            else:
+                submission.acknowledged.set_result(None)
+        if flush.failed:
+            metrics.FLUSHES_FAILED.inc()
+            logger.warning("Kafka did not acknowledge a flush", extra={"events": flush.events})
+            # send() would block the loop if the topic were gone, so its partitions are asked for in a thread first.
+            self.connect()
+        self._schedule_flush()
+        self._idle.set()
+
+    def _sweep(self) -> None:
+        """Answer the requests whose deadline has passed, and forget those that were not sent yet."""
+        now = self.loop.time()
+        in_flush = self._flush.submissions if self._flush else []
+        for submission in (*in_flush, *self._waiting):
+            if submission.deadline <= now and not submission.acknowledged.done():
+                submission.acknowledged.set_exception(BrokerUnavailable())
+        for submission in self._waiting:
+            if submission.acknowledged.done():
+                self._release(submission)
+        self._waiting = [submission for submission in self._waiting if not submission.acknowledged.done()]
+        metrics.IN_FLIGHT_EVENTS.set(self.events)
+        metrics.IN_FLIGHT_BYTES.set(self.bytes)
+        self._sweeping = bool(self._waiting or self._flush)
+        if self._sweeping:
+            self.loop.call_later(SWEEP_PAUSE, self._sweep)
+        self._idle.set()

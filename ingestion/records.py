@@ -1,0 +1,188 @@
+"""The value of a Kafka record: one or more events, one canonical JSON line each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated
+
+import msgspec
+
+from ingestion import identity, sources
+from ingestion.columns import one_a_line
+from ingestion.contract import SOURCE_ID_PATTERN, Event, InvalidEvent
+from ingestion.events import parse_event
+from ingestion.problems import Code
+
+FORMAT_VERSION = 1
+MAX_EVENTS = 1_000  # events in one record; docs/records.md has the measurement
+MAX_BYTES = 256 * 1024  # of one record's value, unless a single event is larger
+
+Headers = list[tuple[str, bytes]]
+
+WHITE_SPACE = b" \t\r\n"
+
+_LINE = b'{"id":"%b","source":"%b","ts":%d,"received":%d,"payload":%b}'
+
+
+# The last instant of the year 9998: Python's datetime ends a year later, and a month's partition needs its end.
+_LAST_TIME = 253_370_764_799_999_999
+Time = Annotated[int, msgspec.Meta(ge=0, le=_LAST_TIME)]
+
+
+class Line(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """One canonical line as decoded; times in microseconds since the epoch."""
+
+    id: str
+    source: str
+    ts: Time
+    received: Time  # the door's clock
+    payload: msgspec.Raw
+
+
+class BadLine(msgspec.Struct, frozen=True, gc=False):
+    """One line of a record that is not an event; it becomes a dead letter."""
+
+    line: int  # its position in the record
+    raw: bytes
+    code: Code
+    detail: str
+    pointer: str
+    source: str | None  # where it can be read, and is a valid source id
+    event_id: str | None  # where it can be read, and is a UUID
+
+
+class _Names(msgspec.Struct, frozen=True, gc=False):
+    """What a line that is not an event may still tell about itself, in either form."""
+
+    source: object = None
+    sourceId: object = None  # noqa: N815
+    source_id: object = None
+    id: object = None
+    eventId: object = None  # noqa: N815
+    event_id: object = None
+
+
+_decode_lines = msgspec.json.Decoder(Line).decode_lines
+_decode_names = msgspec.json.Decoder(_Names).decode
+_HEX_TO_ZERO = bytes.maketrans(b"123456789abcdef", b"0" * 15)
+_ID_SHAPE = b"00000000-0000-0000-0000-000000000000"
+
+
+class UnknownVersion(Exception):
+    """The record was written by a newer release: an operator must upgrade this one. Never a dead letter."""
+
+
+def decode(value: bytes | None, headers: Headers, *, received: int, now: int) -> list[Line | BadLine]:
+    """Read a record of ours or of another producer, in the order of its lines.
+
+    There is one entry for each line that is not blank, so an entry's position is its line number, from 0.
+
+    :param received: Kafka's time of the record in microseconds: when a plain event came in
+    :param now: microseconds since the epoch
+    :raises UnknownVersion: the header `v` is newer than this code
+    """
+    version = next((mark for name, mark in headers if name == "v"), b"")
+    # Without digits the header is another producer's own.
+    if version.isdigit() and int(version) > FORMAT_VERSION:
+        raise UnknownVersion(f"the record is of version {int(version)}, this release reads up to {FORMAT_VERSION}")
+    if not value or not value.strip(WHITE_SPACE):
+        return [_bad(0, value or b"", InvalidEvent(Code.EMPTY_RECORD, "expected at least one event, got none"))]
+    if version != b"%d" % FORMAT_VERSION:
+        return _plain(value, received=received, now=now)
+    try:
+        return _canonical(value)
+    except (msgspec.MsgspecError, InvalidEvent, UnicodeDecodeError, RecursionError):
+        return [_one_canonical(number, text) for number, text in enumerate(_texts(value))]
+
+
+def _canonical(value: bytes) -> list[Line | BadLine]:
+    """All lines of a record at once.
+
+    :raises InvalidEvent: some line is not right, or not alone on its line
+    """
+    if not value.isascii():
+        value.decode()
+    lines = _decode_lines(value)
+    if not one_a_line(value, len(lines)):
+        raise InvalidEvent(Code.NOT_JSON, "expected one event a line")
+    ids = "\n".join([line.id for line in lines]).encode()
+    if ids.translate(_HEX_TO_ZERO) != b"\n".join([_ID_SHAPE] * len(lines)):
+        raise InvalidEvent(Code.INVALID_EVENT_ID, "expected a UUID in canonical form", pointer="/id")
+    for source in {line.source for line in lines}:
+        sources.check(source)
+        sources.admit(source, limit=None)
+    if not all(bytes(line.payload).startswith(b"{") for line in lines):
+        raise InvalidEvent(Code.WRONG_TYPE, "/payload: expected an object", pointer="/payload")
+    return list(lines)
+
+
+def _one_canonical(number: int, text: bytes) -> Line | BadLine:
+    try:
+        return _canonical(text)[0]
+    except InvalidEvent as error:
+        return _bad(number, text, error)
+    except msgspec.ValidationError as error:
+        # Its text names the field and the types, never the value.
+        return _bad(number, text, InvalidEvent(Code.WRONG_TYPE, str(error)))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _bad(number, text, InvalidEvent(Code.NOT_JSON, "expected JSON in UTF-8"))
+    except RecursionError:
+        return _bad(number, text, InvalidEvent(Code.TOO_DEEP, "expected fewer levels of objects and lists"))
+
+
+def _plain(value: bytes, *, received: int, now: int) -> list[Line | BadLine]:
+    whole = _one_plain(0, value, received=received, now=now)
+    texts = _texts(value)
+    if isinstance(whole, Line) or whole.code is not Code.NOT_JSON or len(texts) == 1:
+        return [whole]
+    return [_one_plain(number, text, received=received, now=now) for number, text in enumerate(texts)]
+
+
+def _one_plain(number: int, text: bytes, *, received: int, now: int) -> Line | BadLine:
+    try:
+        event = parse_event(text, now=now)
+    except InvalidEvent as error:
+        return _bad(number, text, error)
+    return Line(event.id, event.source, event.ts, received, msgspec.Raw(event.payload))
+
+
+def _texts(value: bytes) -> list[bytes]:
+    return [text for text in value.split(b"\n") if text.strip(WHITE_SPACE)]
+
+
+def _bad(number: int, text: bytes, error: InvalidEvent) -> BadLine:
+    source, event_id = _who(text)
+    return BadLine(number, text, error.code, error.detail, error.pointer, source, event_id)
+
+
+def _who(text: bytes) -> tuple[str | None, str | None]:
+    """Source and id of a line that is not an event, so far as they can be read."""
+    try:
+        names = _decode_names(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None, None
+    source = _text_of(names.source, names.sourceId, names.source_id)
+    event_id = _text_of(names.id, names.eventId, names.event_id).lower()
+    return (
+        source if SOURCE_ID_PATTERN.fullmatch(source) else None,
+        event_id if identity.is_canonical(event_id) else None,
+    )
+
+
+def _text_of(*values: object) -> str:
+    return next((value for value in values if isinstance(value, str)), "")
+
+
+def encode(events: Iterable[Event], *, received: int) -> bytes:
+    """Build a record's value from checked events."""
+    return b"\n".join([line(event, received=received) for event in events])
+
+
+def line(event: Event, *, received: int) -> bytes:
+    """Build one canonical line, without the newline."""
+    return _LINE % (event.id.encode(), event.source.encode(), event.ts, received, event.payload)
+
+
+def headers(*, count: int) -> Headers:
+    """Headers of a record that holds `count` events."""
+    return [("v", b"%d" % FORMAT_VERSION), ("n", b"%d" % count)]

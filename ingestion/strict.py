@@ -1,0 +1,231 @@
+"""The complete judge of one event: slow, and right about what is wrong and where."""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple, NoReturn
+
+import msgspec
+
+from ingestion import identity, sources, syntax, timestamps
+from ingestion.contract import (
+    INT64_MAX,
+    INT64_MIN,
+    MAX_DEPTH,
+    MAX_EXPONENT,
+    MAX_KEY_LENGTH,
+    MAX_KEYS,
+    MAX_NUMBER_LENGTH,
+    InvalidEvent,
+)
+from ingestion.problems import Code
+
+ALIASES = {"source_id": "sourceId", "event_id": "eventId"}
+FIELDS = {"sourceId", "timestamp", "payload", "eventId"}
+REQUIRED = ("sourceId", "timestamp", "payload")
+
+
+class Reading(NamedTuple):
+    """What one event says, checked."""
+
+    source: str
+    stamp: str  # the timestamp as sent
+    ts: int
+    id: str | None
+    payload: bytes  # as sent
+
+
+class _Members(NamedTuple):
+    """An object as written: json's own dictionaries would keep the last of two equal keys."""
+
+    pairs: list[tuple[str, object]]
+
+
+class _OddNumber(NamedTuple):
+    """A number that no store could keep."""
+
+    detail: str
+
+
+def _integer(text: str) -> int | _OddNumber:
+    # The length first: Python refuses to convert very long ones, and takes its time for long ones.
+    if len(text) > len(str(INT64_MIN)) or not INT64_MIN <= int(text) <= INT64_MAX:
+        return _OddNumber("expected an integer of at most 64 bits")
+    return int(text)
+
+
+def _decimal(text: str) -> float | _OddNumber:
+    exponent = text.lower().partition("e")[2]
+    if len(text) > MAX_NUMBER_LENGTH or abs(int(exponent or 0)) > MAX_EXPONENT:
+        return _OddNumber(f"expected at most {MAX_NUMBER_LENGTH} characters and an exponent within {MAX_EXPONENT}")
+    number = float(text)
+    return number if abs(number) != float("inf") else _OddNumber("expected a number that a 64-bit float can hold")
+
+
+def _no_constant(_name: str) -> NoReturn:
+    raise ValueError("NaN and Infinity are not JSON")
+
+
+_decode = json.JSONDecoder(
+    object_pairs_hook=_Members, parse_int=_integer, parse_float=_decimal, parse_constant=_no_constant
+).decode
+_decode_raw = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+def read(text: bytes, *, now: int) -> Reading:
+    """Judge one event.
+
+    :raises InvalidEvent: the first thing that is wrong: syntax, then the fields as a whole, then each field
+    """
+    fields = _fields(_parse(text))
+    source = _source(fields["sourceId"])
+    stamp, ts = _timestamp(fields["timestamp"], now=now)
+    event_id = _event_id(fields.get("eventId"))
+    _check_payload(fields["payload"])
+    return Reading(source, stamp, ts, event_id, bytes(_decode_raw(text)["payload"]))
+
+
+def _parse(text: bytes) -> object:
+    try:
+        return _decode(text.decode())
+    except RecursionError:
+        return _refuse_depth(text.decode())
+    except ValueError as error:
+        raise InvalidEvent(Code.NOT_JSON, "expected JSON in UTF-8") from error
+
+
+def _refuse_depth(text: str) -> NoReturn:
+    try:
+        syntax.items(text, limit=len(text))
+    except syntax.NotJson as error:
+        raise InvalidEvent(Code.NOT_JSON, "expected JSON in UTF-8") from error
+    raise _too_deep("")
+
+
+def _fields(value: object) -> dict[str, object]:
+    if not isinstance(value, _Members):
+        raise InvalidEvent(Code.NOT_AN_EVENT, f"expected an object, got {_kind(value)}")
+    fields: dict[str, object] = {}
+    for key, member in value.pairs:
+        name = ALIASES.get(key, key)
+        if name not in FIELDS:
+            raise InvalidEvent(Code.UNKNOWN_FIELD, "expected one of " + ", ".join(sorted(FIELDS)), pointer=_at("", key))
+        if name in fields:
+            raise InvalidEvent(Code.DUPLICATE_KEY, f"{name} stands here for the second time", pointer=_at("", key))
+        fields[name] = member
+    for name in REQUIRED:
+        if name not in fields:
+            raise InvalidEvent(Code.MISSING_FIELD, f"{name} is required", pointer=f"/{name}")
+    return fields
+
+
+def _source(value: object) -> str:
+    if not isinstance(value, str):
+        raise _wrong_type("/sourceId", "a string", value)
+    sources.check(value)
+    return value
+
+
+def _timestamp(value: object, *, now: int) -> tuple[str, int]:
+    if isinstance(value, str):
+        ts = timestamps.from_text(value)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        ts = timestamps.from_number(value)
+    elif isinstance(value, _OddNumber):
+        raise InvalidEvent(Code.INVALID_TIMESTAMP, value.detail, pointer="/timestamp")
+    else:
+        raise _wrong_type("/timestamp", "a string or an integer", value)
+    timestamps.check_range(ts, now=now)
+    return str(value), ts
+
+
+def _event_id(value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise _wrong_type("/eventId", "a string", value)
+    folded = value.lower() if value.isascii() else value
+    if folded == identity.NIL or not identity.is_canonical(folded):
+        raise InvalidEvent(
+            Code.INVALID_EVENT_ID, "expected a UUID like 0190a6c2-7f6e-7c3a-9d5f-3f1b2a4c5d6e", pointer="/eventId"
+        )
+    return folded
+
+
+def _check_payload(value: object) -> None:
+    if not isinstance(value, _Members):
+        raise _wrong_type("/payload", "an object", value)
+    keys = _check_value(value, pointer="/payload", depth=0)
+    if keys > MAX_KEYS:
+        raise InvalidEvent(Code.TOO_MANY_KEYS, f"expected at most {MAX_KEYS} keys over all levels", pointer="/payload")
+
+
+def _check_value(value: object, *, pointer: str, depth: int) -> int:
+    """Hold a value to the contract and count its keys."""
+    if isinstance(value, str):
+        _check_text(value, pointer=pointer)
+    elif isinstance(value, _OddNumber):
+        raise InvalidEvent(Code.NUMBER_OUT_OF_RANGE, f"{pointer}: {value.detail}", pointer=pointer)
+    elif isinstance(value, _Members):
+        return _check_members(value, pointer=pointer, depth=_deeper(depth, pointer))
+    elif isinstance(value, list):
+        inside = _deeper(depth, pointer)
+        return sum(_check_value(item, pointer=f"{pointer}/{i}", depth=inside) for i, item in enumerate(value))
+    return 0
+
+
+def _check_members(value: _Members, *, pointer: str, depth: int) -> int:
+    seen: set[str] = set()
+    keys = len(value.pairs)
+    for key, member in value.pairs:
+        place = _at(pointer, key)
+        if len(key) > MAX_KEY_LENGTH:
+            raise InvalidEvent(
+                Code.KEY_TOO_LONG, f"{pointer}: expected keys of at most {MAX_KEY_LENGTH} characters", pointer=pointer
+            )
+        _check_text(key, pointer=place)
+        if key in seen:
+            raise InvalidEvent(Code.DUPLICATE_KEY, f"{place}: the key stands here for the second time", pointer=place)
+        seen.add(key)
+        keys += _check_value(member, pointer=place, depth=depth)
+    return keys
+
+
+def _check_text(text: str, *, pointer: str) -> None:
+    if "\0" in text:
+        raise InvalidEvent(Code.INVALID_TEXT, f"{pointer}: expected text without NUL", pointer=pointer)
+    if text.isascii():
+        return
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidEvent(
+            Code.INVALID_TEXT, f"{pointer}: expected whole characters, got half a surrogate pair", pointer=pointer
+        ) from error
+
+
+def _deeper(depth: int, pointer: str) -> int:
+    if depth == MAX_DEPTH:
+        raise _too_deep(pointer)
+    return depth + 1
+
+
+def _too_deep(pointer: str) -> InvalidEvent:
+    return InvalidEvent(Code.TOO_DEEP, f"expected at most {MAX_DEPTH} levels of objects and lists", pointer=pointer)
+
+
+def _wrong_type(pointer: str, expected: str, value: object) -> InvalidEvent:
+    return InvalidEvent(Code.WRONG_TYPE, f"{pointer}: expected {expected}, got {_kind(value)}", pointer=pointer)
+
+
+_KINDS = {str: "a string", bool: "a boolean", list: "an array", _Members: "an object", type(None): "null"}
+
+
+def _kind(value: object) -> str:
+    return _KINDS.get(type(value), "a number")
+
+
+def _at(pointer: str, key: str) -> str:
+    """Extend a JSON pointer (RFC 6901) by a key, made fit to be shown."""
+    shown = key[:MAX_KEY_LENGTH].encode(errors="replace").decode().replace("\0", "\ufffd")
+    return pointer + "/" + shown.replace("~", "~0").replace("/", "~1")
