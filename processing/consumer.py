@@ -1,0 +1,178 @@
+"""The one place that reads from Kafka."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from uuid import UUID
+
+from django.conf import settings
+from kafka import KafkaConsumer, TopicPartition
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from kafka.structs import OffsetAndMetadata
+
+from processing.batch import Record
+from processing.failures import NeedsOperator, StoreUnavailable
+
+logger = logging.getLogger(__name__)
+
+SESSION_TIMEOUT = 10.0  # seconds until a killed consumer's partitions go to another
+REQUEST_TIMEOUT = 5.0  # seconds that a call for offsets may take
+# When idle the broker holds a fetch until there is anything; under load until there is enough to be worth a round.
+_IDLE_FETCH = {"fetch_min_bytes": 1, "fetch_max_wait_ms": 500}
+_BUSY_FETCH = {"fetch_min_bytes": 65_536, "fetch_max_wait_ms": 50}
+
+
+class Consumer:
+    """This process's membership in the group that reads raw-data; for one thread."""
+
+    def __init__(self) -> None:
+        self.topic = settings.KAFKA_TOPIC_RAW_DATA
+        self._placed: set[int] = set()
+        # Where each new partition would start by Kafka's account, until `place` says otherwise.
+        self._unplaced: dict[int, int | None] = {}
+        try:
+            self._client = KafkaConsumer(
+                bootstrap_servers=settings.KAFKA_BOOTSTRAP_SERVERS,
+                client_id="dataflow-consumer",
+                group_id=settings.DATAFLOW_CONSUMER_GROUP,
+                enable_auto_commit=False,
+                # Strict: an unknown place is said out loud, never jumped over.
+                auto_offset_reset="none",
+                session_timeout_ms=int(SESSION_TIMEOUT * 1000),
+                heartbeat_interval_ms=3_000,
+                max_poll_interval_ms=300_000,
+                partition_assignment_strategy=[CooperativeStickyAssignor],
+                bootstrap_timeout_ms=2_000,
+                reconnect_backoff_max_ms=500,
+                fetch_max_bytes=8 * 1024 * 1024,
+                allow_auto_create_topics=False,
+                metrics_enabled=False,
+                **_IDLE_FETCH,
+            )
+        except KafkaError as error:
+            raise StoreUnavailable(f"Kafka: {type(error).__name__}") from error
+        self._client.subscribe([self.topic])
+
+    @property
+    def partitions(self) -> list[int]:
+        """The partitions this member has."""
+        return sorted(self._placed)
+
+    def topic_id(self) -> UUID:
+        """Give Kafka's id of the topic; a recreated topic has another.
+
+        :raises NeedsOperator: there is no such topic
+        """
+        found = self._client._cluster.topic_id(self.topic)  # noqa: SLF001 - no public way that needs no round trip
+        if found is None:
+            raise NeedsOperator(f"Kafka has no topic {self.topic}: run manage.py prepare_stores")
+        return UUID(bytes=found.bytes)
+
+    def poll(self, *, wait: float, limit: int) -> list[Record]:
+        """Wait up to `wait` seconds for records, at most `limit`; to be called every few seconds, come what may.
+
+        Records of partitions that are not placed yet are left for later.
+
+        :raises StoreUnavailable: Kafka does not answer
+        """
+        try:
+            polled = self._client.poll(timeout_ms=int(wait * 1000), max_records=limit)
+        except NoOffsetForPartitionError:
+            polled = {}
+        except OffsetOutOfRangeError as error:
+            polled = {}
+            self._resume_from_earliest(error)
+        except KafkaError as error:
+            raise StoreUnavailable(f"Kafka: {type(error).__name__}") from error
+        self._follow_assignment({at.partition: records[0].offset for at, records in polled.items()})
+        return [
+            Record(at.partition, record.offset, record.timestamp * 1000, record.value, list(record.headers))
+            for at, records in polled.items()
+            if at.partition in self._placed
+            for record in records
+        ]
+
+    @property
+    def unplaced(self) -> list[int]:
+        """Partitions that wait for `place`."""
+        return sorted(self._unplaced)
+
+    def place(self, progress: Mapping[int, int]) -> None:
+        """Start the unplaced partitions where Kafka's account says, or PostgreSQL's where that is further back.
+
+        :param progress: next offset by partition, from PostgreSQL
+        """
+        for partition, committed in self._unplaced.items():
+            starts = [start for start in (committed, progress.get(partition)) if start is not None]
+            at = TopicPartition(self.topic, partition)
+            if starts:
+                self._client.seek(at, min(starts))
+            else:
+                logger.info("no place known, starting at the beginning", extra={"partition": partition})
+                self._client.seek_to_beginning(at)
+            self._client.resume(at)
+            self._placed.add(partition)
+        self._unplaced.clear()
+
+    def hurry(self, busy: bool) -> None:
+        """Fetch in larger rounds while there is much to do."""
+        # Read for each fetch; there is no public way to change it.
+        self._client._fetcher.config.update(_BUSY_FETCH if busy else _IDLE_FETCH)  # noqa: SLF001
+
+    def pause(self) -> None:
+        """Let polls keep the membership and fetch nothing."""
+        self._client.pause(*self._client.assignment())
+
+    def resume(self) -> None:
+        """Fetch again, from all placed partitions."""
+        self._client.resume(*[at for at in self._client.assignment() if at.partition in self._placed])
+
+    def commit(self, offsets: Mapping[int, int]) -> None:
+        """Commit next offsets. A failure is only said: progress in PostgreSQL keeps redeliveries without effect."""
+        try:
+            self._client.commit(
+                {
+                    TopicPartition(self.topic, partition): OffsetAndMetadata(offset, "", -1)
+                    for partition, offset in offsets.items()
+                    if partition in self._placed
+                },
+                timeout_ms=int(REQUEST_TIMEOUT * 1000),
+            )
+        except KafkaError as error:
+            logger.warning("offsets not committed", extra={"reason": type(error).__name__})
+
+    def close(self) -> None:
+        """Leave the group."""
+        try:
+            self._client.close(autocommit=False, timeout_ms=2_000)
+        except KafkaError as error:
+            logger.warning("left the group without saying so", extra={"reason": type(error).__name__})
+
+    def _follow_assignment(self, polled: Mapping[int, int]) -> None:
+        assigned = {at.partition for at in self._client.assignment()}
+        if assigned == self._placed | self._unplaced.keys():
+            return
+        for partition in assigned - self._placed - self._unplaced.keys():
+            at = TopicPartition(self.topic, partition)
+            self._client.pause(at)
+            self._unplaced[partition] = polled[partition] if partition in polled else self._committed(at)
+        self._placed &= assigned
+        self._unplaced = {partition: start for partition, start in self._unplaced.items() if partition in assigned}
+        logger.info("partitions assigned", extra={"partitions": sorted(assigned)})
+
+    def _committed(self, at: TopicPartition) -> int | None:
+        try:
+            committed = self._client.committed(at, timeout_ms=int(REQUEST_TIMEOUT * 1000))
+        except KafkaError as error:
+            raise StoreUnavailable(f"Kafka: {type(error).__name__}") from error
+        return None if committed is None else int(committed)
+
+    def _resume_from_earliest(self, error: OffsetOutOfRangeError) -> None:
+        lost = dict(error.args[0]) if error.args and isinstance(error.args[0], dict) else {}
+        logger.error(
+            "records are gone from the topic before they were read; resuming at the earliest that exists",
+            extra={"offsets": {at.partition: offset for at, offset in lost.items()}},
+        )
+        self._client.seek_to_beginning(*lost)

@@ -1,0 +1,247 @@
+"""Writes raw documents to MongoDB, and judges identity: the first content under an id stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from itertools import islice
+from typing import Any
+
+from bson.errors import BSONError
+from django.conf import settings
+from pymongo import MongoClient, WriteConcern
+from pymongo.collection import Collection
+from pymongo.errors import (
+    ConfigurationError,
+    ConnectionFailure,
+    DocumentTooLarge,
+    ExecutionTimeout,
+    NetworkTimeout,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+    WTimeoutError,
+)
+
+from processing.batch import Entry
+from processing.failures import NeedsOperator, Refused, StoreUnavailable
+
+WRITE_TIMEOUT = 5.0  # seconds that a batch waits for MongoDB
+
+# A command is one BSON document of at most 16 MiB, and BSON is at most six times the size of its JSON (`[1,1,…]`).
+_CHUNK_BYTES = 2 * 1024 * 1024  # of payload JSON
+_CHUNK_DOCUMENT = 200  # bytes of a document around its payload
+_READ_CHUNK = 5_000  # documents without their payloads, about 1 MB
+
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - BSON dates are UTC, and naive ones encode faster
+_DUPLICATE_KEY = 11000
+# https://www.mongodb.com/docs/manual/reference/error-codes/
+_UNAVAILABLE_CODES = frozenset({6, 7, 50, 64, 89, 91, 112, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436, 14031})
+# BadValue, TypeMismatch, Overflow, DollarPrefixedFieldName, BSONObjectTooLarge, DottedFieldName, InvalidBSON, ...
+_INVALID_CODES = frozenset({2, 14, 15, 22, 52, 55, 56, 57, 10334})
+
+# Overflow (too many levels), InvalidBSON, BSONObjectTooLarge: refuse a whole command, for one document's sake.
+_INVALID_COMMANDS = frozenset({15, 22, 10334})
+
+_UNAVAILABLE = (ConnectionFailure, ServerSelectionTimeoutError, NetworkTimeout, ExecutionTimeout, WTimeoutError)
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What MongoDB says of a batch's events: all have a document of equal content but these."""
+
+    conflicts: list[Entry] = field(default_factory=list)  # their id has a document of other content
+    refused: list[Entry] = field(default_factory=list)  # their content can't be a document
+    known: int = 0  # had a document of equal content already
+
+
+class DocumentStore:
+    """The write side of MongoDB, for one thread at a time; not to be used after a fork."""
+
+    def __init__(self) -> None:
+        self._client: MongoClient[dict[str, Any]] | None = None
+
+    @cached_property
+    def _events(self) -> Collection[dict[str, Any]]:
+        self._client = MongoClient(
+            settings.MONGO_URI,
+            serverSelectionTimeoutMS=int(WRITE_TIMEOUT * 1000),
+            connectTimeoutMS=2_000,
+            socketTimeoutMS=int(WRITE_TIMEOUT * 1000),
+            appname="dataflow-consumer",
+            tz_aware=False,
+        )
+        database = self._client.get_database(
+            settings.MONGO_DATABASE, write_concern=WriteConcern("majority", j=True, wtimeout=int(WRITE_TIMEOUT * 1000))
+        )
+        return database["events"]
+
+    def insert(self, entries: Sequence[Entry], *, topic: bytes) -> Verdict:
+        """Insert the documents of new events; may be repeated.
+
+        :param topic: Kafka's id of the topic, 16 bytes
+        :raises StoreUnavailable: any of them may be stored
+        :raises NeedsOperator: the same, and someone must act
+        """
+        verdict = Verdict()
+        for chunk in _chunks(entries):
+            self._insert_chunk(chunk, topic, verdict)
+        return verdict
+
+    def discard(self, entries: Iterable[Entry], *, topic: bytes) -> None:
+        """Delete the documents that these very lines left; those of other origin stay."""
+        for entry in entries:
+            with _failures():
+                self._events.delete_one({"_id": entry.key, **_origin(entry, topic)})
+
+    def prepare(self) -> None:
+        """Make the collection; its only index is `_id`, since each further one slows every write."""
+        with _failures():
+            database = self._events.database
+            if "events" not in database.list_collection_names():
+                database.create_collection(
+                    "events", storageEngine={"wiredTiger": {"configString": "block_compressor=snappy"}}
+                )
+
+    def has_documents(self) -> bool:
+        """Tell whether there is any document at all."""
+        with _failures():
+            return self._events.find_one({}, {"_id": 1}) is not None
+
+    def stream(self, *fields: str) -> Iterator[list[dict[str, Any]]]:
+        """Read these fields of every document, a chunk at a time; for recounts.
+
+        :raises StoreUnavailable: MongoDB does not answer; begin anew
+        """
+        cursor = self._events.find({}, dict.fromkeys(fields, 1), batch_size=_READ_CHUNK)
+        try:
+            while True:
+                with _failures():
+                    chunk = list(islice(cursor, _READ_CHUNK))
+                if not chunk:
+                    return
+                yield chunk
+        finally:
+            cursor.close()
+
+    def close(self) -> None:
+        """Drop the connections; the next call makes new ones."""
+        if self._client is not None:
+            self._client.close()
+            self.__dict__.pop("_events", None)
+
+    def _insert_chunk(self, entries: Sequence[Entry], topic: bytes, verdict: Verdict) -> None:
+        try:
+            reply = self._command([_document(entry, topic) for entry in entries])
+        except Refused:
+            self._insert_halves(entries, topic, verdict)
+        else:
+            self._judge(entries, reply, topic, verdict)
+
+    def _insert_halves(self, entries: Sequence[Entry], topic: bytes, verdict: Verdict) -> None:
+        """Find by halving what makes a command refused as a whole; the rest is inserted."""
+        if len(entries) == 1:
+            verdict.refused += entries
+            return
+        half = len(entries) // 2
+        for part in (entries[:half], entries[half:]):
+            self._insert_chunk(part, topic, verdict)
+
+    def _command(self, documents: list[dict[str, Any]]) -> dict[str, Any]:
+        # One command: insert_many costs the client and the server half as much again.
+        with _failures():
+            database = self._events.database
+            reply = database.command(
+                {
+                    "insert": "events",
+                    "documents": documents,
+                    "ordered": False,
+                    "writeConcern": {"w": "majority", "j": True, "wtimeout": int(WRITE_TIMEOUT * 1000)},
+                }
+            )
+        if "writeConcernError" in reply:
+            raise StoreUnavailable(f"MongoDB: write concern failed, code {reply['writeConcernError'].get('code')}")
+        return reply
+
+    def _judge(self, entries: Sequence[Entry], reply: dict[str, Any], topic: bytes, verdict: Verdict) -> None:
+        taken: list[Entry] = []
+        for error in reply.get("writeErrors", ()):
+            entry = entries[error["index"]]
+            if error["code"] == _DUPLICATE_KEY:
+                taken.append(entry)
+            elif error["code"] in _INVALID_CODES:
+                verdict.refused.append(entry)
+            else:
+                raise _failure(error["code"], "write error")
+        if not taken:
+            return
+        with _failures():
+            stored = self._events.find({"_id": {"$in": [entry.key for entry in taken]}}, {"hash": 1})
+            hashes = {bytes(document["_id"]): document["hash"] for document in stored}
+        for entry in taken:
+            if entry.key not in hashes:
+                raise StoreUnavailable("MongoDB: a document vanished between insert and find")
+            if hashes[entry.key] == entry.hash:
+                verdict.known += 1
+            else:
+                verdict.conflicts.append(entry)
+
+
+def _chunks(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+    start = size = 0
+    for index, entry in enumerate(entries):
+        size += len(entry.payload) + _CHUNK_DOCUMENT
+        if size > _CHUNK_BYTES and index > start:
+            yield entries[start:index]
+            start, size = index, len(entry.payload) + _CHUNK_DOCUMENT
+    if start < len(entries):
+        yield entries[start:]
+
+
+def _document(entry: Entry, topic: bytes) -> dict[str, Any]:
+    return {
+        "_id": entry.key,
+        "source": entry.source,
+        "ts": _EPOCH + timedelta(microseconds=entry.ts),
+        "ts_us": entry.ts,
+        "received_us": entry.received,
+        "payload": entry.values,
+        "hash": entry.hash,
+        "topic": topic,
+        "partition": entry.partition,
+        "offset": entry.offset,
+        "line": entry.line,
+    }
+
+
+def _origin(entry: Entry, topic: bytes) -> dict[str, Any]:
+    return {"topic": topic, "partition": entry.partition, "offset": entry.offset, "line": entry.line}
+
+
+class _failures:  # noqa: N801 - reads as a word in a with statement
+    """Turns what pymongo raises into our kinds of failure."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if error is None:
+            return
+        if isinstance(error, BSONError | OverflowError | UnicodeError | DocumentTooLarge | RecursionError):
+            raise Refused(f"MongoDB: {type(error).__name__}") from error
+        if isinstance(error, OperationFailure) and error.code is not None and not isinstance(error, _UNAVAILABLE):
+            raise _failure(error.code, type(error).__name__) from error
+        if isinstance(error, _UNAVAILABLE):
+            raise StoreUnavailable(f"MongoDB: {type(error).__name__}") from error
+        if isinstance(error, ConfigurationError | PyMongoError):
+            raise NeedsOperator(f"MongoDB: {type(error).__name__}: {error}") from error
+
+
+def _failure(code: int, text: str) -> Exception:
+    if code in _UNAVAILABLE_CODES:
+        return StoreUnavailable(f"MongoDB: {text}, code {code}")
+    if code in _INVALID_COMMANDS:
+        return Refused(f"MongoDB: {text}, code {code}")
+    return NeedsOperator(f"MongoDB: {text}, code {code}")

@@ -1,0 +1,307 @@
+"""Runs the pipeline: gathers and prepares the next batch while the stores work on the one before."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import socket
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from django.conf import settings
+
+from processing import metrics, pipeline
+from processing.batch import Batch, Record
+from processing.consumer import Consumer
+from processing.failures import NeedsOperator, StoreUnavailable
+from processing.live import LivePublisher
+from processing.models import ConsumerMember
+from processing.pipeline import Stopped, Stores, Topic, Work
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+POLL = 0.5  # seconds; also how soon a signal is seen
+# While little comes in, a batch is closed after the first; while more than a batch waits, after the second.
+QUIET_GATHER = 0.02  # seconds
+BUSY_GATHER = 0.1  # seconds
+BUSY_EVENTS = 500  # in one batch, from which on the next is gathered busily
+PATIENCE = 1.0  # seconds that the stores may take before fetching pauses
+STOP_WITHIN = 20.0  # seconds to finish the batch in hand after a signal
+
+
+@dataclass(slots=True)
+class State:
+    """What the process shows of itself; written by the loop, read by health."""
+
+    started: float = field(default_factory=time.monotonic)
+    waiting: str | None = None  # why the batch in hand waits
+    kafka: bool = False
+    partitions: list[int] = field(default_factory=list)
+
+
+class StoreThread:
+    """Does what touches the stores, one thing after the other; a daemon, so that a frozen store can't hold the exit."""
+
+    def __init__(self) -> None:
+        self._tasks: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        threading.Thread(target=self._run, name="stores", daemon=True).start()
+
+    def submit(self, act: Callable[[], T]) -> Future[T]:
+        """Queue an act; its result or exception is the future's."""
+        future: Future[T] = Future()
+
+        def task() -> None:
+            try:
+                future.set_result(act())
+            except BaseException as error:  # noqa: BLE001 - handed on to whoever asks for the result
+                future.set_exception(error)
+
+        self._tasks.put(task)
+        return future
+
+    def _run(self) -> None:
+        while True:
+            self._tasks.get()()
+
+
+class Loop:
+    """One consumer process."""
+
+    def __init__(self, *, stopping: threading.Event) -> None:
+        self.state = State()
+        self._stopping = stopping
+        self._member = f"{socket.gethostname()}-{os.getpid()}"
+        self._stores = Stores()
+        self._thread = StoreThread()
+        self._live = LivePublisher(self._member)
+        self._consumer: Consumer | None = None
+        self._settling: tuple[Work, Future[None]] | None = None
+        self._placing: Future[dict[int, int]] | None = None
+        self._beating: Future[None] | None = None
+        self._last_beat = 0.0
+        self._since = datetime.now(tz=UTC)
+        # Polled and not yet with the stores. A failure on the way leaves them here: what comes next moves progress past them.
+        self._held: list[Record] = []
+        self._events_per_record = 1.0
+        self._busy = False
+        self._stop_by: float | None = None
+
+    def run(self) -> None:
+        """Consume until `stopping` is set; then finish the batch in hand, or abandon it whole."""
+        self._live.start()
+        try:
+            while not self._stopping.is_set():
+                self._survive(self.step)
+            self._finish()
+        except Stopped:
+            logger.warning("stopped while a store was away; the batch in hand comes again")
+        finally:
+            self._close()
+
+    def step(self) -> bool:
+        """Gather one batch and hand it to the stores; True if there was any."""
+        consumer = self._open()
+        self._place(consumer)
+        self._gather(consumer)
+        self._show(consumer)
+        if not self._held:
+            if self._settling and self._settling[1].done():
+                self._settled(consumer)
+            return False
+        taken = len(self._held)
+        work = Work(batch=Batch(records=_once(self._held)), topic=self._topic(consumer))
+        try:
+            pipeline.prepare(self._stores, work)
+        except Exception as error:  # noqa: BLE001 - settle meets it again, and has the patience for it
+            logger.warning("batch not prepared", extra={"reason": type(error).__name__})
+        self._settled(consumer)
+        settle = self._thread.submit(lambda: self._settle(work))
+        self._settling = (work, settle)
+        del self._held[:taken]
+        return True
+
+    def _open(self) -> Consumer:
+        if self._consumer is None:
+            self._consumer = Consumer()
+            logger.info("consuming", extra={"topic": self._consumer.topic, "member": self._member})
+        self.state.kafka = True
+        return self._consumer
+
+    def _topic(self, consumer: Consumer) -> Topic:
+        return Topic(kafka_id=consumer.topic_id(), name=consumer.topic)
+
+    def _place(self, consumer: Consumer) -> None:
+        """Start new partitions where PostgreSQL and Kafka agree; asked on the stores' thread, after what is in hand."""
+        if self._placing is None and consumer.unplaced:
+            wanted, topic = consumer.unplaced, self._topic(consumer)
+            self._placing = self._thread.submit(lambda: self._progress(topic, wanted))
+        elif self._placing is not None and self._placing.done():
+            progress, self._placing = self._placing.result(), None
+            consumer.place(progress)
+            self._since = datetime.now(tz=UTC)
+            self._last_beat = 0.0
+
+    def _progress(self, topic: Topic, partitions: list[int]) -> dict[int, int]:
+        found: dict[int, int] = {}
+
+        def read() -> None:
+            row = self._stores.rows.topic_row(topic.kafka_id, topic.name)
+            found.update(self._stores.rows.progress(row, partitions))
+
+        self._patiently(read)
+        return found
+
+    def _gather(self, consumer: Consumer) -> None:
+        """Poll until what is held makes a full batch, or has waited long enough."""
+        records = self._held
+        events = sum(map(_event_count, records))
+        wait = POLL if not records and not (self._settling or self._placing) else 0.01
+        closes = time.monotonic() + wait
+        while events < settings.DATAFLOW_BATCH_EVENTS and not self._stopping.is_set():
+            left = closes - time.monotonic()
+            if left <= 0:
+                break
+            room = settings.DATAFLOW_BATCH_EVENTS - events
+            polled = consumer.poll(wait=left, limit=max(1, int(room / self._events_per_record)))
+            if polled and not records:
+                closes = time.monotonic() + (BUSY_GATHER if self._busy else QUIET_GATHER)
+            records += polled
+            events += sum(map(_event_count, polled))
+        if records:
+            self._events_per_record = max(1.0, events / len(records))
+            busy = events >= BUSY_EVENTS
+            if busy != self._busy:
+                self._busy = busy
+                consumer.hurry(busy)
+
+    def _settle(self, work: Work) -> None:
+        began = time.monotonic()
+        pipeline.settle(self._stores, work, stopping=self._stopping, waiting=self._note_waiting)
+        metrics.BATCH_SECONDS.observe(time.monotonic() - began)
+
+    def _settled(self, consumer: Consumer) -> None:
+        """Wait for the batch before; commit its offsets and announce it. Polls meanwhile, to keep the membership."""
+        if self._settling is None:
+            return
+        work, settling = self._settling
+        if not self._await(consumer, settling):
+            raise Stopped
+        self._settling = None
+        settling.result()
+        for step in FINISH:
+            step(self, work)
+
+    def _await(self, consumer: Consumer, settling: Future[None]) -> bool:
+        """Wait, polling with everything paused once it takes long; False if the process is to end first."""
+        patience, paused = PATIENCE, False
+        while True:
+            try:
+                settling.exception(timeout=patience)
+            except FutureTimeoutError:
+                if self._overdue():
+                    return False
+                consumer.pause()
+                paused = True
+                self._held += consumer.poll(wait=0, limit=1)
+                self._show(consumer)
+                patience = 0.2
+            else:
+                if paused:
+                    consumer.resume()
+                return True
+
+    def _overdue(self) -> bool:
+        """Tell whether the stores had their time after the signal to stop."""
+        if not self._stopping.is_set():
+            return False
+        if self._stop_by is None:
+            self._stop_by = time.monotonic() + STOP_WITHIN
+        return time.monotonic() > self._stop_by
+
+    def _note_waiting(self, reason: str | None) -> None:
+        self.state.waiting = reason
+        metrics.WAITING.set(0 if reason is None else 1)
+        self._beat_if_due()
+
+    def _show(self, consumer: Consumer) -> None:
+        self.state.partitions = consumer.partitions
+        if self._beating is None or self._beating.done():
+            self._beating = self._thread.submit(self._beat_if_due)
+
+    def _beat_if_due(self) -> None:
+        """Say that this member lives; on the stores' thread."""
+        now = time.monotonic()
+        if now - self._last_beat < ConsumerMember.HEARTBEAT_SECONDS:
+            return
+        self._last_beat = now
+        state = "waiting" if self.state.waiting else "running"
+        try:
+            self._stores.rows.heartbeat(self._member, self.state.partitions, self._since, state)
+        except (StoreUnavailable, NeedsOperator) as error:
+            logger.debug("no heartbeat", extra={"reason": str(error)})
+
+    def _patiently(self, act: Callable[[], None]) -> None:
+        pipeline.patiently(act, stores=self._stores, stopping=self._stopping, waiting=self._note_waiting)
+
+    def _survive(self, step: Callable[[], bool]) -> None:
+        try:
+            step()
+        except (StoreUnavailable, NeedsOperator) as error:
+            self.state.kafka = False
+            logger.warning("waiting for Kafka", extra={"reason": str(error)})
+            self._stopping.wait(1.0)
+
+    def _finish(self) -> None:
+        if self._consumer is not None:
+            self._settled(self._consumer)
+            self._thread.submit(lambda: self._stores.rows.farewell(self._member)).exception(timeout=2.0)
+
+    def _close(self) -> None:
+        self._live.stop()
+        if self._consumer is not None:
+            self._consumer.close()
+        logger.info("stopped", extra={"member": self._member})
+
+    # --- the steps after the stores, on the loop's own thread ---
+
+    def commit(self, work: Work) -> None:
+        """Commit the batch's offsets to Kafka."""
+        assert self._consumer is not None
+        everything = Batch(records=[*work.batch.redelivered, *work.batch.records])
+        self._consumer.commit(everything.offsets())
+
+    def announce(self, work: Work) -> None:
+        """Tell the live feed and the metrics; best effort."""
+        batch = work.batch
+        self._live.announce(batch, work.gains, work.spans[1] if work.spans else {})
+        metrics.BATCH_EVENTS.observe(batch.read.total())
+        metrics.EVENTS.labels("stored").inc(len(batch.stored))
+        metrics.EVENTS.labels("duplicate").inc(len(batch.duplicates))
+        metrics.EVENTS.labels("dead_lettered").inc(len(batch.letters))
+        if batch.stored:
+            oldest = min(gain.first_seen for gain in work.gains.values())
+            metrics.OLDEST_AGE.observe(max(0.0, batch.stored_at - oldest) / 1_000_000)
+
+
+FINISH: list[Callable[[Loop, Work], None]] = [Loop.commit, Loop.announce]
+
+
+def _once(records: list[Record]) -> list[Record]:
+    """Leave out what was polled again: a partition that went and came back starts where Kafka's offsets say."""
+    return list({(record.partition, record.offset): record for record in records}.values())
+
+
+def _event_count(record: Record) -> int:
+    for name, value in record.headers:
+        if name == "n" and value.isdigit():
+            return int(value)
+    return 1

@@ -1,0 +1,77 @@
+"""Reads raw-data and writes both stores, until it is told to stop."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import signal
+import threading
+from argparse import RawDescriptionHelpFormatter
+from types import FrameType
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from processing import health
+from processing.document_store import DocumentStore
+from processing.failures import NeedsOperator, StoreUnavailable
+from processing.loop import Loop
+from processing.row_store import RowStore
+
+
+class Command(BaseCommand):
+    help = (
+        "Read raw-data, keep the events in PostgreSQL and MongoDB, publish them to processed-data.\n"
+        "Run as many of these as the topic has partitions. SIGTERM finishes the batch in hand.\n\n"
+        "  manage.py consume\n"
+        "  PROCESSOR_SERVICE_PORT=8083 manage.py consume    a second one beside the first"
+    )
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
+
+    def handle(self, **_options: object) -> None:
+        """Run the loop; exit 0 after SIGTERM or SIGINT."""
+        stopping = threading.Event()
+
+        def stop(_number: int, _frame: FrameType | None) -> None:
+            stopping.set()
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        _refuse_lost_documents()
+        loop = Loop(stopping=stopping)
+        try:
+            health.serve(loop.state, port=settings.PROCESSOR_SERVICE_PORT)
+        except OSError as error:
+            raise CommandError(
+                f"Port {settings.PROCESSOR_SERVICE_PORT} is taken: set PROCESSOR_SERVICE_PORT to a free one."
+            ) from error
+        # What is there now stays; the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        loop.run()
+        # A thread may still be in a call to a frozen store: Python's own end would wait for it, or abort on its return.
+        logging.shutdown()
+        os._exit(0)
+
+
+def _refuse_lost_documents() -> None:
+    """Rows without any document mean that MongoDB was lost: storing on would hide it.
+
+    A store that is away is no reason to refuse: the loop waits for it.
+    """
+    rows, documents = RowStore(), DocumentStore()
+    try:
+        if rows.has_rows() and not documents.has_documents():
+            raise CommandError(
+                "PostgreSQL has events, but MongoDB has no document: it is another or an emptied database."
+                " Check MONGO_URI and MONGO_DATABASE, or restore the documents first."
+            )
+    except (StoreUnavailable, NeedsOperator):
+        return
+    finally:
+        rows.close()
+        documents.close()

@@ -1,0 +1,331 @@
+"""What happens to one batch, step by step; docs/delivery.md tells why in this order."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from psycopg.errors import UniqueViolation
+
+from ingestion.problems import Code
+from ingestion.records import UnknownVersion
+from processing import accounts, decoding
+from processing.accounts import Gains
+from processing.batch import Batch, Entry
+from processing.delivery import Delivery
+from processing.document_store import DocumentStore, Verdict
+from processing.failures import NeedsOperator, Refused, StoreUnavailable
+from processing.rollups import Spans, roll_up
+from processing.row_store import RowStore
+
+logger = logging.getLogger(__name__)
+
+FIRST_WAIT = 0.5  # seconds before a failed step is tried again
+LONGEST_WAIT = 10.0  # seconds
+
+
+class Stopped(Exception):
+    """The process is to end while a store is away: the batch is abandoned whole and comes again."""
+
+
+class _Again(Exception):
+    """Roll back and store the batch once more; something was learned about its events."""
+
+
+@dataclass(slots=True)
+class Topic:
+    """The topic a batch comes from."""
+
+    kafka_id: UUID
+    name: str
+    row: int = 0  # its id in PostgreSQL
+
+
+@dataclass(slots=True)
+class Work:
+    """One batch on its way through the steps."""
+
+    batch: Batch
+    topic: Topic
+    spans: tuple[Spans, Spans] | None = None  # rollups by minute and by hour: of all entries, then of the stored
+    gains: Gains = field(default_factory=dict)
+    verdict: Verdict | None = None
+    writing: Future[Verdict] | None = None
+    repeats: int = 0  # events that a store knew already; while there are any, batches go carefully
+    prepared: bool = False
+    committed: Callable[[], None] | None = None
+
+
+@dataclass(slots=True)
+class Stores:
+    """What the steps work with, one set for each consumer process."""
+
+    rows: RowStore = field(default_factory=RowStore)
+    documents: DocumentStore = field(default_factory=DocumentStore)
+    delivery: Delivery = field(default_factory=Delivery)
+    writers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "documents"))
+
+    def close(self) -> None:
+        self.delivery.close()
+        self.documents.close()
+        self.rows.close()
+        self.writers.shutdown(wait=False, cancel_futures=True)
+
+
+Step = Callable[[Stores, Work], None]
+
+
+# --- pure: may run ahead while the stores work on the batch before ---
+
+
+def decode(_stores: Stores, work: Work) -> None:
+    """Read the records; unreadable lines are set aside, repeated identities folded.
+
+    :raises NeedsOperator: a record was written by a newer release
+    """
+    try:
+        decoding.decode(work.batch, now=time.time_ns() // 1000)
+    except UnknownVersion as error:
+        raise NeedsOperator(f"upgrade this consumer: {error}") from error
+
+
+def process(_stores: Stores, work: Work) -> None:
+    """Apply the steps to each event (none yet) and sum up its numbers."""
+    work.spans = roll_up(work.batch.entries)
+
+
+# --- inside the batch's transaction ---
+
+
+def claim(stores: Stores, work: Work) -> None:
+    """Lock progress and leave out what another attempt has done already."""
+    done = stores.rows.claim(work.batch, work.topic.row)
+    below = [record for record in work.batch.records if record.offset < done[record.partition]]
+    if below:
+        work.batch.redelivered += below
+        work.batch.records = [record for record in work.batch.records if record.offset >= done[record.partition]]
+        decode(stores, work)
+        work.spans, work.verdict = None, None
+    work.batch.stored_at = time.time_ns() // 1000
+
+
+def write_documents(stores: Stores, work: Work) -> None:
+    """Begin to write the documents; carefully, end it too and act on the verdict before there are rows."""
+    if work.verdict is None:
+        entries = work.batch.entries
+        work.writing = stores.writers.submit(stores.documents.insert, entries, topic=work.topic.kafka_id.bytes)
+    if stores.rows.careful:
+        _set_aside(work, _verdict(work))
+
+
+def write_rows(stores: Stores, work: Work) -> None:
+    """Write the rows, beside the documents; carefully, find out which are new."""
+    batch = work.batch
+    if not stores.rows.careful:
+        stores.rows.copy_events(batch, work.topic.row)
+        return
+    existing = stores.rows.move_events(batch, work.topic.row)
+    if existing:
+        _judge_existing(stores, work, existing)
+
+
+def judge_identity(_stores: Stores, work: Work) -> None:
+    """Wait for MongoDB, which alone sees the same id at another time: other content rolls back."""
+    verdict = _verdict(work)
+    if verdict.conflicts or verdict.refused:
+        _set_aside(work, verdict)
+        raise _Again
+
+
+def add_up(stores: Stores, work: Work) -> None:
+    """Fold what was stored into rollups, statistics, ledger, dead letters and progress."""
+    if work.spans is None or work.batch.stored is not work.batch.entries:
+        work.spans = roll_up(work.batch.stored)
+    work.gains = accounts.gains(work.batch)
+    work.committed = stores.rows.add_up(work.batch, work.topic.row, spans=work.spans, gains=work.gains)
+    if work.repeats == 0 and work.batch.entries:
+        stores.rows.careful = False
+
+
+# --- after the commit ---
+
+
+def publish(stores: Stores, work: Work) -> None:
+    """Publish the rows stored now, and those of redelivered records, to processed-data."""
+    at = work.batch.stored_at
+    rows = [(entry, at) for entry in work.batch.stored]
+    if work.batch.redelivered:
+        again = Batch(records=work.batch.redelivered)
+        decoding.decode(again, now=time.time_ns() // 1000)
+        rows += stores.rows.rows_of(again.entries, work.topic.row)
+    if rows:
+        stores.delivery.publish(rows)
+
+
+PREPARE: list[Step] = [decode, process]
+STORE: list[Step] = [claim, write_documents, write_rows, judge_identity, add_up]
+DELIVER: list[Step] = [publish]
+
+
+def prepare(stores: Stores, work: Work) -> None:
+    """Do the pure steps, once; any thread.
+
+    :raises NeedsOperator: a record was written by a newer release
+    """
+    if not work.prepared:
+        for step in PREPARE:
+            step(stores, work)
+        work.prepared = True
+
+
+def settle(stores: Stores, work: Work, *, stopping: threading.Event, waiting: Callable[[str | None], None]) -> None:
+    """Store and publish a batch, for as long as it takes; prepare it, if that has failed before.
+
+    Safe to repeat: a batch delivered twice leaves the stores as one delivery would.
+
+    :param waiting: told why the batch waits, and None when it goes on
+    :raises Stopped: `stopping` was set while a store was away
+    """
+    patiently(lambda: prepare(stores, work), stores=stores, stopping=stopping, waiting=waiting)
+    patiently(lambda: _store(stores, work), stores=stores, stopping=stopping, waiting=waiting)
+    for step in DELIVER:
+        patiently(lambda step=step: step(stores, work), stores=stores, stopping=stopping, waiting=waiting)  # type: ignore[misc]
+
+
+def patiently(
+    act: Callable[[], None], *, stores: Stores, stopping: threading.Event, waiting: Callable[[str | None], None]
+) -> None:
+    """Repeat an act until it succeeds; between tries wait 0.5 s and longer, outside any transaction.
+
+    :raises Stopped: `stopping` was set
+    """
+    wait = FIRST_WAIT
+    while True:
+        try:
+            act()
+        except StoreUnavailable as error:
+            reason = str(error)
+            logger.warning("waiting for a store", extra={"reason": reason, "seconds": round(wait, 1)})
+        except NeedsOperator as error:
+            reason = str(error)
+            logger.error("an operator must act", extra={"reason": reason, "seconds": round(wait, 1)})  # noqa: TRY400
+        except Exception as error:
+            reason = f"bug: {type(error).__name__}"
+            logger.exception("unexpected failure")
+        else:
+            waiting(None)
+            return
+        waiting(reason)
+        if stopping.wait(wait * random.uniform(0.8, 1.2)):  # noqa: S311 - jitter
+            raise Stopped
+        wait = min(wait * 2, LONGEST_WAIT)
+        stores.rows.forget()
+
+
+def _store(stores: Stores, work: Work) -> None:
+    """Run the steps of STORE in one transaction, again whenever something was learned."""
+    if not work.topic.row:
+        work.topic.row = stores.rows.topic_row(work.topic.kafka_id, work.topic.name)
+    stores.rows.prepare(work.batch, work.topic.row)
+    while not _attempt(stores, work):
+        pass
+    if work.committed:
+        work.committed()
+
+
+def _attempt(stores: Stores, work: Work) -> bool:
+    """Run the steps of STORE in one transaction; False if it rolled back wiser than before."""
+    try:
+        with stores.rows.transaction():
+            for step in STORE:
+                step(stores, work)
+    except UniqueViolation as error:
+        if stores.rows.careful:
+            raise NeedsOperator(f"PostgreSQL: a key is taken: {error.diag.constraint_name}") from error
+        stores.rows.careful = True
+    except _Again:
+        # More of its kind may follow: judge before there are rows.
+        stores.rows.careful = True
+    except Refused:
+        _finish_writing(work)
+        _refuse(stores, work)
+    else:
+        return True
+    finally:
+        _finish_writing(work)
+    return False
+
+
+def _verdict(work: Work) -> Verdict:
+    if work.verdict is None:
+        assert work.writing is not None
+        work.verdict = work.writing.result()
+        work.repeats += work.verdict.known
+    return work.verdict
+
+
+def _finish_writing(work: Work) -> None:
+    """Wait for the documents of an attempt that failed, so that the next does not overtake them."""
+    if work.writing is not None and work.verdict is None:
+        error = work.writing.exception()
+        work.verdict = None if error else work.writing.result()
+
+
+def _set_aside(work: Work, verdict: Verdict) -> None:
+    # PostgreSQL may have refused the same ones already: one letter is enough.
+    left = {entry.key for entry in work.batch.entries}
+    for entry in verdict.conflicts:
+        if entry.key in left:
+            work.batch.letters.append(decoding.conflict(entry))
+    for entry in verdict.refused:
+        if entry.key not in left:
+            continue
+        work.batch.letters.append(
+            decoding.letter(
+                entry, reason=Code.REFUSED_BY_STORE, detail="MongoDB can't hold this payload", stage="documents"
+            )
+        )
+    _leave_out(work, [*verdict.conflicts, *verdict.refused])
+    work.repeats += len(verdict.conflicts)
+    verdict.conflicts, verdict.refused = [], []
+
+
+def _judge_existing(stores: Stores, work: Work, existing: list[Entry]) -> None:
+    """Tell duplicates from conflicts by the rows' own hashes; a conflict leaves no document of its origin."""
+    hashes = stores.rows.hashes(existing)
+    conflicts = [entry for entry in existing if hashes.get(entry.key) != entry.hash]
+    work.batch.duplicates += [entry for entry in existing if hashes.get(entry.key) == entry.hash]
+    work.batch.letters += [decoding.conflict(entry) for entry in conflicts]
+    if conflicts:
+        stores.documents.discard(conflicts, topic=work.topic.kafka_id.bytes)
+    # Learned for good: should this attempt roll back, the next does not count them again.
+    work.repeats += len(existing)
+    _leave_out(work, existing)
+
+
+def _refuse(stores: Stores, work: Work) -> None:
+    """Find what PostgreSQL refuses and set it aside; its documents go first."""
+    refused = stores.rows.refusals(work.batch.entries, work.topic.row)
+    if not refused:
+        raise NeedsOperator("PostgreSQL refuses a batch, but none of its events alone")
+    stores.documents.discard(refused, topic=work.topic.kafka_id.bytes)
+    for entry in refused:
+        work.batch.letters.append(
+            decoding.letter(
+                entry, reason=Code.REFUSED_BY_STORE, detail="PostgreSQL can't hold this event", stage="rows"
+            )
+        )
+    _leave_out(work, refused)
+
+
+def _leave_out(work: Work, entries: list[Entry]) -> None:
+    gone = {entry.key for entry in entries}
+    if gone:
+        work.batch.entries = [entry for entry in work.batch.entries if entry.key not in gone]
+        work.spans = None

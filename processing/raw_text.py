@@ -1,0 +1,48 @@
+"""Bytes that nobody could read, made safe to look at."""
+
+from __future__ import annotations
+
+TEXT_SHOWN = 16 * 1024  # bytes; a letter may hold 256 KiB and more, which no page should
+HEX_SHOWN = 2 * 1024  # bytes
+HEX_COLUMNS = 16
+
+
+def as_text(raw: bytes) -> str:
+    """Show UTF-8 as it is and everything else as its escape (`\\xff`, `\\x00`); the caller escapes HTML."""
+    text = raw[:TEXT_SHOWN].decode(errors="backslashreplace")
+    shown = "".join(character if _is_plain(character) else _escape(character) for character in text)
+    return shown + _rest(raw, TEXT_SHOWN)
+
+
+def needs_hex(raw: bytes) -> bool:
+    """Tell whether the text alone hides what the bytes are."""
+    try:
+        return not all(map(_is_plain, raw.decode()))
+    except UnicodeDecodeError:
+        return True
+
+
+def as_hex(raw: bytes) -> str:
+    """Show offset, bytes and characters, like `hexdump -C`."""
+    starts = range(0, min(len(raw), HEX_SHOWN), HEX_COLUMNS)
+    return "\n".join(_hex_line(raw, start) for start in starts) + _rest(raw, HEX_SHOWN)
+
+
+def _hex_line(raw: bytes, start: int) -> str:
+    part = raw[start : min(start + HEX_COLUMNS, HEX_SHOWN)]
+    characters = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in part)
+    return f"{start:08x}  {part.hex(' '):<{HEX_COLUMNS * 3}} {characters}"
+
+
+def _is_plain(character: str) -> bool:
+    # Not printable are, beside control characters, those that turn the direction of text or take no width.
+    return character.isprintable() or character in "\n\t"
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
+
+def _rest(raw: bytes, shown: int) -> str:
+    left = len(raw) - shown
+    return f"\n… and {left:,} bytes more" if left > 0 else ""

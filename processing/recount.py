@@ -1,0 +1,267 @@
+"""Counts again what the three stores hold, into temporary tables of one PostgreSQL transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg import IsolationLevel
+
+from ingestion import records
+from ingestion.content import content_hash
+from ingestion.records import UnknownVersion
+from processing import decoding, document_store, ledger, recount_sql, row_store, rows
+from processing.batch import MINUTE, Batch, Entry, Letter, Record
+from processing.failures import NeedsOperator
+from processing.jsonb import load_payload
+from processing.lag import Ends
+from processing.ledger import Snapshot
+from processing.rollups import MINUTES_PER_HOUR, Spans, roll_up
+from processing.topic_reader import TopicReader
+
+CHUNK = 5_000  # events in hand at once, which bounds memory
+APPLICATION = "dataflow-reconcile"
+# A recount takes as long as it takes; its sorts and joins spill to disk early rather than take memory.
+_OPTIONS = "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c work_mem=32MB -c cursor_tuple_fraction=1"
+
+_PG_EPOCH = 946_684_800_000_000  # microseconds; binary COPY counts from 2000-01-01
+_HOUR = MINUTE * MINUTES_PER_HOUR
+
+Row = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What of one partition is counted again: from `first` up to, not including, `next`."""
+
+    partition: int
+    first: int
+    next: int
+    records: int
+    events: int
+    whole: bool  # everything ever read of the partition
+
+
+@contextmanager
+def snapshot() -> Iterator[tuple[psycopg.Connection, Snapshot]]:
+    """Open a transaction that sees PostgreSQL as it is now, and in which only temporary tables can be written."""
+    with row_store.connect(application=APPLICATION, options=_OPTIONS) as connection:
+        connection.execute(recount_sql.TABLES)
+        connection.isolation_level = IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        with connection.transaction(), connection.cursor() as cursor:
+            yield connection, ledger.read(cursor)
+
+
+def count_topic(connection: psycopg.Connection, reader: TopicReader, ends: Ends, at: Snapshot) -> list[Stretch]:
+    """Read raw-data again, up to progress, and decode it as the consumer does.
+
+    :raises StoreUnavailable: Kafka does not answer
+    :raises NeedsOperator: a record was written by a newer release
+    """
+    stretches = {
+        partition: (first, max(first, done.next_offset))
+        for partition, (first, _) in ends.partitions.items()
+        if (done := at.progress.get((ends.topic, partition)))
+    }
+    counted: dict[int, int] = dict.fromkeys(stretches, 0)
+    events: dict[int, int] = dict.fromkeys(stretches, 0)
+    limit = _records_at_once(ends, at)
+    for chunk in reader.read(stretches, limit=limit):
+        lines = list(_lines(chunk))
+        _copy(connection, recount_sql.COPY_LINES, recount_sql.LINE_TYPES, lines)
+        for record in chunk:
+            counted[record.partition] += 1
+        for line in lines:
+            events[line[4]] += 1  # type: ignore[index]
+    found = [
+        Stretch(
+            partition, first, end, counted[partition], events[partition], _whole(at, ends, partition, first, counted)
+        )
+        for partition, (first, end) in sorted(stretches.items())
+    ]
+    _say_partitions(connection, found)
+    return found
+
+
+def count_documents(connection: psycopg.Connection) -> None:
+    """Read identity, origin and hash of every document.
+
+    :raises StoreUnavailable: MongoDB does not answer
+    """
+    store = document_store.DocumentStore()
+    try:
+        for chunk in store.stream("source", "hash", "topic", "partition", "offset", "line"):
+            documents = [_document_row(document) for document in chunk]
+            _copy(connection, recount_sql.COPY_DOCUMENTS, recount_sql.DOCUMENT_TYPES, documents)
+    finally:
+        store.close()
+
+
+def count_rows(connection: psycopg.Connection) -> None:
+    """Roll up all rows again, and check that each still has the content that it was stored with."""
+    rolling = _Rolling(connection)
+    for chunk in _row_chunks(connection):
+        changed = [
+            (entry.source, entry.id, entry.partition, entry.offset, entry.line)
+            for entry in chunk
+            if content_hash(entry.ts, entry.values) != entry.hash
+        ]
+        if changed:
+            _copy(connection, recount_sql.COPY_CHANGED, recount_sql.CHANGED_TYPES, changed)
+        rolling.add(chunk)
+    rolling.finish()
+
+
+def topic_row(connection: psycopg.Connection, kafka_id: UUID) -> int:
+    """Give the row id of the topic; -1 while nothing of it was read."""
+    found = connection.execute("SELECT id FROM topic WHERE kafka_id = %s", [kafka_id]).fetchone()
+    return -1 if found is None else int(found[0])
+
+
+def _records_at_once(ends: Ends, at: Snapshot) -> int:
+    done = [progress for (topic, _), progress in at.progress.items() if topic == ends.topic and progress.records]
+    density = max((progress.events / progress.records for progress in done), default=1.0)
+    return max(1, int(CHUNK / max(1.0, density)))
+
+
+def _whole(at: Snapshot, ends: Ends, partition: int, first: int, records: Mapping[int, int]) -> bool:
+    """Tell whether nothing was ever read of this partition but what is counted now; the ledger knows no topics."""
+    others = any(done.records for (topic, _), done in at.progress.items() if topic != ends.topic)
+    return not others and (first == 0 or records[partition] == at.progress[ends.topic, partition].records)
+
+
+def _say_partitions(connection: psycopg.Connection, stretches: Iterable[Stretch]) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO recount_partition VALUES (%s, %s, %s, %s)",
+            [(stretch.partition, stretch.first, stretch.next, stretch.whole) for stretch in stretches],
+        )
+    connection.execute("ANALYZE recount_line")
+
+
+def _lines(found: Iterable[Record]) -> Iterator[Row]:
+    now = time.time_ns() // 1000
+    for record in found:
+        # One at a time, and identity aside: what repeats is judged by SQL, over the whole topic.
+        batch = _decoded(record, now=now)
+        place = record.partition, record.offset
+        for entry in (*batch.entries, *batch.duplicates):
+            yield entry.source, entry.id, entry.hash, entry.received - _PG_EPOCH, *place, entry.line, None
+        for letter in batch.letters:
+            hash_, reason = (
+                (_hash(letter, now=now), None) if letter.stage == decoding.IDENTITY else (None, str(letter.reason))
+            )
+            yield letter.source, letter.event_id, hash_, letter.received - _PG_EPOCH, *place, letter.line, reason
+
+
+def _hash(letter: Letter, *, now: int) -> int:
+    """Read the line of an event whose identity was met before in its record."""
+    line = Record(letter.partition, letter.offset, 0, letter.raw, records.headers(count=1))
+    [entry] = _decoded(line, now=now).entries
+    return entry.hash
+
+
+def _decoded(record: Record, *, now: int) -> Batch:
+    batch = Batch([record])
+    try:
+        decoding.decode(batch, now=now)
+    except UnknownVersion as error:
+        raise NeedsOperator(f"use a newer release: {error}") from error
+    return batch
+
+
+def _document_row(document: Mapping[str, object]) -> Row:
+    key, source, topic = document["_id"], document.get("source"), document.get("topic")
+    if not isinstance(key, bytes) or len(key) != 24 or not isinstance(source, str):
+        return None, None, None, None, None, None, None, repr(key)
+    if key[16:] != decoding.source_digest(source):
+        # Nobody would find it by its source and id: as good as none.
+        source = None
+    return (
+        source,
+        key[:16],
+        _integer(document.get("hash")),
+        bytes(topic) if isinstance(topic, bytes) and len(topic) == 16 else None,
+        _integer(document.get("partition")),
+        _integer(document.get("offset")),
+        _integer(document.get("line")),
+        key.hex(),
+    )
+
+
+def _integer(value: object) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _row_chunks(connection: psycopg.Connection) -> Iterator[list[Entry]]:
+    with connection.cursor("recount_rows", binary=True) as cursor:
+        cursor.execute(recount_sql.ROWS)
+        while found := cursor.fetchmany(CHUNK):
+            yield [_entry(row) for row in found]
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    source, ts, id_, payload, hash_, partition, offset, line = row
+    return Entry(
+        key=b"",
+        id=id_,
+        text=b"",
+        source=source,
+        ts=ts,
+        received=0,
+        payload=b"",
+        values=load_payload(payload),
+        hash=hash_,
+        partition=partition,
+        offset=offset,
+        line=line,
+    )
+
+
+class _Rolling:
+    """Rolls up a stream of rows sorted by source and time; the open minute and hour wait for the next chunk."""
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self._connection = connection
+        self._open: tuple[Spans, Spans] = ({}, {})
+
+    def add(self, entries: list[Entry]) -> None:
+        last = entries[-1]
+        rolled = roll_up(entries)
+        for spans, waiting, width in zip(rolled, self._open, (MINUTE, _HOUR), strict=True):
+            _merge(spans, waiting)
+            waiting.clear()
+            key = last.source, last.ts // width
+            if key in spans:
+                waiting[key] = spans.pop(key)
+        self._write(*rolled)
+
+    def finish(self) -> None:
+        self._write(*self._open)
+
+    def _write(self, minutes: Spans, hours: Spans) -> None:
+        with self._connection.cursor() as cursor, cursor.copy(recount_sql.COPY_SPANS) as copy:
+            copy.write(rows.spans(minutes, hours))
+
+
+def _merge(spans: Spans, others: Spans) -> None:
+    for key, fields in others.items():
+        mine = spans.setdefault(key, {})
+        for name, span in fields.items():
+            if name in mine:
+                mine[name].merge(span)
+            else:
+                mine[name] = span
+
+
+def _copy(connection: psycopg.Connection, statement: str, types: list[str], lines: Iterable[Row]) -> None:
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.set_types(types)
+        for line in lines:
+            copy.write_row(line)

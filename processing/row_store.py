@@ -1,0 +1,402 @@
+"""Writes to PostgreSQL: everything a batch changes, in one transaction that also moves progress."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from uuid import UUID
+
+import psycopg
+from django.conf import settings
+from psycopg.errors import UniqueViolation
+
+from processing import months, row_sql, rows
+from processing.accounts import Gains
+from processing.batch import Batch, Entry, Letter
+from processing.failures import Refused, from_postgres
+from processing.rollups import Spans
+
+logger = logging.getLogger(__name__)
+
+APPLICATION = "dataflow-consumer"
+LOCK_TIMEOUT = 10.0  # seconds to wait for another consumer's transaction
+# A batch takes a tenth of a second, and twice MongoDB's timeout at worst. Whoever holds a partition for longer than
+# this is frozen, or waits for MongoDB as we would: it loses its transaction, which costs it one more try.
+PATIENCE = 5.0  # seconds
+IDLE_TIMEOUT = 30.0  # seconds
+OPTIONS = f"-c lock_timeout={LOCK_TIMEOUT}s -c idle_in_transaction_session_timeout={IDLE_TIMEOUT}s"
+CONNECT_TIMEOUT = 3  # seconds
+
+# A source's known fields are remembered for so many sources; most share one set, so an entry costs some 200 bytes.
+_REMEMBERED_SOURCES = 20_000
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def instant(microseconds: int) -> datetime:
+    """Convert from microseconds since the epoch."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+@contextmanager
+def failures() -> Iterator[None]:
+    """Turn what psycopg raises into our kinds of failure; UniqueViolation passes, for the caller to judge."""
+    try:
+        yield
+    except UniqueViolation:
+        raise
+    except psycopg.Error as error:
+        raise from_postgres(error) from error
+
+
+class RowStore:
+    """The consumer's one connection to PostgreSQL, for one thread; not to be used after a fork."""
+
+    def __init__(self) -> None:
+        self._connection: psycopg.Connection | None = None
+        self._months: set[datetime] = set()
+        self._progress: set[tuple[int, int]] = set()
+        self._fields = _KnownFields()
+        # Straight COPY until a batch meets rows that exist; back to it after a batch without any.
+        self.careful = False
+
+    @property
+    def connection(self) -> psycopg.Connection:
+        """The connection, made anew when it was lost.
+
+        :raises StoreUnavailable: PostgreSQL does not answer
+        """
+        if self._connection is not None and (self._connection.closed or self._connection.broken):
+            self._connection = None
+        if self._connection is None:
+            with failures():
+                connection = connect()
+                connection.execute(row_sql.STAGING)
+            self._connection = connection
+        return self._connection
+
+    def close(self) -> None:
+        """Drop the connection; the next use makes another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def forget(self) -> None:
+        """Take nothing for granted after a failure: a partition or a progress row may be gone."""
+        self._months.clear()
+        self._progress.clear()
+
+    def topic_row(self, kafka_id: UUID, name: str) -> int:
+        """Give the row id of a topic, by Kafka's id for it: a recreated topic is another."""
+        with failures():
+            self.connection.execute(
+                "INSERT INTO topic (kafka_id, name) SELECT %(id)s, %(name)s"
+                " WHERE NOT EXISTS (SELECT FROM topic WHERE kafka_id = %(id)s) ON CONFLICT DO NOTHING",
+                {"id": kafka_id, "name": name},
+            )
+            row = self.connection.execute("SELECT id FROM topic WHERE kafka_id = %s", [kafka_id]).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def progress(self, topic: int, partitions: Iterable[int]) -> dict[int, int]:
+        """Read, without a lock, the next offset of each partition that has been worked on."""
+        with failures():
+            found = self.connection.execute(
+                "SELECT partition, next_offset FROM progress WHERE topic_id = %s AND partition = ANY(%s)",
+                [topic, list(partitions)],
+            ).fetchall()
+        return dict(found)
+
+    def has_rows(self) -> bool:
+        """Tell whether any event is stored."""
+        with failures():
+            row = self.connection.execute("SELECT EXISTS (SELECT FROM events)").fetchone()
+        return bool(row and row[0])
+
+    def heartbeat(self, member: str, partitions: Sequence[int], since: datetime, state: str) -> None:
+        """Say that this consumer lives and what it has; forget those that have been silent for long."""
+        with failures():
+            self.connection.execute(
+                "INSERT INTO consumer_member AS m (member, partitions, since, heartbeat, state)"
+                " VALUES (%s, %s, %s, now(), %s) ON CONFLICT (member) DO UPDATE SET partitions = excluded.partitions,"
+                " since = excluded.since, heartbeat = excluded.heartbeat, state = excluded.state",
+                [member, list(partitions), since, state],
+            )
+            self.connection.execute("DELETE FROM consumer_member WHERE heartbeat < now() - interval '1 hour'")
+
+    def farewell(self, member: str) -> None:
+        """Forget this consumer, which ends."""
+        with failures():
+            self.connection.execute("DELETE FROM consumer_member WHERE member = %s", [member])
+
+    def prepare(self, batch: Batch, topic: int) -> None:
+        """Make the partitions and progress rows that the batch needs, outside its transaction."""
+        with failures():
+            missing = months.months({entry.ts // months.DAY for entry in batch.entries}) - self._months
+            if missing:
+                months.ensure(self.connection, missing)
+                self._months |= missing
+            for partition in sorted({record.partition for record in batch.records}):
+                if (topic, partition) not in self._progress:
+                    self.connection.execute(
+                        "INSERT INTO progress (topic_id, partition, next_offset, records, events, updated_at)"
+                        " VALUES (%s, %s, 0, 0, 0, now()) ON CONFLICT DO NOTHING",
+                        [topic, partition],
+                    )
+                    self._progress.add((topic, partition))
+
+    def claim(self, batch: Batch, topic: int) -> dict[int, int]:
+        """Lock the progress of the batch's partitions, within its transaction; give each next offset."""
+        with failures(), _patience(self.connection.info.backend_pid):
+            found = self.connection.execute(
+                "SELECT partition, next_offset FROM progress WHERE topic_id = %s AND partition = ANY(%s)"
+                " ORDER BY partition FOR UPDATE",
+                [topic, sorted({record.partition for record in batch.records})],
+            ).fetchall()
+        return dict(found)
+
+    def rows_of(self, entries: Sequence[Entry], topic: int) -> list[tuple[Entry, int]]:
+        """Find which events have their row from these very places, and when each was stored (microseconds)."""
+        if not entries:
+            return []
+        with failures():
+            found = self.connection.execute(
+                'SELECT e.source_id, e.id, e.partition, e."offset", e.line,'
+                " (extract(epoch FROM e.stored) * 1000000)::bigint"
+                " FROM unnest(%s::text[], %s::bigint[], %s::uuid[]) AS k (source_id, ts, id)"
+                " JOIN events e ON e.source_id = k.source_id AND e.id = k.id"
+                "  AND e.ts = 'epoch'::timestamptz + k.ts * interval '1 microsecond' WHERE e.topic_id = %s",
+                [
+                    [entry.source for entry in entries],
+                    [entry.ts for entry in entries],
+                    [UUID(bytes=entry.id) for entry in entries],
+                    topic,
+                ],
+            ).fetchall()
+        stored = {(source, id_.bytes, *origin): at for source, id_, *origin, at in found}
+        places = [(entry, (entry.source, entry.id, entry.partition, entry.offset, entry.line)) for entry in entries]
+        return [(entry, stored[place]) for entry, place in places if place in stored]
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """The batch's transaction; what it raises rolls everything back."""
+        with failures(), self.connection.transaction():
+            yield
+
+    def copy_events(self, batch: Batch, topic: int) -> None:
+        """Write rows straight into the table.
+
+        :raises UniqueViolation: a row exists already; roll back and go carefully
+        """
+        if batch.entries:
+            with failures():
+                self._copy(row_sql.COPY_EVENTS, rows.events(batch.entries, stored=batch.stored_at, topic=topic))
+        batch.stored = batch.entries
+
+    def move_events(self, batch: Batch, topic: int) -> list[Entry]:
+        """Write rows by way of staging; set batch.stored to the new ones and give those whose row exists."""
+        if not batch.entries:
+            batch.stored = []
+            return []
+        with failures():
+            self._copy(row_sql.COPY_STAGED_EVENTS, rows.events(batch.entries, stored=batch.stored_at, topic=topic))
+            new = {(source, id_.bytes) for source, id_ in self.connection.execute(row_sql.MOVE_EVENTS)}
+        batch.stored = [entry for entry in batch.entries if (entry.source, entry.id) in new]
+        return [entry for entry in batch.entries if (entry.source, entry.id) not in new]
+
+    def hashes(self, entries: Sequence[Entry]) -> dict[bytes, int]:
+        """Read the content hashes of rows, by document id."""
+        with failures():
+            found = self.connection.execute(
+                "SELECT e.source_id, e.id, e.content_hash FROM unnest(%s::text[], %s::bigint[], %s::uuid[])"
+                " AS k (source_id, ts, id) JOIN events e ON e.source_id = k.source_id AND e.id = k.id"
+                "  AND e.ts = 'epoch'::timestamptz + k.ts * interval '1 microsecond'",
+                [
+                    [entry.source for entry in entries],
+                    [entry.ts for entry in entries],
+                    [UUID(bytes=entry.id) for entry in entries],
+                ],
+            ).fetchall()
+        by_identity = {(source, id_.bytes): content for source, id_, content in found}
+        return {
+            entry.key: by_identity[entry.source, entry.id]
+            for entry in entries
+            if (entry.source, entry.id) in by_identity
+        }
+
+    def add_up(self, batch: Batch, topic: int, *, spans: tuple[Spans, Spans], gains: Gains) -> Callable[[], None]:
+        """Fold the batch into rollups, latest values, statistics, ledger, dead letters and progress.
+
+        :param spans: the rollups of batch.stored by minute and hour; fields past a source's cap are taken out
+        :return: to be called once the transaction is committed
+        """
+        minutes, hours = spans
+        with failures():
+            capped, remember = self._fields.cap(self.connection, minutes, hours)
+            statements = ""
+            if minutes:
+                self._copy(row_sql.COPY_SPANS, rows.spans(minutes, hours))
+                statements += row_sql.FOLD_SPANS
+            if gains:
+                self._copy(row_sql.COPY_LEDGER, rows.ledger(gains))
+                statements += row_sql.FOLD_LEDGER
+            if statements:
+                # One simple query for all; several statements can't be prepared.
+                self.connection.execute(statements, prepare=False)
+            if batch.records:
+                self.connection.execute(row_sql.MOVE_PROGRESS, _moves(batch, topic))
+            if capped:
+                self.connection.execute(
+                    "UPDATE source_statistics SET fields_capped = true WHERE source_id = ANY(%s)", [sorted(capped)]
+                )
+            self._write_letters(batch.letters, topic)
+        return remember
+
+    def refusals(self, entries: Sequence[Entry], topic: int) -> list[Entry]:
+        """Find, by halving, the events whose content PostgreSQL refuses; leaves nothing behind."""
+        try:
+            with failures(), self.connection.transaction(force_rollback=True):
+                self._copy(row_sql.COPY_STAGED_EVENTS, rows.events(entries, stored=0, topic=topic))
+        except Refused:
+            if len(entries) == 1:
+                return list(entries)
+            half = len(entries) // 2
+            return self.refusals(entries[:half], topic) + self.refusals(entries[half:], topic)
+        return []
+
+    def _copy(self, statement: str, data: bytes) -> None:
+        with self.connection.cursor() as cursor, cursor.copy(statement) as copy:
+            copy.write(data)
+
+    def _write_letters(self, letters: Sequence[Letter], topic: int) -> None:
+        if not letters:
+            return
+        now = datetime.now(tz=UTC)
+        with self.connection.cursor() as cursor:
+            cursor.executemany(row_sql.INSERT_LETTER, [_letter_row(letter, topic, now) for letter in letters])
+
+
+def connect(*, application: str = APPLICATION, options: str = OPTIONS) -> psycopg.Connection:
+    """Open a connection, with the consumer's settings unless others are given.
+
+    :param options: server settings as for libpq
+    :raises psycopg.OperationalError: PostgreSQL does not answer
+    """
+    return psycopg.connect(
+        host=settings.DATABASES["default"]["HOST"],
+        port=settings.DATABASES["default"]["PORT"],
+        user=settings.DATABASES["default"]["USER"],
+        password=settings.DATABASES["default"]["PASSWORD"],
+        dbname=settings.DATABASES["default"]["NAME"],
+        connect_timeout=CONNECT_TIMEOUT,
+        application_name=application,
+        autocommit=True,
+        options=f"{options} -c client_min_messages=warning -c timezone=UTC",
+    )
+
+
+@contextmanager
+def _patience(backend: int) -> Iterator[None]:
+    """Let a backend of ours wait for other consumers for PATIENCE, then end their transactions."""
+    timer = threading.Timer(PATIENCE, _end_holders, [backend])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _end_holders(backend: int) -> None:
+    try:
+        with connect() as connection:
+            ended = connection.execute(row_sql.END_HOLDERS, [backend, APPLICATION]).fetchall()
+    except psycopg.Error as error:
+        logger.warning("a consumer that holds partitions can't be ended", extra={"reason": type(error).__name__})
+        return
+    if ended:
+        logger.warning(
+            "ended a consumer's transaction that held partitions", extra={"backends": [pid for pid, _ in ended]}
+        )
+
+
+def _moves(batch: Batch, topic: int) -> tuple[int, list[int], list[int], list[int], list[int], list[int]]:
+    """Give the values of MOVE_PROGRESS: how far each partition goes, and by how many records and events."""
+    events: Counter[int] = Counter()
+    for (_, _, partition), count in batch.read.items():
+        events[partition] += count
+    moves: dict[int, tuple[int, int, int]] = {}
+    for record in batch.records:
+        _, count, time = moves.get(record.partition, (0, 0, 0))
+        moves[record.partition] = (record.offset + 1, count + 1, max(time, record.time))
+    offsets, counts, times = ([move[part] for move in moves.values()] for part in range(3))
+    return topic, list(moves), offsets, counts, [events[partition] for partition in moves], times
+
+
+def _letter_row(letter: Letter, topic: int, now: datetime) -> list[object]:
+    alike = blake2b(f"{letter.reason}\0{letter.pointer}\0{letter.stage}\0{letter.source}".encode(), digest_size=16)
+    return [
+        topic, letter.partition, letter.offset, letter.line, letter.raw, letter.reason, letter.detail, letter.pointer,
+        letter.stage, letter.source, UUID(bytes=letter.event_id) if letter.event_id else None,
+        instant(letter.received), now, now, alike.hexdigest(),
+    ]  # fmt: skip
+
+
+class _KnownFields:
+    """Holds each source to its number of rolled-up fields (DATAFLOW_MAX_FIELDS_PER_SOURCE)."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, frozenset[str]] = {}
+        self._sets: dict[frozenset[str], frozenset[str]] = {}
+
+    def cap(self, connection: psycopg.Connection, minutes: Spans, hours: Spans) -> tuple[set[str], Callable[[], None]]:
+        """Take fields past the cap out of the spans; give the sources that had any, and what to call after commit."""
+        seen: dict[str, set[str]] = {}
+        for (source, _), rolled in hours.items():
+            seen.setdefault(source, set()).update(rolled)
+        grown = {source: names for source, names in seen.items() if not names <= self._known.get(source, frozenset())}
+        if not grown:
+            return set(), lambda: None
+        self._load(connection, [source for source in grown if source not in self._known])
+        capped: set[str] = set()
+        allowed: dict[str, frozenset[str]] = {}
+        for source, names in grown.items():
+            known = self._known.get(source, frozenset())
+            room = max(0, settings.DATAFLOW_MAX_FIELDS_PER_SOURCE - len(known))
+            fresh = sorted(names - known)
+            allowed[source] = known | frozenset(fresh[:room])
+            if len(fresh) > room:
+                capped.add(source)
+        if capped:
+            for spans in (minutes, hours):
+                _keep(spans, {source: allowed[source] for source in capped})
+        return capped, lambda: self._remember(allowed)
+
+    def _load(self, connection: psycopg.Connection, sources: list[str]) -> None:
+        if not sources:
+            return
+        found: dict[str, set[str]] = {source: set() for source in sources}
+        for source, field in connection.execute(
+            "SELECT source_id, field FROM latest_value WHERE source_id = ANY(%s)", [sources]
+        ):
+            found[source].add(field)
+        self._remember({source: frozenset(fields) for source, fields in found.items()})
+
+    def _remember(self, fields: dict[str, frozenset[str]]) -> None:
+        if len(self._known) > _REMEMBERED_SOURCES:
+            self._known.clear()
+            self._sets.clear()
+        for source, names in fields.items():
+            self._known[source] = self._sets.setdefault(names, names)
+
+
+def _keep(spans: Spans, allowed: dict[str, frozenset[str]]) -> None:
+    for (source, _), fields in spans.items():
+        if source in allowed:
+            for name in fields.keys() - allowed[source]:
+                fields.pop(name)

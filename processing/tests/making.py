@@ -1,0 +1,89 @@
+"""Entries, records and lines for tests; what matters stands in the test."""
+
+from __future__ import annotations
+
+import json
+from uuid import UUID, uuid5
+
+from ingestion import producer, records
+from ingestion.content import content_hash
+from processing.batch import Entry, Record
+from processing.decoding import source_digest
+from processing.rollups import Span, Spans
+from processing.tests.reference import Rollups, Sent, Statistics
+
+NOON = 1_772_366_400_000_000  # 2026-03-01T12:00:00Z, microseconds
+_SPACE = UUID(int=7)
+
+
+def event_id(number: int) -> str:
+    return str(uuid5(_SPACE, str(number)))
+
+
+def make_sent(number: int, *, source: str = "sensor-1", ts: int = NOON, payload: dict[str, object]) -> Sent:
+    return Sent(source, event_id(number), ts, payload)
+
+
+def make_entry(sent: Sent, *, text: bytes | None = None, place: tuple[int, int, int] = (0, 0, 0)) -> Entry:
+    """The entry of an event, as decoding makes it; `text` where the payload's spelling matters."""
+    id_ = UUID(sent.id).bytes
+    return Entry(
+        key=id_ + source_digest(sent.source),
+        id=id_,
+        text=sent.id.encode(),
+        source=sent.source,
+        ts=sent.ts,
+        received=NOON,
+        payload=text or json.dumps(sent.payload, ensure_ascii=False).encode(),
+        values=sent.payload,
+        hash=content_hash(sent.ts, sent.payload),
+        partition=place[0],
+        offset=place[1],
+        line=place[2],
+    )
+
+
+def line(
+    number: int, payload: bytes = b"{}", *, source: str = "sensor-1", ts: int = NOON, received: int = NOON
+) -> bytes:
+    """One canonical line, right or forged."""
+    return b'{"id":"%b","source":"%b","ts":%d,"received":%d,"payload":%b}' % (
+        event_id(number).encode(), source.encode(), ts, received, payload
+    )  # fmt: skip
+
+
+def record(
+    *lines: bytes, partition: int = 0, offset: int = 0, headers: records.Headers | None = None, time: int = NOON
+) -> Record:
+    """A record of ours, unless `headers` say otherwise."""
+    return Record(
+        partition, offset, time, b"\n".join(lines), records.headers(count=len(lines)) if headers is None else headers
+    )
+
+
+def put(topic: str, *lines: bytes, partition: int = 0, headers: records.Headers | None = None) -> None:
+    """Put a record straight into a topic, past the door."""
+    value = b"\n".join(lines)
+    marks = records.headers(count=len(lines)) if headers is None else headers
+    client = producer.open_producer()
+    try:
+        producer.send_all(client, topic, [producer.Record(partition, None, value, marks)], timeout=5)
+    finally:
+        producer.close_producer(client, timeout=1)
+
+
+def as_rollups(spans: Spans, *, span: int) -> Rollups:
+    """Write the product's sums as the reference does."""
+    return {
+        (source, field, start * span): _statistics(one)
+        for (source, start), fields in spans.items()
+        for field, one in fields.items()
+    }
+
+
+def _statistics(one: Span) -> Statistics:
+    return Statistics(
+        one.count, one.sum, one.min, one.max,
+        one.first, one.first_ts, str(UUID(bytes=one.first_id)),
+        one.last, one.last_ts, str(UUID(bytes=one.last_id)),
+    )  # fmt: skip

@@ -1,0 +1,152 @@
+"""From records to events, duplicates and letters, without servers."""
+
+from __future__ import annotations
+
+import json
+from uuid import UUID
+
+import pytest
+
+from ingestion.records import UnknownVersion
+from processing import decoding
+from processing.batch import MINUTE, Batch, Record
+from processing.failures import NeedsOperator
+from processing.pipeline import Stores, Topic, Work, prepare
+from processing.tests.making import NOON, event_id, line, record
+
+NOW = NOON + 1
+
+
+def decoded(*records: Record) -> Batch:
+    batch = Batch(list(records))
+    decoding.decode(batch, now=NOW)
+    return batch
+
+
+def test_the_first_of_an_identity_stays_whatever_order_the_records_came_in() -> None:
+    early = record(line(1, b'{"a":1}'), partition=1, offset=7)
+    late = record(line(1, b'{"a":1}'), partition=1, offset=8)
+
+    batch = decoded(late, early)
+
+    assert [(entry.offset, entry.line) for entry in batch.entries] == [(7, 0)]
+    assert [(entry.offset, entry.line) for entry in batch.duplicates] == [(8, 0)]
+
+
+def test_the_same_values_in_other_words_are_a_duplicate() -> None:
+    batch = decoded(record(line(1, b'{"a":1,"b":2.5}'), line(1, b'{ "b":25e-1, "a":1.0 }')))
+
+    assert (len(batch.entries), len(batch.duplicates), batch.letters) == (1, 1, [])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [line(1, b'{"a":2}'), line(1, b'{"a":true}'), line(1, b'{"a":1}', ts=NOON + 1)],
+    ids=["another value", "a truth value for 1", "another time"],
+)
+def test_the_same_id_with_other_content_is_a_conflict(other: bytes) -> None:
+    batch = decoded(record(line(1, b'{"a":1}'), other))
+
+    [letter] = batch.letters
+    assert (letter.reason, letter.line, letter.raw) == ("id_conflict", 1, other)
+    assert (letter.source, letter.event_id) == ("sensor-1", UUID(event_id(1)).bytes)
+    assert [entry.values for entry in batch.entries] == [{"a": 1}]
+
+
+def test_the_same_id_from_another_source_is_another_event() -> None:
+    batch = decoded(record(line(1, b'{"a":1}', source="one"), line(1, b'{"a":2}', source="two")))
+
+    assert len(batch.entries) == 2
+    assert batch.letters == []
+
+
+def test_a_bad_line_is_a_letter_of_its_own_and_the_others_stay() -> None:
+    batch = decoded(record(line(1), b'{"id":', line(2), b"\xff", line(3), offset=5))
+
+    assert [(entry.text.decode(), entry.line) for entry in batch.entries] == [
+        (event_id(1), 0),
+        (event_id(2), 2),
+        (event_id(3), 4),
+    ]
+    assert [(letter.offset, letter.line, letter.raw) for letter in batch.letters] == [
+        (5, 1, b'{"id":'),
+        (5, 3, b"\xff"),
+    ]
+
+
+@pytest.mark.parametrize("value", [None, b"", b" \n\t"])
+def test_an_empty_record_is_one_letter(value: bytes | None) -> None:
+    batch = decoded(Record(0, 3, NOON, value, []))
+
+    [letter] = batch.letters
+    assert (letter.reason, letter.offset, letter.line, letter.raw) == ("empty_record", 3, 0, value or b"")
+    assert batch.read.total() == 1
+
+
+def test_a_record_of_another_producer_is_one_event_or_several_lines() -> None:
+    plain = {"sourceId": "plc-1", "timestamp": "2026-03-01T11:59:00Z", "payload": {"a": 1}}
+    spread = json.dumps(plain, indent=1).encode()
+    lines = b"\n\n".join(json.dumps({**plain, "payload": {"a": n}}).encode() for n in (2, 3))
+
+    batch = decoded(Record(0, 1, NOON, spread, []), Record(0, 2, NOON, lines, [("who", b"plc")]))
+
+    assert [(entry.offset, entry.line, entry.values) for entry in batch.entries] == [
+        (1, 0, {"a": 1}),
+        (2, 0, {"a": 2}),
+        (2, 1, {"a": 3}),
+    ]
+    assert {(entry.source, entry.ts, entry.received) for entry in batch.entries} == {("plc-1", NOON - MINUTE, NOON)}
+
+
+def test_every_line_is_counted_as_read_for_its_source_minute_and_partition() -> None:
+    batch = decoded(
+        record(line(1), line(1), line(2, received=NOON + MINUTE), b"garbage", partition=3),
+        record(line(3, source="other"), partition=4),
+    )
+
+    minute = NOON // MINUTE
+    assert batch.read == {
+        ("sensor-1", minute, 3): 2,
+        ("sensor-1", minute + 1, 3): 1,
+        ("", minute, 3): 1,
+        ("other", minute, 4): 1,
+    }
+
+
+def test_a_record_of_a_newer_release_is_the_operators_and_never_a_letter() -> None:
+    newer = record(line(1), headers=[("v", b"2"), ("n", b"1")])
+
+    with pytest.raises(UnknownVersion):
+        decoded(newer)
+    work = Work(Batch([newer]), Topic(UUID(int=1), "raw-data"))
+    with pytest.raises(NeedsOperator, match="upgrade this consumer"):
+        prepare(Stores(), work)
+    assert work.batch.letters == []
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"[]", b"1", b'"text"', b"{\xff}", b'{"a":1e999}', b'{"a":"\\ud800"}', b"[" * 5000],
+    ids=["a list", "a number", "a text", "not UTF-8", "too large a float", "a lone surrogate", "deep"],
+)
+def test_a_forged_payload_that_is_no_object_of_ours_is_one_letter(payload: bytes) -> None:
+    batch = decoded(record(line(1, payload), line(2)))
+
+    assert [(letter.line, letter.stage) for letter in batch.letters] == [(0, "decode")]
+    assert [entry.line for entry in batch.entries] == [1]
+
+
+@pytest.mark.parametrize("member", ["ts", "received"])
+def test_a_forged_time_past_the_year_9999_is_a_letter(member: str) -> None:
+    batch = decoded(record(line(1, **{member: 2**62}), line(2)))  # type: ignore[arg-type]
+
+    assert [letter.line for letter in batch.letters] == [0]
+    assert [entry.line for entry in batch.entries] == [1]
+
+
+def test_a_second_decode_of_a_batch_forgets_the_first() -> None:
+    batch = decoded(record(line(1), line(1), b"garbage"))
+
+    decoding.decode(batch, now=NOW)
+
+    assert (len(batch.entries), len(batch.duplicates), len(batch.letters), batch.read.total()) == (1, 1, 1, 3)

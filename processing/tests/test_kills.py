@@ -1,0 +1,113 @@
+"""A consumer that is killed between any two steps leaves exact stores to its successor."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from uuid import uuid4
+
+import pytest
+from pytest_django.plugin import DjangoDbBlocker
+
+from deploy.local import site as sites
+from deploy.local.product import Part
+from deploy.local.servers import Servers
+from deploy.local.site import Site
+from deploy.local.topics import Topics
+from ingestion.tests.client import post
+from processing import loop, pipeline
+from processing.tests import group, making, truth
+from processing.tests.reference import Sent
+from processing.tests.truth import Expected
+
+pytestmark = pytest.mark.services
+
+START = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z, microseconds
+SOURCES = 7
+STEPS = [step.__name__ for step in (*pipeline.PREPARE, *pipeline.STORE, *pipeline.DELIVER, *loop.FINISH)]
+
+
+@dataclass(slots=True)
+class World:
+    """One deployment for all rounds: what earlier rounds stored has to stay exact too."""
+
+    site: Site
+    door: str
+    expected: Expected = field(default_factory=Expected)
+    numbers: Iterator[int] = field(default_factory=count)
+
+
+@pytest.fixture(scope="module")
+def world(
+    servers: Servers,
+    _topics: Topics,
+    _template: None,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("kills")
+    with django_db_blocker.unblock(), sites.opened(servers, _topics, folder) as opened:
+        yield World(opened, opened.start_ingest().url)
+
+
+@pytest.mark.parametrize("step", [*STEPS, "transaction"])
+def test_a_kill_after_any_step_leaves_exact_stores(world: World, step: str) -> None:
+    send_round(world)
+
+    kill_after(world, step)
+    consume_the_rest(world)
+
+    truth.assert_exact(world.site, world.expected)
+
+
+@pytest.mark.parametrize(
+    "step", ["write_rows", *(pytest.param(step, marks=pytest.mark.faults) for step in ("write_documents", "add_up"))]
+)
+def test_a_kill_on_the_careful_path_leaves_exact_stores(world: World, step: str) -> None:
+    send_round(world)
+
+    kill_after(world, step, "careful")
+    consume_the_rest(world)
+
+    truth.assert_exact(world.site, world.expected)
+
+
+def send_round(world: World) -> None:
+    """Post events of several sources, one of them twice and one id with two contents; and put garbage in the topic."""
+    events = [make_event(next(world.numbers)) for _ in range(300)]
+    again = events[7]
+    conflict = Sent(events[9].source, events[9].id, events[9].ts, {"n": "other"})
+
+    for batch in (events[:200], events[200:], [again], [conflict]):
+        assert post(world.door, [truth.as_json(event) for event in batch]).status == 202
+    making.put(world.site.raw_topic, b"\xff not an event", headers=[])
+
+    world.expected.add(events)
+    world.expected.duplicates[again.source] += 1
+    world.expected.letters[conflict.source, "id_conflict"] += 1
+    world.expected.letters["", "not_json"] += 1
+
+
+def make_event(number: int) -> Sent:
+    payload = {"n": number, "level": number / 7, "inner": {"odd": number % 2}, "ok": True, "text": "é"}
+    # 40 days, so that there are two partitions of the table and many buckets.
+    return Sent(
+        f"killed-{number % SOURCES}", str(uuid4()), START + number * 11_519_000_000 % (40 * 86_400_000_000), payload
+    )
+
+
+def kill_after(world: World, *arguments: str) -> None:
+    part = Part("killed consumer", "PROCESSOR_SERVICE_PORT", ("-m", "processing.tests.killed_consumer", *arguments))
+    process = world.site.launch(part)
+    world.site.wait_for(lambda: not process.running, 20)
+    assert process.exit_code == -signal.SIGKILL, process.log
+    group.expel_members(world.site.name)
+
+
+def consume_the_rest(world: World) -> None:
+    consumer = world.site.start_consumer()
+    # A batch that was committed and not published comes again: its offsets tell that it was.
+    world.site.wait_for(lambda: truth.caught_up(world.site) and truth.all_committed(world.site), 30)
+    assert consumer.stop() == 0

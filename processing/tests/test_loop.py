@@ -1,0 +1,76 @@
+"""The loop hands on every record that it polled, once, whatever happens on the way."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from deploy.local.site import Site
+from processing.batch import Record
+from processing.consumer import Consumer
+from processing.failures import StoreUnavailable
+from processing.loop import Loop
+from processing.tests import making, truth
+
+pytestmark = pytest.mark.services
+
+Poll = Callable[..., list[Record]]
+
+
+def test_records_that_were_polled_before_kafka_failed_are_stored(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    poll = Consumer.poll
+    after_records = threading.Event()
+
+    def failing_after_records(consumer: Consumer, *, wait: float, limit: int) -> list[Record]:
+        if after_records.is_set():
+            after_records.clear()
+            raise StoreUnavailable("Kafka: made to fail")
+        polled = poll(consumer, wait=wait, limit=min(limit, 2))
+        if polled:
+            after_records.set()
+        return polled
+
+    monkeypatch.setattr(Consumer, "poll", failing_after_records)
+    put_records(site, 6)
+
+    with running_loop():
+        site.wait_for(lambda: truth.caught_up(site), 40)
+
+    assert truth.totals(site) == {"sensor-1": (18, 18, 0, 0)}
+
+
+def test_a_record_that_is_polled_twice_is_read_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    poll = Consumer.poll
+
+    def repeating(consumer: Consumer, *, wait: float, limit: int) -> list[Record]:
+        polled = poll(consumer, wait=wait, limit=limit)
+        return polled + polled
+
+    monkeypatch.setattr(Consumer, "poll", repeating)
+    put_records(site, 6)
+
+    with running_loop():
+        site.wait_for(lambda: truth.caught_up(site), 30)
+
+    assert truth.totals(site) == {"sensor-1": (18, 18, 0, 0)}
+
+
+def put_records(site: Site, count: int) -> None:
+    """Three events in each record, all in one partition."""
+    for number in range(count):
+        making.put(site.raw_topic, *(making.line(number * 3 + member) for member in range(3)))
+
+
+@contextmanager
+def running_loop() -> Iterator[None]:
+    stopping = threading.Event()
+    thread = threading.Thread(target=Loop(stopping=stopping).run)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join()
