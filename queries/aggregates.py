@@ -1,0 +1,129 @@
+"""Statistics of numeric fields over intervals of event time, from the rollups."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal, Self, cast
+
+from django.db import connection
+
+from queries import cache, postgres
+from queries.parameters import InvalidParameter, Parameters
+from queries.shapes import Aggregate, Bucket
+from queries.times import format_time
+
+PARAMETERS = ("source_id", "field", "interval", "start_time", "end_time")
+MAX_BUCKETS = 10_000
+
+# source, field, start, count, sum, min, max
+Row = tuple[str, str, datetime, int, float, float, float]
+
+Interval = Literal["1m", "1h", "1d"]
+INTERVALS: dict[Interval, timedelta] = {"1m": timedelta(minutes=1), "1h": timedelta(hours=1), "1d": timedelta(days=1)}
+
+# Late events still correct old buckets, so even a range that is over is kept for a moment only.
+CLOSED_KEPT_FOR = 10.0  # seconds
+OPEN_KEPT_FOR = 1.0  # seconds
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+# Days are put together from hours.
+_TABLES: dict[Interval, tuple[str, str]] = {
+    "1m": ("rollup_minute", "start"),
+    "1h": ("rollup_hour", "start"),
+    "1d": ("rollup_hour", "date_trunc('day', start, 'UTC')"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AggregateQuery:
+    """Which buckets: those that overlap the range, each whole."""
+
+    source_id: str | None = None
+    field: str | None = None
+    interval: Interval = "1h"
+    start: datetime | None = None  # inclusive
+    end: datetime | None = None  # exclusive
+
+    @classmethod
+    def from_parameters(cls, parameters: Parameters) -> Self:
+        """Read the query.
+
+        :raises InvalidParameter: a value can't be used
+        """
+        start, end = parameters.span()
+        return cls(
+            source_id=parameters.source_id(),
+            field=parameters.text("field"),
+            interval=cast("Interval", parameters.choice("interval", tuple(INTERVALS), default="1h")),
+            start=start,
+            end=end,
+        )
+
+
+def read(query: AggregateQuery, *, now: datetime) -> Aggregate:
+    """Read the buckets, in order of source, field and start.
+
+    :raises InvalidParameter: there are more than MAX_BUCKETS
+    :raises StoreUnavailable: PostgreSQL does not answer
+    """
+    closed = query.end is not None and query.end < now - timedelta(hours=1)
+    return cache.remembered(
+        f"aggregate.{hashlib.sha256(repr(query).encode()).hexdigest()}",
+        seconds=CLOSED_KEPT_FOR if closed else OPEN_KEPT_FOR,
+        read=lambda: _read(query),
+    )
+
+
+def _read(query: AggregateQuery) -> Aggregate:
+    table, start = _TABLES[query.interval]
+    where, values = _conditions(query)
+    statement = f"""
+        SELECT source_id, field, {start} AS bucket, sum(count)::bigint, sum(sum), min(min), max(max) FROM {table}
+        WHERE {where} GROUP BY source_id, field, bucket ORDER BY source_id, field, bucket LIMIT {MAX_BUCKETS + 1}
+    """  # noqa: S608 - made of constants
+    with postgres.bounded(), connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        rows = cursor.fetchall()
+    if len(rows) > MAX_BUCKETS:
+        raise InvalidParameter(
+            "interval", f"interval: more than {MAX_BUCKETS} buckets; narrow the range or the field, or take longer ones"
+        )
+    return {"interval": query.interval, "timezone": "UTC", "results": [_bucket(row) for row in rows]}
+
+
+def _conditions(query: AggregateQuery) -> tuple[str, list[str | datetime]]:
+    wanted: list[tuple[str, str | datetime | None]] = [
+        ("source_id = %s", query.source_id),
+        ("field = %s", query.field),
+        ("start >= %s", query.start and _floor(query.start, INTERVALS[query.interval])),
+        ("start < %s", query.end and _ceiling(query.end, INTERVALS[query.interval])),
+    ]
+    given = [(condition, value) for condition, value in wanted if value is not None]
+    return " AND ".join(condition for condition, _ in given) or "true", [value for _, value in given]
+
+
+def _floor(moment: datetime, width: timedelta) -> datetime:
+    return moment - (moment - _EPOCH) % width
+
+
+def _ceiling(moment: datetime, width: timedelta) -> datetime:
+    return moment + (_EPOCH - moment) % width
+
+
+def _bucket(row: Row) -> Bucket:
+    source, field, start, count, total, least, most = row
+    finite = math.isfinite(total)
+    return {
+        "sourceId": source,
+        "field": field,
+        "start": format_time(start),
+        "count": count,
+        "sum": total if finite else None,
+        "avg": total / count if finite else None,
+        "min": least,
+        "max": most,
+    }

@@ -1,0 +1,137 @@
+"""One event with everything that is known of it: the row, its origin, its raw document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db import connection
+
+from processing import documents
+from processing.documents import MAX_NAMESAKES, DocumentsUnavailable, StoredDocument
+from queries import postgres
+from queries.events import COLUMNS, EventRow, Value, event_shape
+from queries.shapes import DocumentShape, DocumentState, EventDetail, Origin
+from queries.times import format_time, from_micros
+
+# Ids of these versions begin with milliseconds since the epoch (RFC 9562); ours with those of the event time.
+_TIMED_VERSIONS = {7, 8}
+_COLUMNS = COLUMNS.replace("id, source_id", "events.id, source_id", 1)
+_MAX_MILLISECONDS = 253_402_300_799_000  # 9999-12-31T23:59:59Z
+
+Found = tuple[EventRow, Origin]
+
+
+class Condition(NamedTuple):
+    """A part of a WHERE clause and its values."""
+
+    text: str
+    values: list[Value]
+
+
+class EventNotFound(Exception):
+    """No stored event has this id; answer 404."""
+
+
+class AmbiguousEvent(Exception):
+    """Several sources have an event of this id; answer 409 and name them."""
+
+    def __init__(self, sources: list[str]) -> None:
+        super().__init__()
+        self.sources = sources
+
+
+def read(event_id: UUID, *, source_id: str | None = None) -> EventDetail:
+    """Give one event.
+
+    The documents come first: their key begins with the event's id, and they know source and time, which lead
+    PostgreSQL to the row by its own key. Without them an id that holds its event time leads there as well; any other
+    id costs a search.
+
+    :raises EventNotFound: there is none
+    :raises AmbiguousEvent: `source_id` is None and there are several
+    :raises StoreUnavailable: PostgreSQL does not answer, or not in time
+    """
+    raw, state = _documents(event_id)
+    with postgres.bounded():
+        found = _rows(event_id, source_id, raw)
+    if not found:
+        raise EventNotFound
+    if len(found) > 1:
+        raise AmbiguousEvent(sorted({row.source_id for row, _ in found}))
+    [(row, origin)] = found
+    document = next((one for one in raw if one["source"] == row.source_id), None)
+    return {
+        **event_shape(row),
+        "origin": origin,
+        "document": None if document is None else _document_shape(document, event_id),
+        "documentState": "found" if document else state,
+    }
+
+
+def _documents(event_id: UUID) -> tuple[list[StoredDocument], DocumentState]:
+    try:
+        return documents.find_documents(event_id), "absent"
+    except DocumentsUnavailable:
+        return [], "unavailable"
+
+
+def _rows(event_id: UUID, source_id: str | None, raw: Sequence[StoredDocument]) -> list[Found]:
+    quick = _by_keys(event_id, raw)
+    found = _select(event_id, source_id, quick) if quick.text else []
+    return found or _select(event_id, source_id, Condition("true", []))
+
+
+def _by_keys(event_id: UUID, raw: Sequence[StoredDocument]) -> Condition:
+    """Give the keys that the documents know, or that the id's own time leads to."""
+    ways: list[str] = []
+    values: list[Value] = []
+    if raw:
+        ways.append(f"(source_id, ts) IN ({', '.join(['(%s, %s)'] * len(raw))})")
+        for one in raw:
+            values += [one["source"], from_micros(one["ts_us"])]
+    milliseconds = event_id.int >> 80
+    if event_id.version in _TIMED_VERSIONS and milliseconds < _MAX_MILLISECONDS:
+        start = from_micros(milliseconds * 1_000)
+        ways.append("(ts >= %s AND ts < %s)")
+        values += [start, start + timedelta(milliseconds=1)]
+    return Condition(" OR ".join(ways), values)
+
+
+def _select(event_id: UUID, source_id: str | None, way: Condition) -> list[Found]:
+    condition, values = way
+    if source_id is not None:
+        condition, values = f"source_id = %s AND ({condition})", [source_id, *values]
+    statement = f"""
+        SELECT {_COLUMNS}, coalesce(topic.name, ''), partition, "offset", line
+        FROM events LEFT JOIN topic ON topic.id = events.topic_id
+        WHERE events.id = %s AND ({condition}) LIMIT {MAX_NAMESAKES}
+    """  # noqa: S608 - made of constants
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [event_id, *values])
+        return [_found(row) for row in cursor.fetchall()]
+
+
+def _found(row: tuple[Any, ...]) -> Found:
+    topic, partition, offset, line = row[-4:]
+    return EventRow(*row[:-4]), {"topic": topic, "partition": partition, "offset": offset, "line": line}
+
+
+def _document_shape(document: StoredDocument, event_id: UUID) -> DocumentShape:
+    return {
+        "id": document["_id"].hex(),
+        "eventId": str(event_id),
+        "sourceId": document["source"],
+        "timestamp": format_time(from_micros(document["ts_us"])),
+        "receivedAt": format_time(from_micros(document["received_us"])),
+        "payload": document["payload"],
+        "contentHash": f"{document['hash'] % 2**64:016x}",
+        "origin": {
+            "topicId": str(UUID(bytes=bytes(document["topic"]))),
+            "partition": document["partition"],
+            "offset": document["offset"],
+            "line": document["line"],
+        },
+    }

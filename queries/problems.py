@@ -1,0 +1,109 @@
+"""Errors as application/problem+json, for Django REST framework's views and for Django's own answers."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+from uuid import uuid4
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from rest_framework import exceptions
+from rest_framework.request import Request
+
+from ingestion import problems
+from ingestion.problems import Code, FieldError
+from queries.dead_letters import DeadLetterNotFound
+from queries.event_detail import AmbiguousEvent, EventNotFound
+from queries.parameters import InvalidParameter
+from queries.postgres import StoreUnavailable
+from queries.sources import SourceNotFound
+
+RETRY_AFTER = "2"  # seconds
+
+logger = logging.getLogger(__name__)
+
+# What we raise, and what it is to the client.
+_PLAIN: dict[type[Exception], tuple[Code, str]] = {
+    StoreUnavailable: (Code.STORE_UNAVAILABLE, "PostgreSQL did not answer in time; ask again later"),
+    EventNotFound: (Code.NOT_FOUND, "no stored event has this id (from this source)"),
+    SourceNotFound: (Code.NOT_FOUND, "no event of this source was ever read"),
+    DeadLetterNotFound: (Code.NOT_FOUND, "there is no dead letter of this number"),
+    Http404: (Code.NOT_FOUND, "there is nothing at this address"),
+    PermissionDenied: (Code.FORBIDDEN, "this is not allowed"),
+    exceptions.NotFound: (Code.NOT_FOUND, "there is nothing at this address"),
+    exceptions.MethodNotAllowed: (Code.METHOD_NOT_ALLOWED, "see the header Allow for the methods that are taken"),
+    exceptions.NotAcceptable: (Code.NOT_ACCEPTABLE, "there is application/json"),
+    exceptions.UnsupportedMediaType: (Code.UNSUPPORTED_MEDIA_TYPE, "expected application/json"),
+    exceptions.ParseError: (Code.NOT_JSON, "the body is not JSON"),
+    exceptions.PermissionDenied: (Code.FORBIDDEN, "this is not allowed"),
+}
+
+# Django's own answers, by status.
+_STATUSES: dict[int, tuple[Code, str]] = {
+    400: (Code.BAD_REQUEST, "the request can't be used as it is; look at its headers, the host first"),
+    403: (Code.FORBIDDEN, "this is not allowed"),
+    404: (Code.NOT_FOUND, "there is nothing at this address"),
+    405: (Code.METHOD_NOT_ALLOWED, "see the header Allow for the methods that are taken"),
+    406: (Code.NOT_ACCEPTABLE, "there is application/json"),
+    500: (Code.INTERNAL_ERROR, "an error on our side; the log has it"),
+}
+
+
+def answer(
+    code: Code,
+    detail: str,
+    *,
+    path: str,
+    errors: Iterable[FieldError] = (),
+    more: Mapping[str, object] | None = None,
+) -> HttpResponse:
+    """Build an error answer.
+
+    :param more: further members
+    """
+    request_id = uuid4().hex
+    body = problems.problem(code, detail, instance=path, request_id=request_id, errors=errors)
+    response = HttpResponse(
+        json.dumps({**body, **(more or {})}), status=body["status"], content_type=problems.CONTENT_TYPE
+    )
+    response["X-Request-Id"] = request_id
+    if body["status"] == 503:
+        response["Retry-After"] = RETRY_AFTER
+    return response
+
+
+def handle(error: Exception, context: dict[str, Any]) -> HttpResponse:
+    """Answer for what a view of Django REST framework raised (setting EXCEPTION_HANDLER)."""
+    request = cast("Request", context["request"])
+    response = _answer_for(error, path=request.path)
+    if isinstance(error, exceptions.MethodNotAllowed):
+        response["Allow"] = ", ".join(context["view"].allowed_methods)
+    return response
+
+
+def _answer_for(error: Exception, *, path: str) -> HttpResponse:
+    if isinstance(error, InvalidParameter):
+        wrong: FieldError = {"pointer": f"?{error.parameter}", "code": error.code, "detail": error.detail}
+        return answer(error.code, error.detail, path=path, errors=[wrong])
+    if isinstance(error, AmbiguousEvent):
+        detail = "several sources have an event with this id; name one with source_id"
+        return answer(Code.AMBIGUOUS_EVENT, detail, path=path, more={"sources": error.sources})
+    for kind, (code, detail) in _PLAIN.items():
+        if isinstance(error, kind):
+            return answer(code, detail, path=path)
+    logger.error("a view failed", exc_info=error, extra={"path": path})
+    return answer(Code.INTERNAL_ERROR, "an error on our side; the log has it", path=path)
+
+
+def instead_of(response: HttpResponse, request: HttpRequest) -> HttpResponse:
+    """Turn an HTML error of Django's into a problem; what has no meaning here is left as it is."""
+    meaning = _STATUSES.get(response.status_code)
+    if meaning is None:
+        return response
+    changed = answer(*meaning, path=request.path)
+    if "Allow" in response:
+        changed["Allow"] = response["Allow"]
+    return changed

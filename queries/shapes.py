@@ -1,0 +1,200 @@
+"""Every JSON shape that the read API answers with (README, "Reading"). Times are RFC 3339 in UTC."""
+
+from __future__ import annotations
+
+from typing import Generic, Literal, TypedDict, TypeVar
+
+from processing.ledger import Equation
+
+Item = TypeVar("Item")
+
+
+class Page(TypedDict, Generic[Item]):
+    """A page of a list; `next` and `previous` are full addresses."""
+
+    next: str | None
+    previous: str | None
+    results: list[Item]
+
+
+class EventShape(TypedDict):
+    """A stored event."""
+
+    eventId: str
+    sourceId: str
+    timestamp: str
+    receivedAt: str
+    storedAt: str
+    payload: dict[str, object]
+    tags: list[str]
+
+
+class Origin(TypedDict):
+    """Where in Kafka an event came from; `line` counts from 0 within the record."""
+
+    topic: str
+    partition: int
+    offset: int
+    line: int
+
+
+class DocumentOrigin(TypedDict):
+    """As the document holds it: the topic by Kafka's id."""
+
+    topicId: str
+    partition: int
+    offset: int
+    line: int
+
+
+class DocumentShape(TypedDict):
+    """The raw document in MongoDB."""
+
+    id: str  # hexadecimal
+    eventId: str
+    sourceId: str
+    timestamp: str
+    receivedAt: str
+    payload: dict[str, object]
+    contentHash: str  # hexadecimal, since JavaScript can't hold 64 bits
+    origin: DocumentOrigin
+
+
+DocumentState = Literal["found", "absent", "unavailable"]
+
+
+class EventDetail(EventShape):
+    """One event with where it came from and its raw document."""
+
+    origin: Origin
+    document: DocumentShape | None
+    documentState: DocumentState  # tells "there is none" from "MongoDB is away"
+
+
+class Bucket(TypedDict):
+    """Statistics of one field over one interval of event time, from `start`."""
+
+    sourceId: str
+    field: str
+    start: str
+    count: int
+    sum: float | None  # None past the largest double
+    avg: float | None
+    min: float
+    max: float
+
+
+class Aggregate(TypedDict):
+    """Buckets in order of source, field, start; empty ones are left out."""
+
+    interval: str
+    timezone: str
+    results: list[Bucket]
+
+
+class FieldShape(TypedDict):
+    """A numeric field and its value in the newest event that had it."""
+
+    name: str
+    latest: float
+    latestAt: str
+
+
+class SourceShape(TypedDict):
+    """A source: when it was heard, what it sent, what it last said."""
+
+    sourceId: str
+    firstSeen: str
+    lastSeen: str
+    latestEvent: str | None
+    events: int  # stored
+    fields: list[FieldShape]
+    fieldsCapped: bool  # some fields are stored but not rolled up
+    enabled: bool
+    labels: dict[str, object]
+
+
+class DeadLetterShape(TypedDict):
+    """A line that could not become an event."""
+
+    id: int
+    reason: str
+    detail: str
+    stage: str
+    sourceId: str | None
+    topic: str
+    partition: int
+    offset: int
+    line: int
+    firstSeen: str
+    lastSeen: str
+    attempts: int
+    state: str
+
+
+class DeadLetterDetail(DeadLetterShape):
+    """One dead letter with what was sent, made safe to show."""
+
+    eventId: str | None
+    pointer: str
+    receivedAt: str
+    fingerprint: str
+    size: int  # bytes
+    preview: str  # the beginning; what is not printable stands as \xNN or \uNNNN
+    previewTruncated: bool
+
+
+class SourceEquation(Equation):
+    """The account of one source; None holds the lines whose source can't be read."""
+
+    sourceId: str | None  # noqa: N815 - a member of a JSON answer
+
+
+class LagShape(TypedDict):
+    """What one partition holds that has no effects yet."""
+
+    topic: str
+    partition: int
+    records: int
+    events: int  # estimated from the events a record had so far, unless 0
+    seconds: float | None  # age of the last record with effects; 0 without lag, None before the first
+
+
+class ConsumerShape(TypedDict):
+    """A running consumer."""
+
+    member: str
+    partitions: list[int]
+    since: str
+    heartbeat: str
+    state: str
+
+
+class StoreState(TypedDict):
+    """Whether a server answers, and how fast."""
+
+    state: Literal["up", "down"]
+    latencyMs: float | None
+
+
+class Stores(TypedDict):
+    """Every server the product stands on."""
+
+    postgresql: StoreState
+    mongodb: StoreState
+    redis: StoreState
+    kafka: StoreState
+
+
+class Pipeline(TypedDict):
+    """The whole line at one moment."""
+
+    at: str
+    ledger: Equation
+    inFlightEstimated: bool
+    sources: list[SourceEquation]
+    moreSources: bool  # only those last seen are listed
+    lag: list[LagShape] | None  # None while Kafka can't be asked
+    lagAgeSeconds: float | None  # how old the answer from Kafka is
+    consumers: list[ConsumerShape]
+    stores: Stores

@@ -1,0 +1,130 @@
+"""Sources: when they were heard and what they last said."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+import msgspec
+
+from ingestion.models import Source
+from processing.models import LatestValue, SourceStatistics
+from queries import cache, cursors, paging, postgres
+from queries.parameters import Parameters
+from queries.shapes import FieldShape, Page, SourceShape
+from queries.times import format_time
+
+PARAMETERS = ("limit", "offset", "cursor")
+KEPT_FOR = 1.0  # seconds
+
+
+class SourceNotFound(Exception):
+    """No event of this source was ever read; answer 404."""
+
+
+class SourceCursor(msgspec.Struct, array_like=True, frozen=True):
+    """A place in the list of sources, which is in order of their ids."""
+
+    backward: bool
+    source_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceQuery:
+    """Which page of the list."""
+
+    limit: int = paging.DEFAULT_LIMIT
+    offset: int = 0
+    cursor: SourceCursor | None = None
+
+    @classmethod
+    def from_parameters(cls, parameters: Parameters) -> Self:
+        """Read the query.
+
+        :raises InvalidParameter: a value can't be used
+        """
+        text = parameters.text("cursor")
+        return cls(
+            limit=paging.limit(parameters),
+            offset=paging.offset(parameters),
+            cursor=None if text is None else cursors.read(text, SourceCursor),
+        )
+
+
+def page(query: SourceQuery, *, address: paging.Address) -> Page[SourceShape]:
+    """Read one page of sources, in order of their ids.
+
+    :raises StoreUnavailable: PostgreSQL does not answer
+    """
+    backward = query.cursor is not None and query.cursor.backward
+    rows = SourceStatistics.objects.exclude(source_id="").order_by("-source_id" if backward else "source_id")
+    if query.cursor is not None:
+        side = "lt" if backward else "gt"
+        rows = rows.filter(**{f"source_id__{side}": query.cursor.source_id})
+    with postgres.bounded():
+        found = list(rows[query.offset : query.offset + query.limit + 1])
+        continued = query.cursor is not None or query.offset > 0
+        part = paging.cut(found, limit=query.limit, backward=backward, continued=continued)
+        shapes = {shape["sourceId"]: shape for shape in _shapes(part.rows)}
+    return paging.page(
+        part,
+        address=address,
+        forward=lambda row: SourceCursor(False, row.source_id),  # noqa: FBT003 - a msgspec.Struct by place
+        backward=lambda row: SourceCursor(True, row.source_id),  # noqa: FBT003
+        shape=lambda row: shapes[row.source_id],
+    )
+
+
+def recent(*, count: int) -> list[SourceShape]:
+    """Give the sources that were heard last, the latest first.
+
+    :raises StoreUnavailable: PostgreSQL does not answer
+    """
+    return cache.remembered(f"sources.recent.{count}", seconds=KEPT_FOR, read=lambda: _recent(count))
+
+
+def _recent(count: int) -> list[SourceShape]:
+    rows = SourceStatistics.objects.exclude(source_id="").order_by("-last_seen")
+    with postgres.bounded():
+        return _shapes(rows[:count])
+
+
+def one(source_id: str) -> SourceShape:
+    """Give one source.
+
+    :raises SourceNotFound: nothing of it was ever read
+    :raises StoreUnavailable: PostgreSQL does not answer
+    """
+    with postgres.bounded():
+        shapes = _shapes(SourceStatistics.objects.filter(source_id=source_id).exclude(source_id=""))
+    if not shapes:
+        raise SourceNotFound
+    return shapes[0]
+
+
+def _shapes(rows: Iterable[SourceStatistics]) -> list[SourceShape]:
+    found = list(rows)
+    names = [row.source_id for row in found]
+    registered = Source.objects.in_bulk(names)
+    fields: dict[str, list[FieldShape]] = defaultdict(list)
+    latest = LatestValue.objects.filter(source_id__in=names).order_by("source_id", "field")
+    for value in latest:
+        fields[value.source_id].append({"name": value.field, "latest": value.value, "latestAt": format_time(value.ts)})
+    return [_shape(row, registered.get(row.source_id), fields[row.source_id]) for row in found]
+
+
+def _shape(row: SourceStatistics, registered: Source | None, fields: list[FieldShape]) -> SourceShape:
+    return {
+        "sourceId": row.source_id,
+        "firstSeen": format_time(row.first_seen),
+        "lastSeen": format_time(row.last_seen),
+        "latestEvent": None if row.latest_event is None else format_time(row.latest_event),
+        "events": row.stored,
+        "fields": fields,
+        "fieldsCapped": row.fields_capped,
+        # A source is registered when someone has something to say about it; until then it may send.
+        "enabled": registered is None or registered.enabled,
+        "labels": registered.labels if registered else {},
+    }

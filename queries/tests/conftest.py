@@ -1,0 +1,18 @@
+"""What the read API's tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from processing import lag
+
+
+@pytest.fixture(autouse=True)
+def _no_kafka_client_stays() -> Iterator[None]:
+    """Every site has topics of its own, so the process would keep a client for each."""
+    yield
+    for reader in lag._readers.values():
+        reader._drop_client()
+    lag._readers.clear()

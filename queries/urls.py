@@ -1,0 +1,37 @@
+"""The addresses of the read API. A missing slash at the end is no mistake."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, re_path
+
+from ingestion.problems import Code
+from queries import problems, views
+
+app_name = "queries"
+
+EVENT_ID = "(?P<event_id>[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})"
+SOURCE_ID = "(?P<source_id>[A-Za-z0-9][A-Za-z0-9._:-]{0,127})"
+NUMBER = "(?P<number>[0-9]{1,18})"
+
+
+def nothing(request: HttpRequest) -> HttpResponse:
+    """Answer for every other address under /api/, with DEBUG or without."""
+    return problems.answer(Code.NOT_FOUND, "there is nothing at this address; /api/ lists what is", path=request.path)
+
+
+urlpatterns: list[URLPattern] = [
+    re_path(r"^data/?$", views.ShortData.as_view(), name="short-data"),
+    re_path(r"^api/$", views.Root.as_view(), name="root"),
+    re_path(r"^api/data/?$", views.Data.as_view(), name="data"),
+    re_path(r"^api/data/aggregate/?$", views.AggregateView.as_view(), name="aggregate"),
+    re_path(rf"^api/events/{EVENT_ID}/?$", views.EventView.as_view(), name="event"),
+    re_path(r"^api/sources/?$", views.SourceList.as_view(), name="source-list"),
+    re_path(rf"^api/sources/{SOURCE_ID}/?$", views.SourceView.as_view(), name="source"),
+    re_path(r"^api/dead-letters/?$", views.DeadLetterList.as_view(), name="dead-letter-list"),
+    re_path(rf"^api/dead-letters/{NUMBER}/?$", views.DeadLetterView.as_view(), name="dead-letter"),
+    re_path(r"^api/pipeline/?$", views.PipelineView.as_view(), name="pipeline"),
+    re_path(r"^api/schema/?$", views.Schema.as_view(), name="schema"),
+    re_path(r"^api/docs/?$", views.Docs.as_view(), name="docs"),
+    re_path(r"^api/.", nothing),
+]
