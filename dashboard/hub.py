@@ -1,0 +1,184 @@
+"""The one Hub of a web process: consumers' frames and samples in, conflated frames at 4 Hz out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator
+from weakref import WeakKeyDictionary
+
+from dashboard import protocol
+from dashboard.frames import Delta, OverviewDelta, SeriesDelta, TailDelta
+from dashboard.listening import FeedState, listen
+from dashboard.metrics import FRAMES, VIEWERS
+from dashboard.protocol import Subscription
+from dashboard.sample import Overview
+from dashboard.sampling import Sampler
+from dashboard.viewers import Tick, Viewer, blank
+from processing.live import ConsumerFrame
+
+SAMPLE_SECONDS = 1.0
+
+logger = logging.getLogger(__name__)
+_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
+
+
+def current() -> Hub:
+    """The Hub of this process, which has one event loop; a test's loops have one each."""
+    return _hubs.setdefault(asyncio.get_running_loop(), Hub())
+
+
+class Hub:
+    """Runs only while someone watches. Used from its event loop alone."""
+
+    def __init__(self) -> None:
+        self.viewers: set[Viewer] = set()
+        self._feeds: dict[Subscription, Delta] = {}
+        self._sampler = Sampler()
+        self._states: dict[str, str] = {}
+        self._frames_flow = False
+        self._running: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[None] | None = None
+
+    def join(self, viewer: Viewer) -> None:
+        self.viewers.add(viewer)
+        VIEWERS.inc()
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
+
+    def leave(self, viewer: Viewer) -> None:
+        if viewer not in self.viewers:
+            return
+        self.viewers.discard(viewer)
+        VIEWERS.dec()
+        if not self.viewers and self._running is not None:
+            self._running.cancel()
+            self._ending, self._running = self._running, None
+
+    @property
+    def running(self) -> bool:
+        return self._running is not None
+
+    async def ended(self) -> None:
+        """Wait until what the last viewer's leaving stops has stopped."""
+        if self._ending is not None:
+            await asyncio.wait([self._ending])
+
+    async def subscribe(self, viewer: Viewer, identity: str, subscription: Subscription) -> None:
+        """Send the viewer where it starts from; what changes meanwhile follows."""
+        viewer.open(identity, subscription)
+        self._feeds.setdefault(subscription, blank(subscription, time.monotonic()))
+        data = await self._sampler.start_of(subscription)
+        if viewer.subscriptions.get(identity) == subscription:
+            await viewer.send(protocol.snapshot(identity, subscription.channel, data))
+            viewer.opened(identity)
+
+    def states(self) -> Iterator[str]:
+        """What is known of the parts, as messages for a newcomer."""
+        return (protocol.event(name, state) for name, state in self._states.items())
+
+    def take(self, frame: ConsumerFrame) -> None:
+        """Add one consumer's frame to every feed."""
+        self._sampler.note(frame)
+        for feed in self._feeds.values():
+            feed.take(frame)
+
+    async def tick(self, now: float) -> None:
+        """Send every viewer what changed since the tick before, or hold it for those who lag."""
+        changed = {subscription: feed for subscription, feed in self._feeds.items() if feed.changed()}
+        for feed in changed.values():
+            feed.end = now
+        self._feeds = {subscription: blank(subscription, now) for subscription in self._watched()}
+        tick = Tick(now, changed)
+        for viewer in list(self.viewers):
+            await self._serve(viewer, tick)
+
+    async def sample(self) -> None:
+        """Ask the stores for what frames do not say; for everything when no frames flow."""
+        watched = self._watched()
+        self._sampler.forget_moves({subscription.source_id or "" for subscription in watched})
+        for subscription in watched:
+            if subscription.channel == "overview":
+                self._took_sample(await self._sampler.overview(frames_flow=self._frames_flow))
+            elif subscription.channel == "series":
+                await self._sample_buckets(subscription)
+            elif not self._frames_flow:
+                await self._sample_events(subscription)
+
+    def _watched(self) -> set[Subscription]:
+        return {subscription for viewer in self.viewers for subscription in viewer.subscriptions.values()}
+
+    async def _serve(self, viewer: Viewer, tick: Tick) -> None:
+        if viewer.abandoned(tick.now):
+            await viewer.close()
+            return
+        while viewer.news:
+            await viewer.send(viewer.news.popleft())
+        message = viewer.next_message(tick)
+        if message is not None:
+            FRAMES.inc()
+            await viewer.send(message)
+
+    def _took_sample(self, sample: Overview) -> None:
+        # The feeds may have been sent and begun anew while the stores were asked.
+        feed = self._feeds.get(Subscription("overview"))
+        if isinstance(feed, OverviewDelta):
+            feed.sample = sample
+        stores = sample["stores"]
+        if stores is not None:
+            self._announce("kafka", stores["kafka"]["state"])
+            self._announce("postgresql", stores["postgresql"]["state"])
+            self._announce("mongodb", stores["mongodb"]["state"])
+            self._announce("redis", stores["redis"]["state"])
+
+    async def _sample_buckets(self, subscription: Subscription) -> None:
+        buckets = await self._sampler.buckets(subscription, frames_flow=self._frames_flow)
+        feed = self._feeds.get(subscription)
+        if isinstance(feed, SeriesDelta):
+            feed.buckets.update({(bucket["field"], bucket["start"]): bucket for bucket in buckets})
+
+    async def _sample_events(self, subscription: Subscription) -> None:
+        events = await self._sampler.events(subscription)
+        feed = self._feeds.get(subscription)
+        if isinstance(feed, TailDelta):
+            feed.sampled = True
+            feed.events.extend(events)
+
+    def _feed_state(self, state: FeedState) -> None:
+        self._frames_flow = state == "live"
+        self._announce("feed", state)
+
+    def _announce(self, name: str, state: str) -> None:
+        """Tell everyone of a change; never conflated, so each goes out."""
+        if self._states.get(name) == state:
+            return
+        self._states[name] = state
+        message = protocol.event(name, state)
+        for viewer in self.viewers:
+            viewer.news.append(message)
+
+    async def _tick_for_ever(self) -> None:
+        due = time.monotonic()
+        while True:
+            due = max(due + protocol.TICK_SECONDS, time.monotonic())
+            await asyncio.sleep(due - time.monotonic())
+            await self.tick(time.monotonic())
+
+    async def _sample_for_ever(self) -> None:
+        while True:
+            began = time.monotonic()
+            await self.sample()
+            await asyncio.sleep(max(0.0, began + SAMPLE_SECONDS - time.monotonic()))
+
+    async def _run(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(listen(self.take, self._feed_state))
+                group.create_task(self._tick_for_ever())
+                group.create_task(self._sample_for_ever())
+        except Exception:
+            logger.exception("the live feed stopped; its viewers are sent away to come back")
+            self._running = None
+            for viewer in list(self.viewers):
+                await viewer.close()

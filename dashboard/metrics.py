@@ -1,0 +1,11 @@
+"""Every metric of the dashboard."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge
+
+# Clients connected to this process's live feed.
+VIEWERS = Gauge("dashboard_live_viewers", "Clients of the live feed")
+
+# Frames and heartbeats sent to clients of the live feed.
+FRAMES = Counter("dashboard_live_messages_total", "Frames and heartbeats sent to clients of the live feed")

@@ -1,0 +1,112 @@
+"""What pages and the live feed show, as `queries` reads it."""
+
+from __future__ import annotations
+
+import time
+
+from dashboard import rates
+from dashboard.frames import SHOWN_VALUES, event_columns
+from dashboard.sample import Lag, Overview, SourceRow
+from queries import events, pipeline, sources, stores
+from queries.event_query import EventQuery
+from queries.paging import Address
+from queries.postgres import StoreUnavailable
+from queries.shapes import EventShape, FieldShape, LagShape, SourceShape
+from queries.times import parse_time
+
+SOURCE_ROWS = 20
+EVENT_ROWS = 20
+# Pages show one piece of a list and link to none of its neighbours.
+NOWHERE = Address("", {})
+
+
+class Unknown(Exception):
+    """The stores cannot be asked; show "cannot tell" and ask again."""
+
+
+def milliseconds(text: str) -> int:
+    return round(parse_time(text).timestamp() * 1000)
+
+
+def total_lag(lag: list[LagShape] | None) -> Lag | None:
+    if lag is None:
+        return None
+    seconds = [partition["seconds"] for partition in lag if partition["records"]]
+    known = [age for age in seconds if age is not None]
+    return {
+        "records": sum(partition["records"] for partition in lag),
+        "events": sum(partition["events"] for partition in lag),
+        "seconds": (max(known) if known else None) if seconds else 0.0,
+    }
+
+
+def source_row(source: SourceShape) -> SourceRow:
+    return {
+        "sourceId": source["sourceId"],
+        "lastSeen": milliseconds(source["lastSeen"]),
+        "events": source["events"],
+        "values": latest_values(source["fields"]),
+    }
+
+
+def latest_values(fields: list[FieldShape]) -> dict[str, float]:
+    ordered = sorted(fields, key=lambda field: field["name"])
+    return {field["name"]: field["latest"] for field in ordered[:SHOWN_VALUES]}
+
+
+def overview() -> Overview:
+    """Sample the line; what cannot be told is None.
+
+    :raises Unknown: PostgreSQL, which holds the ledger, does not answer
+    """
+    try:
+        line, heard = pipeline.read(), sources.recent(count=SOURCE_ROWS)
+    except StoreUnavailable as error:
+        raise Unknown from error
+    return {
+        "at": milliseconds(line["at"]),
+        "ledger": line["ledger"],
+        "inFlightEstimated": line["inFlightEstimated"],
+        "rates": rates.UNKNOWN,
+        "lag": total_lag(line["lag"]),
+        "consumers": line["consumers"],
+        "stores": line["stores"],
+        "sources": [source_row(source) for source in heard],
+    }
+
+
+def unknown_overview() -> Overview:
+    """What can be said when the ledger cannot be read: how the stores are, and no more."""
+    return {
+        "at": time.time_ns() // 1_000_000,
+        "ledger": None,
+        "inFlightEstimated": False,
+        "rates": rates.UNKNOWN,
+        "lag": None,
+        "consumers": None,
+        "stores": stores.states(),
+        "sources": None,
+    }
+
+
+def newest_events(source_id: str | None) -> list[EventShape]:
+    """The newest events, oldest first, as frames bring them.
+
+    :raises Unknown: PostgreSQL does not answer
+    """
+    try:
+        if source_id is None:
+            return events.newest(count=EVENT_ROWS)[::-1]
+        query = EventQuery(source_id=source_id, limit=EVENT_ROWS)
+        return events.page(query, address=NOWHERE)["results"][::-1]
+    except StoreUnavailable as error:
+        raise Unknown from error
+
+
+def tail(source_id: str | None) -> dict[str, object]:
+    """The start of a tail.
+
+    :raises Unknown: PostgreSQL does not answer
+    """
+    found = newest_events(source_id)
+    return {"seen": None, "shown": len(found), "columns": event_columns(found)}

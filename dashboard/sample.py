@@ -1,0 +1,39 @@
+"""One sample of the whole line, as pages and the live feed show it."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from dashboard.rates import Rates
+from processing.ledger import Equation
+from queries.shapes import ConsumerShape, Stores
+
+
+class Lag(TypedDict):
+    """Over all partitions."""
+
+    records: int
+    events: int
+    seconds: float | None  # of the partition that is furthest behind
+
+
+class SourceRow(TypedDict):
+    """A source in the overview's list."""
+
+    sourceId: str
+    lastSeen: int  # ms since the epoch
+    events: int
+    values: dict[str, float]  # the first few fields by name
+
+
+class Overview(TypedDict):
+    """One sample of the whole line; None is what cannot be told."""
+
+    at: int  # ms since the epoch
+    ledger: Equation | None
+    inFlightEstimated: bool
+    rates: Rates
+    lag: Lag | None
+    consumers: list[ConsumerShape] | None
+    stores: Stores | None
+    sources: list[SourceRow] | None

@@ -1,0 +1,134 @@
+"""The charts of one source: the aggregates of all its numeric fields over the time before its newest event."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TypedDict
+
+from dashboard.drawing import FieldCard, field_card
+from dashboard.frames import BucketColumns, bucket_columns
+from dashboard.protocol import Interval
+from dashboard.readings import Unknown, milliseconds
+from queries import aggregates, sources
+from queries.aggregates import INTERVALS, MAX_BUCKETS, AggregateQuery
+from queries.postgres import StoreUnavailable
+from queries.shapes import Bucket, SourceShape
+from queries.times import format_time, from_micros, parse_time
+
+# How far a chart reaches, as long as all charts of a page stay within MAX_BUCKETS.
+REACH: dict[Interval, int] = {"1m": 120, "1h": 168, "1d": 366}  # buckets
+ENOUGH_BUCKETS = 3  # of one field, for an interval to be chosen by itself
+
+
+class LatestColumns(TypedDict):
+    field: list[str]
+    at: list[int]  # ms since the epoch
+    value: list[float]
+
+
+class SourceNumbers(TypedDict):
+    lastSeen: int  # ms since the epoch
+    events: int
+
+
+class Series(TypedDict):
+    """Where a series begins: what its frames build on."""
+
+    start: str
+    source: SourceNumbers
+    latest: LatestColumns
+    buckets: BucketColumns
+
+
+@dataclass(frozen=True, slots=True)
+class Charts:
+    """One source and the aggregates of its fields from `start` on."""
+
+    source: SourceShape
+    interval: Interval
+    start: datetime
+    end: datetime
+    buckets: list[Bucket]
+
+    def cards(self) -> list[FieldCard]:
+        """One for every numeric field, by name."""
+        by_field: dict[str, list[Bucket]] = defaultdict(list)
+        for bucket in self.buckets:
+            by_field[bucket["field"]].append(bucket)
+        fields = sorted(self.source["fields"], key=lambda field: field["name"])
+        return [field_card(field["name"], field["latest"], by_field[field["name"]]) for field in fields]
+
+
+def charts(source_id: str, interval: Interval | None) -> Charts:
+    """Read the charts of a source; without an interval the finest that shows something.
+
+    :raises SourceNotFound: nothing of it was ever read
+    :raises Unknown: PostgreSQL does not answer
+    """
+    try:
+        source = sources.one(source_id)
+        if interval is not None:
+            return _charts(source, interval)
+        read = (_charts(source, finest) for finest in INTERVALS)
+        return next(found for found in read if _tells(found))
+    except StoreUnavailable as error:
+        raise Unknown from error
+
+
+def series(source_id: str, interval: Interval) -> Series | None:
+    """The start of a subscription; None for a source that was never heard.
+
+    :raises Unknown: PostgreSQL does not answer
+    """
+    try:
+        found = charts(source_id, interval)
+    except sources.SourceNotFound:
+        return None
+    fields = found.source["fields"]
+    return {
+        "start": format_time(found.start),
+        "source": {"lastSeen": milliseconds(found.source["lastSeen"]), "events": found.source["events"]},
+        "latest": {
+            "field": [field["name"] for field in fields],
+            "at": [milliseconds(field["latestAt"]) for field in fields],
+            "value": [field["latest"] for field in fields],
+        },
+        "buckets": bucket_columns(found.buckets),
+    }
+
+
+def moved_buckets(source_id: str, interval: Interval, oldest: int | None) -> list[Bucket]:
+    """The aggregates from an event time on, which newer events have moved.
+
+    :param oldest: microseconds since the epoch; None: those around the newest event
+    :raises Unknown: PostgreSQL does not answer
+    """
+    try:
+        if oldest is not None:
+            return _read(source_id, interval, from_micros(oldest), None)
+        newest = sources.one(source_id)["latestEvent"]
+        return _read(source_id, interval, parse_time(newest), None) if newest else []
+    except sources.SourceNotFound:
+        return []
+    except StoreUnavailable as error:
+        raise Unknown from error
+
+
+def _charts(source: SourceShape, interval: Interval) -> Charts:
+    newest = source["latestEvent"]
+    end = parse_time(newest) + timedelta(microseconds=1) if newest else datetime.now(tz=UTC)
+    buckets = min(REACH[interval], max(1, MAX_BUCKETS // max(1, len(source["fields"])) - 1))
+    start = end - INTERVALS[interval] * buckets
+    found = _read(source["sourceId"], interval, start, end) if source["fields"] else []
+    return Charts(source, interval, start, end, found)
+
+
+def _read(source_id: str, interval: Interval, start: datetime, end: datetime | None) -> list[Bucket]:
+    query = AggregateQuery(source_id=source_id, interval=interval, start=start, end=end)
+    return aggregates.read(query, now=datetime.now(tz=UTC))["results"]
+
+
+def _tells(found: Charts) -> bool:
+    return found.interval == "1d" or len({bucket["start"] for bucket in found.buckets}) >= ENOUGH_BUCKETS

@@ -1,0 +1,71 @@
+"""The WebSocket of the live feed: a client's messages in, the Hub's out."""
+
+from __future__ import annotations
+
+import asyncio
+
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+from dashboard import hub, protocol
+from dashboard.protocol import Ack, Pause, ProtocolError, Subscribe, Subscription, Unsubscribe
+from dashboard.viewers import Viewer
+
+TRY_AGAIN_LATER = 1013  # https://www.iana.org/assignments/websocket/websocket.xhtml
+
+
+class LiveFeedSocket(AsyncWebsocketConsumer):
+    """One client of `/ws/live`. Who may connect is decided before, in `dataflow_site.asgi`."""
+
+    viewer: Viewer
+
+    async def connect(self) -> None:
+        await self.accept()
+        self._openings: set[asyncio.Task[None]] = set()
+        self.viewer = Viewer(send=self._say, close=self._go_away)
+        self.hub = hub.current()
+        await self._say(protocol.welcome())
+        for state in self.hub.states():
+            await self._say(state)
+        self.hub.join(self.viewer)
+        self._subscribe("overview", Subscription("overview"))
+
+    async def disconnect(self, code: int) -> None:
+        for opening in list(self._openings):
+            opening.cancel()
+        self.hub.leave(self.viewer)
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        try:
+            await self._obey(protocol.parse(text_data or ""))
+        except ProtocolError as problem:
+            await self._say(protocol.error(problem.code, str(problem)))
+
+    async def _obey(self, message: protocol.ClientMessage) -> None:
+        match message:
+            case Subscribe():
+                self._check_room(message.id)
+                self._subscribe(message.id, message.subscription())
+            case Unsubscribe():
+                self.viewer.drop(message.id)
+            case Ack():
+                self.viewer.ack(message.seq)
+            case Pause():
+                self.viewer.paused = message.paused
+
+    def _subscribe(self, identity: str, subscription: Subscription) -> None:
+        # Beside the messages that follow: the stores may take seconds to say where it starts from.
+        opening = asyncio.create_task(self.hub.subscribe(self.viewer, identity, subscription))
+        self._openings.add(opening)
+        opening.add_done_callback(self._openings.discard)
+
+    def _check_room(self, identity: str) -> None:
+        known = self.viewer.subscriptions
+        if identity not in known and len(known) >= protocol.MAX_SUBSCRIPTIONS:
+            raise ProtocolError("too_many_subscriptions", f"expected at most {protocol.MAX_SUBSCRIPTIONS}")
+
+    async def _say(self, message: str) -> None:
+        await self.send(text_data=message)
+
+    async def _go_away(self) -> None:
+        self.hub.leave(self.viewer)
+        await self.close(code=TRY_AGAIN_LATER)

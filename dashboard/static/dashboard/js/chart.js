@@ -1,0 +1,74 @@
+// uPlot in our colours, sizes and clocks.
+
+import { clock, measure, rate } from "./format.js";
+
+const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const colour = (name) => () => css(name);
+const FONT = "11px system-ui, sans-serif";
+
+function axis(more) {
+  return {
+    stroke: colour("--muted"),
+    font: FONT,
+    grid: { stroke: colour("--line"), width: 1 },
+    ticks: { show: false },
+    ...more,
+  };
+}
+
+function build(element, options, data) {
+  const size = () => ({ width: element.clientWidth - 16, height: element.clientHeight - 6 });
+  element.replaceChildren();
+  const chart = new uPlot({ ...size(), legend: { show: false }, ...options }, data, element);
+  new ResizeObserver(() => chart.setSize(size())).observe(element);
+  // Colours are asked for at every drawing, so a changed theme needs a redraw and no more.
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => chart.redraw(false, true));
+  return chart;
+}
+
+export function rateChart(element, seconds) {
+  const options = {
+    padding: [10, 10, 0, 0],
+    cursor: { y: false, points: { size: 6 } },
+    scales: {
+      x: { time: true, range: (chart, low, high) => [Math.max(high - seconds, Math.min(low, high - 60)), high] },
+      y: { range: (chart, low, high) => [0, Math.max(1, (high ?? 1) * 1.1)] },
+    },
+    axes: [
+      axis({ values: (chart, ticks) => ticks.map((tick) => clock(tick * 1000)), space: 90, size: 26 }),
+      axis({ values: (chart, ticks) => ticks.map(rate), size: 56 }),
+    ],
+    series: [
+      {},
+      { label: "Accepted", stroke: colour("--accepted"), width: 1.5, spanGaps: false, points: { show: false } },
+      { label: "Stored", stroke: colour("--stored"), width: 1.5, spanGaps: false, points: { show: false } },
+    ],
+  };
+  return build(element, options, [[], [], []]);
+}
+
+export function seriesChart(element, span) {
+  const options = {
+    padding: [8, 10, 0, 0],
+    cursor: { y: false, points: { size: 6 } },
+    scales: { x: { time: true } },
+    axes: [
+      axis({ values: (chart, ticks) => ticks.map((tick) => timeLabel(tick, span)), space: 70, size: 24 }),
+      axis({ values: (chart, ticks) => ticks.map(measure), size: 58 }),
+    ],
+    bands: [{ series: [3, 2], fill: colour("--band") }],
+    series: [
+      {},
+      { label: "Mean", stroke: colour("--accepted"), width: 1.5, points: { size: 4 } },
+      { label: "Lowest", stroke: "transparent", points: { show: false } },
+      { label: "Highest", stroke: "transparent", points: { show: false } },
+    ],
+  };
+  return build(element, options, [[], [], [], []]);
+}
+
+function timeLabel(tick, interval) {
+  const text = new Date(tick * 1000).toISOString();
+  if (interval === "1m") return text.slice(11, 16);
+  return interval === "1h" ? `${text.slice(5, 10)} ${text.slice(11, 16)}` : text.slice(0, 10);
+}

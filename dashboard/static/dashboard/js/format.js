@@ -1,0 +1,45 @@
+// Numbers and times as people read them. Unknown is "–", never 0.
+
+export const UNKNOWN = "–";
+const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+const fine = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 6 });
+
+export function count(value) {
+  return Number.isFinite(value) ? whole.format(value) : UNKNOWN;
+}
+
+export function rate(value) {
+  if (!Number.isFinite(value)) return UNKNOWN;
+  return value > 0 && value < 10 ? value.toFixed(1) : whole.format(value);
+}
+
+export function measure(value) {
+  if (!Number.isFinite(value)) return UNKNOWN;
+  const size = Math.abs(value);
+  if (size !== 0 && (size >= 1e9 || size < 1e-4)) return value.toExponential(3);
+  return fine.format(value);
+}
+
+export function duration(seconds) {
+  if (!Number.isFinite(seconds)) return UNKNOWN;
+  if (seconds < 10) return `${Math.max(0, seconds).toFixed(1)} s`;
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 172800) return `${Math.round(seconds / 3600)} h`;
+  return `${Math.round(seconds / 86400)} d`;
+}
+
+export function age(at, now) {
+  const seconds = (now - at) / 1000;
+  if (!Number.isFinite(seconds)) return UNKNOWN;
+  if (seconds < 1.5) return "now";
+  return seconds < 10 ? `${Math.round(seconds)} s ago` : `${duration(seconds)} ago`;
+}
+
+export function stamp(text) {
+  return text.replace("T", " ").replace(/(\.\d+)?Z$/, "");
+}
+
+export function clock(at) {
+  return new Date(at).toISOString().slice(11, 19);
+}

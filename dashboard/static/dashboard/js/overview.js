@@ -1,0 +1,242 @@
+// The overview: numbers, rate, sources, servers and newest events, as they change.
+
+import { rateChart } from "./chart.js";
+import { Feed } from "./feed.js";
+import { age, count, duration, measure, rate } from "./format.js";
+import { Tail } from "./live-tail.js";
+import { followConnection, make, setState, setText } from "./panels.js";
+
+const CHART_SECONDS = 300;
+const RATE_MS = 2000; // the shown rate is the mean of so long
+const GAP_MS = 3500; // points further apart are not joined
+const SOURCE_ROWS = 20;
+const VALUES = 4; // of one source
+
+const panels = Object.fromEntries([...document.querySelectorAll("[data-panel]")].map((p) => [p.dataset.panel, p]));
+const bound = new Map();
+for (const element of document.querySelectorAll("[data-bind]")) {
+  bound.set(element.dataset.bind, [...(bound.get(element.dataset.bind) ?? []), element]);
+}
+const feed = new Feed();
+const tail = new Tail(panels.tail);
+const recent = []; // {at, interval, stored} of the last frames
+let points = [[], [], []];
+let chart = null;
+let polled = null; // the last sample that was polled
+let framesCount = false; // whether frames bring what was stored; else the samples' rates are shown
+
+function bind(name, text) {
+  for (const element of bound.get(name) ?? []) setText(element, text);
+}
+
+function tone(name, value) {
+  document.querySelector(`[data-figure="${name}"]`).dataset.tone = value;
+}
+
+function storedRate(now) {
+  while (recent.length && recent[0].at <= now - RATE_MS) recent.shift();
+  // A wide frame counts with the part of it that lies inside the time looked at.
+  return recent.reduce((sum, { at, interval, stored }) => {
+    const inside = Math.min(interval, at - (now - RATE_MS));
+    return sum + (interval > 0 ? (stored * inside) / interval : 0);
+  }, 0) / (RATE_MS / 1000);
+}
+
+function showSample(sample) {
+  const { ledger, lag } = sample;
+  for (const name of ["accepted", "stored", "duplicate", "deadLettered", "dropped", "inFlight", "unaccounted"]) {
+    bind(`ledger.${name}`, count(ledger?.[name] ?? NaN));
+  }
+  bind("rate.accepted", rate(sample.rates?.accepted ?? NaN));
+  if (!framesCount) bind("rate.stored", rate(sample.rates?.stored ?? NaN));
+  bind("lag.events", count(lag?.events ?? NaN));
+  bind("lag.seconds", lag ? behind(lag) : "–");
+  for (const mark of document.querySelectorAll("[data-estimated]")) mark.hidden = !sample.inFlightEstimated;
+  tone("unaccounted", ledger ? (ledger.unaccounted === 0 ? "good" : "bad") : "");
+  tone("deadLettered", ledger?.deadLettered ? "warn" : "");
+  showServers(sample);
+  showSources(sample.sources);
+  setState(panels.numbers, ledger ? null : "unknown");
+}
+
+function behind({ records, seconds }) {
+  if (!records) return "up to date";
+  return seconds === null ? "–" : `${duration(seconds)} behind`;
+}
+
+function showServers({ stores, consumers }) {
+  for (const lamp of panels.servers.querySelectorAll("[data-store]")) {
+    const store = stores[lamp.dataset.store];
+    lamp.dataset.state = store?.state ?? "";
+    const note = lamp.parentElement.querySelector(".note");
+    setText(note, store ? (store.state === "up" ? `${measure(store.latencyMs ?? NaN)} ms` : "does not answer") : "–");
+  }
+  const list = panels.servers.querySelector("[data-consumers]");
+  if (consumers === null) return;
+  list.replaceChildren(...consumers.map(consumerRow));
+  setText(panels.servers.querySelector("[data-no-consumer]"), consumers.length ? "" : "No consumer runs.");
+}
+
+function consumerRow({ member, partitions, state }) {
+  const row = make("li");
+  const lamp = make("span", "lamp", member);
+  lamp.dataset.state = state;
+  row.append(lamp, make("span", "note", partitions.length ? `partitions ${partitions.join(", ")}` : "no partition"));
+  return row;
+}
+
+function sourceRow(id) {
+  const row = make("tr");
+  row.dataset.source = id;
+  const name = make("td", "source");
+  const link = make("a", "", id);
+  link.href = `/sources/${encodeURIComponent(id)}/`;
+  name.append(link);
+  const seen = make("td", "when");
+  seen.append(make("time"));
+  const values = make("td");
+  values.append(make("dl", "values"));
+  row.append(name, seen, make("td", "number"), values);
+  return row;
+}
+
+function showSources(sources) {
+  if (!sources) return;
+  const body = panels.sources.querySelector("tbody");
+  // Newest last, so that each new one lands on top; known rows keep their place, for the eye's sake.
+  for (const source of [...sources].reverse()) {
+    let row = body.querySelector(`tr[data-source="${CSS.escape(source.sourceId)}"]`);
+    if (!row) body.prepend((row = sourceRow(source.sourceId)));
+    setText(row.cells[2], count(source.events));
+    showSeen(row, source.lastSeen);
+    showValues(row, source.values);
+  }
+  while (body.rows.length > SOURCE_ROWS) body.lastElementChild.remove();
+  const empty = body.rows.length === 0;
+  panels.sources.querySelector(".scroll").hidden = empty;
+  setState(panels.sources, empty ? "never" : null);
+}
+
+function showSeen(row, at) {
+  const time = row.querySelector("time");
+  if (Number(time.dataset.at ?? 0) > at) return;
+  time.dataset.at = at;
+  time.dateTime = new Date(at).toISOString();
+  setText(time, age(at, feed.now()));
+}
+
+function showValues(row, values) {
+  const list = row.querySelector(".values");
+  for (const [name, value] of Object.entries(values)) {
+    let pair = [...list.children].find((child) => child.firstElementChild.textContent === name);
+    if (!pair) {
+      if (list.children.length >= VALUES) continue;
+      pair = make("div");
+      pair.append(make("dt", "", name), make("dd"));
+      list.append(pair);
+    }
+    setText(pair.lastElementChild, measure(value));
+  }
+}
+
+function showColumns({ columns }) {
+  columns.sourceId.forEach((id, i) => {
+    const row = panels.sources.querySelector(`tr[data-source="${CSS.escape(id)}"]`);
+    if (!row) return;
+    showSeen(row, columns.lastSeen[i]);
+    showValues(row, columns.values[i]);
+  });
+}
+
+// What is polled has no rates: they are the difference to the answer before.
+function ratesBetween(before, now) {
+  const seconds = before ? (now.at - before.at) / 1000 : 0;
+  const grown = (name) => {
+    const [from, to] = [before?.ledger?.[name] ?? null, now.ledger?.[name] ?? null];
+    return seconds > 0 && from !== null && to !== null ? Math.max(0, to - from) / seconds : null;
+  };
+  return { accepted: grown("accepted"), stored: grown("stored") };
+}
+
+function addPoint(at, accepted, stored) {
+  const seconds = at / 1000;
+  const last = points[0].at(-1);
+  if (last !== undefined && seconds <= last) return;
+  if (last !== undefined && (seconds - last) * 1000 > GAP_MS) push(last + 1, null, null);
+  push(seconds, accepted, stored);
+  while (points[0][0] < seconds - CHART_SECONDS - 5) for (const column of points) column.shift();
+}
+
+function push(...values) {
+  values.forEach((value, i) => points[i].push(value));
+}
+
+function drawRate() {
+  const drawn = points[0].length > 1;
+  panels.rate.querySelector(".chart").hidden = !drawn;
+  setState(panels.rate, drawn ? null : "waiting");
+  if (!drawn) return;
+  chart ??= rateChart(panels.rate.querySelector(".chart"), CHART_SECONDS);
+  chart.setData(points);
+  const words = `accepted ${rate(points[1].at(-1) ?? NaN)}, stored ${rate(points[2].at(-1) ?? NaN)} events a second`;
+  panels.rate.querySelector(".chart").setAttribute("aria-label", `Rate over the last five minutes; now ${words}`);
+}
+
+feed.addEventListener("snapshot", ({ detail: { id, data } }) => {
+  if (id === "tail") {
+    if (data) tail.show(data, { fresh: false });
+    setState(panels.tail, data ? (tail.empty ? "never" : null) : "unknown");
+    return;
+  }
+  const { history, sample } = data;
+  if (history) {
+    points = [[], [], []];
+    history.at.forEach((at, i) => addPoint(at, history.accepted[i], history.stored[i]));
+  } else {
+    sample.rates = ratesBetween(polled, sample);
+    polled = sample;
+    addPoint(sample.at, sample.rates.accepted, sample.rates.stored);
+  }
+  showSample(sample);
+  drawRate();
+});
+
+feed.addEventListener("frame", ({ detail: { id, body, now } }) => {
+  if (id === "tail") return tail.show(body, { fresh: true });
+  recent.push({ at: now, interval: body.interval, stored: body.sums.stored });
+  showColumns(body);
+  if (body.sample) {
+    showSample(body.sample);
+    addPoint(body.sample.at, body.sample.rates.accepted, body.sample.rates.stored);
+    drawRate();
+  }
+  return undefined;
+});
+
+feed.addEventListener("state", ({ detail: { name, state } }) => {
+  if (name === "feed") framesCount = state === "live";
+});
+
+feed.addEventListener("connection", ({ detail: { state } }) => {
+  framesCount = state === "live";
+  if (["late", "unknown", "denied"].includes(state)) {
+    bind("rate.accepted", "–");
+    bind("rate.stored", "–");
+  }
+});
+
+followConnection(feed, Object.values(panels), (panel) => {
+  if (panel === panels.rate) return points[0].length > 1 ? null : "waiting";
+  if (panel === panels.sources) return panel.querySelector("tbody").rows.length ? null : "never";
+  if (panel === panels.tail) return tail.empty ? "never" : null;
+  return null;
+});
+
+setInterval(() => {
+  const now = feed.now();
+  if (framesCount) bind("rate.stored", rate(storedRate(now)));
+  for (const time of document.querySelectorAll("time[data-at]")) setText(time, age(Number(time.dataset.at), now));
+}, 500);
+
+feed.subscribe("tail", { channel: "tail" });
+feed.start();

@@ -1,0 +1,46 @@
+"""What the dashboard's tests share: rows as the consumer writes them, its frames on Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+import redis
+from django.conf import settings
+
+from dashboard.tests.rows import Rows
+from deploy.local.site import Site
+from processing import lag, live
+from processing.live import ConsumerFrame
+
+
+class Announcer:
+    """Publishes frames as a consumer does."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+
+    def publish(self, frame: ConsumerFrame) -> int:
+        """Give how many web processes heard it."""
+        return int(self._client.publish(live.CHANNEL, msgspec.json.encode(frame)))
+
+
+@pytest.fixture(autouse=True)
+def _no_kafka_client_stays() -> Iterator[None]:
+    """Every site has topics of its own, so the process would keep a client for each."""
+    yield
+    for reader in lag._readers.values():
+        reader._drop_client()
+    lag._readers.clear()
+
+
+@pytest.fixture
+def rows(site: Site) -> Rows:
+    return Rows(site.raw_topic)
+
+
+@pytest.fixture
+def announcer(site: Site) -> Iterator[Announcer]:
+    with redis.Redis.from_url(f"redis://{settings.REDIS_ADDR}") as client:
+        yield Announcer(client)
