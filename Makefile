@@ -1,0 +1,29 @@
+# The Python that makes .venv; 3.11 or newer.
+PYTHON ?= python3
+BOOTSTRAP = @$(PYTHON) -m deploy.local.bootstrap
+DEV = $(BOOTSTRAP) requirements-dev.txt -- -m
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench demo clean-data
+
+help: ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Start everything on this machine and show its logs (Ctrl-C stops it)
+	$(BOOTSTRAP) requirements.txt requirements-local.txt -- -m deploy.local.run
+
+test: ## Run all tests, with real servers of their own
+	$(DEV) pytest -m "not browser"
+	$(DEV) pytest -m browser
+
+check: ## Check style, types, layers, settings and migrations
+	$(DEV) deploy.check
+
+bench: ## Measure speed and memory, print one table
+	$(DEV) deploy.bench
+
+demo: ## Send 18,979 real weather events, then a live feed (while `make run` runs)
+	$(DEV) deploy.demo
+
+clean-data: ## Remove the data of the local servers
+	@$(PYTHON) -m deploy.local.clean

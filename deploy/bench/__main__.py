@@ -1,0 +1,89 @@
+"""`python -m deploy.bench`: measure the whole product on real servers and print one table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
+from functools import partial
+
+from deploy.bench import acknowledge, backlog, baseline, endtoend, idle, latency, machine
+from deploy.bench.figures import Figure, medians, table
+from deploy.bench.load import LoadFailed
+from deploy.bench.stack import running_servers
+from deploy.bench.stores import NotExact
+from deploy.local.process import DidNotStart
+from deploy.local.server import CannotPrepare
+from deploy.local.servers import Servers
+
+Measurement = Callable[..., Iterator[Figure]]  # (servers, name)
+
+HALF = "latencyhalf"
+MEASUREMENTS: dict[str, Measurement] = {
+    "acknowledge": acknowledge.measure,
+    "backlog": backlog.measure,
+    "endtoend": endtoend.measure,
+    "latency6k": partial(latency.measure, rate=6_000, label="6,000 events/s"),
+    "latency20k": partial(latency.measure, rate=20_000, label="20,000 events/s"),
+    HALF: partial(latency.measure, rate=0, label="half the end to end rate"),  # the rate is measured first
+    "idle": idle.measure,
+    "baseline": baseline.measure,
+}
+
+
+def main() -> None:
+    options = _options()
+    about = machine.describe()
+    # So that a SIGTERM also stops what was started and removes its data.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        rounds = [_round(number, options.only) for number in range(options.rounds)]
+    except (LoadFailed, NotExact, DidNotStart, CannotPrepare) as error:
+        sys.exit(f"The benchmark stopped: {error}")
+    figures = medians(rounds)
+    about = f"{about}; median of {options.rounds}"
+    if options.json:
+        print(json.dumps({"about": about, "figures": [asdict(figure) for figure in figures]}, indent=2))
+    else:
+        print(f"{about}\n\n{table(figures)}")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m deploy.bench", description=__doc__)
+    parser.add_argument("--only", action="append", choices=list(MEASUREMENTS), help="may be given several times")
+    parser.add_argument("--rounds", type=int, default=3, help="the table shows the median (default %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
+    return parser.parse_args()
+
+
+def _round(number: int, only: Sequence[str] | None) -> list[Figure]:
+    """Measure once, on servers that are new."""
+    with running_servers() as servers:
+        return list(_figures(servers, number, only or list(MEASUREMENTS)))
+
+
+def _figures(servers: Servers, number: int, wanted: Iterable[str]) -> Iterator[Figure]:
+    half = 0
+    for name, measure in MEASUREMENTS.items():
+        if name not in wanted and not (name == "endtoend" and HALF in wanted):
+            continue
+        measured = (
+            measure(servers, f"{name}_{number}", rate=half) if name == HALF else measure(servers, f"{name}_{number}")
+        )
+        for figure in _said(measured):
+            half = int(figure.values["events/s"] / 2) if figure.name == "end to end" else half
+            yield figure
+
+
+def _said(figures: Iterator[Figure]) -> Iterator[Figure]:
+    """Show each figure on stderr as it comes, since a whole run takes minutes."""
+    for figure in figures:
+        print(f"{figure.name}: {figure.values}", file=sys.stderr, flush=True)
+        yield figure
+
+
+if __name__ == "__main__":
+    main()

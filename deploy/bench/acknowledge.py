@@ -1,0 +1,46 @@
+"""How fast the door acknowledges, with the consumer at rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from deploy.bench.events import array_requests, ndjson_requests, single_requests
+from deploy.bench.figures import Figure, milliseconds
+from deploy.bench.load import Answers, send
+from deploy.bench.stack import fresh_stack
+from deploy.local.servers import Servers
+
+WARM_UP = 2_000  # requests
+SINGLE = {32: 20_000, 256: 40_000}  # connections -> requests
+BATCHED = 300_000  # events
+BATCH_CONNECTIONS = 8
+
+
+def measure(servers: Servers, name: str) -> Iterator[Figure]:
+    """Send single events, arrays and NDJSON to one door."""
+    with fresh_stack(servers, name) as stack:
+        stack.start_ingest()
+        port = stack.ingest_port
+        send(single_requests(WARM_UP, prefix="warm"), port=port, connections=32)
+        for connections, count in SINGLE.items():
+            requests = single_requests(count, prefix=f"single-{connections}")
+            answers = send(requests, port=port, connections=connections)
+            yield Figure(
+                f"single events, {connections} connections",
+                {"requests/s": answers.rate, **milliseconds(answers.latencies), **_own_cost(answers)},
+                "acknowledged by Kafka, one event a request",
+            )
+        arrays = array_requests(BATCHED, size=100, prefix="array")
+        yield _batched("arrays of 100", send(arrays, port=port, connections=BATCH_CONNECTIONS))
+        lines = ndjson_requests(BATCHED, size=1_000, prefix="ndjson")
+        yield _batched("NDJSON of 1,000", send(lines, port=port, connections=BATCH_CONNECTIONS))
+
+
+def _batched(name: str, answers: Answers) -> Figure:
+    rate = BATCHED / answers.seconds
+    values = {"events/s": rate, **milliseconds(answers.latencies), **_own_cost(answers)}
+    return Figure(name, values, f"acknowledged, {BATCH_CONNECTIONS} connections, {BATCHED:,} events")
+
+
+def _own_cost(answers: Answers) -> dict[str, float]:
+    return {"% load generator": 100 * answers.cpu / answers.seconds}

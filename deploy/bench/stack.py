@@ -1,0 +1,147 @@
+"""The servers and product processes of one benchmark run, in a temporary folder."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from deploy.bench.events import array_requests
+from deploy.bench.load import send
+from deploy.bench.stores import Stores
+from deploy.local import ports, product
+from deploy.local.kafka import Kafka
+from deploy.local.mongo import MongoDB
+from deploy.local.postgres import PostgreSQL
+from deploy.local.process import Process
+from deploy.local.redis import Redis
+from deploy.local.servers import Servers
+
+START_PATIENCE = 60.0  # seconds
+WARM_UP = 2_000  # events
+
+
+@contextmanager
+def running_servers() -> Iterator[Servers]:
+    """Start the four servers with the settings of `make run`, on free ports and a folder that is removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix="dataflow-bench-") as name:
+        folder = Path(name)
+        servers = Servers(
+            kafka=Kafka(port=ports.free_port(), folder=folder / "kafka"),
+            postgres=PostgreSQL(port=ports.free_port(), folder=folder / "postgres"),
+            mongo=MongoDB(port=ports.free_port(), folder=folder / "mongo"),
+            redis=Redis(port=ports.free_port(), folder=folder / "redis"),
+        )
+        try:
+            servers.ensure_running()
+            yield servers
+        finally:
+            servers.stop()
+
+
+class Stack:
+    """The product on empty stores and topics of its own; its processes start when asked for."""
+
+    def __init__(self, servers: Servers, name: str, folder: Path) -> None:
+        self.servers = servers
+        self._folder = folder
+        self._processes: dict[str, Process] = {}
+        self._env = {
+            **_without_settings(os.environ),
+            "DATAFLOW_ENV_FILE": os.devnull,
+            "KAFKA_BOOTSTRAP_SERVERS": servers.kafka.address,
+            "KAFKA_TOPIC_RAW_DATA": f"raw-{name}",
+            "KAFKA_TOPIC_PROCESSED_DATA": f"processed-{name}",
+            "DATAFLOW_CONSUMER_GROUP": f"group-{name}",
+            "POSTGRES_HOST": ports.HOST,
+            "POSTGRES_PORT": str(servers.postgres.port),
+            "POSTGRES_USER": servers.postgres.user,
+            "POSTGRES_PASSWORD": servers.postgres.password,
+            "POSTGRES_DB": name,
+            "MONGO_URI": servers.mongo.uri,
+            "MONGO_DATABASE": name,
+            "REDIS_ADDR": servers.redis.address,
+            "REDIS_PASSWORD": "",
+            "INGESTION_SERVICE_PORT": str(ports.free_port()),
+            "PROCESSOR_SERVICE_PORT": str(ports.free_port()),
+            "API_SERVICE_PORT": str(ports.free_port()),
+        }
+        self.stores = Stores(servers.postgres, servers.mongo, name)
+
+    def prepare(self) -> None:
+        self.stores.create()
+        self._manage("migrate", "--verbosity", "0")
+        self._manage("prepare_stores")
+
+    def _manage(self, *words: str) -> None:
+        process = self._start(words[0], [sys.executable, "manage.py", *words])
+        process.await_ready(lambda: not process.running, seconds=START_PATIENCE, name=words[0])
+        if process.exit_code:
+            raise RuntimeError(f"manage.py {words[0]} failed:\n{process.last_lines()}")
+
+    def start_ingest(self) -> None:
+        self._start_part(product.INGEST)
+
+    def start_web(self) -> None:
+        self._start_part(product.WEB)
+
+    def start_consumer(self) -> None:
+        """Start the consumer; it reads as soon as it has joined its group."""
+        self._start_part(product.CONSUMER)
+
+    def consumer_alive(self) -> bool:
+        return self._processes["consumer"].running
+
+    def warm_up(self) -> int:
+        """Start the consumer and bring a few events through, so that everything is connected; give their number."""
+        self.start_consumer()
+        send(array_requests(WARM_UP, size=100, prefix="warm"), port=self.ingest_port, connections=1)
+        self.stores.wait_until_stored(WARM_UP, seconds=START_PATIENCE, alive=self.consumer_alive)
+        return WARM_UP
+
+    @property
+    def ingest_port(self) -> int:
+        return int(self._env[product.INGEST.port_setting])
+
+    def _start_part(self, part: product.Part) -> None:
+        port = int(self._env[part.port_setting])
+        process = self._start(part.name, part.command(port))
+        process.await_ready(lambda: product.healthy(port), seconds=START_PATIENCE, name=part.name)
+
+    def _start(self, name: str, command: list[str]) -> Process:
+        log = self._folder / f"{name}.log"
+        process = Process(command, log=log, env=self._env, cwd=product.ROOT)
+        self._processes[name] = process
+        return process
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Every process that runs now, by name: the product's first, then the servers."""
+        product = {name: process.pid for name, process in self._processes.items() if process.running}
+        return product | {server.name: server.pid for server in self.servers}
+
+    def close(self) -> None:
+        for process in self._processes.values():
+            process.stop()
+        self.stores.drop()
+
+
+def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Leave out what the shell sets for another deployment."""
+    prefixes = ("DATAFLOW_", "KAFKA_", "POSTGRES_", "MONGO_", "REDIS_")
+    return {name: value for name, value in environment.items() if not name.startswith(prefixes)}
+
+
+@contextmanager
+def fresh_stack(servers: Servers, name: str) -> Iterator[Stack]:
+    """Give an empty deployment, and remove its processes and data afterwards."""
+    with tempfile.TemporaryDirectory(prefix="dataflow-bench-") as folder:
+        stack = Stack(servers, name, Path(folder))
+        try:
+            stack.prepare()
+            yield stack
+        finally:
+            stack.close()

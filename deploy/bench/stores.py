@@ -1,0 +1,93 @@
+"""What the benchmark asks both stores: how much is there by now, and is it exact."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import psycopg
+import pymongo
+from psycopg import sql
+
+from deploy.local.mongo import MongoDB
+from deploy.local.postgres import PostgreSQL
+
+POLL = 0.02  # seconds; both questions are answered from a few rows or from MongoDB's own counter
+
+
+class NotExact(Exception):
+    """The stores do not hold exactly what was accepted; the text says what they hold."""
+
+
+class Stores:
+    """The PostgreSQL and MongoDB databases of one deployment."""
+
+    def __init__(self, postgres: PostgreSQL, mongo: MongoDB, name: str) -> None:
+        self._postgres = postgres
+        self._mongo = mongo
+        self._name = name
+
+    def create(self) -> None:
+        with self._postgres.connect("postgres") as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self._name)))
+
+    def drop(self) -> None:
+        with self._postgres.connect("postgres") as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(self._name)))
+        with self._client() as client:
+            client.drop_database(self._name)
+
+    def connect(self) -> psycopg.Connection:
+        return self._postgres.connect(self._name)
+
+    def _client(self) -> pymongo.MongoClient[dict[str, object]]:
+        return pymongo.MongoClient(self._mongo.uri)
+
+    def wait_until_stored(self, count: int, *, seconds: float, alive: Callable[[], bool]) -> float:
+        """Wait until both stores hold `count` events; give that moment in seconds since the epoch.
+
+        :raises NotExact: they do not within `seconds`, or the consumer ended
+        """
+        deadline = time.monotonic() + seconds
+        with self.connect() as connection, self._client() as client:
+            collection = client[self._name]["events"]
+            while time.monotonic() < deadline and alive():
+                if self._stored(connection) >= count and collection.estimated_document_count() >= count:
+                    return time.time()
+                time.sleep(POLL)
+            raise NotExact(f"{self._stored(connection)} of {count} events were stored within {seconds:.0f} s")
+
+    def stored(self) -> int:
+        """Give how many events the ledger says are stored."""
+        with self.connect() as connection:
+            return self._stored(connection)
+
+    @staticmethod
+    def _stored(connection: psycopg.Connection) -> int:
+        return _number(connection, "SELECT coalesce(sum(stored), 0) FROM source_statistics")
+
+    def check_exact(self, count: int) -> None:
+        """Count rows and documents one by one, and what the rollups and the ledger say of them.
+
+        :raises NotExact: a count is not `count`
+        """
+        with self.connect() as connection, self._client() as client:
+            found = {
+                "rows": _number(connection, "SELECT count(*) FROM events"),
+                "documents": client[self._name]["events"].count_documents({}),
+                "ledger": _number(connection, "SELECT coalesce(sum(stored), 0) FROM ledger_minute"),
+                "minutes": _number(
+                    connection, "SELECT coalesce(sum(count), 0) FROM rollup_minute WHERE field = 'temperature'"
+                ),
+                "hours": _number(
+                    connection, "SELECT coalesce(sum(count), 0) FROM rollup_hour WHERE field = 'temperature'"
+                ),
+            }
+        if set(found.values()) != {count}:
+            raise NotExact(f"expected {count} everywhere, found {found}")
+
+
+def _number(connection: psycopg.Connection, question: str) -> int:
+    row = connection.execute(question.encode()).fetchone()
+    assert row is not None
+    return int(row[0])

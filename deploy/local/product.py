@@ -1,0 +1,52 @@
+"""How each process of the product is started."""
+
+from __future__ import annotations
+
+import http.client
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.local import ports
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One process of the product: what to run, and which setting holds its port."""
+
+    name: str
+    port_setting: str
+    arguments: tuple[str, ...]
+
+    def command(self, port: int) -> list[str]:
+        return [sys.executable, *(word.format(host=ports.HOST, port=port) for word in self.arguments)]
+
+
+INGEST = Part(
+    "ingest",
+    "INGESTION_SERVICE_PORT",
+    (
+        *("-m", "uvicorn", "ingestion.asgi:application", "--host", "{host}", "--port", "{port}"),
+        *("--loop", "uvloop", "--http", "httptools", "--no-proxy-headers", "--no-access-log", "--log-level", "warning"),
+    ),
+)
+CONSUMER = Part("consumer", "PROCESSOR_SERVICE_PORT", (str(ROOT / "manage.py"), "consume"))
+WEB = Part(
+    "web",
+    "API_SERVICE_PORT",
+    ("-m", "daphne", "-b", "{host}", "-p", "{port}", "-v", "0", "dataflow_site.asgi:application"),
+)
+
+
+def healthy(port: int) -> bool:
+    """Tell whether the process on that port answers `/healthz` with 200."""
+    connection = http.client.HTTPConnection(ports.HOST, port, timeout=1)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

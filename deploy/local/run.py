@@ -1,0 +1,253 @@
+"""Runs the whole product on this machine: `make run`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from deploy.local import lock, plan, ports, product
+from deploy.local.console import Line, LogTail, say, table
+from deploy.local.process import DidNotStart, Process
+from deploy.local.server import CannotPrepare, Server
+
+OPERATOR = "operator"
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds before a process is started again
+STEADY = 60.0  # seconds after which a process counts as healthy again
+LOOK = 0.2  # seconds between two looks at logs and processes
+
+
+class StopRequested(BaseException):
+    """A signal came: leave what is being done and stop everything."""
+
+
+class CannotStart(Exception):
+    """The text says why, in a sentence or two."""
+
+
+class Runner:
+    """One part that is kept running: how it is started, and when it is to be started again."""
+
+    def __init__(self, part: product.Part, port: int, logs: Path) -> None:
+        self.name = part.name
+        self.port = port
+        self._part = part
+        self._log = _fresh_log(logs / f"{part.name}.log")
+        self._tail = LogTail(part.name, self._log)
+        self._pause = FIRST_PAUSE
+        self._launched = 0.0
+        self._due: float | None = None
+        self.process: Process | None = None
+
+    def launch(self) -> None:
+        env = {**os.environ, "PYTHONUNBUFFERED": "1", self._part.port_setting: str(self.port)}
+        self.process = Process(self._part.command(self.port), log=self._log, env=env, cwd=product.ROOT)
+        self._launched = time.monotonic()
+        self._due = None
+
+    def await_ready(self) -> None:
+        assert self.process is not None
+        self.process.await_ready(lambda: product.healthy(self.port), seconds=60, name=self.name)
+
+    def look(self) -> None:
+        """Show its log, and start it again when it has ended and its pause is over."""
+        self.show_log()
+        assert self.process is not None
+        if self.process.running:
+            return
+        if self._due is None:
+            self._plan_restart(self.process.exit_code)
+        elif time.monotonic() >= self._due:
+            self.launch()
+            say(self.name, "started again")
+
+    def show_log(self) -> None:
+        self._tail.show_new()
+
+    def _plan_restart(self, code: int | None) -> None:
+        steady = time.monotonic() - self._launched > STEADY
+        pause = FIRST_PAUSE if steady else self._pause
+        self._pause = min(pause * 2, LONGEST_PAUSE)
+        self._due = time.monotonic() + pause
+        say(self.name, f"{_ending(code)}; starting it again in {pause:.0f} s")
+
+
+class Launcher:
+    def __init__(self, todo: plan.Plan, var: Path) -> None:
+        self._plan = todo
+        self._var = var
+        logs = var / "log"
+        logs.mkdir(exist_ok=True)
+        self._runners = [Runner(part, port, logs) for part, port in todo.parts]
+        self._lines = [Line(name, "given", address, None) for name, address in todo.given]
+
+    def run(self) -> NoReturn:
+        """Start everything in order, then look after it until a signal comes."""
+        self._start_servers()
+        self._prepare_stores()
+        self._start_product()
+        password = self._make_operator()
+        print(f"\n{table(self._lines)}\n")
+        if password:
+            print(f"Sign in at http://{ports.HOST}:{settings.API_SERVICE_PORT}/admin/ as `{OPERATOR}`")
+            print(f"with the password `{password}` (shown this once; made for this machine).\n")
+        print(f"Open http://{ports.HOST}:{settings.API_SERVICE_PORT}/ (Ctrl-C stops everything)\n", flush=True)
+        while True:
+            for runner in self._runners:
+                runner.look()
+            for server in self._plan.ours:
+                self._look_after(server)
+            time.sleep(LOOK)
+
+    def stop(self) -> None:
+        """Stop what was started: the product, which finishes its work, then the servers."""
+        say("launcher", "stopping")
+        processes = [runner.process for runner in self._runners if runner.process]
+        servers = [server.process for server in self._plan.ours if server.running]
+        for group in (processes, servers):
+            for process in group:
+                process.ask_to_stop()
+            for process in group:
+                process.stop()
+        for runner in self._runners:
+            if runner.process:
+                runner.show_log()
+        say("launcher", "everything is stopped")
+
+    def _start_servers(self) -> None:
+        begun: dict[str, float] = {}
+        for server in self._plan.ours:
+            begun[server.name] = time.monotonic()
+            server.prepare()
+            server.launch()
+        for server in self._plan.ours:
+            server.await_ready()
+            took = time.monotonic() - begun[server.name]
+            self._lines.append(Line(server.name, "started", server.address, took))
+            say("launcher", f"{server.name} is ready")
+
+    def _prepare_stores(self) -> None:
+        begun = time.monotonic()
+        say("launcher", "preparing tables, topics and indexes")
+        _manage("migrate", "--verbosity", "0")
+        _manage("prepare_stores")
+        if not settings.DEBUG:
+            _manage("collectstatic", "--noinput", "--verbosity", "0")
+        self._lines.append(Line("stores", "prepared", "-", time.monotonic() - begun))
+
+    def _make_operator(self) -> str | None:
+        """Make the account once; give its password if it was made now."""
+        made = self._var / "operator-made"
+        if made.exists():
+            return None
+        password = secrets.token_urlsafe(12)
+        options = ("--noinput", "--username", OPERATOR, "--email", f"{OPERATOR}@localhost")
+        try:
+            _manage("createsuperuser", *options, env={"DJANGO_SUPERUSER_PASSWORD": password})
+        except CannotStart as error:
+            if "already taken" not in str(error):
+                raise
+            password = ""
+        made.touch()
+        return password or None
+
+    def _start_product(self) -> None:
+        begun = time.monotonic()
+        for runner in self._runners:
+            runner.launch()
+        for runner in self._runners:
+            runner.await_ready()
+            self._lines.append(
+                Line(runner.name, "ready", f"http://{ports.HOST}:{runner.port}", time.monotonic() - begun)
+            )
+
+    def _look_after(self, server: Server) -> None:
+        if not server.running:
+            say(server.name, f"{_ending(server.process.exit_code)}; starting it again")
+            server.launch()
+            server.await_ready()
+            say(server.name, "started again")
+
+
+def _manage(*arguments: str, env: dict[str, str] | None = None) -> None:
+    """:raises CannotStart: the command failed; the text is what it said"""
+    command = [sys.executable, str(product.ROOT / "manage.py"), *arguments]
+    result = subprocess.run(command, env={**os.environ, **(env or {})}, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        said = "\n".join((result.stdout + result.stderr).strip().splitlines()[-15:])
+        raise CannotStart(f"`manage.py {arguments[0]}` failed:\n{said}")
+
+
+def _ending(code: int | None) -> str:
+    return f"was ended by {signal.Signals(-code).name}" if code is not None and code < 0 else f"ended with code {code}"
+
+
+def _fresh_log(path: Path) -> Path:
+    """Begin a new log; the one of the run before stays beside it."""
+    if path.exists():
+        path.replace(path.with_suffix(".log.1"))
+    return path
+
+
+def _request_stop(number: int, frame: FrameType | None) -> NoReturn:
+    # From here on nothing but the end is wanted, so further signals change nothing.
+    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(one, signal.SIG_IGN)
+    raise StopRequested
+
+
+def _show_progress() -> None:
+    """Show what our own modules say, about downloads above all."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("launcher   | %(message)s"))
+    logger = logging.getLogger("deploy")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+
+
+def main() -> int:
+    _show_progress()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dataflow_site.settings")
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _request_stop)
+    # Tests have a folder of their own.
+    var = Path(sys.argv[1]) if len(sys.argv) > 1 else lock.VAR
+    try:
+        with lock.take(var):
+            return _run(var)
+    except lock.AlreadyRunning as error:
+        print(error)
+    except StopRequested:
+        return 0
+    except (CannotStart, CannotPrepare, DidNotStart) as error:
+        print(error)
+    except ImproperlyConfigured as error:
+        print(f"A setting is wrong: {error}")
+    except PermissionError as error:
+        print(f"var/ belongs to another user ({error}): run as that user, or remove it.")
+    return 1
+
+
+def _run(var: Path) -> int:
+    todo = plan.make_plan(var)
+    if taken := plan.taken_ports(todo):
+        raise CannotStart("\n".join(taken))
+    launcher = Launcher(todo, var)
+    try:
+        launcher.run()
+    finally:
+        launcher.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

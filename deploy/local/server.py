@@ -1,0 +1,112 @@
+"""What all local servers have in common: prepare, start on a port and a folder, stop, freeze."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import ClassVar
+
+from deploy.local import ports
+from deploy.local.process import Process
+
+
+class CannotPrepare(Exception):
+    """This machine lacks something; the text says what, and what to do."""
+
+
+class Server:
+    """One server of ours on 127.0.0.1, its data and `server.log` in a folder of its own.
+
+    `start` = `prepare` (repeatable, may download; any thread), `launch` (main thread) and `await_ready`.
+    """
+
+    name: ClassVar[str]
+    variable: ClassVar[str]  # set in the environment, it names a server that is to be used instead
+    stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
+    patience: ClassVar[float] = 60.0  # seconds until a start counts as failed; crash recovery takes its time
+
+    def __init__(self, *, port: int, folder: Path) -> None:
+        self.port = port
+        self.folder = folder
+        self._process: Process | None = None
+
+    @property
+    def address(self) -> str:
+        return f"{ports.HOST}:{self.port}"
+
+    @property
+    def process(self) -> Process:
+        if self._process is None:
+            raise RuntimeError(f"{self.name} was not started")
+        return self._process
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.running
+
+    @property
+    def log(self) -> str:
+        return self.process.log
+
+    def start(self) -> None:
+        self.prepare()
+        self.launch()
+        self.await_ready()
+
+    def prepare(self) -> None:
+        """Make the folder ready for `launch`.
+
+        :raises CannotPrepare: this machine lacks something
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def launch(self) -> None:
+        self._process = Process(
+            self.command(),
+            log=self.folder / "server.log",
+            cwd=self.folder,
+            stop_signal=self.stop_signal,
+            user=self.system_user(),
+        )
+
+    def await_ready(self) -> None:
+        """:raises DidNotStart: it ended, or did not answer"""
+        self.process.await_ready(self.answers, seconds=self.patience, name=self.name)
+
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+    def system_user(self) -> str | None:
+        """The user to run as; None is ours."""
+        return None
+
+    def answers(self) -> bool:
+        """Tell whether it is ready for work."""
+        return ports.answers(ports.HOST, self.port)
+
+    def stop(self, seconds: float = 25.0) -> None:
+        """Stop it in order; one that takes longer than `seconds` is killed."""
+        if self._process is not None:
+            self._process.stop(seconds)
+
+    def kill(self) -> None:
+        self.process.kill()
+
+    def freeze(self) -> None:
+        self.process.freeze()
+
+    def thaw(self) -> None:
+        self.process.thaw()
+
+
+def missing_package(server: type[Server], package: str) -> CannotPrepare:
+    """For a platform that the package has no wheel for, and an environment without requirements-local.txt."""
+    return CannotPrepare(
+        f"{server.name} can't be started here: the package {package} is not installed (platform {sys.platform}). "
+        f"Set {server.variable} to the address of one that runs, or use `docker compose up`."
+    )

@@ -1,0 +1,42 @@
+"""The four servers together: started side by side, stopped in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from deploy.local.kafka import Kafka
+from deploy.local.mongo import MongoDB
+from deploy.local.postgres import PostgreSQL
+from deploy.local.redis import Redis
+from deploy.local.server import Server
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """A whole set, as tests use it."""
+
+    kafka: Kafka
+    postgres: PostgreSQL
+    mongo: MongoDB
+    redis: Redis
+
+    def __iter__(self) -> Iterator[Server]:
+        yield from (self.kafka, self.postgres, self.mongo, self.redis)
+
+    def ensure_running(self) -> None:
+        """Start what does not run and thaw what was left frozen."""
+        for server in self:
+            if not server.running:
+                server.prepare()
+                server.launch()
+        for server in self:
+            server.thaw()
+            server.await_ready()
+
+    def stop(self) -> None:
+        for server in self:
+            if server.running:
+                server.process.ask_to_stop()
+        for server in self:
+            server.stop()

@@ -1,0 +1,72 @@
+"""A child on its leash."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from deploy.local.process import DidNotStart, Process
+from deploy.local.product import ROOT
+
+SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
+
+
+@pytest.fixture
+def sleeper(tmp_path: Path) -> Iterator[Process]:
+    process = Process(SLEEP, log=tmp_path / "log")
+    yield process
+    process.kill()
+
+
+def test_a_process_that_is_stopped_tells_its_signal(sleeper: Process) -> None:
+    assert sleeper.stop() == -signal.SIGTERM
+    assert not sleeper.running
+
+
+def test_a_frozen_process_does_nothing_and_goes_on_when_thawed(sleeper: Process) -> None:
+    inside = psutil.Process(sleeper.pid)
+
+    sleeper.freeze()
+    assert inside.status() == psutil.STATUS_STOPPED
+
+    sleeper.thaw()
+    assert inside.status() != psutil.STATUS_STOPPED
+
+
+def test_a_frozen_process_can_be_stopped(sleeper: Process) -> None:
+    sleeper.freeze()
+
+    assert sleeper.stop() == -signal.SIGTERM
+
+
+def test_one_that_ends_before_it_is_ready_shows_its_log(tmp_path: Path) -> None:
+    process = Process([sys.executable, "-c", "raise SystemExit('no disk')"], log=tmp_path / "log")
+
+    with pytest.raises(DidNotStart, match=r"disk server ended with code 1:\nno disk"):
+        process.await_ready(lambda: False, seconds=20, name="disk server")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the leash is Linux's")
+def test_a_process_does_not_outlive_the_one_that_started_it(tmp_path: Path) -> None:
+    script = (
+        "import sys, time; from pathlib import Path; from deploy.local.process import Process; "
+        f"child = Process({SLEEP!r}, log=Path({str(tmp_path / 'log')!r})); "
+        "print(child.pid, flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout is not None
+        child = psutil.Process(int(starter.stdout.readline()))
+        # The leash is on once the command has taken the place of what put it on.
+        while "leash.py" in " ".join(child.cmdline()):
+            child.status()
+
+        starter.kill()
+
+    _, alive = psutil.wait_procs([child], timeout=10)
+    assert alive == []

@@ -1,0 +1,110 @@
+"""The launcher, on servers that were given to it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psutil
+import pytest
+
+from deploy.local import ports, product
+from deploy.local.process import Process
+from deploy.local.site import Site
+
+pytestmark = pytest.mark.services
+
+
+class Run:
+    """A launcher with a folder and ports of its own."""
+
+    def __init__(self, site: Site, folder: Path) -> None:
+        self.ports = {part.port_setting: ports.free_port() for part in (product.INGEST, product.CONSUMER, product.WEB)}
+        self._env = {**site.env, **{name: str(port) for name, port in self.ports.items()}}
+        self._folder = folder
+        self.process = self.another("first.log")
+
+    def another(self, log: str) -> Process:
+        command = [sys.executable, "-m", "deploy.local.run", str(self._folder / "var")]
+        return Process(command, log=self._folder / log, env=self._env, cwd=product.ROOT)
+
+    def has_printed(self, text: str) -> bool:
+        if not self.process.running:
+            pytest.fail(self.process.log)
+        return text in self.process.log
+
+    def children(self) -> dict[str, psutil.Process]:
+        """The product's processes by their names."""
+        names = {"uvicorn": "ingest", "consume": "consumer", "daphne": "web"}
+        found = psutil.Process(self.process.pid).children()
+        return {names[word]: child for child in found for word in child.cmdline() if word in names}
+
+
+@pytest.fixture
+def run(site: Site, tmp_path: Path) -> Iterator[Run]:
+    launched = Run(site, tmp_path)
+    try:
+        site.wait_for(lambda: launched.has_printed("Ctrl-C stops everything"), seconds=90)
+        yield launched
+    finally:
+        launched.process.stop(40)
+
+
+def test_the_product_runs_once_in_a_folder_and_a_signal_ends_all_of_it(run: Run, site: Site) -> None:
+    assert all(product.healthy(port) for port in run.ports.values())
+    assert "given" in run.process.log
+    assert "the password `" in run.process.log
+    children = list(run.children().values())
+    assert len(children) == 3
+
+    second = run.another("second.log")
+    site.wait_for(lambda: not second.running, seconds=30)
+    assert second.exit_code == 1
+    assert second.log == f"`make run` runs already in this folder (process {run.process.pid}).\n"
+
+    code = run.process.stop(40)
+
+    assert code == 0
+    assert not any(child.is_running() for child in children)
+
+
+def test_a_process_that_dies_is_started_again_and_that_is_said(run: Run, site: Site) -> None:
+    first = run.children()["consumer"].pid
+
+    os.kill(first, signal.SIGKILL)
+
+    site.wait_for(lambda: run.has_printed("was ended by SIGKILL; starting it again in 1 s"), seconds=10)
+    port = run.ports[product.CONSUMER.port_setting]
+    site.wait_for(lambda: product.healthy(port), seconds=60)
+    assert run.children()["consumer"].pid != first
+
+
+def test_nothing_is_left_of_a_launcher_that_is_killed(run: Run, site: Site) -> None:
+    children = list(run.children().values())
+
+    os.kill(run.process.pid, signal.SIGKILL)
+
+    _, alive = psutil.wait_procs(children, timeout=40)
+    assert alive == []
+
+
+def test_a_port_that_is_taken_is_one_sentence(site: Site, tmp_path: Path) -> None:
+    with closing(socket.create_server((ports.HOST, 0))) as occupant:
+        taken = occupant.getsockname()[1]
+        env = {**site.env, "API_SERVICE_PORT": str(taken)}
+        launcher = Process(
+            [sys.executable, "-m", "deploy.local.run", str(tmp_path / "var")],
+            log=tmp_path / "run.log",
+            env=env,
+            cwd=product.ROOT,
+        )
+        site.wait_for(lambda: not launcher.running, seconds=20)
+
+    assert launcher.exit_code == 1
+    assert f"Port {taken}, for web, is already taken" in launcher.log
+    assert "Traceback" not in launcher.log
