@@ -30,7 +30,7 @@ class Consumer:
     def __init__(self) -> None:
         self.topic = settings.KAFKA_TOPIC_RAW_DATA
         self._placed: set[int] = set()
-        # Where each new partition would start by Kafka's account, until `place` says otherwise.
+        # The first record polled of each new partition, if any: where it would start, until `place` says otherwise.
         self._unplaced: dict[int, int | None] = {}
         try:
             self._client = KafkaConsumer(
@@ -79,7 +79,9 @@ class Consumer:
         """
         try:
             polled = self._client.poll(timeout_ms=int(wait * 1000), max_records=limit)
-        except NoOffsetForPartitionError:
+        except NoOffsetForPartitionError as error:
+            # Nothing is committed yet. Also of a partition that went and came back within one poll, which looks unchanged.
+            self._placed -= {at.partition for at in error.args[0]}
             polled = {}
         except OffsetOutOfRangeError as error:
             polled = {}
@@ -103,10 +105,12 @@ class Consumer:
         """Start the unplaced partitions where Kafka's account says, or PostgreSQL's where that is further back.
 
         :param progress: next offset by partition, from PostgreSQL
+        :raises StoreUnavailable: Kafka does not answer; place them again
         """
-        for partition, committed in self._unplaced.items():
-            starts = [start for start in (committed, progress.get(partition)) if start is not None]
+        for partition, first in list(self._unplaced.items()):
             at = TopicPartition(self.topic, partition)
+            committed = self._committed(at) if first is None else first
+            starts = [start for start in (committed, progress.get(partition)) if start is not None]
             if starts:
                 self._client.seek(at, min(starts))
             else:
@@ -114,7 +118,7 @@ class Consumer:
                 self._client.seek_to_beginning(at)
             self._client.resume(at)
             self._placed.add(partition)
-        self._unplaced.clear()
+            del self._unplaced[partition]
 
     def hurry(self, busy: bool) -> None:
         """Fetch in larger rounds while there is much to do."""
@@ -157,7 +161,7 @@ class Consumer:
         for partition in assigned - self._placed - self._unplaced.keys():
             at = TopicPartition(self.topic, partition)
             self._client.pause(at)
-            self._unplaced[partition] = polled[partition] if partition in polled else self._committed(at)
+            self._unplaced[partition] = polled.get(partition)
         self._placed &= assigned
         self._unplaced = {partition: start for partition, start in self._unplaced.items() if partition in assigned}
         logger.info("partitions assigned", extra={"partitions": sorted(assigned)})

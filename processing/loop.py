@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -36,6 +37,7 @@ BUSY_GATHER = 0.1  # seconds
 BUSY_EVENTS = 500  # in one batch, from which on the next is gathered busily
 PATIENCE = 1.0  # seconds that the stores may take before fetching pauses
 STOP_WITHIN = 20.0  # seconds to finish the batch in hand after a signal
+CLOSE_WITHIN = 2.0  # seconds to take leave of the stores
 
 
 @dataclass(slots=True)
@@ -263,12 +265,14 @@ class Loop:
     def _finish(self) -> None:
         if self._consumer is not None:
             self._settled(self._consumer)
-            self._thread.submit(lambda: self._stores.rows.farewell(self._member)).exception(timeout=2.0)
+            self._thread.submit(lambda: self._stores.rows.farewell(self._member))
 
     def _close(self) -> None:
         self._live.stop()
         if self._consumer is not None:
             self._consumer.close()
+        with suppress(FutureTimeoutError):  # a frozen store can't hold the exit
+            self._thread.submit(self._stores.close).exception(timeout=CLOSE_WITHIN)
         logger.info("stopped", extra={"member": self._member})
 
     # --- the steps after the stores, on the loop's own thread ---

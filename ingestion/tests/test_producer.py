@@ -63,7 +63,7 @@ def test_a_producer_works_again_after_its_records_outlived_the_delivery_timeout(
         futures = [send(producer, site.raw_topic, record(number)) for number in range(60)]
         with pytest.raises(PublishFailed):
             send_all(producer, site.raw_topic, [record(60)], timeout=DELIVERY_TIMEOUT + 2)
-        assert all(future.is_done for future in futures)
+        site.wait_for(lambda: all(future.is_done for future in futures), 5)
     finally:
         site.servers.kafka.thaw()
 

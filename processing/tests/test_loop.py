@@ -58,6 +58,33 @@ def test_a_record_that_is_polled_twice_is_read_once(site: Site, monkeypatch: pyt
     assert truth.totals(site) == {"sensor-1": (18, 18, 0, 0)}
 
 
+def test_a_partition_that_goes_and_comes_back_within_one_poll_is_read_on(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poll = Consumer.poll
+    regain = threading.Event()
+
+    def regaining(consumer: Consumer, *, wait: float, limit: int) -> list[Record]:
+        if regain.is_set() and consumer.partitions and not consumer.unplaced:
+            regain.clear()
+            subscription, assigned = consumer._client._subscription, set(consumer._client.assignment())
+            subscription.assign_from_subscribed([])
+            subscription.assign_from_subscribed(assigned)
+        return poll(consumer, wait=wait, limit=limit)
+
+    monkeypatch.setattr(Consumer, "poll", regaining)
+    put_records(site, 1)
+
+    with running_loop():
+        site.wait_for(lambda: truth.caught_up(site), 30)
+        regain.set()
+        site.wait_for(lambda: not regain.is_set())
+        put_records(site, 6)
+        site.wait_for(lambda: truth.caught_up(site), 30)
+
+    assert truth.totals(site) == {"sensor-1": (21, 18, 3, 0)}
+
+
 def put_records(site: Site, count: int) -> None:
     """Three events in each record, all in one partition."""
     for number in range(count):
