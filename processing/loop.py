@@ -180,10 +180,10 @@ class Loop:
             events += sum(map(_event_count, polled))
         if records:
             self._events_per_record = max(1.0, events / len(records))
-            busy = events >= BUSY_EVENTS
-            if busy != self._busy:
-                self._busy = busy
-                consumer.hurry(busy)
+        busy = events >= BUSY_EVENTS
+        if busy != self._busy:
+            self._busy = busy
+            consumer.hurry(busy)
 
     def _settle(self, work: Work) -> None:
         began = time.monotonic()

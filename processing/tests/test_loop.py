@@ -12,7 +12,7 @@ from deploy.local.site import Site
 from processing.batch import Record
 from processing.consumer import Consumer
 from processing.failures import StoreUnavailable
-from processing.loop import Loop
+from processing.loop import BUSY_EVENTS, Loop
 from processing.tests import making, truth
 
 pytestmark = pytest.mark.services
@@ -85,6 +85,16 @@ def test_a_partition_that_goes_and_comes_back_within_one_poll_is_read_on(
     assert truth.totals(site) == {"sensor-1": (21, 18, 3, 0)}
 
 
+def test_after_a_rush_the_consumer_fetches_calmly_again(site: Site) -> None:
+    making.put(site.raw_topic, *(making.line(number) for number in range(BUSY_EVENTS)))
+
+    with running_loop() as loop:
+        site.wait_for(lambda: truth.caught_up(site), 30)
+        assert loop._consumer is not None
+        waits = loop._consumer._client._fetcher.config
+        site.wait_for(lambda: waits["fetch_max_wait_ms"] == 500)
+
+
 def put_records(site: Site, count: int) -> None:
     """Three events in each record, all in one partition."""
     for number in range(count):
@@ -92,12 +102,13 @@ def put_records(site: Site, count: int) -> None:
 
 
 @contextmanager
-def running_loop() -> Iterator[None]:
+def running_loop() -> Iterator[Loop]:
     stopping = threading.Event()
-    thread = threading.Thread(target=Loop(stopping=stopping).run)
+    loop = Loop(stopping=stopping)
+    thread = threading.Thread(target=loop.run)
     thread.start()
     try:
-        yield
+        yield loop
     finally:
         stopping.set()
         thread.join()
