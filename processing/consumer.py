@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from uuid import UUID
 
 from django.conf import settings
@@ -30,6 +31,7 @@ class Consumer:
     def __init__(self) -> None:
         self.topic = settings.KAFKA_TOPIC_RAW_DATA
         self._placed: set[int] = set()
+        self._paused = False
         # The first record polled of each new partition, if any: where it would start, until `place` says otherwise.
         self._unplaced: dict[int, int | None] = {}
         try:
@@ -111,13 +113,14 @@ class Consumer:
             at = TopicPartition(self.topic, partition)
             committed = self._committed(at) if first is None else first
             starts = [start for start in (committed, progress.get(partition)) if start is not None]
-            if starts:
-                self._client.seek(at, min(starts))
-            else:
-                logger.info("no place known, starting at the beginning", extra={"partition": partition})
-                self._client.seek_to_beginning(at)
-            self._client.resume(at)
-            self._placed.add(partition)
+            with _unless_gone():
+                if starts:
+                    self._client.seek(at, min(starts))
+                else:
+                    logger.info("no place known, starting at the beginning", extra={"partition": partition})
+                    self._client.seek_to_beginning(at)
+                self._client.resume(at)
+                self._placed.add(partition)
             del self._unplaced[partition]
 
     def hurry(self, busy: bool) -> None:
@@ -126,12 +129,21 @@ class Consumer:
         self._client._fetcher.config.update(_BUSY_FETCH if busy else _IDLE_FETCH)  # noqa: SLF001
 
     def pause(self) -> None:
-        """Let polls keep the membership and fetch nothing."""
-        self._client.pause(*self._client.assignment())
+        """Let polls keep the membership and fetch nothing, until `resume`."""
+        self._paused = True
+        for at in self._client.assignment():
+            with _unless_gone():
+                self._client.pause(at)
 
     def resume(self) -> None:
         """Fetch again, from all placed partitions."""
-        self._client.resume(*[at for at in self._client.assignment() if at.partition in self._placed])
+        if not self._paused:
+            return
+        for at in self._client.assignment():
+            if at.partition in self._placed:
+                with _unless_gone():
+                    self._client.resume(at)
+        self._paused = False
 
     def commit(self, offsets: Mapping[int, int]) -> None:
         """Commit next offsets. A failure is only said: progress in PostgreSQL keeps redeliveries without effect."""
@@ -159,8 +171,8 @@ class Consumer:
         if assigned == self._placed | self._unplaced.keys():
             return
         for partition in assigned - self._placed - self._unplaced.keys():
-            at = TopicPartition(self.topic, partition)
-            self._client.pause(at)
+            with _unless_gone():
+                self._client.pause(TopicPartition(self.topic, partition))
             self._unplaced[partition] = polled.get(partition)
         self._placed &= assigned
         self._unplaced = {partition: start for partition, start in self._unplaced.items() if partition in assigned}
@@ -179,4 +191,11 @@ class Consumer:
             "records are gone from the topic before they were read; resuming at the earliest that exists",
             extra={"offsets": {at.partition: offset for at, offset in lost.items()}},
         )
-        self._client.seek_to_beginning(*lost)
+        for at in lost:
+            with _unless_gone():
+                self._client.seek_to_beginning(at)
+
+
+def _unless_gone() -> suppress:
+    """Let be what fails because the partition went meanwhile, which the next poll tells: the client rebalances aside."""
+    return suppress(KeyError, ValueError)

@@ -204,7 +204,7 @@ class Loop:
 
     def _await(self, consumer: Consumer, settling: Future[None]) -> bool:
         """Wait, polling with everything paused once it takes long; False if the process is to end first."""
-        patience, paused = PATIENCE, False
+        patience = PATIENCE
         while True:
             try:
                 settling.exception(timeout=patience)
@@ -212,13 +212,11 @@ class Loop:
                 if self._overdue():
                     return False
                 consumer.pause()
-                paused = True
                 self._held += consumer.poll(wait=0, limit=1)
                 self._show(consumer)
                 patience = 0.2
             else:
-                if paused:
-                    consumer.resume()
+                consumer.resume()
                 return True
 
     def _overdue(self) -> bool:

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 import pytest
 
 from deploy.local.site import Site
-from processing.batch import Record
+from processing.batch import Batch, Record
 from processing.consumer import Consumer
 from processing.failures import StoreUnavailable
 from processing.loop import BUSY_EVENTS, Loop
+from processing.row_store import RowStore
 from processing.tests import making, truth
 
 pytestmark = pytest.mark.services
@@ -83,6 +84,35 @@ def test_a_partition_that_goes_and_comes_back_within_one_poll_is_read_on(
         site.wait_for(lambda: truth.caught_up(site), 30)
 
     assert truth.totals(site) == {"sensor-1": (21, 18, 3, 0)}
+
+
+def test_fetching_goes_on_after_kafka_failed_while_a_store_was_slow(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poll, prepare = Consumer.poll, RowStore.prepare
+    slow = threading.Event()
+
+    def failing_while_slow(consumer: Consumer, *, wait: float, limit: int) -> list[Record]:
+        if slow.is_set() and consumer._paused:
+            slow.clear()
+            raise StoreUnavailable("Kafka: made to fail")
+        return poll(consumer, wait=wait, limit=limit)
+
+    def slowly(rows: RowStore, batch: Batch, topic: int) -> None:
+        if slow.is_set():
+            put_records(site, 1)  # what comes next waits, and lets the loop poll without fetching
+            site.wait_for(lambda: not slow.is_set())
+        prepare(rows, batch, topic)
+
+    monkeypatch.setattr(Consumer, "poll", failing_while_slow)
+    monkeypatch.setattr(RowStore, "prepare", slowly)
+    slow.set()
+    put_records(site, 1)
+
+    with running_loop():
+        site.wait_for(lambda: truth.caught_up(site), 30)
+        making.put(site.raw_topic, making.line(100))
+        site.wait_for(lambda: truth.caught_up(site), 30)
 
 
 def test_after_a_rush_the_consumer_fetches_calmly_again(site: Site) -> None:
