@@ -32,6 +32,8 @@ class Consumer:
         self.topic = settings.KAFKA_TOPIC_RAW_DATA
         self._placed: set[int] = set()
         self._paused = False
+        # The position of each partition that had more to give, at the check before.
+        self._behind: dict[int, int] = {}
         # The first record polled of each new partition, if any: where it would start, until `place` says otherwise.
         self._unplaced: dict[int, int | None] = {}
         try:
@@ -131,6 +133,7 @@ class Consumer:
     def pause(self) -> None:
         """Let polls keep the membership and fetch nothing, until `resume`."""
         self._paused = True
+        self._behind = {}
         for at in self._client.assignment():
             with _unless_gone():
                 self._client.pause(at)
@@ -144,6 +147,25 @@ class Consumer:
                 with _unless_gone():
                     self._client.resume(at)
         self._paused = False
+
+    def stalled(self) -> list[int]:
+        """Partitions that had records to give ever since the call before, and gave none; to be called every 10 s or so.
+
+        The client has been seen to stop fetching a partition after a rebalance, until the next one:
+        https://github.com/dpkp/kafka-python/issues/3131
+        """
+        fetched = [at for at in self._client.assignment() if at.partition in self._placed]
+        try:
+            ends = self._client.end_offsets(fetched, timeout_ms=int(REQUEST_TIMEOUT * 1000))
+            positions = {at: self._client.position(at, timeout_ms=int(REQUEST_TIMEOUT * 1000)) for at in fetched}
+        except (KafkaError, ValueError, AssertionError) as error:
+            # Kafka is away, or the partitions went meanwhile; that is the poll's to tell.
+            logger.debug("progress not checked", extra={"reason": type(error).__name__})
+            return []
+        behind = {at.partition: position for at, position in positions.items() if (position or 0) < ends[at]}
+        stalled = behind.items() & self._behind.items()
+        self._behind = behind
+        return sorted(partition for partition, _ in stalled)
 
     def commit(self, offsets: Mapping[int, int]) -> None:
         """Commit next offsets. A failure is only said: progress in PostgreSQL keeps redeliveries without effect."""

@@ -37,6 +37,7 @@ BUSY_GATHER = 0.1  # seconds
 BUSY_EVENTS = 500  # in one batch, from which on the next is gathered busily
 PATIENCE = 1.0  # seconds that the stores may take before fetching pauses
 STOP_WITHIN = 20.0  # seconds to finish the batch in hand after a signal
+STALL_CHECK = 10.0  # seconds in which a partition with records has to give some
 CLOSE_WITHIN = 2.0  # seconds to take leave of the stores
 
 
@@ -95,6 +96,7 @@ class Loop:
         self._held: list[Record] = []
         self._events_per_record = 1.0
         self._busy = False
+        self._next_check = time.monotonic() + STALL_CHECK
         self._stop_by: float | None = None
 
     def run(self) -> None:
@@ -115,6 +117,8 @@ class Loop:
         self._place(consumer)
         self._gather(consumer)
         self._show(consumer)
+        if self._leave_if_stalled(consumer):
+            return False
         if not self._held:
             if self._settling and self._settling[1].done():
                 self._settled(consumer)
@@ -184,6 +188,18 @@ class Loop:
         if busy != self._busy:
             self._busy = busy
             consumer.hurry(busy)
+
+    def _leave_if_stalled(self, consumer: Consumer) -> bool:
+        """Drop a client that gives nothing from partitions which have records; the next step makes another."""
+        if time.monotonic() < self._next_check:
+            return False
+        self._next_check = time.monotonic() + STALL_CHECK
+        stalled = consumer.stalled()
+        if stalled:
+            logger.error("partitions have records and give none; joining the group anew", extra={"partitions": stalled})
+            consumer.close()
+            self._consumer = None
+        return bool(stalled)
 
     def _settle(self, work: Work) -> None:
         began = time.monotonic()

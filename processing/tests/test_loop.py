@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from deploy.local.site import Site
+from processing import loop as loop_module
 from processing.batch import Batch, Record
 from processing.consumer import Consumer
 from processing.failures import StoreUnavailable
@@ -113,6 +114,24 @@ def test_fetching_goes_on_after_kafka_failed_while_a_store_was_slow(
         site.wait_for(lambda: truth.caught_up(site), 30)
         making.put(site.raw_topic, making.line(100))
         site.wait_for(lambda: truth.caught_up(site), 30)
+
+
+def test_a_partition_that_the_client_forgets_to_fetch_is_read_after_joining_anew(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop_module, "STALL_CHECK", 1.0)
+    put_records(site, 1)
+
+    with running_loop() as loop:
+        site.wait_for(lambda: truth.caught_up(site), 30)
+        assert loop._consumer is not None
+        subscription = loop._consumer._client._subscription
+        # What the client does wrong by itself, seldom: the partition stays assigned and is never fetched.
+        subscription.mark_pending_revocation(list(subscription.assignment))
+        put_records(site, 2)
+        site.wait_for(lambda: truth.caught_up(site), 40)
+
+    assert truth.totals(site) == {"sensor-1": (9, 6, 3, 0)}
 
 
 def test_after_a_rush_the_consumer_fetches_calmly_again(site: Site) -> None:
