@@ -19,6 +19,7 @@ from processing import months, row_sql, rows
 from processing.accounts import Gains
 from processing.batch import Batch, Entry, Letter
 from processing.failures import Refused, from_postgres
+from processing.known_fields import KnownFields
 from processing.rollups import Spans
 
 logger = logging.getLogger(__name__)
@@ -31,9 +32,6 @@ PATIENCE = 5.0  # seconds
 IDLE_TIMEOUT = 30.0  # seconds
 OPTIONS = f"-c lock_timeout={LOCK_TIMEOUT}s -c idle_in_transaction_session_timeout={IDLE_TIMEOUT}s"
 CONNECT_TIMEOUT = 3  # seconds
-
-# A source's known fields are remembered for so many sources; most share one set, so an entry costs some 200 bytes.
-_REMEMBERED_SOURCES = 20_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -61,7 +59,7 @@ class RowStore:
         self._connection: psycopg.Connection | None = None
         self._months: set[datetime] = set()
         self._progress: set[tuple[int, int]] = set()
-        self._fields = _KnownFields()
+        self._fields = KnownFields()
         # Straight COPY until a batch meets rows that exist; back to it after a batch without any.
         self.careful = False
 
@@ -345,58 +343,3 @@ def _letter_row(letter: Letter, topic: int, now: datetime) -> list[object]:
         letter.stage, letter.source, UUID(bytes=letter.event_id) if letter.event_id else None,
         instant(letter.received), now, now, alike.hexdigest(),
     ]  # fmt: skip
-
-
-class _KnownFields:
-    """Holds each source to its number of rolled-up fields (DATAFLOW_MAX_FIELDS_PER_SOURCE)."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, frozenset[str]] = {}
-        self._sets: dict[frozenset[str], frozenset[str]] = {}
-
-    def cap(self, connection: psycopg.Connection, minutes: Spans, hours: Spans) -> tuple[set[str], Callable[[], None]]:
-        """Take fields past the cap out of the spans; give the sources that had any, and what to call after commit."""
-        seen: dict[str, set[str]] = {}
-        for (source, _), rolled in hours.items():
-            seen.setdefault(source, set()).update(rolled)
-        grown = {source: names for source, names in seen.items() if not names <= self._known.get(source, frozenset())}
-        if not grown:
-            return set(), lambda: None
-        self._load(connection, [source for source in grown if source not in self._known])
-        capped: set[str] = set()
-        allowed: dict[str, frozenset[str]] = {}
-        for source, names in grown.items():
-            known = self._known.get(source, frozenset())
-            room = max(0, settings.DATAFLOW_MAX_FIELDS_PER_SOURCE - len(known))
-            fresh = sorted(names - known)
-            allowed[source] = known | frozenset(fresh[:room])
-            if len(fresh) > room:
-                capped.add(source)
-        if capped:
-            for spans in (minutes, hours):
-                _keep(spans, {source: allowed[source] for source in capped})
-        return capped, lambda: self._remember(allowed)
-
-    def _load(self, connection: psycopg.Connection, sources: list[str]) -> None:
-        if not sources:
-            return
-        found: dict[str, set[str]] = {source: set() for source in sources}
-        for source, field in connection.execute(
-            "SELECT source_id, field FROM latest_value WHERE source_id = ANY(%s)", [sources]
-        ):
-            found[source].add(field)
-        self._remember({source: frozenset(fields) for source, fields in found.items()})
-
-    def _remember(self, fields: dict[str, frozenset[str]]) -> None:
-        if len(self._known) > _REMEMBERED_SOURCES:
-            self._known.clear()
-            self._sets.clear()
-        for source, names in fields.items():
-            self._known[source] = self._sets.setdefault(names, names)
-
-
-def _keep(spans: Spans, allowed: dict[str, frozenset[str]]) -> None:
-    for (source, _), fields in spans.items():
-        if source in allowed:
-            for name in fields.keys() - allowed[source]:
-                fields.pop(name)

@@ -49,7 +49,7 @@ export function rateChart(element, seconds) {
 
 export function seriesChart(element, span) {
   const options = {
-    padding: [8, 10, 0, 0],
+    padding: [8, 34, 0, 0], // half a date stands beside the last tick
     cursor: { y: false, points: { size: 6 } },
     scales: { x: { time: true } },
     axes: [
