@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple, NotRequired, TypedDict
-from uuid import uuid4
 
 import msgspec
 
-from ingestion import problems
+from ingestion import problems, tracing
 from ingestion.bodies import Batch, Rejected
 from ingestion.contract import Event
 from ingestion.problems import Code, FieldError
@@ -23,6 +22,7 @@ RETRY_AFTER = b"1"  # seconds; a budget is empty again, or a broker has a new le
 Header = tuple[bytes, bytes]
 
 _ACCEPTED = b'{"eventId":"%b","status":"accepted","receivedAt":"%b.%06dZ"}'
+_VALID = _ACCEPTED.replace(b"accepted", b"valid")
 
 
 class Answer(NamedTuple):
@@ -44,33 +44,52 @@ class Result(TypedDict):
     detail: NotRequired[str]
 
 
-def accepted(event: Event, *, received: int) -> Answer:
+class Outcome(NamedTuple):
+    """What became of a batch, however its sender is told."""
+
+    accepted: int
+    rejected: int
+    results: list[Result]
+    refusal: tuple[Code, str] | None = None  # none of it was taken: the code and why
+
+
+def accepted(event: Event, options: Options, *, received: int) -> Answer:
     """Confirm a single event; `received` in microseconds since the epoch."""
     seconds, microseconds = divmod(received, 1_000_000)
-    return answer(202, JSON, _ACCEPTED % (event.id.encode(), _second(seconds), microseconds))
+    form, status = (_VALID, 200) if options.validate else (_ACCEPTED, 202)
+    return answer(status, JSON, form % (event.id.encode(), _second(seconds), microseconds))
 
 
 def batch(parsed: Batch, options: Options) -> Answer:
     """Say what became of a batch whose good events are in Kafka."""
-    count, rejected = len(parsed.events), len(parsed.rejected)
-    results = [_rejected(item) for item in parsed.rejected]
-    if options.list_all:
-        results += [_accepted(index, event) for index, event in zip(positions(parsed), parsed.events, strict=True)]
-        results.sort(key=lambda result: result["index"])
-    if not count and rejected:
-        return _nothing_accepted("no event of the batch was accepted", rejected=rejected, results=results)
-    body = msgspec.json.encode({"accepted": count, "rejected": rejected, "results": results})
-    return answer(207 if rejected else 202, JSON, body)
+    return _told(outcome(parsed, options), options)
 
 
 def withheld(parsed: Batch, options: Options) -> Answer:
     """Refuse a batch as a whole, since not all of its events are good and the sender asked for all or none."""
+    return _told(outcome_withheld(parsed, options), options)
+
+
+def outcome(parsed: Batch, options: Options) -> Outcome:
+    """Judge a batch whose good events are in Kafka."""
+    results = [_rejected(item) for item in parsed.rejected]
+    if options.list_all:
+        results += [_accepted(index, event) for index, event in zip(positions(parsed), parsed.events, strict=True)]
+        results.sort(key=lambda result: result["index"])
+    refusal = None
+    if parsed.rejected and not parsed.events:
+        refusal = (_nothing_accepted(results), "no event of the batch was accepted")
+    return Outcome(len(parsed.events), len(parsed.rejected), results, refusal)
+
+
+def outcome_withheld(parsed: Batch, options: Options) -> Outcome:
+    """Judge a batch that is refused as a whole, since its sender asked for all or none."""
     results = [_rejected(item) for item in parsed.rejected]
     if options.list_all:
         results += [_withheld(index) for index in positions(parsed)]
         results.sort(key=lambda result: result["index"])
-    total = len(parsed.events) + len(parsed.rejected)
-    return _nothing_accepted("not every event is good, and all or none was asked for", rejected=total, results=results)
+    refusal = (_nothing_accepted(results), "not every event is good, and all or none was asked for")
+    return Outcome(0, len(parsed.events) + len(parsed.rejected), results, refusal)
 
 
 def problem(
@@ -83,15 +102,12 @@ def problem(
     more: dict[str, object] | None = None,
 ) -> Answer:
     """Answer with an RFC 9457 problem; `more` adds members to it."""
-    request_id = uuid4().hex
+    request_id = tracing.request_id()
     body = problems.problem(code, detail, instance=instance, request_id=request_id, errors=errors)
-    retry = [(b"retry-after", RETRY_AFTER)] if body["status"] == 503 else []
-    return answer(
-        body["status"],
-        problems.CONTENT_TYPE.encode(),
-        msgspec.json.encode(body | (more or {})),
-        [(b"x-request-id", request_id.encode()), *retry, *headers],
-    )
+    own = [(b"x-request-id", request_id.encode()), *headers]
+    if body["status"] == 503 and b"retry-after" not in dict(own):
+        own.append((b"retry-after", RETRY_AFTER))
+    return answer(body["status"], problems.CONTENT_TYPE.encode(), msgspec.json.encode(body | (more or {})), own)
 
 
 def rejected(item: Rejected) -> Answer:
@@ -110,8 +126,19 @@ def positions(parsed: Batch) -> Iterable[int]:
     return range(len(parsed.events)) if parsed.indexes is None else parsed.indexes
 
 
-def _nothing_accepted(detail: str, *, rejected: int, results: list[Result]) -> Answer:
-    return problem(Code.NOTHING_ACCEPTED, detail, more={"accepted": 0, "rejected": rejected, "results": results})
+def _told(outcome: Outcome, options: Options) -> Answer:
+    told = {"accepted": outcome.accepted, "rejected": outcome.rejected, "results": outcome.results}
+    if outcome.refusal is not None:
+        return problem(*outcome.refusal, more=told)
+    whole = 200 if options.validate else 202
+    return answer(207 if outcome.rejected else whole, JSON, msgspec.json.encode(told))
+
+
+def _nothing_accepted(results: list[Result]) -> Code:
+    codes = {Code(result["code"]) for result in results if "code" in result}
+    # A batch that is refused for its sources alone is forbidden, not wrong.
+    forbidden = all(problems.status_of(code) == 403 for code in codes)
+    return min(codes) if forbidden else Code.NOTHING_ACCEPTED
 
 
 def _accepted(index: int, event: Event) -> Result:

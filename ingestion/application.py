@@ -3,44 +3,66 @@
 from __future__ import annotations
 
 import gc
-import logging
 
 import msgspec
-from django.conf import settings
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from ingestion import answers
+from ingestion import answers, hosts, ingest, metrics, tracing
+from ingestion.access import access
 from ingestion.answers import JSON, Answer
-from ingestion.http import Receive, Scope, Send, ingest, publisher, respond
+from ingestion.guard import guard
+from ingestion.heartbeat import heartbeat
+from ingestion.http import AsgiScope, Door, Receive, Send, respond, serve
+from ingestion.influx_door import endpoints
 from ingestion.problems import Code
-from ingestion.publisher import BrokerUnavailable
+from ingestion.publisher import BrokerUnavailable, publisher
+from ingestion.requests import Refused
 
-logger = logging.getLogger(__name__)
+# Every path that takes events, on both ports.
+DOORS: dict[str, Door] = {answers.PATH: ingest.ingest, f"{answers.PATH}/validate": ingest.validate, **endpoints.DOORS}
 
 
-async def application(scope: Scope, receive: Receive, send: Send) -> None:
+async def application(scope: AsgiScope, receive: Receive, send: Send) -> None:
     """Serve the ingest process."""
     if scope["type"] == "lifespan":
         await _live(receive, send)
-    elif scope["type"] == "http" and scope["path"] == answers.PATH:
-        await ingest(scope, receive, send)
+    elif scope["type"] == "http" and (door := DOORS.get(scope["path"])):
+        await serve(door, scope, receive, send)
     elif scope["type"] == "http":
+        tracing.begin(dict(scope["headers"]))
         await respond(send, await _look(scope["method"], scope["path"]))
     else:
         await send({"type": "websocket.close"})
 
 
+async def mounted(scope: AsgiScope, receive: Receive, send: Send) -> None:
+    """Serve the door behind another server than ours, whose own limits are not in force there."""
+    # Such a server tells of no start; a door that nobody has come to yet has nothing to say.
+    heartbeat("web")
+    try:
+        hosts.check(scope["headers"])
+    except Refused as refusal:
+        metrics.refused(refusal.code)
+        await respond(send, answers.problem(refusal.code, refusal.detail))
+    else:
+        await application(scope, receive, send)
+
+
 async def _live(receive: Receive, send: Send) -> None:
     await receive()
-    if not settings.DEBUG:
-        logger.warning("the door asks nobody for a key: keep it inside a network that you trust")
     publisher()
+    access()
+    guard()
+    heartbeat("ingest")
     # What lives from here to the end need not be looked at by every collection.
     gc.collect()
     gc.freeze()
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await publisher().close()
+    access().close()
+    await heartbeat("ingest").close()
+    guard().close()
     await send({"type": "lifespan.shutdown.complete"})
 
 
@@ -59,7 +81,7 @@ async def _look(method: str, path: str) -> Answer:
 
 
 async def _readiness() -> Answer:
-    """Judge Kafka alone: the door needs nothing else."""
+    """Judge Kafka alone: the door needs nothing else. That the guard has closed it is its answer, not a reason to go."""
     try:
         latency = await publisher().latency()
     except BrokerUnavailable:
@@ -68,4 +90,5 @@ async def _readiness() -> Answer:
 
 
 def _state(status: int, word: str, kafka: dict[str, object]) -> Answer:
-    return answers.answer(status, JSON, msgspec.json.encode({"status": word, "dependencies": {"kafka": kafka}}))
+    body = {"status": word, "dependencies": {"kafka": kafka}, "guard": guard().state._asdict()}
+    return answers.answer(status, JSON, msgspec.json.encode(body))

@@ -6,10 +6,11 @@ import os
 
 import django
 
-from ingestion.application import application
-
 # Naming the settings is the one thing that must happen before they can be read.
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dataflow_site.settings")  # noqa: TID251
 django.setup()
+
+# This one has models, so it comes after Django's set-up.
+from ingestion.application import application  # noqa: E402
 
 __all__ = ["application"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
@@ -14,10 +14,14 @@ from ingestion import columns, syntax
 from ingestion.contract import Event, InvalidEvent
 from ingestion.events import parse_event
 from ingestion.problems import Code
+from ingestion.requests import Refused
 
 NOT_JSON = "expected JSON in UTF-8 (RFC 8259)"
 WHITE_SPACE = b" \t\r\n"
 MAX_COMMAS = 100_000
+
+# Makes one event of its text, or raises InvalidEvent.
+Read = Callable[[bytes], Event]
 
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
@@ -29,15 +33,6 @@ class Limits:
     max_event_bytes: int = 256 * 1024
     max_batch_events: int = 1_000
     max_sources: int = 100_000
-
-
-class UnreadableBody(Exception):
-    """The body is refused as a whole; the catcher answers with the status that goes with the code."""
-
-    def __init__(self, code: Code, detail: str) -> None:
-        super().__init__(detail)
-        self.code = code
-        self.detail = detail
 
 
 class Rejected(msgspec.Struct, frozen=True, gc=False):
@@ -62,55 +57,73 @@ def parse_json(body: bytes, *, now: int, limits: Limits) -> Batch:
     """Parse an object or an array of objects.
 
     :param now: microseconds since the epoch
-    :raises UnreadableBody: not JSON, neither object nor array, or too much
+    :raises Refused: not JSON, neither object nor array, or too much
     """
     start = body.lstrip(WHITE_SPACE)[:1]
     if start == b"{":
-        return _single(body, now=now, limits=limits)
+        return single(body, read=_reader(now, limits), limits=limits)
     if start != b"[":
         return _refuse_scalar(body)
     events = columns.parse_array(body, now=now)
     if events is not None and columns.fits(events, body, max_event_bytes=limits.max_event_bytes):
         _check_count(len(events), limits)
         return Batch(events, None, [], single=False)
-    batch = _one_by_one(_items(body, limits), now=now, limits=limits)
-    if any(rejected.code is Code.NOT_JSON for rejected in batch.rejected):
-        raise UnreadableBody(Code.NOT_JSON, NOT_JSON)
-    return batch
+    return array(body, read=_reader(now, limits), limits=limits)
 
 
 def parse_ndjson(body: bytes, *, now: int, limits: Limits) -> Batch:
     """Parse one object a line; blank lines are passed over.
 
     :param now: microseconds since the epoch
-    :raises UnreadableBody: too many lines
+    :raises Refused: too many lines
     """
     events = columns.parse_lines(body, now=now)
     if events is not None and columns.fits(events, body, max_event_bytes=limits.max_event_bytes):
         _check_count(len(events), limits)
         return Batch(events, None, [], single=False)
     lines = (line for line in BytesIO(body) if line.strip(WHITE_SPACE))
-    return _one_by_one(islice(lines, limits.max_batch_events + 1), now=now, limits=limits)
+    return _one_by_one(islice(lines, limits.max_batch_events + 1), read=_reader(now, limits), limits=limits)
 
 
-def _single(body: bytes, *, now: int, limits: Limits) -> Batch:
+def single(body: bytes, *, read: Read, limits: Limits) -> Batch:
+    """Read a body that is one event.
+
+    :raises Refused: not JSON, or too large
+    """
     if len(body) > limits.max_event_bytes:
-        raise UnreadableBody(Code.EVENT_TOO_LARGE, _too_large(limits))
+        raise Refused(Code.EVENT_TOO_LARGE, _too_large(limits))
     try:
-        event = parse_event(body, now=now, max_sources=limits.max_sources)
+        event = read(body)
     except InvalidEvent as error:
         if error.code is Code.NOT_JSON:
-            raise UnreadableBody(Code.NOT_JSON, NOT_JSON) from error
+            raise Refused(Code.NOT_JSON, NOT_JSON) from error
         return Batch([], [], [Rejected(0, error.code, error.pointer, error.detail)], single=True)
     return Batch([event], None, [], single=True)
+
+
+def array(body: bytes, *, read: Read, limits: Limits) -> Batch:
+    """Read a body that is an array, item by item.
+
+    :raises Refused: not JSON, no array, or too many items
+    """
+    if body.lstrip(WHITE_SPACE)[:1] != b"[":
+        return _refuse_scalar(body)
+    batch = _one_by_one(_items(body, limits), read=read, limits=limits)
+    if any(rejected.code is Code.NOT_JSON for rejected in batch.rejected):
+        raise Refused(Code.NOT_JSON, NOT_JSON)
+    return batch
+
+
+def _reader(now: int, limits: Limits) -> Read:
+    return lambda text: parse_event(text, now=now, max_sources=limits.max_sources)
 
 
 def _refuse_scalar(body: bytes) -> NoReturn:
     try:
         syntax.items(body.decode(), limit=1)
     except (syntax.NotJson, UnicodeDecodeError) as error:
-        raise UnreadableBody(Code.NOT_JSON, NOT_JSON) from error
-    raise UnreadableBody(Code.NOT_AN_EVENT, "expected an object, or an array of objects")
+        raise Refused(Code.NOT_JSON, NOT_JSON) from error
+    raise Refused(Code.NOT_AN_EVENT, "expected an object, or an array of objects")
 
 
 def _items(body: bytes, limits: Limits) -> list[bytes]:
@@ -123,37 +136,34 @@ def _items(body: bytes, limits: Limits) -> list[bytes]:
     except (msgspec.DecodeError, RecursionError):
         pass
     except UnicodeDecodeError as error:
-        raise UnreadableBody(Code.NOT_JSON, NOT_JSON) from error
+        raise Refused(Code.NOT_JSON, NOT_JSON) from error
     try:
         return [item.encode() for item in syntax.items(text, limit=limits.max_batch_events)]
     except syntax.NotJson as error:
-        raise UnreadableBody(Code.NOT_JSON, NOT_JSON) from error
+        raise Refused(Code.NOT_JSON, NOT_JSON) from error
 
 
-def _one_by_one(texts: Iterable[bytes], *, now: int, limits: Limits) -> Batch:
+def _one_by_one(texts: Iterable[bytes], *, read: Read, limits: Limits) -> Batch:
     texts = list(texts)
     _check_count(len(texts), limits)
     events: list[Event] = []
     indexes: list[int] = []
     rejected: list[Rejected] = []
     for index, text in enumerate(texts):
+        if len(text.rstrip(b"\r\n")) > limits.max_event_bytes:
+            rejected.append(Rejected(index, Code.EVENT_TOO_LARGE, "", _too_large(limits)))
+            continue
         try:
-            events.append(_event(text, now=now, limits=limits))
+            events.append(read(text))
             indexes.append(index)
         except InvalidEvent as error:
             rejected.append(Rejected(index, error.code, error.pointer, error.detail))
     return Batch(events, indexes if rejected else None, rejected, single=False)
 
 
-def _event(text: bytes, *, now: int, limits: Limits) -> Event:
-    if len(text.rstrip(b"\r\n")) > limits.max_event_bytes:
-        raise InvalidEvent(Code.EVENT_TOO_LARGE, _too_large(limits))
-    return parse_event(text, now=now, max_sources=limits.max_sources)
-
-
 def _check_count(count: int, limits: Limits) -> None:
     if count > limits.max_batch_events:
-        raise UnreadableBody(Code.TOO_MANY_EVENTS, f"expected at most {limits.max_batch_events} events in one request")
+        raise Refused(Code.TOO_MANY_EVENTS, f"expected at most {limits.max_batch_events} events in one request")
 
 
 def _too_large(limits: Limits) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -14,6 +15,15 @@ from ingestion.events import Envelope, may_hide
 _decode_array = msgspec.json.Decoder(list[Envelope]).decode
 _decode_lines = msgspec.json.Decoder(Envelope).decode_lines
 _DOUBTS = (InvalidEvent, msgspec.MsgspecError, ValueError, RecursionError)
+
+
+class Columns(NamedTuple):
+    """The fields of a batch's events, each list in the order of the batch."""
+
+    names: list[str]  # source ids
+    stamps: list[str | int]  # timestamps, as sent
+    texts: list[bytes]  # payloads, as sent
+    given: list[str | None]  # event ids
 
 
 def parse_array(body: bytes, *, now: int) -> list[Event] | None:
@@ -39,6 +49,22 @@ def parse_lines(body: bytes, *, now: int) -> list[Event] | None:
         return None
 
 
+def parse_columns(columns: Columns, *, now: int) -> list[Event] | None:
+    """Parse events whose fields came apart, from sources seen before; None leaves them to be judged event by event."""
+    try:
+        # With a newline between two of them nothing is valid together that is not valid alone.
+        body = b"\n".join(columns.texts)
+        if may_hide(body):
+            return None
+        stamps, times = _times(columns.stamps)
+        known = _known(columns.names, times, now=now)
+        if known is None or not _are_right(columns.texts, colons=body.count(b":")):
+            return None
+        return _made(columns, known, stamps, times, is_folded=b"\r" in body or body.count(b"\n") >= len(times))
+    except _DOUBTS:
+        return None
+
+
 def one_a_line(text: bytes, count: int) -> bool:
     """Whether each of `count` objects that a decoder found in a text has a line of its own, with nothing else.
 
@@ -60,23 +86,40 @@ def fits(events: Sequence[Event], body: bytes, *, max_event_bytes: int) -> bool:
 def _events(envelopes: list[Envelope], body: bytes, *, is_folded: bool, now: int) -> list[Event] | None:
     if not envelopes:
         return []
-    names = [envelope.sourceId for envelope in envelopes]
-    known = [sources.known.get(name, b"") for name in names]
-    texts = [bytes(envelope.payload) for envelope in envelopes]
-    given = [envelope.eventId for envelope in envelopes]
-    stamps, times = _times([envelope.timestamp for envelope in envelopes])
-    if not (all(known) and min(times) >= 0 and max(times) <= now + MAX_AHEAD):
+    columns = Columns(
+        [envelope.sourceId for envelope in envelopes],
+        [envelope.timestamp for envelope in envelopes],
+        [bytes(envelope.payload) for envelope in envelopes],
+        [envelope.eventId for envelope in envelopes],
+    )
+    stamps, times = _times(columns.stamps)
+    known = _known(columns.names, times, now=now)
+    if known is None:
         return None
     # The colons outside of payloads, each member's and those in values.
-    colons = 4 * len(given) - given.count(None) + b"".join(stamps).count(b":") + b"".join(known).count(b":")
-    if not _are_right(texts, colons=body.count(b":") - colons):
+    colons = 4 * len(times) - columns.given.count(None) + b"".join(stamps).count(b":") + b"".join(known).count(b":")
+    if not _are_right(columns.texts, colons=body.count(b":") - colons):
         return None
+    return _made(columns, known, stamps, times, is_folded=is_folded)
+
+
+def _known(names: list[str], times: list[int], *, now: int) -> list[bytes] | None:
+    """The bytes of the source ids; None if one was not seen before, or a time is out of range."""
+    known = [sources.known.get(name, b"") for name in names]
+    return known if all(known) and min(times) >= 0 and max(times) <= now + MAX_AHEAD else None
+
+
+def _made(
+    columns: Columns, known: list[bytes], stamps: list[bytes], times: list[int], *, is_folded: bool
+) -> list[Event]:
+    """Make events of what was checked, each payload on one line."""
+    texts, given = columns.texts, columns.given
     if is_folded:
         texts = [text.translate(None, b"\r\n") for text in texts]
     ids = map(identity.derived_id, map(b"\n".join, zip(known, stamps, texts, strict=True)), times)
     if given.count(None) != len(given):
         ids = map(_id, given, ids)
-    return list(map(Event, ids, names, times, texts))
+    return list(map(Event, ids, columns.names, times, texts))
 
 
 def _times(stamps: list[str | int]) -> tuple[list[bytes], list[int]]:

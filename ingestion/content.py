@@ -13,10 +13,12 @@ _MAY_DIFFER = frozenset({float, dict, list})
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
-def content_hash(ts: int, payload: dict[str, Any]) -> int:
+def content_hash(ts: int | None, payload: dict[str, Any]) -> int:
     """A signed 64-bit hash of event time and JSON values: equal for 1 and 1.0, and for any order of keys.
 
     Integers are told apart to the last digit, although floats are not.
+
+    :param ts: microseconds since the epoch; None where the sender gave no time
     """
     for value in payload.values():
         # Numbers that are written in two ways, or may be inside: only then a canonical form has to be made.

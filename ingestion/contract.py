@@ -39,3 +39,6 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     source: str
     ts: int  # event time, microseconds since 1970-01-01T00:00:00Z
     payload: bytes  # the sender's JSON object, UTF-8, on one line
+    # The sender gave no time and `ts` is the door's: sent again, the event has another time and is the same.
+    timed: bool = True
+    attributes: bytes = b""  # what else came with the event, as a JSON object on one line; empty: nothing

@@ -4,27 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 from ingestion import records
 from ingestion.contract import Event
 from ingestion.producer import Client, PublishFailed, Record, partition_of, send
 
+Traces = list[tuple[int, bytes]]  # the number of a line, and the trace context that it came with
+
 
 class Submission:
     """One request's events on their way to Kafka."""
 
-    __slots__ = ("acknowledged", "deadline", "events", "partitions", "received", "size")
+    __slots__ = ("acknowledged", "deadline", "events", "partitions", "received", "size", "trace")
 
     def __init__(
-        self, events: Sequence[Event], *, received: int, size: int, deadline: float, acknowledged: asyncio.Future[None]
+        self,
+        events: Sequence[Event],
+        *,
+        received: int,
+        size: int,
+        deadline: float,
+        acknowledged: asyncio.Future[None],
+        trace: bytes | None = None,
     ) -> None:
         self.events = events
         self.received = received  # microseconds since the epoch
         self.size = size  # bytes, about
         self.deadline = deadline  # on the loop's clock
         self.acknowledged = acknowledged
+        self.trace = trace  # the W3C trace context that it came with
         self.partitions = 0  # a bit for every partition that holds one of the events
 
 
@@ -32,11 +42,15 @@ def group(submissions: Sequence[Submission], partitions: int) -> list[Record]:
     """Put events that go to the same partition into shared records, in the order they came."""
     lines: list[list[bytes]] = [[] for _ in range(partitions)]
     sources: list[list[str]] = [[] for _ in range(partitions)]
+    traces: list[Traces] = [[] for _ in range(partitions)]
     for submission in submissions:
         bits = 0
+        trace = submission.trace
         for event in submission.events:
             partition = partition_of(event.source, partitions)
             bits |= 1 << partition
+            if trace is not None:
+                traces[partition].append((len(lines[partition]), trace))
             lines[partition].append(records.line(event, received=submission.received))
             sources[partition].append(event.source)
         submission.partitions = bits
@@ -44,28 +58,33 @@ def group(submissions: Sequence[Submission], partitions: int) -> list[Record]:
         record
         for partition in range(partitions)
         if lines[partition]
-        for record in _records(partition, lines[partition], sources[partition])
+        for record in _records(partition, lines[partition], sources[partition], traces[partition])
     ]
 
 
-def _records(partition: int, lines: list[bytes], sources: list[str]) -> Iterator[Record]:
+def _records(partition: int, lines: list[bytes], sources: list[str], traces: Traces) -> Iterator[Record]:
     start = size = 0
     for index, line in enumerate(lines):
         length = len(line) + 1
         if index > start and (index - start == records.MAX_EVENTS or size + length > records.MAX_BYTES):
-            yield _record(partition, lines[start:index], sources[start:index])
+            yield _record(partition, lines[start:index], sources[start:index], _between(traces, start, index))
             start, size = index, 0
         size += length
-    yield _record(partition, lines[start:], sources[start:])
+    yield _record(partition, lines[start:], sources[start:], _between(traces, start, len(lines)))
 
 
-def _record(partition: int, lines: list[bytes], sources: list[str]) -> Record:
+def _between(traces: Traces, start: int, stop: int) -> Iterable[bytes]:
+    """The distinct traces of the lines from start to stop, in their order."""
+    return dict.fromkeys(trace for index, trace in traces if start <= index < stop) if traces else ()
+
+
+def _record(partition: int, lines: list[bytes], sources: list[str], traces: Iterable[bytes]) -> Record:
     one_source = sources.count(sources[0]) == len(sources)
     return Record(
         partition=partition,
         key=sources[0].encode() if one_source else None,
         value=b"\n".join(lines),
-        headers=records.headers(count=len(lines)),
+        headers=records.headers(count=len(lines), traces=traces),
     )
 
 

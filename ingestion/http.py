@@ -1,59 +1,84 @@
-"""The HTTP door: POST /ingest, as a plain ASGI application."""
+"""What every HTTP door stands on: the request as it came, its body under a limit, and one answer for whatever happens."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.conf import settings
-
-from ingestion import answers, metrics
+from ingestion import answers, metrics, tracing
 from ingestion.answers import Answer
-from ingestion.bodies import Batch, Limits, UnreadableBody, parse_json, parse_ndjson
+from ingestion.compression import Gunzip
 from ingestion.problems import Code
-from ingestion.publisher import BrokerUnavailable, Overloaded, Publisher
-from ingestion.requests import Form, Options, Refused, form_of, options, too_large
+from ingestion.requests import Refused, too_large
+from ingestion.terms import terms
 
 logger = logging.getLogger(__name__)
 
 # ASGI's own types: https://asgi.readthedocs.io/en/latest/specs/www.html
-Scope = MutableMapping[str, Any]
+AsgiScope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-CLOSE = (b"connection", b"close")
-UNKNOWN_FATE = "Kafka did not confirm in time; the events may still arrive. Sending them again is harmless"
 
 
 class ClientGone(Exception):
     """The client hung up before its body was whole: there is nobody to answer."""
 
 
-# One loop serves a process; a fork, or a test, starts another one.
-_made: dict[str, Publisher] = {}
+class Request(NamedTuple):
+    """A request whose body is not read yet."""
+
+    method: str
+    path: str
+    query: bytes
+    head: dict[bytes, bytes]  # names in lower case; of a name given twice the last value
+    receive: Receive
+
+    async def body(self, *, gzip: bool) -> bytes:
+        """Read the body, at most one piece further than the limit, which holds for what came and for what it unpacks to.
+
+        :raises Refused: too large, or not the gzip that it is said to be
+        :raises ClientGone: it never came whole
+        """
+        limit = terms().max_body_bytes
+        gunzip = Gunzip(limit) if gzip else None
+        pieces: list[bytes] = []
+        size = 0
+        while True:
+            message = await self.receive()
+            if message["type"] != "http.request":
+                raise ClientGone
+            piece = message.get("body", b"")
+            size += len(piece)
+            if size > limit:
+                raise Refused(Code.BODY_TOO_LARGE, too_large(limit))
+            pieces.append(gunzip.feed(piece) if gunzip else piece)
+            if not message.get("more_body"):
+                if gunzip:
+                    gunzip.finish()
+                return b"".join(pieces)
 
 
-def publisher() -> Publisher:
-    """The running loop's publisher, made at its first use."""
-    found = _made.get("publisher")
-    if found is None or found.loop is not asyncio.get_running_loop():
-        found = _made["publisher"] = Publisher(settings.KAFKA_TOPIC_RAW_DATA)
-    return found
+Door = Callable[[Request], Awaitable[Answer]]
 
 
-async def ingest(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer one request to /ingest, on whatever server it arrives."""
+async def serve(door: Door, scope: AsgiScope, receive: Receive, send: Send) -> None:
+    """Answer one request by a door, on whatever server it arrives."""
+    request = Request(scope["method"], scope["path"], scope["query_string"], dict(scope["headers"]), receive)
+    given = tracing.begin(request.head)
     try:
-        reply = await _answer(scope, receive)
+        reply = await door(request)
+    except Refused as refusal:
+        metrics.refused(refusal.code)
+        reply = answers.problem(refusal.code, refusal.detail, instance=request.path, headers=refusal.headers)
     except ClientGone:
         return
     except Exception:
         logger.exception("a request failed")
-        reply = answers.problem(Code.INTERNAL_ERROR, "an error on our side; what became of the events is unknown")
+        reply = unexpected(request.path)
     metrics.answered(reply.status)
+    if given is not None and reply.status < 400:
+        reply.headers.append((b"x-request-id", given))
     await respond(send, reply)
 
 
@@ -63,80 +88,18 @@ async def respond(send: Send, reply: Answer) -> None:
     await send({"type": "http.response.body", "body": reply.body})
 
 
-async def _answer(scope: Scope, receive: Receive) -> Answer:
-    if scope["method"] != "POST":
-        return answers.problem(Code.METHOD_NOT_ALLOWED, "expected POST", headers=[(b"allow", b"POST")])
-    deadline = asyncio.get_running_loop().time() + settings.DATAFLOW_PUBLISH_DEADLINE_SECONDS
-    try:
-        asked = options(scope["query_string"])
-        form = form_of(scope["headers"], max_bytes=settings.DATAFLOW_MAX_BODY_BYTES)
-        body = await _read_until(deadline, receive)
-        received = time.time_ns() // 1000
-        return await _take(_parse(form, body, now=received), asked, received=received, deadline=deadline)
-    except (Refused, UnreadableBody) as refusal:
-        return answers.problem(refusal.code, refusal.detail)
-    except TimeoutError:
-        return answers.problem(Code.REQUEST_TIMEOUT, "the body did not arrive in time", headers=[CLOSE])
-    except Overloaded:
-        return answers.problem(Code.OVERLOADED, "more is waiting for Kafka than fits; nothing was taken")
-    except BrokerUnavailable:
-        return answers.problem(Code.BROKER_UNAVAILABLE, UNKNOWN_FATE)
+def unexpected(path: str) -> Answer:
+    """Answer for an error in our own code."""
+    metrics.refused(Code.INTERNAL_ERROR)
+    detail = "an error on our side; what became of the events is unknown"
+    return answers.problem(Code.INTERNAL_ERROR, detail, instance=path)
 
 
-async def _read_until(deadline: float, receive: Receive) -> bytes:
-    # As asyncio.timeout_at() does, which takes a tenth of a small request's time.
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    assert task is not None
-    timer = loop.call_at(deadline, task.cancel, CLOSE)
-    try:
-        return await _read(receive)
-    except asyncio.CancelledError as cancelled:
-        if cancelled.args != (CLOSE,):
-            raise
-        task.uncancel()
-        raise TimeoutError from cancelled
-    finally:
-        timer.cancel()
+def only(request: Request, *methods: str) -> None:
+    """Hold a request to these methods.
 
-
-async def _read(receive: Receive) -> bytes:
-    """Read the body, at most one piece further than the limit."""
-    limit = settings.DATAFLOW_MAX_BODY_BYTES
-    pieces: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise ClientGone
-        piece = message.get("body", b"")
-        pieces.append(piece)
-        size += len(piece)
-        if size > limit:
-            raise Refused(Code.BODY_TOO_LARGE, too_large(limit))
-        if not message.get("more_body"):
-            return b"".join(pieces)
-
-
-def _parse(form: Form, body: bytes, *, now: int) -> Batch:
-    limits = Limits(
-        max_event_bytes=settings.DATAFLOW_MAX_EVENT_BYTES,
-        max_batch_events=settings.DATAFLOW_MAX_BATCH_EVENTS,
-        max_sources=settings.DATAFLOW_MAX_SOURCES,
-    )
-    parse = parse_json if form is Form.JSON else parse_ndjson
-    return parse(body, now=now, limits=limits)
-
-
-async def _take(parsed: Batch, asked: Options, *, received: int, deadline: float) -> Answer:
-    for item in parsed.rejected:
-        metrics.EVENTS_REJECTED.labels(item.code.value).inc()
-    if asked.atomic and parsed.rejected and not parsed.single:
-        return answers.withheld(parsed, asked)
-    if parsed.events:
-        await publisher().publish(parsed.events, received=received, deadline=deadline)
-        metrics.EVENTS_ACCEPTED.inc(len(parsed.events))
-    if not parsed.single:
-        return answers.batch(parsed, asked)
-    if parsed.rejected:
-        return answers.rejected(parsed.rejected[0])
-    return answers.accepted(parsed.events[0], received=received)
+    :raises Refused: another one
+    """
+    if request.method not in methods:
+        allow = ", ".join(methods)
+        raise Refused(Code.METHOD_NOT_ALLOWED, f"expected {allow}", headers=[(b"allow", allow.encode())])

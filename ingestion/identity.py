@@ -21,3 +21,10 @@ def derived_id(content: bytes, ts: int) -> str:
     milliseconds = (ts // 1000).to_bytes(6, "big").hex("-", -4)
     digits = blake2b(content, digest_size=10).digest().hex("-", 6)
     return f"{milliseconds}-8{digits[1:4]}-{_VARIANT[digits[4]]}{digits[5:]}"
+
+
+def named_id(*names: str) -> str:
+    """The UUIDv8 of something that has names of its own: 122 bits of their hash, and no time."""
+    content = b"\0".join(name.encode() for name in names)
+    digits = blake2b(content, digest_size=16).digest().hex()
+    return f"{digits[:8]}-{digits[8:12]}-8{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"

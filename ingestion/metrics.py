@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import cache
+
 from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client.samples import Sample
+
+from ingestion.problems import Code
 
 # Events that Kafka has acknowledged and whose sender was told so.
 EVENTS_ACCEPTED = Counter("ingestion_events_accepted_total", "Events acknowledged by Kafka")
 
-# Events that were refused, by the reason code of ingestion.problems. A body refused as a whole counts in REQUESTS only.
+# Events that were refused one by one, by the reason code of ingestion.problems.
 EVENTS_REJECTED = Counter("ingestion_events_rejected_total", "Events refused, by reason", ["code"])
+
+# Requests that were refused as a whole, by the same codes; the events that they brought are counted nowhere.
+REQUESTS_REFUSED = Counter("ingestion_requests_refused_total", "Requests refused as a whole, by reason", ["code"])
 
 # Requests to POST /ingest that were answered, by HTTP status. A client that hung up is not counted.
 REQUESTS = Counter("ingestion_requests_total", "Requests answered, by HTTP status", ["status"])
@@ -32,9 +41,50 @@ FLUSHES_FAILED = Counter("ingestion_flushes_failed_total", "Flushes that Kafka d
 IN_FLIGHT_EVENTS = Gauge("ingestion_in_flight_events", "Events waiting for Kafka's acknowledgement")
 IN_FLIGHT_BYTES = Gauge("ingestion_in_flight_bytes", "Approximate memory of the events that wait for Kafka")
 
-_BY_STATUS = {status: REQUESTS.labels(str(status)) for status in (202, 207, 400, 405, 408, 413, 415, 422, 500, 503)}
-
 
 def answered(status: int) -> None:
     """Count one answer."""
-    _BY_STATUS[status].inc()
+    _requests(status).inc()
+
+
+def refused(code: Code) -> None:
+    """Count one request that is refused as a whole."""
+    _requests_refused(code).inc()
+
+
+def rejected(code: Code, events: int = 1) -> None:
+    """Count events that are refused one by one."""
+    _events_rejected(code).inc(events)
+
+
+def accepted() -> int:
+    """Events that were accepted since the process' start."""
+    return sum(int(sample.value) for sample in _totals(EVENTS_ACCEPTED))
+
+
+def refusals() -> dict[str, int]:
+    """What was refused since the process' start, by code: events one by one and requests as a whole."""
+    found: dict[str, int] = {}
+    for sample in (*_totals(EVENTS_REJECTED), *_totals(REQUESTS_REFUSED)):
+        code = sample.labels["code"]
+        found[code] = found.get(code, 0) + int(sample.value)
+    return {code: count for code, count in found.items() if count}
+
+
+def _totals(counter: Counter) -> Iterable[Sample]:
+    return [sample for metric in counter.collect() for sample in metric.samples if sample.name.endswith("_total")]
+
+
+@cache
+def _requests(status: int) -> Counter:
+    return REQUESTS.labels(str(status))
+
+
+@cache
+def _requests_refused(code: Code) -> Counter:
+    return REQUESTS_REFUSED.labels(code.value)
+
+
+@cache
+def _events_rejected(code: Code) -> Counter:
+    return EVENTS_REJECTED.labels(code.value)

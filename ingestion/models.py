@@ -1,14 +1,33 @@
-"""The registry of sources: who may send, and how they are labelled."""
+"""Who may send and read: the registry of sources, and the keys."""
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import models
+
+from ingestion.contract import SOURCE_ID_PATTERN
+from ingestion.rates import BadRate, read_rate
+
+
+def check_rate(text: str) -> None:
+    """Hold a rate to its form."""
+    try:
+        read_rate(text)
+    except BadRate as error:
+        raise ValidationError(str(error)) from error
+
+
+def check_source(text: str) -> None:
+    """Hold a source id to its form."""
+    if not SOURCE_ID_PATTERN.fullmatch(text):
+        raise ValidationError("Expected 1 to 128 of A-Z a-z 0-9 . _ : - that start with a letter or digit.")
 
 
 class Source(models.Model):
     """One sender of events. What it sent is counted in processing.models.SourceStatistics."""
 
-    source_id = models.CharField(max_length=128, primary_key=True)
+    source_id = models.CharField(max_length=128, primary_key=True, validators=[check_source])
     enabled = models.BooleanField(default=True)
     labels = models.JSONField(default=dict, blank=True)
     registered_at = models.DateTimeField(auto_now_add=True)
@@ -19,3 +38,42 @@ class Source(models.Model):
 
     def __str__(self) -> str:
         return self.source_id
+
+
+class Scope(models.TextChoices):
+    """What a key may be used for."""
+
+    INGEST = "ingest", "send events"
+    READ = "read", "read events"
+    ADMIN = "admin", "manage keys"
+
+
+class Key(models.Model):
+    """A key for programs; the token itself is shown once and never stored."""
+
+    name = models.CharField(max_length=100, help_text="Who uses it, for lists and logs.")
+    prefix = models.CharField(max_length=8, unique=True, editable=False)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    scopes = ArrayField(models.CharField(max_length=6, choices=Scope.choices), default=list)
+    sources = ArrayField(
+        models.CharField(max_length=128, validators=[check_source]),
+        default=list,
+        blank=True,
+        help_text="Empty: every source. With commas.",
+    )
+    rate = models.CharField(
+        max_length=100,
+        blank=True,
+        validators=[check_rate],
+        help_text='Events:seconds, several with commas, such as "200:1,5000:60". Empty: the site\'s default.',
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        db_table = "key"
+        ordering = ["-created_at", "-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix})"

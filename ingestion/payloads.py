@@ -39,7 +39,9 @@ def decode(payload: bytes) -> Values | None:
     except msgspec.ValidationError:
         values = _decode_nested(payload)
         nested = True
-    if members(values) > MAX_KEYS or may_hold_odd_numbers(payload, zero=nested or not all(values.values())):
+    if (members(values) if nested else len(values)) > MAX_KEYS or may_hold_odd_numbers(
+        payload, zero=nested or not all(values.values())
+    ):
         return None
     return values
 

@@ -19,7 +19,16 @@ class Code(StrEnum):
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     NOT_ACCEPTABLE = "not_acceptable"
+    INVALID_HEADER = "invalid_header"
+    HEADERS_TOO_LARGE = "headers_too_large"
+    UNAUTHENTICATED = "unauthenticated"
     FORBIDDEN = "forbidden"
+    SOURCE_NOT_ALLOWED = "source_not_allowed"
+    SOURCE_DISABLED = "source_disabled"
+    UNKNOWN_SOURCE = "unknown_source"
+    RATE_LIMITED = "rate_limited"
+    IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
+    IDEMPOTENCY_KEY_IN_USE = "idempotency_key_in_use"
     REQUEST_TIMEOUT = "request_timeout"
     AMBIGUOUS_EVENT = "ambiguous_event"
     # The body as a whole
@@ -28,6 +37,7 @@ class Code(StrEnum):
     TOO_MANY_EVENTS = "too_many_events"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     UNSUPPORTED_ENCODING = "unsupported_encoding"
+    INVALID_COMPRESSION = "invalid_compression"
     NOTHING_ACCEPTED = "nothing_accepted"
     # One event
     NOT_AN_EVENT = "not_an_event"
@@ -37,6 +47,8 @@ class Code(StrEnum):
     INVALID_SOURCE_ID = "invalid_source_id"
     INVALID_TIMESTAMP = "invalid_timestamp"
     INVALID_EVENT_ID = "invalid_event_id"
+    INVALID_ATTRIBUTE = "invalid_attribute"
+    INVALID_LINE = "invalid_line"
     DUPLICATE_KEY = "duplicate_key"
     INVALID_TEXT = "invalid_text"
     NUMBER_OUT_OF_RANGE = "number_out_of_range"
@@ -54,6 +66,7 @@ class Code(StrEnum):
     BROKER_UNAVAILABLE = "broker_unavailable"
     STORE_UNAVAILABLE = "store_unavailable"
     OVERLOADED = "overloaded"
+    PIPELINE_BEHIND = "pipeline_behind"
 
 
 # What each code means to whoever receives it: HTTP status and title. docs/problems.md is made from this.
@@ -64,7 +77,16 @@ MEANINGS: dict[Code, tuple[int, str]] = {
     Code.NOT_FOUND: (404, "There is nothing at this address"),
     Code.METHOD_NOT_ALLOWED: (405, "This address does not take this method"),
     Code.NOT_ACCEPTABLE: (406, "There is no answer in the format that was asked for"),
+    Code.INVALID_HEADER: (400, "A header has a value that it can't have"),
+    Code.HEADERS_TOO_LARGE: (431, "The headers are larger or more than the limit"),
+    Code.UNAUTHENTICATED: (401, "A valid key is needed"),
     Code.FORBIDDEN: (403, "This is not allowed"),
+    Code.SOURCE_NOT_ALLOWED: (403, "The key is not for this source"),
+    Code.SOURCE_DISABLED: (403, "The source is disabled"),
+    Code.UNKNOWN_SOURCE: (403, "The source is not registered, and this site takes registered ones only"),
+    Code.RATE_LIMITED: (429, "The key has used up its rate; send again later"),
+    Code.IDEMPOTENCY_KEY_REUSED: (422, "The Idempotency-Key came with another request before"),
+    Code.IDEMPOTENCY_KEY_IN_USE: (409, "The first request with this Idempotency-Key is still running"),
     Code.REQUEST_TIMEOUT: (408, "The body did not arrive in time"),
     Code.AMBIGUOUS_EVENT: (409, "Several sources have an event with this id"),
     Code.NOT_JSON: (400, "The text is not JSON in UTF-8"),
@@ -72,6 +94,7 @@ MEANINGS: dict[Code, tuple[int, str]] = {
     Code.TOO_MANY_EVENTS: (413, "The body holds more events than the limit"),
     Code.UNSUPPORTED_MEDIA_TYPE: (415, "The content type is not one that is taken"),
     Code.UNSUPPORTED_ENCODING: (415, "The content encoding is not one that is taken"),
+    Code.INVALID_COMPRESSION: (400, "The body is not what its content encoding says"),
     Code.NOTHING_ACCEPTED: (422, "No event of the batch was accepted"),
     Code.NOT_AN_EVENT: (422, "An event is a JSON object"),
     Code.MISSING_FIELD: (422, "A required field is missing"),
@@ -80,6 +103,8 @@ MEANINGS: dict[Code, tuple[int, str]] = {
     Code.INVALID_SOURCE_ID: (422, "The source id is not of the required form"),
     Code.INVALID_TIMESTAMP: (422, "The timestamp is not of the required form, or out of range"),
     Code.INVALID_EVENT_ID: (422, "The event id is not a UUID in canonical form"),
+    Code.INVALID_ATTRIBUTE: (422, "An attribute of a CloudEvent is not of the required form"),
+    Code.INVALID_LINE: (400, "The line is not line protocol in UTF-8"),
     Code.DUPLICATE_KEY: (422, "The same key stands twice in one object"),
     Code.INVALID_TEXT: (422, "A text holds a NUL or half a surrogate pair, which no store can keep"),
     Code.NUMBER_OUT_OF_RANGE: (422, "A number that can't be kept without change"),
@@ -95,6 +120,7 @@ MEANINGS: dict[Code, tuple[int, str]] = {
     Code.BROKER_UNAVAILABLE: (503, "The broker did not confirm in time"),
     Code.STORE_UNAVAILABLE: (503, "A store does not answer"),
     Code.OVERLOADED: (503, "More is waiting than fits; send again later"),
+    Code.PIPELINE_BEHIND: (503, "Processing is too far behind; send again later"),
 }
 
 

@@ -22,6 +22,8 @@ Headers = list[tuple[str, bytes]]
 WHITE_SPACE = b" \t\r\n"
 
 _LINE = b'{"id":"%b","source":"%b","ts":%d,"received":%d,"payload":%b}'
+_TIMELESS = b',"timed":false}'
+_ATTRIBUTES = b',"attributes":%b}'
 
 
 # The last instant of the year 9998: Python's datetime ends a year later, and a month's partition needs its end.
@@ -37,6 +39,8 @@ class Line(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     ts: Time
     received: Time  # the door's clock
     payload: msgspec.Raw
+    timed: bool = True  # as ingestion.contract.Event has them, as the next
+    attributes: msgspec.Raw = msgspec.Raw(b"")
 
 
 class BadLine(msgspec.Struct, frozen=True, gc=False):
@@ -113,6 +117,8 @@ def _canonical(value: bytes) -> list[Line | BadLine]:
         sources.admit(source, limit=None)
     if not all(bytes(line.payload).startswith(b"{") for line in lines):
         raise InvalidEvent(Code.WRONG_TYPE, "/payload: expected an object", pointer="/payload")
+    if any(line.attributes and not bytes(line.attributes).startswith(b"{") for line in lines):
+        raise InvalidEvent(Code.WRONG_TYPE, "/attributes: expected an object", pointer="/attributes")
     return list(lines)
 
 
@@ -180,9 +186,12 @@ def encode(events: Iterable[Event], *, received: int) -> bytes:
 
 def line(event: Event, *, received: int) -> bytes:
     """Build one canonical line, without the newline."""
-    return _LINE % (event.id.encode(), event.source.encode(), event.ts, received, event.payload)
+    text = _LINE % (event.id.encode(), event.source.encode(), event.ts, received, event.payload)
+    if not event.timed:
+        text = text[:-1] + _TIMELESS
+    return text[:-1] + _ATTRIBUTES % event.attributes if event.attributes else text
 
 
-def headers(*, count: int) -> Headers:
-    """Headers of a record that holds `count` events."""
-    return [("v", b"%d" % FORMAT_VERSION), ("n", b"%d" % count)]
+def headers(*, count: int, traces: Iterable[bytes] = ()) -> Headers:
+    """Headers of a record that holds `count` events, sent under the W3C trace contexts `traces`."""
+    return [("v", b"%d" % FORMAT_VERSION), ("n", b"%d" % count), *[("traceparent", trace) for trace in traces]]

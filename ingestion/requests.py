@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from email.message import Message
@@ -16,12 +16,13 @@ REMEMBERED = 256  # different content types and query strings; clients use the s
 
 
 class Refused(Exception):
-    """The request is answered with the status that goes with the code; its body was not looked at."""
+    """A request is refused as a whole; the catcher answers with the status that goes with the code."""
 
-    def __init__(self, code: Code, detail: str) -> None:
+    def __init__(self, code: Code, detail: str, *, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
+        self.headers = headers
 
 
 class Form(Enum):
@@ -29,9 +30,21 @@ class Form(Enum):
 
     JSON = "application/json"
     NDJSON = "application/x-ndjson"
+    CLOUDEVENT = "application/cloudevents+json"
+    CLOUDEVENTS = "application/cloudevents-batch+json"
+    BINARY_CLOUDEVENT = "binary"  # known by its headers; its content type is that of the data
 
 
-FORMS = {"application/json": Form.JSON, "application/x-ndjson": Form.NDJSON, "application/ndjson": Form.NDJSON}
+FORMS = {
+    "application/json": Form.JSON,
+    "application/x-ndjson": Form.NDJSON,
+    "application/ndjson": Form.NDJSON,
+    "application/cloudevents+json": Form.CLOUDEVENT,
+    "application/cloudevents-batch+json": Form.CLOUDEVENTS,
+}
+
+# Whether the body is gzip.
+ENCODINGS = {b"": False, b"identity": False, b"gzip": True, b"x-gzip": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +53,19 @@ class Options:
 
     list_all: bool = False  # results of the accepted events too
     atomic: bool = False  # all events or none
+    validate: bool = False  # say what would be answered, and take nothing
 
 
 # Each parameter's values; the one given last is the one that changes something.
 PARAMETERS = {"results": ("rejected", "all"), "atomic": ("false", "true")}
 
+# Names under which clients put a key into the address.
+SECRETS = frozenset({"api_key", "apikey", "api-key", "x-api-key", "key", "token", "access_token", "auth", "p"})
+CHALLENGE = (b"www-authenticate", b'Bearer realm="dataflow"')
+
 
 @lru_cache(maxsize=REMEMBERED)
-def options(query: bytes) -> Options:
+def options(query: bytes, *, validate: bool = False) -> Options:
     """Read the query string.
 
     :raises Refused: a parameter or a value that does not exist
@@ -56,10 +74,13 @@ def options(query: bytes) -> Options:
     for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
         _check_parameter(name, value, known=given)
         given[name] = value
-    return Options(list_all=given.get("results") == "all", atomic=given.get("atomic") == "true")
+    return Options(given.get("results") == "all", given.get("atomic") == "true", validate)
 
 
 def _check_parameter(name: str, value: str, *, known: dict[str, str]) -> None:
+    if name.lower() in SECRETS:
+        detail = "a key in the address ends up in logs: send it as Authorization: Bearer, or as X-API-Key"
+        raise Refused(Code.UNAUTHENTICATED, detail, headers=[CHALLENGE])
     if name not in PARAMETERS:
         nearest = get_close_matches(name, PARAMETERS, n=1, cutoff=0.0)[0]
         raise Refused(Code.UNKNOWN_PARAMETER, f"there is no such query parameter; the nearest is {nearest!r}")
@@ -69,21 +90,21 @@ def _check_parameter(name: str, value: str, *, known: dict[str, str]) -> None:
         raise Refused(Code.INVALID_PARAMETER, f"{name}: expected one of {', '.join(PARAMETERS[name])}")
 
 
-def form_of(headers: Iterable[tuple[bytes, bytes]], *, max_bytes: int) -> Form:
-    """Judge the headers of a request with a body.
+def form_of(head: Mapping[bytes, bytes], *, max_bytes: int) -> tuple[Form, bool]:
+    """Judge the headers of a request with a body: its form, and whether it is compressed with gzip.
 
-    :param headers: names in lower case, as ASGI gives them
+    :param head: names in lower case, as ASGI gives them
     :raises Refused: a media type, charset or encoding that is not taken, or a body declared too long
     """
-    media = b""
-    for name, value in headers:
-        if name == b"content-type":
-            media = value
-        elif name == b"content-length" and int(value) > max_bytes:
-            raise Refused(Code.BODY_TOO_LARGE, too_large(max_bytes))
-        elif name == b"content-encoding" and value.strip().lower() not in {b"", b"identity"}:
-            raise Refused(Code.UNSUPPORTED_ENCODING, "Content-Encoding: expected none")
-    return _form(media)
+    if int(head.get(b"content-length", b"0")) > max_bytes:
+        raise Refused(Code.BODY_TOO_LARGE, too_large(max_bytes))
+    encoding = head.get(b"content-encoding", b"")
+    if encoding and encoding.strip().lower() not in ENCODINGS:
+        raise Refused(Code.UNSUPPORTED_ENCODING, "Content-Encoding: expected gzip or none")
+    media = head.get(b"content-type", b"")
+    is_binary = b"ce-specversion" in head and not media.lower().startswith(b"application/cloudevents")
+    form = Form.BINARY_CLOUDEVENT if is_binary else _form(media)
+    return form, bool(encoding) and ENCODINGS[encoding.strip().lower()]
 
 
 def too_large(max_bytes: int) -> str:

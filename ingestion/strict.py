@@ -35,7 +35,7 @@ class Reading(NamedTuple):
     payload: bytes  # as sent
 
 
-class _Members(NamedTuple):
+class Members(NamedTuple):
     """An object as written: json's own dictionaries would keep the last of two equal keys."""
 
     pairs: list[tuple[str, object]]
@@ -67,9 +67,10 @@ def _no_constant(_name: str) -> NoReturn:
 
 
 _decode = json.JSONDecoder(
-    object_pairs_hook=_Members, parse_int=_integer, parse_float=_decimal, parse_constant=_no_constant
+    object_pairs_hook=Members, parse_int=_integer, parse_float=_decimal, parse_constant=_no_constant
 ).decode
-_decode_raw = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+# The members of an object as they were written; of a key given twice the last.
+raw_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def read(text: bytes, *, now: int) -> Reading:
@@ -77,15 +78,19 @@ def read(text: bytes, *, now: int) -> Reading:
 
     :raises InvalidEvent: the first thing that is wrong: syntax, then the fields as a whole, then each field
     """
-    fields = _fields(_parse(text))
+    fields = _fields(parse(text))
     source = _source(fields["sourceId"])
     stamp, ts = _timestamp(fields["timestamp"], now=now)
-    event_id = _event_id(fields.get("eventId"))
-    _check_payload(fields["payload"])
-    return Reading(source, stamp, ts, event_id, bytes(_decode_raw(text)["payload"]))
+    event_id = read_id(fields.get("eventId"))
+    check_payload(fields["payload"])
+    return Reading(source, stamp, ts, event_id, bytes(raw_members(text)["payload"]))
 
 
-def _parse(text: bytes) -> object:
+def parse(text: bytes) -> object:
+    """Parse JSON so that nothing is lost: objects become Members, numbers that no store keeps are marked.
+
+    :raises InvalidEvent: not JSON, or nested too deep
+    """
     try:
         return _decode(text.decode())
     except RecursionError:
@@ -103,15 +108,15 @@ def _refuse_depth(text: str) -> NoReturn:
 
 
 def _fields(value: object) -> dict[str, object]:
-    if not isinstance(value, _Members):
-        raise InvalidEvent(Code.NOT_AN_EVENT, f"expected an object, got {_kind(value)}")
+    if not isinstance(value, Members):
+        raise InvalidEvent(Code.NOT_AN_EVENT, f"expected an object, got {kind(value)}")
     fields: dict[str, object] = {}
     for key, member in value.pairs:
         name = ALIASES.get(key, key)
         if name not in FIELDS:
-            raise InvalidEvent(Code.UNKNOWN_FIELD, "expected one of " + ", ".join(sorted(FIELDS)), pointer=_at("", key))
+            raise InvalidEvent(Code.UNKNOWN_FIELD, "expected one of " + ", ".join(sorted(FIELDS)), pointer=at("", key))
         if name in fields:
-            raise InvalidEvent(Code.DUPLICATE_KEY, f"{name} stands here for the second time", pointer=_at("", key))
+            raise InvalidEvent(Code.DUPLICATE_KEY, f"{name} stands here for the second time", pointer=at("", key))
         fields[name] = member
     for name in REQUIRED:
         if name not in fields:
@@ -121,7 +126,7 @@ def _fields(value: object) -> dict[str, object]:
 
 def _source(value: object) -> str:
     if not isinstance(value, str):
-        raise _wrong_type("/sourceId", "a string", value)
+        raise wrong_type("/sourceId", "a string", value)
     sources.check(value)
     return value
 
@@ -134,16 +139,20 @@ def _timestamp(value: object, *, now: int) -> tuple[str, int]:
     elif isinstance(value, _OddNumber):
         raise InvalidEvent(Code.INVALID_TIMESTAMP, value.detail, pointer="/timestamp")
     else:
-        raise _wrong_type("/timestamp", "a string or an integer", value)
+        raise wrong_type("/timestamp", "a string or an integer", value)
     timestamps.check_range(ts, now=now)
     return str(value), ts
 
 
-def _event_id(value: object) -> str | None:
+def read_id(value: object) -> str | None:
+    """Read an event id that the sender gave; None: it gave none.
+
+    :raises InvalidEvent: not a UUID, or the nil one
+    """
     if value is None:
         return None
     if not isinstance(value, str):
-        raise _wrong_type("/eventId", "a string", value)
+        raise wrong_type("/eventId", "a string", value)
     folded = value.lower() if value.isascii() else value
     if folded == identity.NIL or not identity.is_canonical(folded):
         raise InvalidEvent(
@@ -152,21 +161,24 @@ def _event_id(value: object) -> str | None:
     return folded
 
 
-def _check_payload(value: object) -> None:
-    if not isinstance(value, _Members):
-        raise _wrong_type("/payload", "an object", value)
-    keys = _check_value(value, pointer="/payload", depth=0)
-    if keys > MAX_KEYS:
-        raise InvalidEvent(Code.TOO_MANY_KEYS, f"expected at most {MAX_KEYS} keys over all levels", pointer="/payload")
+def check_payload(value: object, *, pointer: str = "/payload") -> None:
+    """Hold a parsed payload to the contract.
+
+    :raises InvalidEvent: the first thing that is wrong
+    """
+    if not isinstance(value, Members):
+        raise wrong_type(pointer, "an object", value)
+    if _check_value(value, pointer=pointer, depth=0) > MAX_KEYS:
+        raise InvalidEvent(Code.TOO_MANY_KEYS, f"expected at most {MAX_KEYS} keys over all levels", pointer=pointer)
 
 
 def _check_value(value: object, *, pointer: str, depth: int) -> int:
     """Hold a value to the contract and count its keys."""
     if isinstance(value, str):
-        _check_text(value, pointer=pointer)
+        check_text(value, pointer=pointer)
     elif isinstance(value, _OddNumber):
         raise InvalidEvent(Code.NUMBER_OUT_OF_RANGE, f"{pointer}: {value.detail}", pointer=pointer)
-    elif isinstance(value, _Members):
+    elif isinstance(value, Members):
         return _check_members(value, pointer=pointer, depth=_deeper(depth, pointer))
     elif isinstance(value, list):
         inside = _deeper(depth, pointer)
@@ -174,16 +186,16 @@ def _check_value(value: object, *, pointer: str, depth: int) -> int:
     return 0
 
 
-def _check_members(value: _Members, *, pointer: str, depth: int) -> int:
+def _check_members(value: Members, *, pointer: str, depth: int) -> int:
     seen: set[str] = set()
     keys = len(value.pairs)
     for key, member in value.pairs:
-        place = _at(pointer, key)
+        place = at(pointer, key)
         if len(key) > MAX_KEY_LENGTH:
             raise InvalidEvent(
                 Code.KEY_TOO_LONG, f"{pointer}: expected keys of at most {MAX_KEY_LENGTH} characters", pointer=pointer
             )
-        _check_text(key, pointer=place)
+        check_text(key, pointer=place)
         if key in seen:
             raise InvalidEvent(Code.DUPLICATE_KEY, f"{place}: the key stands here for the second time", pointer=place)
         seen.add(key)
@@ -191,7 +203,11 @@ def _check_members(value: _Members, *, pointer: str, depth: int) -> int:
     return keys
 
 
-def _check_text(text: str, *, pointer: str) -> None:
+def check_text(text: str, *, pointer: str) -> None:
+    """Hold a text to what every store keeps.
+
+    :raises InvalidEvent: a NUL, or half a surrogate pair
+    """
     if "\0" in text:
         raise InvalidEvent(Code.INVALID_TEXT, f"{pointer}: expected text without NUL", pointer=pointer)
     if text.isascii():
@@ -214,18 +230,20 @@ def _too_deep(pointer: str) -> InvalidEvent:
     return InvalidEvent(Code.TOO_DEEP, f"expected at most {MAX_DEPTH} levels of objects and lists", pointer=pointer)
 
 
-def _wrong_type(pointer: str, expected: str, value: object) -> InvalidEvent:
-    return InvalidEvent(Code.WRONG_TYPE, f"{pointer}: expected {expected}, got {_kind(value)}", pointer=pointer)
+def wrong_type(pointer: str, expected: str, value: object) -> InvalidEvent:
+    """Say what stands at a place and what was expected."""
+    return InvalidEvent(Code.WRONG_TYPE, f"{pointer}: expected {expected}, got {kind(value)}", pointer=pointer)
 
 
-_KINDS = {str: "a string", bool: "a boolean", list: "an array", _Members: "an object", type(None): "null"}
+_KINDS = {str: "a string", bool: "a boolean", list: "an array", Members: "an object", type(None): "null"}
 
 
-def _kind(value: object) -> str:
+def kind(value: object) -> str:
+    """Name the JSON type of a parsed value."""
     return _KINDS.get(type(value), "a number")
 
 
-def _at(pointer: str, key: str) -> str:
+def at(pointer: str, key: str) -> str:
     """Extend a JSON pointer (RFC 6901) by a key, made fit to be shown."""
     shown = key[:MAX_KEY_LENGTH].encode(errors="replace").decode().replace("\0", "\ufffd")
     return pointer + "/" + shown.replace("~", "~0").replace("/", "~1")

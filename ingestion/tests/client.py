@@ -67,7 +67,5 @@ def post_lines(url: str, lines: list[bytes], *, query: str = "") -> Reply:
 def request_bytes(content: Any) -> bytes:
     """A whole request as it stands on the wire, for tests that write several at once or only a part."""
     body = json.dumps(content).encode()
-    head = (
-        f"POST /ingest HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
+    head = f"POST /ingest HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body

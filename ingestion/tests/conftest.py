@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
@@ -24,18 +25,32 @@ class Door:
     site: Site
 
 
+MakeDoor = Callable[[Mapping[str, str]], Door]
+
+
 @pytest.fixture(scope="module")
-def door(
+def make_door(
     servers: Servers,
     _topics: Topics,
     _template: None,
     django_db_blocker: DjangoDbBlocker,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Door]:
+) -> Iterator[MakeDoor]:
+    """Open doors for a module's tests, each on a site of its own, with these settings."""
+    with ExitStack() as stack:
+
+        def opened(env: Mapping[str, str]) -> Door:
+            site = stack.enter_context(sites.opened(servers, _topics, tmp_path_factory.mktemp("door")))
+            return Door(open_door(site, env).url, site.raw_topic, site)
+
+        stack.enter_context(django_db_blocker.unblock())
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def door(make_door: MakeDoor) -> Door:
     """One ingest process for a module's tests; each uses sources of its own."""
-    folder = tmp_path_factory.mktemp("door")
-    with django_db_blocker.unblock(), sites.opened(servers, _topics, folder) as opened:
-        yield Door(open_door(opened).url, opened.raw_topic, opened)
+    return make_door({})
 
 
 def open_door(site: Site, env: Mapping[str, str] | None = None) -> ProductProcess:

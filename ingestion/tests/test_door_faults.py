@@ -83,7 +83,7 @@ def test_a_full_budget_is_a_503_that_takes_nothing(site: Site) -> None:
 
 
 def test_the_deadline_bounds_a_request_whatever_it_waits_for(site: Site) -> None:
-    door = open_door(site, {"DATAFLOW_PUBLISH_DEADLINE_SECONDS": "1"})
+    door = open_door(site, {"DATAFLOW_PUBLISH_DEADLINE_SECONDS": "1", "DATAFLOW_BODY_SECONDS": "1"})
 
     address = urlsplit(door.url)
     with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
@@ -97,6 +97,24 @@ def test_the_deadline_bounds_a_request_whatever_it_waits_for(site: Site) -> None
     assert (reply.status, reply.code) == (503, "broker_unavailable")
     assert "may still arrive" in reply.json["detail"]
     assert 0.9 < took < 2
+
+
+def test_while_kafka_does_not_answer_one_request_is_the_probe_and_nobody_else_waits(site: Site) -> None:
+    door = open_door(site)
+
+    def took(number: int) -> tuple[float, str]:
+        began = time.monotonic()
+        reply = post(door.url, event(f"probe-{number}"))
+        return time.monotonic() - began, reply.code
+
+    with senders(20) as pool, frozen_kafka(site):
+        first, _ = took(0)
+        later = list(pool.map(took, range(1, 21)))
+
+    assert first > 3
+    assert {code for _, code in later} == {"broker_unavailable"}
+    assert len([seconds for seconds, _ in later if seconds > 1]) <= 1
+    site.wait_for(lambda: accepts(door), 10)
 
 
 def freeze_and_recover(site: Site, seconds: float) -> None:

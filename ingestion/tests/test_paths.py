@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from ingestion import bodies, columns, events, sources, strict
 from ingestion.contract import Event, InvalidEvent
 from ingestion.problems import Code
+from ingestion.requests import Refused
 from ingestion.tests import texts
 
 LIMITS = bodies.Limits()
@@ -73,10 +74,10 @@ def test_the_strict_path_accepts_only_what_another_parser_reads_too(text: bytes)
     assert parsed(text) == outcome
 
 
-def parsed_batch(batch: list[bytes]) -> bodies.Batch | bodies.UnreadableBody:
+def parsed_batch(batch: list[bytes]) -> bodies.Batch | Refused:
     try:
         return bodies.parse_json(b"[" + b",".join(batch) + b"]", now=texts.NOW, limits=LIMITS)
-    except bodies.UnreadableBody as error:
+    except Refused as error:
         return error
 
 
@@ -84,7 +85,7 @@ def parsed_batch(batch: list[bytes]) -> bodies.Batch | bodies.UnreadableBody:
 @given(st.lists(texts.events, min_size=1, max_size=4))
 def test_a_body_gives_each_of_its_items_a_place(batch: list[bytes]) -> None:
     result = parsed_batch(batch)
-    if isinstance(result, bodies.UnreadableBody):
+    if isinstance(result, Refused):
         assert result.code is Code.NOT_JSON
         return
 

@@ -1,0 +1,121 @@
+"""Sources and keys under /admin/: register and disable sources; make, rotate, expire and revoke keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.db.models import QuerySet
+from django.forms import CheckboxSelectMultiple, ModelForm, MultipleChoiceField
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+
+from ingestion import keys
+from ingestion.models import Key, Scope, Source
+from ingestion.snippets import Address, Snippet, address_of, snippets
+
+EXAMPLE = "sensor-123"  # the source in the snippets of a key that is for all of them
+
+
+@admin.register(Source)
+class SourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic while it runs
+    """The registry. What a source has sent stands under its statistics."""
+
+    list_display = ("source_id", "enabled", "registered_at")
+    list_filter = ("enabled",)
+    search_fields = ("source_id",)
+    readonly_fields = ("registered_at",)
+    show_full_result_count = False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Source | None = None) -> list[str]:
+        return ["registered_at"] if obj is None else ["registered_at", "source_id"]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        ready = snippets(address_of(request), source=unquote(object_id))
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "snippets": ready})
+
+    def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        keys.push(keys.SOURCES)
+
+    def delete_model(self, request: HttpRequest, obj: Source) -> None:
+        super().delete_model(request, obj)
+        keys.push(keys.SOURCES)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
+        super().delete_queryset(request, queryset)
+        keys.push(keys.SOURCES)
+
+
+class KeyForm(ModelForm):  # type: ignore[type-arg]
+    scopes = MultipleChoiceField(choices=Scope.choices, widget=CheckboxSelectMultiple, initial=[Scope.INGEST])
+
+    class Meta:
+        model = Key
+        fields = ("name", "scopes", "sources", "rate", "expires_at")
+
+
+@admin.register(Key)
+class KeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Keys are ended, never deleted, so that a list still says whose key a log line names."""
+
+    form = KeyForm
+    list_display = ("name", "prefix", "scopes", "state", "created_at", "expires_at", "revoked_at")
+    search_fields = ("name", "prefix")
+    readonly_fields = ("prefix", "created_at", "revoked_at")
+    actions = ("rotate", "revoke")
+    _tokens: WeakKeyDictionary[HttpRequest, str] = WeakKeyDictionary()  # of keys made by requests that still run
+
+    @admin.display
+    def state(self, key: Key) -> str:
+        if key.revoked_at:
+            return "revoked"
+        return "expired" if key.expires_at and key.expires_at <= timezone.now() else "valid"
+
+    def has_delete_permission(self, request: HttpRequest, obj: Key | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Key, form: Any, change: bool) -> None:
+        if change:
+            super().save_model(request, obj, form, change)
+            keys.push(obj.digest)
+            return
+        made, token = keys.create(obj.name, obj.scopes, sources=obj.sources, rate=obj.rate, expires_at=obj.expires_at)
+        obj.pk, obj.prefix = made.pk, made.prefix
+        self._tokens[request] = token
+
+    def response_add(self, request: HttpRequest, obj: Key, post_url_continue: str | None = None) -> HttpResponse:
+        return self._show(request, [(obj, self._tokens.pop(request))])
+
+    @admin.action(description="Rotate: make a second key, end the old one in a day", permissions=["change"])
+    def rotate(self, request: HttpRequest, queryset: QuerySet[Key]) -> HttpResponse | None:
+        valid = queryset.filter(revoked_at=None)
+        if not valid:
+            self.message_user(request, "A revoked key can't be rotated; make another one.", messages.ERROR)
+            return None
+        return self._show(request, [keys.rotate(key) for key in valid])
+
+    @admin.action(description="Revoke: end these keys now", permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[Key]) -> None:
+        for key in queryset:
+            keys.revoke(key)
+        self.message_user(request, "Revoked; every door refuses them from now on.")
+
+    def _show(self, request: HttpRequest, made: Iterable[tuple[Key, str]]) -> HttpResponse:
+        """Show tokens in the answer itself: messages would keep them in a cookie or in the session."""
+        address = address_of(request)
+        shown = [{"key": key, "token": token, "snippets": _snippets(address, key, token)} for key, token in made]
+        context = {**self.admin_site.each_context(request), "title": "Copy the key now", "made_keys": shown}
+        return TemplateResponse(request, "admin/ingestion/key/made.html", context)
+
+
+def _snippets(address: Address, key: Key, token: str) -> list[Snippet]:
+    if Scope.INGEST not in key.scopes:
+        return []
+    return snippets(address, source=key.sources[0] if key.sources else EXAMPLE, key=token)

@@ -1,0 +1,34 @@
+"""Takes events over gRPC, until it is told to stop."""
+
+from __future__ import annotations
+
+from argparse import RawDescriptionHelpFormatter
+from typing import Any
+
+import uvloop
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from ingestion.grpc_door import server
+
+
+class Command(BaseCommand):
+    help = (
+        "Take events over gRPC (dataflow.ingest.v1.Ingestion, docs/grpc.md) and publish them to raw-data.\n"
+        "Run as many of these as you like behind a balancer. SIGTERM answers what is in flight.\n\n"
+        "  manage.py serve_grpc\n"
+        "  GRPC_SERVICE_PORT=50052 manage.py serve_grpc    a second one beside the first"
+    )
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
+
+    def handle(self, **_options: object) -> None:
+        """Serve; exit 0 after SIGTERM or SIGINT."""
+        try:
+            uvloop.run(server.run(f"{settings.DATAFLOW_GRPC_HOST}:{settings.GRPC_SERVICE_PORT}"))
+        except server.CannotListen as error:
+            raise CommandError(
+                f"Nobody can listen on {error}: set GRPC_SERVICE_PORT to a free port, DATAFLOW_GRPC_HOST to an address of"
+                " this machine."
+            ) from error

@@ -1,0 +1,90 @@
+"""Ready pieces to send events with: the real address, the source and the key filled in."""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest
+
+_CURL = """\
+curl -i {url}/ingest -H 'Content-Type: application/json' \\
+  -H "Authorization: Bearer {key}" \\
+  -d '{{"sourceId": {source}, "timestamp": '$(date +%s)', "payload": {{"temperature": 23.5}}}}'
+"""
+_PYTHON = """\
+import os, time
+import httpx
+
+key = {key}
+event = {{"sourceId": {source}, "timestamp": time.time_ns(), "payload": {{"temperature": 23.5}}}}
+answer = httpx.post("{url}/ingest", json=event, headers={{"Authorization": f"Bearer {{key}}"}})
+print(answer.status_code, answer.text)
+"""
+_GRPCURL = """\
+grpcurl {plain}-H "Authorization: Bearer {key}" \\
+  -d '{{"event": {{"source_id": {source}, "timestamp_epoch": '$(date +%s)',
+       "payload": "'$(printf '{{"temperature": 23.5}}' | base64)'"}}}}' \\
+  {host}:{grpc_port} dataflow.ingest.v1.Ingestion/Ingest
+"""
+_TELEGRAF = """\
+# Everything goes out as line protocol; an input that is given line protocol itself says data_format = "influx".
+[global_tags]
+  sourceId = {source}
+
+[[outputs.influxdb_v2]]
+  urls = ["{url}"]
+  token = "{key}"
+  organization = "any"
+  bucket = "any"
+"""
+
+
+class Snippet(NamedTuple):
+    """Something to copy."""
+
+    title: str
+    text: str
+
+
+class Address(NamedTuple):
+    """Where the doors are, for whoever reaches this site by its pages."""
+
+    host: str
+    is_secure: bool
+
+    @property
+    def url(self) -> str:
+        scheme = "https" if self.is_secure else "http"
+        return f"{scheme}://{self.host}:{settings.INGESTION_SERVICE_PORT}"
+
+
+def address_of(request: HttpRequest) -> Address:
+    """Tell the doors' address by that of a page."""
+    host = urlsplit(f"//{request.get_host()}").hostname or "localhost"
+    return Address(f"[{host}]" if ":" in host else host, request.is_secure())
+
+
+def snippets(address: Address, *, source: str, key: str | None = None) -> list[Snippet]:
+    """Give one snippet for each way in.
+
+    :param source: an id; of the characters that it may have none means anything between quotes
+    :param key: a token to write out; None: it is taken from the environment
+    """
+    filled = {
+        "url": address.url,
+        "host": address.host,
+        "grpc_port": settings.GRPC_SERVICE_PORT,
+        "plain": "" if address.is_secure else "-plaintext ",
+        "source": json.dumps(source),
+    }
+    return [
+        Snippet("curl", _CURL.format(**filled, key=key or "$DATAFLOW_KEY")),
+        Snippet(
+            "Python, with httpx", _PYTHON.format(**filled, key=json.dumps(key) if key else 'os.environ["DATAFLOW_KEY"]')
+        ),
+        Snippet("grpcurl", _GRPCURL.format(**filled, key=key or "$DATAFLOW_KEY")),
+        Snippet("Telegraf", _TELEGRAF.format(**filled, key=key or "${DATAFLOW_KEY}")),
+    ]

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from ingestion.tests import bad_inputs
+from ingestion.tests.bad_inputs import FINE, ROWS, Row
+from ingestion.tests.client import call
+from ingestion.tests.conftest import Door, MakeDoor
+from ingestion.tests.topic import kept
+
+pytestmark = pytest.mark.services
+
+PATIENT = 20  # seconds
+
+
+def named(row: Row) -> str:
+    return f"{row.group}: {row.kind}"
+
+
+@pytest.fixture(scope="module")
+def door(make_door: MakeDoor) -> Iterator[Door]:
+    """A door that loses patience within a second, so that the slow rows are quick."""
+    opened = make_door({"DATAFLOW_HEADER_SECONDS": "0.7", "DATAFLOW_BODY_SECONDS": "0.7"})
+    yield opened
+    assert kept(opened.topic) == []
+
+
+@pytest.fixture(scope="module")
+def web(door: Door) -> str:
+    """The address of a web process beside the door."""
+    process = door.site.start_web()
+    door.site.wait_for(lambda: call(process.url, "GET", "/healthz").status == 200, 20)
+    return process.url
+
+
+def exchange(url: str, wire: bytes, *, wait: float = PATIENT) -> bytes:
+    """Everything that comes back until the connection ends, or until an answer is whole."""
+    address = urlsplit(url)
+    answer = b""
+    with socket.create_connection((address.hostname, address.port), timeout=wait) as connection:
+        try:
+            connection.sendall(wire)
+        except OSError:
+            pass  # refused while we were still sending: the answer may be there all the same
+        try:
+            while not whole(answer) and (piece := connection.recv(65536)):
+                answer += piece
+        except OSError:
+            pass
+    return answer
+
+
+def whole(answer: bytes) -> bool:
+    head, found, body = answer.partition(b"\r\n\r\n")
+    length = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+    return bool(found and length) and len(body) >= int(length[0].split(b":")[1])
+
+
+def status(answer: bytes) -> int:
+    return int(answer.split(b" ", 2)[1])
+
+
+@pytest.mark.parametrize("row", ROWS, ids=named)
+def test_wrong_input_gets_exactly_the_documented_answer(door: Door, row: Row) -> None:
+    answer = exchange(door.url, row.wire)
+
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert status(answer) == row.status, answer[:300]
+    assert b"application/problem+json" in head
+    assert json.loads(body)["code"] == row.code
+    assert b"bad-input" not in body  # the source's name, a value that was sent
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.framing], ids=named)
+def test_broken_http_never_gets_a_2xx_behind_daphne(web: str, row: Row) -> None:
+    answer = exchange(web, row.wire, wait=1.0)
+
+    assert not answer.startswith(b"HTTP/1.1 2"), answer[:300]
+    assert not answer.startswith(b"HTTP/1.1 5"), answer[:300]
+
+
+@pytest.mark.parametrize(("kind", "wire"), FINE, ids=[kind for kind, _ in FINE])
+def test_what_only_looks_wrong_is_taken(site_door: Door, kind: str, wire: bytes) -> None:
+    answer = exchange(site_door.url, wire)
+
+    assert status(answer) == 202, answer[:300]
+
+
+@pytest.fixture(scope="module")
+def site_door(make_door: MakeDoor) -> Door:
+    """A door of its own, since the other's topic stays empty."""
+    return make_door({})
+
+
+def test_the_page_is_made_from_the_table() -> None:
+    path = Path(__file__).parents[2] / "docs" / "bad-input.md"
+
+    assert path.read_text() == bad_inputs.page()

@@ -1,0 +1,53 @@
+"""Who asks and for what: the request's id and trace, for its answer, its records and its log lines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextvars import ContextVar
+from uuid import uuid4
+
+# Each request runs in a context of its own.
+_request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+_traceparent: ContextVar[bytes | None] = ContextVar("traceparent", default=None)
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
+# https://www.w3.org/TR/trace-context/#traceparent-header: version ff and ids of zeros are forbidden.
+_TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def begin(head: Mapping[bytes, bytes]) -> bytes | None:
+    """Remember what the request's headers say, and give the id that the client chose, if it is well formed."""
+    trace = head.get(b"traceparent")
+    if trace is not None and _TRACEPARENT.fullmatch(trace):
+        _traceparent.set(trace)
+    given = head.get(b"x-request-id")
+    if given is None or not _REQUEST_ID.fullmatch(given):
+        return None
+    _request_id.set(given.decode())
+    return given
+
+
+def request_id() -> str:
+    """The request's id; made now if the client sent none."""
+    found = _request_id.get()
+    if found is None:
+        found = uuid4().hex
+        _request_id.set(found)
+    return found
+
+
+def traceparent() -> bytes | None:
+    """The W3C trace context that came with the request, as sent."""
+    return _traceparent.get()
+
+
+def named() -> dict[str, str]:
+    """What a log line says about the request it belongs to; empty where there is none."""
+    found: dict[str, str] = {}
+    request, trace = _request_id.get(), _traceparent.get()
+    if request is not None:
+        found["requestId"] = request
+    if trace is not None:
+        found["traceparent"] = trace.decode("latin-1")
+    return found
