@@ -1,0 +1,3 @@
+"""The door over gRPC: `dataflow.ingest.v1.Ingestion`, with the checks, codes and keys of the HTTP door."""
+
+from __future__ import annotations

@@ -1,0 +1,30 @@
+"""Asks a server's health service whether it serves: `python -m ingestion.grpc_door.probe 127.0.0.1:50051`."""
+
+from __future__ import annotations
+
+import sys
+
+import grpc
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+
+METHOD = "/grpc.health.v1.Health/Check"
+PATIENCE = 2.0  # seconds
+
+
+def serves(address: str, *, service: str = "") -> bool:
+    """Tell whether the server says SERVING, of itself or of one service."""
+    with grpc.insecure_channel(address) as channel:
+        check: grpc.UnaryUnaryMultiCallable[HealthCheckRequest, HealthCheckResponse] = channel.unary_unary(
+            METHOD,
+            request_serializer=HealthCheckRequest.SerializeToString,
+            response_deserializer=HealthCheckResponse.FromString,
+        )
+        try:
+            reply = check(HealthCheckRequest(service=service), timeout=PATIENCE)
+        except grpc.RpcError:
+            return False
+    return bool(reply.status == HealthCheckResponse.SERVING)
+
+
+if __name__ == "__main__":
+    sys.exit(0 if serves(sys.argv[1]) else 1)
