@@ -36,6 +36,8 @@ class Entry(msgspec.Struct, gc=False):
     partition: int
     offset: int
     line: int
+    timed: bool = True  # False: `ts` is the door's, and the first copy's stands
+    attributes: bytes = b""  # a JSON object, or empty
 
 
 class Letter(NamedTuple):

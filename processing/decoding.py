@@ -70,7 +70,7 @@ def letter(entry: Entry, *, reason: Code, detail: str, stage: str) -> Letter:
 
 
 def _line(entry: Entry) -> bytes:
-    event = Event(entry.text.decode(), entry.source, entry.ts, entry.payload)
+    event = Event(entry.text.decode(), entry.source, entry.ts, entry.payload, entry.timed, entry.attributes)
     return records.line(event, received=entry.received)
 
 
@@ -94,14 +94,17 @@ def _entries(batch: Batch, record: Record, lines: Sequence[records.Line | record
         text, source, ts, payload = line.id, line.source, line.ts, bytes(line.payload)
         try:
             values = _decode_payload(payload)
-            content = content_hash(ts, values)
+            content = content_hash(ts if line.timed else None, values)
+            attributes = bytes(line.attributes)
+            if attributes:
+                _decode_payload(attributes)
         except _NOT_AN_OBJECT:
             batch.letters.append(_not_an_object(line, record, number))
             continue
         id_ = _bytes_of(text.replace("-", ""))
         yield Entry(
             id_ + source_digest(source), id_, text.encode(), source, ts, line.received, payload, values, content,
-            partition, offset, number,
+            partition, offset, number, line.timed, attributes,
         )  # fmt: skip
 
 
@@ -123,14 +126,14 @@ def conflict(entry: Entry) -> Letter:
 
 
 def _not_an_object(line: records.Line, record: Record, number: int) -> Letter:
-    payload = bytes(line.payload)
+    event = Event(line.id, line.source, line.ts, bytes(line.payload), line.timed, bytes(line.attributes))
     return Letter(
         partition=record.partition,
         offset=record.offset,
         line=number,
-        raw=records.line(Event(line.id, line.source, line.ts, payload), received=line.received),
+        raw=records.line(event, received=line.received),
         reason=Code.WRONG_TYPE,
-        detail="/payload: expected a JSON object in UTF-8",
+        detail="/payload and /attributes: expected JSON objects in UTF-8",
         pointer="/payload",
         stage="decode",
         source=line.source,

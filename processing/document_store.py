@@ -9,6 +9,7 @@ from functools import cached_property
 from itertools import islice
 from typing import Any
 
+import msgspec
 from bson.errors import BSONError
 from django.conf import settings
 from pymongo import MongoClient, WriteConcern
@@ -45,6 +46,8 @@ _INVALID_CODES = frozenset({2, 14, 15, 22, 52, 55, 56, 57, 10334})
 # Overflow (too many levels), InvalidBSON, BSONObjectTooLarge: refuse a whole command, for one document's sake.
 _INVALID_COMMANDS = frozenset({15, 22, 10334})
 
+_decode_attributes = msgspec.json.Decoder(dict[str, object]).decode
+
 _UNAVAILABLE = (ConnectionFailure, ServerSelectionTimeoutError, NetworkTimeout, ExecutionTimeout, WTimeoutError)
 
 
@@ -55,6 +58,8 @@ class Verdict:
     conflicts: list[Entry] = field(default_factory=list)  # their id has a document of other content
     refused: list[Entry] = field(default_factory=list)  # their content can't be a document
     known: int = 0  # had a document of equal content already
+    # Those that came without a time, whose document has the time of an earlier copy (microseconds).
+    retimed: list[tuple[Entry, int]] = field(default_factory=list)
 
 
 class DocumentStore:
@@ -175,18 +180,23 @@ class DocumentStore:
                 verdict.refused.append(entry)
             else:
                 raise _failure(error["code"], "write error")
-        if not taken:
-            return
+        if taken:
+            self._judge_taken(taken, verdict)
+
+    def _judge_taken(self, entries: Sequence[Entry], verdict: Verdict) -> None:
         with _failures():
-            stored = self._events.find({"_id": {"$in": [entry.key for entry in taken]}}, {"hash": 1})
-            hashes = {bytes(document["_id"]): document["hash"] for document in stored}
-        for entry in taken:
-            if entry.key not in hashes:
+            stored = self._events.find({"_id": {"$in": [entry.key for entry in entries]}}, {"hash": 1, "ts_us": 1})
+            found = {bytes(document["_id"]): (document["hash"], document["ts_us"]) for document in stored}
+        for entry in entries:
+            if entry.key not in found:
                 raise StoreUnavailable("MongoDB: a document vanished between insert and find")
-            if hashes[entry.key] == entry.hash:
-                verdict.known += 1
-            else:
+            content, ts = found[entry.key]
+            if content != entry.hash:
                 verdict.conflicts.append(entry)
+                continue
+            verdict.known += 1
+            if ts != entry.ts and not entry.timed:
+                verdict.retimed.append((entry, ts))
 
 
 def _chunks(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
@@ -201,7 +211,7 @@ def _chunks(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
 
 
 def _document(entry: Entry, topic: bytes) -> dict[str, Any]:
-    return {
+    document = {
         "_id": entry.key,
         "source": entry.source,
         "ts": _EPOCH + timedelta(microseconds=entry.ts),
@@ -214,6 +224,9 @@ def _document(entry: Entry, topic: bytes) -> dict[str, Any]:
         "offset": entry.offset,
         "line": entry.line,
     }
+    if entry.attributes:
+        document["attributes"] = _decode_attributes(entry.attributes)
+    return document
 
 
 def _origin(entry: Entry, topic: bytes) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from hashlib import blake2b
-from typing import ClassVar, TypedDict, cast
+from typing import ClassVar, NotRequired, TypedDict, cast
 from uuid import UUID
 
 import mongoengine
@@ -37,11 +37,12 @@ class StoredDocument(TypedDict):
     ts_us: int  # event time, microseconds since the epoch
     received_us: int  # the door's clock, microseconds since the epoch
     payload: dict[str, object]
-    hash: int  # processing.content
+    hash: int  # ingestion.content
     topic: bytes  # 16: Kafka's topic id
     partition: int
     offset: int
     line: int
+    attributes: NotRequired[dict[str, object]]  # what came with the payload
 
 
 class EventDocument(mongoengine.Document):  # type: ignore[misc]  # mongoengine has no types
@@ -53,11 +54,12 @@ class EventDocument(mongoengine.Document):  # type: ignore[misc]  # mongoengine 
     ts_us = mongoengine.LongField(required=True)
     received_us = mongoengine.LongField(required=True)
     payload = mongoengine.DictField(required=True)
-    hash = mongoengine.LongField(required=True)  # processing.content
+    hash = mongoengine.LongField(required=True)  # ingestion.content
     topic = mongoengine.BinaryField(required=True)  # with the next three: the origin
     partition = mongoengine.IntField(required=True)
     offset = mongoengine.LongField(required=True)
     line = mongoengine.IntField(required=True)
+    attributes = mongoengine.DictField()
 
     objects: ClassVar[QuerySet]
     meta = {"collection": "events", "db_alias": ALIAS, "auto_create_index": False, "strict": False}

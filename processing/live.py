@@ -11,8 +11,8 @@ from typing import TypedDict
 
 import msgspec
 import redis
-from django.conf import settings
 
+from ingestion import redis_link
 from processing.accounts import Gain, Gains
 from processing.batch import Batch, Entry
 from processing.rollups import Span, Spans
@@ -73,7 +73,7 @@ class LivePublisher:
         self._lock = threading.Lock()
         self._frame = _empty(member)
         self._stopping = threading.Event()
-        self._redis = _client()
+        self._redis = redis_link.connect_from_thread(timeout=REDIS_TIMEOUT)
         self._thread = threading.Thread(target=self._run, name="live", daemon=True)
 
     def start(self) -> None:
@@ -129,18 +129,6 @@ def tail_event(entry: Entry, stored: int) -> TailEvent:
 def rfc3339(microseconds: int) -> str:
     """Write a time, in microseconds since the epoch, as RFC 3339 in UTC."""
     return (_EPOCH + timedelta(microseconds=microseconds)).isoformat().replace("+00:00", "Z")
-
-
-def _client() -> redis.Redis:
-    host, _, port = settings.REDIS_ADDR.rpartition(":")
-    return redis.Redis(
-        host=host,
-        port=int(port),
-        db=settings.REDIS_DB,
-        password=settings.REDIS_PASSWORD or None,
-        socket_connect_timeout=REDIS_TIMEOUT,
-        socket_timeout=REDIS_TIMEOUT,
-    )
 
 
 def _empty(member: str) -> ConsumerFrame:

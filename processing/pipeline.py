@@ -136,9 +136,9 @@ def write_rows(stores: Stores, work: Work) -> None:
 
 
 def judge_identity(_stores: Stores, work: Work) -> None:
-    """Wait for MongoDB, which alone sees the same id at another time: other content rolls back."""
+    """Wait for MongoDB, which alone sees the same id at another time: other content, or an earlier copy's time, rolls back."""
     verdict = _verdict(work)
-    if verdict.conflicts or verdict.refused:
+    if verdict.conflicts or verdict.refused or verdict.retimed:
         _set_aside(work, verdict)
         raise _Again
 
@@ -292,8 +292,12 @@ def _set_aside(work: Work, verdict: Verdict) -> None:
             )
         )
     _leave_out(work, [*verdict.conflicts, *verdict.refused])
+    for entry, ts in verdict.retimed:
+        # The first copy's time stands, so that its row is found.
+        entry.ts = ts
+        work.spans = None
     work.repeats += len(verdict.conflicts)
-    verdict.conflicts, verdict.refused = [], []
+    verdict.conflicts, verdict.refused, verdict.retimed = [], [], []
 
 
 def _judge_existing(stores: Stores, work: Work, existing: list[Entry]) -> None:

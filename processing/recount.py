@@ -110,7 +110,8 @@ def count_rows(connection: psycopg.Connection) -> None:
         changed = [
             (entry.source, entry.id, entry.partition, entry.offset, entry.line)
             for entry in chunk
-            if content_hash(entry.ts, entry.values) != entry.hash
+            # A row does not say whether its sender gave a time.
+            if content_hash(entry.ts, entry.values) != entry.hash and content_hash(None, entry.values) != entry.hash
         ]
         if changed:
             _copy(connection, recount_sql.COPY_CHANGED, recount_sql.CHANGED_TYPES, changed)
