@@ -8,7 +8,7 @@ from dashboard import readings, series
 from dashboard.drawing import FieldCard
 from dashboard.protocol import Channel, Interval
 from dashboard.readings import NOWHERE, Unknown
-from dashboard.sample import Overview
+from dashboard.sample import Doors, Overview
 from queries import cursors
 from queries import sources as source_reads
 from queries.postgres import StoreUnavailable
@@ -27,6 +27,7 @@ def overview() -> Context:
     return {
         "overview": sample,
         "stores": [(name, title, states.get(name)) for name, title in STORES],
+        "doors_state": _doors_state(sample["doors"]),
         "sources_state": _state(sample["sources"]),
         **_events(None),
     }
@@ -100,6 +101,13 @@ def _state(rows: object) -> str | None:
     if rows is None:
         return "unknown"
     return None if rows else "never"
+
+
+def _doors_state(doors: Doors | None) -> str | None:
+    """Doors that run show themselves, even if nobody ever came."""
+    if doors is None:
+        return "unknown"
+    return None if doors["processes"] else "never"
 
 
 def _cursor_of(address: str | None) -> str | None:

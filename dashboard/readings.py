@@ -6,16 +6,19 @@ import time
 
 from dashboard import rates
 from dashboard.frames import SHOWN_VALUES, event_columns
-from dashboard.sample import Lag, Overview, SourceRow
-from queries import events, pipeline, sources, stores
+from dashboard.sample import Doors, Lag, Overview, SourceRow
+from ingestion.problems import MEANINGS, Code
+from queries import doors, events, pipeline, sources, stores
 from queries.event_query import EventQuery
 from queries.paging import Address
 from queries.postgres import StoreUnavailable
+from queries.shapes import Doors as DoorCounters
 from queries.shapes import EventShape, FieldShape, LagShape, SourceShape
 from queries.times import parse_time
 
 SOURCE_ROWS = 20
 EVENT_ROWS = 20
+REASON_ROWS = 5
 # Pages show one piece of a list and link to none of its neighbours.
 NOWHERE = Address("", {})
 
@@ -38,6 +41,24 @@ def total_lag(lag: list[LagShape] | None) -> Lag | None:
         "events": sum(partition["events"] for partition in lag),
         "seconds": (max(known) if known else None) if seconds else 0.0,
     }
+
+
+def at_the_doors(counted: DoorCounters | None) -> Doors | None:
+    if counted is None:
+        return None
+    frequent = sorted(counted["refused"].items(), key=lambda item: (-item[1], item[0]))[:REASON_ROWS]
+    return {
+        "acceptedPerSecond": counted["acceptedPerSecond"],
+        "accepted": counted["accepted"],
+        "refused": sum(counted["refused"].values()),
+        "reasons": [{"code": code, "meaning": meaning(code), "count": count} for code, count in frequent],
+        "processes": counted["processes"],
+    }
+
+
+def meaning(code: str) -> str:
+    """What a reason code means, in words; a door of another release may know more codes than we do."""
+    return MEANINGS[Code(code)][1] if code in MEANINGS else code
 
 
 def source_row(source: SourceShape) -> SourceRow:
@@ -70,13 +91,15 @@ def overview() -> Overview:
         "rates": rates.UNKNOWN,
         "lag": total_lag(line["lag"]),
         "consumers": line["consumers"],
+        "doors": at_the_doors(line["doors"]),
         "stores": line["stores"],
         "sources": [source_row(source) for source in heard],
     }
 
 
 def unknown_overview() -> Overview:
-    """What can be said when the ledger cannot be read: how the stores are, and no more."""
+    """What can be said when the ledger cannot be read: how stores and doors are, and no more."""
+    states = stores.states()
     return {
         "at": time.time_ns() // 1_000_000,
         "ledger": None,
@@ -84,7 +107,8 @@ def unknown_overview() -> Overview:
         "rates": rates.UNKNOWN,
         "lag": None,
         "consumers": None,
-        "stores": stores.states(),
+        "doors": at_the_doors(doors.read()) if states["redis"]["state"] == "up" else None,
+        "stores": states,
         "sources": None,
     }
 

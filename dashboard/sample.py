@@ -6,7 +6,7 @@ from typing import TypedDict
 
 from dashboard.rates import Rates
 from processing.ledger import Equation
-from queries.shapes import ConsumerShape, Stores
+from queries.shapes import ConsumerShape, DoorShape, Stores
 
 
 class Lag(TypedDict):
@@ -26,6 +26,24 @@ class SourceRow(TypedDict):
     values: dict[str, float]  # the first few fields by name
 
 
+class Refusals(TypedDict):
+    """How often the doors refused for one reason."""
+
+    code: str
+    meaning: str
+    count: int
+
+
+class Doors(TypedDict):
+    """The doors by their own counters, since each one's start."""
+
+    acceptedPerSecond: float
+    accepted: int
+    refused: int
+    reasons: list[Refusals]  # the most frequent first
+    processes: list[DoorShape]
+
+
 class Overview(TypedDict):
     """One sample of the whole line; None is what cannot be told."""
 
@@ -35,5 +53,6 @@ class Overview(TypedDict):
     rates: Rates
     lag: Lag | None
     consumers: list[ConsumerShape] | None
+    doors: Doors | None
     stores: Stores | None
     sources: list[SourceRow] | None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
 
 from dashboard import hub, protocol
 from dashboard.protocol import Ack, Pause, ProtocolError, Subscribe, Subscription, Unsubscribe
@@ -19,8 +20,11 @@ class LiveFeedSocket(AsyncWebsocketConsumer):
     viewer: Viewer
 
     async def connect(self) -> None:
-        await self.accept()
         self._openings: set[asyncio.Task[None]] = set()
+        if not settings.DATAFLOW_OPEN_READ and not self._signed_in():
+            await self.close()  # before the handshake is accepted: a 403
+            return
+        await self.accept()
         self.viewer = Viewer(send=self._say, close=self._go_away)
         self.hub = hub.current()
         await self._say(protocol.welcome())
@@ -29,10 +33,15 @@ class LiveFeedSocket(AsyncWebsocketConsumer):
         self.hub.join(self.viewer)
         self._subscribe("overview", Subscription("overview"))
 
+    def _signed_in(self) -> bool:
+        user = self.scope["user"]
+        return user is not None and user.is_active
+
     async def disconnect(self, code: int) -> None:
         for opening in list(self._openings):
             opening.cancel()
-        self.hub.leave(self.viewer)
+        if hasattr(self, "viewer"):
+            self.hub.leave(self.viewer)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         try:

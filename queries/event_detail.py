@@ -127,6 +127,7 @@ def _document_shape(document: StoredDocument, event_id: UUID) -> DocumentShape:
         "timestamp": format_time(from_micros(document["ts_us"])),
         "receivedAt": format_time(from_micros(document["received_us"])),
         "payload": document["payload"],
+        "attributes": document.get("attributes", {}),
         "contentHash": f"{document['hash'] % 2**64:016x}",
         "origin": {
             "topicId": str(UUID(bytes=bytes(document["topic"]))),

@@ -1,4 +1,4 @@
-"""The whole line at one moment: ledger, lag, consumers, stores."""
+"""The whole line at one moment: ledger, lag, consumers, doors, stores."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from processing import lag, ledger
 from processing.lag import Ends, PartitionLag
 from processing.ledger import Snapshot
 from processing.models import ConsumerMember
-from queries import cache, postgres, stores
+from queries import cache, doors, postgres, stores
 from queries.shapes import ConsumerShape, LagShape, Pipeline, SourceEquation
 from queries.times import format_time
 
@@ -50,6 +50,7 @@ def _read(now: datetime) -> Pipeline:
         "lag": None if ends is None or lags is None else _lag(ends, lags),
         "lagAgeSeconds": None if ends is None else round(time.monotonic() - ends.read_at, 3),
         "consumers": consumers,
+        "doors": doors.read() if states["redis"]["state"] == "up" else None,
         "stores": states,
     }
 

@@ -9,12 +9,14 @@ from typing import Any, cast
 from uuid import uuid4
 
 from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
 from rest_framework.request import Request
 
 from ingestion import problems
 from ingestion.problems import Code, FieldError
+from ingestion.requests import Refused
 from queries.dead_letters import DeadLetterNotFound
 from queries.event_detail import AmbiguousEvent, EventNotFound
 from queries.parameters import InvalidParameter
@@ -27,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 # What we raise, and what it is to the client.
 _PLAIN: dict[type[Exception], tuple[Code, str]] = {
+    DatabaseError: (Code.STORE_UNAVAILABLE, "PostgreSQL did not answer in time; ask again later"),
     StoreUnavailable: (Code.STORE_UNAVAILABLE, "PostgreSQL did not answer in time; ask again later"),
     EventNotFound: (Code.NOT_FOUND, "no stored event has this id (from this source)"),
     SourceNotFound: (Code.NOT_FOUND, "no event of this source was ever read"),
@@ -78,9 +81,19 @@ def answer(
 def handle(error: Exception, context: dict[str, Any]) -> HttpResponse:
     """Answer for what a view of Django REST framework raised (setting EXCEPTION_HANDLER)."""
     request = cast("Request", context["request"])
+    if isinstance(error, Refused):
+        return refused(error, path=request.path)
     response = _answer_for(error, path=request.path)
     if isinstance(error, exceptions.MethodNotAllowed):
         response["Allow"] = ", ".join(context["view"].allowed_methods)
+    return response
+
+
+def refused(refusal: Refused, *, path: str) -> HttpResponse:
+    """Answer a request that was not let in."""
+    response = answer(refusal.code, refusal.detail, path=path)
+    for name, value in refusal.headers:
+        response[name.decode().title()] = value.decode()
     return response
 
 
@@ -91,11 +104,28 @@ def _answer_for(error: Exception, *, path: str) -> HttpResponse:
     if isinstance(error, AmbiguousEvent):
         detail = "several sources have an event with this id; name one with source_id"
         return answer(Code.AMBIGUOUS_EVENT, detail, path=path, more={"sources": error.sources})
+    if isinstance(error, exceptions.ValidationError):
+        return answer(Code.INVALID_PARAMETER, "the body is not of the required form", path=path, errors=_wrong(error))
     for kind, (code, detail) in _PLAIN.items():
         if isinstance(error, kind):
             return answer(code, detail, path=path)
     logger.error("a view failed", exc_info=error, extra={"path": path})
     return answer(Code.INTERNAL_ERROR, "an error on our side; the log has it", path=path)
+
+
+def _wrong(error: exceptions.ValidationError) -> list[FieldError]:
+    fields = error.detail if isinstance(error.detail, dict) else {"": error.detail}
+    return [
+        {"pointer": f"/{name}" if name else "", "code": Code.INVALID_PARAMETER.value, "detail": _first(texts)}
+        for name, texts in fields.items()
+    ]
+
+
+def _first(texts: object) -> str:
+    while isinstance(texts, list | dict):
+        texts = next(iter(texts.values() if isinstance(texts, dict) else texts))
+    # The framework repeats what was sent in quotes.
+    return str(texts).split('"')[0].strip() or "not one of the values that are taken"
 
 
 def instead_of(response: HttpResponse, request: HttpRequest) -> HttpResponse:

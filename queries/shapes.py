@@ -56,6 +56,7 @@ class DocumentShape(TypedDict):
     timestamp: str
     receivedAt: str
     payload: dict[str, object]
+    attributes: dict[str, object]  # what came with the payload: CloudEvents' context attributes
     contentHash: str  # hexadecimal, since JavaScript can't hold 64 bits
     origin: DocumentOrigin
 
@@ -186,6 +187,36 @@ class Stores(TypedDict):
     kafka: StoreState
 
 
+class GuardShape(TypedDict):
+    """Whether a door lets events in while processing is behind; `off`: it always does."""
+
+    state: Literal["off", "open", "closed"]
+    reason: str | None
+
+
+class DoorShape(TypedDict):
+    """One door process by its own counters, which begin anew with the process."""
+
+    process: str
+    kind: Literal["ingest", "web", "grpc"]
+    since: str
+    acceptedPerSecond: float
+    accepted: int  # events
+    refused: dict[str, int]  # by reason code: events one by one, requests as a whole
+    inFlightEvents: int
+    inFlightBytes: int
+    guard: GuardShape
+
+
+class Doors(TypedDict):
+    """The doors' own counters, each since its process' start, summed up. Best effort, no part of the ledger."""
+
+    acceptedPerSecond: float
+    accepted: int
+    refused: dict[str, int]
+    processes: list[DoorShape]
+
+
 class Pipeline(TypedDict):
     """The whole line at one moment."""
 
@@ -197,4 +228,5 @@ class Pipeline(TypedDict):
     lag: list[LagShape] | None  # None while Kafka can't be asked
     lagAgeSeconds: float | None  # how old the answer from Kafka is
     consumers: list[ConsumerShape]
+    doors: Doors | None  # None while Redis can't be asked
     stores: Stores

@@ -6,12 +6,13 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, re_path
 
 from ingestion.problems import Code
-from queries import problems, views
+from queries import keys, problems, views
 
 app_name = "queries"
 
 EVENT_ID = "(?P<event_id>[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})"
 SOURCE_ID = "(?P<source_id>[A-Za-z0-9][A-Za-z0-9._:-]{0,127})"
+PREFIX = "(?P<prefix>[0-9a-f]{8})"
 NUMBER = "(?P<number>[0-9]{1,18})"
 
 
@@ -31,6 +32,10 @@ urlpatterns: list[URLPattern] = [
     re_path(r"^api/dead-letters/?$", views.DeadLetterList.as_view(), name="dead-letter-list"),
     re_path(rf"^api/dead-letters/{NUMBER}/?$", views.DeadLetterView.as_view(), name="dead-letter"),
     re_path(r"^api/pipeline/?$", views.PipelineView.as_view(), name="pipeline"),
+    re_path(r"^api/keys/?$", keys.KeyList.as_view(), name="key-list"),
+    re_path(rf"^api/keys/{PREFIX}/rotate/?$", keys.KeyRotation.as_view(), name="key-rotation"),
+    re_path(rf"^api/keys/{PREFIX}/expire/?$", keys.KeyExpiry.as_view(), name="key-expiry"),
+    re_path(rf"^api/keys/{PREFIX}/revoke/?$", keys.KeyRevocation.as_view(), name="key-revocation"),
     re_path(r"^api/schema/?$", views.Schema.as_view(), name="schema"),
     re_path(r"^api/docs/?$", views.Docs.as_view(), name="docs"),
     re_path(r"^api/.", nothing),

@@ -24,6 +24,12 @@ def number(value: object) -> str:
 
 
 @register.filter
+def rate(value: object) -> str:
+    """Events a second: one decimal below ten, as scripts write it."""
+    return f"{value:.1f}" if _is_number(value) and 0 < value < 10 else number(value)  # type: ignore[operator]
+
+
+@register.filter
 def measure(value: object) -> str:
     """A measured value, in six significant digits."""
     return f"{value:,.6g}" if _is_number(value) else UNKNOWN

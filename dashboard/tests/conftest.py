@@ -8,9 +8,13 @@ import msgspec
 import pytest
 import redis
 from django.conf import settings
+from django.test import Client
 
 from dashboard.tests.rows import Rows
 from deploy.local.site import Site
+from ingestion import pulse
+from ingestion.guard import State
+from ingestion.pulse import Pulse
 from processing import lag, live
 from processing.live import ConsumerFrame
 
@@ -24,6 +28,28 @@ class Announcer:
     def publish(self, frame: ConsumerFrame) -> int:
         """Give how many web processes heard it."""
         return int(self._client.publish(live.CHANNEL, msgspec.json.encode(frame)))
+
+
+UNGUARDED = State("off", None)
+
+
+class DoorBeats:
+    """Says what door processes say."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+
+    def say(
+        self,
+        process: str,
+        *,
+        accepted: int = 0,
+        refused: dict[str, int] | None = None,
+        guard: State = UNGUARDED,
+    ) -> None:
+        said = Pulse(process, "ingest", 0, accepted / 10, accepted, refused or {}, 0, 0, guard)
+        self._client.set(pulse.key(process), msgspec.json.encode(said), ex=15)
+        self._client.sadd(pulse.DOORS, process)
 
 
 @pytest.fixture(autouse=True)
@@ -44,3 +70,14 @@ def rows(site: Site) -> Rows:
 def announcer(site: Site) -> Iterator[Announcer]:
     with redis.Redis.from_url(f"redis://{settings.REDIS_ADDR}") as client:
         yield Announcer(client)
+
+
+@pytest.fixture
+def door_beats(site: Site) -> Iterator[DoorBeats]:
+    with redis.Redis.from_url(f"redis://{settings.REDIS_ADDR}") as client:
+        yield DoorBeats(client)
+
+
+@pytest.fixture
+def client(site: Site) -> Client:
+    return Client()

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from dashboard.tests.conftest import Announcer
+from dashboard.tests.conftest import Announcer, DoorBeats
 from dashboard.tests.frames import consumer_frame, source_frame, tail_event
 from dashboard.tests.rows import Rows
 from deploy.local.site import ProductProcess, Site
+from ingestion.guard import State
 from processing.live import ConsumerFrame
 
 pytestmark = [pytest.mark.browser, pytest.mark.services]
@@ -44,6 +45,22 @@ def test_the_overview_moves_without_being_loaded_again(
     expect(page.locator('[data-panel="tail"]')).to_contain_text("the-newest")
     expect(page.locator('[data-panel="rate"] canvas')).to_be_visible(timeout=15_000)
     expect(page.locator('[data-figure="unaccounted"] .value')).to_have_text("0")
+
+
+def test_the_doors_counters_move_without_the_page_being_loaded_again(
+    page: Page, web: ProductProcess, door_beats: DoorBeats
+) -> None:
+    page.goto(web.url)
+    panel = page.locator('[data-panel="doors"]')
+    expect(panel).to_contain_text("Nothing yet.")
+
+    door_beats.say("host-1", accepted=50, refused={"not_json": 2})
+    expect(panel).to_contain_text("Accepted a second5.0 Accepted50 Refused2", timeout=15_000)
+    door_beats.say("host-1", accepted=1_000, refused={"not_json": 2, "missing_field": 9}, guard=State("closed", "late"))
+
+    expect(panel.locator("[data-doors]")).to_have_text("ingest host-1closed: late")
+    expect(panel.locator("[data-reasons] li").first).to_have_text("A required field is missing missing_field9")
+    expect(panel).not_to_contain_text("Nothing yet.")
 
 
 def hot_frame() -> ConsumerFrame:

@@ -23,6 +23,7 @@ const recent = []; // {at, interval, stored} of the last frames
 let points = [[], [], []];
 let chart = null;
 let polled = null; // the last sample that was polled
+let doorsState = panels.doors.querySelector(".slot [data-state]")?.dataset.state ?? null; // as the server drew it
 let framesCount = false; // whether frames bring what was stored; else the samples' rates are shown
 
 function bind(name, text) {
@@ -55,6 +56,7 @@ function showSample(sample) {
   tone("unaccounted", ledger ? (ledger.unaccounted === 0 ? "good" : "bad") : "");
   tone("deadLettered", ledger?.deadLettered ? "warn" : "");
   showServers(sample);
+  showDoors(sample.doors);
   showSources(sample.sources);
   setState(panels.numbers, ledger ? null : "unknown");
 }
@@ -82,6 +84,39 @@ function consumerRow({ member, partitions, state }) {
   const lamp = make("span", "lamp", member);
   lamp.dataset.state = state;
   row.append(lamp, make("span", "note", partitions.length ? `partitions ${partitions.join(", ")}` : "no partition"));
+  return row;
+}
+
+function showDoors(doors) {
+  for (const name of ["accepted", "refused"]) bind(`doors.${name}`, count(doors?.[name] ?? NaN));
+  bind("doors.acceptedPerSecond", rate(doors?.acceptedPerSecond ?? NaN));
+  doorsState = doors ? (doors.processes.length ? null : "never") : "unknown";
+  setState(panels.doors, doorsState);
+  if (!doors) return;
+  panels.doors.querySelector(".doors").hidden = !doors.processes.length;
+  panels.doors.querySelector("[data-doors]").replaceChildren(...doors.processes.map(doorRow));
+  panels.doors.querySelector("[data-reasons]").replaceChildren(...doors.reasons.map(reasonRow));
+  setText(panels.doors.querySelector("[data-no-refusal]"), doors.reasons.length ? "" : "Nothing was refused.");
+}
+
+function doorRow({ kind, process, acceptedPerSecond, inFlightEvents, guard }) {
+  const row = make("li");
+  const name = make("span");
+  const lamp = make("span", "lamp", kind);
+  lamp.dataset.state = guard.state;
+  name.append(lamp, " ", make("small", "", process));
+  const parts = [`${rate(acceptedPerSecond)} / s`];
+  if (inFlightEvents) parts.push(`${count(inFlightEvents)} waiting for Kafka`);
+  if (guard.state === "open") parts.push("guarded");
+  row.append(name, make("span", "note", guard.state === "closed" ? `closed: ${guard.reason}` : parts.join(", ")));
+  return row;
+}
+
+function reasonRow({ code, meaning, count: times }) {
+  const row = make("li");
+  const words = make("span", "", `${meaning} `);
+  words.append(make("small", "", code));
+  row.append(words, make("b", "note", count(times)));
   return row;
 }
 
@@ -227,6 +262,7 @@ feed.addEventListener("connection", ({ detail: { state } }) => {
 
 followConnection(feed, Object.values(panels), (panel) => {
   if (panel === panels.rate) return points[0].length > 1 ? null : "waiting";
+  if (panel === panels.doors) return doorsState;
   if (panel === panels.sources) return panel.querySelector("tbody").rows.length ? null : "never";
   if (panel === panels.tail) return tail.empty ? "never" : null;
   return null;

@@ -1,0 +1,82 @@
+"""Who may read: everyone on an open site, else whoever is signed in or sends a key with the scope `read`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from rest_framework.request import Request
+
+from ingestion import keys, tokens
+from ingestion.keys import Grant
+from ingestion.models import Scope
+from ingestion.problems import Code
+from ingestion.requests import SECRETS, Refused
+from queries import problems
+
+Handler = Callable[[HttpRequest], HttpResponse]
+
+# The admin asks by itself, and probes come from inside.
+_OPEN = re.compile(r"/(admin/|static/|healthz$|readyz$|metrics$|api/keys(/|$))")
+_FOR_PROGRAMS = re.compile(r"/(api|data)(/|$)")
+_ONE_SOURCE = re.compile(r"/api/sources/([^/]+)/?$")
+_HEADERS = {"authorization": "HTTP_AUTHORIZATION", "x-api-key": "HTTP_X_API_KEY"}
+
+
+class ReadGate:
+    """Middleware; comes after sessions and users."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not settings.DATAFLOW_OPEN_READ and not _OPEN.match(request.path):
+            try:
+                if not _signed_in(request):
+                    check(request, grant_of(request, Scope.READ))
+            except Refused as refusal:
+                if _FOR_PROGRAMS.match(request.path) or refusal.code is not Code.UNAUTHENTICATED:
+                    return problems.refused(refusal, path=request.path)
+                return HttpResponseRedirect(f"{reverse('admin:login')}?{urlencode({'next': request.get_full_path()})}")
+            except DatabaseError:
+                return problems.answer(Code.STORE_UNAVAILABLE, "PostgreSQL does not answer", path=request.path)
+        return self._get_response(request)
+
+
+def grant_of(request: HttpRequest | Request, scope: Scope) -> Grant:
+    """What the request's key grants.
+
+    :raises Refused: no valid key, or one without the scope
+    """
+    if any(name.lower() in SECRETS for name in request.GET):
+        raise tokens.unauthenticated("a key in the address ends up in logs: send it as Authorization: Bearer")
+    head = {name.encode(): request.META[key].encode("latin-1") for name, key in _HEADERS.items() if key in request.META}
+    token = tokens.token_of(head)
+    grant = keys.find(tokens.digest(token)) if token and tokens.SHAPE.fullmatch(token) else None
+    if grant is None:
+        raise tokens.unauthenticated()
+    if scope not in grant.scopes:
+        raise Refused(Code.FORBIDDEN, f"the key does not have the scope {scope.value!r}")
+    return grant
+
+
+def check(request: HttpRequest, grant: Grant) -> None:
+    """Hold a key that is for some sources to requests that name one of them.
+
+    :raises Refused: the request is about other sources too
+    """
+    if grant.sources is None:
+        return
+    one = _ONE_SOURCE.match(request.path)
+    named = [one[1]] if one else request.GET.getlist("source_id") + request.GET.getlist("sourceId")
+    if not named or not set(named) <= grant.sources:
+        raise Refused(Code.SOURCE_NOT_ALLOWED, "the key is for some sources: name one of them with source_id")
+
+
+def _signed_in(request: HttpRequest) -> bool:
+    return settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_active
