@@ -4,7 +4,7 @@ BOOTSTRAP = @$(PYTHON) -m deploy.local.bootstrap
 DEV = $(BOOTSTRAP) requirements-dev.txt -- -m
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench demo clean-data
+.PHONY: help run test check bench fuzz demo clean-data
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ check: ## Check style, types, layers, settings and migrations
 
 bench: ## Measure speed and memory, print one table
 	$(DEV) deploy.bench
+
+fuzz: ## Send ten minutes of bent requests to a real door
+	$(DEV) deploy.fuzz
 
 demo: ## Send 18,979 real weather events, then a live feed (while `make run` runs)
 	$(DEV) deploy.demo

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 
-from deploy.bench import acknowledge, backlog, baseline, endtoend, idle, latency, machine
+from deploy.bench import acknowledge, backlog, baseline, endtoend, grpc_batches, idle, latency, machine, pressure
 from deploy.bench.figures import Figure, medians, table
 from deploy.bench.load import LoadFailed
 from deploy.bench.stack import running_servers
@@ -24,6 +24,8 @@ Measurement = Callable[..., Iterator[Figure]]  # (servers, name)
 HALF = "latencyhalf"
 MEASUREMENTS: dict[str, Measurement] = {
     "acknowledge": acknowledge.measure,
+    "pressure": pressure.measure,
+    "grpc": grpc_batches.measure,
     "backlog": backlog.measure,
     "endtoend": endtoend.measure,
     "latency6k": partial(latency.measure, rate=6_000, label="6,000 events/s"),

@@ -1,10 +1,10 @@
-"""How fast the door acknowledges, with the consumer at rest."""
+"""How fast the door acknowledges, with the consumer at rest: in every form of body, without and with a key."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from deploy.bench.events import array_requests, ndjson_requests, single_requests
+from deploy.bench.events import array_requests, gzip_requests, ndjson_requests, single_requests
 from deploy.bench.figures import Figure, milliseconds
 from deploy.bench.load import Answers, send
 from deploy.bench.stack import fresh_stack
@@ -14,6 +14,7 @@ WARM_UP = 2_000  # requests
 SINGLE = {32: 20_000, 256: 40_000}  # connections -> requests
 BATCHED = 300_000  # events
 BATCH_CONNECTIONS = 8
+RATE = "10000000:1,100000000:60"  # a key's, never reached
 
 
 def measure(servers: Servers, name: str) -> Iterator[Figure]:
@@ -21,19 +22,27 @@ def measure(servers: Servers, name: str) -> Iterator[Figure]:
     with fresh_stack(servers, name) as stack:
         stack.start_ingest()
         port = stack.ingest_port
+        token = stack.create_key(rate=RATE)
         send(single_requests(WARM_UP, prefix="warm"), port=port, connections=32)
         for connections, count in SINGLE.items():
             requests = single_requests(count, prefix=f"single-{connections}")
-            answers = send(requests, port=port, connections=connections)
-            yield Figure(
-                f"single events, {connections} connections",
-                {"requests/s": answers.rate, **milliseconds(answers.latencies), **_own_cost(answers)},
-                "acknowledged by Kafka, one event a request",
-            )
+            yield _single(f"single events, {connections} connections", requests, connections, port)
+        keyed = single_requests(SINGLE[256], prefix="keyed", token=token)
+        yield _single("– the same with a key that has a rate", keyed, 256, port)
         arrays = array_requests(BATCHED, size=100, prefix="array")
         yield _batched("arrays of 100", send(arrays, port=port, connections=BATCH_CONNECTIONS))
+        arrays = array_requests(BATCHED, size=100, prefix="keyed-array", token=token)
+        yield _batched("– the same with a key", send(arrays, port=port, connections=BATCH_CONNECTIONS))
         lines = ndjson_requests(BATCHED, size=1_000, prefix="ndjson")
         yield _batched("NDJSON of 1,000", send(lines, port=port, connections=BATCH_CONNECTIONS))
+        packed = gzip_requests(BATCHED, size=1_000, prefix="gzip")
+        yield _batched("NDJSON of 1,000, gzip", send(packed, port=port, connections=BATCH_CONNECTIONS))
+
+
+def _single(name: str, requests: list[bytes], connections: int, port: int) -> Figure:
+    answers = send(requests, port=port, connections=connections)
+    values = {"requests/s": answers.rate, **milliseconds(answers.latencies), **_own_cost(answers)}
+    return Figure(name, values, "acknowledged by Kafka, one event a request")
 
 
 def _batched(name: str, answers: Answers) -> Figure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -37,19 +38,26 @@ def _text(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def single_requests(count: int, *, prefix: str) -> list[bytes]:
-    """One event a request."""
-    return [_request(event, "application/json") for event in make_events(count, prefix=prefix)]
+def single_requests(count: int, *, prefix: str, token: str = "") -> list[bytes]:
+    """One event a request, with a key if there is a token."""
+    return [_request(event, "application/json", token=token) for event in make_events(count, prefix=prefix)]
 
 
-def array_requests(count: int, *, size: int, prefix: str) -> list[bytes]:
-    """`count` events in JSON arrays of `size`."""
-    return [_request(b"[%b]" % b",".join(part), "application/json") for part in _parts(count, size, prefix)]
+def array_requests(count: int, *, size: int, prefix: str, token: str = "") -> list[bytes]:
+    """`count` events in JSON arrays of `size`, with a key if there is a token."""
+    parts = _parts(count, size, prefix)
+    return [_request(b"[%b]" % b",".join(part), "application/json", token=token) for part in parts]
 
 
 def ndjson_requests(count: int, *, size: int, prefix: str) -> list[bytes]:
     """`count` events in NDJSON bodies of `size` lines."""
     return [_request(b"\n".join(part), "application/x-ndjson") for part in _parts(count, size, prefix)]
+
+
+def gzip_requests(count: int, *, size: int, prefix: str) -> list[bytes]:
+    """`count` events in NDJSON bodies of `size` lines, packed."""
+    parts = _parts(count, size, prefix)
+    return [_request(gzip.compress(b"\n".join(part)), "application/x-ndjson", encoding="gzip") for part in parts]
 
 
 def _parts(count: int, size: int, prefix: str) -> Iterator[list[bytes]]:
@@ -58,6 +66,8 @@ def _parts(count: int, size: int, prefix: str) -> Iterator[list[bytes]]:
         yield [next(events) for _ in range(min(size, count - begin))]
 
 
-def _request(body: bytes, content_type: str) -> bytes:
+def _request(body: bytes, content_type: str, *, encoding: str = "identity", token: str = "") -> bytes:
     head = f"POST /ingest HTTP/1.1\r\nHost: localhost\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}"
+    head += "" if encoding == "identity" else f"\r\nContent-Encoding: {encoding}"
+    head += f"\r\nAuthorization: Bearer {token}" if token else ""
     return head.encode() + b"\r\n\r\n" + body

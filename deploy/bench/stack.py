@@ -45,7 +45,7 @@ def running_servers() -> Iterator[Servers]:
 class Stack:
     """The product on empty stores and topics of its own; its processes start when asked for."""
 
-    def __init__(self, servers: Servers, name: str, folder: Path) -> None:
+    def __init__(self, servers: Servers, name: str, folder: Path, env: Mapping[str, str]) -> None:
         self.servers = servers
         self._folder = folder
         self._processes: dict[str, Process] = {}
@@ -66,8 +66,10 @@ class Stack:
             "REDIS_ADDR": servers.redis.address,
             "REDIS_PASSWORD": "",
             "INGESTION_SERVICE_PORT": str(ports.free_port()),
+            "GRPC_SERVICE_PORT": str(ports.free_port()),
             "PROCESSOR_SERVICE_PORT": str(ports.free_port()),
             "API_SERVICE_PORT": str(ports.free_port()),
+            **env,
         }
         self.stores = Stores(servers.postgres, servers.mongo, name)
 
@@ -82,8 +84,16 @@ class Stack:
         if process.exit_code:
             raise RuntimeError(f"manage.py {words[0]} failed:\n{process.last_lines()}")
 
+    def create_key(self, *, rate: str) -> str:
+        """Make a key for the doors; gives its token."""
+        self._manage("create_key", "bench", "--rate", rate)
+        return self._processes["create_key"].last_lines(1)
+
     def start_ingest(self) -> None:
         self._start_part(product.INGEST)
+
+    def start_grpc(self) -> None:
+        self._start_part(product.GRPC)
 
     def start_web(self) -> None:
         self._start_part(product.WEB)
@@ -106,10 +116,14 @@ class Stack:
     def ingest_port(self) -> int:
         return int(self._env[product.INGEST.port_setting])
 
+    @property
+    def grpc_port(self) -> int:
+        return int(self._env[product.GRPC.port_setting])
+
     def _start_part(self, part: product.Part) -> None:
         port = int(self._env[part.port_setting])
         process = self._start(part.name, part.command(port))
-        process.await_ready(lambda: product.healthy(port), seconds=START_PATIENCE, name=part.name)
+        process.await_ready(lambda: part.is_well(port), seconds=START_PATIENCE, name=part.name)
 
     def _start(self, name: str, command: list[str]) -> Process:
         log = self._folder / f"{name}.log"
@@ -136,10 +150,13 @@ def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def fresh_stack(servers: Servers, name: str) -> Iterator[Stack]:
-    """Give an empty deployment, and remove its processes and data afterwards."""
+def fresh_stack(servers: Servers, name: str, env: Mapping[str, str] | None = None) -> Iterator[Stack]:
+    """Give an empty deployment, and remove its processes and data afterwards.
+
+    :param env: settings that differ from the defaults
+    """
     with tempfile.TemporaryDirectory(prefix="dataflow-bench-") as folder:
-        stack = Stack(servers, name, Path(folder))
+        stack = Stack(servers, name, Path(folder), env or {})
         try:
             stack.prepare()
             yield stack

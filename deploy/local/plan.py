@@ -16,7 +16,7 @@ from deploy.local.postgres import PostgreSQL
 from deploy.local.redis import Redis
 from deploy.local.server import Server
 
-PARTS = (product.INGEST, product.CONSUMER, product.WEB)
+PARTS = (product.INGEST, product.GRPC, product.CONSUMER, product.WEB)
 
 
 @dataclass(frozen=True, slots=True)

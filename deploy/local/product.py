@@ -4,40 +4,14 @@ from __future__ import annotations
 
 import http.client
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local import ports
+from ingestion.grpc_door import probe
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One process of the product: what to run, and which setting holds its port."""
-
-    name: str
-    port_setting: str
-    arguments: tuple[str, ...]
-
-    def command(self, port: int) -> list[str]:
-        return [sys.executable, *(word.format(host=ports.HOST, port=port) for word in self.arguments)]
-
-
-INGEST = Part(
-    "ingest",
-    "INGESTION_SERVICE_PORT",
-    (
-        *("-m", "uvicorn", "ingestion.asgi:application", "--host", "{host}", "--port", "{port}"),
-        *("--loop", "uvloop", "--http", "httptools", "--no-proxy-headers", "--no-access-log", "--log-level", "warning"),
-    ),
-)
-CONSUMER = Part("consumer", "PROCESSOR_SERVICE_PORT", (str(ROOT / "manage.py"), "consume"))
-WEB = Part(
-    "web",
-    "API_SERVICE_PORT",
-    ("-m", "daphne", "-b", "{host}", "-p", "{port}", "-v", "0", "dataflow_site.asgi:application"),
-)
 
 
 def healthy(port: int) -> bool:
@@ -50,3 +24,40 @@ def healthy(port: int) -> bool:
         return False
     finally:
         connection.close()
+
+
+def serving(port: int) -> bool:
+    """Tell whether gRPC's health service on that port says SERVING."""
+    return probe.serves(f"{ports.HOST}:{port}")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One process of the product: what to run, and which setting holds its port."""
+
+    name: str
+    port_setting: str
+    arguments: tuple[str, ...]
+    is_well: Callable[[int], bool] = healthy  # asked with the port
+    scheme: str = "http"
+
+    def command(self, port: int) -> list[str]:
+        return [sys.executable, *(word.format(host=ports.HOST, port=port) for word in self.arguments)]
+
+
+INGEST = Part(
+    "ingest",
+    "INGESTION_SERVICE_PORT",
+    (
+        *("-m", "uvicorn", "ingestion.asgi:application", "--host", "{host}", "--port", "{port}"),
+        *("--loop", "uvloop", "--http", "ingestion.protocol:DoorProtocol"),
+        *("--ws", "none", "--no-proxy-headers", "--no-access-log", "--log-level", "warning"),
+    ),
+)
+GRPC = Part("grpc", "GRPC_SERVICE_PORT", (str(ROOT / "manage.py"), "serve_grpc"), is_well=serving, scheme="grpc")
+CONSUMER = Part("consumer", "PROCESSOR_SERVICE_PORT", (str(ROOT / "manage.py"), "consume"))
+WEB = Part(
+    "web",
+    "API_SERVICE_PORT",
+    ("-m", "daphne", "-b", "{host}", "-p", "{port}", "-v", "0", "dataflow_site.asgi:application"),
+)

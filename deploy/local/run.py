@@ -49,6 +49,10 @@ class Runner:
         self._due: float | None = None
         self.process: Process | None = None
 
+    @property
+    def url(self) -> str:
+        return f"{self._part.scheme}://{ports.HOST}:{self.port}"
+
     def launch(self) -> None:
         env = {**os.environ, "PYTHONUNBUFFERED": "1", self._part.port_setting: str(self.port)}
         self.process = Process(self._part.command(self.port), log=self._log, env=env, cwd=product.ROOT)
@@ -57,7 +61,7 @@ class Runner:
 
     def await_ready(self) -> None:
         assert self.process is not None
-        self.process.await_ready(lambda: product.healthy(self.port), seconds=60, name=self.name)
+        self.process.await_ready(lambda: self._part.is_well(self.port), seconds=60, name=self.name)
 
     def look(self) -> None:
         """Show its log, and start it again when it has ended and its pause is over."""
@@ -167,9 +171,7 @@ class Launcher:
             runner.launch()
         for runner in self._runners:
             runner.await_ready()
-            self._lines.append(
-                Line(runner.name, "ready", f"http://{ports.HOST}:{runner.port}", time.monotonic() - begun)
-            )
+            self._lines.append(Line(runner.name, "ready", runner.url, time.monotonic() - begun))
 
     def _look_after(self, server: Server) -> None:
         if not server.running:

@@ -72,6 +72,9 @@ class Site:
     def start_ingest(self, env: Mapping[str, str] | None = None) -> ProductProcess:
         return self.start(product.INGEST, env)
 
+    def start_grpc(self, env: Mapping[str, str] | None = None) -> ProductProcess:
+        return self.start(product.GRPC, env)
+
     def start_consumer(self, env: Mapping[str, str] | None = None) -> ProductProcess:
         return self.start(product.CONSUMER, env)
 
@@ -79,12 +82,12 @@ class Site:
         return self.start(product.WEB, env)
 
     def start(self, part: product.Part, env: Mapping[str, str] | None = None) -> ProductProcess:
-        """Start a process and wait until its `/healthz` answers.
+        """Start a process and wait until it says that it is well.
 
         :raises DidNotStart: it ended or stayed silent; the text ends with its log
         """
         process = self.launch(part, env)
-        process.await_ready(lambda: product.healthy(process.port), seconds=30, name=part.name)
+        process.await_ready(lambda: part.is_well(process.port), seconds=30, name=part.name)
         return process
 
     def launch(self, part: product.Part, env: Mapping[str, str] | None = None) -> ProductProcess:

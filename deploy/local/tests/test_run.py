@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.local import ports, product
+from deploy.local import plan, ports, product
 from deploy.local.process import Process
 from deploy.local.site import Site
 
@@ -24,7 +24,7 @@ class Run:
     """A launcher with a folder and ports of its own."""
 
     def __init__(self, site: Site, folder: Path) -> None:
-        self.ports = {part.port_setting: ports.free_port() for part in (product.INGEST, product.CONSUMER, product.WEB)}
+        self.ports = {part.port_setting: ports.free_port() for part in plan.PARTS}
         self._env = {**site.env, **{name: str(port) for name, port in self.ports.items()}}
         self._folder = folder
         self.process = self.another("first.log")
@@ -40,7 +40,7 @@ class Run:
 
     def children(self) -> dict[str, psutil.Process]:
         """The product's processes by their names."""
-        names = {"uvicorn": "ingest", "consume": "consumer", "daphne": "web"}
+        names = {"uvicorn": "ingest", "serve_grpc": "grpc", "consume": "consumer", "daphne": "web"}
         found = psutil.Process(self.process.pid).children()
         return {names[word]: child for child in found for word in child.cmdline() if word in names}
 
@@ -56,11 +56,11 @@ def run(site: Site, tmp_path: Path) -> Iterator[Run]:
 
 
 def test_the_product_runs_once_in_a_folder_and_a_signal_ends_all_of_it(run: Run, site: Site) -> None:
-    assert all(product.healthy(port) for port in run.ports.values())
+    assert all(part.is_well(run.ports[part.port_setting]) for part in plan.PARTS)
     assert "given" in run.process.log
     assert "the password `" in run.process.log
     children = list(run.children().values())
-    assert len(children) == 3
+    assert len(children) == len(plan.PARTS)
 
     second = run.another("second.log")
     site.wait_for(lambda: not second.running, seconds=30)

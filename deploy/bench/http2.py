@@ -1,0 +1,149 @@
+"""As much of HTTP/2 as a gRPC client needs that sends large messages and gets small ones: RFC 9113, RFC 7541."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import cast
+
+DATA, HEADERS, RESET, SETTINGS, PING, GOAWAY, WINDOW = 0, 1, 3, 4, 6, 7, 8
+ACK, END_STREAM, END_HEADERS = 1, 1, 4
+INITIAL_WINDOW = 65_535  # bytes
+MAX_FRAME = 16_384  # bytes of its content
+LARGEST_WINDOW = 2**31 - 1
+HEAD = 9  # bytes of a frame before its content
+PREFIX = 5  # bytes of a gRPC message before its content
+
+
+class Connection(asyncio.Protocol):
+    """One connection; what it is for is told by those that derive from it."""
+
+    def __init__(self, lost: Callable[[], None]) -> None:
+        self._lost = lost
+        self._buffer = b""
+        self._next_call = 1
+        self._room = INITIAL_WINDOW  # bytes that the server takes now, over all calls
+        self._rooms: dict[int, int] = {}  # the same for each call
+        self._initial = INITIAL_WINDOW
+        self._waiting: deque[tuple[int, bytes, int]] = deque()  # call, content, flags
+
+    def opened(self) -> None:
+        """The server may be called now."""
+
+    def message(self, call: int, message: bytes) -> None:
+        """A message came."""
+
+    def ended(self, call: int) -> None:
+        """A call has ended."""
+
+    def call(self, path: str) -> int:
+        """Begin a call."""
+        call, self._next_call = self._next_call, self._next_call + 2
+        self._rooms[call] = self._initial
+        self._transport.write(frame(HEADERS, END_HEADERS, call, head(path)))
+        return call
+
+    def send(self, call: int, message: bytes, *, last: bool) -> None:
+        """Send a message, as soon as the server takes it."""
+        whole = b"\0" + len(message).to_bytes(4, "big") + message
+        for begin in range(0, len(whole), MAX_FRAME):
+            is_end = last and begin + MAX_FRAME >= len(whole)
+            self._waiting.append((call, whole[begin : begin + MAX_FRAME], END_STREAM if is_end else 0))
+        self._write()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports do not derive from asyncio's.
+        self._transport = cast("asyncio.WriteTransport", transport)
+        # Answers are small, so the server never has to wait for room.
+        settings = (4).to_bytes(2, "big") + LARGEST_WINDOW.to_bytes(4, "big")
+        room = (LARGEST_WINDOW - INITIAL_WINDOW).to_bytes(4, "big")
+        self._transport.write(
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS, 0, 0, settings) + frame(WINDOW, 0, 0, room)
+        )
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lost()
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        while len(self._buffer) >= HEAD:
+            end = HEAD + int.from_bytes(self._buffer[:3], "big")
+            if len(self._buffer) < end:
+                break
+            kind, flags, call = self._buffer[3], self._buffer[4], int.from_bytes(self._buffer[5:HEAD], "big")
+            content, self._buffer = self._buffer[HEAD:end], self._buffer[end:]
+            self._frame(kind, flags, call, content)
+        self._write()
+
+    def _frame(self, kind: int, flags: int, call: int, content: bytes) -> None:
+        if kind == DATA:
+            self._messages(call, content)
+        elif kind == WINDOW:
+            self._widen(call, int.from_bytes(content, "big"))
+        elif kind == PING and not flags & ACK:
+            self._transport.write(frame(PING, ACK, 0, content))
+        elif kind == SETTINGS and not flags & ACK:
+            self._set(content)
+        elif kind == RESET or (kind == HEADERS and flags & END_STREAM):
+            self._rooms.pop(call, None)
+            self.ended(call)
+        elif kind == GOAWAY:
+            self._lost()
+
+    def _messages(self, call: int, content: bytes) -> None:
+        """The door writes each of its small messages into a frame of its own."""
+        while content:
+            end = PREFIX + int.from_bytes(content[1:PREFIX], "big")
+            self.message(call, content[PREFIX:end])
+            content = content[end:]
+
+    def _set(self, content: bytes) -> None:
+        is_first = not self._rooms
+        for begin in range(0, len(content), 6):
+            if int.from_bytes(content[begin : begin + 2], "big") == 4:
+                initial = int.from_bytes(content[begin + 2 : begin + 6], "big")
+                self._rooms = {call: room + initial - self._initial for call, room in self._rooms.items()}
+                self._initial = initial
+        self._transport.write(frame(SETTINGS, ACK, 0, b""))
+        if is_first and self._next_call == 1:
+            self.opened()
+
+    def _widen(self, call: int, more: int) -> None:
+        if not call:
+            self._room += more
+        elif call in self._rooms:
+            self._rooms[call] += more
+
+    def _write(self) -> None:
+        """Send what there is room for, in its order."""
+        while self._waiting:
+            call, content, flags = self._waiting[0]
+            if len(content) > min(self._room, self._rooms.get(call, 0)):
+                return
+            self._waiting.popleft()
+            self._room -= len(content)
+            self._rooms[call] -= len(content)
+            self._transport.write(frame(DATA, flags, call, content))
+
+
+def frame(kind: int, flags: int, call: int, content: bytes) -> bytes:
+    """One frame as it stands on the wire."""
+    return len(content).to_bytes(3, "big") + bytes((kind, flags)) + call.to_bytes(4, "big") + content
+
+
+def head(path: str) -> bytes:
+    """The headers of a call, each written out."""
+    headers = {
+        ":method": "POST",
+        ":scheme": "http",
+        ":path": path,
+        ":authority": "localhost",
+        "te": "trailers",
+        "content-type": "application/grpc",
+    }
+    return b"".join(_literal(name.encode(), value.encode()) for name, value in headers.items())
+
+
+def _literal(name: bytes, value: bytes) -> bytes:
+    return b"\0" + bytes((len(name),)) + name + bytes((len(value),)) + value

@@ -1,0 +1,95 @@
+"""Sends bent requests, each on a connection of its own, and judges what comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+PATIENCE = 8.0  # seconds for one answer; the door has to give up before
+_STATUS = re.compile(rb"HTTP/1\.1 ([0-9]{3}) ")
+_LENGTH = re.compile(rb"content-length: ?([0-9]+)", re.IGNORECASE)
+
+
+class Surprise(Exception):
+    """The door did what it never may; `wire` is the request."""
+
+    def __init__(self, what: str, wire: bytes) -> None:
+        super().__init__(what)
+        self.wire = wire
+
+
+@dataclass(slots=True)
+class Report:
+    """What came back so far; status 0 stands for a connection that was closed without an answer."""
+
+    statuses: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def sent(self) -> int:
+        return sum(self.statuses.values())
+
+
+async def send(wires: Iterator[bytes], port: int, report: Report, *, until: float, connections: int) -> None:
+    """Send requests until a time on the loop's clock.
+
+    :raises Surprise: a 5xx, HTML, or silence
+    """
+    async with asyncio.TaskGroup() as group:
+        for _ in range(connections):
+            group.create_task(_keep_sending(wires, port, report, until=until))
+
+
+async def _keep_sending(wires: Iterator[bytes], port: int, report: Report, *, until: float) -> None:
+    loop = asyncio.get_running_loop()
+    while loop.time() < until:
+        wire = next(wires)
+        report.statuses.update(judge(wire, await exchange(wire, port)))
+
+
+async def exchange(wire: bytes, port: int) -> bytes:
+    """Give everything that the door says to a request.
+
+    :raises Surprise: nobody listens, or nothing comes
+    """
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError as error:
+        raise Surprise("the door is gone", wire) from error
+    answer = b""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            writer.write(wire)
+            while not _is_whole(answer) and (piece := await reader.read(65536)):
+                answer += piece
+    except TimeoutError as error:
+        raise Surprise("neither an answer nor an end", wire) from error
+    except OSError:
+        pass  # closed while we were still sending
+    finally:
+        writer.transport.abort()
+    return answer
+
+
+def judge(wire: bytes, answer: bytes) -> list[int]:
+    """Give the statuses of an answer.
+
+    :raises Surprise: one of them never may be
+    """
+    statuses = [int(status) for status in _STATUS.findall(answer)]
+    # Readiness tells of Kafka, which is up here.
+    if any(status >= 500 for status in statuses):
+        raise Surprise(f"a 5xx: {answer[:300]!r}", wire)
+    if b"<html" in answer.lower() or (answer and not statuses):
+        raise Surprise(f"no answer of ours: {answer[:300]!r}", wire)
+    return statuses or [0]
+
+
+def _is_whole(answer: bytes) -> bool:
+    head, found, body = answer.partition(b"\r\n\r\n")
+    if not found or head.startswith(b"HTTP/1.1 100"):
+        return False
+    length = _LENGTH.search(head)
+    return len(body) >= (int(length[1]) if length else 0)

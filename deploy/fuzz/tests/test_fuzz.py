@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from itertools import islice
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deploy.fuzz.sender import Report, Surprise, judge, send
+from deploy.fuzz.wires import SEEDS, bent
+from deploy.local.site import Site
+from ingestion import cloudevents, records
+from ingestion.bodies import Batch, Limits, parse_json, parse_ndjson
+from ingestion.influx_door import line_protocol, points
+from ingestion.influx_door.points import Terms
+from ingestion.records import Line
+from ingestion.requests import Refused
+from ingestion.tests.conftest import open_door
+
+SECONDS = 8.0
+PACE = {"DATAFLOW_HEADER_SECONDS": "0.5", "DATAFLOW_BODY_SECONDS": "0.5"}
+LIMITS = Limits()
+NOW = 1_800_000_000_000_000  # microseconds
+
+
+def parsed(body: bytes) -> Iterator[Batch | None]:
+    """What every parser makes of a body; None for a refusal."""
+    for parse in (parse_json, parse_ndjson, cloudevents.parse_structured, cloudevents.parse_batch):
+        try:
+            yield parse(body, now=NOW, limits=LIMITS)
+        except Refused:
+            yield None
+    yield points.read(line_protocol.lines(body), Terms(1, NOW, LIMITS)).batch
+
+
+@given(st.binary() | st.text().map(str.encode) | st.integers(0, 10**6).map(lambda seed: next(bent(seed))))
+@settings(max_examples=500, deadline=None)
+def test_every_parser_refuses_any_bytes_or_makes_events_of_them_that_a_record_can_hold(body: bytes) -> None:
+    for batch in parsed(body):
+        events = batch.events if batch else []
+        lines = records.decode(records.encode(events, received=NOW), records.headers(count=1), received=NOW, now=NOW)
+        found = [(line.id, line.source, line.ts) for line in lines if isinstance(line, Line)]
+        assert found == [(event.id, event.source, event.ts) for event in events]
+
+
+@pytest.mark.services
+async def test_no_bent_request_makes_the_door_answer_5xx_or_die(site: Site) -> None:
+    door = open_door(site, PACE)
+    report, port = Report(), int(urlsplit(door.url).port or 0)
+
+    until = asyncio.get_running_loop().time() + SECONDS
+    await send(bent(door.port), port, report, until=until, connections=16)
+
+    assert door.running
+    assert {202, 207, 400, 413, 415, 422} <= report.statuses.keys()
+    assert "ERROR" not in door.log
+
+
+def test_the_same_seed_bends_alike_and_seldom_leaves_a_request_as_it_was() -> None:
+    once, again = list(islice(bent(7), 200)), list(islice(bent(7), 200))
+
+    assert once == again
+    assert len([wire for wire in once if wire in SEEDS]) < 20
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"HTTP/1.1 500 Internal Server Error\r\n\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n<HTML>", b"garbage"],
+)
+def test_what_a_door_never_may_say_is_a_surprise(answer: bytes) -> None:
+    with pytest.raises(Surprise):
+        judge(b"", answer)
