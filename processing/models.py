@@ -1,4 +1,4 @@
-"""What the consumer writes to PostgreSQL. All rows are written by processing.store; others read."""
+"""What processing keeps in PostgreSQL; the events' hot path writes its own SQL (processing.row_store)."""
 
 from __future__ import annotations
 
@@ -190,17 +190,199 @@ class DeadLetter(models.Model):
     attempts = models.IntegerField(default=1)
     fingerprint = models.CharField(max_length=32)  # alike letters share it
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
+    # A redrive that fails is a new letter: this one stays `sent`, and the newest of the chain is the one to work with.
+    root = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="chain")
+    redrives = models.IntegerField(default=0, db_default=0)  # how many redrives of its chain have failed
+    edited = models.BinaryField(null=True, blank=True)  # what its last redrive sent instead of `raw`
+    sent_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)  # stored or discarded
 
     class Meta:
         db_table = "dead_letter"
         constraints = [
             models.UniqueConstraint(fields=["topic", "partition", "offset", "line"], name="dead_letter_origin")
         ]
-        # For "newest first, filtered by state", queries.views and the admin.
-        indexes = [models.Index(fields=["state", "-id"], name="dead_letter_by_state")]
+        indexes = [
+            # For "newest first, filtered", queries.dead_letters, the admin and `manage.py dead_letters`.
+            models.Index(fields=["state", "-id"], name="dead_letter_by_state"),
+            models.Index(fields=["reason", "-id"], name="dead_letter_by_reason"),
+            models.Index(fields=["source_id", "-id"], name="dead_letter_by_source"),
+            models.Index(fields=["fingerprint", "-id"], name="dead_letter_by_fingerprint"),
+            # For the trace of one event.
+            models.Index(fields=["event_id"], name="dead_letter_by_event"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.reason} at {self.partition}/{self.offset}/{self.line}"
+
+
+class DeadLetterAction(models.Model):
+    """One line of a dead letter's history: who did what, when."""
+
+    class Kind(models.TextChoices):
+        REDRIVEN = "redriven"  # sent as it is
+        EDITED = "edited"  # sent with other content
+        FAILED = "failed"  # what was sent became a dead letter again
+        STORED = "stored"  # what was sent ended stored, duplicate or dropped; the note says which
+        PARKED = "parked"  # redriven too often in vain
+        DISCARDED = "discarded"
+
+    letter = models.ForeignKey(DeadLetter, on_delete=models.CASCADE, related_name="actions")
+    at = models.DateTimeField()
+    who = models.CharField(max_length=200)  # a user, "key <prefix>", "command line" or "consumer"
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    note = models.TextField(default="", blank=True)
+
+    class Meta:
+        db_table = "dead_letter_action"
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.kind} by {self.who}"
+
+
+class Job(models.Model):
+    """A long operation: worked on by `manage.py run_jobs` or a command, resumed where it was by whoever comes next."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    kind = models.CharField(max_length=30)  # a name in processing.jobs
+    arguments = models.JSONField(default=dict)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
+    who = models.CharField(max_length=200)  # as in DeadLetterAction
+    total = models.BigIntegerField(null=True, blank=True)  # None: not known
+    done = models.BigIntegerField(default=0)
+    failed = models.BigIntegerField(default=0)  # of those done
+    place = models.JSONField(default=dict, blank=True)  # where to go on
+    message = models.TextField(default="", blank=True)  # what came out, or why it failed
+    cancel_requested = models.BooleanField(default=False)
+    worker = models.CharField(max_length=200, default="", blank=True)
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    heartbeat = models.DateTimeField(null=True, blank=True)  # a running job that is silent for long is taken over
+
+    class Meta:
+        db_table = "job"
+        # For "the oldest that waits" and "newest first", processing.jobs and the admin.
+        indexes = [models.Index(fields=["state", "id"], name="job_by_state")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"
+
+
+class Incident(models.Model):
+    """Something about the pipeline that an operator should know of, open until it is over."""
+
+    class Kind(models.TextChoices):
+        OPERATOR = "operator"  # a store refuses for a reason that someone must mend
+        BREAKER = "breaker"  # a partition is held: too many of its events became dead letters
+        CRASH = "crash"  # an event was isolated, since the process died of it
+        GAP = "gap"  # records are gone from the topic before they were read, or were skipped
+        DISK = "disk"  # a store's volume fills up
+        RETENTION = "retention"  # the lag nears the topic's retention
+
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    subject = models.CharField(max_length=300)  # what it is about, e.g. "raw-data/3"
+    detail = models.TextField()
+    since = models.DateTimeField()
+    last_seen = models.DateTimeField()
+    count = models.IntegerField(default=1, db_default=1)
+    until = models.DateTimeField(null=True, blank=True)  # None: open
+
+    class Meta:
+        db_table = "incident"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "subject"], condition=models.Q(until=None), name="incident_open_once"
+            )
+        ]
+        # For "what happened last", queries and the admin.
+        indexes = [models.Index(fields=["-since"], name="incident_by_since")]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.subject}"
+
+
+class LedgerGap(models.Model):
+    """Records that nobody will ever read: `first_offset` up to, not including, `next_offset`."""
+
+    class Cause(models.TextChoices):
+        REMOVED = "removed"  # the topic's retention, or someone, removed them before they were read
+        RECREATED = "recreated"  # the topic was deleted and made anew; how many it still held is not known
+        SKIPPED = "skipped"  # an operator moved the offsets past them
+
+    topic = models.ForeignKey(Topic, on_delete=models.PROTECT)
+    partition = models.IntegerField()
+    first_offset = models.BigIntegerField()
+    next_offset = models.BigIntegerField(null=True)  # None: not known
+    cause = models.CharField(max_length=10, choices=Cause.choices)
+    noticed_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "ledger_gap"
+        constraints = [models.UniqueConstraint(fields=["topic", "partition", "first_offset"], name="ledger_gap_place")]
+
+    def __str__(self) -> str:
+        end = "?" if self.next_offset is None else self.next_offset - 1
+        return f"{self.first_offset}..{end} lost on {self.topic_id}/{self.partition}"
+
+
+class Hold(models.Model):
+    """A partition that no consumer reads until an operator says so (the dead letter breaker)."""
+
+    pk = CompositePrimaryKey("topic_id", "partition")
+    topic = models.ForeignKey(Topic, on_delete=models.CASCADE)
+    partition = models.IntegerField()
+    since = models.DateTimeField()
+    reason = models.TextField()
+    released_at = models.DateTimeField(null=True)  # None: held
+    released_by = models.CharField(max_length=200, default="", db_default="")
+    lenient_until = models.BigIntegerField(default=0, db_default=0)  # below this offset the breaker counts nothing
+
+    class Meta:
+        db_table = "hold"
+
+    def __str__(self) -> str:
+        return f"{self.topic_id}/{self.partition}"
+
+
+class PartitionStart(models.Model):
+    """How often a consumer started at the same place without getting past it, and the line that was in hand alone."""
+
+    pk = CompositePrimaryKey("topic_id", "partition")
+    topic = models.ForeignKey(Topic, on_delete=models.CASCADE)
+    partition = models.IntegerField()
+    next_offset = models.BigIntegerField()
+    starts = models.IntegerField(default=1, db_default=1)
+    suspect_offset = models.BigIntegerField(null=True)
+    suspect_line = models.IntegerField(null=True)
+    isolated = models.JSONField(default=list, db_default=[])  # [offset, line] of lines that are not to be processed
+
+    class Meta:
+        db_table = "partition_start"
+
+    def __str__(self) -> str:
+        return f"{self.topic_id}/{self.partition} at {self.next_offset}"
+
+
+class StaleHour(models.Model):
+    """An hour of one source whose rollups a rebuild or repair has still to compute anew."""
+
+    pk = CompositePrimaryKey("source_id", "hour")
+    source_id = models.TextField()
+    hour = models.DateTimeField()
+
+    class Meta:
+        db_table = "stale_hour"
+
+    def __str__(self) -> str:
+        return f"{self.source_id} {self.hour:%Y-%m-%dT%H:%MZ}"
 
 
 class ConsumerMember(models.Model):
