@@ -16,7 +16,8 @@ pages = get_asgi_application()
 
 # These read settings and models, so they come after Django's set-up.
 from dashboard.sockets import LiveFeedSocket  # noqa: E402
-from ingestion.application import application as door  # noqa: E402
+from ingestion.application import DOORS  # noqa: E402
+from ingestion.application import mounted as door  # noqa: E402
 
 
 async def refuse(scope: dict[str, object], receive: object, send: Callable[[dict[str, str]], Awaitable[None]]) -> None:
@@ -26,7 +27,7 @@ async def refuse(scope: dict[str, object], receive: object, send: Callable[[dict
 
 application = ProtocolTypeRouter(
     {
-        "http": URLRouter([path("ingest", door), re_path("", pages)]),
+        "http": URLRouter([*[path(place.removeprefix("/"), door) for place in DOORS], re_path("", pages)]),
         "websocket": AllowedHostsOriginValidator(
             AuthMiddlewareStack(URLRouter([path("ws/live", LiveFeedSocket.as_asgi()), re_path("", refuse)]))
         ),

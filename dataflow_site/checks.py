@@ -10,17 +10,20 @@ from collections.abc import Sequence
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Info, Warning, register  # noqa: A004 - Django's name for it
+from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 - Django's name for it
 
 from dataflow_site.env import env
+from ingestion.rates import BadRate, read_rate
 
-PORTS = ("API_SERVICE_PORT", "INGESTION_SERVICE_PORT", "PROCESSOR_SERVICE_PORT")
+PORTS = ("API_SERVICE_PORT", "INGESTION_SERVICE_PORT", "GRPC_SERVICE_PORT", "PROCESSOR_SERVICE_PORT")
 AT_LEAST_ONE = (
     *("DATAFLOW_KAFKA_PARTITIONS", "DATAFLOW_KAFKA_REPLICATION", "DATAFLOW_KAFKA_RETENTION_DAYS"),
     *("DATAFLOW_MAX_BODY_BYTES", "DATAFLOW_MAX_EVENT_BYTES", "DATAFLOW_MAX_BATCH_EVENTS", "DATAFLOW_MAX_SOURCES"),
     *("DATAFLOW_IN_FLIGHT_BYTES", "DATAFLOW_IN_FLIGHT_EVENTS", "DATAFLOW_BATCH_EVENTS"),
-    "DATAFLOW_MAX_FIELDS_PER_SOURCE",
+    *("DATAFLOW_MAX_FIELDS_PER_SOURCE", "DATAFLOW_MAX_HEADER_BYTES", "DATAFLOW_MAX_HEADERS"),
 )
+SECONDS = {"DATAFLOW_PUBLISH_DEADLINE_SECONDS": 5, "DATAFLOW_HEADER_SECONDS": 10, "DATAFLOW_BODY_SECONDS": 15}
+GUARDS = ("DATAFLOW_GUARD_LAG_SECONDS", "DATAFLOW_GUARD_DEAD_LETTER_PERCENT")
 # The smaller one first: what the second holds must have room for one of the first.
 FITS_INTO = (
     ("DATAFLOW_MAX_EVENT_BYTES", "DATAFLOW_MAX_BODY_BYTES"),
@@ -56,9 +59,22 @@ def limits(app_configs: Apps, **kwargs: object) -> list[CheckMessage]:
         for name in AT_LEAST_ONE
         if _value(name) < 1
     ]
-    if settings.DATAFLOW_PUBLISH_DEADLINE_SECONDS <= 0:
-        hint = "Set it to the seconds that a request may wait for Kafka, for example 5."
-        found.append(Error("DATAFLOW_PUBLISH_DEADLINE_SECONDS is not above 0.", hint=hint, id="dataflow.E004"))
+    try:
+        read_rate(settings.DATAFLOW_KEY_RATE)
+    except BadRate as error:
+        found.append(Error("DATAFLOW_KEY_RATE is no rate.", hint=str(error), id="dataflow.E013"))
+    found += [
+        Error(
+            f"{name} is not above 0.", hint=f"Set it to a number of seconds, for example {usual}.", id="dataflow.E004"
+        )
+        for name, usual in SECONDS.items()
+        if getattr(settings, name) <= 0
+    ]
+    found += [
+        Error(f"{name} is below 0.", hint="Set it to 0 to turn it off.", id="dataflow.E014")
+        for name in GUARDS
+        if getattr(settings, name) < 0
+    ]
     for smaller, larger in FITS_INTO:
         if _value(smaller) > _value(larger):
             hint = f"Raise {larger} or lower {smaller}."
@@ -115,13 +131,9 @@ def production(app_configs: Apps, **kwargs: object) -> list[CheckMessage]:
         found.append(
             Error("DATAFLOW_ALLOWED_HOSTS takes every name with DATAFLOW_DEBUG=0.", hint=hint, id="dataflow.E010")
         )
-    # No warning: nobody can mend it by a setting yet, and a gate that is always red is not read.
-    hint = "Let only a trusted network reach the ports; keys for senders come with a later version."
-    found.append(
-        Info(
-            "Whoever reaches the ports can send and read events: there are no keys yet.", hint=hint, id="dataflow.I001"
-        )
-    )
+    if settings.DATAFLOW_OPEN_INGEST:
+        hint = "Set DATAFLOW_OPEN_INGEST=0 and make keys with `manage.py create_key`."
+        found.append(Error("Events are taken without a key with DATAFLOW_DEBUG=0.", hint=hint, id="dataflow.E012"))
     return found
 
 

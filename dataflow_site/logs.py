@@ -6,6 +6,8 @@ import json
 import logging
 from datetime import UTC, datetime
 
+from ingestion import tracing
+
 # What every record has; the rest came with `extra`.
 _STANDARD = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName", "color_message"}
 
@@ -15,7 +17,8 @@ class Formatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        fields = "".join(f" {name}={_shown(value)}" for name, value in vars(record).items() if name not in _STANDARD)
+        extra = {name: value for name, value in vars(record).items() if name not in _STANDARD} | tracing.named()
+        fields = "".join(f" {name}={_shown(value)}" for name, value in extra.items())
         line = f"{moment.removesuffix('+00:00')}Z {record.levelname:<7} {record.name}: {record.getMessage()}{fields}"
         trace = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
         return line + trace

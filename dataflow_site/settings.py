@@ -54,6 +54,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "queries.gate.ReadGate",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
@@ -143,6 +144,9 @@ DATAFLOW_CONSUMER_GROUP = env.str("DATAFLOW_CONSUMER_GROUP", "dataflow-processin
 
 # --- Ports of our own processes ---
 INGESTION_SERVICE_PORT = env.int("INGESTION_SERVICE_PORT", 8081)
+GRPC_SERVICE_PORT = env.int("GRPC_SERVICE_PORT", 50051)
+# Where the gRPC door listens; in a container that is 0.0.0.0.
+DATAFLOW_GRPC_HOST = env.str("DATAFLOW_GRPC_HOST", "127.0.0.1")
 PROCESSOR_SERVICE_PORT = env.int("PROCESSOR_SERVICE_PORT", 8082)
 # Where the consumer answers health and metrics; in a container that is 0.0.0.0.
 DATAFLOW_CONSUMER_HOST = env.str("DATAFLOW_CONSUMER_HOST", "127.0.0.1")
@@ -152,12 +156,32 @@ API_SERVICE_PORT = env.int("API_SERVICE_PORT", 8080)
 DATAFLOW_MAX_BODY_BYTES = env.int("DATAFLOW_MAX_BODY_BYTES", 5 * 1024 * 1024)
 DATAFLOW_MAX_EVENT_BYTES = env.int("DATAFLOW_MAX_EVENT_BYTES", 256 * 1024)
 DATAFLOW_MAX_BATCH_EVENTS = env.int("DATAFLOW_MAX_BATCH_EVENTS", 1_000)
+DATAFLOW_MAX_HEADER_BYTES = env.int("DATAFLOW_MAX_HEADER_BYTES", 16 * 1024)
+DATAFLOW_MAX_HEADERS = env.int("DATAFLOW_MAX_HEADERS", 100)
+# How long a client may take to send them, and then the body.
+DATAFLOW_HEADER_SECONDS = env.float("DATAFLOW_HEADER_SECONDS", 10.0)
+DATAFLOW_BODY_SECONDS = env.float("DATAFLOW_BODY_SECONDS", 15.0)
 DATAFLOW_MAX_SOURCES = env.int("DATAFLOW_MAX_SOURCES", 100_000)
 # What may wait for Kafka at one time, over all requests of one process.
 DATAFLOW_IN_FLIGHT_BYTES = env.int("DATAFLOW_IN_FLIGHT_BYTES", 32 * 1024 * 1024)
 DATAFLOW_IN_FLIGHT_EVENTS = env.int("DATAFLOW_IN_FLIGHT_EVENTS", 100_000)
-# From a request's first byte of work to its answer.
+# From a request's last byte to its answer.
 DATAFLOW_PUBLISH_DEADLINE_SECONDS = env.float("DATAFLOW_PUBLISH_DEADLINE_SECONDS", 5.0)
+
+# Past these the doors answer 503 until processing has caught up; 0 turns a limit off.
+DATAFLOW_GUARD_LAG_SECONDS = env.float("DATAFLOW_GUARD_LAG_SECONDS", 0.0)
+DATAFLOW_GUARD_DEAD_LETTER_PERCENT = env.float("DATAFLOW_GUARD_DEAD_LETTER_PERCENT", 0.0)
+# What the doors' stage asks about the next one, which it can't import.
+DATAFLOW_GUARD_WATCH = "processing.condition.Watch"
+
+# --- Keys ---
+# Whether events are taken, and data is shown, without a key.
+DATAFLOW_OPEN_INGEST = env.bool("DATAFLOW_OPEN_INGEST", DEBUG)
+DATAFLOW_OPEN_READ = env.bool("DATAFLOW_OPEN_READ", DEBUG)
+# Only sources that stand in the admin may send; otherwise a new one is registered when it first sends.
+DATAFLOW_REQUIRE_KNOWN_SOURCES = env.bool("DATAFLOW_REQUIRE_KNOWN_SOURCES", False)
+# The rate of keys that have none of their own, as "events:seconds,..."; empty is no limit.
+DATAFLOW_KEY_RATE = env.str("DATAFLOW_KEY_RATE", "")
 
 # --- The consumer ---
 DATAFLOW_BATCH_EVENTS = env.int("DATAFLOW_BATCH_EVENTS", 5_000)

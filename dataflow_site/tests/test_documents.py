@@ -13,7 +13,12 @@ from ingestion.problems import MEANINGS
 
 PAGES = [BASE_DIR / "README.md", BASE_DIR / "CONTRIBUTING.md", *(BASE_DIR / "docs").glob("*.md")]
 # Defaults that follow from something else.
-DERIVED = {"DATAFLOW_ENV_FILE": "`.env`", "DATAFLOW_HTTPS": "opposite of `DATAFLOW_DEBUG`"}
+DERIVED = {
+    "DATAFLOW_ENV_FILE": "`.env`",
+    "DATAFLOW_HTTPS": "opposite of `DATAFLOW_DEBUG`",
+    "DATAFLOW_OPEN_INGEST": "same as `DATAFLOW_DEBUG`",
+    "DATAFLOW_OPEN_READ": "same as `DATAFLOW_DEBUG`",
+}
 
 
 def test_every_setting_stands_in_the_readme_with_its_default() -> None:
