@@ -14,7 +14,7 @@ from kafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRange
 from kafka.structs import OffsetAndMetadata
 
 from processing.batch import Record
-from processing.failures import NeedsOperator, StoreUnavailable
+from processing.failures import NeedsOperator, from_kafka
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class Consumer:
                 **_IDLE_FETCH,
             )
         except KafkaError as error:
-            raise StoreUnavailable(f"Kafka: {type(error).__name__}") from error
+            raise from_kafka(error) from error
         self._client.subscribe([self.topic])
 
     @property
@@ -91,7 +91,7 @@ class Consumer:
             polled = {}
             self._resume_from_earliest(error)
         except KafkaError as error:
-            raise StoreUnavailable(f"Kafka: {type(error).__name__}") from error
+            raise from_kafka(error) from error
         self._follow_assignment({at.partition: records[0].offset for at, records in polled.items()})
         return [
             Record(at.partition, record.offset, record.timestamp * 1000, record.value, list(record.headers))
@@ -204,7 +204,7 @@ class Consumer:
         try:
             committed = self._client.committed(at, timeout_ms=int(REQUEST_TIMEOUT * 1000))
         except KafkaError as error:
-            raise StoreUnavailable(f"Kafka: {type(error).__name__}") from error
+            raise from_kafka(error) from error
         return None if committed is None else int(committed)
 
     def _resume_from_earliest(self, error: OffsetOutOfRangeError) -> None:

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from ingestion import producer, records
 from processing.batch import Entry
-from processing.failures import StoreUnavailable
+from processing.failures import from_kafka
 
 TIMEOUT = 10.0  # seconds for one try
 
@@ -26,6 +26,7 @@ class Delivery:
         """Publish rows, each with the time it was stored (microseconds); returns once Kafka has them all.
 
         :raises StoreUnavailable: Kafka did not acknowledge; publish all of them again
+        :raises NeedsOperator: the same, and someone must act
         """
         topic = settings.KAFKA_TOPIC_PROCESSED_DATA
         try:
@@ -34,7 +35,7 @@ class Delivery:
             partitions = producer.partition_count(self._client, topic)
             producer.send_all(self._client, topic, list(_records(rows, partitions)), timeout=TIMEOUT)
         except producer.PublishFailed as error:
-            raise StoreUnavailable(str(error)) from error
+            raise from_kafka(error.__cause__, str(error)) from error
 
     def close(self) -> None:
         if self._client is not None:
