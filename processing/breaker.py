@@ -59,7 +59,7 @@ class Window:
         self._bad -= count if bad else 0
         return count
 
-    def _put(self, bad: bool, count: int, *, first: bool = False) -> None:  # noqa: FBT001 - a run is the two
+    def _put(self, bad: bool, count: int, *, first: bool = False) -> None:
         (self._runs.appendleft if first else self._runs.append)((bad, count))
         self._events += count
         self._bad += count if bad else 0

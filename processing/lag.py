@@ -17,6 +17,7 @@ from kafka.admin import KafkaAdminClient, OffsetSpec
 from kafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from ingestion.producer import partition_of
+from processing.failures import NeedsOperator, from_kafka
 from processing.ledger import PartitionProgress
 
 FRESH_FOR = 0.5  # seconds; pages that ask within it share one answer
@@ -116,6 +117,24 @@ class EndsReader:
             asking, patience = self._asking, self._asked_at + MAX_WAIT - time.monotonic()
         asking.wait(max(0.0, patience))
         return self._last
+
+    def ask(self) -> Ends:
+        """Ask now, in the caller's thread, which must be the only one that uses this reader.
+
+        :raises StoreUnavailable: Kafka does not answer
+        :raises NeedsOperator: the same, and someone must act
+        """
+        try:
+            return self._read()
+        except UnknownTopicOrPartitionError as error:
+            raise NeedsOperator(f"Kafka has no topic {self._topic}: run manage.py prepare_stores") from error
+        except (KafkaError, OSError) as error:
+            self.close()
+            raise from_kafka(error) from error
+
+    def close(self) -> None:
+        """Drop the connection; the next question makes another."""
+        self._drop_client()
 
     def _ask(self, done: threading.Event) -> None:
         try:

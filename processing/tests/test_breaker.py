@@ -62,7 +62,9 @@ def test_what_is_long_ago_is_forgotten() -> None:
     assert follow(Breaker(), "x" * 199, "." * 1_000, "x...." * 39, "." * 1_000, "x" * 199) == []
 
 
-@pytest.mark.parametrize(("text", "offset"), [("x" * 400, 1), ("." * 50 + "x" * 350, 2), ("x" * 99 + "." + "x" * 300, 2)])
+@pytest.mark.parametrize(
+    ("text", "offset"), [("x" * 400, 1), ("." * 50 + "x" * 350, 2), ("x" * 99 + "." + "x" * 300, 2)]
+)
 def test_a_record_of_many_lines_is_kept_whole(text: str, offset: int) -> None:
     judgement = Breaker().judge(outcomes(text, lines=100))
 
