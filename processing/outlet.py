@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ingestion import producer
-from processing.failures import StoreUnavailable
+from processing.failures import from_kafka
 
 TIMEOUT = 10.0  # seconds for one try
 
@@ -20,6 +20,7 @@ class Outlet:
         """Publish what `build` gives for the topic's number of partitions; returns once Kafka has it all.
 
         :raises StoreUnavailable: Kafka did not acknowledge; send all of it again
+        :raises NeedsOperator: the same, and someone must act
         """
         try:
             if self._client is None:
@@ -27,7 +28,7 @@ class Outlet:
             partitions = producer.partition_count(self._client, topic)
             producer.send_all(self._client, topic, list(build(partitions)), timeout=TIMEOUT)
         except producer.PublishFailed as error:
-            raise StoreUnavailable(str(error)) from error
+            raise from_kafka(error.__cause__, str(error)) from error
 
     def close(self) -> None:
         if self._client is not None:
