@@ -5,6 +5,8 @@ An event whose payload says `"refuse": "once"` becomes a dead letter unless it i
 
 from __future__ import annotations
 
+import sys
+
 import django
 
 django.setup()
@@ -12,7 +14,7 @@ django.setup()
 from django.core.management import call_command  # noqa: E402 - after the setup
 
 from ingestion.problems import Code  # noqa: E402 - after the setup
-from processing import decoding  # noqa: E402 - after the setup
+from processing import breaker, decoding  # noqa: E402 - after the setup
 from processing.batch import Batch, Entry  # noqa: E402 - after the setup
 
 decode = decoding.decode
@@ -21,6 +23,8 @@ decode = decoding.decode
 def main() -> None:
     """Wrap the decoder, then consume."""
     decoding.decode = refusing
+    # Hundreds of dead letters are what a test wants.
+    breaker.MOST_IN_A_ROW = breaker.MOST_IN_WINDOW = sys.maxsize
     call_command("consume")
 
 

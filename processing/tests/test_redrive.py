@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 from pytest_django.plugin import DjangoDbBlocker
 
-from deploy.local import site as sites
-from deploy.local.process import Process
 from deploy.local.product import Part, unasked
 from deploy.local.servers import Servers
-from deploy.local.site import Site
 from deploy.local.topics import Topics
 from ingestion.contract import InvalidEvent
 from ingestion.timestamps import EPOCH, MICROSECOND
@@ -26,64 +21,24 @@ from processing import discard, jobs, letter_text, redrive, rehearsal
 from processing.letters import Selection
 from processing.models import DeadLetter, DeadLetterAction, Job
 from processing.redrive import NotMendable
-from processing.tests import making, truth
+from processing.tests import making, truth, yard
 from processing.tests.making import NOON, event_id
 from processing.tests.reference import Sent
-from processing.tests.truth import Expected
+from processing.tests.yard import Yard, await_letter, await_state, history, letters, now
 
 pytestmark = pytest.mark.services
 
-CONSUMER = Part("refusing consumer", "PROCESSOR_SERVICE_PORT", ("-m", "processing.tests.refusing_consumer"))
 
-
-@dataclass(slots=True)
-class Yard:
-    """One deployment for all tests, each with sources of its own; what earlier ones stored has to stay exact too."""
-
-    site: Site
-    jobs: Process
-    expected: Expected = field(default_factory=Expected)
-
-    def refuse(self, source: str, count: int, *, mark: str = "once") -> list[Sent]:
-        """Bring so many events of a source into the dead letters."""
-        first = len(self.expected.events) + self.expected.letters.total()
-        sent = [
-            making.make_sent(number, source=source, payload={"n": number, "refuse": mark})
-            for number in range(first, first + count)
-        ]
-        lines = [
-            making.line(first + place, json.dumps(one.payload).encode(), source=source)
-            for place, one in enumerate(sent)
-        ]
-        making.put(self.site.raw_topic, *lines)
-        self.site.wait_for(lambda: letters(source, state="open") == count, 30)
-        self.expected.letters[source, "internal_error"] += count
-        return sent
-
-    def await_end(self, job: Job) -> Job:
-        self.site.wait_for(lambda: Job.objects.get(pk=job.pk).finished_at, 60)
-        job.refresh_from_db()
-        return job
-
-    def assert_exact(self) -> None:
-        self.site.wait_for(lambda: truth.caught_up(self.site), 30)
-        truth.assert_exact(self.site, self.expected)
-
-
-@pytest.fixture(scope="module")
-def yard(
+@pytest.fixture(name="yard", scope="module")
+def _yard(
     servers: Servers,
     _topics: Topics,
     _template: None,
     django_db_blocker: DjangoDbBlocker,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Yard]:
-    with (
-        django_db_blocker.unblock(),
-        sites.opened(servers, _topics, tmp_path_factory.mktemp("redrive")) as opened,
-    ):
-        opened.start(CONSUMER)
-        yield Yard(opened, opened.start_jobs())
+    with django_db_blocker.unblock(), yard.opened(servers, _topics, tmp_path_factory.mktemp("redrive")) as opened:
+        yield opened
 
 
 def test_garbage_is_mended_stored_and_its_letter_closed(yard: Yard) -> None:
@@ -273,25 +228,3 @@ def test_a_job_whose_worker_was_killed_is_taken_over_and_stores_each_event_once(
     yard.expected.duplicates[source] += truth.totals(yard.site)[source][2]
     assert yard.expected.duplicates[source] <= (20 if moment == "sent" else 0)
     yard.assert_exact()
-
-
-def letters(source: str, **filters: str) -> int:
-    return DeadLetter.objects.filter(source_id=source, **filters).count()
-
-
-def await_letter(yard: Yard, source: str, *, redrives: int = 0) -> DeadLetter:
-    wanted = DeadLetter.objects.filter(source_id=source, redrives=redrives)
-    yard.site.wait_for(wanted.all().exists, 30)
-    return wanted.get()
-
-
-def await_state(yard: Yard, source: str, state: str, count: int) -> None:
-    yard.site.wait_for(lambda: letters(source, state=state) == count, 30)
-
-
-def history(letter: DeadLetter) -> list[tuple[str, str, str]]:
-    return list(letter.actions.values_list("who", "kind", "note"))
-
-
-def now() -> int:
-    return time.time_ns() // 1000
