@@ -90,6 +90,10 @@ class DocumentStore:
                     "events", storageEngine={"wiredTiger": {"configString": "block_compressor=snappy"}}
                 )
 
+    def hashes(self, entries: Sequence[Entry]) -> dict[bytes, int]:
+        """Read the content hashes of documents, by their ids."""
+        return {key: content for key, (content, _) in self._contents(entries).items()}
+
     def has_documents(self) -> bool:
         """Tell whether there is any document at all."""
         with _failures():
@@ -164,9 +168,7 @@ class DocumentStore:
             self._judge_taken(taken, verdict)
 
     def _judge_taken(self, entries: Sequence[Entry], verdict: Verdict) -> None:
-        with _failures():
-            stored = self._events.find({"_id": {"$in": [entry.key for entry in entries]}}, {"hash": 1, "ts_us": 1})
-            found = {bytes(document["_id"]): (document["hash"], document["ts_us"]) for document in stored}
+        found = self._contents(entries)
         for entry in entries:
             if entry.key not in found:
                 raise StoreUnavailable("MongoDB: a document vanished between insert and find")
@@ -177,6 +179,12 @@ class DocumentStore:
             verdict.known += 1
             if ts != entry.ts and not entry.timed:
                 verdict.retimed.append((entry, ts))
+
+    def _contents(self, entries: Sequence[Entry]) -> dict[bytes, tuple[int, int]]:
+        """Read hash and time (microseconds) of documents, by their ids."""
+        with _failures():
+            stored = self._events.find({"_id": {"$in": [entry.key for entry in entries]}}, {"hash": 1, "ts_us": 1})
+            return {bytes(document["_id"]): (document["hash"], document["ts_us"]) for document in stored}
 
 
 def _chunks(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:

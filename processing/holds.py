@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from processing.incidents import Cursor, Partition, close_incident, of_partition, open_incident
+from processing.incidents import Cursor, Partition, close_incident, open_incident
+from processing.lag import EndsReader
 from processing.models import Hold, Incident
 
 _HOLD = """
@@ -57,9 +59,28 @@ def resume(one: Hold, *, who: str, lenient_until: int = 0) -> bool:
 
     :param lenient_until: up to this offset everything goes through, however much of it becomes dead letters
     """
+    partition = Partition(one.topic_id, one.topic.name, one.partition)
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_RELEASE, [who, lenient_until, one.topic_id, one.partition])
-        released: bool = cursor.rowcount > 0
-        if released:
-            close_incident(Incident.Kind.BREAKER, of_partition(one.topic.name, one.partition), cursor=cursor)
+        return release(cursor, partition, who=who, lenient_until=lenient_until)
+
+
+def release(cursor: Cursor, partition: Partition, *, who: str, lenient_until: int = 0) -> bool:
+    """Do the same in the caller's transaction."""
+    cursor.execute(_RELEASE, [who, lenient_until, partition.topic, partition.number])
+    released: bool = cursor.rowcount > 0
+    if released:
+        close_incident(Incident.Kind.BREAKER, partition.subject, cursor=cursor)
     return released
+
+
+def present_ends() -> dict[int, int]:
+    """Ask where each partition ends now, up to which a resumed one may be read leniently.
+
+    :raises StoreUnavailable: Kafka does not answer
+    :raises NeedsOperator: the same, and someone must act
+    """
+    reader = EndsReader(settings.KAFKA_BOOTSTRAP_SERVERS, settings.KAFKA_TOPIC_RAW_DATA)
+    try:
+        return {number: end for number, (_, end) in reader.ask().partitions.items()}
+    finally:
+        reader.close()

@@ -88,6 +88,22 @@ def take(worker: str, kinds: Mapping[str, Step]) -> Job | None:
     return job
 
 
+def work(worker: str, steps: Mapping[str, Step], *, stopping: threading.Event) -> bool:
+    """Do one job, if there is any to do; True if there was."""
+    try:
+        job = take(worker, steps)
+    except (OperationalError, InterfaceError) as error:
+        logger.warning("waiting for PostgreSQL", extra={"reason": type(error).__name__})
+        connection.close()
+        return False
+    if job is None:
+        return False
+    logger.info("job taken", extra={"job": job.pk, "kind": job.kind})
+    run(job, steps[job.kind], stopping=stopping)
+    logger.info("job left", extra={"job": job.pk, "kind": job.kind, "state": job.state})
+    return True
+
+
 def advance(job: Job, *, done: int = 0, failed: int = 0, message: str = "") -> None:
     """Write down how far the job is, with `place` and `total` as they are set; within the chunk's transaction.
 

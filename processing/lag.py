@@ -155,21 +155,26 @@ class EndsReader:
             bootstrap_timeout_ms=_BOOTSTRAP_TIMEOUT,
             reconnect_backoff_max_ms=500,
         )
-        started = time.monotonic()
-        [topic] = client.describe_topics([self._topic])
-        if topic["error_code"]:
-            raise UnknownTopicOrPartitionError(self._topic)
-        keys = [TopicPartition(self._topic, entry["partition_index"]) for entry in topic["partitions"]]
-        earliest = client.list_partition_offsets(dict.fromkeys(keys, OffsetSpec.EARLIEST))
-        ends = client.list_partition_offsets(dict.fromkeys(keys, OffsetSpec.LATEST))
-        read_at = time.monotonic()
-        partitions = {key.partition: (earliest[key].offset, ends[key].offset) for key in keys}
-        return Ends(UUID(str(topic["topic_id"])), self._topic, partitions, read_at - started, read_at)
+        return ends_of(client, self._topic)
 
     def _drop_client(self) -> None:
         client, self._client = self._client, None
         if client is not None:
             client.close()
+
+
+def ends_of(client: KafkaAdminClient, name: str) -> Ends:
+    """Ask which offsets of a topic exist; raises what Kafka's client raises."""
+    started = time.monotonic()
+    [topic] = client.describe_topics([name])
+    if topic["error_code"]:
+        raise UnknownTopicOrPartitionError(name)
+    keys = [TopicPartition(name, entry["partition_index"]) for entry in topic["partitions"]]
+    earliest = client.list_partition_offsets(dict.fromkeys(keys, OffsetSpec.EARLIEST))
+    ends = client.list_partition_offsets(dict.fromkeys(keys, OffsetSpec.LATEST))
+    read_at = time.monotonic()
+    partitions = {key.partition: (earliest[key].offset, ends[key].offset) for key in keys}
+    return Ends(UUID(str(topic["topic_id"])), name, partitions, read_at - started, read_at)
 
 
 _readers: dict[tuple[int, str, str], EndsReader] = {}

@@ -109,6 +109,7 @@ def _leave_former(
     """
     cursor.execute(_FORMER, [ends.name, topic, partitions])
     for former, kafka_id, number, at in cursor.fetchall():
+        partition = Partition(former, ends.name, number)
+        holds.release(cursor, partition, who="consumer")
         if known_ends.get((kafka_id, number)) != at:
-            partition = Partition(former, ends.name, number)
             gaps.record(cursor, partition, first=at, next_=None, cause=LedgerGap.Cause.RECREATED)

@@ -15,7 +15,7 @@ import psycopg
 from django.conf import settings
 from psycopg.errors import UniqueViolation
 
-from processing import holds, months, placement, row_sql, rows
+from processing import closing, holds, months, placement, row_sql, rows
 from processing.accounts import Gains
 from processing.batch import Batch, Entry, Letter
 from processing.breaker import Trip
@@ -247,7 +247,7 @@ class RowStore:
         }
 
     def add_up(self, batch: Batch, topic: int, *, spans: tuple[Spans, Spans], gains: Gains) -> Callable[[], None]:
-        """Fold the batch into rollups, latest values, statistics, ledger, dead letters and progress.
+        """Fold the batch into rollups, latest values, statistics, ledger, dead letters (closed ones, too) and progress.
 
         :param spans: the rollups of batch.stored by minute and hour; fields past a source's cap are taken out
         :return: to be called once the transaction is committed
@@ -272,6 +272,7 @@ class RowStore:
                     "UPDATE source_statistics SET fields_capped = true WHERE source_id = ANY(%s)", [sorted(capped)]
                 )
             self._write_letters(batch.letters, topic)
+            closing.close(self.connection, batch, topic=topic)
         return remember
 
     def refusals(self, entries: Sequence[Entry], topic: int) -> list[Entry]:
