@@ -275,6 +275,7 @@ class Loop:
     def _show(self, consumer: Consumer) -> None:
         self.state.partitions = consumer.partitions
         self.state.held = [number for number in self.state.held if number in consumer.unplaced]
+        metrics.HELD.set(len(self.state.held))
         if self._beating is None or self._beating.done():
             self._beating = self._thread.submit(self._beat_if_due)
 
