@@ -291,6 +291,7 @@ class Loop:
         self._leave(set(self.state.partitions) - {*consumer.partitions, *consumer.unplaced})
         self.state.partitions = consumer.partitions
         self.state.held = [number for number in self.state.held if number in consumer.unplaced]
+        metrics.HELD.set(len(self.state.held))
         if self._beating is None or self._beating.done():
             self._beating = self._thread.submit(self._beat_if_due)
 
