@@ -183,6 +183,8 @@ def _say_waiting(job: Job, reason: str) -> None:
     # It may be lost: the next use takes another.
     connection.close()
     with suppress(DatabaseError):
+        # The chunk was rolled back.
+        job.refresh_from_db(fields=["done", "failed", "place", "total"])
         _save(job, message=job.message)
 
 
