@@ -144,7 +144,7 @@ def _once(job: Job, step: Step, *, stopping: threading.Event, report: Report) ->
         try:
             return _try(job, step)
         except (StoreUnavailable, NeedsOperator, OperationalError, InterfaceError) as error:
-            _say_waiting(job, str(error) if isinstance(error, _OURS) else "PostgreSQL does not answer")
+            _say_waiting(job, str(error) if isinstance(error, _OURS) else _postgres(error))
         except JobLost:
             raise
         except Exception as error:
@@ -175,6 +175,10 @@ def _try(job: Job, step: Step) -> float | None:
 def _finish(job: Job, state: Job.State, message: str) -> None:
     job.state, job.message, job.finished_at = state, message, timezone.now()
     _save(job, state=job.state, message=job.message, finished_at=job.finished_at)
+
+
+def _postgres(error: DatabaseError) -> str:
+    return f"PostgreSQL: {type(error.__cause__ or error).__name__}"
 
 
 def _say_waiting(job: Job, reason: str) -> None:

@@ -100,6 +100,15 @@ def test_a_redrive_goes_to_its_sources_partition_as_it_came() -> None:
     assert (lost.key, lost.partition) == (None, 1)
 
 
+def test_a_record_of_ours_that_became_one_letter_goes_whole() -> None:
+    raw = line(1) + b"\n" + line(2, source="b")
+
+    sent = redrive.record_of(make_letter(raw), 6)
+
+    assert (sent.value, sent.partition) == (raw, 4)
+    assert dict(sent.headers) == {"v": b"1", "n": b"2", "redrive-of": b"17"}
+
+
 def test_an_edit_keeps_when_it_was_received_and_what_the_public_format_cannot_say() -> None:
     raw = line(1, b'{"n":1}', received=NOON - 5)[:-1] + b',"timed":false,"attributes":{"a":1}}'
     letter = make_letter(raw)
