@@ -16,6 +16,8 @@ WINDOW = 1_000  # events
 MOST_IN_WINDOW = 200  # dead letters; more among the last WINDOW events are too many
 MOST_IN_A_ROW = 200  # dead letters; so many without a good event between them are too many
 
+Origin = tuple[int, int]  # a record's partition and offset
+
 
 class Window:
     """The last events of one partition, as runs of alike ones."""
@@ -105,6 +107,7 @@ class Breaker:
         """Count the outcomes of a batch in the order of its records. Changes nothing: the batch may yet roll back."""
         judgement = Judgement()
         letters = _lines_by_offset(batch)
+        sizes = _sizes(batch) if letters else Counter()
         for partition, events in _events(batch).items():
             window = self._windows.get(partition, Window()).copy()
             judgement.windows[partition] = window
@@ -112,7 +115,7 @@ class Breaker:
                 window.add(events, bad=False)
                 continue
             records = [record for record in batch.records if record.partition == partition]
-            trip = self._follow(window, records, letters[partition], _sizes(batch, partition))
+            trip = self._follow(window, records, letters[partition], sizes)
             if trip is not None:
                 judgement.trips[partition] = trip
         return judgement
@@ -122,13 +125,13 @@ class Breaker:
         self._windows |= judgement.windows
 
     def _follow(
-        self, window: Window, records: list[Record], letters: Mapping[int, list[int]], sizes: Mapping[int, int]
+        self, window: Window, records: list[Record], letters: Mapping[int, list[int]], sizes: Mapping[Origin, int]
     ) -> Trip | None:
         lenient_until = self._lenient.get(records[0].partition, 0)
         for record in sorted(records, key=lambda record: record.offset):
             if record.offset < lenient_until:
                 continue
-            for bad, count in _runs(letters.get(record.offset, []), sizes[record.offset]):
+            for bad, count in _runs(letters.get(record.offset, []), sizes[record.partition, record.offset]):
                 window.add(count, bad=bad)
                 if bad and window.trip:
                     return Trip(record.offset, window.trip)
@@ -152,10 +155,10 @@ def _lines_by_offset(batch: Batch) -> dict[int, dict[int, list[int]]]:
     return {partition: dict(lines) for partition, lines in found.items()}
 
 
-def _sizes(batch: Batch, partition: int) -> Counter[int]:
-    """How many lines each record of a partition has."""
+def _sizes(batch: Batch) -> Counter[Origin]:
+    """How many lines each record has."""
     outcomes = (batch.entries, batch.duplicates, batch.letters)
-    return Counter(one.offset for outcome in outcomes for one in outcome if one.partition == partition)
+    return Counter((one.partition, one.offset) for outcome in outcomes for one in outcome)
 
 
 def _runs(bad_lines: list[int], size: int) -> Iterator[tuple[bool, int]]:

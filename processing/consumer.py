@@ -97,8 +97,9 @@ class Consumer:
         self._follow_assignment({at.partition: records[0].offset for at, records in polled.items()})
         self._follow_topic()
         for at in polled:
-            self._note_end(at.partition, self._client.highwater(at))
-            if at.partition in self._unplaced:
+            if at.partition in self._placed:
+                self._note_end(at.partition, self._client.highwater(at))
+            else:
                 # It went and came back within one poll, which ends a pause.
                 with _unless_gone():
                     self._client.pause(at)
@@ -128,18 +129,18 @@ class Consumer:
             self._client._cluster.request_update()  # noqa: SLF001 - no public way that does not wait
             return
         self._placed_topic = ends.topic
-        for partition, next_offset in starts.items():
-            if partition not in self._unplaced:
-                continue
+        for partition in starts.keys() & self._unplaced.keys():
             at = TopicPartition(self.topic, partition)
             first = self._unplaced[partition]
             committed = self._committed(at) if first is None else first
             earliest, end = ends.partitions[partition]
+            start = starts[partition] if committed is None else max(earliest, min(committed, starts[partition]))
             self._note_end(partition, end)
             with _unless_gone():
-                self._client.seek(at, next_offset if committed is None else max(earliest, min(committed, next_offset)))
+                self._client.seek(at, start)
                 self._client.resume(at)
                 self._placed.add(partition)
+                logger.info("reading", extra={"partition": partition, "offset": start})
             del self._unplaced[partition]
 
     def unplace(self, partitions: Iterable[int]) -> None:

@@ -14,6 +14,7 @@ from django.conf import settings
 from pymongo import MongoClient, WriteConcern
 from pymongo.collection import Collection
 
+from processing.asides import Left
 from processing.batch import Entry
 from processing.failures import MONGODB_INVALID, Refused, StoreUnavailable, from_mongo, from_mongo_code
 
@@ -74,7 +75,7 @@ class DocumentStore:
             self._insert_chunk(chunk, topic, verdict)
         return verdict
 
-    def discard(self, entries: Iterable[Entry], *, topic: bytes) -> None:
+    def discard(self, entries: Iterable[Entry | Left], *, topic: bytes) -> None:
         """Delete the documents that these very lines left; those of other origin stay."""
         for entry in entries:
             with _failures():
@@ -216,7 +217,7 @@ def _document(entry: Entry, topic: bytes) -> dict[str, Any]:
     return document
 
 
-def _origin(entry: Entry, topic: bytes) -> dict[str, Any]:
+def _origin(entry: Entry | Left, topic: bytes) -> dict[str, Any]:
     return {"topic": topic, "partition": entry.partition, "offset": entry.offset, "line": entry.line}
 
 

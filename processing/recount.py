@@ -15,8 +15,8 @@ from psycopg import IsolationLevel
 from ingestion import records
 from ingestion.content import content_hash
 from ingestion.records import UnknownVersion
-from processing import decoding, document_store, gaps, ledger, recount_sql, row_store, rows
-from processing.batch import MINUTE, Batch, Entry, Letter, Record
+from processing import asides, decoding, document_store, gaps, ledger, recount_sql, row_store, rows
+from processing.batch import MINUTE, Asides, Batch, Entry, Letter, Place, Record
 from processing.failures import NeedsOperator
 from processing.gaps import Gap
 from processing.jsonb import load_payload
@@ -76,9 +76,10 @@ def count_topic(
     counted: dict[int, int] = dict.fromkeys(stretches, 0)
     events: dict[int, int] = dict.fromkeys(stretches, 0)
     limit = _records_at_once(ends, at)
+    topic = topic_row(connection, ends.topic)
     for polled in reader.read(stretches, limit=limit):
         chunk = [record for record in polled if not gaps.covers(skipped, ends.topic, record.partition, record.offset)]
-        lines = list(_lines(chunk))
+        lines = list(_lines(chunk, asides.of_letters(connection, chunk, topic=topic)))
         _copy(connection, recount_sql.COPY_LINES, recount_sql.LINE_TYPES, lines)
         for record in chunk:
             counted[record.partition] += 1
@@ -151,12 +152,12 @@ def _say_partitions(connection: psycopg.Connection, stretches: Iterable[Stretch]
     connection.execute("ANALYZE recount_line")
 
 
-def _lines(found: Iterable[Record]) -> Iterator[Row]:
+def _lines(found: Iterable[Record], set_aside: Mapping[Place, Asides]) -> Iterator[Row]:
     now = time.time_ns() // 1000
     for record in found:
         # One at a time, and identity aside: what repeats is judged by SQL, over the whole topic.
-        batch = _decoded(record, now=now)
         place = record.partition, record.offset
+        batch = _decoded(record, now=now, aside=set_aside.get(place))
         for entry in (*batch.entries, *batch.duplicates):
             yield entry.source, entry.id, entry.hash, entry.received - _PG_EPOCH, *place, entry.line, None
         for letter in batch.letters:
@@ -173,8 +174,8 @@ def _hash(letter: Letter, *, now: int) -> int:
     return entry.hash
 
 
-def _decoded(record: Record, *, now: int) -> Batch:
-    batch = Batch([record])
+def _decoded(record: Record, *, now: int, aside: Asides | None = None) -> Batch:
+    batch = Batch([record], asides={(record.partition, record.offset): aside} if aside else {})
     try:
         decoding.decode(batch, now=now)
     except UnknownVersion as error:

@@ -200,9 +200,9 @@ class RowStore:
         return [(entry, stored[place]) for entry, place in places if place in stored]
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """The batch's transaction; what it raises rolls everything back."""
-        with failures(), self.connection.transaction():
+    def transaction(self, *, undo: bool = False) -> Iterator[None]:
+        """The batch's transaction; what it raises rolls everything back, and `undo` does so too."""
+        with failures(), self.connection.transaction(force_rollback=undo):
             yield
 
     def copy_events(self, batch: Batch, topic: int) -> None:
