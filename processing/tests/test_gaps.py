@@ -18,6 +18,7 @@ from processing.lag import Ends
 from processing.models import LedgerGap, Progress, Topic
 from processing.tests import group, making, truth
 from processing.tests.test_holds import command, good_lines
+from processing.tests.test_loop import running_loop
 
 pytestmark = pytest.mark.services
 
@@ -36,10 +37,9 @@ def put(site: Site, count: int, *, first: int) -> None:
 
 
 def consume_all(site: Site) -> None:
-    """Run a consumer until it has read everything and said so."""
-    consumer = site.start_consumer()
-    site.wait_for(lambda: truth.caught_up(site) and truth.all_committed(site), WAIT)
-    assert consumer.stop() == 0
+    """Consume until everything is read and Kafka was told so."""
+    with running_loop():
+        site.wait_for(lambda: truth.caught_up(site) and truth.all_committed(site), WAIT)
 
 
 def test_what_retention_removed_while_nobody_read_is_a_gap_and_the_rest_is_read(site: Site) -> None:
