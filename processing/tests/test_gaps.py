@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from deploy.local.site import Site
-from processing import placement, reconcile
+from processing import offsets, placement, reconcile
 from processing.incidents import open_incidents
 from processing.lag import Ends
 from processing.models import LedgerGap, Progress, Topic
@@ -34,6 +34,13 @@ def gaps() -> list[Found]:
 
 def put(site: Site, count: int, *, first: int) -> None:
     making.put_all(site.raw_topic, good_lines(count, first=first), partition=PARTITION)
+
+
+def commit(offset: int) -> None:
+    """Tell Kafka an offset in the group's name."""
+    with offsets.opened() as group_:
+        assert group_.members() == 0
+        group_.commit({PARTITION: offset})
 
 
 def consume_all(site: Site) -> None:
@@ -104,6 +111,20 @@ def test_a_topic_that_is_made_anew_beneath_a_consumer_that_had_read_all_of_it_le
     assert gaps() == []
     assert truth.differences() == []
     assert consumer.running
+
+
+def test_a_committed_offset_past_the_end_is_no_place_to_start(site: Site) -> None:
+    put(site, 30, first=0)
+    commit(500)
+
+    consume_all(site)
+    put(site, 5, first=30)
+    commit(500)
+    with running_loop():
+        site.wait_for(lambda: truth.caught_up(site), WAIT)
+
+    assert truth.totals(site) == {"sensor-1": (35, 35, 0, 0)}
+    assert gaps() == []
 
 
 def test_a_topic_that_is_shorter_than_what_was_read_is_read_from_its_end(site: Site) -> None:
