@@ -74,13 +74,13 @@ def test_a_letter_is_parked_once_three_redrives_have_failed(yard: Yard) -> None:
     again = yard.await_end(redrive.request(Selection(source_id="hopeless"), who="ann"))
 
     root, *rest = DeadLetter.objects.filter(source_id="hopeless").order_by("id")
-    yard.expected.letters["hopeless", "internal_error"] += 3
+    yard.expected.letters["hopeless", "refused_by_store"] += 3
     assert again.done == 0
     assert [letter.state for letter in (root, *rest)] == ["sent", "sent", "sent", "parked"]
     assert [letter.root_id for letter in rest] == [root.pk] * 3
     assert [letter.redrives for letter in rest] == [1, 2, 3]
     assert history(rest[-1]) == [("consumer", "parked", "3 redrives have failed")]
-    assert history(root)[-1] == ("consumer", "failed", f"internal_error: letter {rest[0].pk}")
+    assert history(root)[-1] == ("consumer", "failed", f"refused_by_store: letter {rest[0].pk}")
     yard.assert_exact()
 
     yard.await_end(redrive.request(Selection(source_id="hopeless", state="sent"), who="ann"))
@@ -101,7 +101,7 @@ def test_the_end_of_a_chain_closes_all_of_it(yard: Yard) -> None:
     yard.await_end(redrive.request_edited(newest, text.encode(), who="ann", now=now()))
     await_state(yard, "chained", "stored", 2)
 
-    yard.expected.letters["chained", "internal_error"] += 1
+    yard.expected.letters["chained", "refused_by_store"] += 1
     yard.expected.add([Sent("chained", str(newest.event_id), NOON, {**json.loads(text)["payload"]})])
     yard.assert_exact()
 
