@@ -32,6 +32,7 @@ urlpatterns: list[URLPattern] = [
     re_path(r"^api/dead-letters/?$", views.DeadLetterList.as_view(), name="dead-letter-list"),
     re_path(rf"^api/dead-letters/{NUMBER}/?$", views.DeadLetterView.as_view(), name="dead-letter"),
     re_path(r"^api/pipeline/?$", views.PipelineView.as_view(), name="pipeline"),
+    re_path(r"^api/pipeline/ledger/?$", views.LedgerView.as_view(), name="ledger"),
     re_path(r"^api/keys/?$", keys.KeyList.as_view(), name="key-list"),
     re_path(rf"^api/keys/{PREFIX}/rotate/?$", keys.KeyRotation.as_view(), name="key-rotation"),
     re_path(rf"^api/keys/{PREFIX}/expire/?$", keys.KeyExpiry.as_view(), name="key-expiry"),
