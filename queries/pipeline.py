@@ -41,7 +41,7 @@ def _read(now: datetime) -> Pipeline:
         "inFlightEstimated": now_standing.in_flight != 0,
         "sources": _sources(now_standing),
         "moreSources": len(now_standing.snapshot.sources) > MAX_SOURCES,
-        "lag": None if ends is None or lags is None else _lag(ends, lags),
+        "lag": None if ends is None or lags is None else lag_shapes(ends, lags),
         "lagAgeSeconds": now_standing.lag_age,
         "consumers": consumers,
         "held": held,
@@ -65,7 +65,8 @@ def _consumers(now: datetime) -> list[ConsumerShape]:
     ]
 
 
-def _lag(ends: Ends, lags: Iterable[PartitionLag]) -> list[LagShape]:
+def lag_shapes(ends: Ends, lags: Iterable[PartitionLag]) -> list[LagShape]:
+    """Lay out what each partition holds beyond its progress."""
     return [
         {
             "topic": ends.name,
