@@ -9,6 +9,8 @@ from typing import NamedTuple
 import msgspec
 
 MINUTE = 60_000_000  # microseconds
+REDRIVE_OF = "redrive-of"  # the header that says which dead letter a record sends once more
+MAX_DIGITS = 19  # of a letter's number: below 2**63
 
 
 class Record(NamedTuple):
@@ -75,6 +77,15 @@ class Batch:
     stored: list[Entry] = field(default_factory=list)
     stored_at: int = 0  # microseconds since the epoch
     republish: list[tuple[Entry, int]] = field(default_factory=list)  # rows of redelivered records, when stored
+
+    def redriven(self) -> dict[tuple[int, int], int]:
+        """The dead letters that records send once more, by partition and offset; a header that is no number is another's."""
+        return {
+            (record.partition, record.offset): int(value)
+            for record in self.records
+            for name, value in record.headers
+            if name == REDRIVE_OF and value.isdigit() and len(value) < MAX_DIGITS
+        }
 
     def offsets(self) -> dict[int, int]:
         """For each partition the offset after its last record."""

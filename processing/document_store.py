@@ -10,24 +10,12 @@ from itertools import islice
 from typing import Any
 
 import msgspec
-from bson.errors import BSONError
 from django.conf import settings
 from pymongo import MongoClient, WriteConcern
 from pymongo.collection import Collection
-from pymongo.errors import (
-    ConfigurationError,
-    ConnectionFailure,
-    DocumentTooLarge,
-    ExecutionTimeout,
-    NetworkTimeout,
-    OperationFailure,
-    PyMongoError,
-    ServerSelectionTimeoutError,
-    WTimeoutError,
-)
 
 from processing.batch import Entry
-from processing.failures import NeedsOperator, Refused, StoreUnavailable
+from processing.failures import MONGODB_INVALID, Refused, StoreUnavailable, from_mongo, from_mongo_code
 
 WRITE_TIMEOUT = 5.0  # seconds that a batch waits for MongoDB
 
@@ -38,17 +26,8 @@ _READ_CHUNK = 5_000  # documents without their payloads, about 1 MB
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - BSON dates are UTC, and naive ones encode faster
 _DUPLICATE_KEY = 11000
-# https://www.mongodb.com/docs/manual/reference/error-codes/
-_UNAVAILABLE_CODES = frozenset({6, 7, 50, 64, 89, 91, 112, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436, 14031})
-# BadValue, TypeMismatch, Overflow, DollarPrefixedFieldName, BSONObjectTooLarge, DottedFieldName, InvalidBSON, ...
-_INVALID_CODES = frozenset({2, 14, 15, 22, 52, 55, 56, 57, 10334})
-
-# Overflow (too many levels), InvalidBSON, BSONObjectTooLarge: refuse a whole command, for one document's sake.
-_INVALID_COMMANDS = frozenset({15, 22, 10334})
 
 _decode_attributes = msgspec.json.Decoder(dict[str, object]).decode
-
-_UNAVAILABLE = (ConnectionFailure, ServerSelectionTimeoutError, NetworkTimeout, ExecutionTimeout, WTimeoutError)
 
 
 @dataclass(slots=True)
@@ -176,10 +155,10 @@ class DocumentStore:
             entry = entries[error["index"]]
             if error["code"] == _DUPLICATE_KEY:
                 taken.append(entry)
-            elif error["code"] in _INVALID_CODES:
+            elif error["code"] in MONGODB_INVALID:
                 verdict.refused.append(entry)
             else:
-                raise _failure(error["code"], "write error")
+                raise from_mongo_code(error["code"], "write error")
         if taken:
             self._judge_taken(taken, verdict)
 
@@ -240,21 +219,6 @@ class _failures:  # noqa: N801 - reads as a word in a with statement
         return None
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if error is None:
-            return
-        if isinstance(error, BSONError | OverflowError | UnicodeError | DocumentTooLarge | RecursionError):
-            raise Refused(f"MongoDB: {type(error).__name__}") from error
-        if isinstance(error, OperationFailure) and error.code is not None and not isinstance(error, _UNAVAILABLE):
-            raise _failure(error.code, type(error).__name__) from error
-        if isinstance(error, _UNAVAILABLE):
-            raise StoreUnavailable(f"MongoDB: {type(error).__name__}") from error
-        if isinstance(error, ConfigurationError | PyMongoError):
-            raise NeedsOperator(f"MongoDB: {type(error).__name__}: {error}") from error
-
-
-def _failure(code: int, text: str) -> Exception:
-    if code in _UNAVAILABLE_CODES:
-        return StoreUnavailable(f"MongoDB: {text}, code {code}")
-    if code in _INVALID_COMMANDS:
-        return Refused(f"MongoDB: {text}, code {code}")
-    return NeedsOperator(f"MongoDB: {text}, code {code}")
+        failure = None if error is None else from_mongo(error)
+        if failure is not None:
+            raise failure from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import NamedTuple
 
 import psycopg
 from django.db import connection
@@ -60,3 +61,16 @@ def open_incidents() -> QuerySet[Incident]:
 def of_partition(topic: str, partition: int) -> str:
     """Name a partition, as the subject of an incident."""
     return f"{topic}/{partition}"
+
+
+class Partition(NamedTuple):
+    """A partition as rows and incidents name it."""
+
+    topic: int  # the row id
+    name: str  # of the topic
+    number: int
+
+    @property
+    def subject(self) -> str:
+        """Name it, as the subject of an incident."""
+        return of_partition(self.name, self.number)

@@ -22,9 +22,11 @@ from processing import metrics, pipeline
 from processing.batch import Batch, Record
 from processing.consumer import Consumer
 from processing.failures import NeedsOperator, StoreUnavailable
+from processing.lag import Ends
 from processing.live import LivePublisher
 from processing.models import ConsumerMember
 from processing.pipeline import Stopped, Stores, Topic, Work
+from processing.placement import Place, Start
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +41,7 @@ PATIENCE = 1.0  # seconds that the stores may take before fetching pauses
 STOP_WITHIN = 20.0  # seconds to finish the batch in hand after a signal
 STALL_CHECK = 10.0  # seconds in which a partition with records has to give some
 CLOSE_WITHIN = 2.0  # seconds to take leave of the stores
+LOOK_AT_HOLDS = 2.0  # seconds between two looks whether a held partition was resumed
 
 
 @dataclass(slots=True)
@@ -49,6 +52,7 @@ class State:
     waiting: str | None = None  # why the batch in hand waits
     kafka: bool = False
     partitions: list[int] = field(default_factory=list)
+    held: list[int] = field(default_factory=list)  # had, and not read until an operator says so
 
 
 class StoreThread:
@@ -88,7 +92,8 @@ class Loop:
         self._live = LivePublisher(self._member)
         self._consumer: Consumer | None = None
         self._settling: tuple[Work, Future[None]] | None = None
-        self._placing: Future[dict[int, int]] | None = None
+        self._placing: Future[tuple[Ends, dict[int, Start]]] | None = None
+        self._look_at_holds = 0.0  # time.monotonic()
         self._beating: Future[None] | None = None
         self._last_beat = 0.0
         self._since = datetime.now(tz=UTC)
@@ -124,15 +129,18 @@ class Loop:
                 self._settled(consumer)
             return False
         taken = len(self._held)
-        work = Work(batch=Batch(records=_once(self._held)), topic=self._topic(consumer))
+        work = self._work(consumer, self._held)
         try:
             pipeline.prepare(self._stores, work)
         except Exception as error:  # noqa: BLE001 - settle meets it again, and has the patience for it
             logger.warning("batch not prepared", extra={"reason": type(error).__name__})
-        self._settled(consumer)
-        settle = self._thread.submit(lambda: self._settle(work))
-        self._settling = (work, settle)
+        on_hold = self._settled(consumer)
         del self._held[:taken]
+        if on_hold:
+            # Polled past the place where they are to go on.
+            self._held = [record for record in self._held if record.partition not in on_hold]
+            work = self._work(consumer, [record for record in work.batch.records if record.partition not in on_hold])
+        self._settling = (work, self._thread.submit(lambda: self._settle(work)))
         return True
 
     def _open(self) -> Consumer:
@@ -142,29 +150,38 @@ class Loop:
         self.state.kafka = True
         return self._consumer
 
-    def _topic(self, consumer: Consumer) -> Topic:
-        return Topic(kafka_id=consumer.topic_id(), name=consumer.topic)
+    @staticmethod
+    def _work(consumer: Consumer, records: list[Record]) -> Work:
+        return Work(batch=Batch(records=_once(records)), topic=Topic(kafka_id=consumer.topic_id, name=consumer.topic))
 
     def _place(self, consumer: Consumer) -> None:
         """Start new partitions where PostgreSQL and Kafka agree; asked on the stores' thread, after what is in hand."""
-        if self._placing is None and consumer.unplaced:
-            wanted, topic = consumer.unplaced, self._topic(consumer)
-            self._placing = self._thread.submit(lambda: self._progress(topic, wanted))
+        if self._held:
+            # What was polled of the same partitions, or of the same topic before it was made anew, goes first.
+            return
+        if self._placing is None and self._may_place(consumer):
+            wanted, known_ends = consumer.unplaced, dict(consumer.known_ends)
+            self._placing = self._thread.submit(lambda: self._starts(wanted, known_ends))
         elif self._placing is not None and self._placing.done():
-            progress, self._placing = self._placing.result(), None
-            consumer.place(progress)
-            self._since = datetime.now(tz=UTC)
-            self._last_beat = 0.0
+            (ends, starts), self._placing = self._placing.result(), None
+            before = consumer.partitions
+            consumer.place(ends, {number: start.next_offset for number, start in starts.items() if not start.hold.held})
+            self.state.held = [number for number in consumer.unplaced if number in starts and starts[number].hold.held]
+            self._look_at_holds = time.monotonic() + LOOK_AT_HOLDS
+            if consumer.partitions != before:
+                self._since = datetime.now(tz=UTC)
+                self._last_beat = 0.0
 
-    def _progress(self, topic: Topic, partitions: list[int]) -> dict[int, int]:
-        found: dict[int, int] = {}
+    def _may_place(self, consumer: Consumer) -> bool:
+        """Tell whether partitions wait that are not held, or for so long that they may have been resumed."""
+        return bool(consumer.unplaced) and (
+            consumer.unplaced != self.state.held or time.monotonic() >= self._look_at_holds
+        )
 
-        def read() -> None:
-            row = self._stores.rows.topic_row(topic.kafka_id, topic.name)
-            found.update(self._stores.rows.progress(row, partitions))
-
-        self._patiently(read)
-        return found
+    def _starts(self, partitions: list[int], known_ends: dict[Place, int]) -> tuple[Ends, dict[int, Start]]:
+        found: list[tuple[Ends, dict[int, Start]]] = []
+        self._patiently(lambda: found.append(pipeline.place(self._stores, partitions, known_ends)))
+        return found[-1]
 
     def _gather(self, consumer: Consumer) -> None:
         """Poll until what is held makes a full batch, or has waited long enough."""
@@ -199,6 +216,8 @@ class Loop:
             logger.error("partitions have records and give none; joining the group anew", extra={"partitions": stalled})
             consumer.close()
             self._consumer = None
+            # The next client starts where these do.
+            self._held.clear()
         return bool(stalled)
 
     def _settle(self, work: Work) -> None:
@@ -206,10 +225,13 @@ class Loop:
         pipeline.settle(self._stores, work, stopping=self._stopping, waiting=self._note_waiting)
         metrics.BATCH_SECONDS.observe(time.monotonic() - began)
 
-    def _settled(self, consumer: Consumer) -> None:
-        """Wait for the batch before; commit its offsets and announce it. Polls meanwhile, to keep the membership."""
+    def _settled(self, consumer: Consumer) -> set[int]:
+        """Wait for the batch before; commit its offsets and announce it. Polls meanwhile, to keep the membership.
+
+        :return: partitions that it left at a hold, of which nothing later may go to the stores
+        """
         if self._settling is None:
-            return
+            return set()
         work, settling = self._settling
         if not self._await(consumer, settling):
             raise Stopped
@@ -217,6 +239,8 @@ class Loop:
         settling.result()
         for step in FINISH:
             step(self, work)
+        consumer.unplace(work.held)
+        return work.held
 
     def _await(self, consumer: Consumer, settling: Future[None]) -> bool:
         """Wait, polling with everything paused once it takes long; False if the process is to end first."""
@@ -250,6 +274,8 @@ class Loop:
 
     def _show(self, consumer: Consumer) -> None:
         self.state.partitions = consumer.partitions
+        self.state.held = [number for number in self.state.held if number in consumer.unplaced]
+        metrics.HELD.set(len(self.state.held))
         if self._beating is None or self._beating.done():
             self._beating = self._thread.submit(self._beat_if_due)
 

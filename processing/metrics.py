@@ -31,3 +31,6 @@ INCIDENTS = Counter("processing_incidents_total", "Incidents opened, by kind", [
 
 # 1 while a store is away and the batch in hand waits for it.
 WAITING = Gauge("processing_waiting", "1 while a batch waits for a store")
+
+# Partitions of this process that are not read until an operator says so (the dead letter breaker).
+HELD = Gauge("processing_held_partitions", "Partitions that this process has and that are held")

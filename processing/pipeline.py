@@ -6,21 +6,25 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from django.conf import settings
 from psycopg.errors import UniqueViolation
 
 from ingestion.problems import Code
 from ingestion.records import UnknownVersion
 from processing import accounts, decoding
 from processing.accounts import Gains
-from processing.batch import Batch, Entry
+from processing.batch import Batch, Entry, Record
+from processing.breaker import Breaker, Judgement
 from processing.delivery import Delivery
 from processing.document_store import DocumentStore, Verdict
 from processing.failures import NeedsOperator, Refused, StoreUnavailable
+from processing.lag import Ends, EndsReader
+from processing.placement import Place, Start
 from processing.rollups import Spans, roll_up
 from processing.row_store import RowStore
 
@@ -60,6 +64,8 @@ class Work:
     repeats: int = 0  # events that a store knew already; while there are any, batches go carefully
     prepared: bool = False
     committed: Callable[[], None] | None = None
+    judgement: Judgement = field(default_factory=Judgement)
+    held: set[int] = field(default_factory=set)  # partitions of which nothing later may go to the stores
 
 
 @dataclass(slots=True)
@@ -69,10 +75,15 @@ class Stores:
     rows: RowStore = field(default_factory=RowStore)
     documents: DocumentStore = field(default_factory=DocumentStore)
     delivery: Delivery = field(default_factory=Delivery)
+    ends: EndsReader = field(
+        default_factory=lambda: EndsReader(settings.KAFKA_BOOTSTRAP_SERVERS, settings.KAFKA_TOPIC_RAW_DATA)
+    )
+    breaker: Breaker = field(default_factory=Breaker)
     writers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "documents"))
 
     def close(self) -> None:
         self.delivery.close()
+        self.ends.close()
         self.documents.close()
         self.rows.close()
         self.writers.shutdown(wait=False, cancel_futures=True)
@@ -104,14 +115,16 @@ def process(_stores: Stores, work: Work) -> None:
 
 
 def claim(stores: Stores, work: Work) -> None:
-    """Lock progress and leave out what another attempt has done already."""
+    """Lock progress and leave out what another attempt has done already, and what is held."""
     done = stores.rows.claim(work.batch, work.topic.row)
+    held = stores.rows.held(done, work.topic.row)
+    if held:
+        work.held |= held
+        _keep(stores, work, [record for record in work.batch.records if record.partition not in held])
     below = [record for record in work.batch.records if record.offset < done[record.partition]]
     if below:
         work.batch.redelivered += below
-        work.batch.records = [record for record in work.batch.records if record.offset >= done[record.partition]]
-        decode(stores, work)
-        work.spans, work.verdict = None, None
+        _keep(stores, work, [record for record in work.batch.records if record.offset >= done[record.partition]])
     work.batch.stored_at = time.time_ns() // 1000
 
 
@@ -143,6 +156,23 @@ def judge_identity(_stores: Stores, work: Work) -> None:
         raise _Again
 
 
+def hold(stores: Stores, work: Work) -> None:
+    """Judge each partition by its dead letters; one with too many ends here at the record that is one too many."""
+    work.judgement = stores.breaker.judge(work.batch)
+    trips = work.judgement.trips
+    kept = [
+        record
+        for record in work.batch.records
+        if record.partition not in trips or record.offset <= trips[record.partition].offset
+    ]
+    if len(kept) < len(work.batch.records):
+        _keep(stores, work, kept)
+        raise _Again
+    if trips:
+        stores.rows.hold(work.topic.row, work.topic.name, trips)
+        work.held |= trips.keys()
+
+
 def add_up(stores: Stores, work: Work) -> None:
     """Fold what was stored into rollups, statistics, ledger, dead letters and progress."""
     if work.spans is None or work.batch.stored is not work.batch.entries:
@@ -169,7 +199,7 @@ def publish(stores: Stores, work: Work) -> None:
 
 
 PREPARE: list[Step] = [decode, process]
-STORE: list[Step] = [claim, write_documents, write_rows, judge_identity, add_up]
+STORE: list[Step] = [claim, write_documents, write_rows, judge_identity, hold, add_up]
 DELIVER: list[Step] = [publish]
 
 
@@ -182,6 +212,19 @@ def prepare(stores: Stores, work: Work) -> None:
         for step in PREPARE:
             step(stores, work)
         work.prepared = True
+
+
+def place(stores: Stores, partitions: list[int], known_ends: Mapping[Place, int]) -> tuple[Ends, dict[int, Start]]:
+    """Find out where partitions start, and begin to count their dead letters; see processing.placement.
+
+    :raises StoreUnavailable: a store does not answer; place them again
+    :raises NeedsOperator: the same, and someone must act
+    """
+    ends = stores.ends.ask()
+    starts = stores.rows.place(ends, partitions, known_ends=known_ends, ask=stores.ends.ask)
+    for partition, start in starts.items():
+        stores.breaker.start(partition, lenient_until=start.hold.lenient_until)
+    return ends, starts
 
 
 def settle(stores: Stores, work: Work, *, stopping: threading.Event, waiting: Callable[[str | None], None]) -> None:
@@ -237,6 +280,7 @@ def _store(stores: Stores, work: Work) -> None:
         pass
     if work.committed:
         work.committed()
+    stores.breaker.adopt(work.judgement)
 
 
 def _attempt(stores: Stores, work: Work) -> bool:
@@ -326,6 +370,13 @@ def _refuse(stores: Stores, work: Work) -> None:
             )
         )
     _leave_out(work, refused)
+
+
+def _keep(stores: Stores, work: Work, records: list[Record]) -> None:
+    """Go on with some of the batch's records alone."""
+    work.batch.records = records
+    decode(stores, work)
+    work.spans, work.writing, work.verdict = None, None, None
 
 
 def _leave_out(work: Work, entries: list[Entry]) -> None:

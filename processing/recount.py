@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +15,10 @@ from psycopg import IsolationLevel
 from ingestion import records
 from ingestion.content import content_hash
 from ingestion.records import UnknownVersion
-from processing import decoding, document_store, ledger, recount_sql, row_store, rows
+from processing import decoding, document_store, gaps, ledger, recount_sql, row_store, rows
 from processing.batch import MINUTE, Batch, Entry, Letter, Record
 from processing.failures import NeedsOperator
+from processing.gaps import Gap
 from processing.jsonb import load_payload
 from processing.lag import Ends
 from processing.ledger import Snapshot
@@ -58,9 +59,12 @@ def snapshot() -> Iterator[tuple[psycopg.Connection, Snapshot]]:
             yield connection, ledger.read(cursor)
 
 
-def count_topic(connection: psycopg.Connection, reader: TopicReader, ends: Ends, at: Snapshot) -> list[Stretch]:
+def count_topic(
+    connection: psycopg.Connection, reader: TopicReader, ends: Ends, at: Snapshot, skipped: Sequence[Gap]
+) -> list[Stretch]:
     """Read raw-data again, up to progress, and decode it as the consumer does.
 
+    :param skipped: gaps; what of them is still in the topic is passed over, as it was then
     :raises StoreUnavailable: Kafka does not answer
     :raises NeedsOperator: a record was written by a newer release
     """
@@ -72,7 +76,8 @@ def count_topic(connection: psycopg.Connection, reader: TopicReader, ends: Ends,
     counted: dict[int, int] = dict.fromkeys(stretches, 0)
     events: dict[int, int] = dict.fromkeys(stretches, 0)
     limit = _records_at_once(ends, at)
-    for chunk in reader.read(stretches, limit=limit):
+    for polled in reader.read(stretches, limit=limit):
+        chunk = [record for record in polled if not gaps.covers(skipped, ends.topic, record.partition, record.offset)]
         lines = list(_lines(chunk))
         _copy(connection, recount_sql.COPY_LINES, recount_sql.LINE_TYPES, lines)
         for record in chunk:

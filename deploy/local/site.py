@@ -117,6 +117,11 @@ class Site:
         """Let the raw topic begin later in these partitions, as after its retention."""
         self._topics.remove_records(self.raw_topic, before=before)
 
+    def recreate_raw_topic(self) -> None:
+        """Delete the raw topic with everything in it, and make another of its name."""
+        self._topics.delete([self.raw_topic])
+        self._topics.create([self.raw_topic])
+
     def create_stores(self) -> None:
         self._topics.create([self.raw_topic, self.processed_topic])
         with self.servers.postgres.connect("postgres") as connection:
