@@ -222,6 +222,19 @@ class RefusedMinute(TypedDict):
     reasons: dict[str, int]
 
 
+class RecentMinute(TypedDict):
+    """One of the last minutes, over all sources; `refused` is what the doors counted, None while Redis is away."""
+
+    minute: str
+    read: int
+    stored: int
+    duplicate: int
+    deadLettered: int
+    dropped: int
+    unaccounted: int
+    refused: int | None
+
+
 class GapShape(TypedDict):
     """Records that nobody will ever read: `firstOffset` up to, not including, `nextOffset`."""
 
