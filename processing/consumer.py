@@ -114,7 +114,9 @@ class Consumer:
         for partition, first in list(self._unplaced.items()):
             at = TopicPartition(self.topic, partition)
             committed = self._committed(at) if first is None else first
-            starts = [start for start in (committed, progress.get(partition)) if start is not None]
+            # Without progress nothing has its effects, whatever Kafka says: PostgreSQL is new.
+            starts = [progress[partition]] if partition in progress else []
+            starts += [committed] if starts and committed is not None else []
             with _unless_gone():
                 if starts:
                     self._client.seek(at, min(starts))

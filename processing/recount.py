@@ -6,22 +6,19 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 import psycopg
 from psycopg import IsolationLevel
 
 from ingestion import records
-from ingestion.content import content_hash
 from ingestion.records import UnknownVersion
-from processing import decoding, document_store, ledger, recount_sql, row_store, rows
+from processing import decoding, document_store, ledger, recount_sql, row_reader, row_store, rows
 from processing.batch import MINUTE, Batch, Entry, Letter, Record
 from processing.failures import NeedsOperator
-from processing.jsonb import load_payload
 from processing.lag import Ends
 from processing.ledger import Snapshot
-from processing.rollups import MINUTES_PER_HOUR, Spans, roll_up
+from processing.rollups import MINUTES_PER_HOUR, Spans, merge, roll_up
 from processing.topic_reader import TopicReader
 
 CHUNK = 5_000  # events in hand at once, which bounds memory
@@ -110,8 +107,7 @@ def count_rows(connection: psycopg.Connection) -> None:
         changed = [
             (entry.source, entry.id, entry.partition, entry.offset, entry.line)
             for entry in chunk
-            # A row does not say whether its sender gave a time.
-            if content_hash(entry.ts, entry.values) != entry.hash and content_hash(None, entry.values) != entry.hash
+            if not row_reader.is_as_stored(entry)
         ]
         if changed:
             _copy(connection, recount_sql.COPY_CHANGED, recount_sql.CHANGED_TYPES, changed)
@@ -204,25 +200,7 @@ def _row_chunks(connection: psycopg.Connection) -> Iterator[list[Entry]]:
     with connection.cursor("recount_rows", binary=True) as cursor:
         cursor.execute(recount_sql.ROWS)
         while found := cursor.fetchmany(CHUNK):
-            yield [_entry(row) for row in found]
-
-
-def _entry(row: tuple[Any, ...]) -> Entry:
-    source, ts, id_, payload, hash_, partition, offset, line = row
-    return Entry(
-        key=b"",
-        id=id_,
-        text=b"",
-        source=source,
-        ts=ts,
-        received=0,
-        payload=b"",
-        values=load_payload(payload),
-        hash=hash_,
-        partition=partition,
-        offset=offset,
-        line=line,
-    )
+            yield [row_reader.entry(row) for row in found]
 
 
 class _Rolling:
@@ -236,7 +214,7 @@ class _Rolling:
         last = entries[-1]
         rolled = roll_up(entries)
         for spans, waiting, width in zip(rolled, self._open, (MINUTE, _HOUR), strict=True):
-            _merge(spans, waiting)
+            merge(spans, waiting)
             waiting.clear()
             key = last.source, last.ts // width
             if key in spans:
@@ -249,16 +227,6 @@ class _Rolling:
     def _write(self, minutes: Spans, hours: Spans) -> None:
         with self._connection.cursor() as cursor, cursor.copy(recount_sql.COPY_SPANS) as copy:
             copy.write(rows.spans(minutes, hours))
-
-
-def _merge(spans: Spans, others: Spans) -> None:
-    for key, fields in others.items():
-        mine = spans.setdefault(key, {})
-        for name, span in fields.items():
-            if name in mine:
-                mine[name].merge(span)
-            else:
-                mine[name] = span
 
 
 def _copy(connection: psycopg.Connection, statement: str, types: list[str], lines: Iterable[Row]) -> None:
