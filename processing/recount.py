@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,11 +10,8 @@ from uuid import UUID
 import psycopg
 from psycopg import IsolationLevel
 
-from ingestion import records
-from ingestion.records import UnknownVersion
-from processing import asides, decoding, document_store, gaps, ledger, recount_sql, row_reader, row_store, rows
-from processing.batch import MINUTE, Asides, Batch, Entry, Letter, Place, Record
-from processing.failures import NeedsOperator
+from processing import decoding, document_store, gaps, ledger, recount_sql, reread, row_reader, row_store, rows
+from processing.batch import MINUTE, Entry, Letter
 from processing.gaps import Gap
 from processing.lag import Ends
 from processing.ledger import Snapshot
@@ -76,7 +72,7 @@ def count_topic(
     topic = topic_row(connection, ends.topic)
     for polled in reader.read(stretches, limit=limit):
         chunk = [record for record in polled if not gaps.covers(skipped, ends.topic, record.partition, record.offset)]
-        lines = list(_lines(chunk, asides.of_letters(connection, chunk, topic=topic)))
+        lines = [_line(line) for line in reread.lines(connection, chunk, topic=topic)]
         _copy(connection, recount_sql.COPY_LINES, recount_sql.LINE_TYPES, lines)
         for record in chunk:
             counted[record.partition] += 1
@@ -148,35 +144,11 @@ def _say_partitions(connection: psycopg.Connection, stretches: Iterable[Stretch]
     connection.execute("ANALYZE recount_line")
 
 
-def _lines(found: Iterable[Record], set_aside: Mapping[Place, Asides]) -> Iterator[Row]:
-    now = time.time_ns() // 1000
-    for record in found:
-        # One at a time, and identity aside: what repeats is judged by SQL, over the whole topic.
-        place = record.partition, record.offset
-        batch = _decoded(record, now=now, aside=set_aside.get(place))
-        for entry in (*batch.entries, *batch.duplicates):
-            yield entry.source, entry.id, entry.hash, entry.received - _PG_EPOCH, *place, entry.line, None
-        for letter in batch.letters:
-            hash_, reason = (
-                (_hash(letter, now=now), None) if letter.stage == decoding.IDENTITY else (None, str(letter.reason))
-            )
-            yield letter.source, letter.event_id, hash_, letter.received - _PG_EPOCH, *place, letter.line, reason
-
-
-def _hash(letter: Letter, *, now: int) -> int:
-    """Read the line of an event whose identity was met before in its record."""
-    line = Record(letter.partition, letter.offset, 0, letter.raw, records.headers(count=1))
-    [entry] = _decoded(line, now=now).entries
-    return entry.hash
-
-
-def _decoded(record: Record, *, now: int, aside: Asides | None = None) -> Batch:
-    batch = Batch([record], asides={(record.partition, record.offset): aside} if aside else {})
-    try:
-        decoding.decode(batch, now=now)
-    except UnknownVersion as error:
-        raise NeedsOperator(f"use a newer release: {error}") from error
-    return batch
+def _line(line: Entry | Letter) -> Row:
+    place = line.partition, line.offset, line.line
+    if isinstance(line, Entry):
+        return line.source, line.id, line.hash, line.received - _PG_EPOCH, *place, None
+    return line.source, line.event_id, None, line.received - _PG_EPOCH, *place, str(line.reason)
 
 
 def _document_row(document: Mapping[str, object]) -> Row:

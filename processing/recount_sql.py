@@ -18,6 +18,9 @@ CREATE TEMP TABLE recount_span (
     first float8, first_ts timestamptz, first_id uuid, last float8, last_ts timestamptz, last_id uuid
 );
 CREATE TEMP TABLE recount_changed (source_id text, id uuid, partition int, "offset" bigint, line int);
+CREATE TEMP TABLE lost_document (source_id text, ts timestamptz, id uuid, topic_id smallint, partition int,
+    "offset" bigint, line int, hash bigint);
+CREATE INDEX ON lost_document (partition, "offset", line);
 """
 
 COPY_LINES = "COPY recount_line FROM STDIN (FORMAT BINARY)"
