@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from uuid import UUID
 
@@ -115,13 +115,14 @@ class Consumer:
         """Partitions that wait for `place`."""
         return sorted(self._unplaced)
 
-    def place(self, ends: Ends, starts: Mapping[int, int]) -> None:
+    def place(self, ends: Ends, starts: Mapping[int, int], held: Collection[int] = ()) -> None:
         """Start unplaced partitions where PostgreSQL's account says, or Kafka's where that is further back.
 
         Between the two lie records that have their effects, and may be missing in processed-data. The others stay
         unplaced, and all do when the topic was made anew meanwhile.
 
         :param starts: next offset by partition, from PostgreSQL
+        :param held: those of them that are not to be read
         :raises StoreUnavailable: Kafka does not answer; place them again
         """
         if self._current_topic() != ends.topic:
@@ -129,12 +130,20 @@ class Consumer:
             self._client._cluster.request_update()  # noqa: SLF001 - no public way that does not wait
             return
         self._placed_topic = ends.topic
+        begun: dict[int, int] = {}
         for partition in starts.keys() & self._unplaced.keys():
             at = TopicPartition(self.topic, partition)
+            if partition in held:
+                # Polls fail for all partitions while one has no position, even if nothing is fetched from it.
+                with _unless_gone():
+                    self._client.seek(at, starts[partition])
+                continue
             first = self._unplaced[partition]
             committed = self._committed(at) if first is None else first
             earliest, end = ends.partitions[partition]
             start = starts[partition] if committed is None else max(earliest, min(committed, starts[partition]))
+            if committed is None:
+                begun[partition] = start
             self._note_end(partition, end)
             with _unless_gone():
                 self._client.seek(at, start)
@@ -142,6 +151,9 @@ class Consumer:
                 self._placed.add(partition)
                 logger.info("reading", extra={"partition": partition, "offset": start})
             del self._unplaced[partition]
+        if begun:
+            # Should we die before the first batch is published, the next knows from where to publish.
+            self.commit(begun)
 
     def unplace(self, partitions: Iterable[int]) -> None:
         """Give no more records of partitions until they are placed anew."""

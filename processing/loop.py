@@ -180,8 +180,9 @@ class Loop:
         elif self._placing is not None and self._placing.done():
             (ends, starts), self._placing = self._placing.result(), None
             before = consumer.partitions
-            consumer.place(ends, {number: start.next_offset for number, start in starts.items() if not start.hold.held})
-            self.state.held = [number for number in consumer.unplaced if number in starts and starts[number].hold.held]
+            held = [number for number in consumer.unplaced if number in starts and starts[number].hold.held]
+            consumer.place(ends, {number: start.next_offset for number, start in starts.items()}, held)
+            self.state.held = held
             self._look_at_holds = time.monotonic() + LOOK_AT_HOLDS
             if consumer.partitions != before:
                 self._since = datetime.now(tz=UTC)

@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable
 
 from processing import asides, decoding, isolation, pipeline
-from processing.batch import WHOLE, Batch, Record
+from processing.batch import WHOLE, Batch, Entry, Record
 from processing.failures import NeedsOperator, StoreUnavailable
 from processing.isolation import Fault
 from processing.patience import Patience
-from processing.pipeline import Stores, Topic, Work
+from processing.pipeline import Stores, Work
 
 logger = logging.getLogger(__name__)
 
@@ -29,21 +29,19 @@ def settle(stores: Stores, work: Work, *, stopping: threading.Event, waiting: Ca
     :raises Stopped: `stopping` was set while a store was away
     """
     patience = Patience(stopping, waiting, stores.rows.forget, stores.alarm)
+    suspects = work.batch.records if work.alone else []
     if work.alone:
         patience.until_done(lambda: _rehearse(stores, work, patience))
     patience.until_done(lambda: _keep_account(stores, work), mend=lambda: _mend(stores, work, patience))
     for step in pipeline.DELIVER:
         patience.until_done(lambda step=step: pipeline.run([step], stores, work))  # type: ignore[misc]
-    if work.alone:
-        patience.until_done(lambda: stores.crashes.acquit(work.batch.records[0]))
+    for record in suspects:
+        patience.until_done(lambda record=record: stores.crashes.acquit(record))  # type: ignore[misc]
     stores.alarm.still()
 
 
 def _keep_account(stores: Stores, work: Work) -> None:
     pipeline.prepare(stores, work)
-    if work.batch.asides:
-        # Of a process that died there may be a document.
-        stores.documents.discard(asides.left_by(work.batch.letters), topic=work.topic.kafka_id.bytes)
     pipeline.store(stores, work)
 
 
@@ -61,7 +59,7 @@ def _mend(stores: Stores, work: Work, patience: Patience) -> None:
     for record, line, aside in found:
         logger.error("event set aside", extra={"partition": record.partition, "offset": record.offset, "line": line})
         if aside.stage != isolation.DECODE:
-            _discard(stores, record, line, work.topic)
+            work.leftovers += _left(record, line)
         work.batch.asides.setdefault((record.partition, record.offset), {})[line] = aside
     if len(found) == isolation.MOST:
         _cut(work, found[-1].record)
@@ -107,9 +105,8 @@ def _try(stores: Stores, work: Work) -> Fault | None:
     return None
 
 
-def _discard(stores: Stores, record: Record, line: int, topic: Topic) -> None:
-    """Delete the documents that a line left in a trial."""
+def _left(record: Record, line: int) -> list[Entry]:
+    """Name the documents that a line may have left in a trial."""
     batch = Batch([record])
     decoding.decode(batch, now=time.time_ns() // 1000)
-    left = [entry for entry in (*batch.entries, *batch.duplicates) if line in (WHOLE, entry.line)]
-    stores.documents.discard(left, topic=topic.kafka_id.bytes)
+    return [entry for entry in (*batch.entries, *batch.duplicates) if line in (WHOLE, entry.line)]
