@@ -52,7 +52,7 @@ def test_an_event_that_kills_the_process_while_it_is_published_is_passed_over(si
 
     crashes = run_until_all_is_stored(site, "publish")
 
-    assert crashes == 4
+    assert 4 <= crashes <= 6
     assert truth.rows(site).keys() == {("sensor-1", event_id(number)) for number in (1, 2, 3)}
     assert truth.published(site) >= expected.events.keys()
     assert truth.differences() == []
