@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from uuid import UUID
 
@@ -115,14 +115,13 @@ class Consumer:
         """Partitions that wait for `place`."""
         return sorted(self._unplaced)
 
-    def place(self, ends: Ends, starts: Mapping[int, int], held: Collection[int] = ()) -> None:
+    def place(self, ends: Ends, starts: Mapping[int, int]) -> None:
         """Start unplaced partitions where PostgreSQL's account says, or Kafka's where that is further back.
 
         Between the two lie records that have their effects, and may be missing in processed-data. The others stay
         unplaced, and all do when the topic was made anew meanwhile.
 
         :param starts: next offset by partition, from PostgreSQL
-        :param held: those of them that are not to be read
         :raises StoreUnavailable: Kafka does not answer; place them again
         """
         if self._current_topic() != ends.topic:
@@ -133,11 +132,6 @@ class Consumer:
         begun: dict[int, int] = {}
         for partition in starts.keys() & self._unplaced.keys():
             at = TopicPartition(self.topic, partition)
-            if partition in held:
-                # Polls fail for all partitions while one has no position, even if nothing is fetched from it.
-                with _unless_gone():
-                    self._client.seek(at, starts[partition])
-                continue
             first = self._unplaced[partition]
             committed = self._committed(at) if first is None else first
             earliest, end = ends.partitions[partition]
