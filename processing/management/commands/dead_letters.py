@@ -12,6 +12,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
+from psycopg.errors import QueryCanceled
 
 from ingestion.contract import InvalidEvent
 from processing import (
@@ -38,7 +39,7 @@ class Command(BaseCommand):
         "Show dead letters, send them once more (redrive), or give them up (discard). The last two are jobs, which the\n"
         "admin shows too: Ctrl-C cancels one after the chunk in hand, SIGTERM leaves the rest to `manage.py run_jobs`.\n"
         "They take letters that are open; parked ones and those sent before only with --state, parked ones also by --id.\n\n"
-        "  manage.py dead_letters list --reason not_json --since 2026-03-01T00:00:00Z\n"
+        "  manage.py dead_letters list --reason not_json --since 2026-03-01\n"
         "  manage.py dead_letters show 17\n"
         "  manage.py dead_letters redrive --source sensor-123 --dry-run       what would become of them now\n"
         "  manage.py dead_letters redrive --source sensor-123 --rate 200      at most 200 events/s\n"
@@ -92,7 +93,7 @@ class Command(BaseCommand):
         except (StoreUnavailable, NeedsOperator) as error:
             raise CommandError(str(error), returncode=2) from error
         except OperationalError as error:
-            raise CommandError("PostgreSQL does not answer.", returncode=2) from error
+            raise CommandError(_what_failed(error), returncode=2) from error
         if not well:
             sys.exit(1)
 
@@ -168,6 +169,12 @@ def _find(number: int) -> DeadLetter:
     if letter is None:
         raise CommandError(f"There is no dead letter {number}.")
     return letter
+
+
+def _what_failed(error: OperationalError) -> str:
+    if isinstance(error.__cause__, QueryCanceled):
+        return "PostgreSQL would take too long: choose fewer letters, by --reason, --source or --since."
+    return "PostgreSQL does not answer."
 
 
 def _read(name: str) -> bytes:
