@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+from base64 import b64decode
 from collections.abc import Iterator
 
 import pytest
@@ -45,6 +47,9 @@ def test_garbage_is_found_read_mended_and_closed(page: Page, web: ProductProcess
     page.goto(f"{web.url}/admin/processing/deadletter/")
     page.locator("#searchbar").fill("meter-7")
     page.get_by_role("button", name="Search").click()
+    with page.expect_download() as export:
+        page.get_by_role("link", name="Export as NDJSON").click()
+    assert b64decode(json.loads(export.value.path().read_text())["raw"]) == GARBAGE
     page.locator("#result_list tbody a").first.click()
     expect(page.locator(".field-why")).to_contain_text("The timestamp is not of the required form, or out of range")
 
