@@ -112,7 +112,7 @@ class TraceSearch(TypedDict):
 
 
 class Trace(TypedDict):
-    """What became of one event, in order of time.
+    """What became of one event, copy by copy if it was sent several times.
 
     `missing`: its record was processed, yet neither store nor a dead letter knows it; let `reconcile` look.
     """
