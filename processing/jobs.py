@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 State = Job.State
 # A running job whose worker was silent for as long is taken over. A chunk has to be done, or say `beat`, well within.
-SILENCE = timedelta(seconds=20)
+SILENCE = timedelta(seconds=30)
 FIRST_WAIT, LONGEST_WAIT = 0.5, 5.0  # seconds between two tries while a store is away; under SILENCE
 
 # Does one chunk of a job, and commits `advance` in one transaction with the chunk's effects. Gives the seconds to wait
@@ -88,6 +88,22 @@ def take(worker: str, kinds: Mapping[str, Step]) -> Job | None:
     return job
 
 
+def work(worker: str, steps: Mapping[str, Step], *, stopping: threading.Event) -> bool:
+    """Do one job, if there is any to do; True if there was."""
+    try:
+        job = take(worker, steps)
+    except (OperationalError, InterfaceError) as error:
+        logger.warning("waiting for PostgreSQL", extra={"reason": type(error).__name__})
+        connection.close()
+        return False
+    if job is None:
+        return False
+    logger.info("job taken", extra={"job": job.pk, "kind": job.kind})
+    run(job, steps[job.kind], stopping=stopping)
+    logger.info("job left", extra={"job": job.pk, "kind": job.kind, "state": job.state})
+    return True
+
+
 def advance(job: Job, *, done: int = 0, failed: int = 0, message: str = "") -> None:
     """Write down how far the job is, with `place` and `total` as they are set; within the chunk's transaction.
 
@@ -128,7 +144,7 @@ def _once(job: Job, step: Step, *, stopping: threading.Event, report: Report) ->
         try:
             return _try(job, step)
         except (StoreUnavailable, NeedsOperator, OperationalError, InterfaceError) as error:
-            _say_waiting(job, str(error) if isinstance(error, _OURS) else "PostgreSQL does not answer")
+            _say_waiting(job, str(error) if isinstance(error, _OURS) else _postgres(error))
         except JobLost:
             raise
         except Exception as error:
@@ -161,12 +177,18 @@ def _finish(job: Job, state: Job.State, message: str) -> None:
     _save(job, state=job.state, message=job.message, finished_at=job.finished_at)
 
 
+def _postgres(error: DatabaseError) -> str:
+    return f"PostgreSQL: {type(error.__cause__ or error).__name__}"
+
+
 def _say_waiting(job: Job, reason: str) -> None:
     logger.warning("a job waits", extra={"job": job.pk, "kind": job.kind, "reason": reason})
     job.message = f"waiting: {reason}"
     # It may be lost: the next use takes another.
     connection.close()
     with suppress(DatabaseError):
+        # The chunk was rolled back.
+        job.refresh_from_db(fields=["done", "failed", "place", "total"])
         _save(job, message=job.message)
 
 

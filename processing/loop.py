@@ -18,14 +18,15 @@ from typing import TypeVar
 
 from django.conf import settings
 
-from processing import metrics, pipeline
+from processing import metrics, pipeline, settling
 from processing.batch import Batch, Record
 from processing.consumer import Consumer
 from processing.failures import NeedsOperator, StoreUnavailable
 from processing.lag import Ends
 from processing.live import LivePublisher
 from processing.models import ConsumerMember
-from processing.pipeline import Stopped, Stores, Topic, Work
+from processing.patience import Patience, Stopped
+from processing.pipeline import Stores, Topic, Work
 from processing.placement import Place, Start
 
 logger = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ BUSY_EVENTS = 500  # in one batch, from which on the next is gathered busily
 PATIENCE = 1.0  # seconds that the stores may take before fetching pauses
 STOP_WITHIN = 20.0  # seconds to finish the batch in hand after a signal
 STALL_CHECK = 10.0  # seconds in which a partition with records has to give some
+MOST_DIGITS = 6  # of a record's own count of its events; a longer one is no number of ours
 CLOSE_WITHIN = 2.0  # seconds to take leave of the stores
 LOOK_AT_HOLDS = 2.0  # seconds between two looks whether a held partition was resumed
 
@@ -113,6 +115,7 @@ class Loop:
             self._finish()
         except Stopped:
             logger.warning("stopped while a store was away; the batch in hand comes again")
+            self._leave_all()
         finally:
             self._close()
 
@@ -128,12 +131,10 @@ class Loop:
             if self._settling and self._settling[1].done():
                 self._settled(consumer)
             return False
-        taken = len(self._held)
-        work = self._work(consumer, self._held)
-        try:
-            pipeline.prepare(self._stores, work)
-        except Exception as error:  # noqa: BLE001 - settle meets it again, and has the patience for it
-            logger.warning("batch not prepared", extra={"reason": type(error).__name__})
+        taken = self._stores.crashes.portion(self._held)
+        work = self._work(consumer, self._held[:taken])
+        if not self._alone(work):
+            self._prepare(work)
         on_hold = self._settled(consumer)
         del self._held[:taken]
         if on_hold:
@@ -143,6 +144,16 @@ class Loop:
         self._settling = (work, self._thread.submit(lambda: self._settle(work)))
         return True
 
+    def _alone(self, work: Work) -> bool:
+        """Tell whether nothing may be done aside, since the process may die of what is in hand or comes next."""
+        return work.alone or (self._settling is not None and self._settling[0].alone)
+
+    def _prepare(self, work: Work) -> None:
+        try:
+            pipeline.prepare(self._stores, work)
+        except Exception as error:  # noqa: BLE001 - settle meets it again, and has the patience for it
+            logger.warning("batch not prepared", extra={"reason": type(error).__name__})
+
     def _open(self) -> Consumer:
         if self._consumer is None:
             self._consumer = Consumer()
@@ -150,9 +161,13 @@ class Loop:
         self.state.kafka = True
         return self._consumer
 
-    @staticmethod
-    def _work(consumer: Consumer, records: list[Record]) -> Work:
-        return Work(batch=Batch(records=_once(records)), topic=Topic(kafka_id=consumer.topic_id, name=consumer.topic))
+    def _work(self, consumer: Consumer, records: list[Record]) -> Work:
+        crashes = self._stores.crashes
+        return Work(
+            batch=Batch(records=_once(records), asides=crashes.asides(records)),
+            topic=Topic(kafka_id=consumer.topic_id, name=consumer.topic),
+            alone=crashes.rehearses(records),
+        )
 
     def _place(self, consumer: Consumer) -> None:
         """Start new partitions where PostgreSQL and Kafka agree; asked on the stores' thread, after what is in hand."""
@@ -222,7 +237,7 @@ class Loop:
 
     def _settle(self, work: Work) -> None:
         began = time.monotonic()
-        pipeline.settle(self._stores, work, stopping=self._stopping, waiting=self._note_waiting)
+        settling.settle(self._stores, work, stopping=self._stopping, waiting=self._note_waiting)
         metrics.BATCH_SECONDS.observe(time.monotonic() - began)
 
     def _settled(self, consumer: Consumer) -> set[int]:
@@ -273,11 +288,21 @@ class Loop:
         self._beat_if_due()
 
     def _show(self, consumer: Consumer) -> None:
+        self._leave(set(self.state.partitions) - {*consumer.partitions, *consumer.unplaced})
         self.state.partitions = consumer.partitions
         self.state.held = [number for number in self.state.held if number in consumer.unplaced]
         metrics.HELD.set(len(self.state.held))
         if self._beating is None or self._beating.done():
             self._beating = self._thread.submit(self._beat_if_due)
+
+    def _leave(self, partitions: set[int]) -> None:
+        """Say that partitions went, and the process is well."""
+        if partitions:
+            self._thread.submit(lambda: self._stores.crashes.leave(partitions))
+
+    def _leave_all(self) -> None:
+        if self._consumer is not None:
+            self._leave({*self._consumer.partitions, *self._consumer.unplaced})
 
     def _beat_if_due(self) -> None:
         """Say that this member lives; on the stores' thread."""
@@ -292,19 +317,28 @@ class Loop:
             logger.debug("no heartbeat", extra={"reason": str(error)})
 
     def _patiently(self, act: Callable[[], None]) -> None:
-        pipeline.patiently(act, stores=self._stores, stopping=self._stopping, waiting=self._note_waiting)
+        stores = self._stores
+        Patience(self._stopping, self._note_waiting, stores.rows.forget, stores.alarm).until_done(act)
 
     def _survive(self, step: Callable[[], bool]) -> None:
         try:
             step()
-        except (StoreUnavailable, NeedsOperator) as error:
-            self.state.kafka = False
-            logger.warning("waiting for Kafka", extra={"reason": str(error)})
-            self._stopping.wait(1.0)
+        except StoreUnavailable as error:
+            self._wait_for_kafka(str(error))
+        except NeedsOperator as error:
+            failure = error
+            self._thread.submit(lambda: self._stores.alarm.ring(failure))
+            self._wait_for_kafka(str(error))
+
+    def _wait_for_kafka(self, reason: str) -> None:
+        self.state.kafka = False
+        logger.warning("waiting for Kafka", extra={"reason": reason})
+        self._stopping.wait(1.0)
 
     def _finish(self) -> None:
         if self._consumer is not None:
             self._settled(self._consumer)
+            self._leave_all()
             self._thread.submit(lambda: self._stores.rows.farewell(self._member))
 
     def _close(self) -> None:
@@ -346,6 +380,6 @@ def _once(records: list[Record]) -> list[Record]:
 
 def _event_count(record: Record) -> int:
     for name, value in record.headers:
-        if name == "n" and value.isdigit():
+        if name == "n" and value.isdigit() and len(value) <= MOST_DIGITS:
             return int(value)
     return 1

@@ -15,7 +15,7 @@ import psycopg
 from django.conf import settings
 from psycopg.errors import UniqueViolation
 
-from processing import holds, months, placement, row_sql, rows
+from processing import closing, holds, months, placement, row_sql, rows
 from processing.accounts import Gains
 from processing.batch import Batch, Entry, Letter
 from processing.breaker import Trip
@@ -96,11 +96,7 @@ class RowStore:
     def topic_row(self, kafka_id: UUID, name: str) -> int:
         """Give the row id of a topic, by Kafka's id for it: a recreated topic is another."""
         with failures():
-            self.connection.execute(
-                "INSERT INTO topic (kafka_id, name) SELECT %(id)s, %(name)s"
-                " WHERE NOT EXISTS (SELECT FROM topic WHERE kafka_id = %(id)s) ON CONFLICT DO NOTHING",
-                {"id": kafka_id, "name": name},
-            )
+            self.connection.execute(row_sql.INSERT_TOPIC, {"id": kafka_id, "name": name})
             row = self.connection.execute("SELECT id FROM topic WHERE kafka_id = %s", [kafka_id]).fetchone()
         assert row is not None
         return int(row[0])
@@ -200,9 +196,9 @@ class RowStore:
         return [(entry, stored[place]) for entry, place in places if place in stored]
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """The batch's transaction; what it raises rolls everything back."""
-        with failures(), self.connection.transaction():
+    def transaction(self, *, undo: bool = False) -> Iterator[None]:
+        """The batch's transaction; what it raises rolls everything back, and `undo` does so too."""
+        with failures(), self.connection.transaction(force_rollback=undo):
             yield
 
     def copy_events(self, batch: Batch, topic: int) -> None:
@@ -247,7 +243,7 @@ class RowStore:
         }
 
     def add_up(self, batch: Batch, topic: int, *, spans: tuple[Spans, Spans], gains: Gains) -> Callable[[], None]:
-        """Fold the batch into rollups, latest values, statistics, ledger, dead letters and progress.
+        """Fold the batch into rollups, latest values, statistics, ledger, dead letters (closed ones, too) and progress.
 
         :param spans: the rollups of batch.stored by minute and hour; fields past a source's cap are taken out
         :return: to be called once the transaction is committed
@@ -268,10 +264,9 @@ class RowStore:
             if batch.records:
                 self.connection.execute(row_sql.MOVE_PROGRESS, _moves(batch, topic))
             if capped:
-                self.connection.execute(
-                    "UPDATE source_statistics SET fields_capped = true WHERE source_id = ANY(%s)", [sorted(capped)]
-                )
+                self.connection.execute(row_sql.SAY_CAPPED, [sorted(capped)])
             self._write_letters(batch.letters, topic)
+            closing.close(self.connection, batch, topic=topic)
         return remember
 
     def refusals(self, entries: Sequence[Entry], topic: int) -> list[Entry]:

@@ -34,7 +34,7 @@ class ProductProcess(Process):
     def __init__(self, part: product.Part, *, port: int, log: Path, env: Mapping[str, str]) -> None:
         self.name = part.name
         self.port = port
-        super().__init__(part.command(port), log=log, env={**env, part.port_setting: str(port)}, cwd=product.ROOT)
+        super().__init__(part.command(port), log=log, env={**env, **part.settings(port)}, cwd=product.ROOT)
 
     @property
     def url(self) -> str:
@@ -77,6 +77,9 @@ class Site:
 
     def start_consumer(self, env: Mapping[str, str] | None = None) -> ProductProcess:
         return self.start(product.CONSUMER, env)
+
+    def start_jobs(self, env: Mapping[str, str] | None = None) -> ProductProcess:
+        return self.start(product.JOBS, env)
 
     def start_web(self, env: Mapping[str, str] | None = None) -> ProductProcess:
         return self.start(product.WEB, env)
