@@ -168,36 +168,6 @@ class SourceShape(TypedDict):
     labels: dict[str, object]
 
 
-class DeadLetterShape(TypedDict):
-    """A line that could not become an event."""
-
-    id: int
-    reason: str
-    detail: str
-    stage: str
-    sourceId: str | None
-    topic: str
-    partition: int
-    offset: int
-    line: int
-    firstSeen: str
-    lastSeen: str
-    attempts: int
-    state: str
-
-
-class DeadLetterDetail(DeadLetterShape):
-    """One dead letter with what was sent, made safe to show."""
-
-    eventId: str | None
-    pointer: str
-    receivedAt: str
-    fingerprint: str
-    size: int  # bytes
-    preview: str  # the beginning; what is not printable stands as \xNN or \uNNNN
-    previewTruncated: bool
-
-
 class SourceEquation(Equation):
     """The account of one source; None holds the lines whose source can't be read."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import subprocess
-from collections.abc import Iterator
 from importlib import util
 from pathlib import Path
 
@@ -39,7 +38,7 @@ def client_program(site: Site, name: str, *arguments: str) -> None:
 
 
 @pytest.fixture
-def door(site: Site) -> Iterator[str]:
+def door(site: Site) -> str:
     return site.start_ingest().url
 
 
