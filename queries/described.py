@@ -21,6 +21,7 @@ from queries.shapes import (
     Page,
     Pipeline,
     SourceShape,
+    Trace,
 )
 
 Handler = TypeVar("Handler", bound=Callable[..., object])
@@ -35,6 +36,7 @@ _SHAPES: list[object] = [
     DeadLetterDetail,
     Pipeline,
     LedgerMinutes,
+    Trace,
     Problem,
 ]
 

@@ -72,6 +72,59 @@ class EventDetail(EventShape):
     documentState: DocumentState  # tells "there is none" from "MongoDB is away"
 
 
+Stage = Literal[
+    "received",
+    "published",
+    "processed",
+    "stored",
+    "published_again",
+    "duplicate",
+    "dead_lettered",
+    # What was done about a dead letter
+    "redriven",
+    "edited",
+    "failed",
+    "closed",
+    "parked",
+    "discarded",
+    "in_flight",
+]
+Outcome = Literal["stored", "dead_lettered", "discarded", "in_flight", "missing"]
+
+
+class TraceStep(TypedDict):
+    """One thing that happened to an event."""
+
+    stage: Stage
+    at: str | None  # None: not recorded
+    detail: str
+    origin: Origin | None
+    letter: int | None  # the dead letter that it is about
+    traceparents: list[str]  # of all requests whose events share the record
+
+
+class TraceSearch(TypedDict):
+    """How far the topic was looked through; it is cut after some seconds."""
+
+    records: int
+    seconds: float
+    complete: bool
+
+
+class Trace(TypedDict):
+    """What became of one event, in order of time.
+
+    `missing`: its record was processed, yet neither store nor a dead letter knows it; let `reconcile` look.
+    """
+
+    eventId: str
+    sourceId: str | None  # None: not known
+    outcome: Outcome
+    steps: list[TraceStep]
+    lag: LagShape | None  # of the partition in which it waits
+    search: TraceSearch | None  # None: Kafka can't be asked
+
+
 class Bucket(TypedDict):
     """Statistics of one field over one interval of event time, from `start`."""
 
@@ -167,6 +220,19 @@ class RefusedMinute(TypedDict):
     minute: str
     refused: int
     reasons: dict[str, int]
+
+
+class RecentMinute(TypedDict):
+    """One of the last minutes, over all sources; `refused` is what the doors counted, None while Redis is away."""
+
+    minute: str
+    read: int
+    stored: int
+    duplicate: int
+    deadLettered: int
+    dropped: int
+    unaccounted: int
+    refused: int | None
 
 
 class GapShape(TypedDict):

@@ -29,6 +29,7 @@ urlpatterns: list[URLPattern] = [
     re_path(r"^api/data/?$", views.Data.as_view(), name="data"),
     re_path(r"^api/data/aggregate/?$", views.AggregateView.as_view(), name="aggregate"),
     re_path(rf"^api/events/{EVENT_ID}/?$", views.EventView.as_view(), name="event"),
+    re_path(rf"^api/events/{EVENT_ID}/trace/?$", views.TraceView.as_view(), name="trace"),
     re_path(r"^api/sources/?$", views.SourceList.as_view(), name="source-list"),
     re_path(rf"^api/sources/{SOURCE_ID}/?$", views.SourceView.as_view(), name="source"),
     re_path(r"^api/dead-letters/?$", views.DeadLetterList.as_view(), name="dead-letter-list"),

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from queries import aggregates, dead_letters, described, event_detail, events, minutes, pipeline, sources
+from queries import aggregates, dead_letters, described, event_detail, events, minutes, pipeline, sources, trace
 from queries.aggregates import AggregateQuery
 from queries.dead_letters import DeadLetterQuery
 from queries.event_query import EventQuery
@@ -31,6 +31,7 @@ from queries.shapes import (
     Page,
     Pipeline,
     SourceShape,
+    Trace,
 )
 from queries.sources import SourceQuery
 
@@ -91,6 +92,17 @@ class EventView(APIView):
     def get(self, request: Request, event_id: str) -> Response:
         parameters = Parameters(request.query_params, known=("source_id",))
         return Response(event_detail.read(UUID(event_id), source_id=parameters.source_id()))
+
+
+class TraceView(APIView):
+    """What became of one event: received, published, stored, or set aside, or still in flight."""
+
+    name = "Trace"
+
+    @described.describe(Trace, name="traceEvent", parameters=("source_id",), errors=(404, 409))
+    def get(self, request: Request, event_id: str) -> Response:
+        parameters = Parameters(request.query_params, known=("source_id",))
+        return Response(trace.read(UUID(event_id), source_id=parameters.source_id()))
 
 
 class SourceList(APIView):
