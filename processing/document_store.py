@@ -15,8 +15,7 @@ from pymongo import MongoClient, WriteConcern
 from pymongo.collection import Collection
 from pymongo.cursor import Cursor
 
-from processing.asides import Left
-from processing.batch import Entry
+from processing.batch import Entry, Left
 from processing.failures import MONGODB_INVALID, Refused, StoreUnavailable, from_mongo, from_mongo_code
 
 WRITE_TIMEOUT = 5.0  # seconds that a batch waits for MongoDB
