@@ -119,6 +119,16 @@ class DocumentStore:
         """
         yield from _chunked(self._events.find(wanted, batch_size=_WHOLE_CHUNK), _WHOLE_CHUNK)
 
+    def find(self, keys: Sequence[bytes]) -> list[dict[str, Any]]:
+        """Read documents by their ids."""
+        with _failures():
+            return list(self._events.find({"_id": {"$in": list(keys)}}))
+
+    def remove(self, keys: Sequence[bytes]) -> int:
+        """Delete documents by their ids, wherever they came from; give how many there were."""
+        with _failures():
+            return self._events.delete_many({"_id": {"$in": list(keys)}}).deleted_count
+
     def count(self, wanted: Mapping[str, Any]) -> int:
         """Count the documents that match a query; all of them about."""
         with _failures():
