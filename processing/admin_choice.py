@@ -47,7 +47,7 @@ def meaning_of(search: str) -> Found:
 
 def selection_of(parameters: QueryDict) -> Selection:
     """Give the letters that the list shows with these parameters, or those of `ids`."""
-    chosen = {name: parameters[key] for key, name in FACETS.items() if key in parameters}
+    chosen = {name: parameters.get(key, "").replace("\0", "") for key, name in FACETS.items() if key in parameters}
     # A source that was chosen beside the list goes before one that is searched for, as they can't both hold.
     wanted = {**meaning_of(parameters.get(SEARCH, "")), **chosen}
     if IDS in parameters:
@@ -67,7 +67,10 @@ def address_of(numbers: Sequence[int], state: str = "") -> str:
 
 def told(selection: Selection) -> list[tuple[str, str]]:
     """Say in words which letters are meant."""
-    return [(name.replace("_", " "), _value(name, value)) for name, value in selection.to_mapping().items()]
+    return [(_TITLES.get(name, name), _value(name, value)) for name, value in selection.to_mapping().items()]
+
+
+_TITLES = {"ids": "number", "source_id": "source", "event_id": "event id", "text": "detail with"}
 
 
 def _value(name: str, value: object) -> str:

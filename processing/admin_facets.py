@@ -33,7 +33,7 @@ class Facet(admin.ListFilter):
     def value(self) -> str | None:
         """What was chosen."""
         value = self.used_parameters.get(self.parameter)
-        return None if value is None else str(value)
+        return None if value is None else str(value).replace("\0", "")
 
     def has_output(self) -> bool:
         return True

@@ -24,7 +24,7 @@ UNFINISHED = (Job.State.QUEUED, Job.State.RUNNING)
 class JobAdmin(ReadOnlyAdmin):
     """The newest first. The page of a job loads itself anew until the job has ended."""
 
-    list_display = ["job", "kind", "state", "progress", "message", "who", "created_at", "finished_at"]
+    list_display = ["job", "kind", "state", "progress", "message", "who", "created_at"]
     list_filter = ["state", "kind"]
     ordering = ["-id"]
     sortable_by = ["job"]
@@ -63,7 +63,12 @@ class JobAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         job = self.get_object(request, object_id)
         runs = job is not None and job.state in UNFINISHED
-        tools = {"job": job, "runs": runs, "may_cancel": runs and request.user.has_perm(PERMISSION)}
+        tools = {
+            "job": job,
+            "letter": job and _only_letter(job),
+            "runs": runs,
+            "may_cancel": runs and request.user.has_perm(PERMISSION),
+        }
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **tools})
 
     def cancel(self, request: HttpRequest, number: int) -> HttpResponse:
@@ -75,3 +80,9 @@ class JobAdmin(ReadOnlyAdmin):
         except jobs.JobNotFound as error:
             raise Http404 from error
         return HttpResponseRedirect(admin_text.address("job", str(number)))
+
+
+def _only_letter(job: Job) -> int | None:
+    """Give the one dead letter that a job is about, if it is about one."""
+    numbers = job.arguments.get("selection", {}).get("ids", [])
+    return numbers[0] if len(numbers) == 1 else None

@@ -55,7 +55,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
     """Nobody changes a letter by hand: it is redriven or discarded, and its history says so."""
 
     actions = ["redrive", "discard"]  # type: ignore[assignment]  # the base has none
-    list_display = ["letter", "why", "detail", "source", "origin", "first_seen", "attempts", "state"]
+    list_display = ["letter", "state", "what", "source", "place", "first_seen"]
     list_filter = [StateFacet, ReasonFacet, SourceFacet, StageFacet, FingerprintFacet]
     list_select_related = ["topic"]
     search_fields = ["detail"]  # which shows the box; what is searched for: admin_choice.meaning_of
@@ -153,6 +153,14 @@ class DeadLetterAdmin(ReadOnlyAdmin):
     @admin.display(description="source")
     def source(self, row: DeadLetter) -> SafeString | str:
         return admin_text.link("sourcestatistics", row.source_id, row.source_id) if row.source_id else "can't be read"
+
+    @admin.display(description="what is wrong")
+    def what(self, row: DeadLetter) -> SafeString:
+        return format_html("{}<br><small>{}</small>", in_words(row.reason), row.detail)
+
+    @admin.display(description="place")
+    def place(self, row: DeadLetter) -> str:
+        return f"{row.partition}/{row.offset}/{row.line}"
 
     def origin(self, row: DeadLetter) -> str:
         return admin_text.origin(row)

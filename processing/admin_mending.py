@@ -9,6 +9,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.contrib.admin import site
+from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -39,13 +40,20 @@ class RedriveForm(forms.Form):
         label="Events a second",
         help_text="Empty: as fast as Kafka takes them.",
     )
-    note = forms.CharField(required=False, max_length=1_000, help_text="Stands in the history of each letter.")
+    note = forms.CharField(
+        required=False, max_length=1_000, widget=AdminTextInputWidget, help_text="Stands in the history of each letter."
+    )
 
 
 class DiscardForm(forms.Form):
     """Why letters are given up."""
 
-    note = forms.CharField(max_length=1_000, label="Reason", help_text="Stands in the history of each letter.")
+    note = forms.CharField(
+        max_length=1_000,
+        label="Reason",
+        widget=AdminTextInputWidget,
+        help_text="Stands in the history of each letter.",
+    )
 
 
 class EditForm(forms.Form):
@@ -56,7 +64,9 @@ class EditForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 18, "spellcheck": "false", "class": "event-text"}),
         help_text="When it was received stays what it was. A conflicting id is replaced unless you give another.",
     )
-    note = forms.CharField(required=False, max_length=1_000, help_text="Stands in the history of the letter.")
+    note = forms.CharField(
+        required=False, max_length=1_000, widget=AdminTextInputWidget, help_text="Stands in the history of the letter."
+    )
 
 
 def may_mend(request: HttpRequest) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from django.http import StreamingHttpResponse
 from rest_framework import status
@@ -65,7 +66,7 @@ class DeadLetterExport(APIView):
         errors=(401, 403),
     )
     def get(self, request: Request) -> StreamingHttpResponse:
-        _operator(request)
+        _operator(request, known=letter_query.PARAMETERS)
         selection = letter_query.from_parameters(Parameters(request.query_params, known=letter_query.PARAMETERS))
         lines = letter_export.lines(selection, reading=postgres.bounded)
         return StreamingHttpResponse(lines, content_type=letter_export.CONTENT_TYPE)
@@ -170,13 +171,16 @@ class JobCancel(APIView):
         return Response(job_list.cancel(int(number)))
 
 
-def _operator(request: Request) -> str:
+def _operator(request: Request, *, known: Sequence[str] = ()) -> str:
     """Let in who may change something; gives the name that stands in the history.
 
+    :param known: the query parameters that there are
+    :raises InvalidParameter: there are others
     :raises Refused: no key with the scope `admin`, or one that is for some sources
     """
     grant = gate.grant_of(request, Scope.ADMIN)
     gate.check(request, grant)
+    Parameters(request.query_params, known=known)
     return f"key {grant.key}"
 
 
