@@ -13,16 +13,18 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from ingestion.problems import CONTENT_TYPE, Problem
 from processing import letter_export
 from processing.letter_export import ExportedLetter
-from queries import aggregates, dead_letters, event_query, paging, sources
+from queries import aggregates, dead_letters, event_query, minutes, paging, sources
 from queries.letter_bodies import DiscardMany, DiscardOne, RedriveMany, RedriveOne
 from queries.letter_shapes import DeadLetterDetail, DeadLetterShape, DiscardRehearsal, JobShape, RedriveRehearsal
 from queries.shapes import (
     Aggregate,
     EventDetail,
     EventShape,
+    LedgerMinutes,
     Page,
     Pipeline,
     SourceShape,
+    Trace,
 )
 
 JSON = "application/json"
@@ -46,6 +48,8 @@ _SHAPES: list[object] = [
     Page[JobShape],
     JobShape,
     Pipeline,
+    LedgerMinutes,
+    Trace,
     Problem,
 ]
 
@@ -90,6 +94,7 @@ EVENTS = event_query.PARAMETERS
 AGGREGATE = aggregates.PARAMETERS
 SOURCES = sources.PARAMETERS
 DEAD_LETTERS = dead_letters.PARAMETERS
+LEDGER = minutes.PARAMETERS
 
 
 def describe(

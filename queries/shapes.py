@@ -72,6 +72,59 @@ class EventDetail(EventShape):
     documentState: DocumentState  # tells "there is none" from "MongoDB is away"
 
 
+Stage = Literal[
+    "received",
+    "published",
+    "processed",
+    "stored",
+    "published_again",
+    "duplicate",
+    "dead_lettered",
+    # What was done about a dead letter
+    "redriven",
+    "edited",
+    "failed",
+    "closed",
+    "parked",
+    "discarded",
+    "in_flight",
+]
+Outcome = Literal["stored", "dead_lettered", "discarded", "in_flight", "missing"]
+
+
+class TraceStep(TypedDict):
+    """One thing that happened to an event."""
+
+    stage: Stage
+    at: str | None  # None: not recorded
+    detail: str
+    origin: Origin | None
+    letter: int | None  # the dead letter that it is about
+    traceparents: list[str]  # of all requests whose events share the record
+
+
+class TraceSearch(TypedDict):
+    """How far the topic was looked through; it is cut after some seconds."""
+
+    records: int
+    seconds: float
+    complete: bool
+
+
+class Trace(TypedDict):
+    """What became of one event, copy by copy if it was sent several times.
+
+    `missing`: its record was processed, yet neither store nor a dead letter knows it; let `reconcile` look.
+    """
+
+    eventId: str
+    sourceId: str | None  # None: not known
+    outcome: Outcome
+    steps: list[TraceStep]
+    lag: LagShape | None  # of the partition in which it waits
+    search: TraceSearch | None  # None: Kafka can't be asked
+
+
 class Bucket(TypedDict):
     """Statistics of one field over one interval of event time, from `start`."""
 
@@ -119,6 +172,84 @@ class SourceEquation(Equation):
     """The account of one source; None holds the lines whose source can't be read."""
 
     sourceId: str | None  # noqa: N815 - a member of a JSON answer
+
+
+class MinuteEquation(SourceEquation):
+    """The account of one source and minute of receipt.
+
+    What is in flight has no minute yet: it is None, and so is what was accepted, until nothing of that minute can be.
+    """
+
+    minute: str
+    read: int  # taken from the topic so far
+
+
+class RefusedMinute(TypedDict):
+    """What the doors refused in one minute, by their own counters: events one by one, requests as a whole."""
+
+    minute: str
+    refused: int
+    reasons: dict[str, int]
+
+
+class RecentMinute(TypedDict):
+    """One of the last minutes, over all sources; `refused` is what the doors counted, None while Redis is away."""
+
+    minute: str
+    read: int
+    stored: int
+    duplicate: int
+    deadLettered: int
+    dropped: int
+    unaccounted: int
+    refused: int | None
+
+
+class GapShape(TypedDict):
+    """Records that nobody will ever read: `firstOffset` up to, not including, `nextOffset`."""
+
+    topic: str
+    partition: int
+    firstOffset: int
+    nextOffset: int | None  # None: not known
+    records: int | None
+    cause: str
+    noticedAt: str
+
+
+class LedgerMinutes(TypedDict):
+    """A page of the ledger by minute and source, newest first, with the account of everything (or of the source)."""
+
+    next: str | None
+    previous: str | None
+    at: str
+    total: Equation
+    inFlightEstimated: bool
+    results: list[MinuteEquation]
+    # The doors' own counters of the time asked for, else of the last hour; best effort, no part of the equation.
+    # None while Redis can't be asked, and for one source, since doors don't count by source.
+    refusedAtDoors: list[RefusedMinute] | None
+    gaps: list[GapShape]  # the latest
+
+
+class IncidentShape(TypedDict):
+    """Something that an operator should know of, while it lasts."""
+
+    kind: str
+    subject: str
+    detail: str
+    since: str
+    lastSeen: str
+    count: int
+
+
+class HeldShape(TypedDict):
+    """A partition that no consumer reads until an operator says so."""
+
+    topic: str
+    partition: int
+    since: str
+    reason: str
 
 
 class LagShape(TypedDict):
@@ -198,5 +329,7 @@ class Pipeline(TypedDict):
     lag: list[LagShape] | None  # None while Kafka can't be asked
     lagAgeSeconds: float | None  # how old the answer from Kafka is
     consumers: list[ConsumerShape]
+    held: list[HeldShape]
+    incidents: list[IncidentShape]  # those that are not over
     doors: Doors | None  # None while Redis can't be asked
     stores: Stores

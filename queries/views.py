@@ -14,18 +14,21 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from queries import aggregates, described, event_detail, events, pipeline, sources
+from queries import aggregates, described, event_detail, events, minutes, pipeline, sources, trace
 from queries.aggregates import AggregateQuery
 from queries.event_query import EventQuery
+from queries.minutes import MinutesQuery
 from queries.paging import Address
 from queries.parameters import Parameters
 from queries.shapes import (
     Aggregate,
     EventDetail,
     EventShape,
+    LedgerMinutes,
     Page,
     Pipeline,
     SourceShape,
+    Trace,
 )
 from queries.sources import SourceQuery
 
@@ -42,7 +45,8 @@ class Root(APIView):
 
     def get(self, request: Request) -> Response:
         Parameters(request.query_params, known=())
-        names = ("data", "aggregate", "source-list", "dead-letter-list", "job-list", "pipeline", "schema", "docs")
+        lists = ("data", "aggregate", "source-list", "dead-letter-list", "job-list")
+        names = (*lists, "pipeline", "ledger", "schema", "docs")
         addresses = {name: request.build_absolute_uri(reverse(f"queries:{name}")) for name in names}
         return Response(addresses)
 
@@ -88,6 +92,17 @@ class EventView(APIView):
         return Response(event_detail.read(UUID(event_id), source_id=parameters.source_id()))
 
 
+class TraceView(APIView):
+    """What became of one event: received, published, stored, or set aside, or still in flight."""
+
+    name = "Trace"
+
+    @described.describe(Trace, name="traceEvent", parameters=("source_id",), errors=(404, 409))
+    def get(self, request: Request, event_id: str) -> Response:
+        parameters = Parameters(request.query_params, known=("source_id",))
+        return Response(trace.read(UUID(event_id), source_id=parameters.source_id()))
+
+
 class SourceList(APIView):
     """Sources by their ids, with the latest value of each numeric field."""
 
@@ -119,6 +134,18 @@ class PipelineView(APIView):
     def get(self, request: Request) -> Response:
         Parameters(request.query_params, known=())
         return Response(pipeline.read())
+
+
+class LedgerView(APIView):
+    """The ledger by minute of receipt and source, newest first; what the doors refused, and what is lost for good."""
+
+    name = "Ledger"
+
+    @described.describe(LedgerMinutes, name="listLedgerMinutes", parameters=described.LEDGER)
+    def get(self, request: Request) -> Response:
+        parameters = Parameters(request.query_params, known=described.LEDGER)
+        query = MinutesQuery.from_parameters(parameters)
+        return Response(minutes.page(query, address=_address(request, parameters), now=datetime.now(tz=UTC)))
 
 
 class Schema(SpectacularAPIView):
