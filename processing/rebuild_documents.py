@@ -19,7 +19,8 @@ from processing.failures import from_postgres
 from processing.lag import Ends
 from processing.topic_reader import TopicReader
 
-_AT_ONCE = 1_000  # records, and rows, in hand at once
+_RECORDS_AT_ONCE = 50  # each may hold a thousand events
+_AT_ONCE = 1_000  # rows in hand
 
 # Rows that have none, by the documents counted so far.
 _FIND = f"""
@@ -117,7 +118,7 @@ class Filler:
         ends = self._reader.ends()
         topic = recount.topic_row(self._connection, ends.topic)
         listed = self._connection.execute(_STRETCHES, [topic]).fetchall()
-        for chunk in self._reader.read(_there(listed, ends), limit=_AT_ONCE):
+        for chunk in self._reader.read(_there(listed, ends), limit=_RECORDS_AT_ONCE):
             found = self._wanted(chunk, topic)
             yield self._insert(found, topic=ends.topic)
 

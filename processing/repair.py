@@ -33,7 +33,8 @@ from processing.row_writer import RowWriter
 from processing.topic_reader import TopicReader
 
 PASSES = 5  # what one mends may show the next what is left; more than three were never needed
-_AT_ONCE = 500  # documents, and Kafka records
+_AT_ONCE = 500  # documents
+_RECORDS_AT_ONCE = 50  # each may hold a thousand events
 
 MEANINGS = {
     "rowsDiscarded": "rows with changed content, to be made again",
@@ -218,7 +219,7 @@ def _reread_lines(stores: RepairStores, course: Course) -> tuple[int, int]:
     wanted: dict[tuple[int, int, int], str] = {tuple(place): outcome for *place, outcome in planned}
     topic = int(str(stores.found.known["topic"]))
     events = letters = 0
-    for chunk in stores.reader.read(_stretches(wanted), limit=_AT_ONCE):
+    for chunk in stores.reader.read(_stretches(wanted), limit=_RECORDS_AT_ONCE):
         lines = [line for line in reread.lines(stores.connection, chunk, topic=topic) if _place(line) in wanted]
         missing = [_as_letter(line) for line in lines if wanted[_place(line)] == "no_letter"]
         lost = [line for line in lines if wanted[_place(line)] == "lost" and isinstance(line, Entry)]
