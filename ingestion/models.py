@@ -45,7 +45,7 @@ class Scope(models.TextChoices):
 
     INGEST = "ingest", "send events"
     READ = "read", "read events"
-    ADMIN = "admin", "manage keys"
+    ADMIN = "admin", "manage keys, dead letters and partitions"
 
 
 class Key(models.Model):

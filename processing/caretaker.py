@@ -47,12 +47,12 @@ def look() -> None:
 
 
 def _run(stopping: threading.Event) -> None:
-    while not stopping.is_set():
+    # Not at once: a start has other things to do.
+    while not stopping.wait(EVERY):
         try:
             look()
         except Exception:
             logger.exception("the caretaker could not look")
-        stopping.wait(EVERY)
 
 
 def _judge_volume(volume: Volume) -> None:

@@ -16,7 +16,7 @@ def add_range(parser: ArgumentParser, *, by: str) -> None:
         "--to": ("until", f"events before this {by}"),
     }
     for name, (target, meaning) in ends.items():
-        parser.add_argument(name, dest=target, type=_moment, metavar="TIME", help=meaning)
+        parser.add_argument(name, dest=target, type=moment, metavar="TIME", help=meaning)
     parser.add_argument("--source", help="events of this source alone")
 
 
@@ -29,7 +29,8 @@ def events(options: dict[str, object]) -> EventRange:
     return EventRange(since, until, source)
 
 
-def _moment(text: str) -> datetime:
+def moment(text: str) -> datetime:
+    """Read an argument that is a time."""
     try:
         return event_range.parse(text)
     except ValueError as error:

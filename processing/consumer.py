@@ -129,25 +129,25 @@ class Consumer:
             self._client._cluster.request_update()  # noqa: SLF001 - no public way that does not wait
             return
         self._placed_topic = ends.topic
-        begun: dict[int, int] = {}
+        unsaid: dict[int, int] = {}
         for partition in starts.keys() & self._unplaced.keys():
             at = TopicPartition(self.topic, partition)
             first = self._unplaced[partition]
             committed = self._committed(at) if first is None else first
             earliest, end = ends.partitions[partition]
             start = starts[partition] if committed is None else max(earliest, min(committed, starts[partition]))
-            if committed is None:
-                begun[partition] = start
             self._note_end(partition, end)
             with _unless_gone():
                 self._client.seek(at, start)
                 self._client.resume(at)
                 self._placed.add(partition)
                 logger.info("reading", extra={"partition": partition, "offset": start})
+            if committed is None:
+                unsaid[partition] = start
             del self._unplaced[partition]
-        if begun:
-            # Should we die before the first batch is published, the next knows from where to publish.
-            self.commit(begun)
+        if unsaid:
+            # Without it nobody knows, after a kill, from where on what was stored may be missing in processed-data.
+            self.commit(unsaid)
 
     def unplace(self, partitions: Iterable[int]) -> None:
         """Give no more records of partitions until they are placed anew."""

@@ -61,7 +61,6 @@ class Work:
     committed: Callable[[], None] | None = None
     judgement: Judgement = field(default_factory=Judgement)
     held: set[int] = field(default_factory=set)  # partitions of which nothing later may go to the stores
-    leftovers: list[Entry] = field(default_factory=list)  # may have left documents in trials, and are set aside since
 
 
 @dataclass(slots=True)
@@ -133,7 +132,7 @@ def claim(stores: Stores, work: Work) -> None:
 def write_documents(stores: Stores, work: Work) -> None:
     """Begin to write the documents; carefully, end it too and act on the verdict before there are rows."""
     if work.batch.asides:
-        _clear(stores, work)
+        stores.documents.discard(asides.left_by(work.batch), topic=work.topic.kafka_id.bytes)
     if work.verdict is None:
         entries = work.batch.entries
         work.writing = stores.writers.submit(stores.documents.insert, entries, topic=work.topic.kafka_id.bytes)
@@ -272,13 +271,6 @@ def _attempt(stores: Stores, work: Work, *, undo: bool) -> bool:
     finally:
         _finish_writing(work)
     return False
-
-
-def _clear(stores: Stores, work: Work) -> None:
-    """Delete what lines set aside left in trials, or of a process that died: only now that nobody else can store them."""
-    in_hand = {(record.partition, record.offset) for record in work.batch.records}
-    left = [entry for entry in work.leftovers if (entry.partition, entry.offset) in in_hand]
-    stores.documents.discard([*left, *asides.left_by(work.batch.letters)], topic=work.topic.kafka_id.bytes)
 
 
 def _verdict(work: Work) -> Verdict:

@@ -19,7 +19,8 @@ from processing.failures import from_postgres
 from processing.lag import Ends
 from processing.topic_reader import TopicReader
 
-_AT_ONCE = 1_000  # records, and rows, in hand at once
+_RECORDS_AT_ONCE = 50  # each may hold a thousand events
+_AT_ONCE = 1_000  # rows in hand
 
 # Rows that have none, by the documents counted so far.
 _FIND = f"""
@@ -75,7 +76,7 @@ def run(events: EventRange, *, from_rows: bool, dry_run: bool, course: Course) -
     :raises Stopped: the course was told to end
     """
     try:
-        with recount.snapshot() as (connection, _), TopicReader() as reader:
+        with recount.session() as connection, recount.snapshot(connection), TopicReader() as reader:
             course.reached("documents read", 0)
             recount.count_documents(connection)
             missing = find(connection, events)
@@ -117,7 +118,7 @@ class Filler:
         ends = self._reader.ends()
         topic = recount.topic_row(self._connection, ends.topic)
         listed = self._connection.execute(_STRETCHES, [topic]).fetchall()
-        for chunk in self._reader.read(_there(listed, ends), limit=_AT_ONCE):
+        for chunk in self._reader.read(_there(listed, ends), limit=_RECORDS_AT_ONCE):
             found = self._wanted(chunk, topic)
             yield self._insert(found, topic=ends.topic)
 
@@ -137,7 +138,7 @@ class Filler:
         ]
 
     def _from_rows(self) -> Iterator[int]:
-        with self._connection.cursor("lost_documents", binary=True) as cursor:
+        with self._connection.transaction(), self._connection.cursor("lost_documents", binary=True) as cursor:
             cursor.execute(_ROWS)
             while found := cursor.fetchmany(_AT_ONCE):
                 by_topic: defaultdict[UUID, list[Entry]] = defaultdict(list)

@@ -91,6 +91,8 @@ def refresh_latest(connection: psycopg.Connection, fields: list[tuple[str, str]]
 def _refresh(connection: psycopg.Connection, hours: list[Hour]) -> None:
     with connection.cursor() as cursor:
         cursor.executemany("INSERT INTO mended_hour VALUES (%s, %s)", hours)
+    # Else the planner takes it for larger than it is, and reads whole tables instead of a few of their rows.
+    connection.execute("ANALYZE mended_hour")
     minutes: Spans = {}
     for chunk in _entries(connection):
         merge(minutes, by_minute(chunk))

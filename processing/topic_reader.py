@@ -83,6 +83,8 @@ class TopicReader:
         """
         left = {TopicPartition(self.topic, number): end for number, (first, end) in stretches.items() if first < end}
         self._client.assign(list(left))
+        # An earlier reading stopped them at its end.
+        self._client.resume(*left)
         for at in left:
             self._client.seek(at, stretches[at.partition][0])
         heard = time.monotonic()

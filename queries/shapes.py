@@ -112,7 +112,7 @@ class TraceSearch(TypedDict):
 
 
 class Trace(TypedDict):
-    """What became of one event, in order of time.
+    """What became of one event, copy by copy if it was sent several times.
 
     `missing`: its record was processed, yet neither store nor a dead letter knows it; let `reconcile` look.
     """
@@ -166,36 +166,6 @@ class SourceShape(TypedDict):
     fieldsCapped: bool  # some fields are stored but not rolled up
     enabled: bool
     labels: dict[str, object]
-
-
-class DeadLetterShape(TypedDict):
-    """A line that could not become an event."""
-
-    id: int
-    reason: str
-    detail: str
-    stage: str
-    sourceId: str | None
-    topic: str
-    partition: int
-    offset: int
-    line: int
-    firstSeen: str
-    lastSeen: str
-    attempts: int
-    state: str
-
-
-class DeadLetterDetail(DeadLetterShape):
-    """One dead letter with what was sent, made safe to show."""
-
-    eventId: str | None
-    pointer: str
-    receivedAt: str
-    fingerprint: str
-    size: int  # bytes
-    preview: str  # the beginning; what is not printable stands as \xNN or \uNNNN
-    previewTruncated: bool
 
 
 class SourceEquation(Equation):

@@ -145,18 +145,19 @@ def _laid_out(event_id: UUID, known: Known, copies: list[Copy], search: Search |
     }
 
 
-def _steps(known: Known, copies: list[Copy], waiting: list[Copy]) -> list[Step]:
+def _steps(known: Known, copies: list[Copy], waiting: list[Copy]) -> list[list[Step]]:
+    """Tell each copy's story by itself."""
     by_place = {(copy.partition, copy.offset, copy.line): copy for copy in copies}
-    steps: list[Step] = []
+    stories: list[list[Step]] = []
     for row, origin in known.findings.rows:
         copy = by_place.pop((origin["partition"], origin["offset"], origin["line"]), None)
-        steps += trace_steps.of_row(row, origin, copy, document=known.findings.state_of(row.source_id))
+        document = known.findings.state_of(row.source_id)
+        stories.append(trace_steps.of_row(row, origin, copy, document=document))
     for letter in known.letters:
         copy = by_place.pop((letter.partition, letter.offset, letter.line), None)
-        steps += trace_steps.of_letter(letter, copy)
-    for copy in by_place.values():
-        steps += trace_steps.of_copy(copy, waits=copy in waiting)
-    return steps
+        stories.append(trace_steps.of_letter(letter, copy))
+    stories += [trace_steps.of_copy(copy, waits=copy in waiting) for copy in by_place.values()]
+    return stories
 
 
 def _outcome(known: Known, waiting: list[Copy]) -> Outcome:

@@ -83,15 +83,10 @@ def of_copy(copy: Copy, *, waits: bool) -> list[Step]:
     return [*steps, _published(origin, copy)]
 
 
-def in_order(steps: Iterable[Step]) -> list[TraceStep]:
-    """Lay steps out by time; one without a time of its own stays behind the one that it was told after."""
-    timed: list[tuple[datetime, Step]] = []
-    last = datetime.min.replace(tzinfo=UTC)
-    for step in steps:
-        # Kafka counts in milliseconds: what it took may seem to have been there before it was received.
-        last = step.at if step.at and step.stage == "received" else max(step.at or last, last)
-        timed.append((last, step))
-    return [_shape(step) for _, step in sorted(timed, key=lambda pair: pair[0])]
+def in_order(stories: Iterable[list[Step]]) -> list[TraceStep]:
+    """Lay steps out copy by copy, the one received first before the others."""
+    ordered = sorted(stories, key=lambda steps: steps[0].at or datetime.max.replace(tzinfo=UTC))
+    return [_shape(step) for steps in ordered for step in steps]
 
 
 def _published(origin: Origin, copy: Copy | None, *, letter: int | None = None) -> Step:

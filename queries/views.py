@@ -14,17 +14,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from queries import aggregates, dead_letters, described, event_detail, events, minutes, pipeline, sources, trace
+from queries import aggregates, described, event_detail, events, minutes, pipeline, sources, trace
 from queries.aggregates import AggregateQuery
-from queries.dead_letters import DeadLetterQuery
 from queries.event_query import EventQuery
 from queries.minutes import MinutesQuery
 from queries.paging import Address
 from queries.parameters import Parameters
 from queries.shapes import (
     Aggregate,
-    DeadLetterDetail,
-    DeadLetterShape,
     EventDetail,
     EventShape,
     LedgerMinutes,
@@ -48,7 +45,8 @@ class Root(APIView):
 
     def get(self, request: Request) -> Response:
         Parameters(request.query_params, known=())
-        names = ("data", "aggregate", "source-list", "dead-letter-list", "pipeline", "ledger", "schema", "docs")
+        lists = ("data", "aggregate", "source-list", "dead-letter-list", "job-list")
+        names = (*lists, "pipeline", "ledger", "schema", "docs")
         addresses = {name: request.build_absolute_uri(reverse(f"queries:{name}")) for name in names}
         return Response(addresses)
 
@@ -125,29 +123,6 @@ class SourceView(APIView):
     def get(self, request: Request, source_id: str) -> Response:
         Parameters(request.query_params, known=())
         return Response(sources.one(source_id))
-
-
-class DeadLetterList(APIView):
-    """Lines that could not become events, newest first."""
-
-    name = "Dead letters"
-
-    @described.describe(Page[DeadLetterShape], name="listDeadLetters", parameters=described.DEAD_LETTERS)
-    def get(self, request: Request) -> Response:
-        parameters = Parameters(request.query_params, known=described.DEAD_LETTERS)
-        query = DeadLetterQuery.from_parameters(parameters)
-        return Response(dead_letters.page(query, address=_address(request, parameters)))
-
-
-class DeadLetterView(APIView):
-    """One dead letter, with a preview of what was sent."""
-
-    name = "Dead letter"
-
-    @described.describe(DeadLetterDetail, name="getDeadLetter", errors=(404,))
-    def get(self, request: Request, number: str) -> Response:
-        Parameters(request.query_params, known=())
-        return Response(dead_letters.one(int(number)))
 
 
 class PipelineView(APIView):

@@ -10,10 +10,10 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from dashboard.tests.rows import Rows
+from dashboard.tests.rows import NOON, Rows
 from dashboard.tests.test_pages import text_of
 from processing.admin import address
-from processing.models import Event
+from processing.models import DeadLetter, Event
 
 pytestmark = pytest.mark.services
 
@@ -49,6 +49,19 @@ def test_every_page_of_the_admin_asks_for_an_id_and_an_event_links_to_its_trace(
     shown = operator.get(reverse("admin:processing_event_change", args=[quote(address(event))])).content.decode()
 
     assert 'action="/admin/trace/"' in listed
+    assert f"/admin/trace/?id={event.id}&amp;source_id=sensor-1" in shown
+
+
+def test_a_dead_letter_links_to_the_trace_of_its_event(operator: Client, rows: Rows) -> None:
+    rows.event("sensor-1", {"temperature": 21.25})
+    event = Event.objects.get()
+    letter = DeadLetter.objects.create(
+        topic=event.topic, partition=0, offset=9, line=0, raw=b"{}", reason="id_conflict", detail="", stage="identity",
+        source_id="sensor-1", event_id=event.id, received=NOON, first_seen=NOON, last_seen=NOON, fingerprint="f",
+    )  # fmt: skip
+
+    shown = operator.get(reverse("admin:processing_deadletter_change", args=[letter.pk])).content.decode()
+
     assert f"/admin/trace/?id={event.id}&amp;source_id=sensor-1" in shown
 
 

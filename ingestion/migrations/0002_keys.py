@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(help_text='Who uses it, for lists and logs.', max_length=100)),
                 ('prefix', models.CharField(editable=False, max_length=8, unique=True)),
                 ('digest', models.CharField(editable=False, max_length=64, unique=True)),
-                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('ingest', 'send events'), ('read', 'read events'), ('admin', 'manage keys')], max_length=6), default=list, size=None)),
+                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('ingest', 'send events'), ('read', 'read events'), ('admin', 'manage keys, dead letters and partitions')], max_length=6), default=list, size=None)),
                 ('sources', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=128, validators=[ingestion.models.check_source]), blank=True, default=list, help_text='Empty: every source. With commas.', size=None)),
                 ('rate', models.CharField(blank=True, help_text='Events:seconds, several with commas, such as "200:1,5000:60". Empty: the site\'s default.', max_length=100, validators=[ingestion.models.check_rate])),
                 ('created_at', models.DateTimeField(auto_now_add=True)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,6 +77,21 @@ def test_a_frozen_server_ends_a_look_and_the_next_one_sees_the_rest(site: Site) 
 
     assert "PostgreSQL" in opened(Incident.Kind.DISK)
     assert "MongoDB" not in opened(Incident.Kind.DISK)
+
+
+def test_the_caretaker_looks_again_and_again_until_it_is_told_to_stop(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caretaker, "EVERY", 0.05)
+    stopping = threading.Event()
+    with override_settings(DATAFLOW_WARN_DISK_PERCENT=0.000_001):
+        caretaker.start(stopping)
+        [thread] = [each for each in threading.enumerate() if each.name == "caretaker"]
+        site.wait_for(lambda: Incident.objects.filter(count__gt=1).exists(), 20)
+        stopping.set()
+        thread.join(20)
+
+    assert not thread.is_alive()
 
 
 def test_how_full_a_volume_is_counts_in_percent() -> None:
