@@ -165,7 +165,7 @@ class Consumer:
     def pause(self) -> None:
         """Let polls keep the membership and fetch nothing, until `resume`."""
         self._paused = True
-        self._behind = {}
+        self.excuse()
         for at in self._client.assignment():
             with _unless_gone():
                 self._client.pause(at)
@@ -200,6 +200,10 @@ class Consumer:
         for at, end in ends.items():
             self._note_end(at.partition, end)
         return sorted(partition for partition, _ in stalled)
+
+    def excuse(self) -> None:
+        """Forget the check before: nothing had to be fetched since."""
+        self._behind = {}
 
     def commit(self, offsets: Mapping[int, int]) -> None:
         """Commit next offsets. A failure is only said: progress in PostgreSQL keeps redeliveries without effect."""

@@ -92,6 +92,9 @@ class Loop:
         """Gather one batch and hand it to the stores; True if there was any."""
         consumer = self._open()
         self._place(consumer)
+        if self._held:
+            # One record goes after the other, and little is fetched while enough waits.
+            consumer.excuse()
         self._gather(consumer)
         self._show(consumer)
         if self._leave_if_stalled(consumer):

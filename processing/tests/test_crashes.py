@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from uuid import uuid4
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from deploy.local.product import Part
 from deploy.local.site import Site
-from processing.batch import WHOLE
+from ingestion import records
+from processing import loop
+from processing.batch import WHOLE, Record
+from processing.consumer import Consumer
 from processing.crashes import Crashes, Start
 from processing.lag import Ends, EndsReader
 from processing.models import DeadLetter, Incident, PartitionStart
@@ -17,6 +22,7 @@ from processing.row_store import RowStore
 from processing.tests import group, making, truth
 from processing.tests.making import NOON, event_id, line
 from processing.tests.reference import Sent
+from processing.tests.running import running_loop
 from processing.tests.truth import Expected
 
 MOST_CRASHES = 8
@@ -114,17 +120,56 @@ def test_what_a_process_that_lives_has_in_hand_is_not_isolated_when_its_partitio
 def test_what_is_isolated_in_one_topic_is_not_in_another_of_its_name(site: Site) -> None:
     ends = ends_of_topic(site)
     record = making.record(good(1))
-    crashes = Crashes(RowStore())
-    for _ in range(5):
-        Crashes(crashes.rows).count({0: 0}, ends)
-    crashes.suspect(record, WHOLE)
+    crashed, crashes = Crashes(RowStore()), Crashes(RowStore())
+    crashed.count({0: 0}, ends)
+    crashed.suspect(record, WHOLE)
     crashes.count({0: 0}, ends)
-    crashes.suspect(record, WHOLE)
+    assert crashes.asides([record]).keys() == {(0, 0)}
 
     crashes.count({0: 0}, replace(ends, topic=uuid4()))
 
     assert crashes.asides([record]) == {}
-    crashes.rows.close()
+    for one in (crashed, crashes):
+        one.rows.close()
+
+
+def test_a_consumer_that_goes_on_line_by_line_is_not_taken_for_stalled(
+    site: Site, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Consumer] = []
+
+    def make() -> Consumer:
+        made.append(Consumer())
+        return made[-1]
+
+    monkeypatch.setattr(loop, "Consumer", make)
+    suspect = Crashes.suspect
+
+    def slowly(crashes: Crashes, record: Record, line: int) -> None:
+        threading.Event().wait(0.3)
+        suspect(crashes, record, line)
+
+    monkeypatch.setattr(Crashes, "suspect", slowly)
+    monkeypatch.setattr(loop, "STALL_CHECK", 1.0)
+    settings.DATAFLOW_BATCH_EVENTS = 10
+    for partition in (0, 1):
+        making.put_all(
+            site.raw_topic,
+            [good(number) for number in range(partition * 50, partition * 50 + 50)],
+            partition=partition,
+            headers=records.headers(count=1),
+        )
+    ends = ends_of_topic(site)
+    rows = RowStore()
+    for _ in range(4):
+        Crashes(rows).count({0: 0, 1: 0}, ends)
+    rows.close()
+
+    with running_loop():
+        site.wait_for(lambda: truth.caught_up(site), 60)
+
+    assert len(made) == 1
+    assert truth.totals(site) == {"sensor-1": (100, 100, 0, 0)}
 
 
 def ends_of_topic(site: Site) -> Ends:
