@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -17,6 +18,7 @@ from deploy.local.servers import Servers
 from deploy.local.site import Site
 from deploy.local.topics import Topics
 from ingestion.tests.client import post
+from ingestion.tests.orders import Order, Orders
 from processing import loop, pipeline
 from processing.tests import group, making, truth
 from processing.tests.reference import Sent
@@ -26,6 +28,7 @@ pytestmark = pytest.mark.services
 
 START = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z, microseconds
 SOURCES = 7
+SAMPLES = ("write_documents", "add_up", "transaction", "publish")  # the others are left to `make faults`
 STEPS = [step.__name__ for step in (*pipeline.PREPARE, *pipeline.STORE, *pipeline.DELIVER, *loop.FINISH)]
 
 
@@ -34,6 +37,7 @@ class World:
     """One deployment for all rounds: what earlier rounds stored has to stay exact too."""
 
     site: Site
+    folder: Path
     door: str
     expected: Expected = field(default_factory=Expected)
     numbers: Iterator[int] = field(default_factory=count)
@@ -49,10 +53,16 @@ def world(
 ) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("kills")
     with django_db_blocker.unblock(), sites.opened(servers, _topics, folder) as opened:
-        yield World(opened, opened.start_ingest().url)
+        yield World(opened, folder, opened.start_ingest().url)
 
 
-@pytest.mark.parametrize("step", [*STEPS, "transaction"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        step if step in SAMPLES else pytest.param(step, marks=pytest.mark.faults)
+        for step in (*STEPS, "letters", "transaction")
+    ],
+)
 def test_a_kill_after_any_step_leaves_exact_stores(world: World, step: str) -> None:
     send_round(world)
 
@@ -68,7 +78,7 @@ def test_a_kill_after_any_step_leaves_exact_stores(world: World, step: str) -> N
 def test_a_kill_on_the_careful_path_leaves_exact_stores(world: World, step: str) -> None:
     send_round(world)
 
-    kill_after(world, step, "careful")
+    kill_after(world, step, careful=True)
     consume_the_rest(world)
 
     truth.assert_exact(world.site, world.expected)
@@ -98,9 +108,11 @@ def make_event(number: int) -> Sent:
     )
 
 
-def kill_after(world: World, *arguments: str) -> None:
-    part = Part("killed consumer", "PROCESSOR_SERVICE_PORT", ("-m", "processing.tests.killed_consumer", *arguments))
-    process = world.site.launch(part)
+def kill_after(world: World, step: str, *, careful: bool = False) -> None:
+    orders = world.folder / "orders"
+    Orders(orders).give(Order(step, signal.SIGKILL, careful=careful))
+    arguments = ("-m", "processing.tests.faults.mortal_consumer", str(orders))
+    process = world.site.launch(Part("killed consumer", "PROCESSOR_SERVICE_PORT", arguments))
     world.site.wait_for(lambda: not process.running, 20)
     assert process.exit_code == -signal.SIGKILL, process.log
     group.expel_members(world.site.name)
