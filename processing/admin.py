@@ -18,8 +18,13 @@ from django.utils.safestring import SafeString
 
 from ingestion.problems import MEANINGS, Code
 from processing import raw_text
+from processing.admin_incidents import IncidentAdmin, LedgerGapAdmin
 from processing.admin_lists import ReadOnlyAdmin, SourceFilter, TimeFilter
-from processing.models import DeadLetter, Event, LatestValue, SourceStatistics
+from processing.models import DeadLetter, Event, Incident, LatestValue, LedgerGap, SourceStatistics
+
+# Registered here, so that Django's search for admin.py finds them.
+admin.site.register(Incident, IncidentAdmin)
+admin.site.register(LedgerGap, LedgerGapAdmin)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)

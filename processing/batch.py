@@ -9,6 +9,8 @@ from typing import NamedTuple
 import msgspec
 
 MINUTE = 60_000_000  # microseconds
+REDRIVE_OF = "redrive-of"  # the header that says which dead letter a record sends once more
+MAX_DIGITS = 19  # of a letter's number: below 2**63
 
 
 class Record(NamedTuple):
@@ -56,6 +58,18 @@ class Letter(NamedTuple):
     received: int
 
 
+class Aside(NamedTuple):
+    """Why a line is not to be processed again, though it may be an event: our own steps fail on it."""
+
+    stage: str
+    detail: str
+
+
+WHOLE = -1  # in place of a line: the record as one, since it can't be decoded
+Place = tuple[int, int]  # of a record: partition and offset
+# By line: those that become letters without being read; and, for a trial of the other lines, those left out (None).
+Asides = dict[int, Aside | None]
+
 # The key of a ledger row: source, minute of receipt (minutes since the epoch), partition
 Account = tuple[str, int, int]
 
@@ -69,12 +83,22 @@ class Batch:
     duplicates: list[Entry] = field(default_factory=list)
     letters: list[Letter] = field(default_factory=list)
     read: Counter[Account] = field(default_factory=Counter)
+    asides: dict[Place, Asides] = field(default_factory=dict)  # processing.asides
 
     # Set while the stores work on it
     redelivered: list[Record] = field(default_factory=list)
     stored: list[Entry] = field(default_factory=list)
     stored_at: int = 0  # microseconds since the epoch
     republish: list[tuple[Entry, int]] = field(default_factory=list)  # rows of redelivered records, when stored
+
+    def redriven(self) -> dict[tuple[int, int], int]:
+        """The dead letters that records send once more, by partition and offset; a header that is no number is another's."""
+        return {
+            (record.partition, record.offset): int(value)
+            for record in self.records
+            for name, value in record.headers
+            if name == REDRIVE_OF and value.isdigit() and len(value) < MAX_DIGITS
+        }
 
     def offsets(self) -> dict[int, int]:
         """For each partition the offset after its last record."""

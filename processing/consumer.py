@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from uuid import UUID
 
@@ -14,7 +14,8 @@ from kafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRange
 from kafka.structs import OffsetAndMetadata
 
 from processing.batch import Record
-from processing.failures import NeedsOperator, StoreUnavailable
+from processing.failures import from_kafka
+from processing.lag import Ends
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,8 @@ class Consumer:
         self._behind: dict[int, int] = {}
         # The first record polled of each new partition, if any: where it would start, until `place` says otherwise.
         self._unplaced: dict[int, int | None] = {}
+        self._placed_topic: UUID | None = None
+        self.known_ends: dict[tuple[UUID, int], int] = {}  # the last that were seen, by Kafka's id of the topic
         try:
             self._client = KafkaConsumer(
                 bootstrap_servers=settings.KAFKA_BOOTSTRAP_SERVERS,
@@ -52,11 +55,13 @@ class Consumer:
                 reconnect_backoff_max_ms=500,
                 fetch_max_bytes=8 * 1024 * 1024,
                 allow_auto_create_topics=False,
+                # Fetches go by the topic's name: how soon one that was made anew is noticed at the latest.
+                metadata_max_age_ms=30_000,
                 metrics_enabled=False,
                 **_IDLE_FETCH,
             )
         except KafkaError as error:
-            raise StoreUnavailable(f"Kafka: {type(error).__name__}") from error
+            raise from_kafka(error) from error
         self._client.subscribe([self.topic])
 
     @property
@@ -64,15 +69,11 @@ class Consumer:
         """The partitions this member has."""
         return sorted(self._placed)
 
+    @property
     def topic_id(self) -> UUID:
-        """Give Kafka's id of the topic; a recreated topic has another.
-
-        :raises NeedsOperator: there is no such topic
-        """
-        found = self._client._cluster.topic_id(self.topic)  # noqa: SLF001 - no public way that needs no round trip
-        if found is None:
-            raise NeedsOperator(f"Kafka has no topic {self.topic}: run manage.py prepare_stores")
-        return UUID(bytes=found.bytes)
+        """Kafka's id of the topic that the records come from; there is one as soon as there are any."""
+        assert self._placed_topic is not None
+        return self._placed_topic
 
     def poll(self, *, wait: float, limit: int) -> list[Record]:
         """Wait up to `wait` seconds for records, at most `limit`; to be called every few seconds, come what may.
@@ -88,11 +89,20 @@ class Consumer:
             self._placed -= {at.partition for at in error.args[0]}
             polled = {}
         except OffsetOutOfRangeError as error:
+            # What is missing is written down where partitions are placed.
+            self.unplace({at.partition for at in error.args[0]})
             polled = {}
-            self._resume_from_earliest(error)
         except KafkaError as error:
-            raise StoreUnavailable(f"Kafka: {type(error).__name__}") from error
+            raise from_kafka(error) from error
         self._follow_assignment({at.partition: records[0].offset for at, records in polled.items()})
+        self._follow_topic()
+        for at in polled:
+            if at.partition in self._placed:
+                self._note_end(at.partition, self._client.highwater(at))
+            else:
+                # It went and came back within one poll, which ends a pause.
+                with _unless_gone():
+                    self._client.pause(at)
         return [
             Record(at.partition, record.offset, record.timestamp * 1000, record.value, list(record.headers))
             for at, records in polled.items()
@@ -105,25 +115,41 @@ class Consumer:
         """Partitions that wait for `place`."""
         return sorted(self._unplaced)
 
-    def place(self, progress: Mapping[int, int]) -> None:
-        """Start the unplaced partitions where Kafka's account says, or PostgreSQL's where that is further back.
+    def place(self, ends: Ends, starts: Mapping[int, int]) -> None:
+        """Start unplaced partitions where PostgreSQL's account says, or Kafka's where that is further back.
 
-        :param progress: next offset by partition, from PostgreSQL
+        Between the two lie records that have their effects, and may be missing in processed-data. The others stay
+        unplaced, and all do when the topic was made anew meanwhile.
+
+        :param starts: next offset by partition, from PostgreSQL
         :raises StoreUnavailable: Kafka does not answer; place them again
         """
-        for partition, first in list(self._unplaced.items()):
+        if self._current_topic() != ends.topic:
+            # One of the two is old.
+            self._client._cluster.request_update()  # noqa: SLF001 - no public way that does not wait
+            return
+        self._placed_topic = ends.topic
+        for partition in starts.keys() & self._unplaced.keys():
             at = TopicPartition(self.topic, partition)
+            first = self._unplaced[partition]
             committed = self._committed(at) if first is None else first
-            starts = [start for start in (committed, progress.get(partition)) if start is not None]
+            earliest, end = ends.partitions[partition]
+            start = starts[partition] if committed is None else max(earliest, min(committed, starts[partition]))
+            self._note_end(partition, end)
             with _unless_gone():
-                if starts:
-                    self._client.seek(at, min(starts))
-                else:
-                    logger.info("no place known, starting at the beginning", extra={"partition": partition})
-                    self._client.seek_to_beginning(at)
+                self._client.seek(at, start)
                 self._client.resume(at)
                 self._placed.add(partition)
+                logger.info("reading", extra={"partition": partition, "offset": start})
             del self._unplaced[partition]
+
+    def unplace(self, partitions: Iterable[int]) -> None:
+        """Give no more records of partitions until they are placed anew."""
+        for partition in self._placed & set(partitions):
+            with _unless_gone():
+                self._client.pause(TopicPartition(self.topic, partition))
+            self._placed.discard(partition)
+            self._unplaced[partition] = None
 
     def hurry(self, busy: bool) -> None:
         """Fetch in larger rounds while there is much to do."""
@@ -165,6 +191,8 @@ class Consumer:
         behind = {at.partition: position for at, position in positions.items() if (position or 0) < ends[at]}
         stalled = behind.items() & self._behind.items()
         self._behind = behind
+        for at, end in ends.items():
+            self._note_end(at.partition, end)
         return sorted(partition for partition, _ in stalled)
 
     def commit(self, offsets: Mapping[int, int]) -> None:
@@ -204,18 +232,25 @@ class Consumer:
         try:
             committed = self._client.committed(at, timeout_ms=int(REQUEST_TIMEOUT * 1000))
         except KafkaError as error:
-            raise StoreUnavailable(f"Kafka: {type(error).__name__}") from error
+            raise from_kafka(error) from error
         return None if committed is None else int(committed)
 
-    def _resume_from_earliest(self, error: OffsetOutOfRangeError) -> None:
-        lost = dict(error.args[0]) if error.args and isinstance(error.args[0], dict) else {}
-        logger.error(
-            "records are gone from the topic before they were read; resuming at the earliest that exists",
-            extra={"offsets": {at.partition: offset for at, offset in lost.items()}},
-        )
-        for at in lost:
-            with _unless_gone():
-                self._client.seek_to_beginning(at)
+    def _follow_topic(self) -> None:
+        """Let go of everything once the topic was made anew: offsets of the one are no places in the other."""
+        current = self._current_topic()
+        if current in (None, self._placed_topic) or not self._placed:
+            return
+        logger.error("the topic was deleted and made anew", extra={"topic": self.topic})
+        self.unplace(set(self._placed))
+
+    def _current_topic(self) -> UUID | None:
+        """Kafka's id of the topic as far as the client knows; None: there is none."""
+        found = self._client._cluster.topic_id(self.topic)  # noqa: SLF001 - no public way that needs no round trip
+        return None if found is None else UUID(bytes=found.bytes)
+
+    def _note_end(self, partition: int, end: int | None) -> None:
+        if end is not None and self._placed_topic is not None:
+            self.known_ends[self._placed_topic, partition] = end
 
 
 def _unless_gone() -> suppress:

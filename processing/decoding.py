@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from uuid import UUID
@@ -14,6 +14,7 @@ from ingestion import records
 from ingestion.content import content_hash
 from ingestion.contract import Event
 from ingestion.problems import Code
+from processing import asides
 from processing.batch import MINUTE, Batch, Entry, Letter, Record
 
 IDENTITY = "identity"  # the stage of a letter whose id has other content already
@@ -42,9 +43,18 @@ def decode(batch: Batch, *, now: int) -> None:
     read: Counter[tuple[str, int, int]] = Counter()
     batch.duplicates, batch.letters = [], []
     for record in sorted(batch.records, key=lambda r: (r.partition, r.offset)):
-        lines = records.decode(record.value, record.headers, received=record.time, now=now)
+        aside = batch.asides.get((record.partition, record.offset))
+        if aside is None:
+            lines = records.decode(record.value, record.headers, received=record.time, now=now)
+            numbers: Collection[int] = range(len(lines))
+        else:
+            texts, letters = asides.split(record, aside)
+            numbers = texts.keys()
+            lines = [records.decode(text, record.headers, received=record.time, now=now)[0] for text in texts.values()]
+            batch.letters += letters
+            read.update((one.source, one.received // MINUTE, one.partition) for one in letters)
         read.update(_accounts(lines, record))
-        for entry in _entries(batch, record, lines):
+        for entry in _entries(batch, record, zip(numbers, lines, strict=True)):
             earlier = first.setdefault(entry.key, entry)
             if earlier is not entry:
                 _repeated(batch, earlier, entry)
@@ -84,12 +94,14 @@ def _accounts(lines: Sequence[records.Line | records.BadLine], record: Record) -
     ]
 
 
-def _entries(batch: Batch, record: Record, lines: Sequence[records.Line | records.BadLine]) -> Iterator[Entry]:
+def _entries(
+    batch: Batch, record: Record, lines: Iterable[tuple[int, records.Line | records.BadLine]]
+) -> Iterator[Entry]:
     """Give a record's events; its other lines become letters. One plain loop: every call in it would be dear."""
     partition, offset = record.partition, record.offset
-    for number, line in enumerate(lines):
+    for number, line in lines:
         if isinstance(line, records.BadLine):
-            batch.letters.append(_unreadable(line, record))
+            batch.letters.append(_unreadable(line, record, number))
             continue
         text, source, ts, payload = line.id, line.source, line.ts, bytes(line.payload)
         try:
@@ -142,11 +154,11 @@ def _not_an_object(line: records.Line, record: Record, number: int) -> Letter:
     )
 
 
-def _unreadable(line: records.BadLine, record: Record) -> Letter:
+def _unreadable(line: records.BadLine, record: Record, number: int) -> Letter:
     return Letter(
         partition=record.partition,
         offset=record.offset,
-        line=line.line,
+        line=number,
         raw=line.raw,
         reason=line.code,
         detail=line.detail,

@@ -9,9 +9,7 @@ from django.conf import settings
 
 from ingestion import producer, records
 from processing.batch import Entry
-from processing.failures import StoreUnavailable
-
-TIMEOUT = 10.0  # seconds for one try
+from processing.outlet import Outlet
 
 _LINE = b'{"id":"%b","source":"%b","ts":%d,"received":%d,"stored":%d,"payload":%b,"tags":[]}'
 
@@ -20,26 +18,17 @@ class Delivery:
     """The producer for processed events, for one thread; not to be used after a fork."""
 
     def __init__(self) -> None:
-        self._client: producer.Client | None = None
+        self._outlet = Outlet()
 
     def publish(self, rows: Iterable[tuple[Entry, int]]) -> None:
         """Publish rows, each with the time it was stored (microseconds); returns once Kafka has them all.
 
         :raises StoreUnavailable: Kafka did not acknowledge; publish all of them again
         """
-        topic = settings.KAFKA_TOPIC_PROCESSED_DATA
-        try:
-            if self._client is None:
-                self._client = producer.open_producer()
-            partitions = producer.partition_count(self._client, topic)
-            producer.send_all(self._client, topic, list(_records(rows, partitions)), timeout=TIMEOUT)
-        except producer.PublishFailed as error:
-            raise StoreUnavailable(str(error)) from error
+        self._outlet.send(settings.KAFKA_TOPIC_PROCESSED_DATA, lambda partitions: _records(rows, partitions))
 
     def close(self) -> None:
-        if self._client is not None:
-            producer.close_producer(self._client, timeout=1.0)
-            self._client = None
+        self._outlet.close()
 
 
 def _records(rows: Iterable[tuple[Entry, int]], partitions: int) -> Iterator[producer.Record]:

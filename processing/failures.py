@@ -1,51 +1,212 @@
-"""The four fates of a failure, and which errors of PostgreSQL belong to which (MongoDB's: processing.documents).
+"""The four fates of a failure, and which errors of PostgreSQL, MongoDB and Kafka have which.
 
-invalid      never gets better: the event becomes a dead letter, the rest is stored       -> Refused
-unavailable  gets better by itself: nothing is committed, wait and repeat                  -> StoreUnavailable
-operator     someone must act: as unavailable, and said loudly                             -> NeedsOperator
-bug          anything else: logged with its traceback, the batch waits and is repeated
+invalid      never gets better: the event becomes a dead letter, the rest is stored        -> Refused
+unavailable  gets better by itself: nothing is committed, wait and repeat                   -> StoreUnavailable
+operator     someone must act: as unavailable, and an incident                              -> NeedsOperator
+bug          any other exception: tried again, then what it is due to becomes a dead letter -> processing.isolation
+
+Invalid and unavailable are lists of what is known; whatever stands in none of them needs an operator, so that a
+missing migration or a withdrawn permission can't empty a topic into the dead letters.
 """
 
 from __future__ import annotations
 
 import psycopg
-
-# https://www.postgresql.org/docs/18/errcodes-appendix.html
-_INVALID_CLASSES = ("22",)  # data exception
-_INVALID_STATES = ("54000",)  # program limit exceeded: a value too large for an index or a row
-_UNAVAILABLE_CLASSES = (
-    "08",  # connection exception
-    "40",  # transaction rollback: serialization failure, deadlock
-    "53",  # insufficient resources: disk full, too many connections
-    "55",  # object not in prerequisite state: lock not available
-    "57",  # operator intervention: shutdown, crash, query cancelled
-    "58",  # system error: I/O
+from bson.errors import BSONError
+from kafka.errors import KafkaError
+from pymongo.errors import (
+    ConnectionFailure,
+    DocumentTooLarge,
+    ExecutionTimeout,
+    OperationFailure,
+    PyMongoError,
+    WriteConcernError,
 )
-_UNAVAILABLE_STATES = ("25006", "25P01", "25P02", "25P03", "25P04")  # read-only, timeouts of a transaction
 
 
 class StoreUnavailable(Exception):
     """A store does not answer or can't work now; nothing is committed, repeat the batch later."""
 
 
+class LostRace(StoreUnavailable):
+    """Another transaction came first; nothing is committed, repeat the batch at once."""
+
+
 class NeedsOperator(Exception):
     """A store refuses for a reason that someone must mend; nothing is committed, repeat the batch later."""
+
+    def __init__(self, text: str, *, subject: str = "consumer") -> None:
+        super().__init__(text)
+        self.subject = subject  # of the incident
 
 
 class Refused(Exception):
     """A store refuses the content of an event; find the offender and set it aside."""
 
 
+POSTGRESQL, MONGODB, KAFKA = "PostgreSQL", "MongoDB", "Kafka"
+
+# A class, or one state of a class. https://www.postgresql.org/docs/18/errcodes-appendix.html
+POSTGRESQL_FATES: dict[str, type[Exception]] = {
+    "22": Refused,  # data_exception
+    "54000": Refused,  # program_limit_exceeded: a value too large for an index or a row
+    "08": StoreUnavailable,  # connection_exception
+    "25006": StoreUnavailable,  # read_only_sql_transaction: a standby, or a disk that is kept from filling up
+    "25P01": StoreUnavailable,  # no_active_sql_transaction
+    "25P02": StoreUnavailable,  # in_failed_sql_transaction
+    "25P03": StoreUnavailable,  # idle_in_transaction_session_timeout
+    "25P04": StoreUnavailable,  # transaction_timeout
+    "40": LostRace,  # transaction_rollback: serialization_failure, deadlock_detected
+    "53": StoreUnavailable,  # insufficient_resources: disk_full, out_of_memory, too_many_connections
+    "55": StoreUnavailable,  # object_not_in_prerequisite_state: lock_not_available
+    "57": StoreUnavailable,  # operator_intervention: admin_shutdown, crash_shutdown, query_canceled
+    "58": StoreUnavailable,  # system_error: io_error
+}
+
+# https://www.mongodb.com/docs/manual/reference/error-codes/
+MONGODB_UNAVAILABLE: dict[int, str] = {
+    6: "HostUnreachable",
+    7: "HostNotFound",
+    24: "LockTimeout",
+    50: "MaxTimeMSExpired",
+    64: "WriteConcernFailed",
+    89: "NetworkTimeout",
+    91: "ShutdownInProgress",
+    112: "WriteConflict",
+    133: "FailedToSatisfyReadPreference",
+    134: "ReadConcernMajorityNotAvailableYet",
+    189: "PrimarySteppedDown",
+    262: "ExceededTimeLimit",
+    9001: "SocketException",
+    10107: "NotWritablePrimary",
+    11600: "InterruptedAtShutdown",
+    11601: "Interrupted",
+    11602: "InterruptedDueToReplStateChange",
+    13435: "NotPrimaryNoSecondaryOk",
+    13436: "NotPrimaryOrSecondary",
+    14031: "OutOfDiskSpace",
+}
+# Said of one document of an insert.
+MONGODB_INVALID: dict[int, str] = {
+    2: "BadValue",
+    14: "TypeMismatch",
+    15: "Overflow",
+    22: "InvalidBSON",
+    52: "DollarPrefixedFieldName",
+    55: "InvalidDBRef",
+    56: "EmptyFieldName",
+    57: "DottedFieldName",
+    10334: "BSONObjectTooLarge",
+}
+# Said of a whole command, for one document's sake; the others above would mean that the command is wrong.
+MONGODB_INVALID_COMMAND: dict[int, str] = {15: "Overflow", 22: "InvalidBSON", 10334: "BSONObjectTooLarge"}
+# Without a code, or with one that says less than the class. Not primary, time-outs of network, selection and pool are
+# connection failures.
+_MONGODB_UNAVAILABLE_ERRORS = (ConnectionFailure, ExecutionTimeout, WriteConcernError)
+# What encoding raises before anything is sent.
+_MONGODB_INVALID_ERRORS = (BSONError, DocumentTooLarge, OverflowError, RecursionError, UnicodeError)
+
+# kafka-python's names: what the protocol calls retriable, and what a client gets over by joining or connecting anew.
+# https://kafka.apache.org/protocol#protocol_error_codes
+KAFKA_UNAVAILABLE = frozenset(
+    {
+        "BrokerNotAvailableError",
+        "Cancelled",
+        "CommitFailedError",
+        "ConcurrentTransactionsError",
+        "CoordinatorLoadInProgressError",
+        "CoordinatorNotAvailableError",
+        "CorrelationIdError",
+        "CorruptRecordError",
+        "CorruptRecordException",
+        "ElectionNotNeededError",
+        "EligibleLeadersNotAvailableError",
+        "FencedLeaderEpochError",
+        "FencedMemberEpochError",
+        "FetchSessionIdNotFoundError",
+        "FetchSessionTopicIdError",
+        "IllegalGenerationError",
+        "InconsistentTopicIdError",
+        "InvalidFetchSessionEpochError",
+        "InvalidMetadataError",
+        "InvalidReceiveError",
+        "InvalidShareSessionEpochError",
+        "KafkaConnectionError",
+        "KafkaProtocolError",
+        "KafkaStorageError",
+        "KafkaTimeoutError",
+        "LeaderNotAvailableError",
+        "ListenerNotFoundError",
+        "MemberIdRequiredError",
+        "MetadataEmptyBrokerList",
+        "NetworkExceptionError",
+        "NewLeaderElectedError",
+        "NodeNotReadyError",
+        "NotControllerError",
+        "NotCoordinatorError",
+        "NotEnoughReplicasAfterAppendError",
+        "NotEnoughReplicasError",
+        "NotLeaderForPartitionError",
+        "OffsetNotAvailableError",
+        "PreferredLeaderNotAvailableError",
+        "RebalanceInProgressError",
+        "ReplicaNotAvailableError",
+        "RequestTimedOutError",
+        "RetriableError",
+        "ShareSessionNotFoundError",
+        "StaleMemberEpochError",
+        "StaleMetadata",
+        "ThrottlingQuotaExceededError",
+        "TooManyInFlightRequests",
+        "UnknownLeaderEpochError",
+        "UnknownMemberIdError",
+        "UnknownTopicIdError",
+        "UnknownTopicOrPartitionError",
+        "UnstableOffsetCommitError",
+    }
+)
+
+
 def from_postgres(error: psycopg.Error) -> Exception:
     """Give the failure, of one of our kinds, that an error of PostgreSQL means."""
     state = error.sqlstate
-    text = f"PostgreSQL: {type(error).__name__} {state or ''}".rstrip()
+    text = f"{POSTGRESQL}: {type(error).__name__} {state or ''}".rstrip()
     if state is None and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return StoreUnavailable(text)
-    if state is None:
-        return NeedsOperator(text)
-    if state.startswith(_INVALID_CLASSES) or state in _INVALID_STATES:
-        return Refused(text)
-    if state.startswith(_UNAVAILABLE_CLASSES) or state in _UNAVAILABLE_STATES:
-        return StoreUnavailable(text)
-    return NeedsOperator(text)
+    fate = POSTGRESQL_FATES.get(state or "") or POSTGRESQL_FATES.get((state or "")[:2])
+    return NeedsOperator(text, subject=POSTGRESQL) if fate is None else fate(text)
+
+
+def from_mongo(error: BaseException) -> Exception | None:
+    """Give the failure that an exception of MongoDB's client means; None: it is not about MongoDB."""
+    name = type(error).__name__
+    if isinstance(error, _MONGODB_INVALID_ERRORS):
+        return Refused(f"{MONGODB}: {name}")
+    if isinstance(error, _MONGODB_UNAVAILABLE_ERRORS):
+        return StoreUnavailable(f"{MONGODB}: {name}")
+    if isinstance(error, OperationFailure) and error.code is not None:
+        return from_mongo_code(error.code, name)
+    if isinstance(error, PyMongoError):
+        return NeedsOperator(f"{MONGODB}: {name}: {error}", subject=MONGODB)
+    return None
+
+
+def from_mongo_code(code: int, text: str) -> Exception:
+    """Give the failure that the code of a whole command means, or of one document if that is not MONGODB_INVALID."""
+    if code in MONGODB_UNAVAILABLE:
+        return StoreUnavailable(f"{MONGODB}: {text}, {MONGODB_UNAVAILABLE[code]}")
+    if code in MONGODB_INVALID_COMMAND:
+        return Refused(f"{MONGODB}: {text}, {MONGODB_INVALID_COMMAND[code]}")
+    return NeedsOperator(f"{MONGODB}: {text}, code {code}", subject=MONGODB)
+
+
+def from_kafka(error: BaseException | None, text: str = "") -> Exception:
+    """Give the failure that an exception of Kafka's client means.
+
+    :param text: what could not be done
+    """
+    name = type(error).__name__
+    reason = f"{text or KAFKA}: {name}" if error else text
+    if not isinstance(error, KafkaError) or name in KAFKA_UNAVAILABLE:
+        return StoreUnavailable(reason)
+    return NeedsOperator(reason, subject=KAFKA)

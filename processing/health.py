@@ -67,6 +67,7 @@ def readiness(state: State) -> dict[str, object]:
         "status": "ready" if ready else "waiting",
         "waitingFor": state.waiting,
         "partitions": state.partitions,
+        "held": state.held,
         "dependencies": checks,
     }
 

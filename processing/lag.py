@@ -17,6 +17,7 @@ from kafka.admin import KafkaAdminClient, OffsetSpec
 from kafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from ingestion.producer import partition_of
+from processing.failures import NeedsOperator, from_kafka
 from processing.ledger import PartitionProgress
 
 FRESH_FOR = 0.5  # seconds; pages that ask within it share one answer
@@ -117,6 +118,24 @@ class EndsReader:
         asking.wait(max(0.0, patience))
         return self._last
 
+    def ask(self) -> Ends:
+        """Ask now, in the caller's thread, which must be the only one that uses this reader.
+
+        :raises StoreUnavailable: Kafka does not answer
+        :raises NeedsOperator: the same, and someone must act
+        """
+        try:
+            return self._read()
+        except UnknownTopicOrPartitionError as error:
+            raise NeedsOperator(f"Kafka has no topic {self._topic}: run manage.py prepare_stores") from error
+        except (KafkaError, OSError) as error:
+            self.close()
+            raise from_kafka(error) from error
+
+    def close(self) -> None:
+        """Drop the connection; the next question makes another."""
+        self._drop_client()
+
     def _ask(self, done: threading.Event) -> None:
         try:
             self._last = self._read()
@@ -136,21 +155,26 @@ class EndsReader:
             bootstrap_timeout_ms=_BOOTSTRAP_TIMEOUT,
             reconnect_backoff_max_ms=500,
         )
-        started = time.monotonic()
-        [topic] = client.describe_topics([self._topic])
-        if topic["error_code"]:
-            raise UnknownTopicOrPartitionError(self._topic)
-        keys = [TopicPartition(self._topic, entry["partition_index"]) for entry in topic["partitions"]]
-        earliest = client.list_partition_offsets(dict.fromkeys(keys, OffsetSpec.EARLIEST))
-        ends = client.list_partition_offsets(dict.fromkeys(keys, OffsetSpec.LATEST))
-        read_at = time.monotonic()
-        partitions = {key.partition: (earliest[key].offset, ends[key].offset) for key in keys}
-        return Ends(UUID(str(topic["topic_id"])), self._topic, partitions, read_at - started, read_at)
+        return ends_of(client, self._topic)
 
     def _drop_client(self) -> None:
         client, self._client = self._client, None
         if client is not None:
             client.close()
+
+
+def ends_of(client: KafkaAdminClient, name: str) -> Ends:
+    """Ask which offsets of a topic exist; raises what Kafka's client raises."""
+    started = time.monotonic()
+    [topic] = client.describe_topics([name])
+    if topic["error_code"]:
+        raise UnknownTopicOrPartitionError(name)
+    keys = [TopicPartition(name, entry["partition_index"]) for entry in topic["partitions"]]
+    earliest = client.list_partition_offsets(dict.fromkeys(keys, OffsetSpec.EARLIEST))
+    ends = client.list_partition_offsets(dict.fromkeys(keys, OffsetSpec.LATEST))
+    read_at = time.monotonic()
+    partitions = {key.partition: (earliest[key].offset, ends[key].offset) for key in keys}
+    return Ends(UUID(str(topic["topic_id"])), name, partitions, read_at - started, read_at)
 
 
 _readers: dict[tuple[int, str, str], EndsReader] = {}

@@ -18,13 +18,16 @@ from typing import TypeVar
 
 from django.conf import settings
 
-from processing import metrics, pipeline
+from processing import metrics, pipeline, settling
 from processing.batch import Batch, Record
 from processing.consumer import Consumer
 from processing.failures import NeedsOperator, StoreUnavailable
+from processing.lag import Ends
 from processing.live import LivePublisher
 from processing.models import ConsumerMember
-from processing.pipeline import Stopped, Stores, Topic, Work
+from processing.patience import Patience, Stopped
+from processing.pipeline import Stores, Topic, Work
+from processing.placement import Place, Start
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +41,9 @@ BUSY_EVENTS = 500  # in one batch, from which on the next is gathered busily
 PATIENCE = 1.0  # seconds that the stores may take before fetching pauses
 STOP_WITHIN = 20.0  # seconds to finish the batch in hand after a signal
 STALL_CHECK = 10.0  # seconds in which a partition with records has to give some
+MOST_DIGITS = 6  # of a record's own count of its events; a longer one is no number of ours
 CLOSE_WITHIN = 2.0  # seconds to take leave of the stores
+LOOK_AT_HOLDS = 2.0  # seconds between two looks whether a held partition was resumed
 
 
 @dataclass(slots=True)
@@ -49,6 +54,7 @@ class State:
     waiting: str | None = None  # why the batch in hand waits
     kafka: bool = False
     partitions: list[int] = field(default_factory=list)
+    held: list[int] = field(default_factory=list)  # had, and not read until an operator says so
 
 
 class StoreThread:
@@ -88,7 +94,8 @@ class Loop:
         self._live = LivePublisher(self._member)
         self._consumer: Consumer | None = None
         self._settling: tuple[Work, Future[None]] | None = None
-        self._placing: Future[dict[int, int]] | None = None
+        self._placing: Future[tuple[Ends, dict[int, Start]]] | None = None
+        self._look_at_holds = 0.0  # time.monotonic()
         self._beating: Future[None] | None = None
         self._last_beat = 0.0
         self._since = datetime.now(tz=UTC)
@@ -108,6 +115,7 @@ class Loop:
             self._finish()
         except Stopped:
             logger.warning("stopped while a store was away; the batch in hand comes again")
+            self._leave_all()
         finally:
             self._close()
 
@@ -123,17 +131,28 @@ class Loop:
             if self._settling and self._settling[1].done():
                 self._settled(consumer)
             return False
-        taken = len(self._held)
-        work = Work(batch=Batch(records=_once(self._held)), topic=self._topic(consumer))
+        taken = self._stores.crashes.portion(self._held)
+        work = self._work(consumer, self._held[:taken])
+        if not self._alone(work):
+            self._prepare(work)
+        on_hold = self._settled(consumer)
+        del self._held[:taken]
+        if on_hold:
+            # Polled past the place where they are to go on.
+            self._held = [record for record in self._held if record.partition not in on_hold]
+            work = self._work(consumer, [record for record in work.batch.records if record.partition not in on_hold])
+        self._settling = (work, self._thread.submit(lambda: self._settle(work)))
+        return True
+
+    def _alone(self, work: Work) -> bool:
+        """Tell whether nothing may be done aside, since the process may die of what is in hand or comes next."""
+        return work.alone or (self._settling is not None and self._settling[0].alone)
+
+    def _prepare(self, work: Work) -> None:
         try:
             pipeline.prepare(self._stores, work)
         except Exception as error:  # noqa: BLE001 - settle meets it again, and has the patience for it
             logger.warning("batch not prepared", extra={"reason": type(error).__name__})
-        self._settled(consumer)
-        settle = self._thread.submit(lambda: self._settle(work))
-        self._settling = (work, settle)
-        del self._held[:taken]
-        return True
 
     def _open(self) -> Consumer:
         if self._consumer is None:
@@ -142,29 +161,42 @@ class Loop:
         self.state.kafka = True
         return self._consumer
 
-    def _topic(self, consumer: Consumer) -> Topic:
-        return Topic(kafka_id=consumer.topic_id(), name=consumer.topic)
+    def _work(self, consumer: Consumer, records: list[Record]) -> Work:
+        crashes = self._stores.crashes
+        return Work(
+            batch=Batch(records=_once(records), asides=crashes.asides(records)),
+            topic=Topic(kafka_id=consumer.topic_id, name=consumer.topic),
+            alone=crashes.rehearses(records),
+        )
 
     def _place(self, consumer: Consumer) -> None:
         """Start new partitions where PostgreSQL and Kafka agree; asked on the stores' thread, after what is in hand."""
-        if self._placing is None and consumer.unplaced:
-            wanted, topic = consumer.unplaced, self._topic(consumer)
-            self._placing = self._thread.submit(lambda: self._progress(topic, wanted))
+        if self._held:
+            # What was polled of the same partitions, or of the same topic before it was made anew, goes first.
+            return
+        if self._placing is None and self._may_place(consumer):
+            wanted, known_ends = consumer.unplaced, dict(consumer.known_ends)
+            self._placing = self._thread.submit(lambda: self._starts(wanted, known_ends))
         elif self._placing is not None and self._placing.done():
-            progress, self._placing = self._placing.result(), None
-            consumer.place(progress)
-            self._since = datetime.now(tz=UTC)
-            self._last_beat = 0.0
+            (ends, starts), self._placing = self._placing.result(), None
+            before = consumer.partitions
+            consumer.place(ends, {number: start.next_offset for number, start in starts.items() if not start.hold.held})
+            self.state.held = [number for number in consumer.unplaced if number in starts and starts[number].hold.held]
+            self._look_at_holds = time.monotonic() + LOOK_AT_HOLDS
+            if consumer.partitions != before:
+                self._since = datetime.now(tz=UTC)
+                self._last_beat = 0.0
 
-    def _progress(self, topic: Topic, partitions: list[int]) -> dict[int, int]:
-        found: dict[int, int] = {}
+    def _may_place(self, consumer: Consumer) -> bool:
+        """Tell whether partitions wait that are not held, or for so long that they may have been resumed."""
+        return bool(consumer.unplaced) and (
+            consumer.unplaced != self.state.held or time.monotonic() >= self._look_at_holds
+        )
 
-        def read() -> None:
-            row = self._stores.rows.topic_row(topic.kafka_id, topic.name)
-            found.update(self._stores.rows.progress(row, partitions))
-
-        self._patiently(read)
-        return found
+    def _starts(self, partitions: list[int], known_ends: dict[Place, int]) -> tuple[Ends, dict[int, Start]]:
+        found: list[tuple[Ends, dict[int, Start]]] = []
+        self._patiently(lambda: found.append(pipeline.place(self._stores, partitions, known_ends)))
+        return found[-1]
 
     def _gather(self, consumer: Consumer) -> None:
         """Poll until what is held makes a full batch, or has waited long enough."""
@@ -199,17 +231,22 @@ class Loop:
             logger.error("partitions have records and give none; joining the group anew", extra={"partitions": stalled})
             consumer.close()
             self._consumer = None
+            # The next client starts where these do.
+            self._held.clear()
         return bool(stalled)
 
     def _settle(self, work: Work) -> None:
         began = time.monotonic()
-        pipeline.settle(self._stores, work, stopping=self._stopping, waiting=self._note_waiting)
+        settling.settle(self._stores, work, stopping=self._stopping, waiting=self._note_waiting)
         metrics.BATCH_SECONDS.observe(time.monotonic() - began)
 
-    def _settled(self, consumer: Consumer) -> None:
-        """Wait for the batch before; commit its offsets and announce it. Polls meanwhile, to keep the membership."""
+    def _settled(self, consumer: Consumer) -> set[int]:
+        """Wait for the batch before; commit its offsets and announce it. Polls meanwhile, to keep the membership.
+
+        :return: partitions that it left at a hold, of which nothing later may go to the stores
+        """
         if self._settling is None:
-            return
+            return set()
         work, settling = self._settling
         if not self._await(consumer, settling):
             raise Stopped
@@ -217,6 +254,8 @@ class Loop:
         settling.result()
         for step in FINISH:
             step(self, work)
+        consumer.unplace(work.held)
+        return work.held
 
     def _await(self, consumer: Consumer, settling: Future[None]) -> bool:
         """Wait, polling with everything paused once it takes long; False if the process is to end first."""
@@ -249,9 +288,21 @@ class Loop:
         self._beat_if_due()
 
     def _show(self, consumer: Consumer) -> None:
+        self._leave(set(self.state.partitions) - {*consumer.partitions, *consumer.unplaced})
         self.state.partitions = consumer.partitions
+        self.state.held = [number for number in self.state.held if number in consumer.unplaced]
+        metrics.HELD.set(len(self.state.held))
         if self._beating is None or self._beating.done():
             self._beating = self._thread.submit(self._beat_if_due)
+
+    def _leave(self, partitions: set[int]) -> None:
+        """Say that partitions went, and the process is well."""
+        if partitions:
+            self._thread.submit(lambda: self._stores.crashes.leave(partitions))
+
+    def _leave_all(self) -> None:
+        if self._consumer is not None:
+            self._leave({*self._consumer.partitions, *self._consumer.unplaced})
 
     def _beat_if_due(self) -> None:
         """Say that this member lives; on the stores' thread."""
@@ -266,19 +317,28 @@ class Loop:
             logger.debug("no heartbeat", extra={"reason": str(error)})
 
     def _patiently(self, act: Callable[[], None]) -> None:
-        pipeline.patiently(act, stores=self._stores, stopping=self._stopping, waiting=self._note_waiting)
+        stores = self._stores
+        Patience(self._stopping, self._note_waiting, stores.rows.forget, stores.alarm).until_done(act)
 
     def _survive(self, step: Callable[[], bool]) -> None:
         try:
             step()
-        except (StoreUnavailable, NeedsOperator) as error:
-            self.state.kafka = False
-            logger.warning("waiting for Kafka", extra={"reason": str(error)})
-            self._stopping.wait(1.0)
+        except StoreUnavailable as error:
+            self._wait_for_kafka(str(error))
+        except NeedsOperator as error:
+            failure = error
+            self._thread.submit(lambda: self._stores.alarm.ring(failure))
+            self._wait_for_kafka(str(error))
+
+    def _wait_for_kafka(self, reason: str) -> None:
+        self.state.kafka = False
+        logger.warning("waiting for Kafka", extra={"reason": reason})
+        self._stopping.wait(1.0)
 
     def _finish(self) -> None:
         if self._consumer is not None:
             self._settled(self._consumer)
+            self._leave_all()
             self._thread.submit(lambda: self._stores.rows.farewell(self._member))
 
     def _close(self) -> None:
@@ -320,6 +380,6 @@ def _once(records: list[Record]) -> list[Record]:
 
 def _event_count(record: Record) -> int:
     for name, value in record.headers:
-        if name == "n" and value.isdigit():
+        if name == "n" and value.isdigit() and len(value) <= MOST_DIGITS:
             return int(value)
     return 1

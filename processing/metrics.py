@@ -26,5 +26,11 @@ OLDEST_AGE = Histogram(
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600, 3_600),
 )
 
+# What an operator should know of, by kind of incident (processing.models.Incident); each counts when it opens.
+INCIDENTS = Counter("processing_incidents_total", "Incidents opened, by kind", ["kind"])
+
 # 1 while a store is away and the batch in hand waits for it.
 WAITING = Gauge("processing_waiting", "1 while a batch waits for a store")
+
+# Partitions of this process that are not read until an operator says so (the dead letter breaker).
+HELD = Gauge("processing_held_partitions", "Partitions that this process has and that are held")

@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 import logging
-import random
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from django.conf import settings
 from psycopg.errors import UniqueViolation
 
 from ingestion.problems import Code
 from ingestion.records import UnknownVersion
 from processing import accounts, decoding
 from processing.accounts import Gains
-from processing.batch import Batch, Entry
+from processing.alarm import Alarm
+from processing.batch import Batch, Entry, Record
+from processing.breaker import Breaker, Judgement
+from processing.crashes import Crashes
 from processing.delivery import Delivery
 from processing.document_store import DocumentStore, Verdict
-from processing.failures import NeedsOperator, Refused, StoreUnavailable
+from processing.failures import NeedsOperator, Refused
+from processing.lag import Ends, EndsReader
+from processing.placement import Place, Start
 from processing.rollups import Spans, roll_up
 from processing.row_store import RowStore
 
 logger = logging.getLogger(__name__)
-
-FIRST_WAIT = 0.5  # seconds before a failed step is tried again
-LONGEST_WAIT = 10.0  # seconds
-
-
-class Stopped(Exception):
-    """The process is to end while a store is away: the batch is abandoned whole and comes again."""
 
 
 class _Again(Exception):
@@ -59,7 +56,11 @@ class Work:
     writing: Future[Verdict] | None = None
     repeats: int = 0  # events that a store knew already; while there are any, batches go carefully
     prepared: bool = False
+    alone: bool = False  # one record, of which the process may die: nothing else is done meanwhile
+    step: str = ""  # that runs, or failed
     committed: Callable[[], None] | None = None
+    judgement: Judgement = field(default_factory=Judgement)
+    held: set[int] = field(default_factory=set)  # partitions of which nothing later may go to the stores
 
 
 @dataclass(slots=True)
@@ -69,10 +70,21 @@ class Stores:
     rows: RowStore = field(default_factory=RowStore)
     documents: DocumentStore = field(default_factory=DocumentStore)
     delivery: Delivery = field(default_factory=Delivery)
+    ends: EndsReader = field(
+        default_factory=lambda: EndsReader(settings.KAFKA_BOOTSTRAP_SERVERS, settings.KAFKA_TOPIC_RAW_DATA)
+    )
+    breaker: Breaker = field(default_factory=Breaker)
     writers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "documents"))
+
+    alarm: Alarm = field(init=False)
+    crashes: Crashes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.alarm, self.crashes = Alarm(self.rows), Crashes(self.rows)
 
     def close(self) -> None:
         self.delivery.close()
+        self.ends.close()
         self.documents.close()
         self.rows.close()
         self.writers.shutdown(wait=False, cancel_futures=True)
@@ -104,14 +116,16 @@ def process(_stores: Stores, work: Work) -> None:
 
 
 def claim(stores: Stores, work: Work) -> None:
-    """Lock progress and leave out what another attempt has done already."""
+    """Lock progress and leave out what another attempt has done already, and what is held."""
     done = stores.rows.claim(work.batch, work.topic.row)
+    held = stores.rows.held(done, work.topic.row)
+    if held:
+        work.held |= held
+        _keep(stores, work, [record for record in work.batch.records if record.partition not in held])
     below = [record for record in work.batch.records if record.offset < done[record.partition]]
     if below:
         work.batch.redelivered += below
-        work.batch.records = [record for record in work.batch.records if record.offset >= done[record.partition]]
-        decode(stores, work)
-        work.spans, work.verdict = None, None
+        _keep(stores, work, [record for record in work.batch.records if record.offset >= done[record.partition]])
     work.batch.stored_at = time.time_ns() // 1000
 
 
@@ -143,6 +157,23 @@ def judge_identity(_stores: Stores, work: Work) -> None:
         raise _Again
 
 
+def hold(stores: Stores, work: Work) -> None:
+    """Judge each partition by its dead letters; one with too many ends here at the record that is one too many."""
+    work.judgement = stores.breaker.judge(work.batch)
+    trips = work.judgement.trips
+    kept = [
+        record
+        for record in work.batch.records
+        if record.partition not in trips or record.offset <= trips[record.partition].offset
+    ]
+    if len(kept) < len(work.batch.records):
+        _keep(stores, work, kept)
+        raise _Again
+    if trips:
+        stores.rows.hold(work.topic.row, work.topic.name, trips)
+        work.held |= trips.keys()
+
+
 def add_up(stores: Stores, work: Work) -> None:
     """Fold what was stored into rollups, statistics, ledger, dead letters and progress."""
     if work.spans is None or work.batch.stored is not work.batch.entries:
@@ -161,7 +192,7 @@ def publish(stores: Stores, work: Work) -> None:
     at = work.batch.stored_at
     rows = [(entry, at) for entry in work.batch.stored]
     if work.batch.redelivered:
-        again = Batch(records=work.batch.redelivered)
+        again = Batch(records=work.batch.redelivered, asides=work.batch.asides)
         decoding.decode(again, now=time.time_ns() // 1000)
         rows += stores.rows.rows_of(again.entries, work.topic.row)
     if rows:
@@ -169,7 +200,7 @@ def publish(stores: Stores, work: Work) -> None:
 
 
 PREPARE: list[Step] = [decode, process]
-STORE: list[Step] = [claim, write_documents, write_rows, judge_identity, add_up]
+STORE: list[Step] = [claim, write_documents, write_rows, judge_identity, hold, add_up]
 DELIVER: list[Step] = [publish]
 
 
@@ -179,72 +210,50 @@ def prepare(stores: Stores, work: Work) -> None:
     :raises NeedsOperator: a record was written by a newer release
     """
     if not work.prepared:
-        for step in PREPARE:
-            step(stores, work)
+        run(PREPARE, stores, work)
         work.prepared = True
 
 
-def settle(stores: Stores, work: Work, *, stopping: threading.Event, waiting: Callable[[str | None], None]) -> None:
-    """Store and publish a batch, for as long as it takes; prepare it, if that has failed before.
+def run(steps: Iterable[Step], stores: Stores, work: Work) -> None:
+    """Run steps in order; `work.step` names the one that failed."""
+    for step in steps:
+        work.step = getattr(step, "__name__", "")
+        step(stores, work)
 
-    Safe to repeat: a batch delivered twice leaves the stores as one delivery would.
 
-    :param waiting: told why the batch waits, and None when it goes on
-    :raises Stopped: `stopping` was set while a store was away
+def place(stores: Stores, partitions: list[int], known_ends: Mapping[Place, int]) -> tuple[Ends, dict[int, Start]]:
+    """Find out where partitions start, and begin to count their dead letters; see processing.placement.
+
+    :raises StoreUnavailable: a store does not answer; place them again
+    :raises NeedsOperator: the same, and someone must act
     """
-    patiently(lambda: prepare(stores, work), stores=stores, stopping=stopping, waiting=waiting)
-    patiently(lambda: _store(stores, work), stores=stores, stopping=stopping, waiting=waiting)
-    for step in DELIVER:
-        patiently(lambda step=step: step(stores, work), stores=stores, stopping=stopping, waiting=waiting)  # type: ignore[misc]
+    ends = stores.ends.ask()
+    starts = stores.rows.place(ends, partitions, known_ends=known_ends, ask=stores.ends.ask)
+    for partition, start in starts.items():
+        stores.breaker.start(partition, lenient_until=start.hold.lenient_until)
+    stores.crashes.count({number: start.next_offset for number, start in starts.items() if not start.hold.held}, ends)
+    return ends, starts
 
 
-def patiently(
-    act: Callable[[], None], *, stores: Stores, stopping: threading.Event, waiting: Callable[[str | None], None]
-) -> None:
-    """Repeat an act until it succeeds; between tries wait 0.5 s and longer, outside any transaction.
-
-    :raises Stopped: `stopping` was set
-    """
-    wait = FIRST_WAIT
-    while True:
-        try:
-            act()
-        except StoreUnavailable as error:
-            reason = str(error)
-            logger.warning("waiting for a store", extra={"reason": reason, "seconds": round(wait, 1)})
-        except NeedsOperator as error:
-            reason = str(error)
-            logger.error("an operator must act", extra={"reason": reason, "seconds": round(wait, 1)})  # noqa: TRY400
-        except Exception as error:
-            reason = f"bug: {type(error).__name__}"
-            logger.exception("unexpected failure")
-        else:
-            waiting(None)
-            return
-        waiting(reason)
-        if stopping.wait(wait * random.uniform(0.8, 1.2)):  # noqa: S311 - jitter
-            raise Stopped
-        wait = min(wait * 2, LONGEST_WAIT)
-        stores.rows.forget()
-
-
-def _store(stores: Stores, work: Work) -> None:
+def store(stores: Stores, work: Work, *, undo: bool = False) -> None:
     """Run the steps of STORE in one transaction, again whenever something was learned."""
     if not work.topic.row:
         work.topic.row = stores.rows.topic_row(work.topic.kafka_id, work.topic.name)
     stores.rows.prepare(work.batch, work.topic.row)
-    while not _attempt(stores, work):
+    while not _attempt(stores, work, undo=undo):
         pass
+    if undo:
+        return
     if work.committed:
         work.committed()
+    stores.breaker.adopt(work.judgement)
 
 
-def _attempt(stores: Stores, work: Work) -> bool:
+def _attempt(stores: Stores, work: Work, *, undo: bool) -> bool:
     """Run the steps of STORE in one transaction; False if it rolled back wiser than before."""
     try:
-        with stores.rows.transaction():
-            for step in STORE:
-                step(stores, work)
+        with stores.rows.transaction(undo=undo):
+            run(STORE, stores, work)
     except UniqueViolation as error:
         if stores.rows.careful:
             raise NeedsOperator(f"PostgreSQL: a key is taken: {error.diag.constraint_name}") from error
@@ -326,6 +335,13 @@ def _refuse(stores: Stores, work: Work) -> None:
             )
         )
     _leave_out(work, refused)
+
+
+def _keep(stores: Stores, work: Work, records: list[Record]) -> None:
+    """Go on with some of the batch's records alone."""
+    work.batch.records = records
+    decode(stores, work)
+    work.spans, work.writing, work.verdict = None, None, None
 
 
 def _leave_out(work: Work, entries: list[Entry]) -> None:

@@ -10,8 +10,9 @@ from typing import TypedDict
 
 import psycopg
 
-from processing import lag, ledger, recount, recount_sql
+from processing import gaps, lag, ledger, recount, recount_sql
 from processing.failures import from_postgres
+from processing.gaps import Gap
 from processing.lag import Ends
 from processing.ledger import Equation, PartitionProgress, Snapshot
 from processing.recount import Stretch
@@ -33,6 +34,17 @@ class Proven(TypedDict):
     whole: bool  # everything that was ever read; if not, older figures of the ledger are carried, not proven
 
 
+class GapShape(TypedDict):
+    """Records that nobody will ever read, from `first` up to, not including, `to`; None: not known how many."""
+
+    topic: str
+    partition: int
+    first: int
+    to: int | None
+    cause: str
+    sentence: str
+
+
 class SourceEquation(Equation):
     """The account of one source; None stands for lines whose source can't be read."""
 
@@ -50,6 +62,7 @@ class Report:
     in_flight_estimated: bool
     recounted: Recounted  # by store
     proven: list[Proven]
+    gaps: list[GapShape]  # accounted for, so no difference
     sources: list[SourceEquation]
     kinds: dict[str, int]  # how many differences of each kind
     differences: list[Difference]  # the first of them
@@ -71,6 +84,7 @@ class ReportShape(TypedDict):
     differences: list[Difference]  # the first LISTED
     kinds: dict[str, int]
     proven: list[Proven]
+    gaps: list[GapShape]
     sources: list[SourceEquation]
     seconds: float
 
@@ -85,6 +99,7 @@ def shape(report: Report) -> ReportShape:
         "differences": report.differences,
         "kinds": report.kinds,
         "proven": report.proven,
+        "gaps": report.gaps,
         "sources": report.sources,
         "seconds": report.seconds,
     }
@@ -109,7 +124,8 @@ def _run(source: str | None) -> Report:
         # After the snapshot, so that nothing it knows can be missing here.
         ends = reader.ends()
         topic = recount.topic_row(connection, ends.topic)
-        stretches = recount.count_topic(connection, reader, ends, at)
+        known_gaps = gaps.read(connection.cursor())
+        stretches = recount.count_topic(connection, reader, ends, at, known_gaps)
         recount.count_documents(connection)
         recount.count_rows(connection)
         known = {"topic": topic, "kafka_id": ends.topic, "source": source, "limit": LISTED}
@@ -127,6 +143,7 @@ def _run(source: str | None) -> Report:
         in_flight_estimated=in_flight != 0,
         recounted=recounted,
         proven=[_proven(stretch) for stretch in stretches],
+        gaps=[_gap(gap) for gap in known_gaps],
         sources=_sources(at, source, idle=in_flight == 0),
         kinds=kinds,
         differences=differences[:LISTED],
@@ -165,7 +182,7 @@ def _difference(
 
 
 def _removed(ends: Ends, at: Snapshot) -> list[Difference]:
-    """Records that retention took before anybody read them."""
+    """Records that retention took before anybody read them, and that no consumer has written down as a gap yet."""
     return [
         {
             "kind": "removed_unread",
@@ -207,6 +224,17 @@ def _proven(stretch: Stretch) -> Proven:
         "to": stretch.next,
         "records": stretch.records,
         "whole": stretch.whole,
+    }
+
+
+def _gap(gap: Gap) -> GapShape:
+    return {
+        "topic": gap.name,
+        "partition": gap.partition,
+        "first": gap.first,
+        "to": gap.next,
+        "cause": gap.cause.value,
+        "sentence": gap.sentence,
     }
 
 

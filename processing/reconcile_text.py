@@ -27,7 +27,7 @@ MEANINGS = {
     "rollup_minute_differs": "a minute's rollup is not what its rows sum up to",
     "rollup_hour_differs": "an hour's rollup is not what its rows sum up to",
     "latest_value_differs": "a latest value is not the newest row's",
-    "removed_unread": "records that retention removed before they were read",
+    "removed_unread": "records that retention removed before they were read, of which no consumer knows yet",
     "progress_differs": "a partition's records and events are not what was counted",
 }
 
@@ -37,7 +37,9 @@ _HEADINGS = ("accepted", "stored", "duplicate", "dead-lettered", "dropped", "in 
 
 def render(report: Report) -> str:
     """Lay out the report as lines of text."""
-    return "\n".join([*_equation(report), "", *_counted(report), "", *_proven(report), "", *_verdict(report)])
+    return "\n".join(
+        [*_equation(report), "", *_counted(report), "", *_proven(report), *_gaps(report), "", *_verdict(report)]
+    )
 
 
 def _equation(report: Report) -> Iterator[str]:
@@ -83,6 +85,12 @@ def _proven(report: Report) -> Iterator[str]:
         yield f"  {stretch['partition']:>4}  {_stretch(stretch)}"
     if not report.proven:
         yield "  nothing, since nothing was read yet"
+
+
+def _gaps(report: Report) -> Iterator[str]:
+    """What nobody will ever read is said, and counts as no difference: it stands in the ledger's gaps."""
+    for gap in report.gaps:
+        yield f"  {gap['partition']:>4}  gap on {gap['topic']}: {gap['sentence']}"
 
 
 def _stretch(stretch: Proven) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +15,10 @@ from psycopg import IsolationLevel
 from ingestion import records
 from ingestion.content import content_hash
 from ingestion.records import UnknownVersion
-from processing import decoding, document_store, ledger, recount_sql, row_store, rows
-from processing.batch import MINUTE, Batch, Entry, Letter, Record
+from processing import asides, decoding, document_store, gaps, ledger, recount_sql, row_store, rows
+from processing.batch import MINUTE, Asides, Batch, Entry, Letter, Place, Record
 from processing.failures import NeedsOperator
+from processing.gaps import Gap
 from processing.jsonb import load_payload
 from processing.lag import Ends
 from processing.ledger import Snapshot
@@ -58,9 +59,12 @@ def snapshot() -> Iterator[tuple[psycopg.Connection, Snapshot]]:
             yield connection, ledger.read(cursor)
 
 
-def count_topic(connection: psycopg.Connection, reader: TopicReader, ends: Ends, at: Snapshot) -> list[Stretch]:
+def count_topic(
+    connection: psycopg.Connection, reader: TopicReader, ends: Ends, at: Snapshot, skipped: Sequence[Gap]
+) -> list[Stretch]:
     """Read raw-data again, up to progress, and decode it as the consumer does.
 
+    :param skipped: gaps; what of them is still in the topic is passed over, as it was then
     :raises StoreUnavailable: Kafka does not answer
     :raises NeedsOperator: a record was written by a newer release
     """
@@ -72,8 +76,10 @@ def count_topic(connection: psycopg.Connection, reader: TopicReader, ends: Ends,
     counted: dict[int, int] = dict.fromkeys(stretches, 0)
     events: dict[int, int] = dict.fromkeys(stretches, 0)
     limit = _records_at_once(ends, at)
-    for chunk in reader.read(stretches, limit=limit):
-        lines = list(_lines(chunk))
+    topic = topic_row(connection, ends.topic)
+    for polled in reader.read(stretches, limit=limit):
+        chunk = [record for record in polled if not gaps.covers(skipped, ends.topic, record.partition, record.offset)]
+        lines = list(_lines(chunk, asides.of_letters(connection, chunk, topic=topic)))
         _copy(connection, recount_sql.COPY_LINES, recount_sql.LINE_TYPES, lines)
         for record in chunk:
             counted[record.partition] += 1
@@ -146,12 +152,12 @@ def _say_partitions(connection: psycopg.Connection, stretches: Iterable[Stretch]
     connection.execute("ANALYZE recount_line")
 
 
-def _lines(found: Iterable[Record]) -> Iterator[Row]:
+def _lines(found: Iterable[Record], set_aside: Mapping[Place, Asides]) -> Iterator[Row]:
     now = time.time_ns() // 1000
     for record in found:
         # One at a time, and identity aside: what repeats is judged by SQL, over the whole topic.
-        batch = _decoded(record, now=now)
         place = record.partition, record.offset
+        batch = _decoded(record, now=now, aside=set_aside.get(place))
         for entry in (*batch.entries, *batch.duplicates):
             yield entry.source, entry.id, entry.hash, entry.received - _PG_EPOCH, *place, entry.line, None
         for letter in batch.letters:
@@ -168,8 +174,8 @@ def _hash(letter: Letter, *, now: int) -> int:
     return entry.hash
 
 
-def _decoded(record: Record, *, now: int) -> Batch:
-    batch = Batch([record])
+def _decoded(record: Record, *, now: int, aside: Asides | None = None) -> Batch:
+    batch = Batch([record], asides={(record.partition, record.offset): aside} if aside else {})
     try:
         decoding.decode(batch, now=now)
     except UnknownVersion as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
@@ -15,11 +15,15 @@ import psycopg
 from django.conf import settings
 from psycopg.errors import UniqueViolation
 
-from processing import months, row_sql, rows
+from processing import closing, holds, months, placement, row_sql, rows
 from processing.accounts import Gains
 from processing.batch import Batch, Entry, Letter
+from processing.breaker import Trip
 from processing.failures import Refused, from_postgres
+from processing.incidents import Partition
 from processing.known_fields import KnownFields
+from processing.lag import Ends
+from processing.placement import Asking, Place, Start
 from processing.rollups import Spans
 
 logger = logging.getLogger(__name__)
@@ -101,14 +105,29 @@ class RowStore:
         assert row is not None
         return int(row[0])
 
-    def progress(self, topic: int, partitions: Iterable[int]) -> dict[int, int]:
-        """Read, without a lock, the next offset of each partition that has been worked on."""
-        with failures():
-            found = self.connection.execute(
-                "SELECT partition, next_offset FROM progress WHERE topic_id = %s AND partition = ANY(%s)",
-                [topic, list(partitions)],
-            ).fetchall()
-        return dict(found)
+    def place(
+        self, ends: Ends, partitions: Sequence[int], *, known_ends: Mapping[Place, int], ask: Asking
+    ) -> dict[int, Start]:
+        """Read where partitions start, in a transaction that also writes down what is missing; see processing.placement."""
+        topic = self.topic_row(ends.topic, ends.name)
+        with (
+            failures(),
+            _patience(self.connection.info.backend_pid),
+            self.connection.transaction(),
+            self.connection.cursor() as cursor,
+        ):
+            return placement.place(cursor, topic, ends, partitions, known_ends=known_ends, ask=ask)
+
+    def held(self, partitions: Iterable[int], topic: int) -> set[int]:
+        """Read, within the batch's transaction, which partitions are held; `claim` comes first, so that none is missed."""
+        with failures(), self.connection.cursor() as cursor:
+            return {partition for partition, hold in holds.read(cursor, topic, partitions).items() if hold.held}
+
+    def hold(self, topic: int, name: str, trips: Mapping[int, Trip]) -> None:
+        """Hold partitions, within the batch's transaction."""
+        with failures(), self.connection.cursor() as cursor:
+            for partition, trip in sorted(trips.items()):
+                holds.hold(cursor, Partition(topic, name, partition), trip.reason)
 
     def has_rows(self) -> bool:
         """Tell whether any event is stored."""
@@ -181,9 +200,9 @@ class RowStore:
         return [(entry, stored[place]) for entry, place in places if place in stored]
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """The batch's transaction; what it raises rolls everything back."""
-        with failures(), self.connection.transaction():
+    def transaction(self, *, undo: bool = False) -> Iterator[None]:
+        """The batch's transaction; what it raises rolls everything back, and `undo` does so too."""
+        with failures(), self.connection.transaction(force_rollback=undo):
             yield
 
     def copy_events(self, batch: Batch, topic: int) -> None:
@@ -228,7 +247,7 @@ class RowStore:
         }
 
     def add_up(self, batch: Batch, topic: int, *, spans: tuple[Spans, Spans], gains: Gains) -> Callable[[], None]:
-        """Fold the batch into rollups, latest values, statistics, ledger, dead letters and progress.
+        """Fold the batch into rollups, latest values, statistics, ledger, dead letters (closed ones, too) and progress.
 
         :param spans: the rollups of batch.stored by minute and hour; fields past a source's cap are taken out
         :return: to be called once the transaction is committed
@@ -253,6 +272,7 @@ class RowStore:
                     "UPDATE source_statistics SET fields_capped = true WHERE source_id = ANY(%s)", [sorted(capped)]
                 )
             self._write_letters(batch.letters, topic)
+            closing.close(self.connection, batch, topic=topic)
         return remember
 
     def refusals(self, entries: Sequence[Entry], topic: int) -> list[Entry]:

@@ -13,7 +13,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import KafkaError, OffsetOutOfRangeError
 
 from processing.batch import Record
-from processing.failures import NeedsOperator, StoreUnavailable
+from processing.failures import NeedsOperator, StoreUnavailable, from_kafka
 from processing.lag import Ends
 
 PATIENCE = 20.0  # seconds without a record, while there must be more, until Kafka counts as away
@@ -46,7 +46,7 @@ class TopicReader:
                 metrics_enabled=False,
             )
         except KafkaError as error:
-            raise StoreUnavailable(f"Kafka: {type(error).__name__}") from error
+            raise from_kafka(error) from error
         return self
 
     def __exit__(self, _kind: type | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
@@ -68,7 +68,7 @@ class TopicReader:
             earliest = self._client.beginning_offsets(keys, timeout_ms=_REQUEST_TIMEOUT)
             ends = self._client.end_offsets(keys, timeout_ms=_REQUEST_TIMEOUT)
         except KafkaError as error:
-            raise StoreUnavailable(f"Kafka: {type(error).__name__}") from error
+            raise from_kafka(error) from error
         read_at = time.monotonic()
         partitions = {key.partition: (int(earliest[key]), int(ends[key])) for key in keys}
         return Ends(UUID(bytes=topic.bytes), self.topic, partitions, read_at - started, read_at)
@@ -104,7 +104,7 @@ class TopicReader:
         except OffsetOutOfRangeError as error:
             raise StoreUnavailable("Kafka: retention removed records while they were read; run it again") from error
         except KafkaError as error:
-            raise StoreUnavailable(f"Kafka: {type(error).__name__}") from error
+            raise from_kafka(error) from error
         return found
 
     def _leave(self, left: dict[TopicPartition, int]) -> None:

@@ -8,7 +8,7 @@ from django.conf import settings
 from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from processing.failures import StoreUnavailable
+from processing.failures import from_kafka
 
 DAY = 24 * 3600 * 1000  # milliseconds
 
@@ -30,11 +30,11 @@ def prepare() -> list[Prepared]:
     try:
         client = KafkaAdminClient(bootstrap_servers=settings.KAFKA_BOOTSTRAP_SERVERS, bootstrap_timeout_ms=10_000)
     except KafkaError as error:
-        raise StoreUnavailable(f"Kafka does not answer: {type(error).__name__}") from error
+        raise from_kafka(error, "Kafka does not answer") from error
     try:
         return [_prepare(client, name) for name in (settings.KAFKA_TOPIC_RAW_DATA, settings.KAFKA_TOPIC_PROCESSED_DATA)]
     except KafkaError as error:
-        raise StoreUnavailable(f"Kafka: {type(error).__name__}: {error}") from error
+        raise from_kafka(error, f"Kafka: {error}") from error
     finally:
         client.close()
 

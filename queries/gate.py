@@ -21,8 +21,8 @@ from queries import problems
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
-# The admin asks by itself, and probes come from inside.
-_OPEN = re.compile(r"/(admin/|static/|healthz$|readyz$|metrics$|api/keys(/|$))")
+# The admin and what only operators may do ask by themselves, and probes come from inside.
+_OPEN = re.compile(r"/(admin/|static/|healthz$|readyz$|metrics$|api/keys(/|$)|api/pipeline/partitions/)")
 _FOR_PROGRAMS = re.compile(r"/(api|data)(/|$)")
 _ONE_SOURCE = re.compile(r"/api/sources/([^/]+)/?$")
 _HEADERS = {"authorization": "HTTP_AUTHORIZATION", "x-api-key": "HTTP_X_API_KEY"}

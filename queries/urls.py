@@ -6,13 +6,15 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, re_path
 
 from ingestion.problems import Code
-from queries import keys, problems, views
+from queries import keys, partitions, problems, views
 
 app_name = "queries"
 
 EVENT_ID = "(?P<event_id>[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})"
 SOURCE_ID = "(?P<source_id>[A-Za-z0-9][A-Za-z0-9._:-]{0,127})"
 PREFIX = "(?P<prefix>[0-9a-f]{8})"
+TOPIC = "(?P<topic>[A-Za-z0-9._-]{1,249})"
+PARTITION = "(?P<partition>[0-9]{1,9})"
 NUMBER = "(?P<number>[0-9]{1,18})"
 
 
@@ -32,6 +34,11 @@ urlpatterns: list[URLPattern] = [
     re_path(r"^api/dead-letters/?$", views.DeadLetterList.as_view(), name="dead-letter-list"),
     re_path(rf"^api/dead-letters/{NUMBER}/?$", views.DeadLetterView.as_view(), name="dead-letter"),
     re_path(r"^api/pipeline/?$", views.PipelineView.as_view(), name="pipeline"),
+    re_path(
+        rf"^api/pipeline/partitions/{TOPIC}/{PARTITION}/resume/?$",
+        partitions.PartitionResumption.as_view(),
+        name="partition-resumption",
+    ),
     re_path(r"^api/keys/?$", keys.KeyList.as_view(), name="key-list"),
     re_path(rf"^api/keys/{PREFIX}/rotate/?$", keys.KeyRotation.as_view(), name="key-rotation"),
     re_path(rf"^api/keys/{PREFIX}/expire/?$", keys.KeyExpiry.as_view(), name="key-expiry"),

@@ -10,7 +10,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 
-from deploy.bench import acknowledge, backlog, baseline, endtoend, grpc_batches, idle, latency, machine, pressure
+from deploy.bench import (
+    acknowledge,
+    backlog,
+    baseline,
+    drain,
+    endtoend,
+    grpc_batches,
+    idle,
+    latency,
+    machine,
+    pressure,
+    spoiled,
+)
 from deploy.bench.figures import Figure, medians, table
 from deploy.bench.load import LoadFailed
 from deploy.bench.stack import running_servers
@@ -22,11 +34,15 @@ from deploy.local.servers import Servers
 Measurement = Callable[..., Iterator[Figure]]  # (servers, name)
 
 HALF = "latencyhalf"
+SIZED = ("unreadable", "conflicts", "drain")  # those that --events is for
 MEASUREMENTS: dict[str, Measurement] = {
     "acknowledge": acknowledge.measure,
     "pressure": pressure.measure,
     "grpc": grpc_batches.measure,
     "backlog": backlog.measure,
+    "unreadable": spoiled.unreadable,
+    "conflicts": spoiled.conflicts,
+    "drain": drain.measure,
     "endtoend": endtoend.measure,
     "latency6k": partial(latency.measure, rate=6_000, label="6,000 events/s"),
     "latency20k": partial(latency.measure, rate=20_000, label="20,000 events/s"),
@@ -42,7 +58,7 @@ def main() -> None:
     # So that a SIGTERM also stops what was started and removes its data.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
-        rounds = [_round(number, options.only) for number in range(options.rounds)]
+        rounds = [_round(number, options.only, options.events) for number in range(options.rounds)]
     except (LoadFailed, NotExact, DidNotStart, CannotPrepare) as error:
         sys.exit(f"The benchmark stopped: {error}")
     figures = medians(rounds)
@@ -57,24 +73,24 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m deploy.bench", description=__doc__)
     parser.add_argument("--only", action="append", choices=list(MEASUREMENTS), help="may be given several times")
     parser.add_argument("--rounds", type=int, default=3, help="the table shows the median (default %(default)s)")
+    parser.add_argument("--events", type=int, help=f"how many, for {', '.join(SIZED)}")
     parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
     return parser.parse_args()
 
 
-def _round(number: int, only: Sequence[str] | None) -> list[Figure]:
+def _round(number: int, only: Sequence[str] | None, events: int | None) -> list[Figure]:
     """Measure once, on servers that are new."""
     with running_servers() as servers:
-        return list(_figures(servers, number, only or list(MEASUREMENTS)))
+        return list(_figures(servers, number, only or list(MEASUREMENTS), events))
 
 
-def _figures(servers: Servers, number: int, wanted: Iterable[str]) -> Iterator[Figure]:
+def _figures(servers: Servers, number: int, wanted: Iterable[str], events: int | None) -> Iterator[Figure]:
     half = 0
     for name, measure in MEASUREMENTS.items():
         if name not in wanted and not (name == "endtoend" and HALF in wanted):
             continue
-        measured = (
-            measure(servers, f"{name}_{number}", rate=half) if name == HALF else measure(servers, f"{name}_{number}")
-        )
+        options = {"rate": half} if name == HALF else {"events": events} if events and name in SIZED else {}
+        measured = measure(servers, f"{name}_{number}", **options)
         for figure in _said(measured):
             half = int(figure.values["events/s"] / 2) if figure.name == "end to end" else half
             yield figure

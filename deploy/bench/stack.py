@@ -113,6 +113,10 @@ class Stack:
         return WARM_UP
 
     @property
+    def raw_topic(self) -> str:
+        return self._env["KAFKA_TOPIC_RAW_DATA"]
+
+    @property
     def ingest_port(self) -> int:
         return int(self._env[product.INGEST.port_setting])
 

@@ -14,6 +14,8 @@ from deploy.local.postgres import PostgreSQL
 
 POLL = 0.02  # seconds; both questions are answered from a few rows or from MongoDB's own counter
 
+_SETTLED = "SELECT coalesce(sum(stored + duplicate + dead_lettered + dropped), 0)::bigint FROM source_statistics"
+
 
 class NotExact(Exception):
     """The stores do not hold exactly what was accepted; the text says what they hold."""
@@ -65,6 +67,24 @@ class Stores:
     @staticmethod
     def _stored(connection: psycopg.Connection) -> int:
         return _number(connection, "SELECT coalesce(sum(stored), 0) FROM source_statistics")
+
+    def wait_until_settled(self, count: int, *, seconds: float, alive: Callable[[], bool]) -> float:
+        """Wait until the ledger has an outcome for `count` events; give that moment in seconds since the epoch.
+
+        :raises NotExact: it has not within `seconds`, or the consumer ended
+        """
+        deadline = time.monotonic() + seconds
+        with self.connect() as connection:
+            while time.monotonic() < deadline and alive():
+                if _number(connection, _SETTLED) >= count:
+                    return time.time()
+                time.sleep(POLL)
+            raise NotExact(f"{_number(connection, _SETTLED)} of {count} events were settled within {seconds:.0f} s")
+
+    def settled(self) -> int:
+        """Give how many events have an outcome."""
+        with self.connect() as connection:
+            return _number(connection, _SETTLED)
 
     def check_exact(self, count: int) -> None:
         """Count rows and documents one by one, and what the rollups and the ledger say of them.

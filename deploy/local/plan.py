@@ -16,7 +16,7 @@ from deploy.local.postgres import PostgreSQL
 from deploy.local.redis import Redis
 from deploy.local.server import Server
 
-PARTS = (product.INGEST, product.GRPC, product.CONSUMER, product.WEB)
+PARTS = (product.INGEST, product.GRPC, product.CONSUMER, product.JOBS, product.WEB)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Plan:
 
     ours: Sequence[Server]
     given: Sequence[tuple[str, str]]  # name, address
-    parts: Sequence[tuple[product.Part, int]]
+    parts: Sequence[tuple[product.Part, int]]  # port 0: it has none
 
 
 def make_plan(folder: Path) -> Plan:
@@ -41,7 +41,7 @@ def make_plan(folder: Path) -> Plan:
     return Plan(
         ours=[server for server, variable in servers if not os.environ.get(variable)],
         given=[(server.name, _given_address(variable)) for server, variable in servers if os.environ.get(variable)],
-        parts=[(part, int(getattr(settings, part.port_setting))) for part in PARTS],
+        parts=[(part, int(getattr(settings, part.port_setting)) if part.port_setting else 0) for part in PARTS],
     )
 
 
@@ -56,7 +56,7 @@ def taken_ports(plan: Plan) -> list[str]:
     parts = [
         f"Port {port}, for {part.name}, is already taken: stop what listens there, or set {part.port_setting} to a free port."
         for part, port in plan.parts
-        if ports.is_taken(port)
+        if port and ports.is_taken(port)
     ]
     return servers + parts
 

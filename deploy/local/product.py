@@ -31,18 +31,27 @@ def serving(port: int) -> bool:
     return probe.serves(f"{ports.HOST}:{port}")
 
 
+def unasked(_port: int) -> bool:
+    """Take a process that listens nowhere as well for as long as it runs."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One process of the product: what to run, and which setting holds its port."""
 
     name: str
-    port_setting: str
+    port_setting: str  # '': it listens nowhere
     arguments: tuple[str, ...]
     is_well: Callable[[int], bool] = healthy  # asked with the port
     scheme: str = "http"
 
     def command(self, port: int) -> list[str]:
         return [sys.executable, *(word.format(host=ports.HOST, port=port) for word in self.arguments)]
+
+    def settings(self, port: int) -> dict[str, str]:
+        """What is to stand in its environment, beside what all parts share."""
+        return {self.port_setting: str(port)} if self.port_setting else {}
 
 
 INGEST = Part(
@@ -56,6 +65,7 @@ INGEST = Part(
 )
 GRPC = Part("grpc", "GRPC_SERVICE_PORT", (str(ROOT / "manage.py"), "serve_grpc"), is_well=serving, scheme="grpc")
 CONSUMER = Part("consumer", "PROCESSOR_SERVICE_PORT", (str(ROOT / "manage.py"), "consume"))
+JOBS = Part("jobs", "", (str(ROOT / "manage.py"), "run_jobs"), is_well=unasked)
 WEB = Part(
     "web",
     "API_SERVICE_PORT",

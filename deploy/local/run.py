@@ -51,10 +51,10 @@ class Runner:
 
     @property
     def url(self) -> str:
-        return f"{self._part.scheme}://{ports.HOST}:{self.port}"
+        return f"{self._part.scheme}://{ports.HOST}:{self.port}" if self.port else "-"
 
     def launch(self) -> None:
-        env = {**os.environ, "PYTHONUNBUFFERED": "1", self._part.port_setting: str(self.port)}
+        env = {**os.environ, "PYTHONUNBUFFERED": "1", **self._part.settings(self.port)}
         self.process = Process(self._part.command(self.port), log=self._log, env=env, cwd=product.ROOT)
         self._launched = time.monotonic()
         self._due = None

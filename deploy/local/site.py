@@ -34,7 +34,7 @@ class ProductProcess(Process):
     def __init__(self, part: product.Part, *, port: int, log: Path, env: Mapping[str, str]) -> None:
         self.name = part.name
         self.port = port
-        super().__init__(part.command(port), log=log, env={**env, part.port_setting: str(port)}, cwd=product.ROOT)
+        super().__init__(part.command(port), log=log, env={**env, **part.settings(port)}, cwd=product.ROOT)
 
     @property
     def url(self) -> str:
@@ -78,6 +78,9 @@ class Site:
     def start_consumer(self, env: Mapping[str, str] | None = None) -> ProductProcess:
         return self.start(product.CONSUMER, env)
 
+    def start_jobs(self, env: Mapping[str, str] | None = None) -> ProductProcess:
+        return self.start(product.JOBS, env)
+
     def start_web(self, env: Mapping[str, str] | None = None) -> ProductProcess:
         return self.start(product.WEB, env)
 
@@ -116,6 +119,11 @@ class Site:
     def remove_raw_records(self, *, before: Mapping[int, int]) -> None:
         """Let the raw topic begin later in these partitions, as after its retention."""
         self._topics.remove_records(self.raw_topic, before=before)
+
+    def recreate_raw_topic(self) -> None:
+        """Delete the raw topic with everything in it, and make another of its name."""
+        self._topics.delete([self.raw_topic])
+        self._topics.create([self.raw_topic])
 
     def create_stores(self) -> None:
         self._topics.create([self.raw_topic, self.processed_topic])

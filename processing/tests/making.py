@@ -63,11 +63,16 @@ def record(
 
 def put(topic: str, *lines: bytes, partition: int = 0, headers: records.Headers | None = None) -> None:
     """Put a record straight into a topic, past the door."""
-    value = b"\n".join(lines)
     marks = records.headers(count=len(lines)) if headers is None else headers
+    put_all(topic, [b"\n".join(lines)], partition=partition, headers=marks)
+
+
+def put_all(topic: str, values: list[bytes], *, partition: int = 0, headers: records.Headers | None = None) -> None:
+    """Put many records, plain ones unless `headers` say otherwise."""
     client = producer.open_producer()
     try:
-        producer.send_all(client, topic, [producer.Record(partition, None, value, marks)], timeout=5)
+        found = [producer.Record(partition, None, value, headers or []) for value in values]
+        producer.send_all(client, topic, found, timeout=10)
     finally:
         producer.close_producer(client, timeout=1)
 

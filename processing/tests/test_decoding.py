@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from ingestion import records
 from ingestion.records import UnknownVersion
 from processing import decoding
-from processing.batch import MINUTE, Batch, Record
+from processing.batch import MINUTE, WHOLE, Aside, Batch, Record
 from processing.failures import NeedsOperator
 from processing.pipeline import Stores, Topic, Work, prepare
 from processing.tests.making import NOON, event_id, line, record
@@ -17,8 +22,8 @@ from processing.tests.making import NOON, event_id, line, record
 NOW = NOON + 1
 
 
-def decoded(*records: Record) -> Batch:
-    batch = Batch(list(records))
+def decoded(*found: Record) -> Batch:
+    batch = Batch(list(found))
     decoding.decode(batch, now=NOW)
     return batch
 
@@ -72,6 +77,65 @@ def test_a_bad_line_is_a_letter_of_its_own_and_the_others_stay() -> None:
         (5, 1, b'{"id":'),
         (5, 3, b"\xff"),
     ]
+
+
+@given(st.lists(st.sampled_from([b'{"id":', b"\xff", b"", b"{}", None, b'{"a":"' + b"[" * 2_000]), max_size=20))
+def test_a_lines_outcome_does_not_depend_on_the_lines_around_it(kinds: list[bytes | None]) -> None:
+    lines = [line(number) if kind is None else kind for number, kind in enumerate(kinds)]
+    counted = [text for text in lines if text]
+
+    together = decoded(record(*lines))
+
+    alone = [decoded(record(text)) for text in counted]
+    assert [entry.line for entry in together.entries] == [n for n, batch in enumerate(alone) if batch.entries]
+    assert [letter._replace(line=0) for letter in together.letters if letter.reason != "empty_record"] == [
+        letter for batch in alone for letter in batch.letters
+    ]
+
+
+def test_a_line_set_aside_is_a_letter_and_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "decode", never(b'{"n":2}', records.decode))
+    one = record(line(1), line(2, b'{"n":2}'), b"{", line(4), offset=5)
+
+    batch = Batch([one], asides={(0, 5): {1: Aside("rows", "our own step failed")}})
+    decoding.decode(batch, now=NOW)
+
+    assert [(entry.text.decode(), entry.line) for entry in batch.entries] == [(event_id(1), 0), (event_id(4), 3)]
+    assert [(letter.line, letter.reason, letter.stage, letter.source) for letter in batch.letters] == [
+        (1, "internal_error", "rows", "sensor-1"),
+        (2, "not_json", "decode", ""),
+    ]
+    assert batch.read.total() == 4
+
+
+def test_a_record_set_aside_is_one_letter_of_all_its_bytes() -> None:
+    one = record(line(1), line(2), offset=5)
+
+    batch = Batch([one], asides={(0, 5): {WHOLE: Aside("decode", "our own step failed")}})
+    decoding.decode(batch, now=NOW)
+
+    assert batch.entries == []
+    assert [(letter.line, letter.raw, letter.source) for letter in batch.letters] == [(0, one.value, "")]
+    assert batch.read.total() == 1
+
+
+def test_lines_left_out_of_a_trial_are_neither_read_nor_letters() -> None:
+    batch = Batch([record(line(1), line(2), line(3))], asides={(0, 0): {0: None, 2: None}})
+
+    decoding.decode(batch, now=NOW)
+
+    assert [(entry.text.decode(), entry.line) for entry in batch.entries] == [(event_id(2), 1)]
+    assert (batch.letters, batch.read.total()) == ([], 1)
+
+
+def never(text: bytes, decode: Callable[..., Any]) -> Callable[..., Any]:
+    """Decode anything but what holds a text."""
+
+    def wrapped(value: bytes, *arguments: object, **named: object) -> object:
+        assert text not in value
+        return decode(value, *arguments, **named)
+
+    return wrapped
 
 
 @pytest.mark.parametrize("value", [None, b"", b" \n\t"])

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 
@@ -13,9 +12,10 @@ from processing import loop as loop_module
 from processing.batch import Batch, Record
 from processing.consumer import Consumer
 from processing.failures import StoreUnavailable
-from processing.loop import BUSY_EVENTS, Loop
+from processing.loop import BUSY_EVENTS
 from processing.row_store import RowStore
 from processing.tests import making, truth
+from processing.tests.running import running_loop
 
 pytestmark = pytest.mark.services
 
@@ -134,6 +134,18 @@ def test_a_partition_that_the_client_forgets_to_fetch_is_read_after_joining_anew
     assert truth.totals(site) == {"sensor-1": (9, 6, 3, 0)}
 
 
+def test_headers_of_endless_digits_stop_nothing(site: Site) -> None:
+    making.put(site.raw_topic, making.line(1), headers=[("v", b"1"), ("n", b"9" * 5_000)])
+    making.put(site.raw_topic, making.line(2), headers=[("v", b"9" * 5_000), ("n", b"1")])
+    making.put(site.raw_topic, making.line(3))
+
+    with running_loop():
+        site.wait_for(lambda: truth.caught_up(site), 30)
+
+    assert truth.totals(site) == {"sensor-1": (3, 2, 0, 1)}
+    assert truth.letters(site) == {("sensor-1", "unknown_field"): 1}
+
+
 def test_after_a_rush_the_consumer_fetches_calmly_again(site: Site) -> None:
     making.put(site.raw_topic, *(making.line(number) for number in range(BUSY_EVENTS)))
 
@@ -148,16 +160,3 @@ def put_records(site: Site, count: int) -> None:
     """Three events in each record, all in one partition."""
     for number in range(count):
         making.put(site.raw_topic, *(making.line(number * 3 + member) for member in range(3)))
-
-
-@contextmanager
-def running_loop() -> Iterator[Loop]:
-    stopping = threading.Event()
-    loop = Loop(stopping=stopping)
-    thread = threading.Thread(target=loop.run)
-    thread.start()
-    try:
-        yield loop
-    finally:
-        stopping.set()
-        thread.join()

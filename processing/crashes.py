@@ -1,0 +1,164 @@
+"""Events that the process dies of: counts its starts that get nowhere, and finds the line that was in hand."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from psycopg import Cursor
+from psycopg.types.json import Jsonb
+
+from processing.batch import Aside, Asides, Place, Record
+from processing.incidents import of_partition, open_incident
+from processing.lag import Ends
+from processing.models import Incident
+from processing.row_store import RowStore, failures
+
+logger = logging.getLogger(__name__)
+
+AFTER = 3  # crashes at the same place
+_DIED = Aside("process", "the consumer process ended, again and again, while this was in hand")
+
+Line = tuple[int, int]  # offset, and line or processing.batch.WHOLE
+
+_READ = """
+SELECT partition, next_offset, starts, suspect_offset, suspect_line, isolated FROM partition_start
+WHERE topic_id = %s AND partition = ANY(%s) ORDER BY partition FOR UPDATE
+"""
+_WRITE = """
+INSERT INTO partition_start (topic_id, partition, next_offset, starts, isolated) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (topic_id, partition) DO UPDATE SET next_offset = excluded.next_offset, starts = excluded.starts,
+    suspect_offset = NULL, suspect_line = NULL, isolated = excluded.isolated
+"""
+_SUSPECT = """
+UPDATE partition_start SET suspect_offset = %s, suspect_line = %s WHERE topic_id = %s AND partition = %s
+"""
+_LEAVE = """
+UPDATE partition_start SET starts = 0, suspect_offset = NULL, suspect_line = NULL
+WHERE topic_id = %s AND partition = ANY(%s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A consumer's start at one partition."""
+
+    next_offset: int
+    starts: int = 0  # at this place, none of which got past it or ended well
+    suspect: Line | None = None  # what was in hand alone
+    isolated: tuple[Line, ...] = ()  # what the process died of
+
+    @property
+    def rehearses(self) -> bool:
+        """Whether the first batch is to be gone through line by line."""
+        return self.starts > AFTER
+
+    def again(self, *, at: int) -> Start:
+        """Count one more. What was in hand alone when the process died is isolated; there may be more of it close by."""
+        guilty = self.suspect if self.suspect and self.suspect[0] >= at else None
+        if guilty and guilty not in self.isolated:
+            return Start(at, self.starts + 1, isolated=(*self.isolated, guilty))
+        return replace(self, next_offset=at, starts=self.starts + 1 if at == self.next_offset else 1, suspect=None)
+
+
+@dataclass(slots=True)
+class Crashes:
+    """What one consumer process knows of the crashes before it; counts and marks are for the stores' thread."""
+
+    rows: RowStore
+    _topic: int = 0  # its row id
+    _starts: dict[int, Start] = field(default_factory=dict)  # of the partitions that this process has
+    _isolated: dict[Place, Asides] = field(default_factory=dict)
+    _ends: dict[int, int] = field(default_factory=dict)  # partitions in rehearsal: the offset after their first batch
+
+    def count(self, progress: Mapping[int, int], ends: Ends) -> None:
+        """Count the start of partitions that this process did not have before.
+
+        :param progress: next offset by partition
+        """
+        topic = self.rows.topic_row(ends.topic, ends.name)
+        if topic != self._topic:
+            self._topic, self._starts, self._ends = topic, {}, {}
+        starting = sorted(progress.keys() - self._starts.keys())
+        if not starting:
+            return
+        with failures(), self.rows.connection.transaction(), self.rows.connection.cursor() as cursor:
+            before = _read(cursor, topic, starting)
+            starts = {number: _counted(before.get(number), at=progress[number]) for number in starting}
+            for number, start in starts.items():
+                _write(cursor, topic, number, start)
+                for line in start.isolated[len(before[number].isolated) :] if number in before else ():
+                    _tell(cursor, of_partition(ends.name, number), line)
+        self._starts |= starts
+        for number, start in starts.items():
+            for offset, guilty in start.isolated:
+                self._isolated.setdefault((number, offset), {})[guilty] = _DIED
+            if start.rehearses:
+                logger.warning("the process died here before; going on line by line", extra={"partition": number})
+                self._ends[number] = -1
+
+    def leave(self, partitions: Iterable[int]) -> None:
+        """Forget the starts at partitions that go while the process is well."""
+        gone = self._starts.keys() & set(partitions)
+        with failures():
+            self.rows.connection.execute(_LEAVE, [self._topic, sorted(gone)])
+        for partition in gone:
+            del self._starts[partition]
+            self._ends.pop(partition, None)
+
+    def suspect(self, record: Record, line: int) -> None:
+        """Mark what is in hand, in a transaction of its own: should the process die now, it was this."""
+        with failures():
+            self.rows.connection.execute(_SUSPECT, [record.offset, line, self._topic, record.partition])
+
+    def asides(self, records: Iterable[Record]) -> dict[Place, Asides]:
+        """Give the lines of records that the process died of."""
+        if not self._isolated:
+            return {}
+        places = [(record.partition, record.offset) for record in records]
+        return {place: dict(self._isolated[place]) for place in places if place in self._isolated}
+
+    def portion(self, held: Sequence[Record]) -> int:
+        """Tell how many of the records in hand go on together: one alone in a rehearsal."""
+        if not self._ends:
+            return len(held)
+        for partition, end in list(self._ends.items()):
+            mine = [record.offset for record in held if record.partition == partition]
+            if end < 0 and mine:
+                self._ends[partition] = max(mine) + 1
+            elif mine and min(mine) >= end:
+                del self._ends[partition]
+        first = next((index for index, record in enumerate(held) if record.partition in self._ends), len(held))
+        return max(first, 1)
+
+    def rehearses(self, records: Sequence[Record]) -> bool:
+        """Tell whether these are one record of a rehearsal."""
+        return len(records) == 1 and records[0].partition in self._ends
+
+
+def _counted(before: Start | None, *, at: int) -> Start:
+    return before.again(at=at) if before else Start(at, starts=1)
+
+
+def _read(cursor: Cursor, topic: int, partitions: list[int]) -> dict[int, Start]:
+    cursor.execute(_READ, [topic, partitions])
+    return {
+        partition: Start(
+            next_offset,
+            starts,
+            suspect=None if suspect_offset is None else (suspect_offset, suspect_line),
+            isolated=tuple((offset, line) for offset, line in isolated),
+        )
+        for partition, next_offset, starts, suspect_offset, suspect_line, isolated in cursor.fetchall()
+    }
+
+
+def _write(cursor: Cursor, topic: int, partition: int, start: Start) -> None:
+    isolated = Jsonb([list(line) for line in start.isolated])
+    cursor.execute(_WRITE, [topic, partition, start.next_offset, start.starts, isolated])
+
+
+def _tell(cursor: Cursor, partition: str, line: Line) -> None:
+    detail = f"the consumer died of the event at offset {line[0]}, line {max(line[1], 0)}: it is a dead letter now"
+    open_incident(Incident.Kind.CRASH, partition, detail, cursor=cursor)

@@ -1,0 +1,76 @@
+"""What an operator should know of: opened once for each thing, counted while it repeats, closed when it is over."""
+
+from __future__ import annotations
+
+import logging
+from typing import NamedTuple
+
+import psycopg
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+from django.db.models import QuerySet
+
+from processing import metrics
+from processing.models import Incident
+
+logger = logging.getLogger(__name__)
+
+Cursor = CursorWrapper | psycopg.Cursor
+
+_OPEN = """
+INSERT INTO incident AS i (kind, subject, detail, since, last_seen) VALUES (%s, %s, %s, now(), now())
+ON CONFLICT (kind, subject) WHERE until IS NULL
+DO UPDATE SET detail = excluded.detail, last_seen = now(), count = i.count + 1 RETURNING i.count
+"""
+_CLOSE = "UPDATE incident SET until = now() WHERE kind = %s AND subject = %s AND until IS NULL"
+
+
+def open_incident(kind: Incident.Kind, subject: str, detail: str, *, cursor: Cursor | None = None) -> None:
+    """Say that something is the matter; while it is open, saying so again counts and renews the detail.
+
+    :param subject: what it is about, always spelled alike, e.g. "raw-data/3" (`of_partition`)
+    :param cursor: of the transaction that the incident belongs to; Django's connection without
+    """
+    if cursor is None:
+        with connection.cursor() as own:
+            open_incident(kind, subject, detail, cursor=own)
+        return
+    cursor.execute(_OPEN, [kind.value, subject, detail])
+    [count] = cursor.fetchone() or [0]
+    if count == 1:
+        metrics.INCIDENTS.labels(kind.value).inc()
+        logger.error("incident", extra={"kind": kind.value, "subject": subject, "detail": detail})
+
+
+def close_incident(kind: Incident.Kind, subject: str, *, cursor: Cursor | None = None) -> bool:
+    """Say that it is over; False if it was not open, which is no mistake."""
+    if cursor is None:
+        with connection.cursor() as own:
+            return close_incident(kind, subject, cursor=own)
+    cursor.execute(_CLOSE, [kind.value, subject])
+    if cursor.rowcount:
+        logger.info("incident over", extra={"kind": kind.value, "subject": subject})
+    return cursor.rowcount > 0
+
+
+def open_incidents() -> QuerySet[Incident]:
+    """Give what is the matter now, newest first."""
+    return Incident.objects.filter(until=None).order_by("-since", "-id")
+
+
+def of_partition(topic: str, partition: int) -> str:
+    """Name a partition, as the subject of an incident."""
+    return f"{topic}/{partition}"
+
+
+class Partition(NamedTuple):
+    """A partition as rows and incidents name it."""
+
+    topic: int  # the row id
+    name: str  # of the topic
+    number: int
+
+    @property
+    def subject(self) -> str:
+        """Name it, as the subject of an incident."""
+        return of_partition(self.name, self.number)

@@ -1,0 +1,13 @@
+"""Every kind of job there is, and what does it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from processing import discard, redrive
+from processing.jobs import Step
+
+
+def steps() -> Mapping[str, Step]:
+    """Give the step of each kind, for one thread."""
+    return {redrive.KIND: redrive.Redrive().step, discard.KIND: discard.step}

@@ -1,0 +1,96 @@
+"""Which dead letters are meant: the one set of filters that API, admin, command line and jobs share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, Self
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from processing.models import DeadLetter
+
+MOST_COUNTED = 10_000  # letters; a page says "10,000 or more"
+
+State = DeadLetter.State
+# What a redrive or a discard takes without being told. `sent` and `parked` have to be asked for by name or by number.
+READY = (State.OPEN,)
+MENDABLE = (State.OPEN, State.PARKED)  # by number
+CHOOSABLE = (State.OPEN, State.PARKED, State.SENT)  # by name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Filters that all have to hold; None and () are no filter."""
+
+    ids: tuple[int, ...] = ()
+    state: str | None = None  # DeadLetter.State
+    reason: str | None = None  # ingestion.problems.Code
+    source_id: str | None = None  # '': those whose source can't be read
+    fingerprint: str | None = None
+    stage: str | None = None
+    topic: str | None = None  # its name
+    partition: int | None = None
+    since: datetime | None = None  # first seen then or later
+    until: datetime | None = None  # first seen before
+    event_id: UUID | None = None
+    text: str | None = None  # anywhere in the detail, whatever its case
+
+    def query(self) -> QuerySet[DeadLetter]:
+        """Give the letters in no order."""
+        wanted = {name: getattr(self, name) for name in _LOOKUPS}
+        return DeadLetter.objects.filter(
+            **{_LOOKUPS[name]: value for name, value in wanted.items() if value not in (None, ())}
+        )
+
+    def actionable(self) -> QuerySet[DeadLetter]:
+        """Give those that a redrive or a discard is to take."""
+        if self.state is not None:
+            return self.query().filter(state__in=CHOOSABLE)
+        return self.query().filter(state__in=MENDABLE if self.ids else READY)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Give the filters that are set, as JSON: the arguments of a job."""
+        found = {name: getattr(self, name) for name in _LOOKUPS}
+        return {name: _as_json(value) for name, value in found.items() if value not in (None, ())}
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
+        """Read what `to_mapping` gave.
+
+        :raises ValueError: a filter that does not exist, or a value that it can't have
+        """
+        unknown = mapping.keys() - _LOOKUPS.keys()
+        if unknown:
+            raise ValueError(f"no such filter: {', '.join(sorted(unknown))}")
+        return cls(**{name: _READERS[name](value) if name in _READERS else value for name, value in mapping.items()})
+
+
+def count(letters: QuerySet[DeadLetter], *, most: int = MOST_COUNTED) -> int:
+    """Count, but no further than `most`: there may be millions."""
+    return letters.order_by()[:most].count()
+
+
+def _as_json(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, UUID):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "ids": tuple,
+    "since": datetime.fromisoformat,
+    "until": datetime.fromisoformat,
+    "event_id": UUID,
+}
+_LOOKUPS = {field.name: field.name for field in fields(Selection)} | {
+    "ids": "id__in",
+    "topic": "topic__name",
+    "since": "first_seen__gte",
+    "until": "first_seen__lt",
+    "text": "detail__icontains",
+}

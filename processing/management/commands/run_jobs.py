@@ -1,0 +1,41 @@
+"""Works on the jobs that wait: bulk redrives, discards and other long operations."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from argparse import RawDescriptionHelpFormatter
+from types import FrameType
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from processing import job_kinds, jobs
+
+IDLE = 0.5  # seconds between two looks for a job
+
+
+class Command(BaseCommand):
+    help = (
+        "Work on the jobs that wait, one after the other. Run as many of these as you like: a job is one worker's, and\n"
+        "that of a worker which died goes to another after 20 s. SIGTERM finishes the chunk in hand; the job goes on\n"
+        "from there with the next worker.\n\n"
+        "  manage.py run_jobs"
+    )
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
+
+    def handle(self, **_options: object) -> None:
+        """Work until SIGTERM or SIGINT; exit 0."""
+        stopping = threading.Event()
+
+        def stop(_number: int, _frame: FrameType | None) -> None:
+            stopping.set()
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        worker, steps = jobs.new_worker(), job_kinds.steps()
+        while not stopping.is_set():
+            if not jobs.work(worker, steps, stopping=stopping):
+                stopping.wait(IDLE)

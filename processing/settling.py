@@ -1,0 +1,115 @@
+"""Brings a batch through all steps, for as long as it takes; what our own steps fail on, or die of, is set aside."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from processing import asides, decoding, isolation, pipeline
+from processing.batch import WHOLE, Batch, Record
+from processing.failures import NeedsOperator, StoreUnavailable
+from processing.isolation import Fault
+from processing.patience import Patience, Stopped
+from processing.pipeline import Stores, Topic, Work
+
+logger = logging.getLogger(__name__)
+
+# The stage that a letter names, by the step that failed; the others are about rows.
+_STAGES = {"decode": "decode", "process": "process", "write_documents": "documents", "judge_identity": "documents"}
+
+
+def settle(stores: Stores, work: Work, *, stopping: threading.Event, waiting: Callable[[str | None], None]) -> None:
+    """Store and publish a batch, for as long as it takes; prepare it, if that has failed before.
+
+    Safe to repeat: a batch delivered twice leaves the stores as one delivery would.
+
+    :param waiting: told why the batch waits, and None when it goes on
+    :raises Stopped: `stopping` was set while a store was away
+    """
+    patience = Patience(stopping, waiting, stores.rows.forget, stores.alarm)
+    if work.alone:
+        patience.until_done(lambda: _rehearse(stores, work, stopping))
+    patience.until_done(lambda: _keep_account(stores, work), mend=lambda: _mend(stores, work, stopping))
+    for step in pipeline.DELIVER:
+        patience.until_done(lambda step=step: pipeline.run([step], stores, work))  # type: ignore[misc]
+    stores.alarm.still()
+
+
+def _keep_account(stores: Stores, work: Work) -> None:
+    pipeline.prepare(stores, work)
+    if work.batch.asides:
+        # Of a process that died there may be a document.
+        stores.documents.discard(asides.left_by(work.batch.letters), topic=work.topic.kafka_id.bytes)
+    pipeline.store(stores, work)
+
+
+def _mend(stores: Stores, work: Work, stopping: threading.Event) -> None:
+    """Set aside what a bug is due to, so that the rest of the batch can be stored.
+
+    :raises NeedsOperator: no record fails alone
+    """
+
+    def trial(part: Batch) -> Fault | None:
+        if stopping.is_set():
+            raise Stopped
+        return _try(stores, Work(batch=part, topic=work.topic))
+
+    found = isolation.culprits(work.batch, trial)
+    for record, line, aside in found:
+        logger.error("event set aside", extra={"partition": record.partition, "offset": record.offset, "line": line})
+        if aside.stage != isolation.DECODE:
+            _discard(stores, record, line, work.topic)
+        work.batch.asides.setdefault((record.partition, record.offset), {})[line] = aside
+    if len(found) == isolation.MOST:
+        _cut(work, found[-1].record)
+    work.prepared, work.spans, work.verdict, work.writing = False, None, None, None
+    if not found and (fault := trial(Batch(work.batch.records, asides=work.batch.asides))):
+        raise NeedsOperator(f"bug: {fault.error} in {fault.step}, and no record alone meets it; the log has more")
+
+
+def _cut(work: Work, last: Record) -> None:
+    """Go on up to a record alone; the partitions of the others are placed anew, so that those come again."""
+    end = last.partition, last.offset
+    work.held |= {record.partition for record in work.batch.records if (record.partition, record.offset) > end}
+    work.batch.records = [record for record in work.batch.records if (record.partition, record.offset) <= end]
+
+
+def _rehearse(stores: Stores, work: Work, stopping: threading.Event) -> None:
+    """Try the lines of one record, each alone and marked, so that the one that ends the process is known afterwards."""
+    [record] = work.batch.records
+    known = work.batch.asides.get((record.partition, record.offset), {})
+    lines = asides.numbers(record, known)
+    for line in lines:
+        if stopping.is_set():
+            raise Stopped
+        stores.crashes.suspect(record, line)
+        left_out = asides.only([line], of=lines, known=known)
+        # A bug that shows here is met again, and mended then.
+        _try(stores, Work(Batch([record], asides={(record.partition, record.offset): left_out}), work.topic))
+    stores.crashes.suspect(record, WHOLE)
+
+
+def _try(stores: Stores, work: Work) -> Fault | None:
+    """Run all steps up to the commit and undo them; give what fails in them. Documents stay, as after a kill.
+
+    :raises StoreUnavailable: a store does not answer; begin anew
+    :raises NeedsOperator: the same, and someone must act
+    """
+    try:
+        pipeline.prepare(stores, work)
+        pipeline.store(stores, work, undo=True)
+    except (StoreUnavailable, NeedsOperator):
+        raise
+    except Exception as error:  # noqa: BLE001 - a bug of ours, which is looked for
+        return Fault(_STAGES.get(work.step, "rows"), work.step, type(error).__name__)
+    return None
+
+
+def _discard(stores: Stores, record: Record, line: int, topic: Topic) -> None:
+    """Delete the documents that a line left in a trial."""
+    batch = Batch([record])
+    decoding.decode(batch, now=time.time_ns() // 1000)
+    left = [entry for entry in (*batch.entries, *batch.duplicates) if line in (WHOLE, entry.line)]
+    stores.documents.discard(left, topic=topic.kafka_id.bytes)

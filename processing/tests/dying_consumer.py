@@ -1,0 +1,61 @@
+"""Runs `manage.py consume` and aborts it when an event is in hand: `python -m processing.tests.dying_consumer WHERE`.
+
+WHERE is `decode` or the name of a step of STORE. The process dies of any event whose text has POISON in it.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from typing import Any
+
+import django
+
+django.setup()
+
+from django.core.management import call_command  # noqa: E402 - after the setup
+
+from ingestion import records  # noqa: E402 - after the setup
+from processing import pipeline  # noqa: E402 - after the setup
+from processing.pipeline import Step, Stores, Work  # noqa: E402 - after the setup
+
+POISON = b"poison"
+
+
+def main() -> None:
+    """Wrap what is to die, then consume."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    [where] = sys.argv[1:]
+    if where == "decode":
+        die_decoding()
+    pipeline.STORE[:] = [dying(step) if step.__name__ == where else step for step in pipeline.STORE]
+    call_command("consume")
+
+
+def die_decoding() -> None:
+    decode = records.decode
+
+    def wrapped(value: bytes | None, *arguments: Any, **named: Any) -> Any:
+        if POISON in (value or b""):
+            os.abort()
+        return decode(value, *arguments, **named)
+
+    records.decode = wrapped
+
+
+def dying(step: Step) -> Step:
+    def wrapped(stores: Stores, work: Work) -> None:
+        step(stores, work)
+        if any(POISON in entry.payload for entry in work.batch.entries):
+            # As late as it can be: there are documents.
+            if work.writing is not None:
+                work.writing.exception()
+            os.abort()
+
+    wrapped.__name__ = step.__name__
+    return wrapped
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""Runs `manage.py run_jobs` and kills it in its second chunk: `python -m processing.tests.killed_jobs marked|sent`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+import django
+
+django.setup()
+
+from django.core.management import call_command  # noqa: E402 - after the setup
+
+from processing.redrive import Redrive  # noqa: E402 - after the setup
+
+
+def main() -> None:
+    """Wrap the sending, then work until it kills."""
+    moment = sys.argv[1]
+    send, chunks = Redrive._send, 0
+
+    def wrapped(owner: Redrive, numbers: Sequence[int]) -> None:
+        nonlocal chunks
+        chunks += 1
+        if chunks < 2 or moment == "sent":
+            send(owner, numbers)
+        if chunks == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Redrive._send = wrapped  # type: ignore[method-assign, assignment]
+    call_command("run_jobs")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""Runs `manage.py consume` as a release that can't do some events: `python -m processing.tests.refusing_consumer`.
+
+An event whose payload says `"refuse": "once"` becomes a dead letter unless it is a redrive, `"always"` in any case.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import django
+
+django.setup()
+
+from django.core.management import call_command  # noqa: E402 - after the setup
+
+from ingestion.problems import Code  # noqa: E402 - after the setup
+from processing import breaker, decoding  # noqa: E402 - after the setup
+from processing.batch import Batch, Entry  # noqa: E402 - after the setup
+
+decode = decoding.decode
+
+
+def main() -> None:
+    """Wrap the decoder, then consume."""
+    decoding.decode = refusing
+    # Hundreds of dead letters are what a test wants.
+    breaker.MOST_IN_A_ROW = breaker.MOST_IN_WINDOW = sys.maxsize
+    call_command("consume")
+
+
+def refusing(batch: Batch, *, now: int) -> None:
+    decode(batch, now=now)
+    redriven = batch.redriven()
+
+    def refused(entry: Entry) -> bool:
+        mark = entry.values.get("refuse")
+        return mark == "always" or (mark == "once" and (entry.partition, entry.offset) not in redriven)
+
+    batch.letters += [
+        decoding.letter(entry, reason=Code.INTERNAL_ERROR, detail="ValueError", stage="process")
+        for entry in batch.entries
+        if refused(entry)
+    ]
+    batch.entries = [entry for entry in batch.entries if not refused(entry)]
+
+
+if __name__ == "__main__":
+    main()

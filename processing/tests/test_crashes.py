@@ -1,0 +1,99 @@
+"""An event that the process dies of is found after some crashes and becomes a letter; all the rest is stored."""
+
+from __future__ import annotations
+
+import pytest
+
+from deploy.local.product import Part
+from deploy.local.site import Site
+from processing.batch import WHOLE
+from processing.crashes import Start
+from processing.models import DeadLetter, Incident, PartitionStart
+from processing.tests import group, making, truth
+from processing.tests.making import NOON, event_id, line
+from processing.tests.reference import Sent
+from processing.tests.truth import Expected
+
+MOST_CRASHES = 8
+
+pytestmark = pytest.mark.services
+
+
+@pytest.mark.parametrize("where", ["decode", "write_rows"])
+def test_an_event_that_kills_the_process_becomes_a_letter_and_the_rest_is_stored(site: Site, where: str) -> None:
+    expected = Expected()
+    put(site, expected, good(1), good(2))
+    put(site, expected, good(3), line(4, b'{"poison":4}'), good(5))
+    put(site, expected, good(6))
+    # Alone in its record, and close by.
+    put(site, expected, line(7, b'{"poison":7}', source="sensor-2"))
+    put(site, expected, good(8))
+    expected.letters += {("sensor-1", "internal_error"): 1, ("sensor-2", "internal_error"): 1}
+
+    crashes = run_until_all_is_stored(site, where)
+
+    assert 4 <= crashes <= 6
+    truth.assert_exact(site, expected)
+    letters = DeadLetter.objects.order_by("offset")
+    assert [(one.offset, one.line, str(one.event_id)) for one in letters] == [(1, 1, event_id(4)), (3, 0, event_id(7))]
+    assert {one.kind for one in Incident.objects.all()} == {"crash"}
+
+
+def test_a_consumer_that_ends_well_counts_for_nothing(site: Site) -> None:
+    for _ in range(5):
+        consumer = site.start_consumer()
+        site.wait_for(lambda: PartitionStart.objects.filter(starts=1).count() == 6, 30)
+        assert consumer.stop() == 0
+        assert set(PartitionStart.objects.values_list("starts", flat=True)) == {0}
+
+
+def test_starts_at_the_same_place_count_up() -> None:
+    start = Start(40, starts=1)
+
+    assert start.again(at=40) == Start(40, starts=2)
+    assert start.again(at=41) == Start(41, starts=1)
+
+
+def test_after_three_crashes_at_one_place_the_next_start_rehearses() -> None:
+    assert [Start(40, starts=starts).rehearses for starts in (1, 2, 3, 4)] == [False, False, False, True]
+
+
+def test_what_was_in_hand_alone_when_the_process_died_is_isolated() -> None:
+    start = Start(40, starts=4, suspect=(41, 2))
+
+    assert start.again(at=40) == Start(40, starts=5, isolated=((41, 2),))
+
+
+def test_another_offender_close_by_needs_no_three_crashes_of_its_own() -> None:
+    start = Start(40, starts=4, suspect=(43, WHOLE), isolated=((41, 2),))
+
+    assert start.again(at=43) == Start(43, starts=5, isolated=((41, 2), (43, WHOLE)))
+
+
+def test_what_was_stored_before_the_process_died_is_innocent() -> None:
+    start = Start(40, starts=4, suspect=(41, 2))
+
+    assert start.again(at=42) == Start(42, starts=1)
+
+
+def run_until_all_is_stored(site: Site, where: str) -> int:
+    """Start the consumer again whenever it died, as the launcher would; give how often it did."""
+    part = Part("dying consumer", "PROCESSOR_SERVICE_PORT", ("-m", "processing.tests.dying_consumer", where))
+    for crashes in range(MOST_CRASHES):
+        process = site.launch(part)
+        site.wait_for(lambda one=process: not one.running or truth.caught_up(site), 60)  # type: ignore[misc]
+        if process.running:
+            assert process.stop() == 0
+            return crashes
+        group.expel_members(site.name)
+    raise AssertionError(f"it died {MOST_CRASHES} times\n{site.logs()}")
+
+
+def put(site: Site, expected: Expected, *lines: bytes) -> None:
+    making.put(site.raw_topic, *lines)
+    numbers = [number for number in range(20) for text in lines if text == good(number)]
+    expected.add(Sent("sensor-1", event_id(number), NOON, {"n": number}) for number in numbers)
+
+
+def good(number: int) -> bytes:
+    return line(number, b'{"n":%d}' % number)

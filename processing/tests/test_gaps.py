@@ -1,0 +1,152 @@
+"""Records that are gone before they were read: written down, told of, and stepped over."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from deploy.local.site import Site
+from processing import reconcile
+from processing.incidents import open_incidents
+from processing.models import LedgerGap, Progress
+from processing.tests import group, making, truth
+from processing.tests.test_holds import command, good_lines
+
+pytestmark = pytest.mark.services
+
+WAIT = 30  # seconds
+PARTITION = 1
+
+Found = tuple[int, int, int | None, str]
+
+
+def gaps() -> list[Found]:
+    return list(LedgerGap.objects.order_by("id").values_list("partition", "first_offset", "next_offset", "cause"))
+
+
+def put(site: Site, count: int, *, first: int) -> None:
+    making.put_all(site.raw_topic, good_lines(count, first=first), partition=PARTITION)
+
+
+def consume_all(site: Site) -> None:
+    """Run a consumer until it has read everything and said so."""
+    consumer = site.start_consumer()
+    site.wait_for(lambda: truth.caught_up(site) and truth.all_committed(site), WAIT)
+    assert consumer.stop() == 0
+
+
+def test_what_retention_removed_while_nobody_read_is_a_gap_and_the_rest_is_read(site: Site) -> None:
+    put(site, 30, first=0)
+    consume_all(site)
+    put(site, 30, first=30)
+
+    site.remove_raw_records(before={PARTITION: 50})
+    consume_all(site)
+
+    assert gaps() == [(PARTITION, 30, 50, "removed")]
+    assert "records 30 to 49 were removed" in open_incidents().get().detail
+    assert truth.totals(site) == {"sensor-1": (40, 40, 0, 0)}
+    assert truth.differences() == []
+
+
+def test_what_is_removed_beneath_a_consumer_that_is_frozen_is_a_gap(site: Site) -> None:
+    put(site, 30, first=0)
+    consumer = site.start_consumer()
+    site.wait_for(lambda: truth.caught_up(site), WAIT)
+
+    consumer.freeze()
+    put(site, 30, first=30)
+    site.remove_raw_records(before={PARTITION: 50})
+    consumer.thaw()
+    site.wait_for(lambda: truth.caught_up(site), WAIT)
+
+    # A fetch that was on its way may have brought some of them.
+    [(partition, first, next_offset, cause)] = gaps() or [(PARTITION, 50, 50, "removed")]
+    assert (partition, next_offset, cause) == (PARTITION, 50, "removed")
+    assert truth.totals(site)["sensor-1"][0] == 60 - (50 - first)
+    assert truth.differences() == []
+    assert consumer.running
+
+
+def test_a_topic_that_was_made_anew_is_read_from_its_beginning(site: Site) -> None:
+    put(site, 30, first=0)
+    consume_all(site)
+    put(site, 10, first=30)
+
+    site.recreate_raw_topic()
+    put(site, 40, first=100)
+    consume_all(site)
+
+    # Of no partition can anybody tell any more whether it had further records.
+    assert {cause for *_, cause in gaps()} == {"recreated"}
+    assert (PARTITION, 30, None, "recreated") in gaps()
+    assert "records 30 and later may have been lost" in open_incidents().get(subject=f"{site.raw_topic}/1").detail
+    assert truth.totals(site) == {"sensor-1": (70, 70, 0, 0)}
+    assert truth.differences() == []
+
+
+def test_a_topic_that_is_made_anew_beneath_a_consumer_that_had_read_all_of_it_leaves_no_gap(site: Site) -> None:
+    put(site, 30, first=0)
+    consumer = site.start_consumer()
+    site.wait_for(lambda: truth.caught_up(site), WAIT)
+
+    site.recreate_raw_topic()
+    put(site, 40, first=100)
+    site.wait_for(lambda: truth.totals(site) == {"sensor-1": (70, 70, 0, 0)}, 60)
+
+    assert gaps() == []
+    assert truth.differences() == []
+    assert consumer.running
+
+
+def test_offsets_move_forward_over_a_gap_and_back_without_doubling(site: Site) -> None:
+    put(site, 30, first=0)
+    consume_all(site)
+    put(site, 30, first=30)
+    before = {row.partition: row.next_offset for row in Progress.objects.all()}
+
+    planned = command("offsets", "reset", "--to", "50", "--partition", str(PARTITION), "--dry-run")
+    assert {row.partition: row.next_offset for row in Progress.objects.all()} == before
+    done = command("offsets", "reset", "--to", "50", "--partition", str(PARTITION))
+    consume_all(site)
+
+    assert planned["partitions"] == done["partitions"]
+    assert gaps() == [(PARTITION, 30, 50, "skipped")]
+    assert truth.totals(site) == {"sensor-1": (40, 40, 0, 0)}
+    assert truth.differences() == []
+
+    command("offsets", "reset", "--to", "earliest")
+    assert group.committed(site.name)[PARTITION] == 0
+    consume_all(site)
+    command("offsets", "reset", "--to", "2026-01-01T00:00:00Z")
+    assert group.committed(site.name)[PARTITION] == 0
+    command("offsets", "reset", "--to", "latest")
+
+    assert group.committed(site.name)[PARTITION] == 60
+    assert truth.totals(site) == {"sensor-1": (40, 40, 0, 0)}
+    assert len(gaps()) == 1
+    report = reconcile.shape(reconcile.run())
+    assert report["ok"]
+    assert [gap["sentence"] for gap in report["gaps"]] == ["records 30 to 49 were skipped by an operator"]
+
+
+def test_a_reset_is_refused_while_a_consumer_runs(site: Site) -> None:
+    put(site, 5, first=0)
+    site.start_consumer()
+    site.wait_for(lambda: truth.caught_up(site), WAIT)
+
+    with pytest.raises(CommandError, match="the group is active") as refused:
+        command("offsets", "reset", "--to", "latest")
+
+    assert refused.value.returncode == 1
+    out = StringIO()
+    call_command("offsets", "show", "--json", stdout=out)
+    shown = json.loads(out.getvalue())
+    assert shown["members"] == 1
+    assert [one["progress"] for one in shown["partitions"] if one["partition"] == PARTITION] == [5]
+    with pytest.raises(CommandError) as wrong:
+        call_command("offsets", "reset", "--to", "someday")
+    assert wrong.value.returncode in (1, 2)

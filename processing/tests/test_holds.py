@@ -1,0 +1,108 @@
+"""A partition with too many dead letters is held, with real consumers; an operator resumes it."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from deploy.local.site import ProductProcess, Site
+from ingestion.tests.client import call
+from processing.incidents import open_incidents
+from processing.models import DeadLetter, Hold, Progress
+from processing.tests import group, making, truth
+
+pytestmark = pytest.mark.services
+
+BAD = 1  # the partition
+GOOD = 2
+WAIT = 30  # seconds
+
+
+def good_lines(count: int, *, first: int = 0) -> list[bytes]:
+    return [
+        f'{{"sourceId":"sensor-1","timestamp":"2026-03-01T12:00:00Z","payload":{{"n":{first + number}}}}}'.encode()
+        for number in range(count)
+    ]
+
+
+def bad_lines(count: int) -> list[bytes]:
+    return [b"not JSON %d" % number for number in range(count)]
+
+
+def progress(partition: int) -> int:
+    found = Progress.objects.filter(partition=partition).first()
+    return found.next_offset if found else 0
+
+
+def health(consumer: ProductProcess) -> dict[str, object]:
+    found: dict[str, object] = call(consumer.url, "GET", "/readyz").json
+    return found
+
+
+def command(name: str, *arguments: str) -> dict[str, object]:
+    out = StringIO()
+    call_command(name, *arguments, "--json", stdout=out)
+    found: dict[str, object] = json.loads(out.getvalue())
+    return found
+
+
+def resume(site: Site, *options: str) -> dict[str, object]:
+    return command("partitions", "resume", site.raw_topic, str(BAD), *options)
+
+
+def held() -> list[int]:
+    return list(Hold.objects.filter(released_at=None).values_list("partition", flat=True))
+
+
+def test_a_thousand_bad_lines_in_a_row_hold_their_partition_alone_until_an_operator_lets_them_through(
+    site: Site,
+) -> None:
+    consumer = site.start_consumer()
+    making.put_all(site.raw_topic, [*bad_lines(1_000), *good_lines(5)], partition=BAD)
+    making.put_all(site.raw_topic, good_lines(100), partition=GOOD)
+
+    # 200 went through before it was held; the other partition goes on.
+    site.wait_for(lambda: held() == [BAD] and progress(GOOD) == 100, WAIT)
+    assert (progress(BAD), DeadLetter.objects.count()) == (200, 200)
+    assert open_incidents().get().subject == f"{site.raw_topic}/{BAD}"
+    site.wait_for(lambda: health(consumer)["held"] == [BAD], WAIT)
+    making.put_all(site.raw_topic, good_lines(100, first=100), partition=GOOD)
+    site.wait_for(lambda: progress(GOOD) == 200, WAIT)
+    assert (health(consumer)["status"], progress(BAD)) == ("ready", 200)
+
+    # Killed while it is held: it stays held.
+    consumer.kill()
+    group.expel_members(site.name)
+    consumer = site.start_consumer()
+    site.wait_for(lambda: health(consumer)["held"] == [BAD], WAIT)
+    assert progress(BAD) == 200
+
+    # Resumed: it counts anew, and is held again.
+    assert resume(site, "--dry-run")["dryRun"]
+    assert held() == [BAD]
+    resume(site)
+    site.wait_for(lambda: held() == [BAD] and progress(BAD) == 400, WAIT)
+
+    # Through the end: all of it becomes dead letters, and what comes after goes on.
+    assert resume(site, "--through-end")["resumed"][0]["lenientUntil"] == 1_005  # type: ignore[index]
+    making.put_all(site.raw_topic, bad_lines(199), partition=BAD)
+    site.wait_for(lambda: truth.caught_up(site), WAIT)
+    assert (held(), DeadLetter.objects.count()) == ([], 1_199)
+    assert not open_incidents().exists()
+    with pytest.raises(CommandError, match="is not held"):
+        resume(site)
+    assert truth.differences() == []
+
+
+def test_one_bad_line_in_a_hundred_never_holds_a_partition(site: Site) -> None:
+    lines = [line for round_ in range(30) for line in [*good_lines(99, first=round_ * 99), b"not JSON"]]
+    making.put_all(site.raw_topic, lines, partition=BAD)
+
+    site.start_consumer()
+    site.wait_for(lambda: truth.caught_up(site), WAIT)
+
+    assert truth.letters(site) == {("", "not_json"): 30}
+    assert not Hold.objects.exists()

@@ -1,0 +1,87 @@
+"""A deployment whose dead letters are mended, and what tests of that share."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.local import site as sites
+from deploy.local.process import Process
+from deploy.local.product import Part
+from deploy.local.servers import Servers
+from deploy.local.site import Site
+from deploy.local.topics import Topics
+from processing.models import DeadLetter, Job
+from processing.tests import making, truth
+from processing.tests.reference import Sent
+from processing.tests.truth import Expected
+
+CONSUMER = Part("refusing consumer", "PROCESSOR_SERVICE_PORT", ("-m", "processing.tests.refusing_consumer"))
+
+
+@dataclass(slots=True)
+class Yard:
+    """One deployment for all tests, each with sources of its own; what earlier ones stored has to stay exact too."""
+
+    site: Site
+    jobs: Process
+    expected: Expected = field(default_factory=Expected)
+
+    def refuse(self, source: str, count: int, *, mark: str = "once") -> list[Sent]:
+        """Bring so many events of a source into the dead letters."""
+        first = len(self.expected.events) + self.expected.letters.total()
+        sent = [
+            making.make_sent(number, source=source, payload={"n": number, "refuse": mark})
+            for number in range(first, first + count)
+        ]
+        lines = [
+            making.line(first + place, json.dumps(one.payload).encode(), source=source)
+            for place, one in enumerate(sent)
+        ]
+        making.put(self.site.raw_topic, *lines)
+        self.site.wait_for(lambda: letters(source, state="open") == count, 30)
+        self.expected.letters[source, "internal_error"] += count
+        return sent
+
+    def await_end(self, job: Job) -> Job:
+        self.site.wait_for(lambda: Job.objects.get(pk=job.pk).finished_at, 60)
+        job.refresh_from_db()
+        return job
+
+    def assert_exact(self) -> None:
+        self.site.wait_for(lambda: truth.caught_up(self.site), 30)
+        truth.assert_exact(self.site, self.expected)
+
+
+@contextmanager
+def opened(servers: Servers, topics: Topics, folder: Path) -> Iterator[Yard]:
+    """Give a deployment with a consumer that can't do some events, and a worker for jobs."""
+    with sites.opened(servers, topics, folder) as site:
+        site.start(CONSUMER)
+        yield Yard(site, site.start_jobs())
+
+
+def letters(source: str, **filters: str) -> int:
+    return DeadLetter.objects.filter(source_id=source, **filters).count()
+
+
+def await_letter(yard: Yard, source: str, *, redrives: int = 0) -> DeadLetter:
+    wanted = DeadLetter.objects.filter(source_id=source, redrives=redrives)
+    yard.site.wait_for(wanted.all().exists, 30)
+    return wanted.get()
+
+
+def await_state(yard: Yard, source: str, state: str, count: int) -> None:
+    yard.site.wait_for(lambda: letters(source, state=state) == count, 30)
+
+
+def history(letter: DeadLetter) -> list[tuple[str, str, str]]:
+    return list(letter.actions.values_list("who", "kind", "note"))
+
+
+def now() -> int:
+    return time.time_ns() // 1000
