@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
-from processing import jobs, letter_jobs
+from processing import jobs, letter_jobs, letters
 from processing.letters import Selection
 from processing.models import DeadLetter, DeadLetterAction, Job
 
@@ -25,12 +25,20 @@ def request(selection: Selection, *, who: str, note: str, worker: str = "") -> J
 def step(job: Job) -> float | None:
     """Discard one chunk; see jobs.Step."""
     letter_jobs.begin(job)
-    with transaction.atomic():
+    with letter_jobs.chunk():
         numbers = letter_jobs.lock_next(job, most=CHUNK)
         if not numbers:
             return None
-        DeadLetter.objects.filter(id__in=numbers).update(state=DeadLetter.State.DISCARDED, closed_at=timezone.now())
-        letter_jobs.note(numbers, kind=DeadLetterAction.Kind.DISCARDED, job=job)
+        given_up = [*numbers, *_before(numbers)]
+        DeadLetter.objects.filter(id__in=given_up).update(state=DeadLetter.State.DISCARDED, closed_at=timezone.now())
+        letter_jobs.note(given_up, kind=DeadLetterAction.Kind.DISCARDED, job=job)
         job.place = {**job.place, "after": numbers[-1]}
         jobs.advance(job, done=len(numbers))
     return 0.0
+
+
+def _before(numbers: list[int]) -> list[int]:
+    """Give the letters of the same events whose redrives failed: they end with their newest."""
+    roots = DeadLetter.objects.filter(id__in=numbers, root__isnull=False).values("root")
+    chain = DeadLetter.objects.filter(Q(id__in=roots) | Q(root__in=roots)).exclude(id__in=numbers)
+    return list(letters.superseded(chain).order_by("id").values_list("id", flat=True))

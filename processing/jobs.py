@@ -144,7 +144,7 @@ def _once(job: Job, step: Step, *, stopping: threading.Event, report: Report) ->
         try:
             return _try(job, step)
         except (StoreUnavailable, NeedsOperator, OperationalError, InterfaceError) as error:
-            _say_waiting(job, str(error) if isinstance(error, _OURS) else "PostgreSQL does not answer")
+            _say_waiting(job, str(error) if isinstance(error, _OURS) else _postgres(error))
         except JobLost:
             raise
         except Exception as error:
@@ -177,12 +177,18 @@ def _finish(job: Job, state: Job.State, message: str) -> None:
     _save(job, state=job.state, message=job.message, finished_at=job.finished_at)
 
 
+def _postgres(error: DatabaseError) -> str:
+    return f"PostgreSQL: {type(error.__cause__ or error).__name__}"
+
+
 def _say_waiting(job: Job, reason: str) -> None:
     logger.warning("a job waits", extra={"job": job.pk, "kind": job.kind, "reason": reason})
     job.message = f"waiting: {reason}"
     # It may be lost: the next use takes another.
     connection.close()
     with suppress(DatabaseError):
+        # The chunk was rolled back.
+        job.refresh_from_db(fields=["done", "failed", "place", "total"])
         _save(job, message=job.message)
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+from django.db import connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 
 from processing import jobs, letters
 from processing.letters import Selection
 from processing.models import DeadLetterAction, Job
+
+MOST_COUNTED = 1_000_000  # letters; the total of a job with more is not known
+MAX_IDLE = 5  # seconds within a transaction
 
 
 def selection(job: Job) -> Selection:
@@ -23,9 +28,17 @@ def begin(job: Job) -> None:
         return
     chosen = selection(job).actionable()
     job.place = {"after": 0, "until": chosen.aggregate(last=Max("id"))["last"] or 0}
-    counted = letters.count(chosen.filter(id__lte=job.place["until"]))
-    job.total = None if counted == letters.MOST_COUNTED else counted
+    counted = letters.count(chosen.filter(id__lte=job.place["until"]), most=MOST_COUNTED)
+    job.total = None if counted == MOST_COUNTED else counted
     jobs.advance(job)
+
+
+@contextmanager
+def chunk() -> Iterator[None]:
+    """Open the transaction of a chunk. Consumers wait for the letters that it locks: frozen, it loses them."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('idle_in_transaction_session_timeout', %s, true)", [f"{MAX_IDLE}s"])
+        yield
 
 
 def lock_next(job: Job, *, most: int) -> list[int]:

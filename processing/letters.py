@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
-from processing.models import DeadLetter
+from processing.models import DeadLetter, DeadLetterAction
 
 MOST_COUNTED = 10_000  # letters; a page says "10,000 or more"
 
@@ -18,7 +18,6 @@ State = DeadLetter.State
 # What a redrive or a discard takes without being told. `sent` and `parked` have to be asked for by name or by number.
 READY = (State.OPEN,)
 MENDABLE = (State.OPEN, State.PARKED)  # by number
-CHOOSABLE = (State.OPEN, State.PARKED, State.SENT)  # by name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +46,10 @@ class Selection:
 
     def actionable(self) -> QuerySet[DeadLetter]:
         """Give those that a redrive or a discard is to take."""
+        if self.state == State.SENT:
+            return on_their_way(self.query())
         if self.state is not None:
-            return self.query().filter(state__in=CHOOSABLE)
+            return self.query().filter(state__in=MENDABLE)
         return self.query().filter(state__in=MENDABLE if self.ids else READY)
 
     def to_mapping(self) -> dict[str, Any]:
@@ -66,6 +67,22 @@ class Selection:
         if unknown:
             raise ValueError(f"no such filter: {', '.join(sorted(unknown))}")
         return cls(**{name: _READERS[name](value) if name in _READERS else value for name, value in mapping.items()})
+
+
+def on_their_way(letters: QuerySet[DeadLetter]) -> QuerySet[DeadLetter]:
+    """Give those that were sent and have not come to any end; one that failed again has left its place to a newer one."""
+    return letters.filter(state=State.SENT).exclude(Exists(_failed()))
+
+
+def superseded(letters: QuerySet[DeadLetter]) -> QuerySet[DeadLetter]:
+    """Give those that were sent and failed again."""
+    return letters.filter(state=State.SENT).filter(Exists(_failed()))
+
+
+def _failed() -> QuerySet[DeadLetterAction]:
+    return DeadLetterAction.objects.filter(
+        letter=OuterRef("pk"), kind=DeadLetterAction.Kind.FAILED, at__gte=OuterRef("sent_at")
+    )
 
 
 def count(letters: QuerySet[DeadLetter], *, most: int = MOST_COUNTED) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,13 @@ from django.db import connection, transaction
 from django.utils import timezone
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient, OffsetTimestamp
-from kafka.errors import KafkaError, NoError
+from kafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    KafkaError,
+    NoError,
+    NotCoordinatorError,
+)
 from kafka.structs import OffsetAndMetadata
 
 from processing import gaps
@@ -24,6 +31,7 @@ from processing.models import LedgerGap, Progress, Topic
 
 Target = int | datetime | str  # an offset, a time, "earliest" or "latest"
 EARLIEST, LATEST = "earliest", "latest"
+PATIENCE = 10.0  # seconds until a broker without a coordinator for the group counts as away
 
 _REQUEST_TIMEOUT = 5_000  # milliseconds
 _LOCK = "SELECT next_offset FROM progress WHERE topic_id = %s AND partition = %s FOR UPDATE"
@@ -76,9 +84,18 @@ class Group:
         self._topic: str = settings.KAFKA_TOPIC_RAW_DATA
 
     def members(self) -> int:
-        """Give the number of running consumers; one that was killed counts until its session times out."""
-        described = self._client.describe_groups([self.name])
-        return len(described[self.name]["members"])
+        """Give the number of running consumers; one that was killed counts until its session times out.
+
+        To be asked first: where no group ever was, Kafka takes a moment to make room for groups.
+        """
+        patience = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return len(self._client.describe_groups([self.name])[self.name]["members"])
+            except (CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError):
+                if time.monotonic() > patience:
+                    raise
+                time.sleep(0.2)
 
     def ends(self) -> Ends:
         """Ask which offsets exist."""

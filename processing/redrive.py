@@ -11,13 +11,11 @@ import time
 from collections.abc import Sequence
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from ingestion import producer, records
 from ingestion.producer import partition_of
-from processing import jobs, letter_jobs, letter_text
+from processing import jobs, letter_jobs, letter_text, letters
 from processing.batch import REDRIVE_OF
 from processing.letters import MENDABLE, Selection
 from processing.models import DeadLetter, DeadLetterAction, Job
@@ -91,9 +89,10 @@ def record_of(letter: DeadLetter, partitions: int) -> producer.Record:
     value = bytes(letter.raw if letter.edited is None else letter.edited)
     lines = letter_text.canonical(letter) if letter.edited is None else letter_text.lines_of(value)
     marks = records.headers(count=len(lines)) if lines else []
-    source = lines[0].source if len(lines) == 1 else letter.source_id
+    sources = {line.source for line in lines} or {letter.source_id}
+    source = sources.pop() if len(sources) == 1 else ""
     return producer.Record(
-        # Without a source there is no order to keep.
+        # Without one source its place is as good as any.
         partition=partition_of(source, partitions) if source else letter.partition % partitions,
         key=source.encode() or None,
         value=value,
@@ -104,7 +103,7 @@ def record_of(letter: DeadLetter, partitions: int) -> producer.Record:
 def _mark_sent(job: Job) -> list[int]:
     """Mark the next letters in one transaction with the job's place, so that they are known to be in hand."""
     rate, edited = job.arguments.get("rate"), job.arguments.get("edited")
-    with transaction.atomic():
+    with letter_jobs.chunk():
         numbers = letter_jobs.lock_next(job, most=min(CHUNK, rate or CHUNK))
         if not numbers:
             return []
@@ -118,6 +117,4 @@ def _mark_sent(job: Job) -> list[int]:
 
 def _on_their_way(numbers: Sequence[int]) -> list[DeadLetter]:
     """Load letters in hand, but for those that have come to their end: a worker before us had sent them."""
-    failed = DeadLetterAction.objects.filter(letter=OuterRef("pk"), kind=Kind.FAILED, at__gte=OuterRef("sent_at"))
-    sent = DeadLetter.objects.filter(id__in=numbers, state=DeadLetter.State.SENT)
-    return list(sent.exclude(Exists(failed)).order_by("id"))
+    return list(letters.on_their_way(DeadLetter.objects.filter(id__in=numbers)).order_by("id"))

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 from io import StringIO
+from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+from django.utils import timezone
 
 from deploy.local.site import Site
-from processing import reconcile
+from processing import offsets, placement, reconcile
 from processing.incidents import open_incidents
-from processing.models import LedgerGap, Progress
+from processing.lag import Ends
+from processing.models import LedgerGap, Progress, Topic
 from processing.tests import group, making, truth
 from processing.tests.test_holds import command, good_lines
+from processing.tests.test_loop import running_loop
 
 pytestmark = pytest.mark.services
 
@@ -31,11 +36,17 @@ def put(site: Site, count: int, *, first: int) -> None:
     making.put_all(site.raw_topic, good_lines(count, first=first), partition=PARTITION)
 
 
+def commit(offset: int) -> None:
+    """Tell Kafka an offset in the group's name."""
+    with offsets.opened() as group_:
+        assert group_.members() == 0
+        group_.commit({PARTITION: offset})
+
+
 def consume_all(site: Site) -> None:
-    """Run a consumer until it has read everything and said so."""
-    consumer = site.start_consumer()
-    site.wait_for(lambda: truth.caught_up(site) and truth.all_committed(site), WAIT)
-    assert consumer.stop() == 0
+    """Consume until everything is read and Kafka was told so."""
+    with running_loop():
+        site.wait_for(lambda: truth.caught_up(site) and truth.all_committed(site), WAIT)
 
 
 def test_what_retention_removed_while_nobody_read_is_a_gap_and_the_rest_is_read(site: Site) -> None:
@@ -100,6 +111,60 @@ def test_a_topic_that_is_made_anew_beneath_a_consumer_that_had_read_all_of_it_le
     assert gaps() == []
     assert truth.differences() == []
     assert consumer.running
+
+
+def test_a_committed_offset_past_the_end_is_no_place_to_start(site: Site) -> None:
+    put(site, 30, first=0)
+    commit(500)
+
+    consume_all(site)
+    put(site, 5, first=30)
+    commit(500)
+    with running_loop():
+        site.wait_for(lambda: truth.caught_up(site), WAIT)
+
+    assert truth.totals(site) == {"sensor-1": (35, 35, 0, 0)}
+    assert gaps() == []
+
+
+def test_a_topic_that_is_shorter_than_what_was_read_is_read_from_its_end(site: Site) -> None:
+    topic = Topic.objects.create(kafka_id=uuid4(), name=site.raw_topic)
+    Progress.objects.create(topic=topic, partition=PARTITION, next_offset=50, updated_at=timezone.now())
+    now = Ends(topic.kafka_id, topic.name, {PARTITION: (0, 30)}, 0.0, 0.0)
+    stale = Ends(topic.kafka_id, topic.name, {PARTITION: (0, 40)}, 0.0, 0.0)
+
+    with transaction.atomic(), connection.cursor() as cursor:
+        starts = placement.place(cursor, topic.pk, stale, [PARTITION], known_ends={}, ask=lambda: now)
+
+    assert starts[PARTITION].next_offset == Progress.objects.get().next_offset == 30
+    assert open_incidents().get().detail.startswith("Kafka lost records 30 to 49")
+    assert gaps() == []
+
+
+def test_an_answer_that_was_old_moves_no_progress(site: Site) -> None:
+    topic = Topic.objects.create(kafka_id=uuid4(), name=site.raw_topic)
+    Progress.objects.create(topic=topic, partition=PARTITION, next_offset=50, updated_at=timezone.now())
+    now = Ends(topic.kafka_id, topic.name, {PARTITION: (0, 60)}, 0.0, 0.0)
+    stale = Ends(topic.kafka_id, topic.name, {PARTITION: (0, 40)}, 0.0, 0.0)
+
+    with transaction.atomic(), connection.cursor() as cursor:
+        starts = placement.place(cursor, topic.pk, stale, [PARTITION], known_ends={}, ask=lambda: now)
+
+    assert starts[PARTITION].next_offset == Progress.objects.get().next_offset == 50
+    assert not open_incidents().exists()
+
+
+def test_offsets_can_be_shown_and_moved_before_there_ever_was_a_consumer(site: Site) -> None:
+    put(site, 30, first=0)
+
+    shown = command("offsets", "show")
+    command("offsets", "reset", "--to", "10", "--partition", str(PARTITION))
+    consume_all(site)
+
+    assert shown["members"] == 0
+    assert gaps() == [(PARTITION, 0, 10, "skipped")]
+    assert truth.totals(site) == {"sensor-1": (20, 20, 0, 0)}
+    assert truth.differences() == []
 
 
 def test_offsets_move_forward_over_a_gap_and_back_without_doubling(site: Site) -> None:

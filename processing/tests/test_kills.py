@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -19,7 +20,9 @@ from deploy.local.site import Site
 from deploy.local.topics import Topics
 from ingestion.tests.client import post
 from ingestion.tests.orders import Order, Orders
-from processing import loop, pipeline
+from processing import letter_text, loop, pipeline, redrive
+from processing.models import DeadLetter
+from processing.redrive import Redrive
 from processing.tests import group, making, truth
 from processing.tests.reference import Sent
 from processing.tests.truth import Expected
@@ -41,6 +44,7 @@ class World:
     door: str
     expected: Expected = field(default_factory=Expected)
     numbers: Iterator[int] = field(default_factory=count)
+    redrive: Redrive = field(default_factory=Redrive)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +57,9 @@ def world(
 ) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("kills")
     with django_db_blocker.unblock(), sites.opened(servers, _topics, folder) as opened:
-        yield World(opened, folder, opened.start_ingest().url)
+        world = World(opened, folder, opened.start_ingest().url)
+        yield world
+        world.redrive._outlet.close()
 
 
 @pytest.mark.parametrize(
@@ -70,6 +76,7 @@ def test_a_kill_after_any_step_leaves_exact_stores(world: World, step: str) -> N
     consume_the_rest(world)
 
     truth.assert_exact(world.site, world.expected)
+    assert_closed_once()
 
 
 @pytest.mark.parametrize(
@@ -82,10 +89,14 @@ def test_a_kill_on_the_careful_path_leaves_exact_stores(world: World, step: str)
     consume_the_rest(world)
 
     truth.assert_exact(world.site, world.expected)
+    assert_closed_once()
 
 
 def send_round(world: World) -> None:
-    """Post events of several sources, one of them twice and one id with two contents; and put garbage in the topic."""
+    """Post events of several sources, one of them twice and one id with two contents; put garbage in the topic.
+
+    And redrive the letter of the round before, twice as it may be.
+    """
     events = [make_event(next(world.numbers)) for _ in range(300)]
     again = events[7]
     conflict = Sent(events[9].source, events[9].id, events[9].ts, {"n": "other"})
@@ -98,6 +109,31 @@ def send_round(world: World) -> None:
     world.expected.duplicates[again.source] += 1
     world.expected.letters[conflict.source, "id_conflict"] += 1
     world.expected.letters["", "not_json"] += 1
+    redrive_conflict(world)
+
+
+def redrive_conflict(world: World) -> None:
+    """Send an edited conflict, twice, as a worker does that takes over from one which was killed."""
+    letter = DeadLetter.objects.filter(reason="id_conflict", state="open").first()
+    if letter is None:
+        return
+    text = letter_text.editable(letter).encode()
+    job = redrive.request_edited(letter, text, who="ann", now=time.time_ns() // 1000, worker="one")
+    world.redrive.step(job)
+    world.redrive._send([letter.pk])
+
+    letter.refresh_from_db()
+    sent = letter_text.lines_of(bytes(letter.edited or b""))[0]
+    payload = {"n": "other"}
+    world.expected.add([Sent(sent.source, sent.id, sent.ts, payload), Sent(sent.source, sent.id, sent.ts, payload)])
+
+
+def assert_closed_once() -> None:
+    """No letter is left on its way, and none was closed twice."""
+    redriven = DeadLetter.objects.filter(sent_at__isnull=False).order_by("id")
+    kinds = [list(letter.actions.values_list("kind", flat=True)) for letter in redriven]
+    assert [letter.state for letter in redriven] == ["stored"] * len(redriven)
+    assert kinds == [["edited", "stored"]] * len(redriven)
 
 
 def make_event(number: int) -> Sent:

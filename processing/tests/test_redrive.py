@@ -83,6 +83,14 @@ def test_a_letter_is_parked_once_three_redrives_have_failed(yard: Yard) -> None:
     assert history(root)[-1] == ("consumer", "failed", f"internal_error: letter {rest[0].pk}")
     yard.assert_exact()
 
+    yard.await_end(redrive.request(Selection(source_id="hopeless", state="sent"), who="ann"))
+    yard.await_end(discard.request(Selection(ids=(rest[-1].pk,)), who="ann", note="given up"))
+
+    # What failed is not on its way any more, and ends with the newest of its chain.
+    assert letters("hopeless", state="discarded") == 4
+    assert history(root)[-1] == ("ann", "discarded", "given up")
+    yard.assert_exact()
+
 
 def test_the_end_of_a_chain_closes_all_of_it(yard: Yard) -> None:
     yard.refuse("chained", 1, mark="always")

@@ -1,0 +1,160 @@
+"""Jobs: who works on them, how far they are, and how they end."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from pytest_django.plugin import DjangoDbBlocker
+
+from deploy.local import site as sites
+from deploy.local.servers import Servers
+from deploy.local.topics import Topics
+from processing import foreground, jobs
+from processing.failures import StoreUnavailable
+from processing.jobs import JobLost, JobNotFound
+from processing.models import Job
+
+pytestmark = pytest.mark.services
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _site(
+    servers: Servers,
+    _topics: Topics,
+    _template: None,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[None]:
+    with django_db_blocker.unblock(), sites.opened(servers, _topics, tmp_path_factory.mktemp("jobs")):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _no_jobs(_site: None) -> None:
+    Job.objects.all().delete()
+
+
+class Counting:
+    """A step that counts to three, and fails where it is told to."""
+
+    def __init__(self, failures: dict[int, Exception] | None = None) -> None:
+        self._failures = failures or {}
+        self._calls = 0
+
+    def step(self, job: Job) -> float | None:
+        self._calls += 1
+        if error := self._failures.get(self._calls):
+            # What it has counted so far is rolled back.
+            job.done += 100
+            raise error
+        if job.done == 3:
+            return None
+        job.total, job.place = 3, {"after": job.done + 1}
+        jobs.advance(job, done=1)
+        return 0.0
+
+
+def test_the_oldest_job_of_a_known_kind_is_done_first() -> None:
+    foreign, first, second = (enqueue(kind) for kind in ("of a later release", "count", "count"))
+
+    assert work()
+
+    for job in (foreign, first, second):
+        job.refresh_from_db()
+    assert [job.state for job in (foreign, first, second)] == ["queued", "done", "queued"]
+    assert (first.done, first.total, first.place, first.message) == (3, 3, {"after": 3}, "")
+    assert first.started_at is not None
+    assert first.finished_at is not None
+
+
+def test_a_job_waits_for_a_store_that_is_away_and_goes_on() -> None:
+    job = enqueue("count")
+    told: list[str] = []
+
+    taken = jobs.take("one", {"count": Counting().step})
+    assert taken is not None
+    steps = Counting({2: StoreUnavailable("Kafka is away")})
+    jobs.run(taken, steps.step, stopping=threading.Event(), report=lambda at: told.append(f"{at.done} {at.message}"))
+
+    job.refresh_from_db()
+    assert told == ["1 ", "1 waiting: Kafka is away", "2 ", "3 ", "3 "]
+    assert (job.state, job.done) == ("done", 3)
+
+
+def test_a_bug_ends_its_job_and_no_other() -> None:
+    broken, good = enqueue("count"), enqueue("count")
+    steps = {"count": Counting({1: ZeroDivisionError()}).step}
+
+    assert work(steps)
+    assert work(steps)
+
+    broken.refresh_from_db()
+    good.refresh_from_db()
+    assert (broken.state, broken.done, good.state) == ("failed", 0, "done")
+    assert broken.message.startswith("ZeroDivisionError; the log of ")
+
+
+def test_a_job_goes_to_another_worker_once_its_own_is_silent() -> None:
+    job = enqueue("count", worker="one")
+    steps = {"count": Counting().step}
+
+    assert jobs.take("two", steps) is None
+    Job.objects.update(heartbeat=timezone.now() - jobs.SILENCE - timedelta(seconds=1))
+    taken = jobs.take("two", steps)
+
+    assert taken == job
+    assert taken is not None
+    assert taken.worker == "two"
+
+
+def test_a_worker_that_was_frozen_leaves_its_job_to_whoever_has_it_now() -> None:
+    job = enqueue("count", worker="one")
+
+    def step(at: Job) -> float | None:
+        Job.objects.update(worker="two")
+        with pytest.raises(JobLost):
+            jobs.advance(at, done=1)
+        jobs.advance(at, done=1)
+        return 0.0
+
+    jobs.run(job, step, stopping=threading.Event())
+
+    job.refresh_from_db()
+    assert (job.state, job.worker, job.done) == ("running", "two", 0)
+
+
+def test_a_job_that_waits_is_cancelled_at_once_and_one_that_is_over_stays() -> None:
+    waiting, over = enqueue("count"), enqueue("count")
+    Job.objects.filter(pk=over.pk).update(state="done")
+
+    assert jobs.cancel(waiting.pk).state == "cancelled"
+    assert jobs.cancel(over.pk).state == "done"
+    assert not work()
+    with pytest.raises(JobNotFound):
+        jobs.cancel(0)
+
+
+def test_progress_is_one_line_of_a_terminal() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal, file = Terminal(), io.StringIO()
+    for out in (terminal, file):
+        foreground.run(enqueue("count", worker="one"), Counting().step, out=out)
+
+    assert terminal.getvalue().split("\r\x1b[K") == ["", *(f"{done} of 3  " for done in (1, 2, 3, 3)), ""]
+    assert file.getvalue() == ""
+
+
+def enqueue(kind: str, *, worker: str = "") -> Job:
+    return jobs.enqueue(kind, {}, who="ann", worker=worker)
+
+
+def work(steps: Mapping[str, jobs.Step] | None = None) -> bool:
+    return jobs.work("one", steps or {"count": Counting().step}, stopping=threading.Event())
