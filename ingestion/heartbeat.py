@@ -10,12 +10,13 @@ from collections import deque
 
 import msgspec
 
-from ingestion import metrics, pulse
+from ingestion import metrics, pulse, refusals
 from ingestion.guard import guard
 from ingestion.per_loop import PerLoop
 from ingestion.publisher import publisher
 from ingestion.pulse import Kind, Pulse
 from ingestion.redis_link import RedisAway, link
+from ingestion.refusals import Tally
 
 BEAT_SECONDS = 1.0
 REPEAT_SECONDS = 5.0  # what has not changed is said again so often
@@ -31,6 +32,7 @@ class Heartbeat:
         self._kind = kind
         self._process = f"{socket.gethostname()}-{os.getpid()}"
         self._since = time.time_ns() // 1_000_000
+        self._tally = Tally(f"{self._process}-{self._since}")
         self._accepted: deque[tuple[float, int]] = deque(maxlen=RATE_BEATS + 1)  # when, how many
         self._said: Pulse | None = None
         self._due = 0.0  # when to say it again, on the loop's clock
@@ -42,6 +44,7 @@ class Heartbeat:
         # The client swallows a cancellation that comes while it connects (redis 8.1).
         self._is_closed = True
         self._beating.cancel()
+        await self._say_refusals(metrics.refusals())
         try:
             await link().call("DEL", pulse.key(self._process))
             await link().call("SREM", pulse.DOORS, self._process)
@@ -53,6 +56,7 @@ class Heartbeat:
             now = self._measure()
             if now != self._said or self.loop.time() >= self._due:
                 await self._say(now)
+            await self._say_refusals(now.refused)
             await asyncio.sleep(BEAT_SECONDS)
 
     async def _say(self, now: Pulse) -> None:
@@ -64,6 +68,17 @@ class Heartbeat:
         else:
             self._said = now
             self._due = self.loop.time() + REPEAT_SECONDS
+
+    async def _say_refusals(self, totals: dict[str, int]) -> None:
+        self._tally.note(totals, now=time.time())
+        try:
+            for minute in self._tally.unsaid():
+                await link().call("HSET", refusals.key(minute), *self._tally.fields(minute))
+                await link().call("EXPIRE", refusals.key(minute), refusals.KEPT_SECONDS)
+                self._tally.said(minute)
+        except RedisAway:
+            # What was not said is said at the next beat.
+            return
 
     def _measure(self) -> Pulse:
         accepted = metrics.accepted()

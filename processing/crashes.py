@@ -56,9 +56,8 @@ class Start:
 
     def again(self, *, at: int) -> Start:
         """Count one more. What was in hand alone when the process died is isolated; there may be more of it close by."""
-        guilty = self.suspect if self.suspect and self.suspect[0] >= at else None
-        if guilty and guilty not in self.isolated:
-            return Start(at, self.starts + 1, isolated=(*self.isolated, guilty))
+        if self.suspect and self.suspect not in self.isolated:
+            return Start(at, self.starts + 1, isolated=(*self.isolated, self.suspect))
         return replace(self, next_offset=at, starts=self.starts + 1 if at == self.next_offset else 1, suspect=None)
 
 
@@ -111,6 +110,11 @@ class Crashes:
         """Mark what is in hand, in a transaction of its own: should the process die now, it was this."""
         with failures():
             self.rows.connection.execute(_SUSPECT, [record.offset, line, self._topic, record.partition])
+
+    def acquit(self, record: Record) -> None:
+        """Unmark: the record is done."""
+        with failures():
+            self.rows.connection.execute(_SUSPECT, [None, None, self._topic, record.partition])
 
     def asides(self, records: Iterable[Record]) -> dict[Place, Asides]:
         """Give the lines of records that the process died of."""

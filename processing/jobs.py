@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 State = Job.State
 # A running job whose worker was silent for as long is taken over. A chunk has to be done, or say `beat`, well within.
-SILENCE = timedelta(seconds=20)
+SILENCE = timedelta(seconds=30)
 FIRST_WAIT, LONGEST_WAIT = 0.5, 5.0  # seconds between two tries while a store is away; under SILENCE
 
 # Does one chunk of a job, and commits `advance` in one transaction with the chunk's effects. Gives the seconds to wait

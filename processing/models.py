@@ -158,6 +158,8 @@ class LedgerMinute(models.Model):
 
     class Meta:
         db_table = "ledger_minute"
+        # For "the last minutes of all sources", queries.minutes.
+        indexes = [models.Index(fields=["minute", "source_id"], name="ledger_by_minute")]
 
     def __str__(self) -> str:
         return f"{self.source_id} {self.minute:%Y-%m-%dT%H:%MZ} {self.partition}"

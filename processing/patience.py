@@ -65,6 +65,15 @@ class Patience:
         if alarmed:
             self.alarm.still()
 
+    def go_on(self, reason: str) -> None:
+        """Say what a long act does; to be called now and then.
+
+        :raises Stopped: `stopping` was set
+        """
+        if self.stopping.is_set():
+            raise Stopped
+        self.waiting(reason)
+
     def _pause(self, seconds: float) -> None:
         if self.stopping.wait(seconds * random.uniform(0.8, 1.2)):  # noqa: S311 - jitter
             raise Stopped

@@ -11,7 +11,7 @@ from processing import asides, decoding, isolation, pipeline
 from processing.batch import WHOLE, Batch, Record
 from processing.failures import NeedsOperator, StoreUnavailable
 from processing.isolation import Fault
-from processing.patience import Patience, Stopped
+from processing.patience import Patience
 from processing.pipeline import Stores, Topic, Work
 
 logger = logging.getLogger(__name__)
@@ -30,10 +30,12 @@ def settle(stores: Stores, work: Work, *, stopping: threading.Event, waiting: Ca
     """
     patience = Patience(stopping, waiting, stores.rows.forget, stores.alarm)
     if work.alone:
-        patience.until_done(lambda: _rehearse(stores, work, stopping))
-    patience.until_done(lambda: _keep_account(stores, work), mend=lambda: _mend(stores, work, stopping))
+        patience.until_done(lambda: _rehearse(stores, work, patience))
+    patience.until_done(lambda: _keep_account(stores, work), mend=lambda: _mend(stores, work, patience))
     for step in pipeline.DELIVER:
         patience.until_done(lambda step=step: pipeline.run([step], stores, work))  # type: ignore[misc]
+    if work.alone:
+        patience.until_done(lambda: stores.crashes.acquit(work.batch.records[0]))
     stores.alarm.still()
 
 
@@ -45,15 +47,14 @@ def _keep_account(stores: Stores, work: Work) -> None:
     pipeline.store(stores, work)
 
 
-def _mend(stores: Stores, work: Work, stopping: threading.Event) -> None:
+def _mend(stores: Stores, work: Work, patience: Patience) -> None:
     """Set aside what a bug is due to, so that the rest of the batch can be stored.
 
     :raises NeedsOperator: no record fails alone
     """
 
     def trial(part: Batch) -> Fault | None:
-        if stopping.is_set():
-            raise Stopped
+        patience.go_on("bug: looking for the events that it is due to")
         return _try(stores, Work(batch=part, topic=work.topic))
 
     found = isolation.culprits(work.batch, trial)
@@ -76,14 +77,13 @@ def _cut(work: Work, last: Record) -> None:
     work.batch.records = [record for record in work.batch.records if (record.partition, record.offset) <= end]
 
 
-def _rehearse(stores: Stores, work: Work, stopping: threading.Event) -> None:
+def _rehearse(stores: Stores, work: Work, patience: Patience) -> None:
     """Try the lines of one record, each alone and marked, so that the one that ends the process is known afterwards."""
     [record] = work.batch.records
     known = work.batch.asides.get((record.partition, record.offset), {})
     lines = asides.numbers(record, known)
     for line in lines:
-        if stopping.is_set():
-            raise Stopped
+        patience.go_on("crashes: going on line by line")
         stores.crashes.suspect(record, line)
         left_out = asides.only([line], of=lines, known=known)
         # A bug that shows here is met again, and mended then.

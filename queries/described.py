@@ -10,13 +10,14 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 
 from ingestion.problems import CONTENT_TYPE, Problem
-from queries import aggregates, dead_letters, event_query, paging, sources
+from queries import aggregates, dead_letters, event_query, minutes, paging, sources
 from queries.shapes import (
     Aggregate,
     DeadLetterDetail,
     DeadLetterShape,
     EventDetail,
     EventShape,
+    LedgerMinutes,
     Page,
     Pipeline,
     SourceShape,
@@ -33,6 +34,7 @@ _SHAPES: list[object] = [
     Page[DeadLetterShape],
     DeadLetterDetail,
     Pipeline,
+    LedgerMinutes,
     Problem,
 ]
 
@@ -68,6 +70,7 @@ EVENTS = event_query.PARAMETERS
 AGGREGATE = aggregates.PARAMETERS
 SOURCES = sources.PARAMETERS
 DEAD_LETTERS = dead_letters.PARAMETERS
+LEDGER = minutes.PARAMETERS
 
 
 def describe(

@@ -1,17 +1,15 @@
-"""The whole line at one moment: ledger, lag, consumers, doors, stores."""
+"""The whole line at one moment: ledger, lag, consumers, incidents, doors, stores."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from processing import lag, ledger
 from processing.lag import Ends, PartitionLag
-from processing.ledger import Snapshot
 from processing.models import ConsumerMember
-from queries import cache, doors, postgres, stores
+from queries import cache, doors, incidents, postgres, standing, stores
 from queries.shapes import ConsumerShape, LagShape, Pipeline, SourceEquation
+from queries.standing import Standing
 from queries.times import format_time
 
 KEPT_FOR = 1.0  # seconds
@@ -32,24 +30,22 @@ def _read(now: datetime) -> Pipeline:
     states = stores.states()
     if states["postgresql"]["state"] == "down":
         raise postgres.StoreUnavailable
-    # Before the ledger, so that nothing it counts as read can be counted as in flight as well.
-    ends = lag.raw_data_ends()
     with postgres.bounded():
-        snapshot = ledger.snapshot(max_sources=MAX_SOURCES + 1)
+        now_standing = standing.read(now, max_sources=MAX_SOURCES + 1)
         consumers = _consumers(now)
-    lags = None if ends is None else lag.lags(ends, snapshot.progress, now=now)
-    # An old answer is shown with its age; what came in since then nobody knows.
-    known = lags if states["kafka"]["state"] == "up" else None
-    in_flight = None if known is None else sum(partition.events for partition in known)
+        held, open_incidents = incidents.held(), incidents.opened()
+    ends, lags = now_standing.ends, now_standing.lags
     return {
         "at": format_time(now),
-        "ledger": ledger.equation(snapshot.total, in_flight=in_flight),
-        "inFlightEstimated": in_flight != 0,
-        "sources": _sources(snapshot, ends, known),
-        "moreSources": len(snapshot.sources) > MAX_SOURCES,
+        "ledger": now_standing.equation(),
+        "inFlightEstimated": now_standing.in_flight != 0,
+        "sources": _sources(now_standing),
+        "moreSources": len(now_standing.snapshot.sources) > MAX_SOURCES,
         "lag": None if ends is None or lags is None else _lag(ends, lags),
-        "lagAgeSeconds": None if ends is None else round(time.monotonic() - ends.read_at, 3),
+        "lagAgeSeconds": now_standing.lag_age,
         "consumers": consumers,
+        "held": held,
+        "incidents": open_incidents,
         "doors": doors.read() if states["redis"]["state"] == "up" else None,
         "stores": states,
     }
@@ -82,15 +78,6 @@ def _lag(ends: Ends, lags: Iterable[PartitionLag]) -> list[LagShape]:
     ]
 
 
-def _sources(snapshot: Snapshot, ends: Ends | None, lags: list[PartitionLag] | None) -> list[SourceEquation]:
-    shown = list(snapshot.sources.items())[:MAX_SOURCES]
-    if ends is None or lags is None:
-        return [{"sourceId": source or None, **ledger.equation(totals, in_flight=None)} for source, totals in shown]
-    waiting = lag.Waiting(ends.topic, lags, snapshot.progress)
-    return [
-        {
-            "sourceId": source or None,
-            **ledger.equation(totals, in_flight=waiting.of_source(source, read=totals.read)),
-        }
-        for source, totals in shown
-    ]
+def _sources(now: Standing) -> list[SourceEquation]:
+    shown = list(now.snapshot.sources.items())[:MAX_SOURCES]
+    return [{"sourceId": source or None, **now.equation_of(source, totals)} for source, totals in shown]

@@ -151,6 +151,71 @@ class SourceEquation(Equation):
     sourceId: str | None  # noqa: N815 - a member of a JSON answer
 
 
+class MinuteEquation(SourceEquation):
+    """The account of one source and minute of receipt.
+
+    What is in flight has no minute yet: it is None, and so is what was accepted, until nothing of that minute can be.
+    """
+
+    minute: str
+    read: int  # taken from the topic so far
+
+
+class RefusedMinute(TypedDict):
+    """What the doors refused in one minute, by their own counters: events one by one, requests as a whole."""
+
+    minute: str
+    refused: int
+    reasons: dict[str, int]
+
+
+class GapShape(TypedDict):
+    """Records that nobody will ever read: `firstOffset` up to, not including, `nextOffset`."""
+
+    topic: str
+    partition: int
+    firstOffset: int
+    nextOffset: int | None  # None: not known
+    records: int | None
+    cause: str
+    noticedAt: str
+
+
+class LedgerMinutes(TypedDict):
+    """A page of the ledger by minute and source, newest first, with the account of everything (or of the source)."""
+
+    next: str | None
+    previous: str | None
+    at: str
+    total: Equation
+    inFlightEstimated: bool
+    results: list[MinuteEquation]
+    # The doors' own counters of the time asked for, else of the last hour; best effort, no part of the equation.
+    # None while Redis can't be asked, and for one source, since doors don't count by source.
+    refusedAtDoors: list[RefusedMinute] | None
+    gaps: list[GapShape]  # the latest
+
+
+class IncidentShape(TypedDict):
+    """Something that an operator should know of, while it lasts."""
+
+    kind: str
+    subject: str
+    detail: str
+    since: str
+    lastSeen: str
+    count: int
+
+
+class HeldShape(TypedDict):
+    """A partition that no consumer reads until an operator says so."""
+
+    topic: str
+    partition: int
+    since: str
+    reason: str
+
+
 class LagShape(TypedDict):
     """What one partition holds that has no effects yet."""
 
@@ -228,5 +293,7 @@ class Pipeline(TypedDict):
     lag: list[LagShape] | None  # None while Kafka can't be asked
     lagAgeSeconds: float | None  # how old the answer from Kafka is
     consumers: list[ConsumerShape]
+    held: list[HeldShape]
+    incidents: list[IncidentShape]  # those that are not over
     doors: Doors | None  # None while Redis can't be asked
     stores: Stores

@@ -13,11 +13,10 @@ from redis.exceptions import RedisError
 from processing import documents, lag
 from queries import postgres
 from queries.shapes import Stores, StoreState
+from queries.standing import KAFKA_SILENT_AFTER
 
 # Seconds. Every probe is bounded by itself: the slowest is PostgreSQL's, whose pool waits 2 s for a connection.
 PROBE_TIMEOUT = 2.0
-# A Kafka answer that is older says that there is none any more.
-KAFKA_SILENT_AFTER = 2.0  # seconds
 
 DOWN: StoreState = {"state": "down", "latencyMs": None}
 

@@ -39,6 +39,7 @@ urlpatterns: list[URLPattern] = [
         partitions.PartitionResumption.as_view(),
         name="partition-resumption",
     ),
+    re_path(r"^api/pipeline/ledger/?$", views.LedgerView.as_view(), name="ledger"),
     re_path(r"^api/keys/?$", keys.KeyList.as_view(), name="key-list"),
     re_path(rf"^api/keys/{PREFIX}/rotate/?$", keys.KeyRotation.as_view(), name="key-rotation"),
     re_path(rf"^api/keys/{PREFIX}/expire/?$", keys.KeyExpiry.as_view(), name="key-expiry"),

@@ -14,10 +14,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from queries import aggregates, dead_letters, described, event_detail, events, pipeline, sources
+from queries import aggregates, dead_letters, described, event_detail, events, minutes, pipeline, sources
 from queries.aggregates import AggregateQuery
 from queries.dead_letters import DeadLetterQuery
 from queries.event_query import EventQuery
+from queries.minutes import MinutesQuery
 from queries.paging import Address
 from queries.parameters import Parameters
 from queries.shapes import (
@@ -26,6 +27,7 @@ from queries.shapes import (
     DeadLetterShape,
     EventDetail,
     EventShape,
+    LedgerMinutes,
     Page,
     Pipeline,
     SourceShape,
@@ -45,7 +47,7 @@ class Root(APIView):
 
     def get(self, request: Request) -> Response:
         Parameters(request.query_params, known=())
-        names = ("data", "aggregate", "source-list", "dead-letter-list", "pipeline", "schema", "docs")
+        names = ("data", "aggregate", "source-list", "dead-letter-list", "pipeline", "ledger", "schema", "docs")
         addresses = {name: request.build_absolute_uri(reverse(f"queries:{name}")) for name in names}
         return Response(addresses)
 
@@ -145,6 +147,18 @@ class PipelineView(APIView):
     def get(self, request: Request) -> Response:
         Parameters(request.query_params, known=())
         return Response(pipeline.read())
+
+
+class LedgerView(APIView):
+    """The ledger by minute of receipt and source, newest first; what the doors refused, and what is lost for good."""
+
+    name = "Ledger"
+
+    @described.describe(LedgerMinutes, name="listLedgerMinutes", parameters=described.LEDGER)
+    def get(self, request: Request) -> Response:
+        parameters = Parameters(request.query_params, known=described.LEDGER)
+        query = MinutesQuery.from_parameters(parameters)
+        return Response(minutes.page(query, address=_address(request, parameters), now=datetime.now(tz=UTC)))
 
 
 class Schema(SpectacularAPIView):

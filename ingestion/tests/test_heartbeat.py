@@ -12,7 +12,7 @@ import redis
 from django.conf import settings
 
 from deploy.local.site import ProductProcess, Site
-from ingestion import heartbeat, pulse
+from ingestion import heartbeat, pulse, refusals
 from ingestion.tests.client import JSON, call, event, numbered, post
 from ingestion.tests.conftest import open_door
 from ingestion.tests.grpc_client import Client as GrpcClient
@@ -38,6 +38,16 @@ def pulse_of(client: redis.Redis, process: ProductProcess) -> Said | None:
             found: Said = json.loads(text)
             return found
     return None
+
+
+def refused_in(client: redis.Redis, *hours: str) -> list[refusals.Count]:
+    """What Redis holds of these hours."""
+    found = [{_raw(name): _raw(count) for name, count in client.hgetall(hour).items()} for hour in hours]
+    return [count for fields in found for count in refusals.read(fields)]
+
+
+def _raw(text: bytes | str) -> bytes:
+    return text if isinstance(text, bytes) else text.encode()
 
 
 def when(site: Site, client: redis.Redis, process: ProductProcess, **said: object) -> Said:
@@ -73,6 +83,22 @@ def test_a_door_says_within_moments_what_it_took_and_what_it_refused(site: Site,
         "unsupported_media_type": 1,
         "method_not_allowed": 1,
     }
+
+
+def test_refusals_are_kept_by_minute_beyond_the_end_of_their_process(site: Site, client: redis.Redis) -> None:
+    door = open_door(site)
+    hours = [refusals.key(int(time.time())), refusals.key(int(time.time()) + refusals.HOUR)]
+    client.delete(*hours)
+
+    call(door.url, "POST", "/ingest", b"{", JSON)
+    post(door.url, [{}, {}, event()])
+    door.stop()
+
+    assert sorted((count.code, count.refused) for count in refused_in(client, *hours)) == [
+        ("missing_field", 2),
+        ("not_json", 1),
+    ]
+    assert {client.ttl(hour) > refusals.KEPT_SECONDS - 60 for hour in hours if client.exists(hour)} == {True}
 
 
 def test_what_never_became_a_request_counts_too(site: Site, client: redis.Redis) -> None:
@@ -147,6 +173,8 @@ def test_a_door_that_is_stopped_is_forgotten_at_once_and_a_killed_one_soon(site:
 def test_a_frozen_redis_stops_no_request_and_is_told_of_all_when_it_is_back(site: Site, client: redis.Redis) -> None:
     door = open_door(site)
     site.wait_for(lambda: pulse_of(client, door))
+    hour = refusals.key(int(time.time()))
+    client.delete(hour)
 
     site.servers.redis.freeze()
     try:
@@ -156,8 +184,10 @@ def test_a_frozen_redis_stops_no_request_and_is_told_of_all_when_it_is_back(site
         while time.monotonic() < ends:
             assert post(door.url, event(payload={"n": sent})).status == 202
             sent += 1
+        post(door.url, {})
     finally:
         site.servers.redis.thaw()
 
     when(site, client, door, accepted=sent)
+    site.wait_for(lambda: [count.code for count in refused_in(client, hour)] == ["missing_field"], 5)
     assert door.log.count("Redis does not answer the door") == 1

@@ -189,4 +189,8 @@ class Migration(migrations.Migration):
             model_name='ledgergap',
             constraint=models.UniqueConstraint(fields=('topic', 'partition', 'first_offset'), name='ledger_gap_place'),
         ),
+        migrations.AddIndex(
+            model_name='ledgerminute',
+            index=models.Index(fields=['minute', 'source_id'], name='ledger_by_minute'),
+        ),
     ]

@@ -1,6 +1,6 @@
 """Runs `manage.py consume` and aborts it when an event is in hand: `python -m processing.tests.dying_consumer WHERE`.
 
-WHERE is `decode` or the name of a step of STORE. The process dies of any event whose text has POISON in it.
+WHERE is `decode` or the name of a step of STORE or DELIVER. The process dies of any event whose text has POISON in it.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import resource
 import sys
+import time
 from typing import Any
 
 import django
@@ -17,7 +18,8 @@ django.setup()
 from django.core.management import call_command  # noqa: E402 - after the setup
 
 from ingestion import records  # noqa: E402 - after the setup
-from processing import pipeline  # noqa: E402 - after the setup
+from processing import decoding, pipeline  # noqa: E402 - after the setup
+from processing.batch import Batch  # noqa: E402 - after the setup
 from processing.pipeline import Step, Stores, Work  # noqa: E402 - after the setup
 
 POISON = b"poison"
@@ -29,7 +31,8 @@ def main() -> None:
     [where] = sys.argv[1:]
     if where == "decode":
         die_decoding()
-    pipeline.STORE[:] = [dying(step) if step.__name__ == where else step for step in pipeline.STORE]
+    for steps in (pipeline.STORE, pipeline.DELIVER):
+        steps[:] = [dying(step) if step.__name__ == where else step for step in steps]
     call_command("consume")
 
 
@@ -46,8 +49,10 @@ def die_decoding() -> None:
 
 def dying(step: Step) -> Step:
     def wrapped(stores: Stores, work: Work) -> None:
+        again = Batch(work.batch.redelivered, asides=work.batch.asides)
+        decoding.decode(again, now=time.time_ns() // 1000)
         step(stores, work)
-        if any(POISON in entry.payload for entry in work.batch.entries):
+        if any(POISON in entry.payload for entry in (*work.batch.entries, *again.entries)):
             # As late as it can be: there are documents.
             if work.writing is not None:
                 work.writing.exception()

@@ -37,7 +37,7 @@ def refusing(batch: Batch, *, now: int) -> None:
         return mark == "always" or (mark == "once" and (entry.partition, entry.offset) not in redriven)
 
     batch.letters += [
-        decoding.letter(entry, reason=Code.INTERNAL_ERROR, detail="ValueError", stage="process")
+        decoding.letter(entry, reason=Code.REFUSED_BY_STORE, detail="PostgreSQL can't hold this event", stage="rows")
         for entry in batch.entries
         if refused(entry)
     ]

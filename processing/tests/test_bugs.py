@@ -10,7 +10,7 @@ import pytest
 
 from deploy.local.site import Site
 from ingestion import records
-from processing import patience, pipeline
+from processing import isolation, patience, pipeline
 from processing.models import DeadLetter, Hold, Incident
 from processing.pipeline import Step, Stores, Work
 from processing.tests import making, truth
@@ -112,6 +112,24 @@ def test_a_bug_that_every_event_meets_holds_the_partition(site: Site, monkeypatc
     assert DeadLetter.objects.count() == 200
     assert truth.progress(site)[0] == 10
     assert truth.differences() == []
+
+
+def test_more_offenders_than_one_search_takes_are_all_set_aside(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = Expected()
+    monkeypatch.setattr(isolation, "MOST", 3)
+    fail(monkeypatch, "STORE", "write_rows", on=holds_poison)
+    for partition in (0, 1):
+        for number in range(partition * 20, partition * 20 + 16, 4):
+            lines = [good(number), line(number + 1, POISON), good(number + 2), good(number + 3)]
+            making.put(site.raw_topic, *lines, partition=partition)
+            expect(expected, number, number + 2, number + 3)
+    expected.letters["sensor-1", "internal_error"] += 8
+
+    with running_loop():
+        site.wait_for(lambda: truth.caught_up(site), 60)
+        site.wait_for(lambda: truth.all_committed(site), 30)
+
+    truth.assert_exact(site, expected)
 
 
 def test_a_bug_while_publishing_waits_and_is_an_incident(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

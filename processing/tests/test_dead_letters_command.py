@@ -47,7 +47,7 @@ def test_letters_are_listed_shown_rehearsed_and_sent(yard: Yard) -> None:
     await_state(yard, "listed", "stored", 3)
 
     assert (listed["total"], [one["sourceId"] for one in listed["letters"]]) == (3, ["listed"] * 2)
-    assert f"Dead letter {oldest.pk}, open: An error on our side" in shown.stdout
+    assert f"Dead letter {oldest.pk}, open: A store can't keep this event" in shown.stdout
     assert '"sourceId": "listed"' in shown.stdout
     assert rehearsed.stdout == "3 of 3 would be stored now.\n"
     assert (redriven.stdout, redriven.stderr) == ("3 sent.\n", "")

@@ -17,8 +17,8 @@ from processing.incidents import open_incidents
 from processing.lag import Ends
 from processing.models import LedgerGap, Progress, Topic
 from processing.tests import group, making, truth
+from processing.tests.running import running_loop
 from processing.tests.test_holds import command, good_lines
-from processing.tests.test_loop import running_loop
 
 pytestmark = pytest.mark.services
 

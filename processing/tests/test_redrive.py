@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from django.db import connections
 from django.utils import timezone
 from pytest_django.plugin import DjangoDbBlocker
 
 from deploy.local.product import Part, unasked
 from deploy.local.servers import Servers
+from deploy.local.site import close_pool
 from deploy.local.topics import Topics
 from ingestion.contract import InvalidEvent
 from ingestion.timestamps import EPOCH, MICROSECOND
@@ -24,6 +26,7 @@ from processing.redrive import NotMendable
 from processing.tests import making, truth, yard
 from processing.tests.making import NOON, event_id
 from processing.tests.reference import Sent
+from processing.tests.test_outages import away
 from processing.tests.yard import Yard, await_letter, await_state, history, letters, now
 
 pytestmark = pytest.mark.services
@@ -74,13 +77,13 @@ def test_a_letter_is_parked_once_three_redrives_have_failed(yard: Yard) -> None:
     again = yard.await_end(redrive.request(Selection(source_id="hopeless"), who="ann"))
 
     root, *rest = DeadLetter.objects.filter(source_id="hopeless").order_by("id")
-    yard.expected.letters["hopeless", "internal_error"] += 3
+    yard.expected.letters["hopeless", "refused_by_store"] += 3
     assert again.done == 0
     assert [letter.state for letter in (root, *rest)] == ["sent", "sent", "sent", "parked"]
     assert [letter.root_id for letter in rest] == [root.pk] * 3
     assert [letter.redrives for letter in rest] == [1, 2, 3]
     assert history(rest[-1]) == [("consumer", "parked", "3 redrives have failed")]
-    assert history(root)[-1] == ("consumer", "failed", f"internal_error: letter {rest[0].pk}")
+    assert history(root)[-1] == ("consumer", "failed", f"refused_by_store: letter {rest[0].pk}")
     yard.assert_exact()
 
     yard.await_end(redrive.request(Selection(source_id="hopeless", state="sent"), who="ann"))
@@ -101,7 +104,7 @@ def test_the_end_of_a_chain_closes_all_of_it(yard: Yard) -> None:
     yard.await_end(redrive.request_edited(newest, text.encode(), who="ann", now=now()))
     await_state(yard, "chained", "stored", 2)
 
-    yard.expected.letters["chained", "internal_error"] += 1
+    yard.expected.letters["chained", "refused_by_store"] += 1
     yard.expected.add([Sent("chained", str(newest.event_id), NOON, {**json.loads(text)["payload"]})])
     yard.assert_exact()
 
@@ -212,6 +215,27 @@ def test_a_job_goes_on_where_a_signal_ended_its_worker(yard: Yard) -> None:
         "redriven": 60,
         "stored": 60,
     }
+    yard.assert_exact()
+
+
+@pytest.mark.parametrize("name", ["postgres", pytest.param("kafka", marks=pytest.mark.faults)])
+def test_a_job_waits_for_a_server_that_is_away_and_goes_on(yard: Yard, name: str) -> None:
+    source = f"without-{name}"
+    yard.expected.add(yard.refuse(source, 60))
+
+    job = redrive.request(Selection(source_id=source), who="ann", rate=20)
+    yard.site.wait_for(lambda: Job.objects.get(pk=job.pk).done, 30)
+    with away(getattr(yard.site.servers, name)):
+        yard.site.wait_for(lambda: "a job waits" in yard.jobs.log, 30)
+    # Those to a server that was stopped are of no use.
+    connections.close_all()
+    close_pool()
+    yard.await_end(job)
+    await_state(yard, source, "stored", 60)
+
+    # What Kafka had, without our knowing, came again.
+    yard.expected.duplicates[source] += truth.totals(yard.site)[source][2]
+    assert yard.expected.duplicates[source] <= 20
     yard.assert_exact()
 
 

@@ -44,7 +44,7 @@ class Yard:
         ]
         making.put(self.site.raw_topic, *lines)
         self.site.wait_for(lambda: letters(source, state="open") == count, 30)
-        self.expected.letters[source, "internal_error"] += count
+        self.expected.letters[source, "refused_by_store"] += count
         return sent
 
     def await_end(self, job: Job) -> Job:

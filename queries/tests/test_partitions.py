@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 
@@ -13,7 +14,7 @@ from ingestion import keys
 from processing import holds
 from processing.incidents import Partition, open_incidents
 from processing.models import Hold, Topic
-from queries.tests.stored import topic
+from queries.tests.stored import get, topic
 
 pytestmark = pytest.mark.services
 
@@ -38,6 +39,7 @@ def test_a_key_with_the_scope_admin_resumes_a_held_partition_once(site: Site, cl
     assert client.post(address, {"throughEnd": "perhaps"}, **as_key(admin)).status_code == 400
     assert Hold.objects.get().released_at is None
     assert open_incidents().get().subject == f"{site.raw_topic}/3"
+    assert [(one["topic"], one["partition"]) for one in get("/api/pipeline/")["held"]] == [(site.raw_topic, 3)]
 
     assert client.post(address, {}, **as_key(admin)).json() == {
         "topic": site.raw_topic,
@@ -46,6 +48,8 @@ def test_a_key_with_the_scope_admin_resumes_a_held_partition_once(site: Site, cl
     }
     assert Hold.objects.get().released_by.startswith("key ")
     assert not open_incidents().exists()
+    cache.clear()
+    assert get("/api/pipeline/")["held"] == []
     assert client.post(address, {}, **as_key(admin)).json()["code"] == "not_found"
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
+from psycopg.errors import QueryCanceled
 
 from ingestion.contract import InvalidEvent
 from processing import (
@@ -92,7 +93,7 @@ class Command(BaseCommand):
         except (StoreUnavailable, NeedsOperator) as error:
             raise CommandError(str(error), returncode=2) from error
         except OperationalError as error:
-            raise CommandError("PostgreSQL does not answer.", returncode=2) from error
+            raise CommandError(_what_failed(error), returncode=2) from error
         if not well:
             sys.exit(1)
 
@@ -168,6 +169,12 @@ def _find(number: int) -> DeadLetter:
     if letter is None:
         raise CommandError(f"There is no dead letter {number}.")
     return letter
+
+
+def _what_failed(error: OperationalError) -> str:
+    if isinstance(error.__cause__, QueryCanceled):
+        return "PostgreSQL would take too long: choose fewer letters, by --reason, --source or --since."
+    return "PostgreSQL does not answer."
 
 
 def _read(name: str) -> bytes:

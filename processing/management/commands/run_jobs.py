@@ -18,7 +18,7 @@ IDLE = 0.5  # seconds between two looks for a job
 class Command(BaseCommand):
     help = (
         "Work on the jobs that wait, one after the other. Run as many of these as you like: a job is one worker's, and\n"
-        "that of a worker which died goes to another after 20 s. SIGTERM finishes the chunk in hand; the job goes on\n"
+        "that of a worker which died goes to another after 30 s. SIGTERM finishes the chunk in hand; the job goes on\n"
         "from there with the next worker.\n\n"
         "  manage.py run_jobs"
     )

@@ -1,0 +1,175 @@
+"""The ledger minute by minute, with what the doors refused and what nobody will ever read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Self
+
+import msgspec
+from django.db.models import Q, Sum
+
+from processing import ledger
+from processing.ledger import Totals
+from processing.models import LedgerGap, LedgerMinute, SourceStatistics
+from queries import cursors, paging, postgres, refusals, standing
+from queries.parameters import Parameters
+from queries.shapes import GapShape, LedgerMinutes, MinuteEquation, RefusedMinute
+from queries.standing import Standing
+from queries.times import format_time, from_micros, to_micros
+
+PARAMETERS = ("source_id", "start_time", "end_time", "limit", "cursor")
+MINUTE = timedelta(minutes=1)
+REFUSED_SPAN = timedelta(hours=1)  # of the doors' counters, unless told
+MOST_GAPS = 100
+
+_COUNTS = ("read", "stored", "duplicate", "dead_lettered", "dropped")
+_SUMS = {f"{name}_sum": Sum(name) for name in _COUNTS}
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """What came in within one minute, of one source or of all."""
+
+    start: datetime
+    source_id: str
+    totals: Totals
+
+
+class MinuteCursor(msgspec.Struct, array_like=True, frozen=True):
+    """A place in the list of minutes and sources, which runs back in time."""
+
+    backward: bool
+    minute: int  # microseconds since the epoch
+    source_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MinutesQuery:
+    """Which minutes, from where."""
+
+    source_id: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    limit: int = paging.DEFAULT_LIMIT
+    cursor: MinuteCursor | None = None
+
+    @classmethod
+    def from_parameters(cls, parameters: Parameters) -> Self:
+        """Read the query.
+
+        :raises InvalidParameter: a value can't be used
+        """
+        text = parameters.text("cursor")
+        start, end = parameters.span()
+        return cls(
+            source_id=parameters.source_id(),
+            start=start,
+            end=end,
+            limit=paging.limit(parameters),
+            cursor=None if text is None else cursors.read(text, MinuteCursor),
+        )
+
+
+def page(query: MinutesQuery, *, address: paging.Address, now: datetime) -> LedgerMinutes:
+    """Read one page, the newest minute first.
+
+    :raises StoreUnavailable: PostgreSQL does not answer
+    """
+    backward = query.cursor is not None and query.cursor.backward
+    with postgres.bounded():
+        here = standing.read(now, max_sources=0)
+        total = here.equation() if query.source_id is None else here.equation_of(query.source_id, _totals(query))
+        found = _minutes(query, backward=backward)
+        gaps = _gaps()
+    part = paging.cut(found, limit=query.limit, backward=backward, continued=query.cursor is not None)
+    minutes = paging.page(
+        part,
+        address=address,
+        forward=lambda row: MinuteCursor(False, to_micros(row.start), row.source_id),  # noqa: FBT003 - a msgspec.Struct by place
+        backward=lambda row: MinuteCursor(True, to_micros(row.start), row.source_id),  # noqa: FBT003
+        shape=lambda row: _shape(row, here),
+    )
+    return {
+        "next": minutes["next"],
+        "previous": minutes["previous"],
+        "at": format_time(now),
+        "total": total,
+        "inFlightEstimated": total["inFlight"] != 0,
+        "results": minutes["results"],
+        "refusedAtDoors": None if query.source_id else _refused(query, now),
+        "gaps": gaps,
+    }
+
+
+def newest(now: datetime, *, count: int) -> list[Minute]:
+    """Give the last minutes in which anything came in, summed over all sources, within `postgres.bounded`."""
+    rows = LedgerMinute.objects.filter(minute__gt=now - (count + 1) * MINUTE).values("minute").annotate(**_SUMS)
+    found = rows.order_by("-minute").values_list("minute", *_SUMS)[:count]
+    return [Minute(start, "", _added_up(sums)) for start, *sums in found]
+
+
+def _minutes(query: MinutesQuery, *, backward: bool) -> list[Minute]:
+    """Read one more than asked for, away from the cursor."""
+    rows = LedgerMinute.objects.filter(_wanted(query))
+    if query.cursor is not None:
+        rows = rows.filter(_beyond(query.cursor))
+    order = ("minute", "source_id") if backward else ("-minute", "-source_id")
+    summed = rows.values("minute", "source_id").annotate(**_SUMS).order_by(*order)
+    found = summed.values_list("minute", "source_id", *_SUMS)[: query.limit + 1]
+    return [Minute(start, source, _added_up(sums)) for start, source, *sums in found]
+
+
+def _added_up(sums: Iterable[object]) -> Totals:
+    return Totals(*(int(each) for each in sums))  # type: ignore[call-overload]  # PostgreSQL adds bigints up to numerics
+
+
+def _wanted(query: MinutesQuery) -> Q:
+    bounds = {"source_id": query.source_id, "minute__gte": query.start, "minute__lt": query.end}
+    return Q(**{name: value for name, value in bounds.items() if value is not None})
+
+
+def _beyond(cursor: MinuteCursor) -> Q:
+    minute, side = from_micros(cursor.minute), "gt" if cursor.backward else "lt"
+    # The first part is implied by the second; the index can use it.
+    return Q(**{f"minute__{side}e": minute}) & (
+        Q(**{f"minute__{side}": minute}) | Q(**{f"source_id__{side}": cursor.source_id})
+    )
+
+
+def _shape(row: Minute, here: Standing) -> MinuteEquation:
+    settled = here.settled_before()
+    over = settled is not None and row.start + MINUTE <= settled
+    return {
+        "sourceId": row.source_id or None,
+        "minute": format_time(row.start),
+        "read": row.totals.read,
+        **ledger.equation(row.totals, in_flight=0 if over else None),
+    }
+
+
+def _totals(query: MinutesQuery) -> Totals:
+    row = SourceStatistics.objects.filter(source_id=query.source_id).values_list(*_COUNTS).first()
+    return Totals(*(row or ()))
+
+
+def _refused(query: MinutesQuery, now: datetime) -> list[RefusedMinute] | None:
+    end = query.end or now
+    return refusals.read(query.start or end - REFUSED_SPAN, end, limit=query.limit)
+
+
+def _gaps() -> list[GapShape]:
+    rows = LedgerGap.objects.select_related("topic").order_by("-noticed_at", "-id")[:MOST_GAPS]
+    return [
+        {
+            "topic": row.topic.name,
+            "partition": row.partition,
+            "firstOffset": row.first_offset,
+            "nextOffset": row.next_offset,
+            "records": None if row.next_offset is None else row.next_offset - row.first_offset,
+            "cause": row.cause,
+            "noticedAt": format_time(row.noticed_at),
+        }
+        for row in rows
+    ]
