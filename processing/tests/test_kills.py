@@ -92,6 +92,16 @@ def test_a_kill_on_the_careful_path_leaves_exact_stores(world: World, step: str)
     assert_closed_once()
 
 
+def test_what_the_first_consumer_ever_stored_is_published_though_it_was_killed(site: Site, tmp_path: Path) -> None:
+    world = World(site, tmp_path, site.start_ingest().url)
+    send_round(world)
+
+    kill_after(world, "transaction")
+    consume_the_rest(world)
+
+    truth.assert_exact(world.site, world.expected)
+
+
 def send_round(world: World) -> None:
     """Post events of several sources, one of them twice and one id with two contents; put garbage in the topic.
 

@@ -41,6 +41,7 @@ def judge(site: Site, expected: Expected) -> Verdict:
 
 def assert_all_right(site: Site, expected: Expected) -> None:
     """Rows, documents, rollups, letters, ledger and order are what was sent, and reconcile finds nothing."""
+    assert sorted(expected.events.keys() - truth.published(site)) == []
     truth.assert_stored(site, expected.events.values())
     assert truth.letters(site) == expected.letters
     assert_accounts_agree(site, expected)
