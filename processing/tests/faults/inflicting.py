@@ -58,7 +58,7 @@ def stopped_during_commit(site: Site) -> Iterator[None]:
     A standby that must confirm each commit, and that is not there, makes them wait after they are in the log.
     """
     with settings(site, synchronous_standby_names="nobody"):
-        site.wait_for(lambda: commits_that_wait(site) > 0, 20)
+        site.wait_for(lambda: commits_that_wait(site) > 0, 40)
         with stopped_at_once(site):
             yield
 

@@ -9,12 +9,9 @@ import pytest
 
 from ingestion.tests.mortal_door import POINTS as DOOR_POINTS
 from ingestion.tests.orders import Order
+from processing.tests.faults.mortal_consumer import POINTS as CONSUMER_POINTS
 from processing.tests.faults.world import World
 
-CONSUMER_POINTS = [
-    "poll", "decode", "process", "claim", "write_documents", "write_rows", "judge_identity", "add_up", "letters",
-    "transaction", "publish", "commit", "announce",
-]  # fmt: skip
 SIGNALS = [signal.SIGKILL, signal.SIGTERM]
 
 
