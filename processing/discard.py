@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db.models import Q
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from processing import jobs, letter_jobs, letters
 from processing.letters import Selection
@@ -30,7 +30,7 @@ def step(job: Job) -> float | None:
         if not numbers:
             return None
         given_up = [*numbers, *_before(numbers)]
-        DeadLetter.objects.filter(id__in=given_up).update(state=DeadLetter.State.DISCARDED, closed_at=timezone.now())
+        DeadLetter.objects.filter(id__in=given_up).update(state=DeadLetter.State.DISCARDED, closed_at=Now())
         letter_jobs.note(given_up, kind=DeadLetterAction.Kind.DISCARDED, job=job)
         job.place = {**job.place, "after": numbers[-1]}
         jobs.advance(job, done=len(numbers))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -13,17 +13,20 @@ import msgspec
 from django.conf import settings
 from pymongo import MongoClient, WriteConcern
 from pymongo.collection import Collection
+from pymongo.cursor import Cursor
 
 from processing.asides import Left
 from processing.batch import Entry
 from processing.failures import MONGODB_INVALID, Refused, StoreUnavailable, from_mongo, from_mongo_code
 
 WRITE_TIMEOUT = 5.0  # seconds that a batch waits for MongoDB
+LONG_WAIT = 600.0  # seconds; a search by anything but `_id` reads the whole collection
 
 # A command is one BSON document of at most 16 MiB, and BSON is at most six times the size of its JSON (`[1,1,…]`).
 _CHUNK_BYTES = 2 * 1024 * 1024  # of payload JSON
 _CHUNK_DOCUMENT = 200  # bytes of a document around its payload
 _READ_CHUNK = 5_000  # documents without their payloads, about 1 MB
+_WHOLE_CHUNK = 1_000  # whole documents; each may have 256 KiB
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - BSON dates are UTC, and naive ones encode faster
 _DUPLICATE_KEY = 11000
@@ -43,9 +46,13 @@ class Verdict:
 
 
 class DocumentStore:
-    """The write side of MongoDB, for one thread at a time; not to be used after a fork."""
+    """The write side of MongoDB, for one thread at a time; not to be used after a fork.
 
-    def __init__(self) -> None:
+    :param patience: seconds to wait for an answer
+    """
+
+    def __init__(self, *, patience: float = WRITE_TIMEOUT) -> None:
+        self._patience = patience
         self._client: MongoClient[dict[str, Any]] | None = None
 
     @cached_property
@@ -54,7 +61,7 @@ class DocumentStore:
             settings.MONGO_URI,
             serverSelectionTimeoutMS=int(WRITE_TIMEOUT * 1000),
             connectTimeoutMS=2_000,
-            socketTimeoutMS=int(WRITE_TIMEOUT * 1000),
+            socketTimeoutMS=int(self._patience * 1000),
             appname="dataflow-consumer",
             tz_aware=False,
         )
@@ -104,16 +111,19 @@ class DocumentStore:
 
         :raises StoreUnavailable: MongoDB does not answer; begin anew
         """
-        cursor = self._events.find({}, dict.fromkeys(fields, 1), batch_size=_READ_CHUNK)
-        try:
-            while True:
-                with _failures():
-                    chunk = list(islice(cursor, _READ_CHUNK))
-                if not chunk:
-                    return
-                yield chunk
-        finally:
-            cursor.close()
+        yield from _chunked(self._events.find({}, dict.fromkeys(fields, 1), batch_size=_READ_CHUNK), _READ_CHUNK)
+
+    def whole(self, wanted: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
+        """Read the documents that match a query, a chunk at a time.
+
+        :raises StoreUnavailable: MongoDB does not answer; begin anew
+        """
+        yield from _chunked(self._events.find(wanted, batch_size=_WHOLE_CHUNK), _WHOLE_CHUNK)
+
+    def count(self, wanted: Mapping[str, Any]) -> int:
+        """Count the documents that match a query; all of them about."""
+        with _failures():
+            return self._events.count_documents(wanted) if wanted else self._events.estimated_document_count()
 
     def close(self) -> None:
         """Drop the connections; the next call makes new ones."""
@@ -185,6 +195,18 @@ class DocumentStore:
         with _failures():
             stored = self._events.find({"_id": {"$in": [entry.key for entry in entries]}}, {"hash": 1, "ts_us": 1})
             return {bytes(document["_id"]): (document["hash"], document["ts_us"]) for document in stored}
+
+
+def _chunked(cursor: Cursor[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
+    try:
+        while True:
+            with _failures():
+                chunk = list(islice(cursor, size))
+            if not chunk:
+                return
+            yield chunk
+    finally:
+        cursor.close()
 
 
 def _chunks(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:

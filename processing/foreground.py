@@ -11,6 +11,7 @@ from types import FrameType
 from typing import TextIO
 
 from processing import jobs
+from processing.course import Course
 from processing.jobs import Step
 from processing.models import Job
 
@@ -20,10 +21,12 @@ def run(job: Job, step: Step, *, out: TextIO = sys.stderr) -> None:
 
     SIGTERM leaves the rest to `manage.py run_jobs`; SIGINT, by which somebody says that it was a mistake, cancels it.
     """
-    stopping = threading.Event()
+    stopping, course = threading.Event(), Course(out)
     with _signals(stopping) as received:
-        jobs.run(job, step, stopping=stopping, report=lambda at: _tell(at, out))
-    _clear(out)
+        jobs.run(
+            job, step, stopping=stopping, report=lambda at: course.reached(at.message or "done", at.done, at.total)
+        )
+    course.clear()
     if signal.SIGINT in received:
         jobs.cancel(job.pk)
     job.refresh_from_db()
@@ -43,15 +46,3 @@ def _signals(stopping: threading.Event) -> Iterator[set[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _tell(job: Job, out: TextIO) -> None:
-    if out.isatty():
-        of = "" if job.total is None else f" of {job.total:,}"
-        out.write(f"\r\x1b[K{job.done:,}{of}  {job.message}")
-        out.flush()
-
-
-def _clear(out: TextIO) -> None:
-    if out.isatty():
-        out.write("\r\x1b[K")

@@ -1,4 +1,7 @@
-"""Long operations as rows of a table: queued, worked on chunk by chunk, cancelled, and resumed after a kill."""
+"""Long operations as rows of a table: queued, worked on chunk by chunk, cancelled, and resumed after a kill.
+
+Times are PostgreSQL's, so that workers on machines whose clocks differ agree on who is silent.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from typing import Any
 from django.db import Error as DatabaseError
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Q
-from django.utils import timezone
+from django.db.models.functions import Coalesce, Now
 
 from processing.failures import NeedsOperator, StoreUnavailable
 from processing.models import Job
@@ -45,11 +48,11 @@ class JobNotFound(Exception):
 
 def enqueue(kind: str, arguments: Mapping[str, Any], *, who: str, worker: str = "") -> Job:
     """Make a job for `manage.py run_jobs`, or for `worker` itself, which has to `run` it at once."""
-    now = timezone.now()
-    job = Job(kind=kind, arguments=dict(arguments), who=who, created_at=now)
+    job = Job(kind=kind, arguments=dict(arguments), who=who, created_at=Now())
     if worker:
-        job.state, job.worker, job.started_at, job.heartbeat = State.RUNNING, worker, now, now
+        job.state, job.worker, job.started_at, job.heartbeat = State.RUNNING, worker, Now(), Now()
     job.save()
+    job.refresh_from_db()
     return job
 
 
@@ -58,9 +61,8 @@ def cancel(number: int) -> Job:
 
     :raises JobNotFound: there is none
     """
-    now = timezone.now()
     Job.objects.filter(pk=number, state=State.QUEUED).update(
-        state=State.CANCELLED, cancel_requested=True, finished_at=now, message="cancelled"
+        state=State.CANCELLED, cancel_requested=True, finished_at=Now(), message="cancelled"
     )
     Job.objects.filter(pk=number, state=State.RUNNING).update(cancel_requested=True)
     job = Job.objects.filter(pk=number).first()
@@ -76,15 +78,15 @@ def new_worker() -> str:
 
 def take(worker: str, kinds: Mapping[str, Step]) -> Job | None:
     """Take the oldest job that waits, or that a dead worker left; None: there is none."""
-    now = timezone.now()
-    left = Q(state=State.QUEUED) | Q(state=State.RUNNING, heartbeat__lt=now - SILENCE)
+    left = Q(state=State.QUEUED) | Q(state=State.RUNNING, heartbeat__lt=Now() - SILENCE)
     with transaction.atomic():
         job = Job.objects.select_for_update(skip_locked=True).filter(left, kind__in=list(kinds)).order_by("id").first()
         if job is None:
             return None
-        job.state, job.worker, job.heartbeat = State.RUNNING, worker, now
-        job.started_at = job.started_at or now
-        job.save(update_fields=["state", "worker", "heartbeat", "started_at"])
+        Job.objects.filter(pk=job.pk).update(
+            state=State.RUNNING, worker=worker, heartbeat=Now(), started_at=Coalesce("started_at", Now())
+        )
+    job.refresh_from_db()
     return job
 
 
@@ -173,8 +175,8 @@ def _try(job: Job, step: Step) -> float | None:
 
 
 def _finish(job: Job, state: Job.State, message: str) -> None:
-    job.state, job.message, job.finished_at = state, message, timezone.now()
-    _save(job, state=job.state, message=job.message, finished_at=job.finished_at)
+    job.state, job.message = state, message
+    _save(job, state=state, message=message, finished_at=Now())
 
 
 def _postgres(error: DatabaseError) -> str:
@@ -201,5 +203,5 @@ def _hand_back(job: Job) -> None:
 
 def _save(job: Job, **values: Any) -> None:
     mine = Job.objects.filter(pk=job.pk, worker=job.worker, state=State.RUNNING)
-    if not mine.update(heartbeat=timezone.now(), **values):
+    if not mine.update(heartbeat=Now(), **values):
         raise JobLost

@@ -5,13 +5,11 @@ from __future__ import annotations
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
 from dataclasses import fields
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from ingestion import timestamps
-from ingestion.contract import InvalidEvent
 from ingestion.problems import Code
+from processing import command_arguments
 from processing.letters import Selection
 from processing.models import DeadLetter
 
@@ -33,8 +31,10 @@ def add_filters(parser: ArgumentParser) -> None:
     parser.add_argument("--partition", type=int)
     parser.add_argument("--event-id", type=UUID)
     parser.add_argument("--text", help="a part of the detail")
-    parser.add_argument("--since", type=_moment, help="first seen then or later, like 2026-03-01T00:00:00Z")
-    parser.add_argument("--until", type=_moment, help="first seen before")
+    parser.add_argument(
+        "--since", type=command_arguments.moment, help="first seen then or later: a date, or a time with its zone"
+    )
+    parser.add_argument("--until", type=command_arguments.moment, help="first seen before")
 
 
 def selection(options: dict[str, Any]) -> Selection:
@@ -57,10 +57,3 @@ def _reason(text: str) -> str:
     if text not in list(Code):
         raise ArgumentTypeError("expected a code of docs/problems.md")
     return text
-
-
-def _moment(text: str) -> datetime:
-    try:
-        return timestamps.EPOCH + timestamps.from_text(text) * timestamps.MICROSECOND
-    except InvalidEvent as error:
-        raise ArgumentTypeError(error.detail) from error

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Max
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from processing import jobs, letters
 from processing.letters import Selection
@@ -51,7 +51,7 @@ def lock_next(job: Job, *, most: int) -> list[int]:
 
 def note(ids: list[int], *, kind: DeadLetterAction.Kind, job: Job) -> None:
     """Add to the history of letters what is done to them."""
-    now, text = timezone.now(), str(job.arguments.get("note", ""))
+    text = str(job.arguments.get("note", ""))
     DeadLetterAction.objects.bulk_create(
-        DeadLetterAction(letter_id=number, at=now, who=job.who, kind=kind, note=text) for number in ids
+        DeadLetterAction(letter_id=number, at=Now(), who=job.who, kind=kind, note=text) for number in ids
     )

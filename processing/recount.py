@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 import psycopg
 from psycopg import IsolationLevel
 
-from ingestion import records
-from ingestion.content import content_hash
-from ingestion.records import UnknownVersion
-from processing import asides, decoding, document_store, gaps, ledger, recount_sql, row_store, rows
-from processing.batch import MINUTE, Asides, Batch, Entry, Letter, Place, Record
-from processing.failures import NeedsOperator
+from processing import decoding, document_store, gaps, ledger, recount_sql, reread, row_reader, row_store, rows
+from processing.batch import MINUTE, Entry, Letter
 from processing.gaps import Gap
-from processing.jsonb import load_payload
 from processing.lag import Ends
 from processing.ledger import Snapshot
-from processing.rollups import MINUTES_PER_HOUR, Spans, roll_up
+from processing.rollups import MINUTES_PER_HOUR, Spans, merge, roll_up
 from processing.topic_reader import TopicReader
 
 CHUNK = 5_000  # events in hand at once, which bounds memory
@@ -79,7 +72,7 @@ def count_topic(
     topic = topic_row(connection, ends.topic)
     for polled in reader.read(stretches, limit=limit):
         chunk = [record for record in polled if not gaps.covers(skipped, ends.topic, record.partition, record.offset)]
-        lines = list(_lines(chunk, asides.of_letters(connection, chunk, topic=topic)))
+        lines = [_line(line) for line in reread.lines(connection, chunk, topic=topic)]
         _copy(connection, recount_sql.COPY_LINES, recount_sql.LINE_TYPES, lines)
         for record in chunk:
             counted[record.partition] += 1
@@ -116,8 +109,7 @@ def count_rows(connection: psycopg.Connection) -> None:
         changed = [
             (entry.source, entry.id, entry.partition, entry.offset, entry.line)
             for entry in chunk
-            # A row does not say whether its sender gave a time.
-            if content_hash(entry.ts, entry.values) != entry.hash and content_hash(None, entry.values) != entry.hash
+            if not row_reader.is_as_stored(entry)
         ]
         if changed:
             _copy(connection, recount_sql.COPY_CHANGED, recount_sql.CHANGED_TYPES, changed)
@@ -152,35 +144,11 @@ def _say_partitions(connection: psycopg.Connection, stretches: Iterable[Stretch]
     connection.execute("ANALYZE recount_line")
 
 
-def _lines(found: Iterable[Record], set_aside: Mapping[Place, Asides]) -> Iterator[Row]:
-    now = time.time_ns() // 1000
-    for record in found:
-        # One at a time, and identity aside: what repeats is judged by SQL, over the whole topic.
-        place = record.partition, record.offset
-        batch = _decoded(record, now=now, aside=set_aside.get(place))
-        for entry in (*batch.entries, *batch.duplicates):
-            yield entry.source, entry.id, entry.hash, entry.received - _PG_EPOCH, *place, entry.line, None
-        for letter in batch.letters:
-            hash_, reason = (
-                (_hash(letter, now=now), None) if letter.stage == decoding.IDENTITY else (None, str(letter.reason))
-            )
-            yield letter.source, letter.event_id, hash_, letter.received - _PG_EPOCH, *place, letter.line, reason
-
-
-def _hash(letter: Letter, *, now: int) -> int:
-    """Read the line of an event whose identity was met before in its record."""
-    line = Record(letter.partition, letter.offset, 0, letter.raw, records.headers(count=1))
-    [entry] = _decoded(line, now=now).entries
-    return entry.hash
-
-
-def _decoded(record: Record, *, now: int, aside: Asides | None = None) -> Batch:
-    batch = Batch([record], asides={(record.partition, record.offset): aside} if aside else {})
-    try:
-        decoding.decode(batch, now=now)
-    except UnknownVersion as error:
-        raise NeedsOperator(f"use a newer release: {error}") from error
-    return batch
+def _line(line: Entry | Letter) -> Row:
+    place = line.partition, line.offset, line.line
+    if isinstance(line, Entry):
+        return line.source, line.id, line.hash, line.received - _PG_EPOCH, *place, None
+    return line.source, line.event_id, None, line.received - _PG_EPOCH, *place, str(line.reason)
 
 
 def _document_row(document: Mapping[str, object]) -> Row:
@@ -210,25 +178,7 @@ def _row_chunks(connection: psycopg.Connection) -> Iterator[list[Entry]]:
     with connection.cursor("recount_rows", binary=True) as cursor:
         cursor.execute(recount_sql.ROWS)
         while found := cursor.fetchmany(CHUNK):
-            yield [_entry(row) for row in found]
-
-
-def _entry(row: tuple[Any, ...]) -> Entry:
-    source, ts, id_, payload, hash_, partition, offset, line = row
-    return Entry(
-        key=b"",
-        id=id_,
-        text=b"",
-        source=source,
-        ts=ts,
-        received=0,
-        payload=b"",
-        values=load_payload(payload),
-        hash=hash_,
-        partition=partition,
-        offset=offset,
-        line=line,
-    )
+            yield [row_reader.entry(row) for row in found]
 
 
 class _Rolling:
@@ -242,7 +192,7 @@ class _Rolling:
         last = entries[-1]
         rolled = roll_up(entries)
         for spans, waiting, width in zip(rolled, self._open, (MINUTE, _HOUR), strict=True):
-            _merge(spans, waiting)
+            merge(spans, waiting)
             waiting.clear()
             key = last.source, last.ts // width
             if key in spans:
@@ -255,16 +205,6 @@ class _Rolling:
     def _write(self, minutes: Spans, hours: Spans) -> None:
         with self._connection.cursor() as cursor, cursor.copy(recount_sql.COPY_SPANS) as copy:
             copy.write(rows.spans(minutes, hours))
-
-
-def _merge(spans: Spans, others: Spans) -> None:
-    for key, fields in others.items():
-        mine = spans.setdefault(key, {})
-        for name, span in fields.items():
-            if name in mine:
-                mine[name].merge(span)
-            else:
-                mine[name] = span
 
 
 def _copy(connection: psycopg.Connection, statement: str, types: list[str], lines: Iterable[Row]) -> None:

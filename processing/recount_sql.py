@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from processing import rows
+from processing import row_reader, rows
 
 # Made before the transaction, which is read-only for everything else.
 TABLES = """
@@ -18,6 +18,9 @@ CREATE TEMP TABLE recount_span (
     first float8, first_ts timestamptz, first_id uuid, last float8, last_ts timestamptz, last_id uuid
 );
 CREATE TEMP TABLE recount_changed (source_id text, id uuid, partition int, "offset" bigint, line int);
+CREATE TEMP TABLE lost_document (source_id text, ts timestamptz, id uuid, topic_id smallint, partition int,
+    "offset" bigint, line int, hash bigint);
+CREATE INDEX ON lost_document (partition, "offset", line);
 """
 
 COPY_LINES = "COPY recount_line FROM STDIN (FORMAT BINARY)"
@@ -28,12 +31,7 @@ COPY_SPANS = f"COPY recount_span ({rows.SPAN_COLUMNS}) FROM STDIN (FORMAT BINARY
 COPY_CHANGED = "COPY recount_changed FROM STDIN (FORMAT BINARY)"
 CHANGED_TYPES = ["text", "bytea", "int4", "int8", "int4"]
 
-# Times in microseconds since the epoch.
-ROWS = """
-SELECT source_id, (extract(epoch FROM ts) * 1000000)::bigint, uuid_send(id), payload::text, content_hash, partition,
-    "offset", line
-FROM events ORDER BY source_id, ts, id
-"""
+ROWS = f"SELECT {row_reader.COLUMNS} FROM events e ORDER BY e.source_id, e.ts, e.id"  # noqa: S608 - constants only
 
 # What became of each line: a row or a letter of its very place, else an earlier row of its identity.
 OUTCOMES = """
@@ -127,9 +125,11 @@ FROM ledger_minute l FULL JOIN (
     SELECT source_id, minute, partition, sum(read)::bigint AS read, sum(stored)::bigint AS stored,
         sum(duplicate)::bigint AS duplicate, sum(dead_lettered)::bigint AS dead_lettered
     FROM (
-        SELECT source_id, date_trunc('minute', received) AS minute, partition, 0 AS read, count(*) AS stored,
-            0 AS duplicate, 0 AS dead_lettered
-        FROM events GROUP BY 1, 2, 3
+        -- What is carried from before the topic's beginning was read once; its duplicates nobody knows.
+        SELECT source_id, date_trunc('minute', received) AS minute, partition,
+            count(*) FILTER (WHERE topic_id <> %(topic)s OR "offset" < coalesce(first_offset, 0)) AS read,
+            count(*) AS stored, 0 AS duplicate, 0 AS dead_lettered
+        FROM events LEFT JOIN recount_partition USING (partition) GROUP BY 1, 2, 3
         UNION ALL
         SELECT source_id, date_trunc('minute', received), partition, count(*), 0,
             count(*) FILTER (WHERE outcome = 'duplicate'),

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 
 from django.conf import settings
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from ingestion import producer, records
 from ingestion.producer import partition_of
@@ -108,7 +108,7 @@ def _mark_sent(job: Job) -> list[int]:
         if not numbers:
             return []
         changes = {} if edited is None else {"edited": edited.encode()}
-        DeadLetter.objects.filter(id__in=numbers).update(state=DeadLetter.State.SENT, sent_at=timezone.now(), **changes)
+        DeadLetter.objects.filter(id__in=numbers).update(state=DeadLetter.State.SENT, sent_at=Now(), **changes)
         letter_jobs.note(numbers, kind=Kind.REDRIVEN if edited is None else Kind.EDITED, job=job)
         job.place = {**job.place, "sending": numbers}
         jobs.advance(job)

@@ -78,6 +78,17 @@ def by_hour(minutes: Spans) -> Spans:
     return hours
 
 
+def merge(spans: Spans, others: Spans) -> None:
+    """Add other spans of the same width to these; what is new is taken over, not copied."""
+    for key, fields in others.items():
+        mine = spans.setdefault(key, {})
+        for name, span in fields.items():
+            if name in mine:
+                mine[name].merge(span)
+            else:
+                mine[name] = span
+
+
 def _summarise(group: list[Entry]) -> dict[str, Span]:
     group.sort(key=_BY_TIME)
     spans = _alike(group)

@@ -85,6 +85,13 @@ WHERE source_id <> '' AND NOT EXISTS (SELECT FROM source WHERE source.source_id 
 ORDER BY source_id ON CONFLICT DO NOTHING;
 """
 
+INSERT_TOPIC = """
+INSERT INTO topic (kafka_id, name) SELECT %(id)s, %(name)s
+WHERE NOT EXISTS (SELECT FROM topic WHERE kafka_id = %(id)s) ON CONFLICT DO NOTHING
+"""
+
+SAY_CAPPED = "UPDATE source_statistics SET fields_capped = true WHERE source_id = ANY(%s)"
+
 # Backends that one waits for: consumers' alone, and not those that wait themselves, since they hold nothing up.
 END_HOLDERS = """
 SELECT a.pid, pg_terminate_backend(a.pid)

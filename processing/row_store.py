@@ -96,11 +96,7 @@ class RowStore:
     def topic_row(self, kafka_id: UUID, name: str) -> int:
         """Give the row id of a topic, by Kafka's id for it: a recreated topic is another."""
         with failures():
-            self.connection.execute(
-                "INSERT INTO topic (kafka_id, name) SELECT %(id)s, %(name)s"
-                " WHERE NOT EXISTS (SELECT FROM topic WHERE kafka_id = %(id)s) ON CONFLICT DO NOTHING",
-                {"id": kafka_id, "name": name},
-            )
+            self.connection.execute(row_sql.INSERT_TOPIC, {"id": kafka_id, "name": name})
             row = self.connection.execute("SELECT id FROM topic WHERE kafka_id = %s", [kafka_id]).fetchone()
         assert row is not None
         return int(row[0])
@@ -268,9 +264,7 @@ class RowStore:
             if batch.records:
                 self.connection.execute(row_sql.MOVE_PROGRESS, _moves(batch, topic))
             if capped:
-                self.connection.execute(
-                    "UPDATE source_statistics SET fields_capped = true WHERE source_id = ANY(%s)", [sorted(capped)]
-                )
+                self.connection.execute(row_sql.SAY_CAPPED, [sorted(capped)])
             self._write_letters(batch.letters, topic)
             closing.close(self.connection, batch, topic=topic)
         return remember

@@ -14,6 +14,7 @@ from django.utils import timezone
 from pytest_django.plugin import DjangoDbBlocker
 
 from deploy.local.product import Part, unasked
+from deploy.local.server import Server
 from deploy.local.servers import Servers
 from deploy.local.site import close_pool
 from deploy.local.topics import Topics
@@ -26,7 +27,6 @@ from processing.redrive import NotMendable
 from processing.tests import making, truth, yard
 from processing.tests.making import NOON, event_id
 from processing.tests.reference import Sent
-from processing.tests.test_outages import away
 from processing.tests.yard import Yard, await_letter, await_state, history, letters, now
 
 pytestmark = pytest.mark.services
@@ -225,8 +225,12 @@ def test_a_job_waits_for_a_server_that_is_away_and_goes_on(yard: Yard, name: str
 
     job = redrive.request(Selection(source_id=source), who="ann", rate=20)
     yard.site.wait_for(lambda: Job.objects.get(pk=job.pk).done, 30)
-    with away(getattr(yard.site.servers, name)):
+    server: Server = getattr(yard.site.servers, name)
+    server.stop()
+    try:
         yard.site.wait_for(lambda: "a job waits" in yard.jobs.log, 30)
+    finally:
+        server.start()
     # Those to a server that was stopped are of no use.
     connections.close_all()
     close_pool()

@@ -68,7 +68,7 @@ def _refuse_lost_documents() -> None:
         if rows.has_rows() and not documents.has_documents():
             raise CommandError(
                 "PostgreSQL has events, but MongoDB has no document: it is another or an emptied database."
-                " Check MONGO_URI and MONGO_DATABASE, or restore the documents first."
+                " Check MONGO_URI and MONGO_DATABASE, or restore the documents first: manage.py rebuild_documents."
             )
     except (StoreUnavailable, NeedsOperator):
         return

@@ -39,7 +39,7 @@ class Command(BaseCommand):
         "Show dead letters, send them once more (redrive), or give them up (discard). The last two are jobs, which the\n"
         "admin shows too: Ctrl-C cancels one after the chunk in hand, SIGTERM leaves the rest to `manage.py run_jobs`.\n"
         "They take letters that are open; parked ones and those sent before only with --state, parked ones also by --id.\n\n"
-        "  manage.py dead_letters list --reason not_json --since 2026-03-01T00:00:00Z\n"
+        "  manage.py dead_letters list --reason not_json --since 2026-03-01\n"
         "  manage.py dead_letters show 17\n"
         "  manage.py dead_letters redrive --source sensor-123 --dry-run       what would become of them now\n"
         "  manage.py dead_letters redrive --source sensor-123 --rate 200      at most 200 events/s\n"

@@ -1,0 +1,52 @@
+"""Which events a command is about: a span of time, and one source or all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+
+from ingestion.contract import InvalidEvent
+from ingestion.timestamps import EPOCH, MICROSECOND, from_text
+
+
+@dataclass(frozen=True, slots=True)
+class EventRange:
+    """From `since` up to, not including, `until`; None is without bound, of `source` all sources."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    source: str | None = None
+
+    @property
+    def timed(self) -> bool:
+        """Tell whether it has a bound in time."""
+        return self.since is not None or self.until is not None
+
+    def micros(self) -> tuple[int | None, int | None]:
+        """Give the bounds in microseconds since the epoch."""
+        return tuple(None if bound is None else (bound - EPOCH) // MICROSECOND for bound in (self.since, self.until))  # type: ignore[return-value]
+
+    def parameters(self) -> dict[str, object]:
+        """Give what WHERE needs."""
+        return {"since": self.since, "until": self.until, "source": self.source}
+
+
+def parse(text: str) -> datetime:
+    """Read a date, which means its midnight in UTC, or an RFC 3339 time with a zone.
+
+    :raises ValueError: it is neither; the message says what was expected
+    """
+    try:
+        if len(text) == len("2026-03-01"):
+            return datetime.combine(date.fromisoformat(text), time(), tzinfo=UTC)
+        return EPOCH + from_text(text) * MICROSECOND
+    except (ValueError, OverflowError, InvalidEvent) as error:
+        raise ValueError("expected a date or a time with a zone: 2026-03-01, 2026-03-01T12:00:00Z") from error
+
+
+def where(time: str, *, source: str = "source_id") -> str:
+    """Give the SQL condition that a row lies within `parameters()`, by one of its times."""
+    return (
+        f"(%(since)s::timestamptz IS NULL OR {time} >= %(since)s) AND (%(until)s::timestamptz IS NULL OR {time} < %(until)s)"
+        f" AND (%(source)s::text IS NULL OR {source} = %(source)s)"
+    )

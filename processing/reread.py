@@ -1,0 +1,47 @@
+"""Records decoded once more, each line for itself: what repeats an earlier line is judged by whoever asks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+import msgspec
+import psycopg
+
+from ingestion import records
+from ingestion.records import UnknownVersion
+from processing import asides, decoding
+from processing.batch import Asides, Batch, Entry, Letter, Record
+from processing.failures import NeedsOperator
+
+
+def lines(connection: psycopg.Connection, found: Sequence[Record], *, topic: int) -> Iterator[Entry | Letter]:
+    """Give the event of each line, or the letter of one that can't be an event.
+
+    :param topic: the row id of the records' topic
+    :raises NeedsOperator: a record was written by a newer release
+    """
+    now = time.time_ns() // 1000
+    known = asides.of_letters(connection, found, topic=topic)
+    for record in found:
+        batch = _decoded(record, now=now, aside=known.get((record.partition, record.offset)))
+        yield from batch.entries
+        yield from batch.duplicates
+        for letter in batch.letters:
+            yield _event(letter, now=now) if letter.stage == decoding.IDENTITY else letter
+
+
+def _event(letter: Letter, *, now: int) -> Entry:
+    """Read the event of a line whose identity was met before in its record."""
+    line = Record(letter.partition, letter.offset, 0, letter.raw, records.headers(count=1))
+    [entry] = _decoded(line, now=now).entries
+    return msgspec.structs.replace(entry, line=letter.line)
+
+
+def _decoded(record: Record, *, now: int, aside: Asides | None = None) -> Batch:
+    batch = Batch([record], asides={(record.partition, record.offset): aside} if aside else {})
+    try:
+        decoding.decode(batch, now=now)
+    except UnknownVersion as error:
+        raise NeedsOperator(f"use a newer release: {error}") from error
+    return batch

@@ -1,0 +1,162 @@
+"""Rows that PostgreSQL lost come back from MongoDB, with all that is summed up from them."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from pytest_django.plugin import DjangoDbBlocker
+
+from deploy.local import product
+from deploy.local import site as sites
+from deploy.local.servers import Servers
+from deploy.local.site import Site
+from deploy.local.topics import Topics
+from processing.models import Event, LedgerMinute, SourceStatistics, StaleHour
+from processing.tests import truth
+from processing.tests.test_kills import World, consume_the_rest, send_round
+
+pytestmark = pytest.mark.services
+
+TABLES = (
+    "events", "rollup_minute", "rollup_hour", "latest_value", "source_statistics", "ledger_minute", "progress",
+    "dead_letter", "topic", "source", "stale_hour",
+)  # fmt: skip
+
+
+@pytest.fixture(name="world", scope="module")
+def _world(
+    servers: Servers,
+    _topics: Topics,
+    _template: None,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[World]:
+    """Events of several sources and two months, with a duplicate, a conflict and garbage; all stored."""
+    with (
+        django_db_blocker.unblock(),
+        sites.opened(servers, _topics, tmp_path_factory.mktemp("rebuild")) as opened,
+    ):
+        world = World(opened, opened.start_ingest().url)
+        send_round(world)
+        consume_the_rest(world)
+        yield world
+
+
+def rebuild(*arguments: str) -> dict[str, object]:
+    out = StringIO()
+    call_command("rebuild_rows", "--json", *arguments, stdout=out)
+    found: dict[str, object] = json.loads(out.getvalue())
+    return found
+
+
+def execute(statement: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return int(cursor.rowcount)
+
+
+def test_the_lost_rows_of_a_month_come_back_with_their_sums(world: World) -> None:
+    lost = execute("DELETE FROM events WHERE ts < '2026-02-01'")
+    assert 0 < lost < 300
+
+    tried = rebuild("--from", "2026-01-01", "--to", "2026-02-01", "--dry-run")
+    found = rebuild("--from", "2026-01-01", "--to", "2026-02-01")
+    again = rebuild("--from", "2026-01-01", "--to", "2026-02-01")
+
+    assert (tried["rows"], found["rows"], again["rows"]) == (lost, lost, 0)
+    assert (found["accounted"], found["damaged"]) == (0, 0)
+    truth.assert_exact(world.site, world.expected)
+
+
+def test_a_dropped_partition_of_the_table_comes_back(world: World) -> None:
+    lost = Event.objects.filter(ts__gte="2026-02-01T00:00Z").count()
+    execute("DROP TABLE events_2026_02")
+    execute("DELETE FROM rollup_hour WHERE start >= '2026-02-01'")
+
+    found = rebuild()
+
+    assert found["rows"] == lost > 0
+    truth.assert_exact(world.site, world.expected)
+
+
+def test_the_rows_of_one_source_come_back_alone(world: World) -> None:
+    lost = execute("DELETE FROM events WHERE source_id IN ('killed-1', 'killed-2')")
+
+    first = rebuild("--source", "killed-1")
+    rest = rebuild("--source", "killed-2")
+
+    assert (first["documents"], rest["documents"]) == (first["rows"], rest["rows"])
+    assert [first["rows"], rest["rows"]] == [43, lost - 43]
+    truth.assert_exact(world.site, world.expected)
+
+
+def test_what_a_kill_interrupted_is_finished_by_the_next_run(world: World) -> None:
+    execute("DELETE FROM events")
+
+    # As one that is killed between the rows and the sums, and one that is killed whenever.
+    stale_only(world.site)
+    assert StaleHour.objects.exists()
+    execute("DELETE FROM events WHERE source_id = 'killed-3'")
+    killed(world.site)
+    rebuild()
+
+    assert not StaleHour.objects.exists()
+    truth.assert_exact(world.site, world.expected)
+
+
+def stale_only(site: Site) -> None:
+    run(site, "import sys; from processing import stale_hours; stale_hours.refresh = lambda *a, **k: sys.exit(9)")
+
+
+def killed(site: Site) -> None:
+    run(
+        site,
+        "import os, signal; from processing.row_writer import RowWriter; insert = RowWriter.insert\n"
+        "def once(self, *a, **k): insert(self, *a, **k); os.kill(os.getpid(), signal.SIGKILL)\n"
+        "RowWriter.insert = once",
+        code=-signal.SIGKILL,
+    )
+
+
+def run(site: Site, damage: str, *, code: int = 9) -> None:
+    """Run the command in a process of its own that ends early."""
+    script = f"import django; django.setup()\n{damage}\nfrom django.core.management import call_command\ncall_command('rebuild_rows')"
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=product.ROOT,
+        env={**site.env, "DJANGO_SETTINGS_MODULE": "dataflow_site.settings"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == code, ended.stderr
+
+
+def test_a_postgresql_that_was_lost_whole_is_rebuilt_from_documents_and_kafka(world: World) -> None:
+    [partition, kept] = max(truth.progress(world.site).items(), key=lambda item: item[1])
+    older = Event.objects.filter(partition=partition, offset__lt=kept - 1).count()
+    world.site.remove_raw_records(before={partition: kept - 1})
+    execute(f"TRUNCATE {', '.join(TABLES)} CASCADE")
+
+    found = rebuild()
+    assert (found["rows"], found["accounted"]) == (older, older)
+    assert found["left"] == 300 - older
+    consume_the_rest(world)
+
+    assert rebuild()["rows"] == 0
+    assert truth.differences() == []
+    assert truth.difference(truth.rows(world.site), contents(world)) == {}
+    assert sum(SourceStatistics.objects.values_list("stored", flat=True)) == 300
+    assert sum(LedgerMinute.objects.values_list("stored", flat=True)) == 300
+
+
+def contents(world: World) -> dict[truth.Identity, truth.Content]:
+    return {identity: (event.ts, event.payload) for identity, event in world.expected.events.items()}
