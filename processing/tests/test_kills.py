@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -40,7 +39,6 @@ class World:
     """One deployment for all rounds: what earlier rounds stored has to stay exact too."""
 
     site: Site
-    folder: Path
     door: str
     expected: Expected = field(default_factory=Expected)
     numbers: Iterator[int] = field(default_factory=count)
@@ -57,7 +55,7 @@ def world(
 ) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("kills")
     with django_db_blocker.unblock(), sites.opened(servers, _topics, folder) as opened:
-        world = World(opened, folder, opened.start_ingest().url)
+        world = World(opened, opened.start_ingest().url)
         yield world
         world.redrive._outlet.close()
 
@@ -92,8 +90,8 @@ def test_a_kill_on_the_careful_path_leaves_exact_stores(world: World, step: str)
     assert_closed_once()
 
 
-def test_what_the_first_consumer_ever_stored_is_published_though_it_was_killed(site: Site, tmp_path: Path) -> None:
-    world = World(site, tmp_path, site.start_ingest().url)
+def test_what_the_first_consumer_ever_stored_is_published_though_it_was_killed(site: Site) -> None:
+    world = World(site, site.start_ingest().url)
     send_round(world)
 
     kill_after(world, "transaction")
@@ -155,7 +153,7 @@ def make_event(number: int) -> Sent:
 
 
 def kill_after(world: World, step: str, *, careful: bool = False) -> None:
-    orders = world.folder / "orders"
+    orders = world.site._folder / "orders"
     Orders(orders).give(Order(step, signal.SIGKILL, careful=careful))
     arguments = ("-m", "processing.tests.faults.mortal_consumer", str(orders))
     process = world.site.launch(Part("killed consumer", "PROCESSOR_SERVICE_PORT", arguments))
