@@ -44,7 +44,7 @@ def main() -> None:
     wrap_poll(orders)
     wrap_letters(orders)
     if version:
-        read_also(version[0].encode())
+        records.decode = reading_also(version[0].encode())
     call_command("consume")
 
 
@@ -104,17 +104,15 @@ def wrap_letters(orders: Orders) -> None:
     RowStore._write_letters = writing  # type: ignore[method-assign]
 
 
-def read_also(version: bytes) -> None:
+def reading_also(version: bytes) -> Callable[..., list[records.Line | records.BadLine]]:
     """Read records of this version as if they were of ours."""
     decode = records.decode
 
-    def decoding(
-        value: bytes | None, headers: records.Headers, *, received: int, now: int
-    ) -> list[records.Line | records.BadLine]:
+    def decoding(value: bytes | None, headers: records.Headers, **times: int) -> list[records.Line | records.BadLine]:
         ours = [("v", b"%d" % records.FORMAT_VERSION) if mark == ("v", version) else mark for mark in headers]
-        return decode(value, ours, received=received, now=now)
+        return decode(value, ours, **times)
 
-    records.decode = decoding
+    return decoding
 
 
 if __name__ == "__main__":
