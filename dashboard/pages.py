@@ -8,7 +8,7 @@ from dashboard import readings, series
 from dashboard.drawing import FieldCard
 from dashboard.protocol import Channel, Interval
 from dashboard.readings import NOWHERE, Unknown
-from dashboard.sample import Doors, Overview
+from dashboard.sample import Doors
 from queries import cursors
 from queries import sources as source_reads
 from queries.postgres import StoreUnavailable
@@ -22,12 +22,13 @@ Context = dict[str, object]
 
 
 def overview() -> Context:
-    sample = _sample()
+    sample = readings.overview()
     states = dict(sample["stores"] or {})
     return {
         "overview": sample,
         "stores": [(name, title, states.get(name)) for name, title in STORES],
         "doors_state": _doors_state(sample["doors"]),
+        "minutes_state": _state(sample["minutes"]),
         "sources_state": _state(sample["sources"]),
         **_events(None),
     }
@@ -73,19 +74,12 @@ def polled(channel: Channel, source_id: str | None, interval: Interval) -> objec
     """What a subscription begins with; None when it cannot be told."""
     try:
         if channel == "overview":
-            return {"sample": _sample(), "history": None}
+            return {"sample": readings.overview(), "history": None}
         if channel == "tail":
             return readings.tail(source_id)
         return series.series(source_id or "", interval)
     except Unknown:
         return None
-
-
-def _sample() -> Overview:
-    try:
-        return readings.overview()
-    except Unknown:
-        return readings.unknown_overview()
 
 
 def _events(source_id: str | None) -> dict[str, list[EventShape] | str | None]:

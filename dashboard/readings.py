@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 
-from dashboard import rates
+from dashboard import notices, rates
 from dashboard.frames import SHOWN_VALUES, event_columns
 from dashboard.sample import Doors, Lag, Overview, SourceRow
 from ingestion.problems import MEANINGS, Code
-from queries import doors, events, pipeline, sources, stores
+from queries import doors, events, minutes, pipeline, sources, stores
 from queries.event_query import EventQuery
 from queries.paging import Address
 from queries.postgres import StoreUnavailable
 from queries.shapes import Doors as DoorCounters
-from queries.shapes import EventShape, FieldShape, LagShape, SourceShape
+from queries.shapes import EventShape, FieldShape, LagShape, SourceShape, Stores
 from queries.times import parse_time
 
 SOURCE_ROWS = 20
 EVENT_ROWS = 20
 REASON_ROWS = 5
+MINUTE_ROWS = 6
 # Pages show one piece of a list and link to none of its neighbours.
 NOWHERE = Address("", {})
 
@@ -76,17 +78,23 @@ def latest_values(fields: list[FieldShape]) -> dict[str, float]:
 
 
 def overview() -> Overview:
-    """Sample the line; what cannot be told is None.
-
-    :raises Unknown: PostgreSQL, which holds the ledger, does not answer
-    """
+    """Sample the line; what cannot be told is None."""
     try:
-        line, heard = pipeline.read(), sources.recent(count=SOURCE_ROWS)
-    except StoreUnavailable as error:
-        raise Unknown from error
+        return _whole_overview()
+    except pipeline.LedgerUnavailable as error:
+        return unknown_overview(error.states)
+    except StoreUnavailable:
+        return unknown_overview(stores.states())
+
+
+def _whole_overview() -> Overview:
+    line, heard = pipeline.read(), sources.recent(count=SOURCE_ROWS)
     return {
         "at": milliseconds(line["at"]),
+        "notices": notices.of_line(line),
         "ledger": line["ledger"],
+        "verdict": notices.verdict(line["ledger"]),
+        "minutes": minutes.recent(datetime.now(tz=UTC), count=MINUTE_ROWS),
         "inFlightEstimated": line["inFlightEstimated"],
         "rates": rates.UNKNOWN,
         "lag": total_lag(line["lag"]),
@@ -97,17 +105,20 @@ def overview() -> Overview:
     }
 
 
-def unknown_overview() -> Overview:
-    """What can be said when the ledger cannot be read: how stores and doors are, and no more."""
-    states = stores.states()
+def unknown_overview(states: Stores | None) -> Overview:
+    """What can be said when the ledger cannot be read: how servers and doors are, and no more."""
+    asked = states is not None and states["redis"]["state"] == "up"
     return {
         "at": time.time_ns() // 1_000_000,
+        "notices": [] if states is None else notices.of_stores(states),
         "ledger": None,
+        "verdict": None,
+        "minutes": None,
         "inFlightEstimated": False,
         "rates": rates.UNKNOWN,
         "lag": None,
         "consumers": None,
-        "doors": at_the_doors(doors.read()) if states["redis"]["state"] == "up" else None,
+        "doors": at_the_doors(doors.read()) if asked else None,
         "stores": states,
         "sources": None,
     }

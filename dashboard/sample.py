@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+from dashboard.notices import Notice
 from dashboard.rates import Rates
 from processing.ledger import Equation
-from queries.shapes import ConsumerShape, DoorShape, Stores
+from queries.shapes import ConsumerShape, DoorShape, RecentMinute, Stores
 
 
 class Lag(TypedDict):
@@ -48,7 +49,10 @@ class Overview(TypedDict):
     """One sample of the whole line; None is what cannot be told."""
 
     at: int  # ms since the epoch
+    notices: list[Notice]
     ledger: Equation | None
+    verdict: str | None  # the equation in words
+    minutes: list[RecentMinute] | None
     inFlightEstimated: bool
     rates: Rates
     lag: Lag | None

@@ -66,7 +66,7 @@ class Sampler:
 
     async def overview(self, *, frames_flow: bool) -> Overview:
         """Sample the pipeline. While frames flow they say what was stored, else the ledger does."""
-        sample = await self._read(readings.overview) or readings.unknown_overview()
+        sample = await self._read(readings.overview) or readings.unknown_overview(None)
         if self.latest is not None and sample["at"] - self.latest["at"] < rates.MIN_APART:
             # An answer that was kept, or one a newcomer asked for: too near to the last sample to tell a rate.
             return self.latest

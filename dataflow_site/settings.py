@@ -187,6 +187,13 @@ DATAFLOW_KEY_RATE = env.str("DATAFLOW_KEY_RATE", "")
 DATAFLOW_BATCH_EVENTS = env.int("DATAFLOW_BATCH_EVENTS", 5_000)
 DATAFLOW_MAX_FIELDS_PER_SOURCE = env.int("DATAFLOW_MAX_FIELDS_PER_SOURCE", 500)
 
+# --- Warnings before something is full or gone; 0 turns one off ---
+DATAFLOW_WARN_DISK_PERCENT = env.float("DATAFLOW_WARN_DISK_PERCENT", 85.0)
+# How old unread records may be, against the age at which Kafka removes them.
+DATAFLOW_WARN_RETENTION_PERCENT = env.float("DATAFLOW_WARN_RETENTION_PERCENT", 50.0)
+# Further paths, with commas, whose volumes the consumer watches: those of servers that don't tell it by themselves.
+DATAFLOW_VOLUMES = env.str("DATAFLOW_VOLUMES", "")
+
 REST_FRAMEWORK: dict[str, object] = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "UNAUTHENTICATED_USER": None,

@@ -31,6 +31,7 @@ class Code(StrEnum):
     IDEMPOTENCY_KEY_IN_USE = "idempotency_key_in_use"
     REQUEST_TIMEOUT = "request_timeout"
     AMBIGUOUS_EVENT = "ambiguous_event"
+    NOT_MENDABLE = "not_mendable"
     # The body as a whole
     NOT_JSON = "not_json"
     BODY_TOO_LARGE = "body_too_large"
@@ -89,6 +90,7 @@ MEANINGS: dict[Code, tuple[int, str]] = {
     Code.IDEMPOTENCY_KEY_IN_USE: (409, "The first request with this Idempotency-Key is still running"),
     Code.REQUEST_TIMEOUT: (408, "The body did not arrive in time"),
     Code.AMBIGUOUS_EVENT: (409, "Several sources have an event with this id"),
+    Code.NOT_MENDABLE: (409, "The dead letter is on its way, stored or discarded"),
     Code.NOT_JSON: (400, "The text is not JSON in UTF-8"),
     Code.BODY_TOO_LARGE: (413, "The body is larger than the limit"),
     Code.TOO_MANY_EVENTS: (413, "The body holds more events than the limit"),
@@ -148,6 +150,11 @@ class Problem(TypedDict):
 def status_of(code: Code) -> int:
     """The HTTP status that goes with a code."""
     return MEANINGS[code][0]
+
+
+def in_words(reason: str) -> str:
+    """Say what a reason code means; one that a later release wrote stands for itself."""
+    return MEANINGS[Code(reason)][1] if reason in set(Code) else reason
 
 
 def problem(code: Code, detail: str, *, instance: str, request_id: str, errors: Iterable[FieldError] = ()) -> Problem:

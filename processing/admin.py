@@ -1,4 +1,4 @@
-"""What operators see under /admin/: sources, events and dead letters, all read-only."""
+"""What operators see under /admin/: sources and events, read-only; dead letters and jobs, which they work with."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from enum import StrEnum
 from uuid import UUID
 
 from django.contrib import admin
-from django.contrib.admin.utils import quote
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from ingestion.problems import MEANINGS, Code
-from processing import raw_text
+from processing import admin_text
 from processing.admin_incidents import IncidentAdmin, LedgerGapAdmin
+from processing.admin_jobs import JobAdmin
+from processing.admin_letters import DeadLetterAdmin
 from processing.admin_lists import ReadOnlyAdmin, SourceFilter, TimeFilter
-from processing.models import DeadLetter, Event, Incident, LatestValue, LedgerGap, SourceStatistics
+from processing.models import DeadLetter, Event, Incident, Job, LatestValue, LedgerGap, SourceStatistics
 
 # Registered here, so that Django's search for admin.py finds them.
+admin.site.register(DeadLetter, DeadLetterAdmin)
+admin.site.register(Job, JobAdmin)
 admin.site.register(Incident, IncidentAdmin)
 admin.site.register(LedgerGap, LedgerGapAdmin)
 
@@ -85,7 +86,7 @@ class SourceAdmin(ReadOnlyAdmin):
     def source(self, row: SourceStatistics) -> str:
         if not row.source_id:
             return "(lines whose source can't be read)"
-        return _link("sourcestatistics", row.source_id, row.source_id)
+        return admin_text.link("sourcestatistics", row.source_id, row.source_id)
 
     @admin.display(ordering="-last_seen")
     def state(self, row: SourceStatistics) -> str:
@@ -93,7 +94,9 @@ class SourceAdmin(ReadOnlyAdmin):
 
     def latest_values(self, row: SourceStatistics) -> SafeString | str:
         values = LatestValue.objects.filter(source_id=row.source_id).order_by("field")[:MOST_VALUES]
-        lines = format_html_join("", "<li>{}: {} ({})</li>", ((v.field, v.value, _rfc3339(v.ts)) for v in values))
+        lines = format_html_join(
+            "", "<li>{}: {} ({})</li>", ((v.field, v.value, admin_text.rfc3339(v.ts)) for v in values)
+        )
         return format_html("<ul>{}</ul>", lines) if lines else "none"
 
 
@@ -121,99 +124,20 @@ class EventAdmin(ReadOnlyAdmin):
 
     @admin.display(description="event")
     def event(self, row: Event) -> SafeString:
-        return _link("event", address(row), str(row.id))
+        return admin_text.link("event", address(row), str(row.id))
 
     @admin.display(ordering="ts", description="event time")
     def time(self, row: Event) -> str:
-        return _rfc3339(row.ts)
+        return admin_text.rfc3339(row.ts)
 
     @admin.display(description="payload")
     def body(self, row: Event) -> SafeString:
-        return format_html("<pre>{}</pre>", json.dumps(row.payload, indent=2, ensure_ascii=False))
+        return admin_text.pre(json.dumps(row.payload, indent=2, ensure_ascii=False))
 
     def origin(self, row: Event) -> str:
-        return _origin(row)
+        return admin_text.origin(row)
 
 
 def address(row: Event) -> str:
     """Name an event by the whole key of its row."""
     return f"{row.id}|{(row.ts - EPOCH) // MICROSECOND}|{row.source_id}"
-
-
-class ReasonFilter(admin.SimpleListFilter):
-    title = "reason"
-    parameter_name = "reason"
-
-    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Model]) -> list[tuple[str, str]]:
-        return [(code.value, code.value.replace("_", " ")) for code in DEAD_LETTER_REASONS]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[DeadLetter]) -> QuerySet[DeadLetter]:
-        return queryset.filter(reason=self.value()) if self.value() else queryset
-
-
-# The codes that can stand in a letter: what is wrong with one line, not with a request.
-DEAD_LETTER_REASONS = [
-    code
-    for code in Code
-    if code in {Code.NOT_JSON, Code.INTERNAL_ERROR, Code.EVENT_TOO_LARGE, Code.ID_CONFLICT}
-    or (MEANINGS[code][0] == 422 and code not in {Code.NOTHING_ACCEPTED, Code.TOO_MANY_SOURCES})
-]
-
-
-@admin.register(DeadLetter)
-class DeadLetterAdmin(ReadOnlyAdmin):
-    list_display = ["letter", "why", "detail", "source_id", "origin", "first_seen", "attempts", "state"]
-    list_filter = ["state", ReasonFilter, SourceFilter]
-    list_select_related = ["topic"]
-    ordering = ["-id"]
-    sortable_by = ["letter"]
-    fields = [
-        *("why", "detail", "pointer", "stage", "state", "source_id", "event_id", "origin"),
-        *("received", "first_seen", "last_seen", "attempts", "text", "hexadecimal"),
-    ]
-    readonly_fields = ["why", "origin", "text", "hexadecimal"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[DeadLetter]:
-        # The list shows none of the bytes, of which there may be megabytes.
-        return super().get_queryset(request).defer("raw")
-
-    @admin.display(ordering="id")
-    def letter(self, row: DeadLetter) -> SafeString:
-        return _link("deadletter", str(row.pk), str(row.pk))
-
-    @admin.display(description="reason")
-    def why(self, row: DeadLetter) -> str:
-        return _in_words(row.reason)
-
-    def origin(self, row: DeadLetter) -> str:
-        return _origin(row)
-
-    @admin.display(description="as text")
-    def text(self, row: DeadLetter) -> SafeString:
-        return format_html("<pre>{}</pre>", raw_text.as_text(bytes(row.raw)))
-
-    @admin.display(description="as bytes")
-    def hexadecimal(self, row: DeadLetter) -> SafeString | str:
-        raw = bytes(row.raw)
-        return format_html("<pre>{}</pre>", raw_text.as_hex(raw)) if raw_text.needs_hex(raw) else "plain text"
-
-
-def _in_words(reason: str) -> str:
-    try:
-        return MEANINGS[Code(reason)][1]
-    except ValueError:
-        # Written by a later version of this product.
-        return reason
-
-
-def _origin(row: Event | DeadLetter) -> str:
-    return f"{row.topic.name}, partition {row.partition}, offset {row.offset}, line {row.line}"
-
-
-def _link(model: str, object_id: str, text: str) -> SafeString:
-    target = reverse(f"admin:processing_{model}_change", args=[quote(object_id)])
-    return format_html('<a href="{}">{}</a>', target, text)
-
-
-def _rfc3339(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 from uuid import UUID
 
 import psycopg
 
 from ingestion import records
 from ingestion.problems import Code
-from processing.batch import WHOLE, Aside, Asides, Letter, Place, Record
+from processing.batch import WHOLE, Aside, Asides, Batch, Left, Letter, Place, Record
 from processing.documents import document_id
 
 # A record of several lines whose only letter has another length than its value had just that line set aside.
@@ -56,20 +55,13 @@ def only(some: Iterable[int], *, of: Iterable[int], known: Asides) -> Asides:
     return {**known, **{number: None for number in of if number not in kept}}
 
 
-class Left(NamedTuple):
-    """Names the document that a line may have left."""
-
-    key: bytes
-    partition: int
-    offset: int
-    line: int
-
-
-def left_by(letters: Iterable[Letter]) -> list[Left]:
-    """Name the documents of lines set aside, so far as their id can be read."""
-    return [
+def left_by(batch: Batch) -> list[Left]:
+    """Name the documents that lines set aside may have left, in trials or with a process that died, so far as they are known."""
+    places = {(record.partition, record.offset) for record in batch.records}
+    marked = [aside for place in places & batch.asides.keys() for aside in batch.asides[place].values() if aside]
+    return [left for aside in marked for left in aside.left] + [
         Left(document_id(letter.event_id, letter.source), letter.partition, letter.offset, letter.line)
-        for letter in letters
+        for letter in batch.letters
         if letter.reason == Code.INTERNAL_ERROR and letter.source and letter.event_id
     ]
 

@@ -58,11 +58,21 @@ class Letter(NamedTuple):
     received: int
 
 
+class Left(NamedTuple):
+    """Names the document that a line may have left, of which there is to be no row."""
+
+    key: bytes
+    partition: int
+    offset: int
+    line: int
+
+
 class Aside(NamedTuple):
     """Why a line is not to be processed again, though it may be an event: our own steps fail on it."""
 
     stage: str
     detail: str
+    left: tuple[Left, ...] = ()  # so far as it is known
 
 
 WHOLE = -1  # in place of a line: the record as one, since it can't be decoded

@@ -15,8 +15,7 @@ from pymongo import MongoClient, WriteConcern
 from pymongo.collection import Collection
 from pymongo.cursor import Cursor
 
-from processing.asides import Left
-from processing.batch import Entry
+from processing.batch import Entry, Left
 from processing.failures import MONGODB_INVALID, Refused, StoreUnavailable, from_mongo, from_mongo_code
 
 WRITE_TIMEOUT = 5.0  # seconds that a batch waits for MongoDB
@@ -119,6 +118,16 @@ class DocumentStore:
         :raises StoreUnavailable: MongoDB does not answer; begin anew
         """
         yield from _chunked(self._events.find(wanted, batch_size=_WHOLE_CHUNK), _WHOLE_CHUNK)
+
+    def find(self, keys: Sequence[bytes]) -> list[dict[str, Any]]:
+        """Read documents by their ids."""
+        with _failures():
+            return list(self._events.find({"_id": {"$in": list(keys)}}))
+
+    def remove(self, keys: Sequence[bytes]) -> int:
+        """Delete documents by their ids, wherever they came from; give how many there were."""
+        with _failures():
+            return self._events.delete_many({"_id": {"$in": list(keys)}}).deleted_count
 
     def count(self, wanted: Mapping[str, Any]) -> int:
         """Count the documents that match a query; all of them about."""

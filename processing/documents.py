@@ -128,6 +128,19 @@ def find_documents(event_id: UUID) -> list[StoredDocument]:
     return cast("list[StoredDocument]", found)
 
 
+def volume() -> tuple[int, int]:
+    """Give used and total bytes of the volume that MongoDB lies on.
+
+    :raises DocumentsUnavailable: it did not say within READ_TIMEOUT
+    """
+    try:
+        with pymongo.timeout(READ_TIMEOUT):
+            found = database().command("dbStats")
+    except PyMongoError as error:
+        raise DocumentsUnavailable from error
+    return int(found.get("fsUsedSize", 0)), int(found.get("fsTotalSize", 0))
+
+
 def ping() -> None:
     """Ask MongoDB for a sign of life.
 

@@ -45,8 +45,9 @@ def parse(text: str) -> datetime:
 
 
 def where(time: str, *, source: str = "source_id") -> str:
-    """Give the SQL condition that a row lies within `parameters()`, by one of its times."""
+    """Give the SQL condition that a row lies within `parameters()`, by one of its times; without that time it does."""
     return (
-        f"(%(since)s::timestamptz IS NULL OR {time} >= %(since)s) AND (%(until)s::timestamptz IS NULL OR {time} < %(until)s)"
+        f"(%(since)s::timestamptz IS NULL OR {time} IS NULL OR {time} >= %(since)s)"
+        f" AND (%(until)s::timestamptz IS NULL OR {time} IS NULL OR {time} < %(until)s)"
         f" AND (%(source)s::text IS NULL OR {source} = %(source)s)"
     )

@@ -48,8 +48,8 @@ def readable(letter: DeadLetter) -> str | None:
 
 
 def editable(letter: DeadLetter) -> str:
-    """Give what one begins an edit with: the readable event, or else the bytes as text."""
-    return readable(letter) or raw_text.as_text(bytes(letter.raw))
+    """Give what one begins an edit with: the readable event, or else all of the bytes as text."""
+    return readable(letter) or raw_text.whole_text(bytes(letter.raw))
 
 
 def difference(letter: DeadLetter) -> list[str]:

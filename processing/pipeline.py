@@ -14,7 +14,7 @@ from psycopg.errors import UniqueViolation
 
 from ingestion.problems import Code
 from ingestion.records import UnknownVersion
-from processing import accounts, decoding
+from processing import accounts, asides, decoding
 from processing.accounts import Gains
 from processing.alarm import Alarm
 from processing.batch import Batch, Entry, Record
@@ -131,6 +131,8 @@ def claim(stores: Stores, work: Work) -> None:
 
 def write_documents(stores: Stores, work: Work) -> None:
     """Begin to write the documents; carefully, end it too and act on the verdict before there are rows."""
+    if work.batch.asides:
+        stores.documents.discard(asides.left_by(work.batch), topic=work.topic.kafka_id.bytes)
     if work.verdict is None:
         entries = work.batch.entries
         work.writing = stores.writers.submit(stores.documents.insert, entries, topic=work.topic.kafka_id.bytes)

@@ -8,10 +8,14 @@ HEX_COLUMNS = 16
 
 
 def as_text(raw: bytes) -> str:
+    """Show the beginning as `whole_text` does, and say how much more there is."""
+    return whole_text(raw[:TEXT_SHOWN]) + _rest(raw, TEXT_SHOWN)
+
+
+def whole_text(raw: bytes) -> str:
     """Show UTF-8 as it is and everything else as its escape (`\\xff`, `\\x00`); the caller escapes HTML."""
-    text = raw[:TEXT_SHOWN].decode(errors="backslashreplace")
-    shown = "".join(character if _is_plain(character) else _escape(character) for character in text)
-    return shown + _rest(raw, TEXT_SHOWN)
+    text = raw.decode(errors="backslashreplace")
+    return "".join(character if _is_plain(character) else _escape(character) for character in text)
 
 
 def needs_hex(raw: bytes) -> bool:

@@ -75,7 +75,7 @@ def run(events: EventRange, *, from_rows: bool, dry_run: bool, course: Course) -
     :raises Stopped: the course was told to end
     """
     try:
-        with recount.snapshot() as (connection, _), TopicReader() as reader:
+        with recount.session() as connection, recount.snapshot(connection), TopicReader() as reader:
             course.reached("documents read", 0)
             recount.count_documents(connection)
             missing = find(connection, events)
@@ -137,7 +137,7 @@ class Filler:
         ]
 
     def _from_rows(self) -> Iterator[int]:
-        with self._connection.cursor("lost_documents", binary=True) as cursor:
+        with self._connection.transaction(), self._connection.cursor("lost_documents", binary=True) as cursor:
             cursor.execute(_ROWS)
             while found := cursor.fetchmany(_AT_ONCE):
                 by_topic: defaultdict[UUID, list[Entry]] = defaultdict(list)

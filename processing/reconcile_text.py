@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from processing import reconcile
 from processing.ledger import Equation
 from processing.reconcile import Difference, Proven, Report
 
@@ -38,8 +39,29 @@ _HEADINGS = ("accepted", "stored", "duplicate", "dead-lettered", "dropped", "in 
 def render(report: Report) -> str:
     """Lay out the report as lines of text."""
     return "\n".join(
-        [*_equation(report), "", *_counted(report), "", *_proven(report), *_gaps(report), "", *_verdict(report)]
+        [
+            *_judged(report),
+            *_equation(report),
+            "",
+            *_counted(report),
+            "",
+            *_proven(report),
+            *_gaps(report),
+            "",
+            *_verdict(report),
+        ]
     )
+
+
+def _judged(report: Report) -> Iterator[str]:
+    about = reconcile.judged(report.events)
+    if report.events.timed or report.events.source:
+        source = about["sourceId"] or "all sources"
+        yield (
+            f"Judged is {source}, received from {about['receivedFrom'] or 'the beginning'}"
+            f" to {about['receivedTo'] or 'now'}."
+        )
+        yield ""
 
 
 def _equation(report: Report) -> Iterator[str]:
@@ -95,6 +117,8 @@ def _gaps(report: Report) -> Iterator[str]:
 
 def _stretch(stretch: Proven) -> str:
     offsets = f"{stretch['first']}..{stretch['to'] - 1}" if stretch["first"] < stretch["to"] else "nothing"
+    if stretch["since"]:
+        offsets += f", received from {stretch['since']}"
     return offsets if stretch["whole"] else f"{offsets}; what is older is not proven, only carried from the ledger"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 import psycopg
@@ -21,7 +22,10 @@ from processing.topic_reader import TopicReader
 CHUNK = 5_000  # events in hand at once, which bounds memory
 APPLICATION = "dataflow-reconcile"
 # A recount takes as long as it takes; its sorts and joins spill to disk early rather than take memory.
-_OPTIONS = "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c work_mem=32MB -c cursor_tuple_fraction=1"
+_OPTIONS = (
+    "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c lock_timeout=60s -c work_mem=32MB"
+    " -c cursor_tuple_fraction=1"
+)
 
 _PG_EPOCH = 946_684_800_000_000  # microseconds; binary COPY counts from 2000-01-01
 _HOUR = MINUTE * MINUTES_PER_HOUR
@@ -38,18 +42,28 @@ class Stretch:
     next: int
     records: int
     events: int
+    since: datetime | None  # Kafka's time of the first record: what was received from then on is in the topic
     whole: bool  # everything ever read of the partition
 
 
 @contextmanager
-def snapshot() -> Iterator[tuple[psycopg.Connection, Snapshot]]:
-    """Open a transaction that sees PostgreSQL as it is now, and in which only temporary tables can be written."""
+def session() -> Iterator[psycopg.Connection]:
+    """Open a connection with the temporary tables of a recount."""
     with row_store.connect(application=APPLICATION, options=_OPTIONS) as connection:
         connection.execute(recount_sql.TABLES)
-        connection.isolation_level = IsolationLevel.REPEATABLE_READ
-        connection.read_only = True
+        yield connection
+
+
+@contextmanager
+def snapshot(connection: psycopg.Connection) -> Iterator[Snapshot]:
+    """Give a transaction that sees PostgreSQL as it is now, and in which only temporary tables can be written."""
+    connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
+    try:
         with connection.transaction(), connection.cursor() as cursor:
-            yield connection, ledger.read(cursor)
+            yield ledger.read(cursor)
+    finally:
+        if not connection.closed:
+            connection.isolation_level, connection.read_only = None, None
 
 
 def count_topic(
@@ -68,6 +82,7 @@ def count_topic(
     }
     counted: dict[int, int] = dict.fromkeys(stretches, 0)
     events: dict[int, int] = dict.fromkeys(stretches, 0)
+    since: dict[int, datetime] = {}
     limit = _records_at_once(ends, at)
     topic = topic_row(connection, ends.topic)
     for polled in reader.read(stretches, limit=limit):
@@ -76,11 +91,18 @@ def count_topic(
         _copy(connection, recount_sql.COPY_LINES, recount_sql.LINE_TYPES, lines)
         for record in chunk:
             counted[record.partition] += 1
+            since.setdefault(record.partition, row_store.instant(record.time))
         for line in lines:
             events[line[4]] += 1  # type: ignore[index]
     found = [
         Stretch(
-            partition, first, end, counted[partition], events[partition], _whole(at, ends, partition, first, counted)
+            partition,
+            first,
+            end,
+            counted[partition],
+            events[partition],
+            since.get(partition),
+            whole=_whole(at, ends, partition, first, counted),
         )
         for partition, (first, end) in sorted(stretches.items())
     ]
@@ -95,7 +117,7 @@ def count_documents(connection: psycopg.Connection) -> None:
     """
     store = document_store.DocumentStore()
     try:
-        for chunk in store.stream("source", "hash", "topic", "partition", "offset", "line"):
+        for chunk in store.stream("source", "hash", "topic", "partition", "offset", "line", "received_us"):
             documents = [_document_row(document) for document in chunk]
             _copy(connection, recount_sql.COPY_DOCUMENTS, recount_sql.DOCUMENT_TYPES, documents)
     finally:
@@ -107,7 +129,7 @@ def count_rows(connection: psycopg.Connection) -> None:
     rolling = _Rolling(connection)
     for chunk in _row_chunks(connection):
         changed = [
-            (entry.source, entry.id, entry.partition, entry.offset, entry.line)
+            (entry.source, entry.id, entry.partition, entry.offset, entry.line, entry.received - _PG_EPOCH)
             for entry in chunk
             if not row_reader.is_as_stored(entry)
         ]
@@ -154,7 +176,7 @@ def _line(line: Entry | Letter) -> Row:
 def _document_row(document: Mapping[str, object]) -> Row:
     key, source, topic = document["_id"], document.get("source"), document.get("topic")
     if not isinstance(key, bytes) or len(key) != 24 or not isinstance(source, str):
-        return None, None, None, None, None, None, None, repr(key)
+        return None, None, None, None, None, None, None, None, repr(key)
     if key[16:] != decoding.source_digest(source):
         # Nobody would find it by its source and id: as good as none.
         source = None
@@ -166,6 +188,7 @@ def _document_row(document: Mapping[str, object]) -> Row:
         _integer(document.get("partition")),
         _integer(document.get("offset")),
         _integer(document.get("line")),
+        received - _PG_EPOCH if (received := _integer(document.get("received_us"))) is not None else None,
         key.hex(),
     )
 

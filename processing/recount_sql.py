@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from processing import row_reader, rows
+from processing import event_range, row_reader, rows
 
 # Made before the transaction, which is read-only for everything else.
 TABLES = """
@@ -12,12 +12,13 @@ CREATE TEMP TABLE recount_line (source_id text, id uuid, hash bigint, received t
 CREATE TEMP TABLE recount_outcome (source_id text, id uuid, received timestamptz, partition int, "offset" bigint,
     line int, letter text, outcome text);
 CREATE TEMP TABLE recount_document (source_id text, id uuid, hash bigint, topic uuid, partition int,
-    "offset" bigint, line int, key text);
+    "offset" bigint, line int, received timestamptz, key text);
 CREATE TEMP TABLE recount_span (
     hourly boolean, source_id text, field text, start timestamptz, count bigint, sum float8, min float8, max float8,
     first float8, first_ts timestamptz, first_id uuid, last float8, last_ts timestamptz, last_id uuid
 );
-CREATE TEMP TABLE recount_changed (source_id text, id uuid, partition int, "offset" bigint, line int);
+CREATE TEMP TABLE recount_changed (source_id text, id uuid, partition int, "offset" bigint, line int,
+    received timestamptz);
 CREATE TEMP TABLE lost_document (source_id text, ts timestamptz, id uuid, topic_id smallint, partition int,
     "offset" bigint, line int, hash bigint);
 CREATE INDEX ON lost_document (partition, "offset", line);
@@ -26,10 +27,10 @@ CREATE INDEX ON lost_document (partition, "offset", line);
 COPY_LINES = "COPY recount_line FROM STDIN (FORMAT BINARY)"
 LINE_TYPES = ["text", "bytea", "int8", "int8", "int4", "int8", "int4", "text"]
 COPY_DOCUMENTS = "COPY recount_document FROM STDIN (FORMAT BINARY)"
-DOCUMENT_TYPES = ["text", "bytea", "int8", "bytea", "int4", "int8", "int4", "text"]
+DOCUMENT_TYPES = ["text", "bytea", "int8", "bytea", "int4", "int8", "int4", "int8", "text"]
 COPY_SPANS = f"COPY recount_span ({rows.SPAN_COLUMNS}) FROM STDIN (FORMAT BINARY)"
 COPY_CHANGED = "COPY recount_changed FROM STDIN (FORMAT BINARY)"
-CHANGED_TYPES = ["text", "bytea", "int4", "int8", "int4"]
+CHANGED_TYPES = ["text", "bytea", "int4", "int8", "int4", "int8"]
 
 ROWS = f"SELECT {row_reader.COLUMNS} FROM events e ORDER BY e.source_id, e.ts, e.id"  # noqa: S608 - constants only
 
@@ -55,24 +56,32 @@ ORDER BY l.partition, l."offset", l.line,
     (e.content_hash = l.hash) DESC NULLS LAST
 """
 
-TALLY = """
+TALLY = f"""
 SELECT
     (SELECT json_build_object('read', count(*), 'stored', count(*) FILTER (WHERE outcome IN ('stored', 'both')),
         'duplicate', count(*) FILTER (WHERE outcome = 'duplicate'),
         'deadLettered', count(*) FILTER (WHERE outcome IN ('dead_lettered', 'no_letter')),
-        'lost', count(*) FILTER (WHERE outcome = 'lost')) FROM recount_outcome),
+        'lost', count(*) FILTER (WHERE outcome = 'lost')) FROM recount_outcome
+        WHERE {event_range.where("received")}),
     (SELECT json_build_object('documents', count(*) - count(*) FILTER (WHERE ahead),
         'inFlight', count(*) FILTER (WHERE ahead)) FROM (
             SELECT (d.topic = %(kafka_id)s AND d."offset" >= coalesce(p.next_offset, 0) AND NOT EXISTS (
                 SELECT FROM events e WHERE e.source_id = d.source_id AND e.id = d.id)) IS TRUE AS ahead
-            FROM recount_document d LEFT JOIN recount_partition p USING (partition)) AS each_document),
+            FROM recount_document d LEFT JOIN recount_partition p USING (partition)
+            WHERE {event_range.where("received")}) AS each_document),
     (SELECT json_build_object('rows', count(*), 'carried', count(*) FILTER (
         WHERE e.topic_id <> %(topic)s OR e."offset" < coalesce(p.first_offset, 0)))
-        FROM events e LEFT JOIN recount_partition p USING (partition)),
-    (SELECT count(*) FROM dead_letter)
-"""
+        FROM events e LEFT JOIN recount_partition p USING (partition) WHERE {event_range.where("received")}),
+    (SELECT count(*) FROM dead_letter WHERE {event_range.where("received")})
+"""  # noqa: S608 - constants only
 
-_PLACE = 'NULL::int AS partition, NULL::bigint AS "offset", NULL::int AS line'
+TOTALS = f"""
+SELECT coalesce(sum(read), 0)::bigint, coalesce(sum(stored), 0)::bigint, coalesce(sum(duplicate), 0)::bigint,
+    coalesce(sum(dead_lettered), 0)::bigint, coalesce(sum(dropped), 0)::bigint
+FROM ledger_minute WHERE {event_range.where("minute")}
+"""  # noqa: S608 - constants only
+
+_PLACE = 'NULL::int AS partition, NULL::bigint AS "offset", NULL::int AS line, NULL::timestamptz AS received'
 _COUNTS = ("read", "stored", "duplicate", "dead_lettered", "dropped")
 
 # Only the fields that a capped source has taken on count.
@@ -98,8 +107,12 @@ def _rollup(table: str, hourly: str) -> str:
             'recounted', to_jsonb(s) - '{{source_id,field,start,hourly}}'::text[]) AS detail
     FROM {table} r FULL JOIN (SELECT * FROM ({_RECOUNTED_SPANS}) AS known WHERE {hourly}) s
         USING (source_id, field, start)
-    WHERE r.count IS NULL OR s.count IS NULL OR ({exact}) IS DISTINCT FROM ({exact.replace("r.", "s.")})
-        OR NOT {_SUM_ALIKE}
+    -- Rollups belong to event time: judged are those of the hours that the events in question fall in.
+    WHERE (r.count IS NULL OR s.count IS NULL OR ({exact}) IS DISTINCT FROM ({exact.replace("r.", "s.")})
+        OR NOT {_SUM_ALIKE}) AND ((%(since)s::timestamptz IS NULL AND %(until)s::timestamptz IS NULL) OR EXISTS (
+            SELECT FROM events e WHERE e.source_id = coalesce(r.source_id, s.source_id)
+                AND e.ts >= date_trunc('hour', start) AND e.ts < date_trunc('hour', start) + interval '1 hour'
+                AND {event_range.where("e.received", source="e.source_id")}))
     """  # noqa: S608 - constants only
 
 
@@ -116,7 +129,7 @@ WHERE (v.value, v.ts, v.event_id) IS DISTINCT FROM (s.last, s.last_ts, s.last_id
 # Stored and dead-lettered can be recounted without Kafka; read and duplicate where the partition is there as a whole.
 _LEDGER = """
 SELECT source_id, NULL::uuid AS event_id, partition, NULL::bigint AS "offset", NULL::int AS line,
-    jsonb_build_object('minute', minute,
+    minute AS received, jsonb_build_object('minute', minute,
         'ledger', jsonb_build_object('read', l.read, 'stored', l.stored, 'duplicate', l.duplicate,
             'deadLettered', l.dead_lettered),
         'recounted', jsonb_build_object('read', CASE WHEN p.whole THEN r.read END, 'stored', r.stored,
@@ -161,7 +174,7 @@ WHERE (s.read, s.stored, s.duplicate, s.dead_lettered, s.dropped)
 
 _UNACCOUNTED = """
 SELECT source_id, NULL::uuid AS event_id, partition, NULL::bigint AS "offset", NULL::int AS line,
-    jsonb_build_object('minute', minute, 'read', read,
+    minute AS received, jsonb_build_object('minute', minute, 'read', read,
         'settled', stored + duplicate + dead_lettered + dropped) AS detail
 FROM ledger_minute WHERE read <> stored + duplicate + dead_lettered + dropped
 """
@@ -169,7 +182,7 @@ FROM ledger_minute WHERE read <> stored + duplicate + dead_lettered + dropped
 
 def _outcomes(condition: str, *, reason: str = "letter") -> str:
     return f"""
-    SELECT source_id, id AS event_id, partition, "offset", line,
+    SELECT source_id, id AS event_id, partition, "offset", line, received,
         jsonb_strip_nulls(jsonb_build_object('reason', {reason})) AS detail
     FROM recount_outcome WHERE {condition}
     """  # noqa: S608 - constants only
@@ -178,7 +191,7 @@ def _outcomes(condition: str, *, reason: str = "letter") -> str:
 def _rows(condition: str, *, detail: str = "'{}'::jsonb") -> str:
     """Rows against the lines of their places; `l` is the line, if there is one of the same identity."""
     return f"""
-    SELECT e.source_id, e.id AS event_id, e.partition, e."offset", e.line, {detail} AS detail
+    SELECT e.source_id, e.id AS event_id, e.partition, e."offset", e.line, e.received, {detail} AS detail
     FROM events e LEFT JOIN recount_partition p USING (partition)
     LEFT JOIN recount_line l ON l.partition = e.partition AND l."offset" = e."offset" AND l.line = e.line
         AND l.source_id = e.source_id AND l.id = e.id
@@ -194,7 +207,8 @@ DIFFERENCES = {
     "letter_missing": _outcomes("outcome = 'no_letter'", reason="coalesce(letter, 'id_conflict')"),
     "stored_and_dead_lettered": _outcomes("outcome = 'both'"),
     "letter_without_line": """
-        SELECT d.source_id, d.event_id, d.partition, d."offset", d.line, jsonb_build_object('reason', d.reason) AS detail
+        SELECT d.source_id, d.event_id, d.partition, d."offset", d.line, d.received,
+            jsonb_build_object('reason', d.reason) AS detail
         FROM dead_letter d LEFT JOIN recount_partition p USING (partition)
         LEFT JOIN recount_line l ON l.partition = d.partition AND l."offset" = d."offset" AND l.line = d.line
         WHERE d.topic_id = %(topic)s AND l.partition IS NULL AND (p.partition IS NULL OR d."offset" >= p.first_offset)
@@ -205,22 +219,24 @@ DIFFERENCES = {
         f"l.hash IS DISTINCT FROM e.content_hash AND l.partition IS NOT NULL AND {_PROVEN}",
         detail="jsonb_build_object('rowHash', e.content_hash::text, 'lineHash', l.hash::text)",
     ),
-    "row_changed": "SELECT source_id, id AS event_id, partition, \"offset\", line, '{}'::jsonb AS detail"
-    " FROM recount_changed",
+    "row_changed": """
+        SELECT source_id, id AS event_id, partition, "offset", line, received, '{}'::jsonb AS detail
+        FROM recount_changed
+    """,
     "row_without_document": """
-        SELECT e.source_id, e.id AS event_id, e.partition, e."offset", e.line, '{}'::jsonb AS detail
+        SELECT e.source_id, e.id AS event_id, e.partition, e."offset", e.line, e.received, '{}'::jsonb AS detail
         FROM events e LEFT JOIN recount_document d ON d.source_id = e.source_id AND d.id = e.id WHERE d.key IS NULL
     """,
     # A document at or past progress is in flight: its row comes with the commit.
     "document_without_row": """
-        SELECT d.source_id, d.id AS event_id, d.partition, d."offset", d.line,
+        SELECT d.source_id, d.id AS event_id, d.partition, d."offset", d.line, d.received,
             jsonb_build_object('document', d.key) AS detail
         FROM recount_document d LEFT JOIN events e ON e.source_id = d.source_id AND e.id = d.id
         LEFT JOIN recount_partition p ON p.partition = d.partition
         WHERE e.id IS NULL AND (d.topic = %(kafka_id)s AND d."offset" >= coalesce(p.next_offset, 0)) IS NOT TRUE
     """,
     "row_differs_from_document": """
-        SELECT e.source_id, e.id AS event_id, e.partition, e."offset", e.line,
+        SELECT e.source_id, e.id AS event_id, e.partition, e."offset", e.line, e.received,
             jsonb_build_object('rowHash', e.content_hash::text, 'documentHash', d.hash::text) AS detail
         FROM events e JOIN recount_document d ON d.source_id = e.source_id AND d.id = e.id
         WHERE d.hash IS DISTINCT FROM e.content_hash
@@ -233,10 +249,12 @@ DIFFERENCES = {
     "latest_value_differs": _LATEST,
 }
 
-# All are counted; those of one source, or of all, are listed.
-LISTED = """
-WITH found AS MATERIALIZED ({query})
-SELECT (SELECT count(*) FROM found), (SELECT coalesce(jsonb_agg(to_jsonb(shown)), '[]') FROM (
-    SELECT * FROM found WHERE %(source)s::text IS NULL OR source_id = %(source)s
-    ORDER BY source_id, partition, "offset", line, event_id LIMIT %(limit)s) AS shown)
-"""
+# These say nothing about a span of time: they are judged when all of it is.
+TIMELESS = frozenset({"statistics_differ", "latest_value_differs"})
+
+LISTED = f"""
+WITH found AS MATERIALIZED (
+    SELECT * FROM ({{query}}) AS every WHERE {event_range.where("received")})
+SELECT (SELECT count(*) FROM found), (SELECT coalesce(jsonb_agg(to_jsonb(shown) - 'received'), '[]') FROM (
+    SELECT * FROM found ORDER BY source_id, partition, "offset", line, event_id LIMIT %(limit)s) AS shown)
+"""  # noqa: S608 - constants only

@@ -265,7 +265,7 @@ class RowStore:
                 self.connection.execute(row_sql.MOVE_PROGRESS, _moves(batch, topic))
             if capped:
                 self.connection.execute(row_sql.SAY_CAPPED, [sorted(capped)])
-            self._write_letters(batch.letters, topic)
+            write_letters(self.connection, batch.letters, topic)
             closing.close(self.connection, batch, topic=topic)
         return remember
 
@@ -284,13 +284,6 @@ class RowStore:
     def _copy(self, statement: str, data: bytes) -> None:
         with self.connection.cursor() as cursor, cursor.copy(statement) as copy:
             copy.write(data)
-
-    def _write_letters(self, letters: Sequence[Letter], topic: int) -> None:
-        if not letters:
-            return
-        now = datetime.now(tz=UTC)
-        with self.connection.cursor() as cursor:
-            cursor.executemany(row_sql.INSERT_LETTER, [_letter_row(letter, topic, now) for letter in letters])
 
 
 def connect(*, application: str = APPLICATION, options: str = OPTIONS) -> psycopg.Connection:
@@ -348,6 +341,15 @@ def _moves(batch: Batch, topic: int) -> tuple[int, list[int], list[int], list[in
         moves[record.partition] = (record.offset + 1, count + 1, max(time, record.time))
     offsets, counts, times = ([move[part] for move in moves.values()] for part in range(3))
     return topic, list(moves), offsets, counts, [events[partition] for partition in moves], times
+
+
+def write_letters(connection: psycopg.Connection, letters: Sequence[Letter], topic: int) -> None:
+    """Write dead letters; one that is there already is seen once more."""
+    if not letters:
+        return
+    now = datetime.now(tz=UTC)
+    with connection.cursor() as cursor:
+        cursor.executemany(row_sql.INSERT_LETTER, [_letter_row(letter, topic, now) for letter in letters])
 
 
 def _letter_row(letter: Letter, topic: int, now: datetime) -> list[object]:

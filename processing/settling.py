@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable
 
 from processing import asides, decoding, isolation, pipeline
-from processing.batch import WHOLE, Batch, Record
+from processing.batch import WHOLE, Batch, Left, Record
 from processing.failures import NeedsOperator, StoreUnavailable
 from processing.isolation import Fault
 from processing.patience import Patience
-from processing.pipeline import Stores, Topic, Work
+from processing.pipeline import Stores, Work
 
 logger = logging.getLogger(__name__)
 
@@ -29,21 +29,19 @@ def settle(stores: Stores, work: Work, *, stopping: threading.Event, waiting: Ca
     :raises Stopped: `stopping` was set while a store was away
     """
     patience = Patience(stopping, waiting, stores.rows.forget, stores.alarm)
-    if work.alone:
-        patience.until_done(lambda: _rehearse(stores, work, patience))
+    alone = work.batch.records[0] if work.alone else None
+    if alone:
+        patience.until_done(lambda: _rehearse(stores, work, alone, patience))
     patience.until_done(lambda: _keep_account(stores, work), mend=lambda: _mend(stores, work, patience))
     for step in pipeline.DELIVER:
         patience.until_done(lambda step=step: pipeline.run([step], stores, work))  # type: ignore[misc]
-    if work.alone:
-        patience.until_done(lambda: stores.crashes.acquit(work.batch.records[0]))
+    if alone:
+        patience.until_done(lambda: stores.crashes.acquit(alone))
     stores.alarm.still()
 
 
 def _keep_account(stores: Stores, work: Work) -> None:
     pipeline.prepare(stores, work)
-    if work.batch.asides:
-        # Of a process that died there may be a document.
-        stores.documents.discard(asides.left_by(work.batch.letters), topic=work.topic.kafka_id.bytes)
     pipeline.store(stores, work)
 
 
@@ -60,9 +58,8 @@ def _mend(stores: Stores, work: Work, patience: Patience) -> None:
     found = isolation.culprits(work.batch, trial)
     for record, line, aside in found:
         logger.error("event set aside", extra={"partition": record.partition, "offset": record.offset, "line": line})
-        if aside.stage != isolation.DECODE:
-            _discard(stores, record, line, work.topic)
-        work.batch.asides.setdefault((record.partition, record.offset), {})[line] = aside
+        left = () if aside.stage == isolation.DECODE else _left_by(record, line)
+        work.batch.asides.setdefault((record.partition, record.offset), {})[line] = aside._replace(left=left)
     if len(found) == isolation.MOST:
         _cut(work, found[-1].record)
     work.prepared, work.spans, work.verdict, work.writing = False, None, None, None
@@ -77,9 +74,8 @@ def _cut(work: Work, last: Record) -> None:
     work.batch.records = [record for record in work.batch.records if (record.partition, record.offset) <= end]
 
 
-def _rehearse(stores: Stores, work: Work, patience: Patience) -> None:
+def _rehearse(stores: Stores, work: Work, record: Record, patience: Patience) -> None:
     """Try the lines of one record, each alone and marked, so that the one that ends the process is known afterwards."""
-    [record] = work.batch.records
     known = work.batch.asides.get((record.partition, record.offset), {})
     lines = asides.numbers(record, known)
     for line in lines:
@@ -107,9 +103,9 @@ def _try(stores: Stores, work: Work) -> Fault | None:
     return None
 
 
-def _discard(stores: Stores, record: Record, line: int, topic: Topic) -> None:
-    """Delete the documents that a line left in a trial."""
+def _left_by(record: Record, line: int) -> tuple[Left, ...]:
+    """Name the documents that a line may have left in a trial."""
     batch = Batch([record])
     decoding.decode(batch, now=time.time_ns() // 1000)
-    left = [entry for entry in (*batch.entries, *batch.duplicates) if line in (WHOLE, entry.line)]
-    stores.documents.discard(left, topic=topic.kafka_id.bytes)
+    entries = [entry for entry in (*batch.entries, *batch.duplicates) if line in (WHOLE, entry.line)]
+    return tuple(Left(entry.key, entry.partition, entry.offset, entry.line) for entry in entries)

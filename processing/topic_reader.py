@@ -24,8 +24,10 @@ _FETCH = 4 * 1024 * 1024  # bytes in one answer; bounds what waits in memory
 class TopicReader:
     """A reader without a group: it moves nobody's offsets. To be used in a with statement."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, client_id: str = "dataflow-reconcile", patience: float = PATIENCE) -> None:
         self.topic = settings.KAFKA_TOPIC_RAW_DATA
+        self._client_id = client_id
+        self._patience = patience
 
     def __enter__(self) -> TopicReader:
         """Connect.
@@ -35,11 +37,11 @@ class TopicReader:
         try:
             self._client = KafkaConsumer(
                 bootstrap_servers=settings.KAFKA_BOOTSTRAP_SERVERS,
-                client_id="dataflow-reconcile",
+                client_id=self._client_id,
                 group_id=None,
                 enable_auto_commit=False,
                 auto_offset_reset="none",
-                bootstrap_timeout_ms=_REQUEST_TIMEOUT,
+                bootstrap_timeout_ms=min(_REQUEST_TIMEOUT, int(self._patience * 1000)),
                 reconnect_backoff_max_ms=500,
                 fetch_max_bytes=_FETCH,
                 allow_auto_create_topics=False,
@@ -81,6 +83,8 @@ class TopicReader:
         """
         left = {TopicPartition(self.topic, number): end for number, (first, end) in stretches.items() if first < end}
         self._client.assign(list(left))
+        # An earlier reading stopped them at its end.
+        self._client.resume(*left)
         for at in left:
             self._client.seek(at, stretches[at.partition][0])
         heard = time.monotonic()
@@ -93,8 +97,8 @@ class TopicReader:
                 heard = time.monotonic()
                 yield records
                 self._leave(left)
-            elif time.monotonic() - heard > PATIENCE:
-                raise StoreUnavailable(f"Kafka: no record within {PATIENCE:.0f} s, though there must be more")
+            elif time.monotonic() - heard > self._patience:
+                raise StoreUnavailable(f"Kafka: no record within {self._patience:.0f} s, though there must be more")
             else:
                 self._leave(left)
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Self
 
-import msgspec
-
-from ingestion.problems import Code
-from processing.models import DeadLetter
-from queries import cursors, paging, postgres
+from ingestion.problems import in_words
+from processing import letter_text
+from processing.letter_chain import chain
+from processing.letters import Selection
+from processing.models import DeadLetter, DeadLetterAction
+from queries import by_number, letter_query, paging, postgres
+from queries.by_number import NumberCursor, Place
+from queries.letter_shapes import ActionShape, ChainLink, DeadLetterDetail, DeadLetterShape
 from queries.parameters import Parameters
-from queries.shapes import DeadLetterDetail, DeadLetterShape, Page
-from queries.times import format_time
+from queries.shapes import Page
+from queries.times import format_known, format_time
 
-PARAMETERS = ("state", "reason", "source_id", "limit", "offset", "cursor")
+PARAMETERS = (*letter_query.PARAMETERS, *by_number.PARAMETERS)
 MAX_PREVIEW = 4_096  # bytes
+MAX_TOLD = 100  # letters of a chain, and lines of a history
 
-_FILTERS = ("state", "reason", "source_id")
 _PRINTABLE_SPACE = frozenset("\t\n ")
 
 
@@ -25,23 +30,16 @@ class DeadLetterNotFound(Exception):
     """There is no dead letter of this number; answer 404."""
 
 
-class DeadLetterCursor(msgspec.Struct, array_like=True, frozen=True):
+class DeadLetterCursor(NumberCursor, frozen=True):
     """A place in the list of dead letters."""
-
-    backward: bool
-    id: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetterQuery:
     """Which dead letters, from where."""
 
-    state: str | None = None
-    reason: str | None = None
-    source_id: str | None = None
-    limit: int = paging.DEFAULT_LIMIT
-    offset: int = 0
-    cursor: DeadLetterCursor | None = None
+    selection: Selection = field(default_factory=Selection)
+    place: Place = field(default_factory=lambda: Place(kind=DeadLetterCursor))
 
     @classmethod
     def from_parameters(cls, parameters: Parameters) -> Self:
@@ -49,14 +47,9 @@ class DeadLetterQuery:
 
         :raises InvalidParameter: a value can't be used
         """
-        text = parameters.text("cursor")
         return cls(
-            state=parameters.choice("state", DeadLetter.State.values),
-            reason=parameters.choice("reason", [code.value for code in Code]),
-            source_id=parameters.source_id(),
-            limit=paging.limit(parameters),
-            offset=paging.offset(parameters),
-            cursor=None if text is None else cursors.read(text, DeadLetterCursor),
+            selection=letter_query.from_parameters(parameters),
+            place=Place.from_parameters(parameters, DeadLetterCursor),
         )
 
 
@@ -65,26 +58,12 @@ def page(query: DeadLetterQuery, *, address: paging.Address) -> Page[DeadLetterS
 
     :raises StoreUnavailable: PostgreSQL does not answer
     """
-    backward = query.cursor is not None and query.cursor.backward
-    rows = DeadLetter.objects.select_related("topic").defer("raw").order_by("id" if backward else "-id")
-    wanted = {name: getattr(query, name) for name in _FILTERS}
-    rows = rows.filter(**{name: value for name, value in wanted.items() if value is not None})
-    if query.cursor is not None:
-        rows = rows.filter(**{"id__gt" if backward else "id__lt": query.cursor.id})
-    with postgres.bounded():
-        found = list(rows[query.offset : query.offset + query.limit + 1])
-    continued = query.cursor is not None or query.offset > 0
-    return paging.page(
-        paging.cut(found, limit=query.limit, backward=backward, continued=continued),
-        address=address,
-        forward=lambda row: DeadLetterCursor(False, row.id),  # noqa: FBT003 - a msgspec.Struct by place
-        backward=lambda row: DeadLetterCursor(True, row.id),  # noqa: FBT003
-        shape=_shape,
-    )
+    rows = query.selection.query().select_related("topic").defer("raw", "edited")
+    return by_number.page(rows, query.place, address=address, shape=_shape)
 
 
-def one(number: int) -> DeadLetterDetail:
-    """Give one dead letter with a preview of what was sent.
+def find(number: int) -> DeadLetter:
+    """Give one dead letter.
 
     :raises DeadLetterNotFound: there is none
     :raises StoreUnavailable: PostgreSQL does not answer
@@ -93,9 +72,24 @@ def one(number: int) -> DeadLetterDetail:
         row = DeadLetter.objects.select_related("topic").filter(id=number).first()
     if row is None:
         raise DeadLetterNotFound
+    return row
+
+
+def one(number: int, *, whole: bool) -> DeadLetterDetail:
+    """Give one dead letter with what was sent, what is wrong with it and what was done about it.
+
+    :param whole: every byte, not only the preview
+    :raises DeadLetterNotFound: there is none
+    :raises StoreUnavailable: PostgreSQL does not answer
+    """
+    row = find(number)
+    with postgres.bounded():
+        letters = list(chain(row)[:MAX_TOLD])
+        actions = list(row.actions.all()[:MAX_TOLD])
     raw = bytes(row.raw)
     return {
         **_shape(row),
+        "meaning": in_words(row.reason),
         "eventId": None if row.event_id is None else str(row.event_id),
         "pointer": row.pointer,
         "receivedAt": format_time(row.received),
@@ -103,6 +97,15 @@ def one(number: int) -> DeadLetterDetail:
         "size": len(raw),
         "preview": preview(raw[:MAX_PREVIEW]),
         "previewTruncated": len(raw) > MAX_PREVIEW,
+        "event": letter_text.readable(row),
+        "raw": base64.b64encode(raw).decode() if whole else None,
+        "root": row.root_id,
+        "redrives": row.redrives,
+        "chain": _chain(letters),
+        "history": _history(actions),
+        "edited": letter_text.difference(row),
+        "sentAt": format_known(row.sent_at),
+        "closedAt": format_known(row.closed_at),
     }
 
 
@@ -138,3 +141,14 @@ def _shape(row: DeadLetter) -> DeadLetterShape:
         "attempts": row.attempts,
         "state": row.state,
     }
+
+
+def _chain(letters: Sequence[DeadLetter]) -> list[ChainLink]:
+    return [
+        {"id": row.id, "state": row.state, "reason": row.reason, "firstSeen": format_time(row.first_seen)}
+        for row in letters
+    ]
+
+
+def _history(actions: Sequence[DeadLetterAction]) -> list[ActionShape]:
+    return [{"at": format_time(row.at), "who": row.who, "kind": row.kind, "note": row.note} for row in actions]

@@ -6,23 +6,28 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
+from django.db.models import Choices
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 
 from ingestion.problems import CONTENT_TYPE, Problem
+from processing import letter_export
+from processing.letter_export import ExportedLetter
 from queries import aggregates, dead_letters, event_query, minutes, paging, sources
+from queries.letter_bodies import DiscardMany, DiscardOne, RedriveMany, RedriveOne
+from queries.letter_shapes import DeadLetterDetail, DeadLetterShape, DiscardRehearsal, JobShape, RedriveRehearsal
 from queries.shapes import (
     Aggregate,
-    DeadLetterDetail,
-    DeadLetterShape,
     EventDetail,
     EventShape,
     LedgerMinutes,
     Page,
     Pipeline,
     SourceShape,
+    Trace,
 )
 
+JSON = "application/json"
 Handler = TypeVar("Handler", bound=Callable[..., object])
 
 _SHAPES: list[object] = [
@@ -33,21 +38,33 @@ _SHAPES: list[object] = [
     SourceShape,
     Page[DeadLetterShape],
     DeadLetterDetail,
+    ExportedLetter,
+    RedriveOne,
+    RedriveMany,
+    RedriveRehearsal,
+    DiscardOne,
+    DiscardMany,
+    DiscardRehearsal,
+    Page[JobShape],
+    JobShape,
     Pipeline,
     LedgerMinutes,
+    Trace,
     Problem,
 ]
 
 
-def _any_value(kind: type) -> dict[str, Any]:
-    """Describe `object`, which stands for any JSON value."""
+def _custom(kind: type) -> dict[str, Any]:
+    """Describe what msgspec does not: Django's choices, and `object`, which stands for any JSON value."""
+    if issubclass(kind, Choices):
+        return {"enum": list(kind.values)}
     if kind is not object:
         raise NotImplementedError
     return {"description": "Any JSON value."}
 
 
 _REFERENCES, _COMPONENTS = msgspec.json.schema_components(
-    _SHAPES, ref_template="#/components/schemas/{name}", schema_hook=_any_value
+    _SHAPES, ref_template="#/components/schemas/{name}", schema_hook=_custom
 )
 _REFERENCE_OF = dict(zip(map(str, _SHAPES), _REFERENCES, strict=True))
 
@@ -63,6 +80,13 @@ _PARAMETERS: dict[str, tuple[OpenApiTypes, str, Sequence[str] | None]] = {
     "interval": (OpenApiTypes.STR, "Length of a bucket; 1h unless told.", tuple(aggregates.INTERVALS)),
     "state": (OpenApiTypes.STR, "Only those in this state.", None),
     "reason": (OpenApiTypes.STR, "Only those with this reason code.", None),
+    "event_id": (OpenApiTypes.UUID, "Only those of this event.", None),
+    "fingerprint": (OpenApiTypes.STR, "Only those that are alike: with this fingerprint.", None),
+    "stage": (OpenApiTypes.STR, "Only those that failed at this stage.", None),
+    "topic": (OpenApiTypes.STR, "Only those of this Kafka topic.", None),
+    "partition": (OpenApiTypes.INT, "Only those of this Kafka partition.", None),
+    "text": (OpenApiTypes.STR, "Only those with this text in their detail, whatever its case.", None),
+    "kind": (OpenApiTypes.STR, "Only those of this kind.", None),
 }
 
 # The parameters that each address knows.
@@ -74,16 +98,29 @@ LEDGER = minutes.PARAMETERS
 
 
 def describe(
-    shape: object, *, name: str, parameters: Sequence[str] = (), errors: Sequence[int] = ()
+    shape: object,
+    *,
+    name: str,
+    parameters: Sequence[str] = (),
+    errors: Sequence[int] = (),
+    body: type[msgspec.Struct] | None = None,
+    accepted: object = None,
 ) -> Callable[[Handler], Handler]:
-    """Describe a view's handler: what it answers with, and the parameters it knows."""
-    reference: dict[str, Any] = _REFERENCE_OF[str(shape)]
-    problem = _REFERENCE_OF[str(Problem)]
-    responses = {(200, "application/json"): reference}
-    responses |= {(status, CONTENT_TYPE): problem for status in (400, *errors, 503)}
+    """Describe a view's handler: what it answers with, and the parameters it knows.
+
+    :param shape: of the answer 200; None: there is none
+    :param accepted: shape of the answer 202
+    """
+    media = letter_export.CONTENT_TYPE if shape is ExportedLetter else JSON
+    answers = {200: (media, shape), 202: (JSON, accepted)}
+    responses = {
+        (status, kind): _REFERENCE_OF[str(answer)] for status, (kind, answer) in answers.items() if answer is not None
+    }
+    responses |= {(status, CONTENT_TYPE): _REFERENCE_OF[str(Problem)] for status in (400, *errors, 503)}
     decorator: Callable[[Handler], Handler] = extend_schema(
         operation_id=name,
         parameters=[_parameter(each) for each in parameters],
+        request=None if body is None else {JSON: _REFERENCE_OF[str(body)]},
         responses=responses,
     )
     return decorator

@@ -43,31 +43,57 @@ class AmbiguousEvent(Exception):
         self.sources = sources
 
 
-def read(event_id: UUID, *, source_id: str | None = None) -> EventDetail:
-    """Give one event.
+class Findings(NamedTuple):
+    """What the stores hold under one id."""
+
+    rows: list[Found]
+    documents: list[StoredDocument]
+    documents_state: DocumentState  # of those that are missing
+
+    def document_of(self, source: str) -> StoredDocument | None:
+        """Give the raw document of a source's event."""
+        return next((one for one in self.documents if one["source"] == source), None)
+
+    def state_of(self, source: str) -> DocumentState:
+        """Tell whether there is one."""
+        return "found" if self.document_of(source) else self.documents_state
+
+
+def find(event_id: UUID, *, source_id: str | None, thorough: bool = True) -> Findings:
+    """Look for an id in both stores.
 
     The documents come first: their key begins with the event's id, and they know source and time, which lead
     PostgreSQL to the row by its own key. Without them an id that holds its event time leads there as well; any other
     id costs a search.
 
+    :param thorough: search even if MongoDB says that there is no document
+    :raises StoreUnavailable: PostgreSQL does not answer, or not in time
+    """
+    raw, state = _documents(event_id)
+    search = thorough or state == "unavailable"
+    with postgres.bounded():
+        return Findings(_rows(event_id, source_id, raw, search=search), raw, state)
+
+
+def read(event_id: UUID, *, source_id: str | None = None) -> EventDetail:
+    """Give one event.
+
     :raises EventNotFound: there is none
     :raises AmbiguousEvent: `source_id` is None and there are several
     :raises StoreUnavailable: PostgreSQL does not answer, or not in time
     """
-    raw, state = _documents(event_id)
-    with postgres.bounded():
-        found = _rows(event_id, source_id, raw)
-    if not found:
+    found = find(event_id, source_id=source_id)
+    if not found.rows:
         raise EventNotFound
-    if len(found) > 1:
-        raise AmbiguousEvent(sorted({row.source_id for row, _ in found}))
-    [(row, origin)] = found
-    document = next((one for one in raw if one["source"] == row.source_id), None)
+    if len(found.rows) > 1:
+        raise AmbiguousEvent(sorted({row.source_id for row, _ in found.rows}))
+    [(row, origin)] = found.rows
+    document = found.document_of(row.source_id)
     return {
         **event_shape(row),
         "origin": origin,
         "document": None if document is None else _document_shape(document, event_id),
-        "documentState": "found" if document else state,
+        "documentState": found.state_of(row.source_id),
     }
 
 
@@ -78,10 +104,10 @@ def _documents(event_id: UUID) -> tuple[list[StoredDocument], DocumentState]:
         return [], "unavailable"
 
 
-def _rows(event_id: UUID, source_id: str | None, raw: Sequence[StoredDocument]) -> list[Found]:
+def _rows(event_id: UUID, source_id: str | None, raw: Sequence[StoredDocument], *, search: bool) -> list[Found]:
     quick = _by_keys(event_id, raw)
     found = _select(event_id, source_id, quick) if quick.text else []
-    return found or _select(event_id, source_id, Condition("true", []))
+    return found or (_select(event_id, source_id, Condition("true", [])) if search else [])
 
 
 def _by_keys(event_id: UUID, raw: Sequence[StoredDocument]) -> Condition:

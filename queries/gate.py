@@ -24,6 +24,8 @@ Handler = Callable[[HttpRequest], HttpResponse]
 # The admin and what only operators may do ask by themselves, and probes come from inside.
 _OPEN = re.compile(r"/(admin/|static/|healthz$|readyz$|metrics$|api/keys(/|$)|api/pipeline/partitions/)")
 _FOR_PROGRAMS = re.compile(r"/(api|data)(/|$)")
+# Who may change them may read them; the views ask for more where more is needed.
+_FOR_OPERATORS = re.compile(r"/api/(dead-letters|jobs)(/|$)")
 _ONE_SOURCE = re.compile(r"/api/sources/([^/]+)/?$")
 _HEADERS = {"authorization": "HTTP_AUTHORIZATION", "x-api-key": "HTTP_X_API_KEY"}
 
@@ -38,7 +40,7 @@ class ReadGate:
         if not settings.DATAFLOW_OPEN_READ and not _OPEN.match(request.path):
             try:
                 if not _signed_in(request):
-                    check(request, grant_of(request, Scope.READ))
+                    check(request, grant_of(request, *_scopes(request.path)))
             except Refused as refusal:
                 if _FOR_PROGRAMS.match(request.path) or refusal.code is not Code.UNAUTHENTICATED:
                     return problems.refused(refusal, path=request.path)
@@ -48,9 +50,10 @@ class ReadGate:
         return self._get_response(request)
 
 
-def grant_of(request: HttpRequest | Request, scope: Scope) -> Grant:
+def grant_of(request: HttpRequest | Request, *scopes: Scope) -> Grant:
     """What the request's key grants.
 
+    :param scopes: one of them is enough
     :raises Refused: no valid key, or one without the scope
     """
     if any(name.lower() in SECRETS for name in request.GET):
@@ -60,9 +63,17 @@ def grant_of(request: HttpRequest | Request, scope: Scope) -> Grant:
     grant = keys.find(tokens.digest(token)) if token and tokens.SHAPE.fullmatch(token) else None
     if grant is None:
         raise tokens.unauthenticated()
-    if scope not in grant.scopes:
-        raise Refused(Code.FORBIDDEN, f"the key does not have the scope {scope.value!r}")
+    if grant.scopes.isdisjoint(scopes):
+        raise Refused(Code.FORBIDDEN, f"the key does not have the scope {' or '.join(map(repr, map(str, scopes)))}")
     return grant
+
+
+def holds(request: HttpRequest | Request, scope: Scope) -> bool:
+    """Tell whether the request's key has a scope, and is for all sources."""
+    try:
+        return grant_of(request, scope).sources is None
+    except Refused:
+        return False
 
 
 def check(request: HttpRequest, grant: Grant) -> None:
@@ -76,6 +87,10 @@ def check(request: HttpRequest, grant: Grant) -> None:
     named = [one[1]] if one else request.GET.getlist("source_id") + request.GET.getlist("sourceId")
     if not named or not set(named) <= grant.sources:
         raise Refused(Code.SOURCE_NOT_ALLOWED, "the key is for some sources: name one of them with source_id")
+
+
+def _scopes(path: str) -> tuple[Scope, ...]:
+    return (Scope.READ, Scope.ADMIN) if _FOR_OPERATORS.match(path) else (Scope.READ,)
 
 
 def _signed_in(request: HttpRequest) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from processing.models import Hold, Incident
+from processing import incidents
+from processing.models import Hold
 from queries.shapes import HeldShape, IncidentShape
 from queries.times import format_time
 
@@ -20,7 +21,7 @@ def opened() -> list[IncidentShape]:
             "lastSeen": format_time(row.last_seen),
             "count": row.count,
         }
-        for row in Incident.objects.filter(until=None).order_by("-since", "-id")[:MOST]
+        for row in incidents.open_incidents()[:MOST]
     ]
 
 

@@ -13,9 +13,9 @@ from django.db.models import Q, Sum
 from processing import ledger
 from processing.ledger import Totals
 from processing.models import LedgerGap, LedgerMinute, SourceStatistics
-from queries import cursors, paging, postgres, refusals, standing
+from queries import cache, cursors, paging, postgres, refusals, standing
 from queries.parameters import Parameters
-from queries.shapes import GapShape, LedgerMinutes, MinuteEquation, RefusedMinute
+from queries.shapes import GapShape, LedgerMinutes, MinuteEquation, RecentMinute, RefusedMinute
 from queries.standing import Standing
 from queries.times import format_time, from_micros, to_micros
 
@@ -23,6 +23,7 @@ PARAMETERS = ("source_id", "start_time", "end_time", "limit", "cursor")
 MINUTE = timedelta(minutes=1)
 REFUSED_SPAN = timedelta(hours=1)  # of the doors' counters, unless told
 MOST_GAPS = 100
+KEPT_FOR = 2.0  # seconds
 
 _COUNTS = ("read", "stored", "duplicate", "dead_lettered", "dropped")
 _SUMS = {f"{name}_sum": Sum(name) for name in _COUNTS}
@@ -103,11 +104,38 @@ def page(query: MinutesQuery, *, address: paging.Address, now: datetime) -> Ledg
     }
 
 
-def newest(now: datetime, *, count: int) -> list[Minute]:
-    """Give the last minutes in which anything came in, summed over all sources, within `postgres.bounded`."""
-    rows = LedgerMinute.objects.filter(minute__gt=now - (count + 1) * MINUTE).values("minute").annotate(**_SUMS)
-    found = rows.order_by("-minute").values_list("minute", *_SUMS)[:count]
-    return [Minute(start, "", _added_up(sums)) for start, *sums in found]
+def recent(now: datetime, *, count: int) -> list[RecentMinute]:
+    """Give those of the last minutes in which anything came in or was refused, over all sources.
+
+    :raises StoreUnavailable: PostgreSQL does not answer
+    """
+    return cache.remembered(f"minutes.recent.{count}", seconds=KEPT_FOR, read=lambda: _recent(now, count))
+
+
+def _recent(now: datetime, count: int) -> list[RecentMinute]:
+    start = now - count * MINUTE
+    with postgres.bounded():
+        rows = LedgerMinute.objects.filter(minute__gt=start).values("minute").annotate(**_SUMS)
+        accounts = {format_time(minute): _added_up(sums) for minute, *sums in rows.values_list("minute", *_SUMS)}
+    refused = refusals.read(start, now, limit=count)
+    counts = {each["minute"]: each["refused"] for each in refused or ()}
+    return [
+        _recent_shape(minute, accounts.get(minute, Totals()), None if refused is None else counts.get(minute, 0))
+        for minute in sorted({*accounts, *counts}, reverse=True)[:count]
+    ]
+
+
+def _recent_shape(minute: str, totals: Totals, refused: int | None) -> RecentMinute:
+    return {
+        "minute": minute,
+        "read": totals.read,
+        "stored": totals.stored,
+        "duplicate": totals.duplicate,
+        "deadLettered": totals.dead_lettered,
+        "dropped": totals.dropped,
+        "unaccounted": totals.read - totals.settled,
+        "refused": refused,
+    }
 
 
 def _minutes(query: MinutesQuery, *, backward: bool) -> list[Minute]:

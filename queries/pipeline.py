@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from processing.lag import Ends, PartitionLag
 from processing.models import ConsumerMember
 from queries import cache, doors, incidents, postgres, standing, stores
-from queries.shapes import ConsumerShape, LagShape, Pipeline, SourceEquation
+from queries.shapes import ConsumerShape, LagShape, Pipeline, SourceEquation, Stores
 from queries.standing import Standing
 from queries.times import format_time
 
@@ -18,10 +18,19 @@ MAX_SOURCES = 1_000
 MISSED_HEARTBEATS = 3
 
 
+class LedgerUnavailable(postgres.StoreUnavailable):
+    """PostgreSQL, which holds the ledger, does not answer; how the servers are is known all the same."""
+
+    def __init__(self, states: Stores) -> None:
+        super().__init__()
+        self.states = states
+
+
 def read() -> Pipeline:
     """Give the line as it is, at most KEPT_FOR old.
 
-    :raises StoreUnavailable: PostgreSQL, which holds the ledger, does not answer
+    :raises LedgerUnavailable: PostgreSQL was found to be away
+    :raises StoreUnavailable: it went away while it was read
     """
     return cache.remembered("pipeline", seconds=KEPT_FOR, read=lambda: _read(datetime.now(tz=UTC)))
 
@@ -29,7 +38,7 @@ def read() -> Pipeline:
 def _read(now: datetime) -> Pipeline:
     states = stores.states()
     if states["postgresql"]["state"] == "down":
-        raise postgres.StoreUnavailable
+        raise LedgerUnavailable(states)
     with postgres.bounded():
         now_standing = standing.read(now, max_sources=MAX_SOURCES + 1)
         consumers = _consumers(now)
@@ -41,7 +50,7 @@ def _read(now: datetime) -> Pipeline:
         "inFlightEstimated": now_standing.in_flight != 0,
         "sources": _sources(now_standing),
         "moreSources": len(now_standing.snapshot.sources) > MAX_SOURCES,
-        "lag": None if ends is None or lags is None else _lag(ends, lags),
+        "lag": None if ends is None or lags is None else lag_shapes(ends, lags),
         "lagAgeSeconds": now_standing.lag_age,
         "consumers": consumers,
         "held": held,
@@ -65,7 +74,8 @@ def _consumers(now: datetime) -> list[ConsumerShape]:
     ]
 
 
-def _lag(ends: Ends, lags: Iterable[PartitionLag]) -> list[LagShape]:
+def lag_shapes(ends: Ends, lags: Iterable[PartitionLag]) -> list[LagShape]:
+    """Lay out what each partition holds beyond its progress."""
     return [
         {
             "topic": ends.name,

@@ -8,15 +8,20 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 from uuid import uuid4
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
 from rest_framework.request import Request
 
 from ingestion import problems
+from ingestion.contract import InvalidEvent
 from ingestion.problems import Code, FieldError
 from ingestion.requests import Refused
+from processing import failures
+from processing.jobs import JobNotFound
+from processing.redrive import NotMendable
+from queries.bodies import InvalidBody
 from queries.dead_letters import DeadLetterNotFound
 from queries.event_detail import AmbiguousEvent, EventNotFound
 from queries.parameters import InvalidParameter
@@ -33,7 +38,12 @@ _PLAIN: dict[type[Exception], tuple[Code, str]] = {
     StoreUnavailable: (Code.STORE_UNAVAILABLE, "PostgreSQL did not answer in time; ask again later"),
     EventNotFound: (Code.NOT_FOUND, "no stored event has this id (from this source)"),
     SourceNotFound: (Code.NOT_FOUND, "no event of this source was ever read"),
+    failures.StoreUnavailable: (Code.STORE_UNAVAILABLE, "a store did not answer in time; ask again later"),
+    failures.NeedsOperator: (Code.STORE_UNAVAILABLE, "a store refuses to work until someone acts; the log has it"),
     DeadLetterNotFound: (Code.NOT_FOUND, "there is no dead letter of this number"),
+    NotMendable: (Code.NOT_MENDABLE, "expected a letter that is open or parked"),
+    JobNotFound: (Code.NOT_FOUND, "there is no job of this number"),
+    RequestDataTooBig: (Code.BODY_TOO_LARGE, "the body is larger than this address takes"),
     Http404: (Code.NOT_FOUND, "there is nothing at this address"),
     PermissionDenied: (Code.FORBIDDEN, "this is not allowed"),
     exceptions.NotFound: (Code.NOT_FOUND, "there is nothing at this address"),
@@ -98,8 +108,8 @@ def refused(refusal: Refused, *, path: str) -> HttpResponse:
 
 
 def _answer_for(error: Exception, *, path: str) -> HttpResponse:
-    if isinstance(error, InvalidParameter):
-        wrong: FieldError = {"pointer": f"?{error.parameter}", "code": error.code, "detail": error.detail}
+    if isinstance(error, InvalidParameter | InvalidBody | InvalidEvent):
+        wrong: FieldError = {"pointer": _pointer(error), "code": error.code, "detail": error.detail}
         return answer(error.code, error.detail, path=path, errors=[wrong])
     if isinstance(error, AmbiguousEvent):
         detail = "several sources have an event with this id; name one with source_id"
@@ -111,6 +121,13 @@ def _answer_for(error: Exception, *, path: str) -> HttpResponse:
             return answer(code, detail, path=path)
     logger.error("a view failed", exc_info=error, extra={"path": path})
     return answer(Code.INTERNAL_ERROR, "an error on our side; the log has it", path=path)
+
+
+def _pointer(error: InvalidParameter | InvalidBody | InvalidEvent) -> str:
+    if isinstance(error, InvalidParameter):
+        return f"?{error.parameter}"
+    # An event stands in the member `event` of a body.
+    return f"/event{error.pointer}" if isinstance(error, InvalidEvent) else error.pointer
 
 
 def _wrong(error: exceptions.ValidationError) -> list[FieldError]:

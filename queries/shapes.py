@@ -72,6 +72,59 @@ class EventDetail(EventShape):
     documentState: DocumentState  # tells "there is none" from "MongoDB is away"
 
 
+Stage = Literal[
+    "received",
+    "published",
+    "processed",
+    "stored",
+    "published_again",
+    "duplicate",
+    "dead_lettered",
+    # What was done about a dead letter
+    "redriven",
+    "edited",
+    "failed",
+    "closed",
+    "parked",
+    "discarded",
+    "in_flight",
+]
+Outcome = Literal["stored", "dead_lettered", "discarded", "in_flight", "missing"]
+
+
+class TraceStep(TypedDict):
+    """One thing that happened to an event."""
+
+    stage: Stage
+    at: str | None  # None: not recorded
+    detail: str
+    origin: Origin | None
+    letter: int | None  # the dead letter that it is about
+    traceparents: list[str]  # of all requests whose events share the record
+
+
+class TraceSearch(TypedDict):
+    """How far the topic was looked through; it is cut after some seconds."""
+
+    records: int
+    seconds: float
+    complete: bool
+
+
+class Trace(TypedDict):
+    """What became of one event, copy by copy if it was sent several times.
+
+    `missing`: its record was processed, yet neither store nor a dead letter knows it; let `reconcile` look.
+    """
+
+    eventId: str
+    sourceId: str | None  # None: not known
+    outcome: Outcome
+    steps: list[TraceStep]
+    lag: LagShape | None  # of the partition in which it waits
+    search: TraceSearch | None  # None: Kafka can't be asked
+
+
 class Bucket(TypedDict):
     """Statistics of one field over one interval of event time, from `start`."""
 
@@ -115,36 +168,6 @@ class SourceShape(TypedDict):
     labels: dict[str, object]
 
 
-class DeadLetterShape(TypedDict):
-    """A line that could not become an event."""
-
-    id: int
-    reason: str
-    detail: str
-    stage: str
-    sourceId: str | None
-    topic: str
-    partition: int
-    offset: int
-    line: int
-    firstSeen: str
-    lastSeen: str
-    attempts: int
-    state: str
-
-
-class DeadLetterDetail(DeadLetterShape):
-    """One dead letter with what was sent, made safe to show."""
-
-    eventId: str | None
-    pointer: str
-    receivedAt: str
-    fingerprint: str
-    size: int  # bytes
-    preview: str  # the beginning; what is not printable stands as \xNN or \uNNNN
-    previewTruncated: bool
-
-
 class SourceEquation(Equation):
     """The account of one source; None holds the lines whose source can't be read."""
 
@@ -167,6 +190,19 @@ class RefusedMinute(TypedDict):
     minute: str
     refused: int
     reasons: dict[str, int]
+
+
+class RecentMinute(TypedDict):
+    """One of the last minutes, over all sources; `refused` is what the doors counted, None while Redis is away."""
+
+    minute: str
+    read: int
+    stored: int
+    duplicate: int
+    deadLettered: int
+    dropped: int
+    unaccounted: int
+    refused: int | None
 
 
 class GapShape(TypedDict):

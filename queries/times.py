@@ -23,6 +23,11 @@ def format_time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def format_known(moment: datetime | None) -> str | None:
+    """Give a time as `format_time` does; None stays None."""
+    return None if moment is None else format_time(moment)
+
+
 def to_micros(moment: datetime) -> int:
     """Give microseconds since the epoch."""
     return (moment - _EPOCH) // _MICROSECOND

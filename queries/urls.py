@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, re_path
 
 from ingestion.problems import Code
-from queries import keys, partitions, problems, views
+from queries import keys, letter_views, partitions, problems, views
 
 app_name = "queries"
 
@@ -29,10 +29,19 @@ urlpatterns: list[URLPattern] = [
     re_path(r"^api/data/?$", views.Data.as_view(), name="data"),
     re_path(r"^api/data/aggregate/?$", views.AggregateView.as_view(), name="aggregate"),
     re_path(rf"^api/events/{EVENT_ID}/?$", views.EventView.as_view(), name="event"),
+    re_path(rf"^api/events/{EVENT_ID}/trace/?$", views.TraceView.as_view(), name="trace"),
     re_path(r"^api/sources/?$", views.SourceList.as_view(), name="source-list"),
     re_path(rf"^api/sources/{SOURCE_ID}/?$", views.SourceView.as_view(), name="source"),
-    re_path(r"^api/dead-letters/?$", views.DeadLetterList.as_view(), name="dead-letter-list"),
-    re_path(rf"^api/dead-letters/{NUMBER}/?$", views.DeadLetterView.as_view(), name="dead-letter"),
+    re_path(r"^api/dead-letters/?$", letter_views.DeadLetterList.as_view(), name="dead-letter-list"),
+    re_path(r"^api/dead-letters/export/?$", letter_views.DeadLetterExport.as_view(), name="dead-letter-export"),
+    re_path(r"^api/dead-letters/redrive/?$", letter_views.DeadLettersRedrive.as_view(), name="dead-letters-redrive"),
+    re_path(r"^api/dead-letters/discard/?$", letter_views.DeadLettersDiscard.as_view(), name="dead-letters-discard"),
+    re_path(rf"^api/dead-letters/{NUMBER}/?$", letter_views.DeadLetterView.as_view(), name="dead-letter"),
+    re_path(rf"^api/dead-letters/{NUMBER}/redrive/?$", letter_views.DeadLetterRedrive.as_view(), name="letter-redrive"),
+    re_path(rf"^api/dead-letters/{NUMBER}/discard/?$", letter_views.DeadLetterDiscard.as_view(), name="letter-discard"),
+    re_path(r"^api/jobs/?$", letter_views.JobList.as_view(), name="job-list"),
+    re_path(rf"^api/jobs/{NUMBER}/?$", letter_views.JobView.as_view(), name="job"),
+    re_path(rf"^api/jobs/{NUMBER}/cancel/?$", letter_views.JobCancel.as_view(), name="job-cancel"),
     re_path(r"^api/pipeline/?$", views.PipelineView.as_view(), name="pipeline"),
     re_path(
         rf"^api/pipeline/partitions/{TOPIC}/{PARTITION}/resume/?$",

@@ -14,23 +14,21 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from queries import aggregates, dead_letters, described, event_detail, events, minutes, pipeline, sources
+from queries import aggregates, described, event_detail, events, minutes, pipeline, sources, trace
 from queries.aggregates import AggregateQuery
-from queries.dead_letters import DeadLetterQuery
 from queries.event_query import EventQuery
 from queries.minutes import MinutesQuery
 from queries.paging import Address
 from queries.parameters import Parameters
 from queries.shapes import (
     Aggregate,
-    DeadLetterDetail,
-    DeadLetterShape,
     EventDetail,
     EventShape,
     LedgerMinutes,
     Page,
     Pipeline,
     SourceShape,
+    Trace,
 )
 from queries.sources import SourceQuery
 
@@ -47,7 +45,8 @@ class Root(APIView):
 
     def get(self, request: Request) -> Response:
         Parameters(request.query_params, known=())
-        names = ("data", "aggregate", "source-list", "dead-letter-list", "pipeline", "ledger", "schema", "docs")
+        lists = ("data", "aggregate", "source-list", "dead-letter-list", "job-list")
+        names = (*lists, "pipeline", "ledger", "schema", "docs")
         addresses = {name: request.build_absolute_uri(reverse(f"queries:{name}")) for name in names}
         return Response(addresses)
 
@@ -93,6 +92,17 @@ class EventView(APIView):
         return Response(event_detail.read(UUID(event_id), source_id=parameters.source_id()))
 
 
+class TraceView(APIView):
+    """What became of one event: received, published, stored, or set aside, or still in flight."""
+
+    name = "Trace"
+
+    @described.describe(Trace, name="traceEvent", parameters=("source_id",), errors=(404, 409))
+    def get(self, request: Request, event_id: str) -> Response:
+        parameters = Parameters(request.query_params, known=("source_id",))
+        return Response(trace.read(UUID(event_id), source_id=parameters.source_id()))
+
+
 class SourceList(APIView):
     """Sources by their ids, with the latest value of each numeric field."""
 
@@ -113,29 +123,6 @@ class SourceView(APIView):
     def get(self, request: Request, source_id: str) -> Response:
         Parameters(request.query_params, known=())
         return Response(sources.one(source_id))
-
-
-class DeadLetterList(APIView):
-    """Lines that could not become events, newest first."""
-
-    name = "Dead letters"
-
-    @described.describe(Page[DeadLetterShape], name="listDeadLetters", parameters=described.DEAD_LETTERS)
-    def get(self, request: Request) -> Response:
-        parameters = Parameters(request.query_params, known=described.DEAD_LETTERS)
-        query = DeadLetterQuery.from_parameters(parameters)
-        return Response(dead_letters.page(query, address=_address(request, parameters)))
-
-
-class DeadLetterView(APIView):
-    """One dead letter, with a preview of what was sent."""
-
-    name = "Dead letter"
-
-    @described.describe(DeadLetterDetail, name="getDeadLetter", errors=(404,))
-    def get(self, request: Request, number: str) -> Response:
-        Parameters(request.query_params, known=())
-        return Response(dead_letters.one(int(number)))
 
 
 class PipelineView(APIView):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 
 from deploy.local.site import Site
 from ingestion import records
@@ -33,11 +35,11 @@ def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     ("steps", "step", "stage"),
     [
         ("PREPARE", "process", "process"),
-        ("STORE", "claim", "rows"),
+        pytest.param("STORE", "claim", "rows", marks=pytest.mark.faults),
         ("STORE", "write_documents", "documents"),
         ("STORE", "write_rows", "rows"),
-        ("STORE", "judge_identity", "documents"),
-        ("STORE", "add_up", "rows"),
+        pytest.param("STORE", "judge_identity", "documents", marks=pytest.mark.faults),
+        pytest.param("STORE", "add_up", "rows", marks=pytest.mark.faults),
     ],
 )
 def test_a_line_that_a_step_fails_on_becomes_a_letter_and_the_rest_is_stored(
@@ -112,6 +114,24 @@ def test_a_bug_that_every_event_meets_holds_the_partition(site: Site, monkeypatc
     assert DeadLetter.objects.count() == 200
     assert truth.progress(site)[0] == 10
     assert truth.differences() == []
+
+
+def test_a_stored_event_keeps_its_document_when_its_redelivery_meets_a_bug(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = Expected()
+    making.put(site.raw_topic, line(1, POISON))
+    expected.add([Sent("sensor-1", event_id(1), NOON, {"poison": 1})])
+    with running_loop():
+        site.wait_for(lambda: truth.caught_up(site), 30)
+    call_command("offsets", "reset", "--to", "earliest", stdout=StringIO())
+    put_good(site, expected, 2)
+
+    fail(monkeypatch, "PREPARE", "process", on=holds_poison)
+    with running_loop():
+        site.wait_for(lambda: truth.caught_up(site), 30)
+
+    truth.assert_exact(site, expected)
 
 
 def test_more_offenders_than_one_search_takes_are_all_set_aside(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

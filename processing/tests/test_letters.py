@@ -56,6 +56,12 @@ def test_a_selection_survives_being_the_argument_of_a_job() -> None:
         Selection.from_mapping({"sauce": "a"})
 
 
+def test_an_edit_begins_with_all_that_was_sent() -> None:
+    raw = b'{"sourceId": "sensor-1", "payload": {"text": "' + b"x" * 100_000 + b'"}, \xff'
+
+    assert letter_text.editable(make_letter(raw, reason=Code.NOT_JSON)) == raw[:-1].decode() + r"\xff"
+
+
 def test_a_canonical_line_is_read_in_the_public_format_with_its_numbers_as_sent() -> None:
     letter = make_letter(line(1, b'{"n":1.50,"n":2}'))
 

@@ -47,6 +47,23 @@ def test_the_overview_moves_without_being_loaded_again(
     expect(page.locator('[data-figure="unaccounted"] .value')).to_have_text("0")
 
 
+def test_an_outage_of_postgresql_is_said_and_forgotten_by_itself(
+    page: Page, web: ProductProcess, site: Site, rows: Rows
+) -> None:
+    rows.source("sensor-1", stored=1000)
+    page.goto(web.url)
+    expect(page.locator(".connection")).to_have_text("Live", timeout=15_000)
+    expect(page.locator("[data-verdict]")).to_have_text("Every event is accounted for.", timeout=15_000)
+
+    site.servers.postgres.stop()
+    expect(page.locator("[data-notices] li")).to_contain_text("PostgreSQL does not answer", timeout=15_000)
+    expect(page.locator('[data-figure="unaccounted"] .value')).to_have_text("–")
+    site.servers.postgres.start()
+
+    expect(page.locator("[data-notices] li")).to_have_count(0, timeout=15_000)
+    expect(page.locator("[data-verdict]")).to_have_text("Every event is accounted for.")
+
+
 def test_the_doors_counters_move_without_the_page_being_loaded_again(
     page: Page, web: ProductProcess, door_beats: DoorBeats
 ) -> None:

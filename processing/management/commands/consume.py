@@ -14,7 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from processing import health
+from processing import caretaker, health
 from processing.document_store import DocumentStore
 from processing.failures import NeedsOperator, StoreUnavailable
 from processing.loop import Loop
@@ -49,6 +49,7 @@ class Command(BaseCommand):
             raise CommandError(
                 f"Port {settings.PROCESSOR_SERVICE_PORT} is taken: set PROCESSOR_SERVICE_PORT to a free one."
             ) from error
+        caretaker.start(stopping)
         # What is there now stays; the collector need not look at it again.
         gc.collect()
         gc.freeze()

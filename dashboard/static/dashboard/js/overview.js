@@ -55,10 +55,49 @@ function showSample(sample) {
   for (const mark of document.querySelectorAll("[data-estimated]")) mark.hidden = !sample.inFlightEstimated;
   tone("unaccounted", ledger ? (ledger.unaccounted === 0 ? "good" : "bad") : "");
   tone("deadLettered", ledger?.deadLettered ? "warn" : "");
+  showNotices(sample.notices);
+  const verdict = document.querySelector("[data-verdict]");
+  setText(verdict, sample.verdict ?? "");
+  verdict.dataset.tone = ledger?.unaccounted ? "bad" : "good";
+  showMinutes(sample.minutes);
   showServers(sample);
   showDoors(sample.doors);
   showSources(sample.sources);
   setState(panels.numbers, ledger ? null : "unknown");
+}
+
+// Kept while nothing changes: a screen reader says again what is put in anew.
+function showNotices(notices) {
+  const list = document.querySelector("[data-notices]");
+  const told = JSON.stringify(notices);
+  if (list.dataset.told === told) return;
+  list.dataset.told = told;
+  list.replaceChildren(...notices.map(noticeRow));
+}
+
+function noticeRow({ tone: how, title, text, since }) {
+  const row = make("li", "notice");
+  row.dataset.tone = how;
+  row.append(make("strong", "", `${title}.`), " ", make("span", "", text));
+  if (since) row.append(" ", make("small", "", `since ${since.slice(0, 19).replace("T", " ")}`));
+  return row;
+}
+
+function showMinutes(minutes) {
+  if (minutes) {
+    panels.minutes.querySelector("[data-minutes]").replaceChildren(...minutes.map(minuteRow));
+    panels.minutes.querySelector(".scroll").hidden = !minutes.length;
+  }
+  setState(panels.minutes, minutes ? (minutes.length ? null : "never") : "unknown");
+}
+
+function minuteRow(minute) {
+  const row = make("tr");
+  row.append(make("td", "when", minute.minute.slice(11, 19)));
+  for (const name of ["read", "stored", "duplicate", "deadLettered", "dropped", "unaccounted", "refused"]) {
+    row.append(make("td", "number", count(minute[name] ?? NaN)));
+  }
+  return row;
 }
 
 function behind({ records, seconds }) {
@@ -68,7 +107,7 @@ function behind({ records, seconds }) {
 
 function showServers({ stores, consumers }) {
   for (const lamp of panels.servers.querySelectorAll("[data-store]")) {
-    const store = stores[lamp.dataset.store];
+    const store = stores?.[lamp.dataset.store];
     lamp.dataset.state = store?.state ?? "";
     const note = lamp.parentElement.querySelector(".note");
     setText(note, store ? (store.state === "up" ? `${measure(store.latencyMs ?? NaN)} ms` : "does not answer") : "–");
@@ -263,7 +302,7 @@ feed.addEventListener("connection", ({ detail: { state } }) => {
 followConnection(feed, Object.values(panels), (panel) => {
   if (panel === panels.rate) return points[0].length > 1 ? null : "waiting";
   if (panel === panels.doors) return doorsState;
-  if (panel === panels.sources) return panel.querySelector("tbody").rows.length ? null : "never";
+  if (panel === panels.sources || panel === panels.minutes) return panel.querySelector("tbody").rows.length ? null : "never";
   if (panel === panels.tail) return tail.empty ? "never" : null;
   return null;
 });

@@ -1,0 +1,205 @@
+"""What reconcile finds it can also mend: events from where they still are, accounts and sums from what was counted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from pytest_django.plugin import DjangoDbBlocker
+
+from deploy.local import site as sites
+from deploy.local.servers import Servers
+from deploy.local.topics import Topics
+from processing import documents
+from processing.models import DeadLetter, Event
+from processing.tests import truth
+from processing.tests.test_kills import World, consume_the_rest, send_round
+
+pytestmark = pytest.mark.services
+
+ONE = "source_id = 'killed-3'"
+
+
+@pytest.fixture(name="world", scope="module")
+def _world(
+    servers: Servers,
+    _topics: Topics,
+    _template: None,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("repair")
+    with django_db_blocker.unblock(), sites.opened(servers, _topics, folder) as opened:
+        world = World(opened, opened.start_ingest().url)
+        send_round(world)
+        consume_the_rest(world)
+        yield world
+        world.redrive._outlet.close()
+
+
+def reconcile(*arguments: str, code: int = 0) -> dict[str, Any]:
+    out = StringIO()
+    try:
+        call_command("reconcile", "--json", *arguments, stdout=out)
+    except SystemExit as ended:
+        found = ended.code
+    else:
+        found = 0
+    report: dict[str, Any] = json.loads(out.getvalue())
+    assert found == code, report
+    return report
+
+
+def execute(statement: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return int(cursor.rowcount)
+
+
+ROLLUPS_AND_COUNTS = {
+    "UPDATE rollup_minute SET sum = sum + 1, first = 7 WHERE " + ONE: {"hours"},
+    "DELETE FROM rollup_hour WHERE " + ONE: {"hours", "latestValues"},
+    "INSERT INTO rollup_minute SELECT source_id, field, start - interval '5 days', count, sum, min, max, first,"
+    f" first_ts, first_id, last, last_ts, last_id FROM rollup_minute WHERE {ONE}": {"hours"},
+    f"UPDATE latest_value SET value = 7 WHERE {ONE}": {"latestValues"},
+    f"DELETE FROM latest_value WHERE {ONE}": {"latestValues"},
+    f"UPDATE ledger_minute SET read = read + 7, stored = stored + 3 WHERE {ONE}": {"ledgerMinutes", "statistics"},
+    f"DELETE FROM ledger_minute WHERE {ONE}": {"ledgerMinutes", "statistics"},
+    f"UPDATE source_statistics SET duplicate = 7, dropped = 1 WHERE {ONE}": {"statistics"},
+    f"DELETE FROM source_statistics WHERE {ONE}": {"statistics"},
+    "UPDATE progress SET events = events + 7, records = records - 1 WHERE events > 0": {"partitions"},
+}
+
+
+@pytest.mark.parametrize("damage", ROLLUPS_AND_COUNTS)
+def test_sums_and_accounts_are_corrected_from_what_was_counted(world: World, damage: str) -> None:
+    assert execute(damage)
+
+    report = reconcile("--repair")
+
+    assert set(report["repaired"]) >= ROLLUPS_AND_COUNTS[damage] - {"latestValues"}
+    assert not set(report["repaired"]) & {"eventsFromKafka", "rowsFromDocuments", "documentsDiscarded"}
+    truth.assert_exact(world.site, world.expected)
+
+
+def test_rows_that_are_gone_or_changed_are_made_from_documents_or_kafka(world: World) -> None:
+    execute(f"DELETE FROM events WHERE {ONE} AND ts < '2026-01-15'")
+    execute("UPDATE events SET payload = '{\"n\": 1}' WHERE source_id = 'killed-4'")
+    execute("UPDATE events SET content_hash = 5 WHERE source_id = 'killed-5' AND ts < '2026-01-10'")
+    lost = Event.objects.filter(source_id="killed-6")
+    keys = [documents.document_id(id_, "killed-6") for id_ in lost.values_list("id", flat=True)]
+    documents.database()["events"].delete_many({"_id": {"$in": keys}})
+    execute("DELETE FROM events WHERE source_id = 'killed-6'")
+
+    tried = reconcile("--repair", "--dry-run", code=1)
+    report = reconcile("--repair")
+
+    assert tried["repaired"]["eventsFromKafka"] == report["repaired"]["eventsFromKafka"] == len(keys)
+    assert report["repaired"]["rowsFromDocuments"] > 0
+    truth.assert_exact(world.site, world.expected)
+
+
+def test_documents_that_are_gone_or_changed_or_strangers_are_put_right(world: World) -> None:
+    collection = documents.database()["events"]
+    some = collection.find_one({"source": "killed-1"})
+    assert some is not None
+    collection.delete_many({"source": "killed-2"})
+    collection.update_many({"source": "killed-3"}, {"$inc": {"hash": 1}})
+    stray = UUID("0190163d-8694-739b-aea5-966c26f8ad92")
+    collection.insert_one({**some, "_id": documents.document_id(stray, "killed-1")})
+
+    report = reconcile("--repair")
+
+    assert report["repaired"]["documentsDiscarded"] == 1 + len(of(world, "killed-3"))
+    assert report["repaired"]["documentsFromKafka"] == len(of(world, "killed-2")) + len(of(world, "killed-3"))
+    truth.assert_exact(world.site, world.expected)
+
+
+def of(world: World, source: str) -> list[truth.Identity]:
+    return [identity for identity in world.expected.events if identity[0] == source]
+
+
+def test_letters_that_are_gone_are_written_again(world: World) -> None:
+    wanted = letters()
+    DeadLetter.objects.all().delete()
+
+    report = reconcile("--repair")
+
+    assert report["repaired"] == {"lettersFromKafka": 2}
+    assert letters() == wanted
+    truth.assert_exact(world.site, world.expected)
+
+
+def letters() -> list[tuple[object, ...]]:
+    fields = ("partition", "offset", "line", "raw", "reason", "detail", "pointer", "stage", "source_id", "event_id")
+    return [
+        (bytes(raw), *rest)
+        for raw, *rest in DeadLetter.objects.order_by("partition", "offset").values_list(
+            "raw", *fields[:3], *fields[4:]
+        )
+    ]
+
+
+def test_a_leftover_of_a_refused_event_is_discarded_and_not_stored(world: World) -> None:
+    collection = documents.database()["events"]
+    letter = DeadLetter.objects.get(reason="id_conflict")
+    some = collection.find_one({"source": letter.source_id})
+    assert some is not None
+    place = {"partition": letter.partition, "offset": letter.offset, "line": letter.line}
+    other = UUID("0190163d-8694-739b-aea5-966c26f8ad93")
+    collection.insert_one({**some, **place, "_id": documents.document_id(other, letter.source_id)})
+
+    assert reconcile("--repair")["repaired"] == {"documentsDiscarded": 1}
+    truth.assert_exact(world.site, world.expected)
+
+
+def test_one_source_and_one_time_can_be_judged_alone(world: World) -> None:
+    execute(f"UPDATE ledger_minute SET read = read + 1 WHERE {ONE}")
+    hours = "UPDATE rollup_hour SET sum = sum + {} WHERE source_id = 'killed-4'"
+    execute(hours.format(1))
+
+    assert reconcile("--source", "killed-1")["ok"]
+    assert set(reconcile("--source", "killed-4", code=1)["kinds"]) == {"rollup_hour_differs"}
+    named = reconcile("--source", "killed-3", code=1)
+    assert set(named["kinds"]) == {"ledger_differs", "statistics_differ", "unaccounted"}
+    assert (named["equation"]["unaccounted"], named["judged"]["sourceId"]) == (1, "killed-3")
+    before = reconcile("--to", "2026-01-01")
+    assert (before["equation"]["accepted"], before["recounted"]["postgresql"]["rows"]) == (0, 0)
+    since = reconcile("--from", "2026-01-01T00:00:00Z", code=1)
+    assert set(since["kinds"]) == {"rollup_hour_differs", "ledger_differs", "unaccounted"}
+    assert since["recounted"]["kafka"]["read"] == 303
+    assert since["recounted"]["mongodb"] == {"documents": 300, "inFlight": 0}
+
+    reconcile("--repair")
+    truth.assert_exact(world.site, world.expected)
+
+
+@pytest.mark.parametrize("wrong", [["--dry-run"], ["--repair", "--source", "a"], ["--from", "yesterday"]])
+def test_wrong_arguments_are_told(wrong: list[str]) -> None:
+    with pytest.raises(CommandError) as refused:
+        call_command("reconcile", *wrong)
+
+    assert "\n" not in str(refused.value)
+
+
+def test_an_event_that_no_store_has_any_more_stays_a_difference(world: World) -> None:
+    [partition, end] = max(truth.progress(world.site).items(), key=lambda item: item[1])
+    world.site.remove_raw_records(before={partition: end})
+    event = Event.objects.filter(partition=partition)[0]
+    assert reconcile()["ok"]
+    documents.database()["events"].delete_one({"_id": documents.document_id(event.id, event.source_id)})
+    event_row = Event.objects.filter(id=event.id)
+
+    # From its row the document comes back; without both, nothing does.
+    assert reconcile("--repair")["repaired"] == {"documentsFromRows": 1}
+    documents.database()["events"].delete_one({"_id": documents.document_id(event.id, event.source_id)})
+    event_row.delete()
+    report = reconcile("--repair", code=1)
+
+    assert set(report["kinds"]) == {"ledger_differs"}

@@ -1,0 +1,89 @@
+"""Redriving and discarding dead letters: a dry run's answer, or the job that does it."""
+
+from __future__ import annotations
+
+from processing import discard, letters, redrive, rehearsal
+from processing.letters import MENDABLE, Selection
+from processing.models import DeadLetter, Job
+from processing.redrive import NotMendable
+from processing.rehearsal import Rehearsal
+from processing.revision import revise
+from queries import dead_letters, postgres
+from queries.letter_bodies import DiscardMany, DiscardOne, RedriveMany, RedriveOne
+from queries.letter_shapes import DiscardRehearsal, RedriveRehearsal
+
+
+def redrive_one(number: int, body: RedriveOne, *, who: str, now: int) -> Job | RedriveRehearsal:
+    """Send one letter once more, with the body's event if it has one.
+
+    :param now: microseconds since the epoch
+    :raises DeadLetterNotFound: there is none of this number
+    :raises NotMendable: it is on its way, stored or discarded
+    :raises InvalidEvent: the body's event breaks the contract
+    """
+    letter = _mendable(number)
+    if body.event:
+        return _redrive_edited(letter, bytes(body.event), body, who=who, now=now)
+    selection = Selection(ids=(number,))
+    if body.dry_run:
+        return _rehearsed(rehearsal.rehearse(selection))
+    with postgres.bounded():
+        return redrive.request(selection, who=who, note=body.note)
+
+
+def redrive_many(body: RedriveMany, *, who: str) -> Job | RedriveRehearsal:
+    """Send letters once more, as they came."""
+    selection = body.selection()
+    if body.dry_run:
+        return _rehearsed(rehearsal.rehearse(selection))
+    with postgres.bounded():
+        return redrive.request(selection, who=who, rate=body.rate, note=body.note)
+
+
+def discard_one(number: int, body: DiscardOne, *, who: str) -> Job:
+    """Give one letter up.
+
+    :raises DeadLetterNotFound: there is none of this number
+    :raises NotMendable: it is on its way, stored or discarded
+    """
+    _mendable(number)
+    with postgres.bounded():
+        return discard.request(Selection(ids=(number,)), who=who, note=body.note)
+
+
+def discard_many(body: DiscardMany, *, who: str) -> Job | DiscardRehearsal:
+    """Give letters up."""
+    selection = body.selection()
+    with postgres.bounded():
+        if body.dry_run:
+            total = letters.count(selection.actionable())
+            return {"total": total, "totalIsLeast": total == letters.MOST_COUNTED}
+        return discard.request(selection, who=who, note=body.note)
+
+
+def _redrive_edited(
+    letter: DeadLetter, event: bytes, body: RedriveOne, *, who: str, now: int
+) -> Job | RedriveRehearsal:
+    if body.dry_run:
+        return _rehearsed(rehearsal.rehearse_edited(letter, revise(letter, event, now=now)))
+    with postgres.bounded():
+        return redrive.request_edited(letter, event, who=who, now=now, note=body.note)
+
+
+def _mendable(number: int) -> DeadLetter:
+    letter = dead_letters.find(number)
+    if letter.state not in MENDABLE:
+        raise NotMendable
+    return letter
+
+
+def _rehearsed(outcome: Rehearsal) -> RedriveRehearsal:
+    return {
+        "summary": str(outcome),
+        "total": outcome.total,
+        "totalIsLeast": outcome.total == letters.MOST_COUNTED,
+        "checked": outcome.checked,
+        "stored": outcome.stored,
+        "duplicate": outcome.duplicate,
+        "failing": dict(outcome.failing),
+    }

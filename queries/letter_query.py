@@ -1,0 +1,88 @@
+"""Which dead letters a request is about: the shared filters, as query parameters and as members of a body."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+
+from ingestion.contract import SOURCE_ID_PATTERN
+from ingestion.problems import Code
+from processing.letters import Selection
+from processing.models import DeadLetter
+from queries.parameters import InvalidParameter, Parameters
+
+PARAMETERS = (
+    *("state", "reason", "source_id", "event_id", "fingerprint", "stage", "topic", "partition"),
+    *("start_time", "end_time", "text"),
+)
+STAGES = ("decode", "identity", "process", "documents", "rows")
+MAX_PARTITION = 2**31 - 1
+
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
+Number = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+Time = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class Filter(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
+    """Filters that all have to hold; times are of when a letter was first seen, half open."""
+
+    state: DeadLetter.State | None = None
+    reason: Code | None = None
+    source_id: Annotated[str, msgspec.Meta(pattern=f"^{SOURCE_ID_PATTERN.pattern}$")] | None = None
+    event_id: UUID | None = None
+    fingerprint: Text | None = None
+    stage: Text | None = None
+    topic: Text | None = None
+    partition: Annotated[int, msgspec.Meta(ge=0, le=MAX_PARTITION)] | None = None
+    start_time: Time | None = None
+    end_time: Time | None = None
+    text: Text | None = None
+
+    def selection(self) -> Selection:
+        """Give the filters as the product's own."""
+        return Selection(
+            state=self.state and self.state.value,
+            reason=self.reason and self.reason.value,
+            source_id=self.source_id,
+            event_id=self.event_id,
+            fingerprint=self.fingerprint,
+            stage=self.stage,
+            topic=self.topic,
+            partition=self.partition,
+            since=self.start_time,
+            until=self.end_time,
+            text=self.text,
+        )
+
+
+def from_parameters(parameters: Parameters) -> Selection:
+    """Read the filters of a query.
+
+    :raises InvalidParameter: a value can't be used
+    """
+    since, until = parameters.span()
+    partition = parameters.integer("partition", default=-1, least=0, most=MAX_PARTITION)
+    return Selection(
+        state=parameters.choice("state", DeadLetter.State.values),
+        reason=parameters.choice("reason", [code.value for code in Code]),
+        source_id=parameters.source_id(),
+        event_id=_event_id(parameters),
+        fingerprint=parameters.text("fingerprint"),
+        stage=parameters.text("stage"),
+        topic=parameters.text("topic"),
+        partition=None if partition < 0 else partition,
+        since=since,
+        until=until,
+        text=parameters.text("text"),
+    )
+
+
+def _event_id(parameters: Parameters) -> UUID | None:
+    text = parameters.text("event_id")
+    try:
+        return None if text is None else UUID(text)
+    except ValueError as error:
+        raise InvalidParameter("event_id", "event_id: expected a UUID") from error

@@ -1,0 +1,100 @@
+"""What the read API answers about dead letters and the jobs that work on them. Times are RFC 3339 in UTC."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class DeadLetterShape(TypedDict):
+    """A line that could not become an event."""
+
+    id: int
+    reason: str
+    detail: str
+    stage: str
+    sourceId: str | None
+    topic: str
+    partition: int
+    offset: int
+    line: int
+    firstSeen: str
+    lastSeen: str
+    attempts: int
+    state: str
+
+
+class ChainLink(TypedDict):
+    """A letter of the same event: the first one, or one that a failed redrive left."""
+
+    id: int
+    state: str
+    reason: str
+    firstSeen: str
+
+
+class ActionShape(TypedDict):
+    """One line of a letter's history."""
+
+    at: str
+    who: str
+    kind: str
+    note: str
+
+
+class DeadLetterDetail(DeadLetterShape):
+    """One dead letter: what was sent, what is wrong with it, what was done about it."""
+
+    meaning: str  # the reason in words
+    eventId: str | None
+    pointer: str
+    receivedAt: str
+    fingerprint: str
+    size: int  # bytes
+    preview: str  # the beginning; what is not printable stands as \xNN or \uNNNN
+    previewTruncated: bool
+    event: str | None  # in the public format, as indented JSON text; None where the bytes are no JSON
+    raw: str | None  # every byte, base64; None without a key with the scope `admin`
+    root: int | None  # the first letter of its chain; None where it is the first
+    redrives: int  # how many redrives of the chain have failed
+    chain: list[ChainLink]
+    history: list[ActionShape]
+    edited: list[str]  # a unified diff from what came in to what was sent instead; empty without an edit
+    sentAt: str | None
+    closedAt: str | None
+
+
+class JobShape(TypedDict):
+    """A long operation and how far it is."""
+
+    id: int
+    kind: str
+    state: str
+    who: str
+    arguments: dict[str, object]
+    total: int | None  # None: not known
+    done: int
+    failed: int
+    message: str
+    cancelRequested: bool
+    createdAt: str
+    startedAt: str | None
+    finishedAt: str | None
+
+
+class RedriveRehearsal(TypedDict):
+    """What a redrive would do now; nothing was sent or changed."""
+
+    summary: str
+    total: int
+    totalIsLeast: bool  # there are as many or more
+    checked: int
+    stored: int
+    duplicate: int  # stored already: the letter would be closed
+    failing: dict[str, int]  # by reason
+
+
+class DiscardRehearsal(TypedDict):
+    """How many letters would be discarded; nothing was changed."""
+
+    total: int
+    totalIsLeast: bool  # there are as many or more

@@ -1,0 +1,124 @@
+"""The steps of a trace in words, and their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from django.conf import settings
+
+from ingestion.problems import MEANINGS, Code
+from processing.models import DeadLetter, DeadLetterAction
+from processing.topic_search import Copy
+from queries.events import EventRow
+from queries.shapes import DocumentState, Origin, Stage, TraceStep
+from queries.times import format_time, from_micros
+
+_DOCUMENTS: dict[DocumentState, str] = {
+    "found": "a row in PostgreSQL, the raw document in MongoDB",
+    "absent": "a row in PostgreSQL, but no raw document in MongoDB: let reconcile look",
+    "unavailable": "a row in PostgreSQL; MongoDB, which does not answer, has the raw document",
+}
+_ACTIONS: dict[str, Stage] = {
+    DeadLetterAction.Kind.REDRIVEN: "redriven",
+    DeadLetterAction.Kind.EDITED: "edited",
+    DeadLetterAction.Kind.FAILED: "failed",
+    DeadLetterAction.Kind.STORED: "closed",
+    DeadLetterAction.Kind.PARKED: "parked",
+    DeadLetterAction.Kind.DISCARDED: "discarded",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step before it is laid out."""
+
+    stage: Stage
+    at: datetime | None
+    detail: str
+    origin: Origin | None = None
+    letter: int | None = None
+    traces: list[str] = field(default_factory=list)
+
+
+def of_row(row: EventRow, origin: Origin, copy: Copy | None, *, document: DocumentState) -> list[Step]:
+    """Tell how a stored event got there; `copy` is its line in the topic, where that can be read."""
+    tags = f"tagged {', '.join(row.tags)}" if row.tags else "no step or rule changed it"
+    return [
+        Step("received", row.received, "taken at a door, or by Kafka from another producer"),
+        _published(origin, copy),
+        Step("processed", None, tags),
+        Step("stored", row.stored, _DOCUMENTS[document]),
+        Step("published_again", None, f"to {settings.KAFKA_TOPIC_PROCESSED_DATA} after it was stored, at least once"),
+    ]
+
+
+def of_letter(letter: DeadLetter, copy: Copy | None) -> list[Step]:
+    """Tell how a line was set aside, and what was done about it."""
+    origin: Origin = {
+        "topic": letter.topic.name,
+        "partition": letter.partition,
+        "offset": letter.offset,
+        "line": letter.line,
+    }
+    what = f"{_in_words(letter.reason)}: {letter.detail}; now {letter.state}"
+    return [
+        Step("received", letter.received, "taken at a door, or by Kafka from another producer", letter=letter.id),
+        _published(origin, copy, letter=letter.id),
+        Step("dead_lettered", letter.first_seen, what, origin, letter.id),
+        *(_of_action(letter, action) for action in letter.actions.all()),
+    ]
+
+
+def of_copy(copy: Copy, *, waits: bool) -> list[Step]:
+    """Tell of a line in the topic that neither a row nor a letter comes from."""
+    origin = _origin(copy)
+    steps = [Step("received", from_micros(copy.received), "taken at a door, or by Kafka from another producer")]
+    if waits:
+        text = "waits to be processed" if copy.readable else "waits to be processed; it can't be read as an event"
+        return [*steps, _published(origin, copy), Step("in_flight", None, text, origin)]
+    if copy.readable:
+        return [*steps, _published(origin, copy), Step("duplicate", None, "the same event once more, counted", origin)]
+    return [*steps, _published(origin, copy)]
+
+
+def in_order(stories: Iterable[list[Step]]) -> list[TraceStep]:
+    """Lay steps out copy by copy, the one received first before the others."""
+    ordered = sorted(stories, key=lambda steps: steps[0].at or datetime.max.replace(tzinfo=UTC))
+    return [_shape(step) for steps in ordered for step in steps]
+
+
+def _published(origin: Origin, copy: Copy | None, *, letter: int | None = None) -> Step:
+    at = None if copy is None else from_micros(copy.record_time)
+    gone = "" if copy else "; the record is not there to be read any more, or was not looked at"
+    return Step("published", at, f"acknowledged by Kafka{gone}", origin, letter, copy.traces if copy else [])
+
+
+def _of_action(letter: DeadLetter, action: DeadLetterAction) -> Step:
+    note = f": {action.note}" if action.note else ""
+    return Step(_ACTIONS[action.kind], action.at, f"by {action.who}{note}", letter=letter.id)
+
+
+def _in_words(reason: str) -> str:
+    return MEANINGS[Code(reason)][1] if reason in MEANINGS else reason
+
+
+def _origin(copy: Copy) -> Origin:
+    return {
+        "topic": settings.KAFKA_TOPIC_RAW_DATA,
+        "partition": copy.partition,
+        "offset": copy.offset,
+        "line": copy.line,
+    }
+
+
+def _shape(step: Step) -> TraceStep:
+    return {
+        "stage": step.stage,
+        "at": None if step.at is None else format_time(step.at),
+        "detail": step.detail,
+        "origin": step.origin,
+        "letter": step.letter,
+        "traceparents": step.traces,
+    }
