@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import django
+from psycopg import Connection
 
 django.setup()
 
@@ -22,11 +23,10 @@ from django.core.management import call_command  # noqa: E402 - after the setup
 
 from ingestion import records  # noqa: E402 - after the setup
 from ingestion.tests.orders import Orders  # noqa: E402 - after the setup
-from processing import loop, pipeline  # noqa: E402 - after the setup
+from processing import loop, pipeline, row_store  # noqa: E402 - after the setup
 from processing.batch import Letter, Record  # noqa: E402 - after the setup
 from processing.consumer import Consumer  # noqa: E402 - after the setup
 from processing.pipeline import Stores, Work  # noqa: E402 - after the setup
-from processing.row_store import RowStore  # noqa: E402 - after the setup
 
 Step = Callable[..., None]
 STEPS = [step.__name__ for step in (*pipeline.PREPARE, *pipeline.STORE, *pipeline.DELIVER, *loop.FINISH)]
@@ -94,14 +94,14 @@ def wrap_poll(orders: Orders) -> None:
 
 
 def wrap_letters(orders: Orders) -> None:
-    write = RowStore._write_letters
+    write = row_store.write_letters
 
-    def writing(self: RowStore, letters: Sequence[Letter], topic: int) -> None:
-        write(self, letters, topic)
+    def writing(connection: Connection, letters: Sequence[Letter], topic: int) -> None:
+        write(connection, letters, topic)
         if letters:
             orders.passing("letters")
 
-    RowStore._write_letters = writing  # type: ignore[method-assign]
+    row_store.write_letters = writing
 
 
 def reading_also(version: bytes) -> Callable[..., list[records.Line | records.BadLine]]:
