@@ -18,7 +18,7 @@ PACE = 3.0  # seconds between two changes of the group
 MOST = 3  # consumers beside the world's own
 # The first seed churns for as long as the promise says; the others repeat its beginning by other chances.
 CHURN = {1: 180.0}  # seconds
-SHORT_CHURN = 60.0
+SHORT_CHURN = 40.0
 
 
 def test_a_killed_consumers_partitions_go_to_the_other(world: World, rng: Random) -> None:
