@@ -129,7 +129,7 @@ class Consumer:
             self._client._cluster.request_update()  # noqa: SLF001 - no public way that does not wait
             return
         self._placed_topic = ends.topic
-        begun: dict[int, int] = {}
+        unsaid: dict[int, int] = {}
         for partition in starts.keys() & self._unplaced.keys():
             at = TopicPartition(self.topic, partition)
             first = self._unplaced[partition]
@@ -142,12 +142,12 @@ class Consumer:
                 self._client.resume(at)
                 self._placed.add(partition)
                 logger.info("reading", extra={"partition": partition, "offset": start})
-            del self._unplaced[partition]
             if committed is None:
-                begun[partition] = start
-        if begun:
-            # Else a process that dies after its very first batch was stored leaves nothing to tell that it is to be published.
-            self.commit(begun)
+                unsaid[partition] = start
+            del self._unplaced[partition]
+        if unsaid:
+            # Without it nobody knows, after a kill, from where on what was stored may be missing in processed-data.
+            self.commit(unsaid)
 
     def unplace(self, partitions: Iterable[int]) -> None:
         """Give no more records of partitions until they are placed anew."""
