@@ -22,10 +22,15 @@ _DIED = Aside("process", "the consumer process ended, again and again, while thi
 
 Line = tuple[int, int]  # offset, and line or processing.batch.WHOLE
 
+# A process that rehearses has an advisory lock, which PostgreSQL gives up once the process is dead. One that is only slow,
+# or frozen, may have lost the partition to us with its mark still set: nobody has died of that.
 _READ = """
-SELECT partition, next_offset, starts, suspect_offset, suspect_line, isolated FROM partition_start
-WHERE topic_id = %s AND partition = ANY(%s) ORDER BY partition FOR UPDATE
+SELECT partition, next_offset, starts, suspect_offset, suspect_line, isolated,
+    pg_try_advisory_xact_lock(%(topic)s::int, partition) AS nobodys
+FROM partition_start WHERE topic_id = %(topic)s AND partition = ANY(%(partitions)s) ORDER BY partition FOR UPDATE
 """
+_REHEARSE = "SELECT pg_try_advisory_lock(%s::int, %s)"
+_END_REHEARSAL = "SELECT pg_advisory_unlock(%s::int, %s)"
 _WRITE = """
 INSERT INTO partition_start (topic_id, partition, next_offset, starts, isolated) VALUES (%s, %s, %s, %s, %s)
 ON CONFLICT (topic_id, partition) DO UPDATE SET next_offset = excluded.next_offset, starts = excluded.starts,
@@ -78,7 +83,7 @@ class Crashes:
         """
         topic = self.rows.topic_row(ends.topic, ends.name)
         if topic != self._topic:
-            self._topic, self._starts, self._ends = topic, {}, {}
+            self._topic, self._starts, self._isolated, self._ends = topic, {}, {}, {}
         starting = sorted(progress.keys() - self._starts.keys())
         if not starting:
             return
@@ -94,14 +99,21 @@ class Crashes:
             for offset, guilty in start.isolated:
                 self._isolated.setdefault((number, offset), {})[guilty] = _DIED
             if start.rehearses:
-                logger.warning("the process died here before; going on line by line", extra={"partition": number})
-                self._ends[number] = -1
+                self._rehearse(number)
+
+    def _rehearse(self, partition: int) -> None:
+        logger.warning("the process died here before; going on line by line", extra={"partition": partition})
+        self._ends[partition] = -1
+        with failures():
+            self.rows.connection.execute(_REHEARSE, [self._topic, partition])
 
     def leave(self, partitions: Iterable[int]) -> None:
         """Forget the starts at partitions that go while the process is well."""
         gone = self._starts.keys() & set(partitions)
         with failures():
             self.rows.connection.execute(_LEAVE, [self._topic, sorted(gone)])
+            for partition in gone & self._ends.keys():
+                self.rows.connection.execute(_END_REHEARSAL, [self._topic, partition])
         for partition in gone:
             del self._starts[partition]
             self._ends.pop(partition, None)
@@ -132,7 +144,8 @@ class Crashes:
             if end < 0 and mine:
                 self._ends[partition] = max(mine) + 1
             elif mine and min(mine) >= end:
-                del self._ends[partition]
+                # The stores' thread may have left it meanwhile.
+                self._ends.pop(partition, None)
         first = next((index for index, record in enumerate(held) if record.partition in self._ends), len(held))
         return max(first, 1)
 
@@ -146,15 +159,15 @@ def _counted(before: Start | None, *, at: int) -> Start:
 
 
 def _read(cursor: Cursor, topic: int, partitions: list[int]) -> dict[int, Start]:
-    cursor.execute(_READ, [topic, partitions])
+    cursor.execute(_READ, {"topic": topic, "partitions": partitions})
     return {
         partition: Start(
             next_offset,
             starts,
-            suspect=None if suspect_offset is None else (suspect_offset, suspect_line),
+            suspect=None if suspect_offset is None or not nobodys else (suspect_offset, suspect_line),
             isolated=tuple((offset, line) for offset, line in isolated),
         )
-        for partition, next_offset, starts, suspect_offset, suspect_line, isolated in cursor.fetchall()
+        for partition, next_offset, starts, suspect_offset, suspect_line, isolated, nobodys in cursor.fetchall()
     }
 
 

@@ -30,6 +30,9 @@ State = Job.State
 SILENCE = timedelta(seconds=30)
 FIRST_WAIT, LONGEST_WAIT = 0.5, 5.0  # seconds between two tries while a store is away; under SILENCE
 
+# The key of a job's place that says what was begun outside any transaction: the step ends it before the job may be cancelled.
+IN_HAND = "sending"
+
 # Does one chunk of a job, and commits `advance` in one transaction with the chunk's effects. Gives the seconds to wait
 # before the next, or None when nothing is left. Raises StoreUnavailable or NeedsOperator to be called again later.
 Step = Callable[[Job], float | None]
@@ -61,10 +64,10 @@ def cancel(number: int) -> Job:
 
     :raises JobNotFound: there is none
     """
-    Job.objects.filter(pk=number, state=State.QUEUED).update(
+    Job.objects.filter(pk=number, state=State.QUEUED).exclude(place__has_key=IN_HAND).update(
         state=State.CANCELLED, cancel_requested=True, finished_at=Now(), message="cancelled"
     )
-    Job.objects.filter(pk=number, state=State.RUNNING).update(cancel_requested=True)
+    Job.objects.filter(pk=number, state__in=(State.QUEUED, State.RUNNING)).update(cancel_requested=True)
     job = Job.objects.filter(pk=number).first()
     if job is None:
         raise JobNotFound
@@ -165,7 +168,7 @@ def _try(job: Job, step: Step) -> float | None:
     job.refresh_from_db()
     if job.worker != worker:
         raise JobLost
-    if job.cancel_requested:
+    if job.cancel_requested and IN_HAND not in job.place:
         _finish(job, State.CANCELLED, "cancelled")
         return None
     pause = step(job)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import queue
 import socket
 import threading
 import time
@@ -14,7 +13,6 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TypeVar
 
 from django.conf import settings
 
@@ -22,16 +20,14 @@ from processing import metrics, pipeline, settling
 from processing.batch import Batch, Record
 from processing.consumer import Consumer
 from processing.failures import NeedsOperator, StoreUnavailable
-from processing.lag import Ends
 from processing.live import LivePublisher
 from processing.models import ConsumerMember
 from processing.patience import Patience, Stopped
 from processing.pipeline import Stores, Topic, Work
-from processing.placement import Place, Start
+from processing.placing import Placing
+from processing.store_thread import StoreThread
 
 logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 POLL = 0.5  # seconds; also how soon a signal is seen
 # While little comes in, a batch is closed after the first; while more than a batch waits, after the second.
@@ -43,7 +39,6 @@ STOP_WITHIN = 20.0  # seconds to finish the batch in hand after a signal
 STALL_CHECK = 10.0  # seconds in which a partition with records has to give some
 MOST_DIGITS = 6  # of a record's own count of its events; a longer one is no number of ours
 CLOSE_WITHIN = 2.0  # seconds to take leave of the stores
-LOOK_AT_HOLDS = 2.0  # seconds between two looks whether a held partition was resumed
 
 
 @dataclass(slots=True)
@@ -55,31 +50,6 @@ class State:
     kafka: bool = False
     partitions: list[int] = field(default_factory=list)
     held: list[int] = field(default_factory=list)  # had, and not read until an operator says so
-
-
-class StoreThread:
-    """Does what touches the stores, one thing after the other; a daemon, so that a frozen store can't hold the exit."""
-
-    def __init__(self) -> None:
-        self._tasks: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        threading.Thread(target=self._run, name="stores", daemon=True).start()
-
-    def submit(self, act: Callable[[], T]) -> Future[T]:
-        """Queue an act; its result or exception is the future's."""
-        future: Future[T] = Future()
-
-        def task() -> None:
-            try:
-                future.set_result(act())
-            except BaseException as error:  # noqa: BLE001 - handed on to whoever asks for the result
-                future.set_exception(error)
-
-        self._tasks.put(task)
-        return future
-
-    def _run(self) -> None:
-        while True:
-            self._tasks.get()()
 
 
 class Loop:
@@ -94,8 +64,7 @@ class Loop:
         self._live = LivePublisher(self._member)
         self._consumer: Consumer | None = None
         self._settling: tuple[Work, Future[None]] | None = None
-        self._placing: Future[tuple[Ends, dict[int, Start]]] | None = None
-        self._look_at_holds = 0.0  # time.monotonic()
+        self._placing = Placing(self._stores, self._thread, self._patiently)
         self._beating: Future[None] | None = None
         self._last_beat = 0.0
         self._since = datetime.now(tz=UTC)
@@ -170,39 +139,19 @@ class Loop:
         )
 
     def _place(self, consumer: Consumer) -> None:
-        """Start new partitions where PostgreSQL and Kafka agree; asked on the stores' thread, after what is in hand."""
         if self._held:
             # What was polled of the same partitions, or of the same topic before it was made anew, goes first.
             return
-        if self._placing is None and self._may_place(consumer):
-            wanted, known_ends = consumer.unplaced, dict(consumer.known_ends)
-            self._placing = self._thread.submit(lambda: self._starts(wanted, known_ends))
-        elif self._placing is not None and self._placing.done():
-            (ends, starts), self._placing = self._placing.result(), None
-            before = consumer.partitions
-            consumer.place(ends, {number: start.next_offset for number, start in starts.items() if not start.hold.held})
-            self.state.held = [number for number in consumer.unplaced if number in starts and starts[number].hold.held]
-            self._look_at_holds = time.monotonic() + LOOK_AT_HOLDS
-            if consumer.partitions != before:
-                self._since = datetime.now(tz=UTC)
-                self._last_beat = 0.0
-
-    def _may_place(self, consumer: Consumer) -> bool:
-        """Tell whether partitions wait that are not held, or for so long that they may have been resumed."""
-        return bool(consumer.unplaced) and (
-            consumer.unplaced != self.state.held or time.monotonic() >= self._look_at_holds
-        )
-
-    def _starts(self, partitions: list[int], known_ends: dict[Place, int]) -> tuple[Ends, dict[int, Start]]:
-        found: list[tuple[Ends, dict[int, Start]]] = []
-        self._patiently(lambda: found.append(pipeline.place(self._stores, partitions, known_ends)))
-        return found[-1]
+        if self._placing.step(consumer):
+            self._since = datetime.now(tz=UTC)
+            self._last_beat = 0.0
+        self.state.held = self._placing.held
 
     def _gather(self, consumer: Consumer) -> None:
         """Poll until what is held makes a full batch, or has waited long enough."""
         records = self._held
         events = sum(map(_event_count, records))
-        wait = POLL if not records and not (self._settling or self._placing) else 0.01
+        wait = POLL if not records and not (self._settling or self._placing.asked) else 0.01
         closes = time.monotonic() + wait
         while events < settings.DATAFLOW_BATCH_EVENTS and not self._stopping.is_set():
             left = closes - time.monotonic()

@@ -17,7 +17,7 @@ from ingestion.records import UnknownVersion
 from processing import accounts, asides, decoding
 from processing.accounts import Gains
 from processing.alarm import Alarm
-from processing.batch import Batch, Entry, Record
+from processing.batch import Batch, Entry, Letter, Record
 from processing.breaker import Breaker, Judgement
 from processing.crashes import Crashes
 from processing.delivery import Delivery
@@ -292,18 +292,8 @@ def _finish_writing(work: Work) -> None:
 def _set_aside(work: Work, verdict: Verdict) -> None:
     # PostgreSQL may have refused the same ones already: one letter is enough.
     left = {entry.key for entry in work.batch.entries}
-    for entry in verdict.conflicts:
-        if entry.key in left:
-            work.batch.letters.append(decoding.conflict(entry))
-    for entry in verdict.refused:
-        if entry.key not in left:
-            continue
-        work.batch.letters.append(
-            decoding.letter(
-                entry, reason=Code.REFUSED_BY_STORE, detail="MongoDB can't hold this payload", stage="documents"
-            )
-        )
-    _leave_out(work, [*verdict.conflicts, *verdict.refused])
+    _become_letters(work, [entry for entry in verdict.conflicts if entry.key in left], decoding.conflict)
+    _become_letters(work, [entry for entry in verdict.refused if entry.key in left], _refused_by_mongodb)
     for entry, ts in verdict.retimed:
         # The first copy's time stands, so that its row is found.
         entry.ts = ts
@@ -316,13 +306,14 @@ def _judge_existing(stores: Stores, work: Work, existing: list[Entry]) -> None:
     """Tell duplicates from conflicts by the rows' own hashes; a conflict leaves no document of its origin."""
     hashes = stores.rows.hashes(existing)
     conflicts = [entry for entry in existing if hashes.get(entry.key) != entry.hash]
-    work.batch.duplicates += [entry for entry in existing if hashes.get(entry.key) == entry.hash]
-    work.batch.letters += [decoding.conflict(entry) for entry in conflicts]
+    duplicates = [entry for entry in existing if hashes.get(entry.key) == entry.hash]
+    work.batch.duplicates += duplicates
     if conflicts:
         stores.documents.discard(conflicts, topic=work.topic.kafka_id.bytes)
     # Learned for good: should this attempt roll back, the next does not count them again.
     work.repeats += len(existing)
-    _leave_out(work, existing)
+    _leave_out(work, duplicates)
+    _become_letters(work, conflicts, decoding.conflict)
 
 
 def _refuse(stores: Stores, work: Work) -> None:
@@ -331,13 +322,28 @@ def _refuse(stores: Stores, work: Work) -> None:
     if not refused:
         raise NeedsOperator("PostgreSQL refuses a batch, but none of its events alone")
     stores.documents.discard(refused, topic=work.topic.kafka_id.bytes)
-    for entry in refused:
-        work.batch.letters.append(
-            decoding.letter(
-                entry, reason=Code.REFUSED_BY_STORE, detail="PostgreSQL can't hold this event", stage="rows"
-            )
-        )
-    _leave_out(work, refused)
+    _become_letters(work, refused, _refused_by_postgresql)
+
+
+def _refused_by_mongodb(entry: Entry) -> Letter:
+    return decoding.letter(
+        entry, reason=Code.REFUSED_BY_STORE, detail="MongoDB can't hold this payload", stage="documents"
+    )
+
+
+def _refused_by_postgresql(entry: Entry) -> Letter:
+    return decoding.letter(entry, reason=Code.REFUSED_BY_STORE, detail="PostgreSQL can't hold this event", stage="rows")
+
+
+def _become_letters(work: Work, entries: list[Entry], letter: Callable[[Entry], Letter]) -> None:
+    """Set events aside, and their copies in the batch: these are duplicates of nothing that is stored."""
+    if not entries:
+        return
+    gone = {entry.key for entry in entries}
+    copies = [entry for entry in work.batch.duplicates if entry.key in gone]
+    work.batch.duplicates = [entry for entry in work.batch.duplicates if entry.key not in gone]
+    work.batch.letters += map(letter, [*entries, *copies])
+    _leave_out(work, entries)
 
 
 def _keep(stores: Stores, work: Work, records: list[Record]) -> None:

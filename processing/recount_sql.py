@@ -93,9 +93,10 @@ WHERE t.fields_capped IS NOT TRUE
 
 _SPAN_EXACT = "count, min, max, first, first_ts, first_id, last, last_ts, last_id"
 # Sums are added in another order; what cancels out leaves the rounding of its largest terms.
+# Halves and tiny factors first, so that nothing is beyond all numbers.
 _SUM_ALIKE = """
-(r.sum = s.sum OR abs(r.sum - s.sum)
-    <= 1e-9 * greatest(abs(r.sum), abs(s.sum), s.count * greatest(abs(s.min), abs(s.max))))
+(r.sum = s.sum OR abs(r.sum / 2 - s.sum / 2)
+    <= greatest(5e-10 * abs(r.sum), 5e-10 * abs(s.sum), 5e-10 * s.count * greatest(abs(s.min), abs(s.max))))
 """
 
 

@@ -11,12 +11,14 @@ import time
 from collections.abc import Sequence
 
 from django.conf import settings
+from django.db.models import Case, Value, When
 from django.db.models.functions import Now
 
 from ingestion import producer, records
 from ingestion.producer import partition_of
 from processing import jobs, letter_jobs, letter_text, letters
 from processing.batch import REDRIVE_OF
+from processing.closing import MAX_REDRIVES
 from processing.letters import MENDABLE, Selection
 from processing.models import DeadLetter, DeadLetterAction, Job
 from processing.outlet import Outlet
@@ -27,6 +29,7 @@ CHUNK = 200  # letters, of up to 256 KiB each
 MAX_RATE = 10_000  # events a second
 
 Kind = DeadLetterAction.Kind
+State = DeadLetter.State
 
 
 class NotMendable(Exception):
@@ -68,7 +71,10 @@ class Redrive:
         """Send one chunk; see jobs.Step."""
         began = time.monotonic()
         letter_jobs.begin(job)
-        numbers = job.place.get("sending") or _mark_sent(job)
+        if job.cancel_requested:
+            _give_back(job)
+            return 0.0
+        numbers = job.place.get(jobs.IN_HAND) or _mark_sent(job)
         if not numbers:
             return None
         self._send(numbers)
@@ -108,11 +114,22 @@ def _mark_sent(job: Job) -> list[int]:
         if not numbers:
             return []
         changes = {} if edited is None else {"edited": edited.encode()}
-        DeadLetter.objects.filter(id__in=numbers).update(state=DeadLetter.State.SENT, sent_at=Now(), **changes)
+        DeadLetter.objects.filter(id__in=numbers).update(state=State.SENT, sent_at=Now(), **changes)
         letter_jobs.note(numbers, kind=Kind.REDRIVEN if edited is None else Kind.EDITED, job=job)
-        job.place = {**job.place, "sending": numbers}
+        job.place = {**job.place, jobs.IN_HAND: numbers}
         jobs.advance(job)
     return numbers
+
+
+def _give_back(job: Job) -> None:
+    """Let letters in hand wait again: Kafka may have none of them. One that it has is closed by the next redrive."""
+    numbers = job.place.pop(jobs.IN_HAND)
+    with letter_jobs.chunk():
+        waiting = letters.on_their_way(DeadLetter.objects.filter(id__in=numbers)).order_by("id")
+        given_back = list(waiting.select_for_update(of=("self",)).values_list("id", flat=True))
+        state = Case(When(redrives__gte=MAX_REDRIVES, then=Value(State.PARKED)), default=Value(State.OPEN))
+        DeadLetter.objects.filter(id__in=given_back).update(state=state)
+        jobs.advance(job)
 
 
 def _on_their_way(numbers: Sequence[int]) -> list[DeadLetter]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Iterable
+from math import copysign, isfinite
 from operator import attrgetter
 
 import msgspec
@@ -12,6 +14,7 @@ from processing.batch import MINUTE, Entry
 from processing.fields import MAX_FIELDS, MAX_PATH, Number, numeric_fields
 
 MINUTES_PER_HOUR = 60
+LARGEST = sys.float_info.max
 
 _NUMBERS = frozenset({int, float})
 _BY_TIME = attrgetter("ts", "id")
@@ -38,7 +41,7 @@ class Span(msgspec.Struct, gc=False):
     def merge(self, other: Span) -> None:
         """Add the events of another span to this one."""
         self.count += other.count
-        self.sum += other.sum
+        self.sum = _bounded(self.sum + other.sum)
         self.min = min(self.min, other.min)
         self.max = max(self.max, other.max)
         if other.first_ts < self.first_ts or (other.first_ts == self.first_ts and other.first_id > self.first_id):
@@ -127,6 +130,11 @@ def _mixed(group: list[Entry]) -> dict[str, Span]:
     return {name: _span(members, column) for name, (members, column) in columns.items()}
 
 
+def _bounded(total: float) -> float:
+    """Give the nearest number to a sum that is beyond all of them, which is no reason to refuse its events."""
+    return total if isfinite(total) else copysign(LARGEST, total)
+
+
 def _span(group: list[Entry], column: list[Number]) -> Span:
     """Build the statistics of one field; `group` is sorted by (ts, id) and `column` runs beside it."""
     first = 0
@@ -134,7 +142,7 @@ def _span(group: list[Entry], column: list[Number]) -> Span:
         first += 1
     return Span(
         count=len(column),
-        sum=float(sum(column)),
+        sum=_bounded(float(sum(column))),
         min=min(column),
         max=max(column),
         first=column[first],

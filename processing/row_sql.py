@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from processing import rows
+from processing.rollups import LARGEST
 
 # Temporary tables of the consumer's session; a commit or rollback empties them.
 STAGING = """
@@ -31,6 +32,11 @@ ON CONFLICT DO NOTHING RETURNING source_id, id
 _SPAN_FIELDS = "source_id, field, start, count, sum, min, max, first, first_ts, first_id, last, last_ts, last_id"
 _EARLIER = "(excluded.first_ts < r.first_ts OR (excluded.first_ts = r.first_ts AND excluded.first_id > r.first_id))"
 _LATER = "((excluded.last_ts, excluded.last_id) > (r.last_ts, r.last_id))"
+# PostgreSQL fails where a sum is beyond all numbers; this gives the nearest, as processing.rollups does.
+_SUM = f"""
+CASE WHEN abs(r.sum / 2 + excluded.sum / 2) <= {LARGEST / 2!r}::float8 THEN r.sum + excluded.sum
+    ELSE sign(r.sum) * {LARGEST!r}::float8 END
+"""
 
 
 def _fold_spans(table: str, condition: str) -> str:
@@ -43,7 +49,7 @@ def _fold_spans(table: str, condition: str) -> str:
     return f"""
 INSERT INTO {table} AS r ({_SPAN_FIELDS})
 SELECT {_SPAN_FIELDS} FROM staged_span WHERE {condition} ORDER BY source_id, field, start
-ON CONFLICT (source_id, field, start) DO UPDATE SET count = r.count + excluded.count, sum = r.sum + excluded.sum,
+ON CONFLICT (source_id, field, start) DO UPDATE SET count = r.count + excluded.count, sum = {_SUM},
     min = least(r.min, excluded.min), max = greatest(r.max, excluded.max), {first}, {last};
 """  # noqa: S608 - constants only
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from django.conf import settings
 from kafka.admin import KafkaAdminClient, MemberToRemove
+from kafka.errors import CoordinatorNotAvailableError
 
 
 def expel_members(group: str) -> None:
@@ -20,7 +21,11 @@ def expel_members(group: str) -> None:
 def committed(group: str) -> dict[int, int]:
     """The group's offsets by partition."""
     with _client() as client:
-        found = client.list_group_offsets(group)[group]
+        try:
+            found = client.list_group_offsets(group)[group]
+        except CoordinatorNotAvailableError:
+            # The broker is still making its topic of offsets: none are committed.
+            return {}
     return {at.partition: offset.offset for at, offset in found.items()}
 
 

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from deploy.local.site import ProductProcess, Site
 from ingestion.tests.client import call
 from processing.incidents import open_incidents
-from processing.models import DeadLetter, Hold, Progress
+from processing.models import ConsumerMember, DeadLetter, Hold, Progress
 from processing.tests import group, making, truth
 
 pytestmark = pytest.mark.services
@@ -107,3 +107,29 @@ def test_one_bad_line_in_a_hundred_never_holds_a_partition(site: Site) -> None:
 
     assert truth.letters(site) == {("", "not_json"): 30}
     assert not Hold.objects.exists()
+
+
+def test_a_partition_that_trips_under_one_of_two_consumers_is_held_for_both(site: Site) -> None:
+    consumers = [site.start_consumer(), site.start_consumer()]
+    site.wait_for(lambda: len(ConsumerMember.objects.exclude(partitions=[])) == 2, WAIT)
+    for partition in range(6):
+        making.put_all(site.raw_topic, good_lines(50, first=partition * 50), partition=partition)
+    making.put_all(site.raw_topic, [*bad_lines(300), *good_lines(5, first=900)], partition=BAD)
+
+    site.wait_for(lambda: held() == [BAD], WAIT)
+    site.wait_for(lambda: [health(one)["held"] for one in consumers].count([BAD]) == 1, WAIT)
+    assert progress(BAD) == 250
+    holder = next(one for one in consumers if health(one)["held"] == [BAD])
+    [other] = [one for one in consumers if one is not holder]
+
+    # The partition goes to the other one, which does not read it either, and goes on with the rest.
+    assert holder.stop() == 0
+    site.wait_for(lambda: health(other)["held"] == [BAD], WAIT)
+    making.put_all(site.raw_topic, good_lines(50, first=1_000), partition=GOOD)
+    site.wait_for(lambda: progress(GOOD) == 100, WAIT)
+    assert progress(BAD) == 250
+
+    resume(site, "--through-end")
+    site.wait_for(lambda: truth.caught_up(site), WAIT)
+    assert truth.totals(site) == {"": (300, 0, 0, 300), "sensor-1": (355, 355, 0, 0)}
+    assert truth.differences() == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
@@ -21,8 +22,10 @@ from deploy.local.topics import Topics
 from ingestion.contract import InvalidEvent
 from ingestion.timestamps import EPOCH, MICROSECOND
 from processing import discard, jobs, letter_text, redrive, rehearsal
+from processing.failures import StoreUnavailable
 from processing.letters import Selection
 from processing.models import DeadLetter, DeadLetterAction, Job
+from processing.outlet import Outlet
 from processing.redrive import NotMendable
 from processing.tests import making, truth, yard
 from processing.tests.making import NOON, event_id
@@ -194,6 +197,35 @@ def test_a_cancelled_job_ends_after_its_chunk(yard: Yard) -> None:
     assert job.done < 100
     assert letters("cancelled", state="open") == 100 - job.done
     yard.expected.add(sent[: job.done])
+    yard.assert_exact()
+
+
+@pytest.mark.parametrize("queued", [False, True])
+def test_a_job_that_is_cancelled_while_it_can_send_nothing_gives_its_letters_back(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch, queued: bool
+) -> None:
+    source = f"given-back-{queued}"
+    yard.expected.add(yard.refuse(source, 3))
+    stopping = threading.Event()
+
+    def send(*_: object) -> None:
+        assert letters(source, state="sent") == 3
+        if queued:
+            stopping.set()
+        else:
+            jobs.cancel(job.pk)
+        raise StoreUnavailable("Kafka: made to fail")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Outlet, "send", send)
+        job = redrive.request(Selection(source_id=source), who="ann", worker="a test's")
+        jobs.run(job, redrive.Redrive().step, stopping=stopping)
+        jobs.cancel(job.pk)
+    job = yard.await_end(job)
+
+    assert (job.state, job.done, letters(source, state="open")) == ("cancelled", 0, 3)
+    yard.await_end(redrive.request(Selection(source_id=source), who="ann"))
+    await_state(yard, source, "stored", 3)
     yard.assert_exact()
 
 

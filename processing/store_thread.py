@@ -1,0 +1,36 @@
+"""The thread that touches the stores."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class StoreThread:
+    """Does what touches the stores, one thing after the other; a daemon, so that a frozen store can't hold the exit."""
+
+    def __init__(self) -> None:
+        self._tasks: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        threading.Thread(target=self._run, name="stores", daemon=True).start()
+
+    def submit(self, act: Callable[[], T]) -> Future[T]:
+        """Queue an act; its result or exception is the future's."""
+        future: Future[T] = Future()
+
+        def task() -> None:
+            try:
+                future.set_result(act())
+            except BaseException as error:  # noqa: BLE001 - handed on to whoever asks for the result
+                future.set_exception(error)
+
+        self._tasks.put(task)
+        return future
+
+    def _run(self) -> None:
+        while True:
+            self._tasks.get()()
