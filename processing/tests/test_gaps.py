@@ -12,10 +12,11 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from deploy.local.site import Site
-from processing import offsets, placement, reconcile
+from processing import offsets, placement
 from processing.incidents import open_incidents
 from processing.lag import Ends
 from processing.models import LedgerGap, Progress, Topic
+from processing.recovery import reconcile
 from processing.tests import group, making, truth
 from processing.tests.running import running_loop
 from processing.tests.test_holds import command, good_lines

@@ -19,9 +19,11 @@ from deploy.local.site import Site
 from deploy.local.topics import Topics
 from ingestion.tests.client import post
 from ingestion.tests.orders import Order, Orders
-from processing import letter_text, loop, pipeline, redrive
+from processing import loop, pipeline
+from processing.letters import redrive
+from processing.letters import text as letter_text
+from processing.letters.redrive import Redrive
 from processing.models import DeadLetter
-from processing.redrive import Redrive
 from processing.tests import group, making, truth
 from processing.tests.reference import Sent
 from processing.tests.truth import Expected

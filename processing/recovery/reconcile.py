@@ -11,13 +11,14 @@ from uuid import UUID
 
 import psycopg
 
-from processing import gaps, lag, ledger, recount, recount_sql
+from processing import gaps, lag, ledger
 from processing.event_range import EventRange
 from processing.failures import from_postgres
 from processing.gaps import Gap
 from processing.lag import Ends
 from processing.ledger import Equation, PartitionProgress, Snapshot, Totals
-from processing.recount import Stretch
+from processing.recovery import recount, recount_sql
+from processing.recovery.recount import Stretch
 from processing.topic_reader import TopicReader
 
 LISTED = 100  # differences; all are counted

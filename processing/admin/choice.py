@@ -9,7 +9,7 @@ from uuid import UUID
 from django.http import QueryDict
 
 from ingestion.problems import in_words
-from processing.letters import Selection
+from processing.letters.selection import Selection
 from processing.models import DeadLetter
 
 # Parameters of the list, and the filters that they are.

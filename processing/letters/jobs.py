@@ -10,8 +10,9 @@ from django.db import connection, transaction
 from django.db.models import Max
 from django.db.models.functions import Now
 
-from processing import jobs, letters
-from processing.letters import Selection
+from processing import jobs
+from processing.letters import selection as letters
+from processing.letters.selection import Selection
 from processing.models import DeadLetterAction, Job
 
 MOST_COUNTED = 1_000_000  # letters; the total of a job with more is not known

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from ingestion.problems import Code
 from processing import command_arguments
-from processing.letters import Selection
+from processing.letters.selection import Selection
 from processing.models import DeadLetter
 
 # Of a selection, as the options are called too.

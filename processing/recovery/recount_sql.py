@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from processing import event_range, row_reader, rows
+from processing import event_range, rows
+from processing.recovery import row_reader
 
 # Made before the transaction, which is read-only for everything else.
 TABLES = """

@@ -5,8 +5,10 @@ from __future__ import annotations
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from processing import jobs, letter_jobs, letters
-from processing.letters import Selection
+from processing import jobs
+from processing.letters import jobs as letter_jobs
+from processing.letters import selection as letters
+from processing.letters.selection import Selection
 from processing.models import DeadLetter, DeadLetterAction, Job
 
 KIND = "discard"

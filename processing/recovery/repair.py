@@ -9,8 +9,13 @@ from uuid import UUID
 
 import psycopg
 
-from processing import (
-    decoding,
+from processing import decoding, row_sql, row_store
+from processing.batch import Entry, Letter
+from processing.course import Course
+from processing.document_store import DocumentStore
+from processing.event_range import EventRange
+from processing.failures import from_postgres
+from processing.recovery import (
     document_reader,
     mending,
     rebuild_documents,
@@ -18,18 +23,11 @@ from processing import (
     recount,
     repair_sql,
     reread,
-    row_sql,
-    row_store,
     stale_hours,
 )
-from processing.batch import Entry, Letter
-from processing.course import Course
-from processing.document_store import DocumentStore
-from processing.event_range import EventRange
-from processing.failures import from_postgres
-from processing.rebuild_documents import Filler
-from processing.reconcile import Comparison, Report
-from processing.row_writer import RowWriter
+from processing.recovery.rebuild_documents import Filler
+from processing.recovery.reconcile import Comparison, Report
+from processing.recovery.row_writer import RowWriter
 from processing.topic_reader import TopicReader
 
 PASSES = 5  # what one mends may show the next what is left; more than three were never needed

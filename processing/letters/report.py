@@ -6,9 +6,12 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from ingestion.problems import MEANINGS, Code
-from processing import discard, letter_text, letters, raw_text, redrive
+from processing import raw_text
+from processing.letters import discard, redrive
+from processing.letters import selection as letters
+from processing.letters import text as letter_text
+from processing.letters.rehearsal import Rehearsal
 from processing.models import DeadLetter, Job
-from processing.rehearsal import Rehearsal
 
 _DONE = {redrive.KIND: "sent", discard.KIND: "discarded"}
 _COLUMNS = ("number", "state", "reason", "source", "place", "first seen", "detail")

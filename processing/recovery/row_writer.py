@@ -34,7 +34,7 @@ SELECT count(*) {_MISSING}
 
 
 class RowWriter:
-    """Inserts rows, and marks the hours whose sums they change in the same transaction (processing.stale_hours)."""
+    """Inserts rows, and marks the hours whose sums they change in the same transaction (processing.recovery.stale_hours)."""
 
     def __init__(self, connection: psycopg.Connection, *, dry_run: bool = False) -> None:
         self._connection = connection

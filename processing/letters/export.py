@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from asgiref.sync import sync_to_async
 
-from processing.letters import Selection
+from processing.letters.selection import Selection
 from processing.models import DeadLetter
 
 CONTENT_TYPE = "application/x-ndjson"

@@ -7,10 +7,11 @@ from typing import Any
 
 import psycopg
 
-from processing import mending, row_reader, row_sql, rows
+from processing import row_sql, rows
 from processing.batch import Entry
 from processing.course import Course
 from processing.known_fields import KnownFields
+from processing.recovery import mending, row_reader
 from processing.rollups import Spans, by_hour, by_minute, merge
 
 # Consumers wait while so many rows are summed up, some 0.4 s; a single hour is never divided.

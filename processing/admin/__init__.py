@@ -14,11 +14,11 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from processing import admin_text
-from processing.admin_incidents import IncidentAdmin, LedgerGapAdmin
-from processing.admin_jobs import JobAdmin
-from processing.admin_letters import DeadLetterAdmin
-from processing.admin_lists import ReadOnlyAdmin, SourceFilter, TimeFilter
+from processing.admin import text as admin_text
+from processing.admin.incidents import IncidentAdmin, LedgerGapAdmin
+from processing.admin.jobs import JobAdmin
+from processing.admin.letters import DeadLetterAdmin
+from processing.admin.lists import ReadOnlyAdmin, SourceFilter, TimeFilter
 from processing.models import DeadLetter, Event, Incident, Job, LatestValue, LedgerGap, SourceStatistics
 
 # Registered here, so that Django's search for admin.py finds them.

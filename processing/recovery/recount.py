@@ -11,11 +11,12 @@ from uuid import UUID
 import psycopg
 from psycopg import IsolationLevel
 
-from processing import decoding, document_store, gaps, ledger, recount_sql, reread, row_reader, row_store, rows
+from processing import decoding, document_store, gaps, ledger, row_store, rows
 from processing.batch import MINUTE, Entry, Letter
 from processing.gaps import Gap
 from processing.lag import Ends
 from processing.ledger import Snapshot
+from processing.recovery import recount_sql, reread, row_reader
 from processing.rollups import MINUTES_PER_HOUR, Spans, merge, roll_up
 from processing.topic_reader import TopicReader
 

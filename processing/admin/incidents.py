@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from processing import gaps
-from processing.admin_lists import ReadOnlyAdmin
+from processing.admin.lists import ReadOnlyAdmin
 from processing.models import Incident, LedgerGap
 
 # They happened and can't go on: open until someone has taken note. The others close when they are over.

@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from ingestion.problems import Code
-from processing import decoding, letters, redrive
+from processing import decoding
 from processing.batch import Batch, Entry, Record
 from processing.document_store import DocumentStore
-from processing.letters import Selection
+from processing.letters import redrive
+from processing.letters import selection as letters
+from processing.letters.selection import Selection
 from processing.models import DeadLetter
 from processing.row_store import RowStore
 
@@ -75,7 +77,7 @@ def rehearse(selection: Selection, *, most: int = MOST) -> Rehearsal:
 
 
 def rehearse_edited(letter: DeadLetter, line: bytes) -> Rehearsal:
-    """Try one letter with the line that processing.revision made.
+    """Try one letter with the line that processing.letters.revision made.
 
     :raises StoreUnavailable: a store does not answer
     :raises NeedsOperator: a store can't be asked

@@ -13,8 +13,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from processing import admin_text, jobs
-from processing.admin_lists import ReadOnlyAdmin
+from processing import jobs
+from processing.admin import text as admin_text
+from processing.admin.lists import ReadOnlyAdmin
 from processing.models import Job
 
 PERMISSION = "processing.change_job"

@@ -11,7 +11,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from processing.admin_lists import MOST_LISTED
+from processing.admin.lists import MOST_LISTED
 
 MOST_VALUES = 12  # of one facet; the rarer ones are found by search
 

@@ -16,13 +16,16 @@ from django.db.models.functions import Now
 
 from ingestion import producer, records
 from ingestion.producer import partition_of
-from processing import jobs, letter_jobs, letter_text, letters
+from processing import jobs
 from processing.batch import REDRIVE_OF
 from processing.closing import MAX_REDRIVES
-from processing.letters import MENDABLE, Selection
+from processing.letters import jobs as letter_jobs
+from processing.letters import selection as letters
+from processing.letters import text as letter_text
+from processing.letters.revision import revise
+from processing.letters.selection import MENDABLE, Selection
 from processing.models import DeadLetter, DeadLetterAction, Job
 from processing.outlet import Outlet
-from processing.revision import revise
 
 KIND = "redrive"
 CHUNK = 200  # letters, of up to 256 KiB each

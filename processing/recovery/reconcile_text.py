@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from processing import reconcile
 from processing.ledger import Equation
-from processing.reconcile import Difference, Proven, Report
+from processing.recovery import reconcile
+from processing.recovery.reconcile import Difference, Proven, Report
 
 SOURCES_SHOWN = 30
 

@@ -18,13 +18,17 @@ from django.template.response import TemplateResponse
 
 from ingestion.contract import InvalidEvent
 from ingestion.problems import in_words
-from processing import admin_choice, admin_text, discard, letter_text, letters, redrive, rehearsal
+from processing.admin import choice as admin_choice
+from processing.admin import text as admin_text
 from processing.failures import NeedsOperator, StoreUnavailable
-from processing.letters import Selection
+from processing.letters import discard, redrive, rehearsal
+from processing.letters import selection as letters
+from processing.letters import text as letter_text
+from processing.letters.redrive import NotMendable
+from processing.letters.rehearsal import Rehearsal
+from processing.letters.revision import revise
+from processing.letters.selection import Selection
 from processing.models import DeadLetter, Job
-from processing.redrive import NotMendable
-from processing.rehearsal import Rehearsal
-from processing.revision import revise
 
 PERMISSION = "processing.change_deadletter"
 MOST_REASONS = 20  # told on the page that asks

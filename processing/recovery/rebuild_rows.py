@@ -9,14 +9,14 @@ from uuid import UUID
 
 import psycopg
 
-from processing import document_reader, ledger_mending, mending, stale_hours
 from processing.batch import Entry
 from processing.course import Course
 from processing.document_store import LONG_WAIT, DocumentStore
 from processing.event_range import EventRange
 from processing.failures import from_postgres
 from processing.lag import Ends
-from processing.row_writer import RowWriter
+from processing.recovery import document_reader, ledger_mending, mending, stale_hours
+from processing.recovery.row_writer import RowWriter
 from processing.topic_reader import TopicReader
 
 

@@ -10,13 +10,14 @@ from uuid import UUID
 import msgspec
 import psycopg
 
-from processing import event_range, recount, reread, row_reader
+from processing import event_range
 from processing.batch import Entry, Record
 from processing.course import Course
 from processing.document_store import DocumentStore
 from processing.event_range import EventRange
 from processing.failures import from_postgres
 from processing.lag import Ends
+from processing.recovery import recount, reread, row_reader
 from processing.topic_reader import TopicReader
 
 _RECORDS_AT_ONCE = 50  # each may hold a thousand events

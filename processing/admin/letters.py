@@ -1,4 +1,4 @@
-"""Dead letters under /admin/: found by facets and search, read on a page each, mended by processing.admin_mending."""
+"""Dead letters under /admin/: found by facets and search, read on a page each, mended by processing.admin.mending."""
 
 from __future__ import annotations
 
@@ -13,11 +13,16 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from ingestion.problems import in_words
-from processing import admin_choice, admin_mending, admin_text, letter_export, letter_text, raw_text
-from processing.admin_facets import Facet
-from processing.admin_lists import ReadOnlyAdmin
-from processing.letter_chain import chain
-from processing.letters import MENDABLE, Selection
+from processing import raw_text
+from processing.admin import choice as admin_choice
+from processing.admin import mending as admin_mending
+from processing.admin import text as admin_text
+from processing.admin.facets import Facet
+from processing.admin.lists import ReadOnlyAdmin
+from processing.letters import export as letter_export
+from processing.letters import text as letter_text
+from processing.letters.chain import chain
+from processing.letters.selection import MENDABLE, Selection
 from processing.models import DeadLetter
 
 MOST_TOLD = 100  # letters of a chain, and lines of a history

@@ -9,7 +9,7 @@ from ingestion import identity, records, timestamps
 from ingestion.contract import Event, InvalidEvent
 from ingestion.events import parse_event
 from ingestion.problems import Code
-from processing import letter_text
+from processing.letters import text as letter_text
 from processing.models import DeadLetter
 
 

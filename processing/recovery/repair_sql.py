@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from processing.recount_sql import DIFFERENCES
+from processing.recovery.recount_sql import DIFFERENCES
 
 TABLES = """
 CREATE TEMP TABLE repair_row (source_id text, ts timestamptz, id uuid);
