@@ -4,7 +4,7 @@ BOOTSTRAP = @$(PYTHON) -m deploy.local.bootstrap
 DEV = $(BOOTSTRAP) requirements-dev.txt -- -m
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench fuzz demo clean-data
+.PHONY: help run test faults check bench fuzz demo clean-data
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -13,8 +13,11 @@ run: ## Start everything on this machine and show its logs (Ctrl-C stops it)
 	$(BOOTSTRAP) requirements.txt requirements-local.txt -- -m deploy.local.run
 
 test: ## Run all tests, with real servers of their own
-	$(DEV) pytest -m "not browser"
+	$(DEV) pytest
 	$(DEV) pytest -m browser
+
+faults: ## Inflict every fault with five seeds, write docs/faults.md (about 40 minutes)
+	$(DEV) deploy.faults
 
 check: ## Check style, types, layers, settings and migrations
 	$(DEV) deploy.check

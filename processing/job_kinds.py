@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from processing import discard, redrive
 from processing.jobs import Step
+from processing.letters import discard, redrive
 
 
 def steps() -> Mapping[str, Step]:

@@ -190,13 +190,14 @@ def add_up(stores: Stores, work: Work) -> None:
 
 
 def publish(stores: Stores, work: Work) -> None:
-    """Publish the rows stored now, and those of redelivered records, to processed-data."""
+    """Publish the rows of redelivered records, which come before in the topic, and those stored now, to processed-data."""
     at = work.batch.stored_at
-    rows = [(entry, at) for entry in work.batch.stored]
+    rows: list[tuple[Entry, int]] = []
     if work.batch.redelivered:
         again = Batch(records=work.batch.redelivered, asides=work.batch.asides)
         decoding.decode(again, now=time.time_ns() // 1000)
         rows += stores.rows.rows_of(again.entries, work.topic.row)
+    rows += [(entry, at) for entry in work.batch.stored]
     if rows:
         stores.delivery.publish(rows)
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from ingestion.problems import in_words
-from processing import letter_text
-from processing.letter_chain import chain
-from processing.letters import Selection
+from processing.letters import text as letter_text
+from processing.letters.chain import chain
+from processing.letters.selection import Selection
 from processing.models import DeadLetter, DeadLetterAction
 from queries import by_number, letter_query, paging, postgres
 from queries.by_number import NumberCursor, Place

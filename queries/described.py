@@ -11,8 +11,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 
 from ingestion.problems import CONTENT_TYPE, Problem
-from processing import letter_export
-from processing.letter_export import ExportedLetter
+from processing.letters import export as letter_export
+from processing.letters.export import ExportedLetter
 from queries import aggregates, dead_letters, event_query, minutes, paging, sources
 from queries.letter_bodies import DiscardMany, DiscardOne, RedriveMany, RedriveOne
 from queries.letter_shapes import DeadLetterDetail, DeadLetterShape, DiscardRehearsal, JobShape, RedriveRehearsal

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from processing import discard, letters, redrive, rehearsal
-from processing.letters import MENDABLE, Selection
+from processing.letters import discard, redrive, rehearsal
+from processing.letters import selection as letters
+from processing.letters.redrive import NotMendable
+from processing.letters.rehearsal import Rehearsal
+from processing.letters.revision import revise
+from processing.letters.selection import MENDABLE, Selection
 from processing.models import DeadLetter, Job
-from processing.redrive import NotMendable
-from processing.rehearsal import Rehearsal
-from processing.revision import revise
 from queries import dead_letters, postgres
 from queries.letter_bodies import DiscardMany, DiscardOne, RedriveMany, RedriveOne
 from queries.letter_shapes import DiscardRehearsal, RedriveRehearsal

@@ -7,8 +7,8 @@ from typing import Annotated
 import msgspec
 
 from ingestion.problems import Code
-from processing.letters import Selection
-from processing.redrive import MAX_RATE
+from processing.letters.redrive import MAX_RATE
+from processing.letters.selection import Selection
 from queries.bodies import InvalidBody
 from queries.letter_query import Filter, Number
 

@@ -10,7 +10,7 @@ import msgspec
 
 from ingestion.contract import SOURCE_ID_PATTERN
 from ingestion.problems import Code
-from processing.letters import Selection
+from processing.letters.selection import Selection
 from processing.models import DeadLetter
 from queries.parameters import InvalidParameter, Parameters
 

@@ -12,8 +12,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from ingestion.models import Scope
-from processing import letter_export
-from processing.letter_export import ExportedLetter
+from processing.letters import export as letter_export
+from processing.letters.export import ExportedLetter
 from processing.models import Job
 from queries import bodies, dead_letters, described, gate, job_list, letter_actions, letter_query, postgres
 from queries.dead_letters import DeadLetterQuery

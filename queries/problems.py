@@ -20,7 +20,7 @@ from ingestion.problems import Code, FieldError
 from ingestion.requests import Refused
 from processing import failures
 from processing.jobs import JobNotFound
-from processing.redrive import NotMendable
+from processing.letters.redrive import NotMendable
 from queries.bodies import InvalidBody
 from queries.dead_letters import DeadLetterNotFound
 from queries.event_detail import AmbiguousEvent, EventNotFound

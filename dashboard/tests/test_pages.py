@@ -113,11 +113,11 @@ def test_no_page_lets_anything_foreign_or_inline_run(client: Client, rows: Rows,
 def test_without_postgresql_the_pages_say_that_they_cannot_tell(client: Client, site: Site) -> None:
     site.servers.postgres.stop()
 
-    overview = client.get("/")
+    # Each page waits for its time to run out.
+    overview = text_of(client, "/")
 
-    assert overview.status_code == 200
-    assert "Cannot tell." in text_of(client, "/")
-    assert "Unaccounted –" in text_of(client, "/")
+    assert "Cannot tell." in overview
+    assert "Unaccounted –" in overview
     assert "Cannot tell." in text_of(client, "/sources/")
     assert "Cannot tell." in text_of(client, "/sources/sensor-1/")
 

@@ -194,11 +194,11 @@ def test_plain_http_is_sent_on_to_https(proxy: Proxy) -> None:
 def test_the_live_feed_passes_and_strangers_origins_do_not(proxy: Proxy) -> None:
     address = f"wss://localhost:{proxy.port}/ws/live"
 
-    with connect(address, ssl=proxy.trust, origin=Origin(proxy.url)) as socket:
+    with connect(address, ssl=proxy.trust, origin=Origin(proxy.url), open_timeout=30) as socket:
         assert json.loads(socket.recv(timeout=10))["type"] == "welcome"
     with (
         pytest.raises(InvalidStatus, match="403"),
-        connect(address, ssl=proxy.trust, origin=Origin("https://elsewhere.example")),
+        connect(address, ssl=proxy.trust, origin=Origin("https://elsewhere.example"), open_timeout=30),
     ):
         pass
 

@@ -151,6 +151,7 @@ def freeze_and_recover(site: Site, seconds: float) -> None:
     assert door.running
 
 
+@pytest.mark.faults
 def test_the_door_accepts_again_after_kafka_was_frozen_past_every_timeout(site: Site) -> None:
     freeze_and_recover(site, 12)
 
@@ -179,6 +180,7 @@ def test_the_door_starts_without_kafka_and_opens_when_it_comes(site: Site) -> No
     assert call(door.url, "GET", "/readyz").status == 200
 
 
+@pytest.mark.faults
 def test_the_door_is_open_again_after_kafka_was_restarted(site: Site) -> None:
     door = open_door(site)
 

@@ -150,6 +150,7 @@ def test_a_key_that_is_revoked_ends_a_stream_that_is_open(site: Site) -> None:
     assert "second" not in {line["source"] for line in events(site.raw_topic)}
 
 
+@pytest.mark.faults
 def test_while_kafka_is_frozen_calls_are_unavailable_in_time_and_afterwards_taken_again(site: Site) -> None:
     with opened(site, {"DATAFLOW_PUBLISH_DEADLINE_SECONDS": "2"}) as (process, client):
         assert outcome(client) == "OK"

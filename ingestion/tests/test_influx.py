@@ -302,6 +302,7 @@ def test_a_request_id_comes_back(door: Door) -> None:
     assert (reply.status, reply.headers["x-request-id"]) == (204, "order-66")
 
 
+@pytest.mark.faults
 def test_while_kafka_is_frozen_clients_are_told_to_come_again_and_lose_nothing(door: Door) -> None:
     retried = threading.Event()
     options = WriteOptions(batch_size=10, flush_interval=60_000, retry_interval=200, max_retries=20, jitter_interval=0)

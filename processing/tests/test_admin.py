@@ -17,8 +17,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from deploy.local.site import Site
-from processing import admin_lists, raw_text
+from processing import raw_text
 from processing.admin import SourceState, address, state_of
+from processing.admin import lists as admin_lists
 from processing.models import DeadLetter, Event, LatestValue, SourceStatistics, Topic
 
 EARLY = datetime(2009, 3, 1, tzinfo=UTC)  # in the partition that every database has from the start

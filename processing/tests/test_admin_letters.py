@@ -15,8 +15,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from deploy.local.site import Site
-from processing import admin_choice, admin_facets
-from processing.letters import Selection
+from processing.admin import choice as admin_choice
+from processing.admin import facets as admin_facets
+from processing.letters.selection import Selection
 from processing.models import DeadLetter, DeadLetterAction, Job
 from processing.tests.test_admin import INLINE, operator, raw_topic, text
 

@@ -30,6 +30,7 @@ MOST_CRASHES = 8
 pytestmark = pytest.mark.services
 
 
+@pytest.mark.sample
 @pytest.mark.parametrize("where", ["decode", "write_rows"])
 def test_an_event_that_kills_the_process_becomes_a_letter_and_the_rest_is_stored(site: Site, where: str) -> None:
     expected = Expected()

@@ -12,10 +12,11 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from deploy.local.site import Site
-from processing import offsets, placement, reconcile
+from processing import offsets, placement
 from processing.incidents import open_incidents
 from processing.lag import Ends
 from processing.models import LedgerGap, Progress, Topic
+from processing.recovery import reconcile
 from processing.tests import group, making, truth
 from processing.tests.running import running_loop
 from processing.tests.test_holds import command, good_lines
@@ -49,6 +50,7 @@ def consume_all(site: Site) -> None:
         site.wait_for(lambda: truth.caught_up(site) and truth.all_committed(site), WAIT)
 
 
+@pytest.mark.sample
 def test_what_retention_removed_while_nobody_read_is_a_gap_and_the_rest_is_read(site: Site) -> None:
     put(site, 30, first=0)
     consume_all(site)
@@ -63,6 +65,7 @@ def test_what_retention_removed_while_nobody_read_is_a_gap_and_the_rest_is_read(
     assert truth.differences() == []
 
 
+@pytest.mark.sample
 def test_what_is_removed_beneath_a_consumer_that_is_frozen_is_a_gap(site: Site) -> None:
     put(site, 30, first=0)
     consumer = site.start_consumer()
@@ -82,6 +85,7 @@ def test_what_is_removed_beneath_a_consumer_that_is_frozen_is_a_gap(site: Site) 
     assert consumer.running
 
 
+@pytest.mark.sample
 def test_a_topic_that_was_made_anew_is_read_from_its_beginning(site: Site) -> None:
     put(site, 30, first=0)
     consume_all(site)

@@ -7,8 +7,9 @@ import pytest
 from deploy.local.site import Site
 from ingestion.tests import client as over_http
 from ingestion.tests.grpc_client import Client, numbered
-from processing import documents, reconcile, reconcile_text
+from processing import documents
 from processing.models import Event, SourceStatistics
+from processing.recovery import reconcile, reconcile_text
 
 pytestmark = pytest.mark.services
 

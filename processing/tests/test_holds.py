@@ -57,6 +57,7 @@ def held() -> list[int]:
     return list(Hold.objects.filter(released_at=None).values_list("partition", flat=True))
 
 
+@pytest.mark.sample
 def test_a_thousand_bad_lines_in_a_row_hold_their_partition_alone_until_an_operator_lets_them_through(
     site: Site,
 ) -> None:

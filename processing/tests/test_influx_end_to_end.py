@@ -13,8 +13,9 @@ from influxdb_client.client.write_api import SYNCHRONOUS
 
 from deploy.local.site import Site
 from ingestion.models import Source
-from processing import documents, reconcile, reconcile_text
+from processing import documents
 from processing.models import Event, RollupHour, SourceStatistics
+from processing.recovery import reconcile, reconcile_text
 
 pytestmark = pytest.mark.services
 

@@ -18,9 +18,12 @@ from deploy.local.servers import Servers
 from deploy.local.site import Site
 from deploy.local.topics import Topics
 from ingestion.tests.client import post
-from processing import letter_text, loop, pipeline, redrive
+from ingestion.tests.orders import Order, Orders
+from processing import loop, pipeline
+from processing.letters import redrive
+from processing.letters import text as letter_text
+from processing.letters.redrive import Redrive
 from processing.models import DeadLetter
-from processing.redrive import Redrive
 from processing.tests import group, making, truth
 from processing.tests.reference import Sent
 from processing.tests.truth import Expected
@@ -29,6 +32,7 @@ pytestmark = pytest.mark.services
 
 START = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z, microseconds
 SOURCES = 7
+SAMPLES = ("write_documents", "add_up", "transaction", "publish")  # the others are left to `make faults`
 STEPS = [step.__name__ for step in (*pipeline.PREPARE, *pipeline.STORE, *pipeline.DELIVER, *loop.FINISH)]
 
 
@@ -58,7 +62,13 @@ def world(
         world.redrive._outlet.close()
 
 
-@pytest.mark.parametrize("step", [*STEPS, "transaction"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        step if step in SAMPLES else pytest.param(step, marks=pytest.mark.faults)
+        for step in (*STEPS, "letters", "transaction")
+    ],
+)
 def test_a_kill_after_any_step_leaves_exact_stores(world: World, step: str) -> None:
     send_round(world)
 
@@ -75,11 +85,21 @@ def test_a_kill_after_any_step_leaves_exact_stores(world: World, step: str) -> N
 def test_a_kill_on_the_careful_path_leaves_exact_stores(world: World, step: str) -> None:
     send_round(world)
 
-    kill_after(world, step, "careful")
+    kill_after(world, step, careful=True)
     consume_the_rest(world)
 
     truth.assert_exact(world.site, world.expected)
     assert_closed_once()
+
+
+def test_what_the_first_consumer_ever_stored_is_published_though_it_was_killed(site: Site) -> None:
+    world = World(site, site.start_ingest().url)
+    send_round(world)
+
+    kill_after(world, "transaction")
+    consume_the_rest(world)
+
+    truth.assert_exact(world.site, world.expected)
 
 
 def send_round(world: World) -> None:
@@ -134,9 +154,11 @@ def make_event(number: int) -> Sent:
     )
 
 
-def kill_after(world: World, *arguments: str) -> None:
-    part = Part("killed consumer", "PROCESSOR_SERVICE_PORT", ("-m", "processing.tests.killed_consumer", *arguments))
-    process = world.site.launch(part)
+def kill_after(world: World, step: str, *, careful: bool = False) -> None:
+    orders = world.site._folder / "orders"
+    Orders(orders).give(Order(step, signal.SIGKILL, careful=careful))
+    arguments = ("-m", "processing.tests.faults.mortal_consumer", str(orders))
+    process = world.site.launch(Part("killed consumer", "PROCESSOR_SERVICE_PORT", arguments))
     world.site.wait_for(lambda: not process.running, 20)
     assert process.exit_code == -signal.SIGKILL, process.log
     group.expel_members(world.site.name)

@@ -11,12 +11,14 @@ import pytest
 from ingestion.contract import InvalidEvent
 from ingestion.problems import Code
 from ingestion.producer import partition_of
-from processing import letter_text, letters, redrive
 from processing.batch import Batch
-from processing.letters import Selection
+from processing.letters import redrive
+from processing.letters import selection as letters
+from processing.letters import text as letter_text
+from processing.letters.rehearsal import Rehearsal
+from processing.letters.revision import revise
+from processing.letters.selection import Selection
 from processing.models import DeadLetter
-from processing.rehearsal import Rehearsal
-from processing.revision import revise
 from processing.tests import making
 from processing.tests.making import NOON, event_id, line
 

@@ -119,7 +119,7 @@ def stale_only(site: Site) -> None:
 def killed(site: Site) -> None:
     run(
         site,
-        "import os, signal; from processing.row_writer import RowWriter; insert = RowWriter.insert\n"
+        "import os, signal; from processing.recovery.row_writer import RowWriter; insert = RowWriter.insert\n"
         "def once(self, *a, **k): insert(self, *a, **k); os.kill(os.getpid(), signal.SIGKILL)\n"
         "RowWriter.insert = once",
         code=-signal.SIGKILL,

@@ -16,11 +16,12 @@ from django.db import connection, connections
 
 from deploy.local.site import ProductProcess, Site
 from ingestion import producer
-from processing import decoding, documents, reconcile, reconcile_text, recount_sql
+from processing import decoding, documents
 from processing.batch import Batch
 from processing.document_store import DocumentStore
 from processing.models import DeadLetter, Event, Progress, SourceStatistics
-from processing.reconcile import Report
+from processing.recovery import reconcile, reconcile_text, recount_sql
+from processing.recovery.reconcile import Report
 from processing.tests.test_end_to_end import post, readings
 from processing.topic_reader import TopicReader
 

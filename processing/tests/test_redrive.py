@@ -21,12 +21,14 @@ from deploy.local.site import close_pool
 from deploy.local.topics import Topics
 from ingestion.contract import InvalidEvent
 from ingestion.timestamps import EPOCH, MICROSECOND
-from processing import discard, jobs, letter_text, redrive, rehearsal
+from processing import jobs
 from processing.failures import StoreUnavailable
-from processing.letters import Selection
+from processing.letters import discard, redrive, rehearsal
+from processing.letters import text as letter_text
+from processing.letters.redrive import NotMendable
+from processing.letters.selection import Selection
 from processing.models import DeadLetter, DeadLetterAction, Job
 from processing.outlet import Outlet
-from processing.redrive import NotMendable
 from processing.tests import making, truth, yard
 from processing.tests.making import NOON, event_id
 from processing.tests.reference import Sent

@@ -15,8 +15,9 @@ from psycopg import sql
 
 from deploy.local.site import Site, close_pool, drop_database
 from ingestion.tests.client import numbered, post
-from processing import documents, reconcile, reconcile_text
+from processing import documents
 from processing.models import Event, SourceStatistics
+from processing.recovery import reconcile, reconcile_text
 
 pytestmark = pytest.mark.services
 

@@ -15,8 +15,8 @@ from pymongo import MongoClient
 
 from deploy.local.site import Site, close_pool
 from ingestion.tests import topic
-from processing import reconcile
 from processing.lag import EndsReader
+from processing.recovery import reconcile
 from processing.tests import group, reference
 from processing.tests.reference import Rollups, Sent, Statistics
 

@@ -15,21 +15,15 @@ from django.db import OperationalError
 from psycopg.errors import QueryCanceled
 
 from ingestion.contract import InvalidEvent
-from processing import (
-    discard,
-    foreground,
-    job_kinds,
-    jobs,
-    letter_arguments,
-    letter_report,
-    letters,
-    redrive,
-    rehearsal,
-)
+from processing import foreground, job_kinds, jobs
 from processing.failures import NeedsOperator, StoreUnavailable
-from processing.letters import Selection
+from processing.letters import arguments as letter_arguments
+from processing.letters import discard, redrive, rehearsal
+from processing.letters import report as letter_report
+from processing.letters import selection as letters
+from processing.letters.revision import revise
+from processing.letters.selection import Selection
 from processing.models import DeadLetter, Job
-from processing.revision import revise
 
 WHO = "command line"
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from processing import command_arguments, rebuild_rows
+from processing import command_arguments
 from processing.course import Course, Stopped, until_told
 from processing.failures import NeedsOperator, StoreUnavailable
-from processing.rebuild_rows import Rebuilt
+from processing.recovery import rebuild_rows
+from processing.recovery.rebuild_rows import Rebuilt
 
 
 class Command(BaseCommand):

@@ -9,13 +9,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from processing import command_arguments, reconcile, reconcile_text
-from processing import repair as repairs
+from processing import command_arguments
 from processing.course import Course, Stopped, until_told
 from processing.event_range import EventRange
 from processing.failures import NeedsOperator, StoreUnavailable
-from processing.reconcile import Report
-from processing.repair import Mended
+from processing.recovery import reconcile, reconcile_text
+from processing.recovery import repair as repairs
+from processing.recovery.reconcile import Report
+from processing.recovery.repair import Mended
 
 
 class Command(BaseCommand):

@@ -1,0 +1,51 @@
+"""`python -m deploy.faults`: inflict every fault, with every seed, and write docs/faults.md from what came out."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from deploy.bench.machine import describe
+from deploy.faults import table
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+RESULTS = ROOT / "var" / "faults.jsonl"
+PAGE = ROOT / "docs" / "faults.md"
+
+
+def main() -> int:
+    options = _options()
+    code = 0
+    if not options.table:
+        options.results.unlink(missing_ok=True)
+        command = [sys.executable, "-m", "pytest", "-p", "deploy.faults.recording", "-m", "faults or sample"]
+        only = ["-k", options.only] if options.only else []
+        # Standing in the folder of the project, whose settings pytest reads.
+        code = subprocess.run([*command, *only, "--record", str(options.results)], cwd=ROOT, check=False).returncode
+    if not options.results.exists():
+        sys.exit(f"{options.results} is not there: nothing was run")
+    if not options.only:
+        results = table.parse(options.results.read_text().splitlines())
+        PAGE.write_text(table.render(results, machine=describe()))
+        print(f"wrote {PAGE.relative_to(ROOT)}")
+    return code
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m deploy.faults",
+        description=__doc__,
+        epilog="example: python -m deploy.faults --only 'test_kafka and seed-3'",
+    )
+    parser.add_argument("--only", help="faults by pytest's -k; the page stays as it is")
+    parser.add_argument("--table", action="store_true", help="inflict nothing, write the page from the last results")
+    parser.add_argument(
+        "--results", type=Path, default=RESULTS, help="where the lines of JSON go (default var/faults.jsonl)"
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

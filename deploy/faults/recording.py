@@ -1,0 +1,56 @@
+"""A pytest plugin that writes what became of each fault as a line of JSON, as soon as it is known."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TextIO
+
+import pytest
+
+_PARAMETERS = re.compile(r"\[(.*)\]$")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--record", type=Path, help="the file that a line for each fault is added to")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    path: Path = config.getoption("record")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    config.pluginmanager.register(_Recorder(path.open("a")), "fault-recorder")
+
+
+class _Recorder:
+    def __init__(self, output: TextIO) -> None:
+        self._output = output
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call" or report.skipped or (report.when == "setup" and report.failed):
+            self._output.write(json.dumps(line(report)) + "\n")
+            self._output.flush()
+
+    def pytest_unconfigure(self) -> None:
+        self._output.close()
+
+
+def line(report: pytest.TestReport) -> dict[str, object]:
+    """What the table shows of a test: its parameters but for the seed are part of the fault."""
+    file, _, name = report.nodeid.partition("::")
+    found = _PARAMETERS.search(name)
+    parameters = found[1].split("-") if found else []
+    seed = None
+    if "seed" in parameters:
+        place = parameters.index("seed")
+        seed = int(parameters[place + 1])
+        del parameters[place : place + 2]
+    return {
+        "file": Path(file).stem,
+        "fault": _PARAMETERS.sub("", name),
+        "at": " ".join(parameters),
+        "seed": seed,
+        "outcome": report.outcome,
+        "duration": round(report.duration, 1),
+        **dict(report.user_properties),
+    }

@@ -1,0 +1,62 @@
+"""Writes docs/faults.md from the recorded results."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any
+
+Result = dict[str, Any]
+
+HEAD = """# Faults
+
+Written by `make faults`, which inflicts each fault on real processes and servers while senders post to the door, once
+for each seed, and then looks at everything that was ever acknowledged: rows, documents, rollups recomputed, letters,
+ledger, the order of every source, and what `manage.py reconcile` finds. The tests are in `processing/tests/faults`, the
+results of the last run are these.
+
+*lost* was acknowledged and has no row or no document; *phantom* has a row or document and was never sent; *doubled* is
+there, or in the ledger, more than once. *Recovery* is the time from the end of the fault until all senders are served
+again and what they sent by then is stored: median and longest of all seeds.
+"""
+COLUMNS = ("fault", "seeds", "events", "lost", "phantom", "doubled", "recovery, s")
+
+
+def parse(lines: Iterable[str]) -> list[Result]:
+    return [json.loads(line) for line in lines if line.strip()]
+
+
+def render(results: Sequence[Result], *, machine: str) -> str:
+    """Give the whole page."""
+    latest = {(one["file"], one["fault"], one["at"], one["seed"]): one for one in results}
+    ordered = sorted(latest.values(), key=lambda one: (one["file"], one["fault"], one["at"], one["seed"] or 0))
+    failed = [one for one in ordered if one["outcome"] == "failed"]
+    seconds = sum(one["duration"] for one in ordered)
+    parts = [HEAD, f"{machine}: {len(ordered)} tests, {len(failed)} failed, {seconds / 60:.0f} minutes.\n"]
+    parts.append("| " + " | ".join(COLUMNS) + " |\n" + "|---" * len(COLUMNS) + "|")
+    parts += [
+        row(fault, at, list(group))
+        for (_, fault, at), group in groupby(ordered, key=lambda one: (one["file"], one["fault"], one["at"]))
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def row(fault: str, at: str, results: Sequence[Result]) -> str:
+    passed = [str(one["seed"] or "–") for one in results if one["outcome"] == "passed"]
+    rest = [f"{one['outcome']}: {one['seed'] or '–'}" for one in results if one["outcome"] != "passed"]
+    recoveries = sorted(one["recovery"] for one in results if "recovery" in one)
+    recovery = f"{recoveries[len(recoveries) // 2]:.1f}, {recoveries[-1]:.1f}" if recoveries else "–"
+    name = f"{words(fault)} ({at})" if at else words(fault)
+    sums = [total(results, name) for name in ("events", "lost", "phantom", "doubled")]
+    return "| " + " | ".join([name, ", ".join([*passed, *rest]), *sums, recovery]) + " |"
+
+
+def total(results: Sequence[Result], name: str) -> str:
+    """The sum of what was counted, or – where nothing was."""
+    counted = [one[name] for one in results if name in one]
+    return f"{sum(counted):,}" if counted else "–"
+
+
+def words(fault: str) -> str:
+    return fault.removeprefix("test_").replace("_", " ")

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.faults import table
+from deploy.faults.recording import line
+
+
+def result(**changes: Any) -> dict[str, Any]:
+    counted = {"events": 1_000, "lost": 0, "phantom": 0, "doubled": 0, "recovery": 1.5}
+    known = {"file": "test_kafka", "fault": "test_kafka_stops", "at": "", "seed": 1, "outcome": "passed", "duration": 9}
+    return {**known, **counted, **changes}
+
+
+def test_the_page_has_one_row_for_each_fault_with_its_seeds_and_sums() -> None:
+    results = [
+        result(),
+        result(seed=2, recovery=2.5, events=500),
+        result(seed=2, fault="test_other", at="SIGKILL poll"),
+    ]
+
+    page = table.render(results, machine="a machine")
+
+    assert "| kafka stops | 1, 2 | 1,500 | 0 | 0 | 0 | 2.5, 2.5 |" in page
+    assert "| other (SIGKILL poll) | 2 | 1,000 | 0 | 0 | 0 | 1.5, 1.5 |" in page
+    assert "a machine: 3 tests, 0 failed" in page
+
+
+def test_what_failed_or_was_left_out_says_so() -> None:
+    failed = {**result(seed=1, outcome="failed"), "lost": 3}
+    skipped = {"file": "test_clock", "fault": "test_clocks", "at": "", "seed": 1, "outcome": "skipped", "duration": 0}
+
+    page = table.render([failed, skipped], machine="a machine")
+
+    assert "| clocks | skipped: 1 | – | – | – | – | – |" in page
+    assert "| kafka stops | failed: 1 | 1,000 | 3 | 0 | 0 | 1.5, 1.5 |" in page
+
+
+@pytest.mark.parametrize(
+    ("name", "fault", "at", "seed"),
+    [
+        ("test_x[seed-3-SIGKILL-after send]", "test_x", "SIGKILL after send", 3),
+        ("test_x[seed-1]", "test_x", "", 1),
+        ("test_x", "test_x", "", None),
+        ("test_x[write_rows]", "test_x", "write_rows", None),
+    ],
+)
+def test_a_seed_is_told_from_the_other_parameters(name: str, fault: str, at: str, seed: int | None) -> None:
+    report = pytest.TestReport(
+        f"processing/tests/faults/test_y.py::{name}", (str(Path("test_y.py")), 1, name), {}, "passed", None, "call"
+    )
+
+    assert {**line(report), "duration": 0}.items() >= {"file": "test_y", "fault": fault, "at": at, "seed": seed}.items()

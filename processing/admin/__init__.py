@@ -1,0 +1,143 @@
+"""What operators see under /admin/: sources and events, read-only; dead letters and jobs, which they work with."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from processing.admin import text as admin_text
+from processing.admin.incidents import IncidentAdmin, LedgerGapAdmin
+from processing.admin.jobs import JobAdmin
+from processing.admin.letters import DeadLetterAdmin
+from processing.admin.lists import ReadOnlyAdmin, SourceFilter, TimeFilter
+from processing.models import DeadLetter, Event, Incident, Job, LatestValue, LedgerGap, SourceStatistics
+
+# Registered here, so that Django's search for admin.py finds them.
+admin.site.register(DeadLetter, DeadLetterAdmin)
+admin.site.register(Job, JobAdmin)
+admin.site.register(Incident, IncidentAdmin)
+admin.site.register(LedgerGap, LedgerGapAdmin)
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+COUNTS = ["read", "stored", "duplicate", "dead_lettered", "dropped"]
+MOST_VALUES = 500  # latest values shown of one source; DATAFLOW_MAX_FIELDS_PER_SOURCE has the same default
+
+
+class SourceState(StrEnum):
+    """How long ago a source was heard."""
+
+    LIVE = "live"
+    LATE = "late"
+    SILENT = "silent"
+
+
+LIVE_FOR = timedelta(minutes=1)
+LATE_FOR = timedelta(minutes=10)
+
+
+def state_of(last_seen: datetime, *, now: datetime) -> SourceState:
+    """Judge a source by when it was last heard."""
+    age = now - last_seen
+    if age <= LIVE_FOR:
+        return SourceState.LIVE
+    return SourceState.LATE if age <= LATE_FOR else SourceState.SILENT
+
+
+class StateFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Model]) -> list[tuple[str, str]]:
+        return [(state.value, state.value) for state in SourceState]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[SourceStatistics]) -> QuerySet[SourceStatistics]:
+        now = timezone.now()
+        match self.value():
+            case SourceState.LIVE:
+                return queryset.filter(last_seen__gte=now - LIVE_FOR)
+            case SourceState.LATE:
+                return queryset.filter(last_seen__lt=now - LIVE_FOR, last_seen__gte=now - LATE_FOR)
+            case SourceState.SILENT:
+                return queryset.filter(last_seen__lt=now - LATE_FOR)
+        return queryset
+
+
+@admin.register(SourceStatistics)
+class SourceAdmin(ReadOnlyAdmin):
+    list_display = ["source", "state", "last_seen", "stored", "duplicate", "dead_lettered", "dropped", "latest_event"]
+    list_filter = [StateFilter]
+    search_fields = ["source_id__istartswith"]
+    search_help_text = "The beginning of a source id"
+    ordering = ["-last_seen"]
+    fields = ["source_id", "state", "first_seen", "last_seen", "latest_event", *COUNTS, "latest_values"]
+    readonly_fields = ["state", "latest_values"]
+
+    @admin.display(ordering="source_id")
+    def source(self, row: SourceStatistics) -> str:
+        if not row.source_id:
+            return "(lines whose source can't be read)"
+        return admin_text.link("sourcestatistics", row.source_id, row.source_id)
+
+    @admin.display(ordering="-last_seen")
+    def state(self, row: SourceStatistics) -> str:
+        return state_of(row.last_seen, now=timezone.now()).value
+
+    def latest_values(self, row: SourceStatistics) -> SafeString | str:
+        values = LatestValue.objects.filter(source_id=row.source_id).order_by("field")[:MOST_VALUES]
+        lines = format_html_join(
+            "", "<li>{}: {} ({})</li>", ((v.field, v.value, admin_text.rfc3339(v.ts)) for v in values)
+        )
+        return format_html("<ul>{}</ul>", lines) if lines else "none"
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnlyAdmin):
+    """Django's key for an event, `id`, may be shared by several sources: here the table's whole key is in the address."""
+
+    list_display = ["event", "source_id", "time", "received"]
+    list_filter = [SourceFilter, TimeFilter]
+    ordering = ["-ts"]
+    # A column that one could sort by is a column that PostgreSQL would have to sort all rows by.
+    sortable_by = ["time"]
+    fields = ["id", "source_id", "time", "received", "stored", "body", "tags", "origin"]
+    readonly_fields = ["time", "body", "origin"]
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Event | None:
+        """Find an event by `address`; None for any other text."""
+        try:
+            event_id, microseconds, source = object_id.split("|", 2)
+            moment = EPOCH + int(microseconds) * MICROSECOND
+            key = {"id": UUID(event_id), "ts": moment, "source_id": source}
+        except (ValueError, OverflowError):
+            return None
+        return self.get_queryset(request).filter(**key).first()
+
+    @admin.display(description="event")
+    def event(self, row: Event) -> SafeString:
+        return admin_text.link("event", address(row), str(row.id))
+
+    @admin.display(ordering="ts", description="event time")
+    def time(self, row: Event) -> str:
+        return admin_text.rfc3339(row.ts)
+
+    @admin.display(description="payload")
+    def body(self, row: Event) -> SafeString:
+        return admin_text.pre(json.dumps(row.payload, indent=2, ensure_ascii=False))
+
+    def origin(self, row: Event) -> str:
+        return admin_text.origin(row)
+
+
+def address(row: Event) -> str:
+    """Name an event by the whole key of its row."""
+    return f"{row.id}|{(row.ts - EPOCH) // MICROSECOND}|{row.source_id}"

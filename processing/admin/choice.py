@@ -1,0 +1,83 @@
+"""Which letters an address of the admin means: the list's filters, or letters picked one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypedDict
+from uuid import UUID
+
+from django.http import QueryDict
+
+from ingestion.problems import in_words
+from processing.letters.selection import Selection
+from processing.models import DeadLetter
+
+# Parameters of the list, and the filters that they are.
+FACETS = {
+    "state": "state",
+    "reason": "reason",
+    "source": "source_id",
+    "stage": "stage",
+    "fingerprint": "fingerprint",
+}
+SEARCH = "q"
+IDS = "ids"
+MOST_DIGITS = 18
+
+
+class Found(TypedDict, total=False):
+    """What a search is for, as filters."""
+
+    event_id: UUID
+    source_id: str
+    text: str
+
+
+def meaning_of(search: str) -> Found:
+    """Tell what a search is for: an event id, a source that letters are of, or else a text in the detail."""
+    text = search.replace("\0", "").strip()
+    if not text:
+        return {}
+    try:
+        return {"event_id": UUID(text)}
+    except ValueError:
+        is_source = DeadLetter.objects.filter(source_id=text).exists()
+    return {"source_id": text} if is_source else {"text": text}
+
+
+def selection_of(parameters: QueryDict) -> Selection:
+    """Give the letters that the list shows with these parameters, or those of `ids`."""
+    chosen = {name: parameters.get(key, "").replace("\0", "") for key, name in FACETS.items() if key in parameters}
+    # A source that was chosen beside the list goes before one that is searched for, as they can't both hold.
+    wanted = {**meaning_of(parameters.get(SEARCH, "")), **chosen}
+    if IDS in parameters:
+        # Without a readable number none are meant, never all.
+        wanted[IDS] = _numbers(parameters.get(IDS, "")) or (0,)
+    return Selection(**wanted)  # type: ignore[arg-type]  # by name: each is of its filter's type
+
+
+def address_of(numbers: Sequence[int], state: str = "") -> str:
+    """Give the parameters that mean these letters, and no others."""
+    query = QueryDict(mutable=True)
+    query[IDS] = ",".join(map(str, numbers))
+    if state:
+        query["state"] = state
+    return query.urlencode()
+
+
+def told(selection: Selection) -> list[tuple[str, str]]:
+    """Say in words which letters are meant."""
+    return [(_TITLES.get(name, name), _value(name, value)) for name, value in selection.to_mapping().items()]
+
+
+_TITLES = {"ids": "number", "source_id": "source", "event_id": "event id", "text": "detail with"}
+
+
+def _value(name: str, value: object) -> str:
+    if name == "reason":
+        return in_words(str(value))
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value) or "can't be read"
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(",") if part.isdecimal() and len(part) <= MOST_DIGITS)

@@ -1,0 +1,55 @@
+"""Incidents and gaps under /admin/. A held partition is an incident there; `manage.py partitions` resumes it."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from processing import gaps
+from processing.admin.lists import ReadOnlyAdmin
+from processing.models import Incident, LedgerGap
+
+# They happened and can't go on: open until someone has taken note. The others close when they are over.
+OVER_BY_NATURE = (Incident.Kind.GAP, Incident.Kind.CRASH)
+
+
+class OpenFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Model]) -> list[tuple[str, str]]:
+        return [("open", "open"), ("over", "over")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Incident]) -> QuerySet[Incident]:
+        return queryset if self.value() is None else queryset.filter(until__isnull=self.value() == "open")
+
+
+class IncidentAdmin(ReadOnlyAdmin):
+    list_display = ["kind", "subject", "detail", "since", "last_seen", "count", "until"]
+    list_filter = [OpenFilter, "kind"]
+    ordering = ["-since"]
+    sortable_by = ["since"]
+    actions = ["take_note"]  # type: ignore[assignment]  # the base has none
+
+    def has_note_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("processing.change_incident")
+
+    @admin.action(description="Take note of gaps and crashes, which ends them", permissions=["note"])
+    def take_note(self, request: HttpRequest, queryset: QuerySet[Incident]) -> None:
+        noted = queryset.filter(kind__in=OVER_BY_NATURE, until=None).update(until=timezone.now())
+        left = len(queryset) - noted
+        rest = f" {left} end by themselves, when they are over, or have ended." if left else ""
+        self.message_user(request, f"{noted} noted.{rest}")
+
+
+class LedgerGapAdmin(ReadOnlyAdmin):
+    list_display = ["topic", "partition", "first_offset", "next_offset", "what", "noticed_at"]
+    list_filter = ["cause"]
+    list_select_related = ["topic"]
+    ordering = ["-id"]
+    sortable_by = ["noticed_at"]
+
+    def what(self, row: LedgerGap) -> str:
+        return gaps.sentence(row.first_offset, row.next_offset, LedgerGap.Cause(row.cause))

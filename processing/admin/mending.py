@@ -1,0 +1,194 @@
+"""Redriving, editing and discarding dead letters under /admin/: a page that asks first, then a job."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin import site
+from django.contrib.admin.widgets import AdminTextInputWidget
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+
+from ingestion.contract import InvalidEvent
+from ingestion.problems import in_words
+from processing.admin import choice as admin_choice
+from processing.admin import text as admin_text
+from processing.failures import NeedsOperator, StoreUnavailable
+from processing.letters import discard, redrive, rehearsal
+from processing.letters import selection as letters
+from processing.letters import text as letter_text
+from processing.letters.redrive import NotMendable
+from processing.letters.rehearsal import Rehearsal
+from processing.letters.revision import revise
+from processing.letters.selection import Selection
+from processing.models import DeadLetter, Job
+
+PERMISSION = "processing.change_deadletter"
+MOST_REASONS = 20  # told on the page that asks
+
+
+class RedriveForm(forms.Form):
+    """How to send letters once more."""
+
+    rate = forms.IntegerField(
+        min_value=1,
+        max_value=redrive.MAX_RATE,
+        required=False,
+        label="Events a second",
+        help_text="Empty: as fast as Kafka takes them.",
+    )
+    note = forms.CharField(
+        required=False, max_length=1_000, widget=AdminTextInputWidget, help_text="Stands in the history of each letter."
+    )
+
+
+class DiscardForm(forms.Form):
+    """Why letters are given up."""
+
+    note = forms.CharField(
+        max_length=1_000,
+        label="Reason",
+        widget=AdminTextInputWidget,
+        help_text="Stands in the history of each letter.",
+    )
+
+
+class EditForm(forms.Form):
+    """The event that is sent instead."""
+
+    event = forms.CharField(
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 18, "spellcheck": "false", "class": "event-text"}),
+        help_text="When it was received stays what it was. A conflicting id is replaced unless you give another.",
+    )
+    note = forms.CharField(
+        required=False, max_length=1_000, widget=AdminTextInputWidget, help_text="Stands in the history of the letter."
+    )
+
+
+def may_mend(request: HttpRequest) -> bool:
+    """Tell whether someone may redrive, edit and discard."""
+    return request.user.has_perm(PERMISSION)
+
+
+def redrive_page(request: HttpRequest) -> HttpResponse:
+    """Ask before letters are sent once more; try it; send them."""
+    _let_in(request)
+    selection = admin_choice.selection_of(request.GET)
+    form = RedriveForm(request.POST or None)
+    outcome = None
+    if form.is_valid():
+        if "try" not in request.POST:
+            given = form.cleaned_data
+            return _to_job(redrive.request(selection, who=_who(request), rate=given["rate"], note=given["note"]))
+        outcome = _tried(request, lambda: rehearsal.rehearse(selection))
+    return _ask(request, selection, form, title="Redrive dead letters", verb="Redrive", outcome=outcome)
+
+
+def discard_page(request: HttpRequest) -> HttpResponse:
+    """Ask before letters are given up; give them up."""
+    _let_in(request)
+    selection = admin_choice.selection_of(request.GET)
+    form = DiscardForm(request.POST or None)
+    if form.is_valid():
+        return _to_job(discard.request(selection, who=_who(request), note=form.cleaned_data["note"]))
+    return _ask(request, selection, form, title="Discard dead letters", verb="Discard")
+
+
+def edit_page(request: HttpRequest, number: int) -> HttpResponse:
+    """Show the event of a letter to be changed; try what it was changed to; send that."""
+    _let_in(request)
+    letter = get_object_or_404(DeadLetter.objects.select_related("topic"), pk=number)
+    if letter.state not in letters.MENDABLE:
+        messages.error(request, f"Letter {number} is {letter.state}: there is nothing to edit.")
+        return HttpResponseRedirect(admin_text.address("deadletter", str(number)))
+    form = EditForm(request.POST or None, initial={"event": letter_text.editable(letter)})
+    outcome = None
+    if form.is_valid():
+        try:
+            if "try" not in request.POST:
+                return _to_job(_send_edited(request, letter, form.cleaned_data))
+            line = revise(letter, _event(form.cleaned_data), now=_now())
+            outcome = _tried(request, lambda: rehearsal.rehearse_edited(letter, line))
+        except InvalidEvent as error:
+            form.add_error("event", f"{in_words(error.code)}: {error.detail}")
+        except NotMendable:
+            form.add_error(None, "Someone else has sent or discarded this letter in the meantime.")
+    context = {"form": form, "letter": letter, "why": in_words(letter.reason), "outcome": outcome}
+    return _page(request, "edit", f"Edit and redrive letter {number}", context)
+
+
+def _send_edited(request: HttpRequest, letter: DeadLetter, given: dict[str, Any]) -> Job:
+    return redrive.request_edited(letter, _event(given), who=_who(request), now=_now(), note=given["note"])
+
+
+def _event(given: dict[str, Any]) -> bytes:
+    return str(given["event"]).encode()
+
+
+def _tried(request: HttpRequest, rehearse: Callable[[], Rehearsal]) -> Rehearsal | None:
+    try:
+        return rehearse()
+    except (StoreUnavailable, NeedsOperator) as error:
+        messages.error(request, f"It could not be tried: {error}")
+        return None
+
+
+def _ask(
+    request: HttpRequest,
+    selection: Selection,
+    form: forms.Form,
+    *,
+    title: str,
+    verb: str,
+    outcome: Rehearsal | None = None,
+) -> HttpResponse:
+    chosen = selection.actionable()
+    total = letters.count(chosen)
+    context = {
+        "form": form,
+        "verb": verb,
+        "selection": admin_choice.told(selection),
+        "total": total,
+        "is_least": total == letters.MOST_COUNTED,
+        "others": max(0, letters.count(selection.query()) - total),
+        "reasons": [(in_words(reason), count) for reason, count in _reasons(selection)],
+        "outcome": outcome,
+        "failing": [(in_words(reason), count) for reason, count in outcome.failing.most_common()] if outcome else [],
+    }
+    return _page(request, "confirm", title, context)
+
+
+def _reasons(selection: Selection) -> list[tuple[str, int]]:
+    bounded = selection.actionable().order_by("id").values("pk")[: letters.MOST_COUNTED]
+    groups = DeadLetter.objects.filter(pk__in=bounded).values("reason").annotate(count=Count("pk"))
+    return list(groups.order_by("-count").values_list("reason", "count")[:MOST_REASONS])
+
+
+def _page(request: HttpRequest, name: str, title: str, context: dict[str, Any]) -> HttpResponse:
+    shown = {**site.each_context(request), "opts": site.get_model_admin(DeadLetter).opts, "title": title, **context}
+    return TemplateResponse(request, f"admin/processing/deadletter/{name}.html", shown)
+
+
+def _to_job(job: Job) -> HttpResponse:
+    return HttpResponseRedirect(admin_text.address("job", str(job.pk)))
+
+
+def _let_in(request: HttpRequest) -> None:
+    if not may_mend(request):
+        raise PermissionDenied
+
+
+def _who(request: HttpRequest) -> str:
+    return request.user.get_username()
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

@@ -1,0 +1,57 @@
+"""What someone made of a dead letter's event: held to the contract, and written as the line that is sent instead."""
+
+from __future__ import annotations
+
+import msgspec
+from django.conf import settings
+
+from ingestion import identity, records, timestamps
+from ingestion.contract import Event, InvalidEvent
+from ingestion.events import parse_event
+from ingestion.problems import Code
+from processing.letters import text as letter_text
+from processing.models import DeadLetter
+
+
+def revise(letter: DeadLetter, text: bytes, *, now: int) -> bytes:
+    """Give the canonical line of an edited event; when it was received stays what it was.
+
+    :param text: the event in the public format
+    :param now: microseconds since the epoch
+    :raises InvalidEvent: it breaks the contract
+    """
+    if len(text) > settings.DATAFLOW_MAX_EVENT_BYTES:
+        raise InvalidEvent(
+            Code.EVENT_TOO_LARGE, f"expected at most {settings.DATAFLOW_MAX_EVENT_BYTES} bytes, got {len(text)}"
+        )
+    event = parse_event(_compact(text), now=now)
+    if letter.reason == Code.ID_CONFLICT and (event.source, event.id) == (letter.source_id, str(letter.event_id)):
+        event = _with_fresh_id(event)
+    lines = letter_text.canonical(letter)
+    if len(lines) == 1:
+        event = _with_the_rest(event, lines[0])
+    return records.line(event, received=(letter.received - timestamps.EPOCH) // timestamps.MICROSECOND)
+
+
+def _compact(text: bytes) -> bytes:
+    """Leave out the white space between tokens, which an editor put there."""
+    try:
+        return msgspec.json.format(text, indent=-1)
+    except (msgspec.MsgspecError, RecursionError):
+        # parse_event says what is wrong.
+        return text
+
+
+def _with_fresh_id(event: Event) -> Event:
+    """Its id stands for other content; one that is derived makes a repeated redrive harmless."""
+    content = b"\n".join((event.source.encode(), b"%d" % event.ts, event.payload))
+    return msgspec.structs.replace(event, id=identity.derived_id(content, event.ts))
+
+
+def _with_the_rest(event: Event, before: records.Line) -> Event:
+    """Keep what the public format can't say, as far as it still holds."""
+    return msgspec.structs.replace(
+        event,
+        timed=before.timed or event.ts != before.ts,
+        attributes=bytes(before.attributes) if event.source == before.source else b"",
+    )

@@ -1,0 +1,166 @@
+"""Makes raw documents that are missing: from Kafka's lines, and on request from the rows themselves."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from uuid import UUID
+
+import msgspec
+import psycopg
+
+from processing import event_range
+from processing.batch import Entry, Record
+from processing.course import Course
+from processing.document_store import DocumentStore
+from processing.event_range import EventRange
+from processing.failures import from_postgres
+from processing.lag import Ends
+from processing.recovery import recount, reread, row_reader
+from processing.topic_reader import TopicReader
+
+_RECORDS_AT_ONCE = 50  # each may hold a thousand events
+_AT_ONCE = 1_000  # rows in hand
+
+# Rows that have none, by the documents counted so far.
+_FIND = f"""
+INSERT INTO lost_document
+SELECT e.source_id, e.ts, e.id, e.topic_id, e.partition, e."offset", e.line, e.content_hash
+FROM events e LEFT JOIN recount_document d ON d.source_id = e.source_id AND d.id = e.id
+WHERE d.key IS NULL AND {event_range.where("e.ts", source="e.source_id")}
+"""  # noqa: S608 - constants only
+_STRETCHES = (
+    'SELECT partition, min("offset"), max("offset") + 1 FROM lost_document WHERE topic_id = %s GROUP BY partition'
+)
+# Takes those off the list that a line is there for.
+_MATCH = """
+DELETE FROM lost_document l
+USING unnest(%s::int[], %s::bigint[], %s::int[], %s::text[], %s::uuid[], %s::bigint[])
+    AS r (partition, "offset", line, source_id, id, hash)
+WHERE l.topic_id = %s AND l.partition = r.partition AND l."offset" = r."offset" AND l.line = r.line
+    AND l.source_id = r.source_id AND l.id = r.id AND l.hash = r.hash
+RETURNING l.partition, l."offset", l.line, (extract(epoch FROM l.ts) * 1000000)::bigint
+"""
+_ROWS = f"""
+SELECT t.kafka_id, {row_reader.COLUMNS}
+FROM lost_document l JOIN events e ON e.source_id = l.source_id AND e.ts = l.ts AND e.id = l.id
+JOIN topic t ON t.id = e.topic_id
+"""  # noqa: S608 - constants only
+
+
+@dataclass(slots=True)
+class Rebuilt:
+    """What a run found and made; in a dry run, what it would make."""
+
+    missing: int = 0  # rows without a document
+    from_kafka: int = 0
+    from_rows: int = 0
+
+    @property
+    def left(self) -> int:
+        """Rows that still have no document: Kafka no longer has their lines."""
+        return self.missing - self.from_kafka - self.from_rows
+
+    def as_dict(self) -> dict[str, int]:
+        """Lay it out for programs."""
+        return {**asdict(self), "left": self.left}
+
+
+def run(events: EventRange, *, from_rows: bool, dry_run: bool, course: Course) -> Rebuilt:
+    """Make every document that is missing. Killed at any time, it may be run again.
+
+    :param events: by event time
+    :param from_rows: make those that Kafka no longer has from their rows
+    :raises StoreUnavailable: a store does not answer
+    :raises NeedsOperator: the same, and someone must act
+    :raises Stopped: the course was told to end
+    """
+    try:
+        with recount.session() as connection, recount.snapshot(connection), TopicReader() as reader:
+            course.reached("documents read", 0)
+            recount.count_documents(connection)
+            missing = find(connection, events)
+            return Filler(connection, reader, dry_run=dry_run, course=course).fill(missing, from_rows=from_rows)
+    except psycopg.Error as error:
+        raise from_postgres(error) from error
+
+
+def find(connection: psycopg.Connection, events: EventRange) -> int:
+    """List the rows that had no document when documents were counted; give how many there are."""
+    return connection.execute(_FIND, events.parameters()).rowcount
+
+
+class Filler:
+    """Makes the documents that `find` listed."""
+
+    def __init__(self, connection: psycopg.Connection, reader: TopicReader, *, dry_run: bool, course: Course) -> None:
+        self._connection = connection
+        self._reader = reader
+        self._dry_run = dry_run
+        self._course = course
+        self._store = DocumentStore()
+
+    def fill(self, missing: int, *, from_rows: bool) -> Rebuilt:
+        """Make what Kafka has the lines of, then, if wanted, the others from their rows."""
+        rebuilt = Rebuilt(missing)
+        try:
+            for made in self._from_kafka() if missing else ():
+                rebuilt.from_kafka += made
+                self._course.reached("documents from Kafka", rebuilt.from_kafka, missing)
+            for made in self._from_rows() if from_rows and rebuilt.left else ():
+                rebuilt.from_rows += made
+                self._course.reached("documents from rows", rebuilt.from_rows, missing - rebuilt.from_kafka)
+        finally:
+            self._store.close()
+        return rebuilt
+
+    def _from_kafka(self) -> Iterator[int]:
+        ends = self._reader.ends()
+        topic = recount.topic_row(self._connection, ends.topic)
+        listed = self._connection.execute(_STRETCHES, [topic]).fetchall()
+        for chunk in self._reader.read(_there(listed, ends), limit=_RECORDS_AT_ONCE):
+            found = self._wanted(chunk, topic)
+            yield self._insert(found, topic=ends.topic)
+
+    def _wanted(self, chunk: Sequence[Record], topic: int) -> list[Entry]:
+        entries = [line for line in reread.lines(self._connection, chunk, topic=topic) if isinstance(line, Entry)]
+        columns = [[entry.partition for entry in entries], [entry.offset for entry in entries]]
+        columns += [[entry.line for entry in entries]]
+        named = [[entry.source for entry in entries], [UUID(bytes=entry.id) for entry in entries]]
+        hashes = [entry.hash for entry in entries]
+        found = self._connection.execute(_MATCH, [*columns, *named, hashes, topic]).fetchall()
+        times = {tuple(place): ts for *place, ts in found}
+        # The row's time stands: where the sender gave none, it may be that of an earlier copy.
+        return [
+            msgspec.structs.replace(entry, ts=times[place])
+            for entry in entries
+            if (place := (entry.partition, entry.offset, entry.line)) in times
+        ]
+
+    def _from_rows(self) -> Iterator[int]:
+        with self._connection.transaction(), self._connection.cursor("lost_documents", binary=True) as cursor:
+            cursor.execute(_ROWS)
+            while found := cursor.fetchmany(_AT_ONCE):
+                by_topic: defaultdict[UUID, list[Entry]] = defaultdict(list)
+                for topic, *row in found:
+                    entry = row_reader.entry(tuple(row))
+                    # What was changed since is no source for anything.
+                    if row_reader.is_as_stored(entry):
+                        by_topic[topic].append(entry)
+                yield sum(self._insert(entries, topic=topic) for topic, entries in by_topic.items())
+
+    def _insert(self, entries: list[Entry], *, topic: UUID) -> int:
+        if self._dry_run or not entries:
+            return len(entries)
+        verdict = self._store.insert(entries, topic=topic.bytes)
+        return len(entries) - len(verdict.conflicts) - len(verdict.refused)
+
+
+def _there(listed: list[tuple[int, int, int]], ends: Ends) -> dict[int, tuple[int, int]]:
+    """Narrow stretches down to what the topic still has."""
+    return {
+        partition: (max(first, ends.partitions[partition][0]), min(end, ends.partitions[partition][1]))
+        for partition, first, end in listed
+        if partition in ends.partitions
+    }

@@ -1,0 +1,238 @@
+"""Counts again what the three stores hold, into temporary tables of one PostgreSQL transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import psycopg
+from psycopg import IsolationLevel
+
+from processing import decoding, document_store, gaps, ledger, row_store, rows
+from processing.batch import MINUTE, Entry, Letter
+from processing.gaps import Gap
+from processing.lag import Ends
+from processing.ledger import Snapshot
+from processing.recovery import recount_sql, reread, row_reader
+from processing.rollups import MINUTES_PER_HOUR, Spans, merge, roll_up
+from processing.topic_reader import TopicReader
+
+CHUNK = 5_000  # events in hand at once, which bounds memory
+APPLICATION = "dataflow-reconcile"
+# A recount takes as long as it takes; its sorts and joins spill to disk early rather than take memory.
+_OPTIONS = (
+    "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c lock_timeout=60s -c work_mem=32MB"
+    " -c cursor_tuple_fraction=1"
+)
+
+_PG_EPOCH = 946_684_800_000_000  # microseconds; binary COPY counts from 2000-01-01
+_HOUR = MINUTE * MINUTES_PER_HOUR
+
+Row = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What of one partition is counted again: from `first` up to, not including, `next`."""
+
+    partition: int
+    first: int
+    next: int
+    records: int
+    events: int
+    since: datetime | None  # Kafka's time of the first record: what was received from then on is in the topic
+    whole: bool  # everything ever read of the partition
+
+
+@contextmanager
+def session() -> Iterator[psycopg.Connection]:
+    """Open a connection with the temporary tables of a recount."""
+    with row_store.connect(application=APPLICATION, options=_OPTIONS) as connection:
+        connection.execute(recount_sql.TABLES)
+        yield connection
+
+
+@contextmanager
+def snapshot(connection: psycopg.Connection) -> Iterator[Snapshot]:
+    """Give a transaction that sees PostgreSQL as it is now, and in which only temporary tables can be written."""
+    connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
+    try:
+        with connection.transaction(), connection.cursor() as cursor:
+            yield ledger.read(cursor)
+    finally:
+        if not connection.closed:
+            connection.isolation_level, connection.read_only = None, None
+
+
+def count_topic(
+    connection: psycopg.Connection, reader: TopicReader, ends: Ends, at: Snapshot, skipped: Sequence[Gap]
+) -> list[Stretch]:
+    """Read raw-data again, up to progress, and decode it as the consumer does.
+
+    :param skipped: gaps; what of them is still in the topic is passed over, as it was then
+    :raises StoreUnavailable: Kafka does not answer
+    :raises NeedsOperator: a record was written by a newer release
+    """
+    stretches = {
+        partition: (first, max(first, done.next_offset))
+        for partition, (first, _) in ends.partitions.items()
+        if (done := at.progress.get((ends.topic, partition)))
+    }
+    counted: dict[int, int] = dict.fromkeys(stretches, 0)
+    events: dict[int, int] = dict.fromkeys(stretches, 0)
+    since: dict[int, datetime] = {}
+    limit = _records_at_once(ends, at)
+    topic = topic_row(connection, ends.topic)
+    for polled in reader.read(stretches, limit=limit):
+        chunk = [record for record in polled if not gaps.covers(skipped, ends.topic, record.partition, record.offset)]
+        lines = [_line(line) for line in reread.lines(connection, chunk, topic=topic)]
+        _copy(connection, recount_sql.COPY_LINES, recount_sql.LINE_TYPES, lines)
+        for record in chunk:
+            counted[record.partition] += 1
+            since.setdefault(record.partition, row_store.instant(record.time))
+        for line in lines:
+            events[line[4]] += 1  # type: ignore[index]
+    found = [
+        Stretch(
+            partition,
+            first,
+            end,
+            counted[partition],
+            events[partition],
+            since.get(partition),
+            whole=_whole(at, ends, partition, first, counted),
+        )
+        for partition, (first, end) in sorted(stretches.items())
+    ]
+    _say_partitions(connection, found)
+    return found
+
+
+def count_documents(connection: psycopg.Connection) -> None:
+    """Read identity, origin and hash of every document.
+
+    :raises StoreUnavailable: MongoDB does not answer
+    """
+    store = document_store.DocumentStore()
+    try:
+        for chunk in store.stream("source", "hash", "topic", "partition", "offset", "line", "received_us"):
+            documents = [_document_row(document) for document in chunk]
+            _copy(connection, recount_sql.COPY_DOCUMENTS, recount_sql.DOCUMENT_TYPES, documents)
+    finally:
+        store.close()
+
+
+def count_rows(connection: psycopg.Connection) -> None:
+    """Roll up all rows again, and check that each still has the content that it was stored with."""
+    rolling = _Rolling(connection)
+    for chunk in _row_chunks(connection):
+        changed = [
+            (entry.source, entry.id, entry.partition, entry.offset, entry.line, entry.received - _PG_EPOCH)
+            for entry in chunk
+            if not row_reader.is_as_stored(entry)
+        ]
+        if changed:
+            _copy(connection, recount_sql.COPY_CHANGED, recount_sql.CHANGED_TYPES, changed)
+        rolling.add(chunk)
+    rolling.finish()
+
+
+def topic_row(connection: psycopg.Connection, kafka_id: UUID) -> int:
+    """Give the row id of the topic; -1 while nothing of it was read."""
+    found = connection.execute("SELECT id FROM topic WHERE kafka_id = %s", [kafka_id]).fetchone()
+    return -1 if found is None else int(found[0])
+
+
+def _records_at_once(ends: Ends, at: Snapshot) -> int:
+    done = [progress for (topic, _), progress in at.progress.items() if topic == ends.topic and progress.records]
+    density = max((progress.events / progress.records for progress in done), default=1.0)
+    return max(1, int(CHUNK / max(1.0, density)))
+
+
+def _whole(at: Snapshot, ends: Ends, partition: int, first: int, records: Mapping[int, int]) -> bool:
+    """Tell whether nothing was ever read of this partition but what is counted now; the ledger knows no topics."""
+    others = any(done.records for (topic, _), done in at.progress.items() if topic != ends.topic)
+    return not others and (first == 0 or records[partition] == at.progress[ends.topic, partition].records)
+
+
+def _say_partitions(connection: psycopg.Connection, stretches: Iterable[Stretch]) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO recount_partition VALUES (%s, %s, %s, %s)",
+            [(stretch.partition, stretch.first, stretch.next, stretch.whole) for stretch in stretches],
+        )
+    connection.execute("ANALYZE recount_line")
+
+
+def _line(line: Entry | Letter) -> Row:
+    place = line.partition, line.offset, line.line
+    if isinstance(line, Entry):
+        return line.source, line.id, line.hash, line.received - _PG_EPOCH, *place, None
+    return line.source, line.event_id, None, line.received - _PG_EPOCH, *place, str(line.reason)
+
+
+def _document_row(document: Mapping[str, object]) -> Row:
+    key, source, topic = document["_id"], document.get("source"), document.get("topic")
+    if not isinstance(key, bytes) or len(key) != 24 or not isinstance(source, str):
+        return None, None, None, None, None, None, None, None, repr(key)
+    if key[16:] != decoding.source_digest(source):
+        # Nobody would find it by its source and id: as good as none.
+        source = None
+    return (
+        source,
+        key[:16],
+        _integer(document.get("hash")),
+        bytes(topic) if isinstance(topic, bytes) and len(topic) == 16 else None,
+        _integer(document.get("partition")),
+        _integer(document.get("offset")),
+        _integer(document.get("line")),
+        received - _PG_EPOCH if (received := _integer(document.get("received_us"))) is not None else None,
+        key.hex(),
+    )
+
+
+def _integer(value: object) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _row_chunks(connection: psycopg.Connection) -> Iterator[list[Entry]]:
+    with connection.cursor("recount_rows", binary=True) as cursor:
+        cursor.execute(recount_sql.ROWS)
+        while found := cursor.fetchmany(CHUNK):
+            yield [row_reader.entry(row) for row in found]
+
+
+class _Rolling:
+    """Rolls up a stream of rows sorted by source and time; the open minute and hour wait for the next chunk."""
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self._connection = connection
+        self._open: tuple[Spans, Spans] = ({}, {})
+
+    def add(self, entries: list[Entry]) -> None:
+        last = entries[-1]
+        rolled = roll_up(entries)
+        for spans, waiting, width in zip(rolled, self._open, (MINUTE, _HOUR), strict=True):
+            merge(spans, waiting)
+            waiting.clear()
+            key = last.source, last.ts // width
+            if key in spans:
+                waiting[key] = spans.pop(key)
+        self._write(*rolled)
+
+    def finish(self) -> None:
+        self._write(*self._open)
+
+    def _write(self, minutes: Spans, hours: Spans) -> None:
+        with self._connection.cursor() as cursor, cursor.copy(recount_sql.COPY_SPANS) as copy:
+            copy.write(rows.spans(minutes, hours))
+
+
+def _copy(connection: psycopg.Connection, statement: str, types: list[str], lines: Iterable[Row]) -> None:
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.set_types(types)
+        for line in lines:
+            copy.write_row(line)

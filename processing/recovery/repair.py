@@ -1,0 +1,261 @@
+"""Mends what reconcile found: events first, then the sums and accounts that follow from them, until all agree."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import psycopg
+
+from processing import decoding, row_sql, row_store
+from processing.batch import Entry, Letter
+from processing.course import Course
+from processing.document_store import DocumentStore
+from processing.event_range import EventRange
+from processing.failures import from_postgres
+from processing.recovery import (
+    document_reader,
+    mending,
+    rebuild_documents,
+    reconcile,
+    recount,
+    repair_sql,
+    reread,
+    stale_hours,
+)
+from processing.recovery.rebuild_documents import Filler
+from processing.recovery.reconcile import Comparison, Report
+from processing.recovery.row_writer import RowWriter
+from processing.topic_reader import TopicReader
+
+PASSES = 5  # what one mends may show the next what is left; more than three were never needed
+_AT_ONCE = 500  # documents
+_RECORDS_AT_ONCE = 50  # each may hold a thousand events
+
+MEANINGS = {
+    "rowsDiscarded": "rows with changed content, to be made again",
+    "documentsDiscarded": "documents that no row or line stands for",
+    "rowsFromDocuments": "rows made from documents",
+    "eventsFromKafka": "events stored again from Kafka",
+    "lettersFromKafka": "dead letters written again from Kafka",
+    "documentsFromKafka": "documents made from Kafka",
+    "documentsFromRows": "documents made from rows",
+    "hours": "hours of sources summed up anew",
+    "latestValues": "latest values taken anew",
+    "ledgerMinutes": "rows of the ledger corrected",
+    "statistics": "sources' totals corrected",
+    "partitions": "partitions' own counts corrected",
+}
+
+
+@dataclass(slots=True)
+class Mended:
+    """What was done, and what a last recount says."""
+
+    report: Report
+    done: Counter[str] = field(default_factory=Counter)  # by the names of MEANINGS; in a dry run, what would be
+
+
+def run(*, dry_run: bool, course: Course) -> Mended:
+    """Repair, and count again, until all agree or nothing more can be done.
+
+    :raises StoreUnavailable: a store does not answer; what was mended stays
+    :raises NeedsOperator: the same, or another command is mending
+    :raises Stopped: the course was told to end
+    """
+    done: Counter[str] = Counter()
+    try:
+        for number in range(PASSES):
+            course.reached("passes of recount and repair", number)
+            report, mended = _pass(dry_run=dry_run, course=course, last=number == PASSES - 1)
+            done += mended
+            if dry_run or not mended:
+                break
+    except psycopg.Error as error:
+        raise from_postgres(error) from error
+    return Mended(report, done)
+
+
+def _pass(*, dry_run: bool, course: Course, last: bool) -> tuple[Report, Counter[str]]:
+    with recount.session() as connection, TopicReader() as reader:
+        connection.execute(repair_sql.TABLES)
+        if not dry_run:
+            mending.claim(connection)
+        with recount.snapshot(connection) as at:
+            found = reconcile.compare(connection, reader, at, EventRange())
+            if found.report.ok or last:
+                return found.report, Counter()
+            plan(connection, found)
+        with RepairStores(connection, reader, found) as stores:
+            return found.report, _planned(connection) if dry_run else _repair(stores, course)
+
+
+def plan(connection: psycopg.Connection, found: Comparison) -> None:
+    """Write down what is to be done, in the snapshot of the recount."""
+    for statement in repair_sql.PLAN.values():
+        connection.execute(statement, found.known)
+    rebuild_documents.find(connection, EventRange())
+    with connection.cursor() as cursor:
+        cursor.executemany("INSERT INTO repair_progress VALUES (%s, %s, %s)", found.uncounted)
+
+
+def _planned(connection: psycopg.Connection) -> Counter[str]:
+    """Say what would be done; that repairs may make others unnecessary is not foreseen."""
+    queries = {
+        "rowsDiscarded": "FROM repair_row",
+        "documentsDiscarded": "FROM repair_document WHERE action <> 'row'",
+        "rowsFromDocuments": "FROM repair_document WHERE action = 'row'",
+        "eventsFromKafka": "FROM repair_line WHERE outcome = 'lost'",
+        "lettersFromKafka": "FROM repair_line WHERE outcome = 'no_letter'",
+        "documentsFromKafka": "FROM lost_document",
+        "hours": "FROM repair_hour",
+        "latestValues": "FROM repair_latest",
+        "ledgerMinutes": "FROM repair_ledger",
+        "partitions": "FROM repair_progress",
+    }
+    counts = {name: connection.execute(f"SELECT count(*) {query}").fetchone() for name, query in queries.items()}
+    return +Counter({name: int(found[0]) for name, found in counts.items() if found})
+
+
+def _repair(stores: RepairStores, course: Course) -> Counter[str]:
+    done = _repair_events(stores, course)
+    connection = stores.connection
+    connection.execute(repair_sql.MARK_HOURS)
+    done["hours"] = stale_hours.refresh(connection, course=course)
+    fields = connection.execute("SELECT source_id, field FROM repair_latest").fetchall()
+    if fields:
+        stale_hours.refresh_latest(connection, fields)
+        done["latestValues"] = len(fields)
+    if not any(name for name in _EVENTS if done[name]):
+        # The recount counted what there was before: only when no event has changed are its counts the right ones.
+        done.update(_repair_accounts(stores))
+    return +done
+
+
+_EVENTS = (
+    "rowsDiscarded", "documentsDiscarded", "rowsFromDocuments", "eventsFromKafka", "lettersFromKafka",
+    "documentsFromKafka", "documentsFromRows",
+)  # fmt: skip
+
+
+def _repair_events(stores: RepairStores, course: Course) -> Counter[str]:
+    done: Counter[str] = Counter()
+    with mending.between_batches(stores.connection):
+        stores.connection.execute(repair_sql.DELETE_ROWS)
+        [(done["rowsDiscarded"],)] = stores.connection.execute("SELECT count(*) FROM repair_row").fetchall()
+    done["rowsFromDocuments"], useless = _rows_from_documents(stores)
+    done["documentsDiscarded"] = _discard_documents(stores, useless)
+    done["eventsFromKafka"], done["lettersFromKafka"] = _reread_lines(stores, course)
+    [(missing,)] = stores.connection.execute("SELECT count(*) FROM lost_document").fetchall()
+    filled = Filler(stores.connection, stores.reader, dry_run=False, course=course).fill(missing, from_rows=True)
+    done["documentsFromKafka"], done["documentsFromRows"] = filled.from_kafka, filled.from_rows
+    return done
+
+
+def _repair_accounts(stores: RepairStores) -> Counter[str]:
+    connection, done = stores.connection, Counter[str]()
+    with connection.transaction():
+        done["ledgerMinutes"] = connection.execute(repair_sql.STAGE_LEDGER).rowcount
+        connection.execute(row_sql.FOLD_LEDGER, prepare=False)
+    with connection.transaction():
+        done["statistics"] = connection.execute(repair_sql.MEND_STATISTICS).rowcount
+        done["partitions"] = connection.execute(repair_sql.MEND_PROGRESS, [stores.found.known["topic"]]).rowcount
+    return done
+
+
+class RepairStores:
+    """What one pass works with."""
+
+    def __init__(self, connection: psycopg.Connection, reader: TopicReader, found: Comparison) -> None:
+        self.connection = connection
+        self.reader = reader
+        self.found = found
+        self.documents = DocumentStore()
+        self.rows = RowWriter(connection)
+
+    def __enter__(self) -> RepairStores:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.documents.close()
+
+
+def _rows_from_documents(stores: RepairStores) -> tuple[int, list[str]]:
+    """Make rows of documents; give their number, and the documents that are damaged while Kafka has their line."""
+    made, useless = 0, []
+    covered: dict[str, bool] = dict(
+        stores.connection.execute("SELECT key, covered FROM repair_document WHERE action = 'row'").fetchall()
+    )
+    for keys in _chunks(list(covered)):
+        found: defaultdict[UUID, list[Entry]] = defaultdict(list)
+        for document in stores.documents.find([bytes.fromhex(key) for key in keys]):
+            entry, topic = document_reader.entry(document), document_reader.topic(document)
+            if entry is not None and topic is not None:
+                found[topic].append(entry)
+            elif covered[bytes(document["_id"]).hex()]:
+                useless.append(bytes(document["_id"]).hex())
+        made += sum(stores.rows.insert(entries, topic=topic) for topic, entries in found.items())
+    return made, useless
+
+
+def _discard_documents(stores: RepairStores, useless: list[str]) -> int:
+    planned = stores.connection.execute("SELECT key FROM repair_document WHERE action <> 'row'").fetchall()
+    discarded = 0
+    for keys in _chunks([key for (key,) in planned] + useless):
+        # A batch that finds a document takes it for its own: none may be under way.
+        with mending.between_batches(stores.connection):
+            still = [key for (key,) in stores.connection.execute(repair_sql.DISCARDED, [keys])]
+            discarded += stores.documents.remove([bytes.fromhex(key) for key in still])
+    return discarded
+
+
+def _reread_lines(stores: RepairStores, course: Course) -> tuple[int, int]:
+    """Store lost events and missing letters from Kafka's lines, in their order; give how many of each."""
+    planned = stores.connection.execute('SELECT partition, "offset", line, outcome FROM repair_line').fetchall()
+    wanted: dict[tuple[int, int, int], str] = {tuple(place): outcome for *place, outcome in planned}
+    topic = int(str(stores.found.known["topic"]))
+    events = letters = 0
+    for chunk in stores.reader.read(_stretches(wanted), limit=_RECORDS_AT_ONCE):
+        lines = [line for line in reread.lines(stores.connection, chunk, topic=topic) if _place(line) in wanted]
+        missing = [_as_letter(line) for line in lines if wanted[_place(line)] == "no_letter"]
+        lost = [line for line in lines if wanted[_place(line)] == "lost" and isinstance(line, Entry)]
+        row_store.write_letters(stores.connection, missing, topic)
+        letters += len(missing)
+        events += _store(stores, lost)
+        course.reached("events and letters from Kafka", events + letters, len(wanted))
+    return events, letters
+
+
+def _store(stores: RepairStores, lost: Sequence[Entry]) -> int:
+    first: dict[bytes, Entry] = {}
+    for entry in sorted(lost, key=_place):
+        first.setdefault(entry.key, entry)
+    topic = stores.found.topic
+    verdict = stores.documents.insert(list(first.values()), topic=topic.bytes)
+    for entry, ts in verdict.retimed:
+        entry.ts = ts
+    # These become letters in the next pass: a document stands for their id, or none can.
+    refused = {entry.key for entry in (*verdict.conflicts, *verdict.refused)}
+    return stores.rows.insert([entry for key, entry in first.items() if key not in refused], topic=topic)
+
+
+def _as_letter(line: Entry | Letter) -> Letter:
+    return decoding.conflict(line) if isinstance(line, Entry) else line
+
+
+def _place(line: Entry | Letter) -> tuple[int, int, int]:
+    return line.partition, line.offset, line.line
+
+
+def _stretches(places: dict[tuple[int, int, int], str]) -> dict[int, tuple[int, int]]:
+    found: defaultdict[int, list[int]] = defaultdict(list)
+    for partition, offset, _ in places:
+        found[partition].append(offset)
+    return {partition: (min(offsets), max(offsets) + 1) for partition, offsets in found.items()}
+
+
+def _chunks(keys: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(keys), _AT_ONCE):
+        yield keys[start : start + _AT_ONCE]

@@ -1,0 +1,74 @@
+"""Inserts rows that are missing, outside the consumer's batches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+import psycopg
+from django.conf import settings
+
+from processing import months, row_sql, rows
+from processing.batch import Entry
+
+# What has a dead letter at its place was refused: its document is a leftover, not an event that lost its row.
+_MISSING = """
+FROM staged_event s WHERE NOT EXISTS (SELECT FROM dead_letter d WHERE d.topic_id = s.topic_id
+    AND d.partition = s.partition AND d."offset" = s."offset" AND d.line = s.line)
+"""
+_INSERT = f"""
+WITH new AS (
+    INSERT INTO events ({rows.EVENT_COLUMNS}) SELECT {rows.EVENT_COLUMNS} {_MISSING} ORDER BY source_id, ts, id
+    ON CONFLICT DO NOTHING RETURNING source_id, ts),
+marked AS (
+    INSERT INTO stale_hour (source_id, hour) SELECT DISTINCT source_id, date_trunc('hour', ts) FROM new ORDER BY 1, 2
+    ON CONFLICT DO NOTHING)
+SELECT count(*) FROM new
+"""  # noqa: S608 - constants only
+_COUNT = f"""
+SELECT count(*) {_MISSING}
+    AND NOT EXISTS (SELECT FROM events e WHERE e.source_id = s.source_id AND e.ts = s.ts AND e.id = s.id)
+"""  # noqa: S608 - constants only
+
+
+class RowWriter:
+    """Inserts rows, and marks the hours whose sums they change in the same transaction (processing.recovery.stale_hours)."""
+
+    def __init__(self, connection: psycopg.Connection, *, dry_run: bool = False) -> None:
+        self._connection = connection
+        self._dry_run = dry_run
+        self._months: set[datetime] = set()
+        self._topics: dict[UUID, int] = {}
+
+    def insert(self, entries: list[Entry], *, topic: UUID) -> int:
+        """Insert those that have no row and no dead letter; give how many there were, or in a dry run would be."""
+        if not entries:
+            return 0
+        data = rows.events(entries, stored=time.time_ns() // 1000, topic=self._topic_row(topic))
+        if not self._dry_run:
+            self._ensure_months(entries)
+        with self._connection.transaction():
+            with self._connection.cursor() as cursor, cursor.copy(row_sql.COPY_STAGED_EVENTS) as copy:
+                copy.write(data)
+            found = self._connection.execute(_COUNT if self._dry_run else _INSERT).fetchone()
+        assert found is not None
+        return int(found[0])
+
+    def _ensure_months(self, entries: Iterable[Entry]) -> None:
+        missing = months.months({entry.ts // months.DAY for entry in entries}) - self._months
+        if missing:
+            months.ensure(self._connection, missing)
+            self._months |= missing
+
+    def _topic_row(self, kafka_id: UUID) -> int:
+        if kafka_id not in self._topics:
+            self._topics[kafka_id] = self._find_topic(kafka_id)
+        return self._topics[kafka_id]
+
+    def _find_topic(self, kafka_id: UUID) -> int:
+        if not self._dry_run:
+            self._connection.execute(row_sql.INSERT_TOPIC, {"id": kafka_id, "name": settings.KAFKA_TOPIC_RAW_DATA})
+        found = self._connection.execute("SELECT id FROM topic WHERE kafka_id = %s", [kafka_id]).fetchone()
+        return -1 if found is None else int(found[0])

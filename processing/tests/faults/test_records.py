@@ -1,0 +1,117 @@
+"""What stands in the topic is not as it should be: garbage, half-bad and refused records, and those of a newer release."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+
+import pytest
+
+from ingestion import records
+from ingestion.tests.client import post
+from processing.tests import making, truth
+from processing.tests.faults.load import START, make_event
+from processing.tests.faults.mortal_consumer import reading_also
+from processing.tests.faults.world import World, waits_for
+from processing.tests.reference import Sent
+
+PARTITIONS = 6
+
+
+def canonical(event: Sent) -> bytes:
+    """The line of an event as our doors write it."""
+    payload = json.dumps(event.payload, ensure_ascii=False).encode()
+    return b'{"id":"%b","source":"%b","ts":%d,"received":%d,"payload":%b}' % (
+        event.id.encode(),
+        event.source.encode(),
+        event.ts,
+        START,
+        payload,
+    )
+
+
+@pytest.mark.sample
+def test_garbage_bad_text_and_half_bad_records_cost_their_own_lines_only(world: World, rng: Random) -> None:
+    with world.load(rng) as load:
+        for _ in range(20):
+            partition = rng.randrange(PARTITIONS)
+            good = [make_event(rng, next(world.numbers), f"half-bad-{partition}") for _ in range(rng.randrange(1, 4))]
+            lines = [canonical(event) for event in good]
+            lines.insert(rng.randrange(len(lines) + 1), rng.choice([b"garbage", b"\xff\xfe", b"caf\xc3"]))
+            making.put(world.site.raw_topic, *lines, partition=partition)
+            world.expected.add(good)
+            world.expected.letters["", "not_json"] += 1
+        world.recovers(load)
+
+    world.assert_exact()
+
+
+@pytest.mark.sample
+def test_a_row_that_the_store_refuses_in_a_batch_of_five_hundred_is_one_letter(world: World, rng: Random) -> None:
+    with world.load(rng) as load:
+        partition = rng.randrange(PARTITIONS)
+        source = f"refusing-{partition}"
+        events = [make_event(rng, next(world.numbers), source) for _ in range(500)]
+        lines = [canonical(event) for event in events]
+        offender = rng.randrange(len(events))
+        lines[offender] = lines[offender].replace(b'"ok": true', b'"ok": "\\u0000"')
+        making.put(world.site.raw_topic, *lines, partition=partition)
+        world.expected.add(event for number, event in enumerate(events) if number != offender)
+        world.expected.letters[source, "refused_by_store"] += 1
+        world.recovers(load)
+
+    world.assert_exact()
+
+
+@pytest.mark.sample
+def test_a_hundred_identical_posts_at_once_are_one_event_and_ninety_nine_duplicates(world: World, rng: Random) -> None:
+    event = make_event(rng, next(world.numbers), f"crowd-{rng.random()}")
+    with world.load(rng) as load:
+        with ThreadPoolExecutor(100) as pool:
+            replies = list(pool.map(lambda _: post(world.door.url, truth.as_json(event)), range(100)))
+        assert {reply.status for reply in replies} == {202}
+        world.expected.add([event] * 100)
+        world.recovers(load)
+
+    world.assert_exact()
+    assert truth.totals(world.site)[event.source] == (100, 1, 99, 0)
+
+
+@pytest.mark.sample
+def test_the_same_id_with_another_payload_is_set_aside_and_the_first_stays(world: World, rng: Random) -> None:
+    with world.load(rng) as load:
+        for _ in range(10):
+            world.litter(rng)
+        # At another time, which PostgreSQL's key does not see.
+        event = make_event(rng, next(world.numbers), "moved")
+        world.send(event)
+        world.send(Sent(event.source, event.id, event.ts + 1, event.payload))
+        world.expected.add([event])
+        world.expected.letters[event.source, "id_conflict"] += 1
+        world.recovers(load)
+
+    world.assert_exact()
+
+
+@pytest.mark.sample
+def test_a_record_of_a_newer_release_waits_for_the_upgrade_and_nothing_is_set_aside(
+    world: World, rng: Random, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer = f"{records.FORMAT_VERSION + 1}".encode()
+    with world.load(rng) as load:
+        event = make_event(rng, next(world.numbers), "newer")
+        making.put(world.site.raw_topic, canonical(event), partition=rng.randrange(PARTITIONS), headers=[("v", newer)])
+        world.expected.add([event])
+        world.site.wait_for(lambda: waits_for(world.consumer) == "upgrade this consumer", 30)
+        world.goes_on(load)
+        assert truth.letters(world.site) == world.expected.letters
+        assert world.consumer.stop() == 0
+        world.start_consumer(understands=newer.decode())
+        world.recovers(load)
+
+    # Reconcile, which reads the topic once more, is of the newer release too.
+    monkeypatch.setattr(records, "decode", reading_also(newer))
+    world.assert_exact()
+    # What the next test starts is not.
+    world.sound = False
