@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal, Self, cast
 
 from django.db import connection
 
+from processing.rollups import LARGEST
 from queries import cache, postgres
 from queries.parameters import InvalidParameter, Parameters
 from queries.shapes import Aggregate, Bucket
@@ -19,7 +19,11 @@ PARAMETERS = ("source_id", "field", "interval", "start_time", "end_time")
 MAX_BUCKETS = 10_000
 
 # source, field, start, count, sum, min, max
-Row = tuple[str, str, datetime, int, float, float, float]
+Row = tuple[str, str, datetime, int, float | None, float | None, float, float]
+
+# Sums past this are added up apart and scaled down, since PostgreSQL refuses a total past the largest double.
+_HUGE = "1e300"
+_SCALE = 2.0**64
 
 Interval = Literal["1m", "1h", "1d"]
 INTERVALS: dict[Interval, timedelta] = {"1m": timedelta(minutes=1), "1h": timedelta(hours=1), "1d": timedelta(days=1)}
@@ -82,7 +86,9 @@ def _read(query: AggregateQuery) -> Aggregate:
     table, start = _TABLES[query.interval]
     where, values = _conditions(query)
     statement = f"""
-        SELECT source_id, field, {start} AS bucket, sum(count)::bigint, sum(sum), min(min), max(max) FROM {table}
+        SELECT source_id, field, {start} AS bucket, sum(count)::bigint,
+            sum(sum) FILTER (WHERE abs(sum) < {_HUGE}), sum(sum / {_SCALE!r}) FILTER (WHERE abs(sum) >= {_HUGE}),
+            min(min), max(max) FROM {table}
         WHERE {where} GROUP BY source_id, field, bucket ORDER BY source_id, field, bucket LIMIT {MAX_BUCKETS + 1}
     """  # noqa: S608 - made of constants
     with postgres.bounded(), connection.cursor() as cursor:
@@ -115,8 +121,10 @@ def _ceiling(moment: datetime, width: timedelta) -> datetime:
 
 
 def _bucket(row: Row) -> Bucket:
-    source, field, start, count, total, least, most = row
-    finite = math.isfinite(total)
+    source, field, start, count, usual, huge, least, most = row
+    total = (usual or 0.0) + (huge or 0.0) * _SCALE
+    # The stores keep a sum that is beyond all numbers as the largest one.
+    finite = abs(total) < LARGEST
     return {
         "sourceId": source,
         "field": field,

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import pytest
 
 from processing.models import RollupMinute
+from processing.rollups import LARGEST
 from queries import aggregates
 from queries.tests.stored import NOON, get, refused, roll_up
 from queries.times import format_time
@@ -89,9 +90,25 @@ def test_more_buckets_than_an_answer_may_hold_are_refused() -> None:
     assert len(get(f"/api/data/aggregate/?interval=1m&end_time={fewer}")["results"]) == aggregates.MAX_BUCKETS
 
 
-def test_a_sum_past_the_largest_double_is_left_open() -> None:
-    roll_up("sensor-1", "huge", [(NOON, 1.7e308), (NOON, 1.7e308)])
+@pytest.mark.parametrize("interval", ["1m", "1d"])
+def test_a_sum_past_the_largest_double_is_left_open(interval: str) -> None:
+    # Each hour's sum is a number, the day's is none.
+    roll_up("sensor-1", "huge", [(NOON, 1.7e308), (NOON + timedelta(hours=1), 1.7e308)])
+    roll_up("sensor-1", "most", [(NOON, LARGEST)])
 
-    [bucket] = get("/api/data/aggregate/?interval=1m")["results"]
+    buckets = get(f"/api/data/aggregate/?interval={interval}&end_time={format_time(NOON + timedelta(minutes=1))}")[
+        "results"
+    ]
 
-    assert (bucket["sum"], bucket["avg"], bucket["max"]) == (None, None, 1.7e308)
+    expected = {"1m": [1.7e308, None], "1d": [None, None]}[interval]
+    assert [bucket["sum"] for bucket in buckets] == expected
+    assert [bucket["avg"] for bucket in buckets] == expected
+    assert [bucket["max"] for bucket in buckets] == [1.7e308, LARGEST]
+
+
+def test_huge_sums_that_cancel_out_are_a_number() -> None:
+    roll_up("sensor-1", "huge", [(NOON, 1.5e308), (NOON + timedelta(hours=1), -1.25e308), (NOON, 2.0)])
+
+    [bucket] = get("/api/data/aggregate/?interval=1d")["results"]
+
+    assert bucket["sum"] == pytest.approx(0.25e308)
