@@ -18,12 +18,14 @@ def measure(servers: Servers, name: str) -> Iterator[Figure]:
     """Start every process, bring a few events through, then watch without load."""
     with fresh_stack(servers, name) as stack:
         stack.start_ingest()
+        stack.start_grpc()
+        stack.start_jobs()
         stack.start_web()
         stack.warm_up()
         time.sleep(SETTLE)
         with Meter(stack.pids) as meter:
             time.sleep(WATCH)
-    note = f"web, ingest, consumer and the four servers, {WATCH:.0f} s after a first batch"
+    note = f"all five processes and the four servers, {WATCH:.0f} s after a first batch"
     yield Figure(
         "everything idle", {"MB": sum(meter.peak.values()) / 1e6, "% CPU": _share(sum(meter.cpu.values()))}, note
     )

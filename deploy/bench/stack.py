@@ -95,6 +95,9 @@ class Stack:
     def start_grpc(self) -> None:
         self._start_part(product.GRPC)
 
+    def start_jobs(self) -> None:
+        self._start_part(product.JOBS)
+
     def start_web(self) -> None:
         self._start_part(product.WEB)
 
@@ -125,7 +128,7 @@ class Stack:
         return int(self._env[product.GRPC.port_setting])
 
     def _start_part(self, part: product.Part) -> None:
-        port = int(self._env[part.port_setting])
+        port = int(self._env[part.port_setting]) if part.port_setting else 0
         process = self._start(part.name, part.command(port))
         process.await_ready(lambda: part.is_well(port), seconds=START_PATIENCE, name=part.name)
 
