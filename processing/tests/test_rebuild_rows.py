@@ -113,7 +113,10 @@ def test_what_a_kill_interrupted_is_finished_by_the_next_run(world: World) -> No
 
 
 def stale_only(site: Site) -> None:
-    run(site, "import sys; from processing.recovery import stale_hours; stale_hours.refresh = lambda *a, **k: sys.exit(9)")
+    run(
+        site,
+        "import sys; from processing.recovery import stale_hours; stale_hours.refresh = lambda *a, **k: sys.exit(9)",
+    )
 
 
 def killed(site: Site) -> None:
