@@ -183,13 +183,13 @@ class DeadLetter(models.Model):
     reason = models.CharField(max_length=40)  # ingestion.problems.Code
     detail = models.TextField()
     pointer = models.TextField(default="", blank=True)  # RFC 6901
-    stage = models.CharField(max_length=20)  # decode, process, documents, rows
+    stage = models.CharField(max_length=20)  # decode, identity, process, documents, rows
     source_id = models.CharField(max_length=128, default="", blank=True)
     event_id = models.UUIDField(null=True, blank=True)
     received = models.DateTimeField()
     first_seen = models.DateTimeField()
-    last_seen = models.DateTimeField()
-    attempts = models.IntegerField(default=1)
+    last_seen = models.DateTimeField()  # of a chain's first letter: when its event failed last
+    attempts = models.IntegerField(default=1)  # of a chain's first letter: how often its event failed
     fingerprint = models.CharField(max_length=32)  # alike letters share it
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     # A redrive that fails is a new letter: this one stays `sent`, and the newest of the chain is the one to work with.
