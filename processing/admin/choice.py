@@ -34,7 +34,7 @@ class Found(TypedDict, total=False):
 
 
 def meaning_of(search: str) -> Found:
-    """Tell what a search is for: an event id, a source that letters are of, or else a text in the detail."""
+    """Tell what a search is for: an event id, a source that letters are of, or else a text of the detail or reason."""
     text = search.replace("\0", "").strip()
     if not text:
         return {}
@@ -70,7 +70,7 @@ def told(selection: Selection) -> list[tuple[str, str]]:
     return [(_TITLES.get(name, name), _value(name, value)) for name, value in selection.to_mapping().items()]
 
 
-_TITLES = {"ids": "number", "source_id": "source", "event_id": "event id", "text": "detail with"}
+_TITLES = {"ids": "number", "source_id": "source", "event_id": "event id", "text": "detail or reason with"}
 
 
 def _value(name: str, value: object) -> str:

@@ -64,7 +64,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
     list_filter = [StateFacet, ReasonFacet, SourceFacet, StageFacet, FingerprintFacet]
     list_select_related = ["topic"]
     search_fields = ["detail"]  # which shows the box; what is searched for: admin_choice.meaning_of
-    search_help_text = "An event id, a source id, or a text in the detail"
+    search_help_text = "An event id, a source id, or a text of the detail or the reason"
     ordering = ["-id"]
     sortable_by = ["letter"]
     change_list_template = "admin/processing/deadletter/change_list.html"
