@@ -41,20 +41,22 @@ def redrive_many(body: RedriveMany, *, who: str) -> Job | RedriveRehearsal:
         return redrive.request(selection, who=who, rate=body.rate, note=body.note)
 
 
-def discard_one(number: int, body: DiscardOne, *, who: str) -> Job:
+def discard_one(number: int, body: DiscardOne, *, who: str) -> Job | DiscardRehearsal:
     """Give one letter up.
 
     :raises DeadLetterNotFound: there is none of this number
     :raises NotMendable: it is on its way, stored or discarded
     """
     _mendable(number)
-    with postgres.bounded():
-        return discard.request(Selection(ids=(number,)), who=who, note=body.note)
+    return _discard(Selection(ids=(number,)), body, who=who)
 
 
 def discard_many(body: DiscardMany, *, who: str) -> Job | DiscardRehearsal:
     """Give letters up."""
-    selection = body.selection()
+    return _discard(body.selection(), body, who=who)
+
+
+def _discard(selection: Selection, body: DiscardOne | DiscardMany, *, who: str) -> Job | DiscardRehearsal:
     with postgres.bounded():
         if body.dry_run:
             total = letters.count(selection.actionable())

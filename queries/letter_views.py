@@ -91,12 +91,16 @@ class DeadLetterRedrive(APIView):
 
 
 class DeadLetterDiscard(APIView):
-    """Give one dead letter up, for a reason. Needs the scope `admin`."""
+    """Give one dead letter up, for a reason; `dryRun` only counts it. Needs the scope `admin`."""
 
     name = "Discard a dead letter"
 
     @described.describe(
-        None, name="discardDeadLetter", body=DiscardOne, accepted=JobShape, errors=(401, 403, 404, 409, 415)
+        DiscardRehearsal,
+        name="discardDeadLetter",
+        body=DiscardOne,
+        accepted=JobShape,
+        errors=(401, 403, 404, 409, 415),
     )
     def post(self, request: Request, number: str) -> Response:
         who, body = _operator(request), bodies.read(request, DiscardOne)

@@ -43,6 +43,16 @@ def test_every_filter_narrows_the_list(site: Site) -> None:
     assert numbers("topic=other") == []
 
 
+def test_letters_whose_source_can_not_be_read_are_selected_by_an_empty_one(site: Site) -> None:
+    make_letter(0, source_id="a")
+    unreadable = make_letter(1)
+
+    tried = post(f"{LETTERS}discard/", {"filter": {"sourceId": ""}, "dryRun": True, "note": "x"}, token("admin")).json()
+
+    assert [letter["id"] for letter in walk(f"{LETTERS}?source_id=")] == [unreadable.pk]
+    assert tried == {"total": 1, "totalIsLeast": False}
+
+
 def test_a_letter_tells_its_story(site: Site) -> None:
     root = make_letter(0, raw=GOOD % 1, edited=GOOD % 2, state="sent", reason="number_out_of_range")
     newest = make_letter(1, raw=b'{"n": 1e999, "n": 2}', root=root, redrives=1)
@@ -158,6 +168,15 @@ def test_a_dry_run_tells_what_would_become_of_letters(site: Site) -> None:
         "checked": 2, "stored": 1, "duplicate": 0, "failing": {"not_json": 1},
     }  # fmt: skip
     assert discarded == {"total": 2, "totalIsLeast": False}
+    assert not Job.objects.exists()
+
+
+def test_the_dry_run_of_one_discard_changes_nothing(site: Site) -> None:
+    letter = make_letter(0)
+
+    answer = post(f"{LETTERS}{letter.pk}/discard/", {"dryRun": True, "note": "x"}, token("admin"))
+
+    assert (answer.status_code, answer.json()) == (200, {"total": 1, "totalIsLeast": False})
     assert not Job.objects.exists()
 
 
