@@ -259,7 +259,6 @@ class Job(models.Model):
     who = models.CharField(max_length=200)  # as in DeadLetterAction
     total = models.BigIntegerField(null=True, blank=True)  # None: not known
     done = models.BigIntegerField(default=0)
-    failed = models.BigIntegerField(default=0)  # of those done
     place = models.JSONField(default=dict, blank=True)  # where to go on
     message = models.TextField(default="", blank=True)  # what came out, or why it failed
     cancel_requested = models.BooleanField(default=False)

@@ -13,9 +13,9 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from ingestion.problems import CONTENT_TYPE, Problem
 from processing.letters import export as letter_export
 from processing.letters.export import ExportedLetter
+from processing.letters.shapes import DeadLetterDetail, DeadLetterShape, DiscardRehearsal, JobShape, RedriveRehearsal
 from queries import aggregates, dead_letters, event_query, minutes, paging, sources
 from queries.letter_bodies import DiscardMany, DiscardOne, RedriveMany, RedriveOne
-from queries.letter_shapes import DeadLetterDetail, DeadLetterShape, DiscardRehearsal, JobShape, RedriveRehearsal
 from queries.shapes import (
     Aggregate,
     EventDetail,

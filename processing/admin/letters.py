@@ -73,7 +73,10 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         ("What is wrong", {"fields": ["why", "detail", "pointer", "stage", "alike"]}),
         ("What was sent", {"fields": ["event", "text", "hexadecimal"]}),
         ("Where it came from", {"fields": ["source", "event_id", "origin", "received", "first_seen", "last_seen"]}),
-        ("What became of it", {"fields": ["state", "attempts", "letters", "changes", "history"]}),
+        (
+            "What became of it",
+            {"fields": ["state", "attempts", "sent_at", "closed_at", "letters", "changes", "history"]},
+        ),
     ]
     readonly_fields = [
         *("why", "alike", "event", "text", "hexadecimal"),

@@ -83,6 +83,8 @@ def test_every_byte_is_for_operators(site: Site, settings: Settings) -> None:
 def test_the_export_gives_whole_letters_line_by_line_the_oldest_first(site: Site) -> None:
     made = [make_letter(line, raw=bytes([line]) * 3) for line in range(120)]
     make_letter(120, reason="id_conflict")
+    DeadLetter.objects.filter(pk=made[7].pk).update(edited=b"new", sent_at=NOON)
+    DeadLetterAction.objects.create(letter=made[7], at=NOON, who="ann", kind="edited", note="a slip")
     web = site.start_web()
 
     with urlopen(
@@ -94,6 +96,10 @@ def test_the_export_gives_whole_letters_line_by_line_the_oldest_first(site: Site
     assert answer.headers["Content-Type"] == "application/x-ndjson"
     assert [line["id"] for line in lines] == [letter.pk for letter in made]
     assert base64.b64decode(lines[7]["raw"]) == b"\x07\x07\x07"
+    assert base64.b64decode(lines[7]["edited"]) == b"new"
+    assert (lines[7]["sentAt"], lines[7]["closedAt"]) == ("2009-04-11T12:00:00Z", None)
+    assert lines[7]["history"] == [{"at": "2009-04-11T12:00:00Z", "who": "ann", "kind": "edited", "note": "a slip"}]
+    assert (lines[6]["edited"], lines[6]["history"]) == (None, [])
     assert (
         lines[7].items() >= {"sourceId": None, "firstSeen": "2009-04-11T12:00:00Z", "line": 7, "state": "open"}.items()
     )
