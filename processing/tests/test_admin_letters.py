@@ -63,6 +63,22 @@ def test_a_letter_is_found_by_event_source_and_words_of_its_detail_and_reason(si
     assert found("nothing") == set()
 
 
+def test_letters_first_seen_since_a_time_are_listed_and_chosen_alike(site: Site) -> None:
+    make_letter(0)
+    fresh = make_letter(1)
+    DeadLetter.objects.filter(pk=fresh.pk).update(first_seen=timezone.now())
+    client = operator()
+
+    offered = re.findall(r'href="\?(since=[^"]+)">\s*in the last day', text(client.get(LIST)))[0]
+
+    assert f"/deadletter/{fresh.pk}/change/" in (page := text(client.get(f"{LIST}?{offered}")))
+    assert "1 dead letter" in page
+    assert set(admin_choice.selection_of(QueryDict(offered)).query()) == {fresh}
+    # A time that can't be read means none, in the list and in what is chosen by it.
+    assert "0 dead letters" in text(client.get(f"{LIST}?since=2026"))
+    assert not admin_choice.selection_of(QueryDict("since=2026")).query().exists()
+
+
 def test_the_page_of_a_letter_tells_its_story(site: Site) -> None:
     root = make_letter(0, raw=GOOD % 1, edited=GOOD % 2, state="sent", redrives=0)
     make_letter(1, raw=GOOD % 2, root=root, redrives=1, reason="refused_by_store")
