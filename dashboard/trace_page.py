@@ -20,7 +20,8 @@ Context = dict[str, object]
 OUTCOMES: dict[Outcome, str] = {
     "stored": "It is stored.",
     "dead_lettered": "It was set aside, and waits for someone to mend or discard it.",
-    "discarded": "It was set aside, and its dead letter is closed.",
+    "closed": "It was set aside, and what was sent instead of it ended well: its dead letter says what.",
+    "discarded": "It was set aside and given up: its dead letter says why.",
     "in_flight": "It waits in Kafka to be processed.",
     "missing": "Its record was processed, but neither store nor a dead letter knows it: run manage.py reconcile.",
 }

@@ -34,7 +34,12 @@ WITH failed AS (
         state = CASE WHEN f.redrives >= %(most)s THEN 'parked' ELSE n.state END
     FROM failed f
     WHERE n.topic_id = %(topic)s AND n.partition = f.partition AND n."offset" = f."offset" AND n.line = f.line
-    RETURNING n.id, n.state, f.letter, f.reason
+    RETURNING n.id, n.state, n.last_seen, f.letter, f.reason, f.root
+), counted AS (
+    -- The root counts the tries of its event; every other letter of the chain is one of them.
+    UPDATE dead_letter AS r SET attempts = r.attempts + a.times, last_seen = a.last_seen
+    FROM (SELECT root, count(*) AS times, max(last_seen) AS last_seen FROM again GROUP BY root) a
+    WHERE r.id = a.root
 )
 INSERT INTO dead_letter_action (letter_id, at, who, kind, note)
 SELECT letter, now(), 'consumer', 'failed', reason || ': letter ' || id FROM again

@@ -109,15 +109,14 @@ def work(worker: str, steps: Mapping[str, Step], *, stopping: threading.Event) -
     return True
 
 
-def advance(job: Job, *, done: int = 0, failed: int = 0, message: str = "") -> None:
+def advance(job: Job, *, done: int = 0, message: str = "") -> None:
     """Write down how far the job is, with `place` and `total` as they are set; within the chunk's transaction.
 
     :raises JobLost: another worker has it
     """
     job.done += done
-    job.failed += failed
     job.message = message
-    _save(job, done=job.done, failed=job.failed, place=job.place, total=job.total, message=message)
+    _save(job, done=job.done, place=job.place, total=job.total, message=message)
 
 
 def beat(job: Job) -> None:
@@ -193,7 +192,7 @@ def _say_waiting(job: Job, reason: str) -> None:
     connection.close()
     with suppress(DatabaseError):
         # The chunk was rolled back.
-        job.refresh_from_db(fields=["done", "failed", "place", "total"])
+        job.refresh_from_db(fields=["done", "place", "total"])
         _save(job, message=job.message)
 
 

@@ -183,13 +183,13 @@ class DeadLetter(models.Model):
     reason = models.CharField(max_length=40)  # ingestion.problems.Code
     detail = models.TextField()
     pointer = models.TextField(default="", blank=True)  # RFC 6901
-    stage = models.CharField(max_length=20)  # decode, process, documents, rows
+    stage = models.CharField(max_length=20)  # decode, identity, process, documents, rows
     source_id = models.CharField(max_length=128, default="", blank=True)
     event_id = models.UUIDField(null=True, blank=True)
     received = models.DateTimeField()
     first_seen = models.DateTimeField()
-    last_seen = models.DateTimeField()
-    attempts = models.IntegerField(default=1)
+    last_seen = models.DateTimeField()  # of a chain's first letter: when its event failed last
+    attempts = models.IntegerField(default=1)  # of a chain's first letter: how often its event failed
     fingerprint = models.CharField(max_length=32)  # alike letters share it
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     # A redrive that fails is a new letter: this one stays `sent`, and the newest of the chain is the one to work with.
@@ -259,7 +259,6 @@ class Job(models.Model):
     who = models.CharField(max_length=200)  # as in DeadLetterAction
     total = models.BigIntegerField(null=True, blank=True)  # None: not known
     done = models.BigIntegerField(default=0)
-    failed = models.BigIntegerField(default=0)  # of those done
     place = models.JSONField(default=dict, blank=True)  # where to go on
     message = models.TextField(default="", blank=True)  # what came out, or why it failed
     cancel_requested = models.BooleanField(default=False)

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from ingestion.problems import in_words
-from processing.letters import text as letter_text
-from processing.letters.chain import chain
+from processing.letters import as_json
 from processing.letters.selection import Selection
-from processing.models import DeadLetter, DeadLetterAction
+from processing.letters.shapes import DeadLetterDetail, DeadLetterShape
+from processing.models import DeadLetter
 from queries import by_number, letter_query, paging, postgres
 from queries.by_number import NumberCursor, Place
-from queries.letter_shapes import ActionShape, ChainLink, DeadLetterDetail, DeadLetterShape
 from queries.parameters import Parameters
 from queries.shapes import Page
-from queries.times import format_known, format_time
 
 PARAMETERS = (*letter_query.PARAMETERS, *by_number.PARAMETERS)
-MAX_PREVIEW = 4_096  # bytes
-MAX_TOLD = 100  # letters of a chain, and lines of a history
-
-_PRINTABLE_SPACE = frozenset("\t\n ")
 
 
 class DeadLetterNotFound(Exception):
@@ -59,7 +50,7 @@ def page(query: DeadLetterQuery, *, address: paging.Address) -> Page[DeadLetterS
     :raises StoreUnavailable: PostgreSQL does not answer
     """
     rows = query.selection.query().select_related("topic").defer("raw", "edited")
-    return by_number.page(rows, query.place, address=address, shape=_shape)
+    return by_number.page(rows, query.place, address=address, shape=as_json.letter)
 
 
 def find(number: int) -> DeadLetter:
@@ -84,71 +75,4 @@ def one(number: int, *, whole: bool) -> DeadLetterDetail:
     """
     row = find(number)
     with postgres.bounded():
-        letters = list(chain(row)[:MAX_TOLD])
-        actions = list(row.actions.all()[:MAX_TOLD])
-    raw = bytes(row.raw)
-    return {
-        **_shape(row),
-        "meaning": in_words(row.reason),
-        "eventId": None if row.event_id is None else str(row.event_id),
-        "pointer": row.pointer,
-        "receivedAt": format_time(row.received),
-        "fingerprint": row.fingerprint,
-        "size": len(raw),
-        "preview": preview(raw[:MAX_PREVIEW]),
-        "previewTruncated": len(raw) > MAX_PREVIEW,
-        "event": letter_text.readable(row),
-        "raw": base64.b64encode(raw).decode() if whole else None,
-        "root": row.root_id,
-        "redrives": row.redrives,
-        "chain": _chain(letters),
-        "history": _history(actions),
-        "edited": letter_text.difference(row),
-        "sentAt": format_known(row.sent_at),
-        "closedAt": format_known(row.closed_at),
-    }
-
-
-def preview(raw: bytes) -> str:
-    r"""Give bytes as text that is safe to show: what is no printable text stands as \xNN, \uNNNN or \UNNNNNNNN."""
-    text = raw.decode("utf-8", errors="backslashreplace")
-    return "".join(_safe(character) for character in text)
-
-
-def _safe(character: str) -> str:
-    if character.isprintable() or character in _PRINTABLE_SPACE:
-        return character
-    return (
-        character.encode("ascii", errors="backslashreplace").decode()
-        if ord(character) > 127
-        else f"\\x{ord(character):02x}"
-    )
-
-
-def _shape(row: DeadLetter) -> DeadLetterShape:
-    return {
-        "id": row.id,
-        "reason": row.reason,
-        "detail": row.detail,
-        "stage": row.stage,
-        "sourceId": row.source_id or None,
-        "topic": row.topic.name,
-        "partition": row.partition,
-        "offset": row.offset,
-        "line": row.line,
-        "firstSeen": format_time(row.first_seen),
-        "lastSeen": format_time(row.last_seen),
-        "attempts": row.attempts,
-        "state": row.state,
-    }
-
-
-def _chain(letters: Sequence[DeadLetter]) -> list[ChainLink]:
-    return [
-        {"id": row.id, "state": row.state, "reason": row.reason, "firstSeen": format_time(row.first_seen)}
-        for row in letters
-    ]
-
-
-def _history(actions: Sequence[DeadLetterAction]) -> list[ActionShape]:
-    return [{"at": format_time(row.at), "who": row.who, "kind": row.kind, "note": row.note} for row in actions]
+        return as_json.detail(row, whole=whole)

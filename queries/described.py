@@ -13,9 +13,9 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from ingestion.problems import CONTENT_TYPE, Problem
 from processing.letters import export as letter_export
 from processing.letters.export import ExportedLetter
+from processing.letters.shapes import DeadLetterDetail, DeadLetterShape, DiscardRehearsal, JobShape, RedriveRehearsal
 from queries import aggregates, dead_letters, event_query, minutes, paging, sources
 from queries.letter_bodies import DiscardMany, DiscardOne, RedriveMany, RedriveOne
-from queries.letter_shapes import DeadLetterDetail, DeadLetterShape, DiscardRehearsal, JobShape, RedriveRehearsal
 from queries.shapes import (
     Aggregate,
     EventDetail,
@@ -69,7 +69,11 @@ _REFERENCES, _COMPONENTS = msgspec.json.schema_components(
 _REFERENCE_OF = dict(zip(map(str, _SHAPES), _REFERENCES, strict=True))
 
 _PARAMETERS: dict[str, tuple[OpenApiTypes, str, Sequence[str] | None]] = {
-    "source_id": (OpenApiTypes.STR, "Only of this source.", None),
+    "source_id": (
+        OpenApiTypes.STR,
+        "Only of this source; for dead letters, empty means those whose source can't be read.",
+        None,
+    ),
     "start_time": (OpenApiTypes.DATETIME, "From this event time on, inclusive.", None),
     "end_time": (OpenApiTypes.DATETIME, "Up to this event time, exclusive.", None),
     "limit": (OpenApiTypes.INT, f"Results on a page: {paging.DEFAULT_LIMIT}, at most {paging.MAX_LIMIT}.", None),
@@ -85,7 +89,11 @@ _PARAMETERS: dict[str, tuple[OpenApiTypes, str, Sequence[str] | None]] = {
     "stage": (OpenApiTypes.STR, "Only those that failed at this stage.", None),
     "topic": (OpenApiTypes.STR, "Only those of this Kafka topic.", None),
     "partition": (OpenApiTypes.INT, "Only those of this Kafka partition.", None),
-    "text": (OpenApiTypes.STR, "Only those with this text in their detail, whatever its case.", None),
+    "text": (
+        OpenApiTypes.STR,
+        "Only those with this text in their detail, their reason or its words, whatever its case.",
+        None,
+    ),
     "kind": (OpenApiTypes.STR, "Only those of this kind.", None),
 }
 
@@ -108,7 +116,7 @@ def describe(
 ) -> Callable[[Handler], Handler]:
     """Describe a view's handler: what it answers with, and the parameters it knows.
 
-    :param shape: of the answer 200; None: there is none
+    :param shape: of the answer 200
     :param accepted: shape of the answer 202
     """
     media = letter_export.CONTENT_TYPE if shape is ExportedLetter else JSON

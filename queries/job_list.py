@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from processing import jobs
+from processing.letters import as_json
+from processing.letters.shapes import JobShape
 from processing.models import Job
 from queries import by_number, paging, postgres
 from queries.by_number import NumberCursor, Place
-from queries.letter_shapes import JobShape
 from queries.parameters import Parameters
 from queries.shapes import Page
-from queries.times import format_known, format_time
 
 PARAMETERS = ("state", "kind", *by_number.PARAMETERS)
 
@@ -28,7 +26,7 @@ def page(parameters: Parameters, *, address: paging.Address) -> Page[JobShape]:
     """
     wanted = {"state": parameters.choice("state", Job.State.values), "kind": parameters.text("kind")}
     rows = Job.objects.filter(**{name: value for name, value in wanted.items() if value is not None})
-    return by_number.page(rows, Place.from_parameters(parameters, JobCursor), address=address, shape=shape)
+    return by_number.page(rows, Place.from_parameters(parameters, JobCursor), address=address, shape=as_json.job)
 
 
 def one(number: int) -> JobShape:
@@ -41,7 +39,7 @@ def one(number: int) -> JobShape:
         row = Job.objects.filter(pk=number).first()
     if row is None:
         raise jobs.JobNotFound
-    return shape(row)
+    return as_json.job(row)
 
 
 def cancel(number: int) -> JobShape:
@@ -51,23 +49,4 @@ def cancel(number: int) -> JobShape:
     :raises StoreUnavailable: PostgreSQL does not answer
     """
     with postgres.bounded():
-        return shape(jobs.cancel(number))
-
-
-def shape(row: Job) -> JobShape:
-    """Give a job as JSON."""
-    return {
-        "id": row.pk,
-        "kind": row.kind,
-        "state": row.state,
-        "who": row.who,
-        "arguments": cast("dict[str, object]", row.arguments),
-        "total": row.total,
-        "done": row.done,
-        "failed": row.failed,
-        "message": row.message,
-        "cancelRequested": row.cancel_requested,
-        "createdAt": format_time(row.created_at),
-        "startedAt": format_known(row.started_at),
-        "finishedAt": format_known(row.finished_at),
-    }
+        return as_json.job(jobs.cancel(number))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from processing.letters import discard, redrive, rehearsal
+from processing.letters import as_json, discard, redrive, rehearsal
 from processing.letters import selection as letters
 from processing.letters.redrive import NotMendable
-from processing.letters.rehearsal import Rehearsal
 from processing.letters.revision import revise
 from processing.letters.selection import MENDABLE, Selection
+from processing.letters.shapes import DiscardRehearsal, RedriveRehearsal
 from processing.models import DeadLetter, Job
 from queries import dead_letters, postgres
 from queries.letter_bodies import DiscardMany, DiscardOne, RedriveMany, RedriveOne
-from queries.letter_shapes import DiscardRehearsal, RedriveRehearsal
 
 
 def redrive_one(number: int, body: RedriveOne, *, who: str, now: int) -> Job | RedriveRehearsal:
@@ -27,7 +26,7 @@ def redrive_one(number: int, body: RedriveOne, *, who: str, now: int) -> Job | R
         return _redrive_edited(letter, bytes(body.event), body, who=who, now=now)
     selection = Selection(ids=(number,))
     if body.dry_run:
-        return _rehearsed(rehearsal.rehearse(selection))
+        return as_json.rehearsed(rehearsal.rehearse(selection))
     with postgres.bounded():
         return redrive.request(selection, who=who, note=body.note)
 
@@ -36,29 +35,30 @@ def redrive_many(body: RedriveMany, *, who: str) -> Job | RedriveRehearsal:
     """Send letters once more, as they came."""
     selection = body.selection()
     if body.dry_run:
-        return _rehearsed(rehearsal.rehearse(selection))
+        return as_json.rehearsed(rehearsal.rehearse(selection))
     with postgres.bounded():
         return redrive.request(selection, who=who, rate=body.rate, note=body.note)
 
 
-def discard_one(number: int, body: DiscardOne, *, who: str) -> Job:
+def discard_one(number: int, body: DiscardOne, *, who: str) -> Job | DiscardRehearsal:
     """Give one letter up.
 
     :raises DeadLetterNotFound: there is none of this number
     :raises NotMendable: it is on its way, stored or discarded
     """
     _mendable(number)
-    with postgres.bounded():
-        return discard.request(Selection(ids=(number,)), who=who, note=body.note)
+    return _discard(Selection(ids=(number,)), body, who=who)
 
 
 def discard_many(body: DiscardMany, *, who: str) -> Job | DiscardRehearsal:
     """Give letters up."""
-    selection = body.selection()
+    return _discard(body.selection(), body, who=who)
+
+
+def _discard(selection: Selection, body: DiscardOne | DiscardMany, *, who: str) -> Job | DiscardRehearsal:
     with postgres.bounded():
         if body.dry_run:
-            total = letters.count(selection.actionable())
-            return {"total": total, "totalIsLeast": total == letters.MOST_COUNTED}
+            return as_json.counted(letters.count(selection.actionable()))
         return discard.request(selection, who=who, note=body.note)
 
 
@@ -66,7 +66,7 @@ def _redrive_edited(
     letter: DeadLetter, event: bytes, body: RedriveOne, *, who: str, now: int
 ) -> Job | RedriveRehearsal:
     if body.dry_run:
-        return _rehearsed(rehearsal.rehearse_edited(letter, revise(letter, event, now=now)))
+        return as_json.rehearsed(rehearsal.rehearse_edited(letter, revise(letter, event, now=now)))
     with postgres.bounded():
         return redrive.request_edited(letter, event, who=who, now=now, note=body.note)
 
@@ -76,15 +76,3 @@ def _mendable(number: int) -> DeadLetter:
     if letter.state not in MENDABLE:
         raise NotMendable
     return letter
-
-
-def _rehearsed(outcome: Rehearsal) -> RedriveRehearsal:
-    return {
-        "summary": str(outcome),
-        "total": outcome.total,
-        "totalIsLeast": outcome.total == letters.MOST_COUNTED,
-        "checked": outcome.checked,
-        "stored": outcome.stored,
-        "duplicate": outcome.duplicate,
-        "failing": dict(outcome.failing),
-    }

@@ -31,6 +31,7 @@ class DiscardOne(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fi
     """Give a letter up; the note says why."""
 
     note: Why
+    dry_run: bool = False
 
 
 class Chosen(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields=True):

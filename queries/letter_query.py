@@ -27,11 +27,14 @@ Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Filter(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
-    """Filters that all have to hold; times are of when a letter was first seen, half open."""
+    """Filters that all have to hold; times are of when a letter was first seen, half open.
+
+    An empty source id is that of letters whose source can't be read.
+    """
 
     state: DeadLetter.State | None = None
     reason: Code | None = None
-    source_id: Annotated[str, msgspec.Meta(pattern=f"^{SOURCE_ID_PATTERN.pattern}$")] | None = None
+    source_id: Annotated[str, msgspec.Meta(pattern=f"^({SOURCE_ID_PATTERN.pattern})?$")] | None = None
     event_id: UUID | None = None
     fingerprint: Text | None = None
     stage: Text | None = None
@@ -68,7 +71,7 @@ def from_parameters(parameters: Parameters) -> Selection:
     return Selection(
         state=parameters.choice("state", DeadLetter.State.values),
         reason=parameters.choice("reason", [code.value for code in Code]),
-        source_id=parameters.source_id(),
+        source_id=parameters.source_id(blank=True),
         event_id=_event_id(parameters),
         fingerprint=parameters.text("fingerprint"),
         stage=parameters.text("stage"),

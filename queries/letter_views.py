@@ -12,19 +12,20 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from ingestion.models import Scope
+from processing.letters import as_json
 from processing.letters import export as letter_export
 from processing.letters.export import ExportedLetter
-from processing.models import Job
-from queries import bodies, dead_letters, described, gate, job_list, letter_actions, letter_query, postgres
-from queries.dead_letters import DeadLetterQuery
-from queries.letter_bodies import DiscardMany, DiscardOne, RedriveMany, RedriveOne
-from queries.letter_shapes import (
+from processing.letters.shapes import (
     DeadLetterDetail,
     DeadLetterShape,
     DiscardRehearsal,
     JobShape,
     RedriveRehearsal,
 )
+from processing.models import Job
+from queries import bodies, dead_letters, described, gate, job_list, letter_actions, letter_query, postgres
+from queries.dead_letters import DeadLetterQuery
+from queries.letter_bodies import DiscardMany, DiscardOne, RedriveMany, RedriveOne
 from queries.paging import Address
 from queries.parameters import Parameters
 from queries.shapes import Page
@@ -91,12 +92,16 @@ class DeadLetterRedrive(APIView):
 
 
 class DeadLetterDiscard(APIView):
-    """Give one dead letter up, for a reason. Needs the scope `admin`."""
+    """Give one dead letter up, for a reason; `dryRun` only counts it. Needs the scope `admin`."""
 
     name = "Discard a dead letter"
 
     @described.describe(
-        None, name="discardDeadLetter", body=DiscardOne, accepted=JobShape, errors=(401, 403, 404, 409, 415)
+        DiscardRehearsal,
+        name="discardDeadLetter",
+        body=DiscardOne,
+        accepted=JobShape,
+        errors=(401, 403, 404, 409, 415),
     )
     def post(self, request: Request, number: str) -> Response:
         who, body = _operator(request), bodies.read(request, DiscardOne)
@@ -186,5 +191,5 @@ def _operator(request: Request, *, known: Sequence[str] = ()) -> str:
 
 def _answer(outcome: Job | RedriveRehearsal | DiscardRehearsal) -> Response:
     if isinstance(outcome, Job):
-        return Response(job_list.shape(outcome), status=status.HTTP_202_ACCEPTED)
+        return Response(as_json.job(outcome), status=status.HTTP_202_ACCEPTED)
     return Response(outcome)

@@ -67,9 +67,11 @@ class Parameters:
             raise InvalidParameter(name, f"{name}: expected a text of 1 to 4096 characters, without NUL")
         return value
 
-    def source_id(self, name: str = "source_id") -> str | None:
-        """Give a source id."""
+    def source_id(self, name: str = "source_id", *, blank: bool = False) -> str | None:
+        """Give a source id, or an empty text where that may be `blank`."""
         value = self._values.get(name)
+        if blank and value == "":
+            return value
         if value is not None and not _SOURCE_ID.fullmatch(value):
             raise InvalidParameter(
                 name, f"{name}: expected 1 to 128 of A-Z a-z 0-9 . _ : - that begin with a letter or digit"

@@ -89,7 +89,7 @@ Stage = Literal[
     "discarded",
     "in_flight",
 ]
-Outcome = Literal["stored", "dead_lettered", "discarded", "in_flight", "missing"]
+Outcome = Literal["stored", "dead_lettered", "closed", "discarded", "in_flight", "missing"]
 
 
 class TraceStep(TypedDict):
@@ -114,6 +114,7 @@ class TraceSearch(TypedDict):
 class Trace(TypedDict):
     """What became of one event, copy by copy if it was sent several times.
 
+    `closed`: it was set aside, and what was sent instead of it ended well, under an id of its own where an edit gave one.
     `missing`: its record was processed, yet neither store nor a dead letter knows it; let `reconcile` look.
     """
 
@@ -185,7 +186,10 @@ class MinuteEquation(SourceEquation):
 
 
 class RefusedMinute(TypedDict):
-    """What the doors refused in one minute, by their own counters: events one by one, requests as a whole."""
+    """What the doors refused in one minute, by their own counters: events one by one, requests as a whole.
+
+    By reason only: of what is refused the source is often not known.
+    """
 
     minute: str
     refused: int

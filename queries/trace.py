@@ -167,6 +167,8 @@ def _outcome(known: Known, waiting: list[Copy]) -> Outcome:
         return "in_flight"
     if any(letter.state not in _CLOSED for letter in known.letters):
         return "dead_lettered"
+    if any(letter.state == DeadLetter.State.STORED for letter in known.letters):
+        return "closed"
     return "discarded" if known.letters else "missing"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TypedDict
 from uuid import UUID
 
@@ -20,9 +21,11 @@ FACETS = {
     "stage": "stage",
     "fingerprint": "fingerprint",
 }
+SINCE = "since"
 SEARCH = "q"
 IDS = "ids"
 MOST_DIGITS = 18
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Found(TypedDict, total=False):
@@ -34,7 +37,7 @@ class Found(TypedDict, total=False):
 
 
 def meaning_of(search: str) -> Found:
-    """Tell what a search is for: an event id, a source that letters are of, or else a text in the detail."""
+    """Tell what a search is for: an event id, a source that letters are of, or else a text of the detail or reason."""
     text = search.replace("\0", "").strip()
     if not text:
         return {}
@@ -50,10 +53,21 @@ def selection_of(parameters: QueryDict) -> Selection:
     chosen = {name: parameters.get(key, "").replace("\0", "") for key, name in FACETS.items() if key in parameters}
     # A source that was chosen beside the list goes before one that is searched for, as they can't both hold.
     wanted = {**meaning_of(parameters.get(SEARCH, "")), **chosen}
+    if SINCE in parameters:
+        wanted[SINCE] = moment_of(parameters.get(SINCE, ""))
     if IDS in parameters:
         # Without a readable number none are meant, never all.
         wanted[IDS] = _numbers(parameters.get(IDS, "")) or (0,)
     return Selection(**wanted)  # type: ignore[arg-type]  # by name: each is of its filter's type
+
+
+def moment_of(text: str) -> datetime:
+    """Read a time with its zone; what is none means the end of time, so that no letter is meant, never all."""
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo else NEVER
+    except (ValueError, OverflowError):
+        return NEVER
 
 
 def address_of(numbers: Sequence[int], state: str = "") -> str:
@@ -70,7 +84,13 @@ def told(selection: Selection) -> list[tuple[str, str]]:
     return [(_TITLES.get(name, name), _value(name, value)) for name, value in selection.to_mapping().items()]
 
 
-_TITLES = {"ids": "number", "source_id": "source", "event_id": "event id", "text": "detail with"}
+_TITLES = {
+    "ids": "number",
+    "source_id": "source",
+    "event_id": "event id",
+    "since": "first seen from",
+    "text": "detail or reason with",
+}
 
 
 def _value(name: str, value: object) -> str:

@@ -31,7 +31,7 @@ class JobAdmin(ReadOnlyAdmin):
     sortable_by = ["job"]
     change_form_template = "admin/processing/job/change_form.html"
     fields = [
-        *("kind", "state", "bar", "failed", "message", "what"),
+        *("kind", "state", "bar", "message", "what"),
         *("who", "worker", "created_at", "started_at", "finished_at", "heartbeat"),
     ]
     readonly_fields = ["bar", "what"]

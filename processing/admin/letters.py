@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict, StreamingHttpResponse
@@ -26,6 +29,7 @@ from processing.letters.selection import MENDABLE, Selection
 from processing.models import DeadLetter
 
 MOST_TOLD = 100  # letters of a chain, and lines of a history
+SPANS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
 
 
 class StateFacet(Facet):
@@ -56,15 +60,41 @@ class FingerprintFacet(Facet):
         return value[:8]
 
 
+class FirstSeenFilter(Facet):
+    """Letters of the last hour, day or week; in the address stands the time itself, which does not move on."""
+
+    title, column, parameter = "first seen", "first_seen", admin_choice.SINCE
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset if self.value is None else queryset.filter(first_seen__gte=admin_choice.moment_of(self.value))
+
+    def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
+        yield {
+            "selected": self.value is None,
+            "query_string": changelist.get_query_string(remove=[self.parameter]),
+            "display": "All",
+        }
+        if self.value is not None:
+            yield {"selected": True, "query_string": changelist.get_query_string(), "display": f"since {self.value}"}
+        now = datetime.now(tz=UTC)
+        for name, span in SPANS.items():
+            since = (now - span).isoformat(timespec="seconds").replace("+00:00", "Z")
+            yield {
+                "selected": False,
+                "query_string": changelist.get_query_string({self.parameter: since}),
+                "display": f"in the last {name}",
+            }
+
+
 class DeadLetterAdmin(ReadOnlyAdmin):
     """Nobody changes a letter by hand: it is redriven or discarded, and its history says so."""
 
     actions = ["redrive", "discard"]  # type: ignore[assignment]  # the base has none
     list_display = ["letter", "state", "what", "source", "place", "first_seen"]
-    list_filter = [StateFacet, ReasonFacet, SourceFacet, StageFacet, FingerprintFacet]
+    list_filter = [StateFacet, ReasonFacet, SourceFacet, StageFacet, FirstSeenFilter, FingerprintFacet]
     list_select_related = ["topic"]
     search_fields = ["detail"]  # which shows the box; what is searched for: admin_choice.meaning_of
-    search_help_text = "An event id, a source id, or a text in the detail"
+    search_help_text = "An event id, a source id, or a text of the detail or the reason"
     ordering = ["-id"]
     sortable_by = ["letter"]
     change_list_template = "admin/processing/deadletter/change_list.html"
@@ -73,7 +103,10 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         ("What is wrong", {"fields": ["why", "detail", "pointer", "stage", "alike"]}),
         ("What was sent", {"fields": ["event", "text", "hexadecimal"]}),
         ("Where it came from", {"fields": ["source", "event_id", "origin", "received", "first_seen", "last_seen"]}),
-        ("What became of it", {"fields": ["state", "attempts", "letters", "changes", "history"]}),
+        (
+            "What became of it",
+            {"fields": ["state", "attempts", "sent_at", "closed_at", "letters", "changes", "history"]},
+        ),
     ]
     readonly_fields = [
         *("why", "alike", "event", "text", "hexadecimal"),

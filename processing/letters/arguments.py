@@ -25,12 +25,12 @@ def add_filters(parser: ArgumentParser) -> None:
     parser.add_argument("--state", choices=DeadLetter.State.values)
     parser.add_argument("--reason", type=_reason, help="a code of docs/problems.md")
     parser.add_argument("--source", dest="source_id", help="a source id; '' for those whose source can't be read")
-    parser.add_argument("--fingerprint", help="alike letters share it")
-    parser.add_argument("--stage", help="where it failed: decode, identity, documents, rows, ...")
+    parser.add_argument("--fingerprint", help="alike letters share it: 32 hexadecimal digits")
+    parser.add_argument("--stage", help="where it failed: decode, identity, process, documents, rows")
     parser.add_argument("--topic")
     parser.add_argument("--partition", type=int)
     parser.add_argument("--event-id", type=UUID)
-    parser.add_argument("--text", help="a part of the detail")
+    parser.add_argument("--text", help="a part of the detail, of the reason or of its words")
     parser.add_argument(
         "--since", type=command_arguments.moment, help="first seen then or later: a date, or a time with its zone"
     )

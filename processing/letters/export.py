@@ -10,7 +10,9 @@ from uuid import UUID
 import msgspec
 from asgiref.sync import sync_to_async
 
+from processing.letters import as_json
 from processing.letters.selection import Selection
+from processing.letters.shapes import ActionShape
 from processing.models import DeadLetter
 
 CONTENT_TYPE = "application/x-ndjson"
@@ -40,6 +42,10 @@ class ExportedLetter(msgspec.Struct, rename="camel", kw_only=True):
     root: int | None
     redrives: int
     raw: bytes  # base64
+    edited: bytes | None  # what its last redrive sent instead, base64
+    sent_at: datetime | None
+    closed_at: datetime | None
+    history: list[ActionShape]
 
 
 async def lines(
@@ -59,7 +65,7 @@ async def lines(
 def _chunk(
     selection: Selection, *, after: int, reading: Callable[[], AbstractContextManager[None]]
 ) -> list[ExportedLetter]:
-    rows = selection.query().filter(id__gt=after).select_related("topic").order_by("id")
+    rows = selection.query().filter(id__gt=after).select_related("topic").prefetch_related("actions").order_by("id")
     with reading():
         return [_exported(row) for row in rows[:CHUNK]]
 
@@ -86,4 +92,8 @@ def _exported(row: DeadLetter) -> ExportedLetter:
         root=row.root_id,
         redrives=row.redrives,
         raw=bytes(row.raw),
+        edited=None if row.edited is None else bytes(row.edited),
+        sent_at=row.sent_at,
+        closed_at=row.closed_at,
+        history=as_json.history(row),
     )

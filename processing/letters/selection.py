@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from ingestion.problems import Code, in_words
 from processing.models import DeadLetter, DeadLetterAction
 
 MOST_COUNTED = 10_000  # letters; a page says "10,000 or more"
@@ -35,14 +36,13 @@ class Selection:
     since: datetime | None = None  # first seen then or later
     until: datetime | None = None  # first seen before
     event_id: UUID | None = None
-    text: str | None = None  # anywhere in the detail, whatever its case
+    text: str | None = None  # anywhere in the detail, or in the reason or its words, whatever its case
 
     def query(self) -> QuerySet[DeadLetter]:
         """Give the letters in no order."""
-        wanted = {name: getattr(self, name) for name in _LOOKUPS}
-        return DeadLetter.objects.filter(
-            **{_LOOKUPS[name]: value for name, value in wanted.items() if value not in (None, ())}
-        )
+        wanted = {lookup: getattr(self, name) for name, lookup in _LOOKUPS.items()}
+        found = DeadLetter.objects.filter(**{key: value for key, value in wanted.items() if value not in (None, ())})
+        return found if self.text is None else found.filter(_says(self.text))
 
     def actionable(self) -> QuerySet[DeadLetter]:
         """Give those that a redrive or a discard is to take."""
@@ -54,7 +54,7 @@ class Selection:
 
     def to_mapping(self) -> dict[str, Any]:
         """Give the filters that are set, as JSON: the arguments of a job."""
-        found = {name: getattr(self, name) for name in _LOOKUPS}
+        found = {name: getattr(self, name) for name in _NAMES}
         return {name: _as_json(value) for name, value in found.items() if value not in (None, ())}
 
     @classmethod
@@ -63,7 +63,7 @@ class Selection:
 
         :raises ValueError: a filter that does not exist, or a value that it can't have
         """
-        unknown = mapping.keys() - _LOOKUPS.keys()
+        unknown = mapping.keys() - _NAMES
         if unknown:
             raise ValueError(f"no such filter: {', '.join(sorted(unknown))}")
         return cls(**{name: _READERS[name](value) if name in _READERS else value for name, value in mapping.items()})
@@ -85,6 +85,12 @@ def _failed() -> QuerySet[DeadLetterAction]:
     )
 
 
+def _says(text: str) -> Q:
+    small = text.casefold()
+    reasons = [code.value for code in Code if small in code.value or small in in_words(code).casefold()]
+    return Q(detail__icontains=text) | Q(reason__in=reasons)
+
+
 def count(letters: QuerySet[DeadLetter], *, most: int = MOST_COUNTED) -> int:
     """Count, but no further than `most`: there may be millions."""
     return letters.order_by()[:most].count()
@@ -104,10 +110,10 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "until": datetime.fromisoformat,
     "event_id": UUID,
 }
-_LOOKUPS = {field.name: field.name for field in fields(Selection)} | {
+_NAMES = [field.name for field in fields(Selection)]
+_LOOKUPS = {name: name for name in _NAMES if name != "text"} | {
     "ids": "id__in",
     "topic": "topic__name",
     "since": "first_seen__gte",
     "until": "first_seen__lt",
-    "text": "detail__icontains",
 }

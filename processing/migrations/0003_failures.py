@@ -67,7 +67,6 @@ class Migration(migrations.Migration):
                 ('who', models.CharField(max_length=200)),
                 ('total', models.BigIntegerField(blank=True, null=True)),
                 ('done', models.BigIntegerField(default=0)),
-                ('failed', models.BigIntegerField(default=0)),
                 ('place', models.JSONField(blank=True, default=dict)),
                 ('message', models.TextField(blank=True, default='')),
                 ('cancel_requested', models.BooleanField(default=False)),

@@ -48,9 +48,9 @@ def test_facets_count_no_further_than_the_newest(site: Site, monkeypatch: pytest
     assert "open (2)" in listed(text(operator().get(LIST)))
 
 
-def test_a_letter_is_found_by_event_source_and_words_of_its_detail(site: Site) -> None:
+def test_a_letter_is_found_by_event_source_and_words_of_its_detail_and_reason(site: Site) -> None:
     one = make_letter(0, event_id=EVENT, source_id="sensor-1", detail="expected a number")
-    other = make_letter(1, source_id="sensor-2", detail="expected an object")
+    other = make_letter(1, source_id="sensor-2", detail="expected an object", reason="id_conflict")
     client = operator()
 
     def found(search: str) -> set[int]:
@@ -59,7 +59,24 @@ def test_a_letter_is_found_by_event_source_and_words_of_its_detail(site: Site) -
     assert found(str(EVENT)) == {one.pk}
     assert found("sensor-2") == {other.pk}
     assert found("A NUMBER") == {one.pk}
+    assert found("ID_conf") == found("OTHER content") == {other.pk}
     assert found("nothing") == set()
+
+
+def test_letters_first_seen_since_a_time_are_listed_and_chosen_alike(site: Site) -> None:
+    make_letter(0)
+    fresh = make_letter(1)
+    DeadLetter.objects.filter(pk=fresh.pk).update(first_seen=timezone.now())
+    client = operator()
+
+    offered = re.findall(r'href="\?(since=[^"]+)">\s*in the last day', text(client.get(LIST)))[0]
+
+    assert f"/deadletter/{fresh.pk}/change/" in (page := text(client.get(f"{LIST}?{offered}")))
+    assert "1 dead letter" in page
+    assert set(admin_choice.selection_of(QueryDict(offered)).query()) == {fresh}
+    # A time that can't be read means none, in the list and in what is chosen by it.
+    assert "0 dead letters" in text(client.get(f"{LIST}?since=2026"))
+    assert not admin_choice.selection_of(QueryDict("since=2026")).query().exists()
 
 
 def test_the_page_of_a_letter_tells_its_story(site: Site) -> None:
@@ -146,10 +163,12 @@ def test_letters_are_discarded_for_a_reason_only(site: Site) -> None:
     letter = make_letter(0)
     client = operator()
 
+    asked = client.get(f"{LIST}discard/?ids={letter.pk}")
     silent = client.post(f"{LIST}discard/?ids={letter.pk}", {"note": " "})
     client.post(f"{LIST}discard/?ids={letter.pk}", {"note": "a test"})
 
     job = Job.objects.get()
+    assert "This count is the dry run" in text(asked)
     assert "This field is required." in text(silent)
     assert (job.kind, job.arguments) == ("discard", {"selection": {"ids": [letter.pk]}, "note": "a test"})
 

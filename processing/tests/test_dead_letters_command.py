@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import signal
 import subprocess
@@ -51,6 +52,10 @@ def test_letters_are_listed_shown_rehearsed_and_sent(yard: Yard) -> None:
     assert '"sourceId": "listed"' in shown.stdout
     assert rehearsed.stdout == "3 of 3 would be stored now.\n"
     assert (redriven.stdout, redriven.stderr) == ("3 sent.\n", "")
+    told = json.loads(run(yard, "show", str(oldest.pk), "--json").stdout)
+    assert base64.b64decode(told["raw"]) == bytes(oldest.raw)
+    assert [link["id"] for link in told["chain"]] == [oldest.pk]
+    assert None not in (told["receivedAt"], told["sentAt"], told["closedAt"])
     assert history(oldest) == [("command line", "redriven", "mended"), ("consumer", "stored", "stored")]
     yard.expected.add(sent)
     yard.assert_exact()

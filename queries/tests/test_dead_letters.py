@@ -43,6 +43,16 @@ def test_every_filter_narrows_the_list(site: Site) -> None:
     assert numbers("topic=other") == []
 
 
+def test_letters_whose_source_can_not_be_read_are_selected_by_an_empty_one(site: Site) -> None:
+    make_letter(0, source_id="a")
+    unreadable = make_letter(1)
+
+    tried = post(f"{LETTERS}discard/", {"filter": {"sourceId": ""}, "dryRun": True, "note": "x"}, token("admin")).json()
+
+    assert [letter["id"] for letter in walk(f"{LETTERS}?source_id=")] == [unreadable.pk]
+    assert tried == {"total": 1, "totalIsLeast": False}
+
+
 def test_a_letter_tells_its_story(site: Site) -> None:
     root = make_letter(0, raw=GOOD % 1, edited=GOOD % 2, state="sent", reason="number_out_of_range")
     newest = make_letter(1, raw=b'{"n": 1e999, "n": 2}', root=root, redrives=1)
@@ -73,6 +83,8 @@ def test_every_byte_is_for_operators(site: Site, settings: Settings) -> None:
 def test_the_export_gives_whole_letters_line_by_line_the_oldest_first(site: Site) -> None:
     made = [make_letter(line, raw=bytes([line]) * 3) for line in range(120)]
     make_letter(120, reason="id_conflict")
+    DeadLetter.objects.filter(pk=made[7].pk).update(edited=b"new", sent_at=NOON)
+    DeadLetterAction.objects.create(letter=made[7], at=NOON, who="ann", kind="edited", note="a slip")
     web = site.start_web()
 
     with urlopen(
@@ -84,6 +96,10 @@ def test_the_export_gives_whole_letters_line_by_line_the_oldest_first(site: Site
     assert answer.headers["Content-Type"] == "application/x-ndjson"
     assert [line["id"] for line in lines] == [letter.pk for letter in made]
     assert base64.b64decode(lines[7]["raw"]) == b"\x07\x07\x07"
+    assert base64.b64decode(lines[7]["edited"]) == b"new"
+    assert (lines[7]["sentAt"], lines[7]["closedAt"]) == ("2009-04-11T12:00:00Z", None)
+    assert lines[7]["history"] == [{"at": "2009-04-11T12:00:00Z", "who": "ann", "kind": "edited", "note": "a slip"}]
+    assert (lines[6]["edited"], lines[6]["history"]) == (None, [])
     assert (
         lines[7].items() >= {"sourceId": None, "firstSeen": "2009-04-11T12:00:00Z", "line": 7, "state": "open"}.items()
     )
@@ -158,6 +174,15 @@ def test_a_dry_run_tells_what_would_become_of_letters(site: Site) -> None:
         "checked": 2, "stored": 1, "duplicate": 0, "failing": {"not_json": 1},
     }  # fmt: skip
     assert discarded == {"total": 2, "totalIsLeast": False}
+    assert not Job.objects.exists()
+
+
+def test_the_dry_run_of_one_discard_changes_nothing(site: Site) -> None:
+    letter = make_letter(0)
+
+    answer = post(f"{LETTERS}{letter.pk}/discard/", {"dryRun": True, "note": "x"}, token("admin"))
+
+    assert (answer.status_code, answer.json()) == (200, {"total": 1, "totalIsLeast": False})
     assert not Job.objects.exists()
 
 

@@ -15,8 +15,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from ingestion.models import Source
+from processing import raw_text
 from processing.models import DeadLetter
-from queries.dead_letters import preview
 from queries.tests.stored import NOON, account, get, latest, refused, topic, walk
 
 services = pytest.mark.services
@@ -103,7 +103,7 @@ def test_a_dead_letter_shows_its_bytes_safely() -> None:
 
 
 def test_a_preview_leaves_text_as_it_is() -> None:
-    assert preview('{"name": "Zoë", "🌡": 1}\n\t'.encode()) == '{"name": "Zoë", "🌡": 1}\n\t'
+    assert raw_text.whole_text('{"name": "Zoë", "🌡": 1}\n\t'.encode()) == '{"name": "Zoë", "🌡": 1}\n\t'
 
 
 @services

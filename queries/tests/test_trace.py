@@ -113,6 +113,15 @@ def test_a_dead_letter_shows_its_history_and_what_came_of_its_redrive() -> None:
 
 
 @pytest.mark.usefixtures("site")
+def test_an_event_whose_letter_ended_under_another_id_is_closed() -> None:
+    first = letter_of(uuid4(), offset=1)
+    letter_of(uuid4(), offset=2, root=first)
+    DeadLetter.objects.update(state="stored")
+
+    assert get(f"/api/events/{first.event_id}/trace/")["outcome"] == "closed"
+
+
+@pytest.mark.usefixtures("site")
 def test_the_same_id_of_several_sources_has_to_be_told_apart() -> None:
     events = [make_event(source, event_id=UUID(int=5)) for source in ("a", "b")]
     store(*events)

@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from argparse import RawDescriptionHelpFormatter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from ingestion.contract import InvalidEvent
 from processing import foreground, job_kinds, jobs
 from processing.failures import NeedsOperator, StoreUnavailable
 from processing.letters import arguments as letter_arguments
-from processing.letters import discard, redrive, rehearsal
+from processing.letters import as_json, discard, redrive, rehearsal
 from processing.letters import report as letter_report
 from processing.letters import selection as letters
 from processing.letters.revision import revise
@@ -38,7 +38,7 @@ class Command(BaseCommand):
         "  manage.py dead_letters redrive --source sensor-123 --dry-run       what would become of them now\n"
         "  manage.py dead_letters redrive --source sensor-123 --rate 200      at most 200 events/s\n"
         "  manage.py dead_letters redrive --id 17 --edited event.json         with other content\n"
-        "  manage.py dead_letters discard --fingerprint 5f1c… --note 'a test of the sender'\n\n"
+        "  manage.py dead_letters discard --source test-rig --note 'a test of the sender'\n\n"
         "A letter is `sent` then, and `stored` as soon as a consumer has its event. Exit code 0: done; 1: there is no\n"
         "such letter, a dry run found that some fail again, or the job did not end by itself; 2: wrong usage, or a\n"
         "store is away."
@@ -95,13 +95,13 @@ class Command(BaseCommand):
         chosen = letter_arguments.selection(options).query()
         total = letters.count(chosen)
         found = list(chosen.select_related("topic").defer("raw", "edited").order_by("-id")[: options["limit"]])
-        shapes = {"total": total, "letters": [letter_report.shape(one) for one in found]}
+        shapes = {**as_json.counted(total), "letters": [as_json.letter(one) for one in found]}
         self._say(shapes, letter_report.table(found, total=total), options)
         return True
 
     def _show(self, options: dict[str, Any]) -> bool:
         letter = _find(options["number"])
-        self._say(letter_report.detail(letter), letter_report.page(letter), options)
+        self._say(as_json.detail(letter, whole=True), letter_report.page(letter), options)
         return True
 
     def _redrive(self, options: dict[str, Any]) -> bool:
@@ -131,22 +131,22 @@ class Command(BaseCommand):
         selection = _deliberate(options)
         if options["dry_run"]:
             total = letters.count(selection.actionable())
-            self._say({"dryRun": True, "total": total}, f"{total:,} would be discarded.", options)
+            self._say({"dryRun": True, **as_json.counted(total)}, f"{total:,} would be discarded.", options)
             return True
         if not options["note"]:
             raise CommandError("Say why, by --note.", returncode=2)
         return self._run(discard.request(selection, who=WHO, note=options["note"], worker=jobs.new_worker()), options)
 
     def _rehearsed(self, outcome: rehearsal.Rehearsal, options: dict[str, Any]) -> bool:
-        self._say({"dryRun": True, **letter_report.rehearsed(outcome)}, str(outcome), options)
+        self._say({"dryRun": True, **as_json.rehearsed(outcome)}, str(outcome), options)
         return not outcome.failing
 
     def _run(self, job: Job, options: dict[str, Any]) -> bool:
         foreground.run(job, job_kinds.steps()[job.kind], out=sys.stderr)
-        self._say({"job": letter_report.job_shape(job)}, letter_report.ending(job), options)
+        self._say({"job": as_json.job(job)}, letter_report.ending(job), options)
         return job.state == Job.State.DONE
 
-    def _say(self, shape: dict[str, object], text: str, options: dict[str, Any]) -> None:
+    def _say(self, shape: Mapping[str, object], text: str, options: dict[str, Any]) -> None:
         self.stdout.write(json.dumps(shape, indent=2, ensure_ascii=False) if options["json"] else text)
 
 

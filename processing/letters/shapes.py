@@ -1,4 +1,4 @@
-"""What the read API answers about dead letters and the jobs that work on them. Times are RFC 3339 in UTC."""
+"""The JSON about dead letters and the jobs that work on them. Times are RFC 3339 in UTC."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ class DeadLetterShape(TypedDict):
     id: int
     reason: str
     detail: str
+    pointer: str
     stage: str
     sourceId: str | None
+    eventId: str | None
     topic: str
     partition: int
     offset: int
@@ -20,6 +22,9 @@ class DeadLetterShape(TypedDict):
     firstSeen: str
     lastSeen: str
     attempts: int
+    fingerprint: str
+    root: int | None  # the first letter of its chain; None where it is the first
+    redrives: int  # how many redrives of the chain have failed
     state: str
 
 
@@ -45,17 +50,12 @@ class DeadLetterDetail(DeadLetterShape):
     """One dead letter: what was sent, what is wrong with it, what was done about it."""
 
     meaning: str  # the reason in words
-    eventId: str | None
-    pointer: str
     receivedAt: str
-    fingerprint: str
     size: int  # bytes
     preview: str  # the beginning; what is not printable stands as \xNN or \uNNNN
     previewTruncated: bool
     event: str | None  # in the public format, as indented JSON text; None where the bytes are no JSON
     raw: str | None  # every byte, base64; None without a key with the scope `admin`
-    root: int | None  # the first letter of its chain; None where it is the first
-    redrives: int  # how many redrives of the chain have failed
     chain: list[ChainLink]
     history: list[ActionShape]
     edited: list[str]  # a unified diff from what came in to what was sent instead; empty without an edit
@@ -73,7 +73,6 @@ class JobShape(TypedDict):
     arguments: dict[str, object]
     total: int | None  # None: not known
     done: int
-    failed: int
     message: str
     cancelRequested: bool
     createdAt: str
