@@ -77,7 +77,8 @@ def _idle(line: Pipeline) -> list[Notice]:
 
 def _of_held(held: HeldShape) -> Notice:
     where = f"{held['topic']}, partition {held['partition']}"
-    text = f"{held['reason']}. Nothing is lost; mend the cause, then run manage.py partitions resume."
+    remedy = f"manage.py partitions resume {held['topic']} {held['partition']}"
+    text = f"{held['reason']}. Nothing is lost; mend the cause, then run {remedy}."
     return {"tone": "bad", "title": f"{where} is held", "text": text, "since": held["since"]}
 
 

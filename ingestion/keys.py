@@ -42,8 +42,9 @@ def create(
     sources: Iterable[str] = (),
     rate: str = "",
     expires_at: datetime | None = None,
+    dry_run: bool = False,
 ) -> tuple[Key, str]:
-    """Make a key; the token is given here and can't be had again.
+    """Make a key; the token is given here and can't be had again. In a dry run it is checked, and not kept.
 
     :raises django.core.exceptions.ValidationError: a scope, a source or the rate is not of its form
     """
@@ -58,10 +59,25 @@ def create(
         expires_at=expires_at,
     )
     key.full_clean()
-    key.save()
-    # A door may remember that there was no such key.
-    push(key.digest)
+    if not dry_run:
+        key.save()
+        # A door may remember that there was no such key.
+        push(key.digest)
     return key, token
+
+
+def shape(key: Key) -> dict[str, object]:
+    """Lay a key out for programs, without its token."""
+    return {
+        "prefix": key.prefix,
+        "name": key.name,
+        "scopes": key.scopes,
+        "sources": key.sources,
+        "rate": key.rate,
+        "createdAt": _time(key.created_at),
+        "expiresAt": _time(key.expires_at),
+        "revokedAt": _time(key.revoked_at),
+    }
 
 
 def rotate(key: Key, *, grace: timedelta = GRACE) -> tuple[Key, str]:
@@ -99,6 +115,10 @@ def find(digest: str) -> Grant | None:
         key.rate or settings.DATAFLOW_KEY_RATE,
         key.expires_at.timestamp() if key.expires_at else None,
     )
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat().replace("+00:00", "Z")
 
 
 def push(message: str) -> None:

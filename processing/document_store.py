@@ -87,14 +87,19 @@ class DocumentStore:
             with _failures():
                 self._events.delete_one({"_id": entry.key, **_origin(entry, topic)})
 
-    def prepare(self) -> None:
-        """Make the collection; its only index is `_id`, since each further one slows every write."""
+    def prepare(self, *, dry_run: bool = False) -> bool:
+        """Make the collection, unless it is there; True: it was not.
+
+        Its only index is `_id`, since each further one slows every write.
+        """
         with _failures():
             database = self._events.database
-            if "events" not in database.list_collection_names():
+            missing = "events" not in database.list_collection_names()
+            if missing and not dry_run:
                 database.create_collection(
                     "events", storageEngine={"wiredTiger": {"configString": "block_compressor=snappy"}}
                 )
+        return missing
 
     def hashes(self, entries: Sequence[Entry]) -> dict[bytes, int]:
         """Read the content hashes of documents, by their ids."""

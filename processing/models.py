@@ -331,7 +331,7 @@ class LedgerGap(models.Model):
 
     def __str__(self) -> str:
         end = "?" if self.next_offset is None else self.next_offset - 1
-        return f"{self.first_offset}..{end} lost on {self.topic_id}/{self.partition}"
+        return f"{self.first_offset}..{end} lost on {self.topic.name}/{self.partition}"
 
 
 class Hold(models.Model):

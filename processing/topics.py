@@ -19,11 +19,11 @@ class Prepared:
 
     topic: str
     partitions: int
-    created: bool
+    created: bool  # in a dry run: would be
 
 
-def prepare() -> list[Prepared]:
-    """Make the topics that are missing.
+def prepare(*, dry_run: bool = False) -> list[Prepared]:
+    """Make the topics that are missing; in a dry run, let Kafka judge whether it would.
 
     :raises StoreUnavailable: Kafka does not answer
     """
@@ -32,14 +32,15 @@ def prepare() -> list[Prepared]:
     except KafkaError as error:
         raise from_kafka(error, "Kafka does not answer") from error
     try:
-        return [_prepare(client, name) for name in (settings.KAFKA_TOPIC_RAW_DATA, settings.KAFKA_TOPIC_PROCESSED_DATA)]
+        names = (settings.KAFKA_TOPIC_RAW_DATA, settings.KAFKA_TOPIC_PROCESSED_DATA)
+        return [_prepare(client, name, dry_run=dry_run) for name in names]
     except KafkaError as error:
         raise from_kafka(error, f"Kafka: {error}") from error
     finally:
         client.close()
 
 
-def _prepare(client: KafkaAdminClient, name: str) -> Prepared:
+def _prepare(client: KafkaAdminClient, name: str, *, dry_run: bool) -> Prepared:
     wanted = NewTopic(
         name,
         num_partitions=settings.DATAFLOW_KAFKA_PARTITIONS,
@@ -49,7 +50,7 @@ def _prepare(client: KafkaAdminClient, name: str) -> Prepared:
         },
     )
     try:
-        client.create_topics([wanted])
+        client.create_topics([wanted], validate_only=dry_run)
     except TopicAlreadyExistsError:
         return Prepared(name, _partitions(client, name), created=False)
     return Prepared(name, settings.DATAFLOW_KAFKA_PARTITIONS, created=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -48,7 +47,7 @@ class KeyList(_KeyView):
     name = "Keys"
 
     def get(self, request: Request) -> Response:
-        return Response({"results": [_shape(key) for key in Key.objects.all()]})
+        return Response({"results": [keys.shape(key) for key in Key.objects.all()]})
 
     def post(self, request: Request) -> Response:
         wanted = KeyInput(data=request.data)
@@ -97,7 +96,7 @@ class KeyExpiry(_KeyView):
         wanted.is_valid(raise_exception=True)
         key = get_object_or_404(Key, prefix=prefix, revoked_at=None)
         keys.expire(key, at=wanted.validated_data["expiresAt"])
-        return Response(_shape(key))
+        return Response(keys.shape(key))
 
 
 class KeyRevocation(_KeyView):
@@ -108,25 +107,8 @@ class KeyRevocation(_KeyView):
     def post(self, request: Request, prefix: str) -> Response:
         key = get_object_or_404(Key, prefix=prefix)
         keys.revoke(key)
-        return Response(_shape(key))
+        return Response(keys.shape(key))
 
 
 def _made(key: Key, token: str) -> Response:
-    return Response({**_shape(key), "token": token}, status=status.HTTP_201_CREATED)
-
-
-def _shape(key: Key) -> dict[str, object]:
-    return {
-        "prefix": key.prefix,
-        "name": key.name,
-        "scopes": key.scopes,
-        "sources": key.sources,
-        "rate": key.rate,
-        "createdAt": _time(key.created_at),
-        "expiresAt": _time(key.expires_at),
-        "revokedAt": _time(key.revoked_at),
-    }
-
-
-def _time(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat().replace("+00:00", "Z")
+    return Response({**keys.shape(key), "token": token}, status=status.HTTP_201_CREATED)

@@ -8,11 +8,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
+from django.db import connection
 from django.utils import timezone
 
 from deploy.local.site import ProductProcess, Site
-from ingestion import keys
+from ingestion import keys, tokens
 from ingestion.models import Key, Source
 from ingestion.tests.client import JSON, Reply, call, event, numbered
 from ingestion.tests.conftest import open_door
@@ -170,3 +171,40 @@ def test_the_command_makes_rotates_and_revokes(site: Site) -> None:
     assert keys.find(key.digest) is not None
     run("--revoke", key.prefix)
     assert keys.find(key.digest) is None
+
+
+def test_the_command_tries_without_changing_anything_and_tells_programs(site: Site) -> None:
+    def run(*words: str) -> dict[str, Any]:
+        out = io.StringIO()
+        call_command("create_key", *words, "--json", stdout=out)
+        found: dict[str, Any] = json.loads(out.getvalue())
+        return found
+
+    tried = run("meter", "--source", "sensor-1", "--dry-run")
+    assert (tried["dryRun"], tried["token"], tried["key"]["sources"]) == (True, None, ["sensor-1"])
+    assert not Key.objects.exists()
+    made = run("meter", "--source", "sensor-1")
+    prefix = made["key"]["prefix"]
+    assert made["token"][tokens.PREFIX] == prefix
+
+    for change in (["--rotate", prefix], ["--expire", prefix, "--days", "-1"], ["--revoke", prefix]):
+        assert run(*change, "--dry-run")["key"] == made["key"]
+    assert keys.find(tokens.digest(made["token"].encode())) is not None
+    assert run("--revoke", prefix)["key"]["revokedAt"] is not None
+
+
+def test_the_command_tells_wrong_usage_from_an_unknown_key_by_its_exit_code(site: Site) -> None:
+    def code(*words: str) -> int:
+        with pytest.raises(CommandError) as refused:
+            call_command("create_key", *words)
+        assert "\n" not in str(refused.value)
+        return refused.value.returncode
+
+    assert code("--revoke", "00000000") == 1
+    assert [code("meter", "--rate", "fast"), code("meter", "--source", "no source"), code()] == [2, 2, 2]
+    site.servers.postgres.stop()
+    try:
+        connection.close()
+        assert code("meter") == 2
+    finally:
+        site.servers.postgres.start()

@@ -78,8 +78,7 @@ def run(events: EventRange, *, from_rows: bool, dry_run: bool, course: Course) -
     """
     try:
         with recount.session() as connection, recount.snapshot(connection), TopicReader() as reader:
-            course.reached("documents read", 0)
-            recount.count_documents(connection)
+            recount.count_documents(connection, course)
             missing = find(connection, events)
             return Filler(connection, reader, dry_run=dry_run, course=course).fill(missing, from_rows=from_rows)
     except psycopg.Error as error:

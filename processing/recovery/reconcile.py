@@ -12,6 +12,7 @@ from uuid import UUID
 import psycopg
 
 from processing import gaps, lag, ledger
+from processing.course import Course
 from processing.event_range import EventRange
 from processing.failures import from_postgres
 from processing.gaps import Gap
@@ -139,36 +140,37 @@ class Comparison:
     uncounted: list[tuple[int, int, int]]  # partition, and what its counts of records and events lack
 
 
-def run(*, source: str | None = None, since: datetime | None = None, until: datetime | None = None) -> Report:
+def run(events: EventRange | None = None, *, course: Course | None = None) -> Report:
     """Count everything again and compare; changes nothing. Takes about a second for 20,000 events.
 
-    :param source: judge this one alone
-    :param since: judge what was received from here on
-    :param until: and before here
+    :param events: judge these alone, by the time received; None: all
     :raises StoreUnavailable: a store does not answer, so nothing can be told
     :raises NeedsOperator: the same, and someone must act
+    :raises Stopped: the course was told to end
     """
     try:
         with recount.session() as connection, recount.snapshot(connection) as at, TopicReader() as reader:
-            return compare(connection, reader, at, EventRange(since, until, source)).report
+            return compare(connection, reader, at, events or EventRange(), course or Course()).report
     except psycopg.Error as error:
         raise from_postgres(error) from error
 
 
-def compare(connection: psycopg.Connection, reader: TopicReader, at: Snapshot, events: EventRange) -> Comparison:
+def compare(
+    connection: psycopg.Connection, reader: TopicReader, at: Snapshot, events: EventRange, course: Course
+) -> Comparison:
     """Do what `run` does, in a snapshot of the caller's, whose temporary tables then hold all that was counted."""
     started = time.monotonic()
     # After the snapshot, so that nothing it knows can be missing here.
     ends = reader.ends()
     topic = recount.topic_row(connection, ends.topic)
     known_gaps = gaps.read(connection.cursor())
-    stretches = recount.count_topic(connection, reader, ends, at, known_gaps)
-    recount.count_documents(connection)
-    recount.count_rows(connection)
+    stretches = recount.count_topic(connection, reader, ends, at, known_gaps, course)
+    recount.count_documents(connection, course)
+    recount.count_rows(connection, course)
     known = {"topic": topic, "kafka_id": ends.topic, "limit": LISTED, **events.parameters()}
     connection.execute(recount_sql.OUTCOMES, known)
     recounted = _recounted(connection, stretches, known)
-    kinds, differences = _differences(connection, known, timed=events.timed)
+    kinds, differences = _differences(connection, known, timed=events.timed, course=course)
     miscounted = [] if events.timed or events.source else [*_miscounted(stretches, ends, at)]
     for difference in [*_removed(ends, at), *miscounted]:
         kind = str(difference["kind"])
@@ -203,11 +205,12 @@ def _recounted(connection: psycopg.Connection, stretches: list[Stretch], known: 
 
 
 def _differences(
-    connection: psycopg.Connection, known: dict[str, object], *, timed: bool
+    connection: psycopg.Connection, known: dict[str, object], *, timed: bool, course: Course
 ) -> tuple[dict[str, int], list[Difference]]:
     kinds: dict[str, int] = {}
     listed: list[Difference] = []
-    for kind, query in recount_sql.DIFFERENCES.items():
+    for number, (kind, query) in enumerate(recount_sql.DIFFERENCES.items()):
+        course.reached("kinds of difference looked for", number, len(recount_sql.DIFFERENCES))
         if timed and kind in recount_sql.TIMELESS:
             continue
         found = connection.execute(recount_sql.LISTED.format(query=query), known).fetchone()

@@ -13,6 +13,7 @@ from psycopg import IsolationLevel
 
 from processing import decoding, document_store, gaps, ledger, row_store, rows
 from processing.batch import MINUTE, Entry, Letter
+from processing.course import Course
 from processing.gaps import Gap
 from processing.lag import Ends
 from processing.ledger import Snapshot
@@ -68,13 +69,19 @@ def snapshot(connection: psycopg.Connection) -> Iterator[Snapshot]:
 
 
 def count_topic(
-    connection: psycopg.Connection, reader: TopicReader, ends: Ends, at: Snapshot, skipped: Sequence[Gap]
+    connection: psycopg.Connection,
+    reader: TopicReader,
+    ends: Ends,
+    at: Snapshot,
+    skipped: Sequence[Gap],
+    course: Course,
 ) -> list[Stretch]:
     """Read raw-data again, up to progress, and decode it as the consumer does.
 
     :param skipped: gaps; what of them is still in the topic is passed over, as it was then
     :raises StoreUnavailable: Kafka does not answer
     :raises NeedsOperator: a record was written by a newer release
+    :raises Stopped: the course was told to end
     """
     stretches = {
         partition: (first, max(first, done.next_offset))
@@ -95,6 +102,7 @@ def count_topic(
             since.setdefault(record.partition, row_store.instant(record.time))
         for line in lines:
             events[line[4]] += 1  # type: ignore[index]
+        course.reached("lines of Kafka counted", sum(events.values()))
     found = [
         Stretch(
             partition,
@@ -111,23 +119,30 @@ def count_topic(
     return found
 
 
-def count_documents(connection: psycopg.Connection) -> None:
+def count_documents(connection: psycopg.Connection, course: Course) -> None:
     """Read identity, origin and hash of every document.
 
     :raises StoreUnavailable: MongoDB does not answer
+    :raises Stopped: the course was told to end
     """
-    store = document_store.DocumentStore()
+    store, counted = document_store.DocumentStore(), 0
     try:
+        total = store.count({})
         for chunk in store.stream("source", "hash", "topic", "partition", "offset", "line", "received_us"):
             documents = [_document_row(document) for document in chunk]
             _copy(connection, recount_sql.COPY_DOCUMENTS, recount_sql.DOCUMENT_TYPES, documents)
+            counted += len(documents)
+            course.reached("documents counted", counted, total)
     finally:
         store.close()
 
 
-def count_rows(connection: psycopg.Connection) -> None:
-    """Roll up all rows again, and check that each still has the content that it was stored with."""
-    rolling = _Rolling(connection)
+def count_rows(connection: psycopg.Connection, course: Course) -> None:
+    """Roll up all rows again, and check that each still has the content that it was stored with.
+
+    :raises Stopped: the course was told to end
+    """
+    rolling, counted = _Rolling(connection), 0
     for chunk in _row_chunks(connection):
         changed = [
             (entry.source, entry.id, entry.partition, entry.offset, entry.line, entry.received - _PG_EPOCH)
@@ -137,6 +152,8 @@ def count_rows(connection: psycopg.Connection) -> None:
         if changed:
             _copy(connection, recount_sql.COPY_CHANGED, recount_sql.CHANGED_TYPES, changed)
         rolling.add(chunk)
+        counted += len(chunk)
+        course.reached("rows counted", counted)
     rolling.finish()
 
 

@@ -58,9 +58,10 @@ class Mended:
     done: Counter[str] = field(default_factory=Counter)  # by the names of MEANINGS; in a dry run, what would be
 
 
-def run(*, dry_run: bool, course: Course) -> Mended:
-    """Repair, and count again, until all agree or nothing more can be done.
+def run(judged: EventRange, *, dry_run: bool, course: Course) -> Mended:
+    """Repair everything, and count again, until all agree or nothing more can be done.
 
+    :param judged: what the report is to be about, by the time received
     :raises StoreUnavailable: a store does not answer; what was mended stays
     :raises NeedsOperator: the same, or another command is mending
     :raises Stopped: the course was told to end
@@ -75,6 +76,8 @@ def run(*, dry_run: bool, course: Course) -> Mended:
                 break
     except psycopg.Error as error:
         raise from_postgres(error) from error
+    if judged != EventRange():
+        report = reconcile.run(judged, course=course)
     return Mended(report, done)
 
 
@@ -84,12 +87,12 @@ def _pass(*, dry_run: bool, course: Course, last: bool) -> tuple[Report, Counter
         if not dry_run:
             mending.claim(connection)
         with recount.snapshot(connection) as at:
-            found = reconcile.compare(connection, reader, at, EventRange())
+            found = reconcile.compare(connection, reader, at, EventRange(), course)
             if found.report.ok or last:
                 return found.report, Counter()
             plan(connection, found)
         with RepairStores(connection, reader, found) as stores:
-            return found.report, _planned(connection) if dry_run else _repair(stores, course)
+            return found.report, _planned(stores, course) if dry_run else _repair(stores, course)
 
 
 def plan(connection: psycopg.Connection, found: Comparison) -> None:
@@ -101,22 +104,24 @@ def plan(connection: psycopg.Connection, found: Comparison) -> None:
         cursor.executemany("INSERT INTO repair_progress VALUES (%s, %s, %s)", found.uncounted)
 
 
-def _planned(connection: psycopg.Connection) -> Counter[str]:
-    """Say what would be done; that repairs may make others unnecessary is not foreseen."""
+def _planned(stores: RepairStores, course: Course) -> Counter[str]:
+    """Say what would be done; that repairs may make others necessary, or unnecessary, is not foreseen."""
+    connection = stores.connection
     queries = {
         "rowsDiscarded": "FROM repair_row",
         "documentsDiscarded": "FROM repair_document WHERE action <> 'row'",
         "rowsFromDocuments": "FROM repair_document WHERE action = 'row'",
         "eventsFromKafka": "FROM repair_line WHERE outcome = 'lost'",
         "lettersFromKafka": "FROM repair_line WHERE outcome = 'no_letter'",
-        "documentsFromKafka": "FROM lost_document",
         "hours": "FROM repair_hour",
         "latestValues": "FROM repair_latest",
         "ledgerMinutes": "FROM repair_ledger",
+        "statistics": f"FROM ({repair_sql.STATISTICS}) AS differing",
         "partitions": "FROM repair_progress",
     }
     counts = {name: connection.execute(f"SELECT count(*) {query}").fetchone() for name, query in queries.items()}
-    return +Counter({name: int(found[0]) for name, found in counts.items() if found})
+    planned = Counter({name: int(found[0]) for name, found in counts.items() if found})
+    return +(planned + _fill_documents(stores, course, dry_run=True))
 
 
 def _repair(stores: RepairStores, course: Course) -> Counter[str]:
@@ -145,13 +150,16 @@ def _repair_events(stores: RepairStores, course: Course) -> Counter[str]:
     with mending.between_batches(stores.connection):
         stores.connection.execute(repair_sql.DELETE_ROWS)
         [(done["rowsDiscarded"],)] = stores.connection.execute("SELECT count(*) FROM repair_row").fetchall()
-    done["rowsFromDocuments"], useless = _rows_from_documents(stores)
-    done["documentsDiscarded"] = _discard_documents(stores, useless)
+    done["rowsFromDocuments"], useless = _rows_from_documents(stores, course)
+    done["documentsDiscarded"] = _discard_documents(stores, useless, course)
     done["eventsFromKafka"], done["lettersFromKafka"] = _reread_lines(stores, course)
+    return done + _fill_documents(stores, course, dry_run=False)
+
+
+def _fill_documents(stores: RepairStores, course: Course, *, dry_run: bool) -> Counter[str]:
     [(missing,)] = stores.connection.execute("SELECT count(*) FROM lost_document").fetchall()
-    filled = Filler(stores.connection, stores.reader, dry_run=False, course=course).fill(missing, from_rows=True)
-    done["documentsFromKafka"], done["documentsFromRows"] = filled.from_kafka, filled.from_rows
-    return done
+    filled = Filler(stores.connection, stores.reader, dry_run=dry_run, course=course).fill(missing, from_rows=True)
+    return Counter({"documentsFromKafka": filled.from_kafka, "documentsFromRows": filled.from_rows})
 
 
 def _repair_accounts(stores: RepairStores) -> Counter[str]:
@@ -182,7 +190,7 @@ class RepairStores:
         self.documents.close()
 
 
-def _rows_from_documents(stores: RepairStores) -> tuple[int, list[str]]:
+def _rows_from_documents(stores: RepairStores, course: Course) -> tuple[int, list[str]]:
     """Make rows of documents; give their number, and the documents that are damaged while Kafka has their line."""
     made, useless = 0, []
     covered: dict[str, bool] = dict(
@@ -197,17 +205,20 @@ def _rows_from_documents(stores: RepairStores) -> tuple[int, list[str]]:
             elif covered[bytes(document["_id"]).hex()]:
                 useless.append(bytes(document["_id"]).hex())
         made += sum(stores.rows.insert(entries, topic=topic) for topic, entries in found.items())
+        course.reached("rows from documents", made, len(covered))
     return made, useless
 
 
-def _discard_documents(stores: RepairStores, useless: list[str]) -> int:
+def _discard_documents(stores: RepairStores, useless: list[str], course: Course) -> int:
     planned = stores.connection.execute("SELECT key FROM repair_document WHERE action <> 'row'").fetchall()
+    unwanted = [key for (key,) in planned] + useless
     discarded = 0
-    for keys in _chunks([key for (key,) in planned] + useless):
+    for keys in _chunks(unwanted):
         # A batch that finds a document takes it for its own: none may be under way.
         with mending.between_batches(stores.connection):
             still = [key for (key,) in stores.connection.execute(repair_sql.DISCARDED, [keys])]
             discarded += stores.documents.remove([bytes.fromhex(key) for key in still])
+        course.reached("documents discarded", discarded, len(unwanted))
     return discarded
 
 

@@ -115,9 +115,7 @@ INSERT INTO staged_ledger
 SELECT source_id, minute, partition, read, stored, duplicate, dead_lettered, 0, minute, minute, NULL FROM repair_ledger
 """
 # One statement sees one moment, and a batch changes both sides alike: the difference is the mistake.
-MEND_STATISTICS = """
-INSERT INTO source_statistics AS s (source_id, first_seen, last_seen, read, stored, duplicate, dead_lettered, dropped,
-    fields_capped)
+STATISTICS = """
 SELECT source_id, coalesce(l.first_seen, s.first_seen), coalesce(s.last_seen, l.last_seen),
     coalesce(l.read, 0) - coalesce(s.read, 0), coalesce(l.stored, 0) - coalesce(s.stored, 0),
     coalesce(l.duplicate, 0) - coalesce(s.duplicate, 0), coalesce(l.dead_lettered, 0) - coalesce(s.dead_lettered, 0),
@@ -130,7 +128,11 @@ FROM source_statistics s FULL JOIN (
 WHERE (coalesce(s.read, 0), coalesce(s.stored, 0), coalesce(s.duplicate, 0), coalesce(s.dead_lettered, 0),
     coalesce(s.dropped, 0)) IS DISTINCT FROM (coalesce(l.read, 0), coalesce(l.stored, 0), coalesce(l.duplicate, 0),
     coalesce(l.dead_lettered, 0), coalesce(l.dropped, 0))
-ORDER BY source_id
+"""
+MEND_STATISTICS = f"""
+INSERT INTO source_statistics AS s (source_id, first_seen, last_seen, read, stored, duplicate, dead_lettered, dropped,
+    fields_capped)
+{STATISTICS} ORDER BY source_id
 ON CONFLICT (source_id) DO UPDATE SET read = s.read + excluded.read, stored = s.stored + excluded.stored,
     duplicate = s.duplicate + excluded.duplicate, dead_lettered = s.dead_lettered + excluded.dead_lettered,
     dropped = s.dropped + excluded.dropped

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import signal
 import threading
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
 from django.utils import timezone
 from pytest_django.plugin import DjangoDbBlocker
 
@@ -159,3 +162,20 @@ def enqueue(kind: str, *, worker: str = "") -> Job:
 
 def work(steps: Mapping[str, jobs.Step] | None = None) -> bool:
     return jobs.work("one", steps or {"count": Counting().step}, stopping=threading.Event())
+
+
+def test_a_worker_that_finds_no_table_says_what_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    # It would keep the signals of the tests' own process.
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE job RENAME TO job_away")
+    try:
+        with pytest.raises(
+            CommandError, match=r"^PostgreSQL lacks a table or column: run manage\.py migrate\.$"
+        ) as told:
+            call_command("run_jobs")
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE job_away RENAME TO job")
+
+    assert told.value.returncode == 2

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from io import StringIO
 from typing import Any
@@ -13,8 +15,10 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from pytest_django.plugin import DjangoDbBlocker
 
+from deploy.local import product
 from deploy.local import site as sites
 from deploy.local.servers import Servers
+from deploy.local.site import Site
 from deploy.local.topics import Topics
 from processing import documents
 from processing.models import DeadLetter, Event
@@ -85,6 +89,19 @@ def test_sums_and_accounts_are_corrected_from_what_was_counted(world: World, dam
 
     assert set(report["repaired"]) >= ROLLUPS_AND_COUNTS[damage] - {"latestValues"}
     assert not set(report["repaired"]) & {"eventsFromKafka", "rowsFromDocuments", "documentsDiscarded"}
+    truth.assert_exact(world.site, world.expected)
+
+
+def test_a_dry_run_says_what_the_repair_then_does(world: World) -> None:
+    execute(f"UPDATE rollup_minute SET sum = sum + 1 WHERE {ONE}")
+    execute(f"UPDATE source_statistics SET duplicate = 7 WHERE {ONE}")
+    documents.database()["events"].delete_many({"source": "killed-2"})
+
+    tried = reconcile("--repair", "--dry-run", code=1)
+    report = reconcile("--repair")
+
+    assert tried["repaired"] == report["repaired"]
+    assert set(report["repaired"]) == {"hours", "statistics", "documentsFromKafka"}
     truth.assert_exact(world.site, world.expected)
 
 
@@ -176,16 +193,77 @@ def test_one_source_and_one_time_can_be_judged_alone(world: World) -> None:
     assert since["recounted"]["kafka"]["read"] == 303
     assert since["recounted"]["mongodb"] == {"documents": 300, "inFlight": 0}
 
-    reconcile("--repair")
+    assert set(reconcile("--repair", "--source", "killed-4")["repaired"]) == {"hours", "ledgerMinutes", "statistics"}
+    assert reconcile()["ok"]
     truth.assert_exact(world.site, world.expected)
 
 
-@pytest.mark.parametrize("wrong", [["--dry-run"], ["--repair", "--source", "a"], ["--from", "yesterday"]])
+def test_a_repair_mends_everything_and_judges_what_it_is_asked_about(world: World) -> None:
+    execute("UPDATE events SET payload = '{\"n\": 1}' WHERE source_id = 'killed-4'")
+
+    other = reconcile("--repair", "--dry-run", "--source", "killed-3")
+    same = reconcile("--repair", "--dry-run", "--source", "killed-4", code=1)
+    reconcile("--repair", "--source", "killed-3")
+
+    assert other["judged"]["sourceId"] == "killed-3"
+    assert other["repaired"] == same["repaired"]
+    assert reconcile()["ok"]
+    truth.assert_exact(world.site, world.expected)
+
+
+@pytest.mark.parametrize("wrong", [["--dry-run"], ["--from", "yesterday"]])
 def test_wrong_arguments_are_told(wrong: list[str]) -> None:
     with pytest.raises(CommandError) as refused:
         call_command("reconcile", *wrong)
 
     assert "\n" not in str(refused.value)
+
+
+# The progress that a command is told to end at, and what it has to mend.
+BULK = {
+    ("rebuild_rows",): ("hours of sources", f"DELETE FROM events WHERE {ONE}"),
+    ("rebuild_documents",): ("documents from Kafka", ""),
+    ("reconcile",): ("rows counted", ""),
+    ("reconcile", "--repair"): ("documents from Kafka", f"DELETE FROM rollup_hour WHERE {ONE}"),
+}
+
+
+@pytest.mark.parametrize("command", BULK)
+def test_a_long_command_that_is_told_to_end_midway_ends_in_order_and_can_be_run_again(
+    world: World, command: tuple[str, ...]
+) -> None:
+    moment, damage = BULK[command]
+    if moment == "documents from Kafka":
+        documents.database()["events"].delete_many({"source": "killed-2"})
+    if damage:
+        execute(damage)
+
+    told = told_to_end(world.site, command, moment=moment)
+
+    assert told.returncode == 1, told.stderr
+    assert told.stderr.splitlines() == [told.stderr.strip()]
+    assert "Stopped" in told.stderr
+    call_command(*command, stdout=StringIO())
+    truth.assert_exact(world.site, world.expected)
+
+
+def told_to_end(site: Site, command: tuple[str, ...], *, moment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own that sends itself SIGTERM at its first report of such progress."""
+    script = (
+        "import os, signal, sys\n"
+        "from django.core.management import execute_from_command_line\n"
+        "from processing.course import Course\n"
+        "reached, moment = Course.reached, sys.argv.pop(1)\n"
+        "def reported(self, what, *numbers):\n"
+        "    if what == moment: os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    reached(self, what, *numbers)\n"
+        "Course.reached = reported\n"
+        "execute_from_command_line(['manage.py', *sys.argv[1:]])\n"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", script, moment, *command],
+        cwd=product.ROOT, env={**site.env, "DJANGO_SETTINGS_MODULE": "dataflow_site.settings"}, check=False, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
 
 
 def test_an_event_that_no_store_has_any_more_stays_a_difference(world: World) -> None:
@@ -197,6 +275,7 @@ def test_an_event_that_no_store_has_any_more_stays_a_difference(world: World) ->
     event_row = Event.objects.filter(id=event.id)
 
     # From its row the document comes back; without both, nothing does.
+    assert reconcile("--repair", "--dry-run", code=1)["repaired"] == {"documentsFromRows": 1}
     assert reconcile("--repair")["repaired"] == {"documentsFromRows": 1}
     documents.database()["events"].delete_one({"_id": documents.document_id(event.id, event.source_id)})
     event_row.delete()

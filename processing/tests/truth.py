@@ -212,7 +212,7 @@ def differences() -> list[reconcile.Difference]:
     # The pool's connections may be older than the last restart of PostgreSQL.
     connections.close_all()
     close_pool()
-    return list(reconcile.run(source=None).differences)
+    return list(reconcile.run().differences)
 
 
 def _query(site: Site, query: str) -> list[tuple[Any, ...]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+import json
+from argparse import RawDescriptionHelpFormatter
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 from django.utils import timezone
 
@@ -16,56 +17,94 @@ from ingestion.models import Key, Scope
 
 
 class Command(BaseCommand):
-    help = "Make a key and print it; it is stored nowhere and can't be shown again."
+    help = (
+        "Make a key and print it; it is stored nowhere and can't be shown again. Or rotate, end or revoke one.\n\n"
+        "  manage.py create_key meter-7 --source sensor-123 --rate 200:1,5000:60\n"
+        "  manage.py create_key operator --scope read --scope admin --days 30\n"
+        "  manage.py create_key --rotate 1a2b3c4d              a second key like it; the first ends in a day\n"
+        "  manage.py create_key --expire 1a2b3c4d --days 30\n"
+        "  manage.py create_key --revoke 1a2b3c4d --dry-run    whether there is such a key, and whose it is\n\n"
+        "The token alone goes to standard output, words to standard error.\n\n"
+        "Exit code 0: done; 1: there is no such key; 2: wrong usage, or PostgreSQL is away."
+    )
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("name", nargs="?", help="who uses it, for lists and logs")
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        which = parser.add_mutually_exclusive_group()
+        which.add_argument("name", nargs="?", help="who uses it, for lists and logs")
+        which.add_argument("--rotate", metavar="PREFIX", help="make a second key like this one, which ends in a day")
+        which.add_argument("--expire", metavar="PREFIX", help="end this key in --days; without them: never")
+        which.add_argument("--revoke", metavar="PREFIX", help="end this key now")
         parser.add_argument("--scope", action="append", choices=Scope.values, help="default: ingest; may be repeated")
         parser.add_argument("--source", action="append", default=[], help="only this source; may be repeated")
         parser.add_argument("--rate", default="", help='events:seconds, such as "200:1,5000:60"')
         parser.add_argument("--days", type=float, help="days until it expires; default: never")
-        parser.add_argument("--rotate", metavar="PREFIX", help="make a second key like this one, which ends in a day")
-        parser.add_argument("--expire", metavar="PREFIX", help="end this key in --days; without them: never")
-        parser.add_argument("--revoke", metavar="PREFIX", help="end this key now")
+        parser.add_argument("--dry-run", action="store_true", help="say what it would do, and change nothing")
+        parser.add_argument("--json", action="store_true", help="write one JSON object")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *, json: bool, dry_run: bool, **options: Any) -> None:
+        """Do it, and say what was done."""
         try:
-            self._handle(**options)
+            key, token, said = _do(options, dry_run=dry_run)
         except ValidationError as error:
-            raise CommandError("; ".join(error.messages)) from error
+            raise CommandError("; ".join(error.messages), returncode=2) from error
         except OperationalError as error:
-            raise CommandError("PostgreSQL does not answer; nothing was changed.") from error
-
-    def _handle(self, **options: Any) -> None:
-        if options["revoke"]:
-            keys.revoke(_key(options["revoke"]))
-            self.stderr.write(f"The key {options['revoke']} is revoked.")
-        elif options["expire"]:
-            ends = _ends(options["days"])
-            keys.expire(_key(options["expire"]), at=ends)
-            self.stderr.write(
-                f"The key {options['expire']} ends {f'at {ends:%Y-%m-%d %H:%M} UTC' if ends else 'never'}."
-            )
-        elif options["rotate"]:
-            _, token = keys.rotate(_key(options["rotate"]))
-            self.stderr.write(f"Both keys are valid now; {options['rotate']} ends in {keys.GRACE.days} day.")
+            raise CommandError("PostgreSQL does not answer; nothing was changed.", returncode=2) from error
+        if json:
+            self.stdout.write(_as_json(key, token, dry_run=dry_run))
+            return
+        if said or dry_run:
+            self.stderr.write(f"Would do: {said}" if dry_run else said)
+        if token:
             self.stdout.write(token)
-        elif options["name"]:
-            # The token alone, so that a script can take it.
-            self.stdout.write(_created(options))
-        else:
-            raise CommandError("Say who the key is for: manage.py create_key NAME")
 
 
-def _created(options: dict[str, Any]) -> str:
-    _, token = keys.create(
+def _do(options: dict[str, Any], *, dry_run: bool) -> tuple[Key, str, str]:
+    """Give the key, the token if there is a new one, and a sentence for people."""
+    if prefix := options["rotate"]:
+        return _rotate(_key(prefix), dry_run=dry_run)
+    if prefix := options["expire"]:
+        return _expire(_key(prefix), _ends(options["days"]), dry_run=dry_run)
+    if prefix := options["revoke"]:
+        key = _key(prefix)
+        if not dry_run:
+            keys.revoke(key)
+        return key, "", f"The key {key} is revoked."
+    if options["name"]:
+        return _create(options, dry_run=dry_run)
+    raise CommandError("Say who the key is for: manage.py create_key NAME", returncode=2)
+
+
+def _create(options: dict[str, Any], *, dry_run: bool) -> tuple[Key, str, str]:
+    key, token = keys.create(
         options["name"],
         options["scope"] or [Scope.INGEST],
         sources=options["source"],
         rate=options["rate"],
         expires_at=_ends(options["days"]),
+        dry_run=dry_run,
     )
-    return token
+    if dry_run:
+        key.prefix = ""  # nobody could ever use it
+        return key, "", f"A key for {key.name} is made."
+    return key, token, ""
+
+
+def _rotate(key: Key, *, dry_run: bool) -> tuple[Key, str, str]:
+    said = f"Both keys are valid now; {key} ends in {keys.GRACE.days} day."
+    return (key, "", said) if dry_run else (*keys.rotate(key), said)
+
+
+def _expire(key: Key, ends: datetime | None, *, dry_run: bool) -> tuple[Key, str, str]:
+    if not dry_run:
+        keys.expire(key, at=ends)
+    return key, "", f"The key {key} ends {f'at {ends:%Y-%m-%d %H:%M} UTC' if ends else 'never'}."
+
+
+def _as_json(key: Key, token: str, *, dry_run: bool) -> str:
+    return json.dumps({"dryRun": dry_run, "key": keys.shape(key), "token": token or None}, indent=2)
 
 
 def _key(prefix: str) -> Key:

@@ -17,7 +17,9 @@ class Command(BaseCommand):
         "Take events over gRPC (dataflow.ingest.v1.Ingestion, docs/grpc.md) and publish them to raw-data.\n"
         "Run as many of these as you like behind a balancer. SIGTERM answers what is in flight.\n\n"
         "  manage.py serve_grpc\n"
-        "  GRPC_SERVICE_PORT=50052 manage.py serve_grpc    a second one beside the first"
+        "  GRPC_SERVICE_PORT=50052 manage.py serve_grpc    a second one beside the first\n\n"
+        "Exit code 0: it was told to stop; 1: nobody can listen on that address. While Kafka is away it answers\n"
+        "UNAVAILABLE."
     )
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:

@@ -26,7 +26,9 @@ class Command(BaseCommand):
         "Read raw-data, keep the events in PostgreSQL and MongoDB, publish them to processed-data.\n"
         "Run as many of these as the topic has partitions. SIGTERM finishes the batch in hand.\n\n"
         "  manage.py consume\n"
-        "  PROCESSOR_SERVICE_PORT=8083 manage.py consume    a second one beside the first"
+        "  PROCESSOR_SERVICE_PORT=8083 manage.py consume    a second one beside the first\n\n"
+        "Exit code 0: it was told to stop; 1: PROCESSOR_SERVICE_PORT is taken, or there are rows but no document at\n"
+        "all. While a store is away it waits."
     )
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:

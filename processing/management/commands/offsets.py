@@ -6,13 +6,12 @@ import json
 from argparse import ArgumentTypeError, RawDescriptionHelpFormatter
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 
-from processing import offsets
+from processing import event_range, offsets
 from processing.failures import NeedsOperator, StoreUnavailable
 from processing.offsets import EARLIEST, LATEST, GroupActive, Move, Position, Target
 
@@ -24,6 +23,7 @@ class Command(BaseCommand):
         "  manage.py offsets reset --to earliest --dry-run            what a reset would do\n"
         "  manage.py offsets reset --to latest --partition 3          never read what waits in partition 3\n"
         "  manage.py offsets reset --to 2026-03-01T12:00:00Z          from the first record of that time on\n"
+        "  manage.py offsets reset --to 2026-03-01                    of that day, by UTC, on\n"
         "  manage.py offsets reset --to 4711 --partition 3\n\n"
         "Forward: the records between are never read; a gap in the ledger and an incident say so. Back: PostgreSQL\n"
         "knows which records have their effects, so nothing is stored, counted or set aside a second time; their events\n"
@@ -68,14 +68,9 @@ def _target(text: str) -> Target:
     if text.isdigit():
         return int(text)
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise ArgumentTypeError(
-            f"{text!r}: expected earliest, latest, an offset, or a time such as 2026-03-01T12:00:00Z"
-        )
-    return moment
+        return event_range.parse(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{error}, or earliest, latest, an offset") from error
 
 
 def _show(*, json: bool) -> Iterator[str]:

@@ -2,34 +2,76 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from argparse import RawDescriptionHelpFormatter
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from processing import topics
 from processing.document_store import DocumentStore
 from processing.failures import NeedsOperator, StoreUnavailable
+from processing.topics import Prepared
 
 
 class Command(BaseCommand):
-    help = "Make the Kafka topics and the MongoDB collection. Safe to repeat; changes nothing that exists."
+    help = (
+        "Make the Kafka topics and the MongoDB collection. Safe to repeat; changes nothing that exists.\n\n"
+        "  manage.py prepare_stores\n"
+        "  manage.py prepare_stores --dry-run    what is missing\n"
+        "  manage.py prepare_stores --json       for programs\n\n"
+        "Exit code 0: all is there; 1: a topic has other partitions than DATAFLOW_KAFKA_PARTITIONS says; 2: a store is\n"
+        "away."
+    )
 
-    def handle(self, **_options: object) -> None:
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="say what is missing, and change nothing")
+        parser.add_argument("--json", action="store_true", help="write one JSON object")
+
+    def handle(self, *, dry_run: bool, json: bool, **_options: object) -> None:
         """Make what is missing, and say what was found; exit 1 when the partitions are not as set."""
-        documents = DocumentStore()
-        try:
-            prepared = topics.prepare()
-            documents.prepare()
-        except (StoreUnavailable, NeedsOperator) as error:
-            raise CommandError(str(error)) from error
-        finally:
-            documents.close()
-        for topic in prepared:
-            verb = "made" if topic.created else "found"
-            self.stdout.write(f"{verb} topic {topic.topic} with {topic.partitions} partitions")
-            if topic.partitions != settings.DATAFLOW_KAFKA_PARTITIONS:
-                raise CommandError(
-                    f"Topic {topic.topic} has {topic.partitions} partitions, DATAFLOW_KAFKA_PARTITIONS says"
-                    f" {settings.DATAFLOW_KAFKA_PARTITIONS}. Changing it would break the order per source:"
-                    " set DATAFLOW_KAFKA_PARTITIONS to what the topic has."
-                )
-        self.stdout.write(f"MongoDB database {settings.MONGO_DATABASE} is ready")
+        prepared, collection = _prepare(dry_run=dry_run)
+        wrong = [topic for topic in prepared if topic.partitions != settings.DATAFLOW_KAFKA_PARTITIONS]
+        if json:
+            self.stdout.write(_as_json(prepared, collection=collection, dry_run=dry_run, ok=not wrong))
+        else:
+            self.stdout.write("\n".join(_as_text(prepared, collection=collection, dry_run=dry_run)))
+        for topic in wrong:
+            self.stderr.write(
+                f"Topic {topic.topic} has {topic.partitions} partitions, DATAFLOW_KAFKA_PARTITIONS says"
+                f" {settings.DATAFLOW_KAFKA_PARTITIONS}. Changing it would break the order per source:"
+                " set DATAFLOW_KAFKA_PARTITIONS to what the topic has."
+            )
+        if wrong:
+            sys.exit(1)
+
+
+def _prepare(*, dry_run: bool) -> tuple[list[Prepared], bool]:
+    """Give the topics, and whether the collection was missing."""
+    documents = DocumentStore()
+    try:
+        return topics.prepare(dry_run=dry_run), documents.prepare(dry_run=dry_run)
+    except (StoreUnavailable, NeedsOperator) as error:
+        raise CommandError(str(error), returncode=2) from error
+    finally:
+        documents.close()
+
+
+def _as_json(prepared: list[Prepared], *, collection: bool, dry_run: bool, ok: bool) -> str:
+    mongodb = {"database": settings.MONGO_DATABASE, "created": collection}
+    shape = {"ok": ok, "dryRun": dry_run, "topics": [asdict(topic) for topic in prepared], "mongodb": mongodb}
+    return json.dumps(shape, indent=2)
+
+
+def _as_text(prepared: list[Prepared], *, collection: bool, dry_run: bool) -> Iterator[str]:
+    made = "would make" if dry_run else "made"
+    for topic in prepared:
+        yield f"{made if topic.created else 'found'} topic {topic.topic} with {topic.partitions} partitions"
+    yield f"{made if collection else 'found'} the collection of MongoDB database {settings.MONGO_DATABASE}"

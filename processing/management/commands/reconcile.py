@@ -28,8 +28,10 @@ class Command(BaseCommand):
         "  manage.py reconcile --from 2026-03-01 --to 2026-03-02    judge what was received on one day\n"
         "  manage.py reconcile --repair --dry-run    what a repair would do\n"
         "  manage.py reconcile --repair              mend what differs, and count again\n"
+        "  manage.py reconcile --repair --source sensor-123         mend everything, then judge one source\n"
         "  manage.py reconcile --json                for programs\n\n"
-        "A repair gives up nothing that cannot be had again: what no store has any more stays a difference.\n\n"
+        "A repair gives up nothing that cannot be had again: what no store has any more stays a difference. It mends\n"
+        "everything; --from, --to and --source say what the report and the exit code are about.\n\n"
         "Exit code 0: all agree; 1: something differs, or it was stopped; 2: it can't be told, a store is away."
     )
 
@@ -38,30 +40,33 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         command_arguments.add_range(parser, by="time received")
-        parser.add_argument("--repair", action="store_true", help="mend what differs; always everything")
+        parser.add_argument("--repair", action="store_true", help="mend what differs, whatever is judged")
         parser.add_argument("--dry-run", action="store_true", help="with --repair: say what would be done")
         parser.add_argument("--json", action="store_true", help="write one JSON object")
 
     def handle(self, *, repair: bool, dry_run: bool, json: bool, **options: object) -> None:
         """Compare, say what was found, and exit 1 on any difference."""
         events = command_arguments.events(options)
-        if (repair and events != EventRange()) or (dry_run and not repair):
-            raise CommandError("--repair is about everything, and --dry-run about --repair.", returncode=2)
-        mended = self._mended(dry_run=dry_run) if repair else Mended(self._compared(events))
+        if dry_run and not repair:
+            raise CommandError("--dry-run is about --repair: without it nothing is changed.", returncode=2)
+        mended = self._mended(events, dry_run=dry_run) if repair else Mended(self._compared(events))
         self.stdout.write(_as_json(mended, repair=repair) if json else _as_text(mended, dry_run=dry_run))
         if not mended.report.ok:
             sys.exit(1)
 
     def _compared(self, events: EventRange) -> Report:
         try:
-            return reconcile.run(source=events.source, since=events.since, until=events.until)
+            with until_told(Course()) as course:
+                return reconcile.run(events, course=course)
+        except Stopped as stopped:
+            raise CommandError("Stopped; nothing was changed.") from stopped
         except (StoreUnavailable, NeedsOperator) as error:
             raise CommandError(f"Can't tell: {error}", returncode=2) from error
 
-    def _mended(self, *, dry_run: bool) -> Mended:
+    def _mended(self, events: EventRange, *, dry_run: bool) -> Mended:
         try:
             with until_told(Course()) as course:
-                return repairs.run(dry_run=dry_run, course=course)
+                return repairs.run(events, dry_run=dry_run, course=course)
         except Stopped as stopped:
             raise CommandError("Stopped. What was mended stays; run it again to go on.") from stopped
         except (StoreUnavailable, NeedsOperator) as error:

@@ -8,7 +8,8 @@ from argparse import RawDescriptionHelpFormatter
 from types import FrameType
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import ProgrammingError
 
 from processing import job_kinds, jobs
 
@@ -20,14 +21,18 @@ class Command(BaseCommand):
         "Work on the jobs that wait, one after the other. Run as many of these as you like: a job is one worker's, and\n"
         "that of a worker which died goes to another after 30 s. SIGTERM finishes the chunk in hand; the job goes on\n"
         "from there with the next worker.\n\n"
-        "  manage.py run_jobs"
+        "  manage.py run_jobs\n\n"
+        "Exit code 0: it was told to stop; 2: PostgreSQL has no tables. While PostgreSQL is away it waits."
     )
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def handle(self, **_options: object) -> None:
-        """Work until SIGTERM or SIGINT; exit 0."""
+        """Work until SIGTERM or SIGINT; exit 0.
+
+        A job's own errors end that job; what comes out here is that there is no table to find jobs in.
+        """
         stopping = threading.Event()
 
         def stop(_number: int, _frame: FrameType | None) -> None:
@@ -36,6 +41,9 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         worker, steps = jobs.new_worker(), job_kinds.steps()
-        while not stopping.is_set():
-            if not jobs.work(worker, steps, stopping=stopping):
-                stopping.wait(IDLE)
+        try:
+            while not stopping.is_set():
+                if not jobs.work(worker, steps, stopping=stopping):
+                    stopping.wait(IDLE)
+        except ProgrammingError as error:
+            raise CommandError("PostgreSQL lacks a table or column: run manage.py migrate.", returncode=2) from error

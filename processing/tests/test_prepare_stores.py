@@ -1,0 +1,57 @@
+"""What `manage.py prepare_stores` says and makes."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from pytest_django.fixtures import Settings
+
+from deploy.local.site import Site
+
+pytestmark = pytest.mark.services
+
+
+def prepare(*arguments: str, code: int = 0) -> dict[str, Any]:
+    out, found = StringIO(), 0
+    try:
+        call_command("prepare_stores", "--json", *arguments, stdout=out, stderr=StringIO())
+    except SystemExit as ended:
+        found = int(ended.code or 0)
+    shape: dict[str, Any] = json.loads(out.getvalue())
+    assert found == code, shape
+    return shape
+
+
+def test_a_dry_run_says_what_is_missing_and_makes_nothing(site: Site, settings: Settings) -> None:
+    settings.KAFKA_TOPIC_PROCESSED_DATA = missing = f"{site.name}-missing"
+    settings.MONGO_DATABASE = f"{site.name}-missing"
+
+    first, again = prepare("--dry-run"), prepare("--dry-run")
+
+    assert first == again
+    assert {topic["topic"]: topic["created"] for topic in first["topics"]} == {site.raw_topic: False, missing: True}
+    assert first["mongodb"] == {"database": f"{site.name}-missing", "created": True}
+
+
+def test_what_exists_is_found_and_other_partitions_than_set_are_told(site: Site, settings: Settings) -> None:
+    prepare()
+    found = prepare()
+    settings.DATAFLOW_KAFKA_PARTITIONS += 1
+    wrong = prepare(code=1)
+
+    assert (found["ok"], wrong["ok"]) == (True, False)
+    assert [topic["created"] for topic in found["topics"]] == [False, False]
+    assert found["mongodb"]["created"] is False
+
+
+def test_a_store_that_is_away_is_told_by_exit_code_2(site: Site, settings: Settings) -> None:
+    settings.MONGO_URI = "mongodb://127.0.0.1:1"
+
+    with pytest.raises(CommandError, match=r"^MongoDB[^\n]+$") as away:
+        call_command("prepare_stores")
+
+    assert away.value.returncode == 2
