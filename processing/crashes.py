@@ -17,7 +17,9 @@ from processing.row_store import RowStore, failures
 
 logger = logging.getLogger(__name__)
 
-MOST = 3  # crashes at one place: the last of them finds the line that it is due to
+# Crashes at the same place. Fewer would be met by a process that is killed from outside while it starts, and going on
+# line by line takes minutes behind a backlog.
+AFTER = 3
 _DIED = Aside("process", "the consumer process ended, again and again, while this was in hand")
 
 Line = tuple[int, int]  # offset, and line or processing.batch.WHOLE
@@ -57,7 +59,7 @@ class Start:
     @property
     def rehearses(self) -> bool:
         """Whether the first batch is to be gone through line by line."""
-        return self.starts >= MOST
+        return self.starts > AFTER
 
     def again(self, *, at: int) -> Start:
         """Count one more. What was in hand alone when the process died is isolated; there may be more of it close by."""
