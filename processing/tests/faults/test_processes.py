@@ -72,7 +72,7 @@ def test_an_event_that_aborts_the_process_is_set_aside_after_three_crashes(
         world.recovers(load)
 
     # Those that got further before they died are not crashes at the same place.
-    assert AFTER < crashes <= 3 * AFTER
+    assert crashes > AFTER
     world.assert_exact()
 
 
