@@ -17,7 +17,9 @@ from processing.row_store import RowStore, failures
 
 logger = logging.getLogger(__name__)
 
-AFTER = 3  # crashes at the same place
+# Crashes at the same place. Fewer would be met by a process that is killed from outside while it starts, and going on
+# line by line takes minutes behind a backlog.
+AFTER = 3
 _DIED = Aside("process", "the consumer process ended, again and again, while this was in hand")
 
 Line = tuple[int, int]  # offset, and line or processing.batch.WHOLE

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import psycopg
 from bson.errors import BSONError
-from kafka.errors import KafkaError
 from pymongo.errors import (
     ConnectionFailure,
     DocumentTooLarge,
@@ -107,6 +106,7 @@ _MONGODB_UNAVAILABLE_ERRORS = (ConnectionFailure, ExecutionTimeout, WriteConcern
 _MONGODB_INVALID_ERRORS = (BSONError, DocumentTooLarge, OverflowError, RecursionError, UnicodeError)
 
 # kafka-python's names: what the protocol calls retriable, and what a client gets over by joining or connecting anew.
+# Not so a corrupt record and a topic that is missing: if they last, nobody but an operator can mend them.
 # https://kafka.apache.org/protocol#protocol_error_codes
 KAFKA_UNAVAILABLE = frozenset(
     {
@@ -117,8 +117,6 @@ KAFKA_UNAVAILABLE = frozenset(
         "CoordinatorLoadInProgressError",
         "CoordinatorNotAvailableError",
         "CorrelationIdError",
-        "CorruptRecordError",
-        "CorruptRecordException",
         "ElectionNotNeededError",
         "EligibleLeadersNotAvailableError",
         "FencedLeaderEpochError",
@@ -161,7 +159,6 @@ KAFKA_UNAVAILABLE = frozenset(
         "UnknownLeaderEpochError",
         "UnknownMemberIdError",
         "UnknownTopicIdError",
-        "UnknownTopicOrPartitionError",
         "UnstableOffsetCommitError",
     }
 )
@@ -201,12 +198,13 @@ def from_mongo_code(code: int, text: str) -> Exception:
 
 
 def from_kafka(error: BaseException | None, text: str = "") -> Exception:
-    """Give the failure that an exception of Kafka's client means.
+    """Give the failure that an exception of Kafka's client means; None: it did not answer.
 
     :param text: what could not be done
     """
     name = type(error).__name__
     reason = f"{text or KAFKA}: {name}" if error else text
-    if not isinstance(error, KafkaError) or name in KAFKA_UNAVAILABLE:
+    # OSError: a connection, or a time-out, below the client.
+    if error is None or isinstance(error, OSError) or name in KAFKA_UNAVAILABLE:
         return StoreUnavailable(reason)
     return NeedsOperator(reason, subject=KAFKA)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -22,15 +23,17 @@ def main() -> int:
         options.results.unlink(missing_ok=True)
         command = [sys.executable, "-m", "pytest", "-p", "deploy.faults.recording", "-m", "faults or sample"]
         only = ["-k", options.only] if options.only else []
+        # Ctrl-C ends the tests, which take their servers with them, and what ran by then is written.
+        signal.signal(signal.SIGINT, lambda _signal, _frame: None)
         # Standing in the folder of the project, whose settings pytest reads.
         code = subprocess.run([*command, *only, "--record", str(options.results)], cwd=ROOT, check=False).returncode
     if not options.results.exists():
         sys.exit(f"{options.results} is not there: nothing was run")
+    results = table.parse(options.results.read_text().splitlines())
     if not options.only:
-        results = table.parse(options.results.read_text().splitlines())
         PAGE.write_text(table.render(results, machine=describe()))
         print(f"wrote {PAGE.relative_to(ROOT)}")
-    return code
+    return code or int(not table.all_well(results))
 
 
 def _options() -> argparse.Namespace:

@@ -9,6 +9,8 @@ from typing import TextIO
 
 import pytest
 
+NOT_RUN = "not run"
+
 _PARAMETERS = re.compile(r"\[(.*)\]$")
 
 
@@ -26,18 +28,36 @@ class _Recorder:
     def __init__(self, output: TextIO) -> None:
         self._output = output
 
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Write down what is to come: a line about the same later takes the place of this one."""
+        for item in session.items:
+            self._write({**place(item.nodeid), "outcome": NOT_RUN, "duration": 0.0})
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when == "call" or report.skipped or (report.when == "setup" and report.failed):
-            self._output.write(json.dumps(line(report)) + "\n")
-            self._output.flush()
+        if report.when == "call" or not report.passed:
+            self._write(line(report))
+
+    def _write(self, what: dict[str, object]) -> None:
+        self._output.write(json.dumps(what) + "\n")
+        self._output.flush()
 
     def pytest_unconfigure(self) -> None:
         self._output.close()
 
 
 def line(report: pytest.TestReport) -> dict[str, object]:
-    """What the table shows of a test: its parameters but for the seed are part of the fault."""
-    file, _, name = report.nodeid.partition("::")
+    """What the table shows of a test."""
+    return {
+        **place(report.nodeid),
+        "outcome": report.outcome,
+        "duration": round(report.duration, 1),
+        **dict(report.user_properties),
+    }
+
+
+def place(test: str) -> dict[str, object]:
+    """Where a test stands in the table: its parameters but for the seed are part of the fault."""
+    file, _, name = test.partition("::")
     found = _PARAMETERS.search(name)
     parameters = found[1].split("-") if found else []
     seed = None
@@ -50,7 +70,4 @@ def line(report: pytest.TestReport) -> dict[str, object]:
         "fault": _PARAMETERS.sub("", name),
         "at": " ".join(parameters),
         "seed": seed,
-        "outcome": report.outcome,
-        "duration": round(report.duration, 1),
-        **dict(report.user_properties),
     }

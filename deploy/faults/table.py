@@ -7,33 +7,40 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
+from deploy.faults.recording import NOT_RUN
+
 Result = dict[str, Any]
 
 HEAD = """# Faults
 
 Written by `make faults`, which inflicts each fault on real processes and servers while senders post to the door, once
-for each seed, and then looks at everything that was ever acknowledged: rows, documents, rollups recomputed, letters,
-ledger, the order of every source, and what `manage.py reconcile` finds. The tests are in `processing/tests/faults`, the
-results of the last run are these.
+for each of five seeds, and then looks at everything that was ever acknowledged: rows, documents, rollups recomputed,
+letters, ledger, the order of every source, and what reconcile finds. Tests with a seed are in `processing/tests/faults`.
+Those without one (–), in `processing/tests` and `ingestion/tests`, look closer at one thing: they have no such load, count by
+themselves, and leave the columns of this table empty.
 
-*lost* was acknowledged and has no row or no document; *phantom* has a row or document and was never sent; *doubled* is
-there, or in the ledger, more than once. *Recovery* is the time from the end of the fault until all senders are served
-again and what they sent by then is stored: median and longest of all seeds.
+*lost* was acknowledged, has no row or no document, and is in no gap of the ledger; *phantom* has a row or document and was
+never sent; *doubled* is there, or in the ledger, more than once. *Recovery* is the time from the end of the fault until
+all senders are served again and what they sent by then is stored: median and longest of all seeds.
 """
 COLUMNS = ("fault", "seeds", "events", "lost", "phantom", "doubled", "recovery, s")
 
 
 def parse(lines: Iterable[str]) -> list[Result]:
-    return [json.loads(line) for line in lines if line.strip()]
+    """Give the last result of each test."""
+    results = [json.loads(line) for line in lines if line.strip()]
+    return list({(one["file"], one["fault"], one["at"], one["seed"]): one for one in results}.values())
 
 
-def render(results: Sequence[Result], *, machine: str) -> str:
+def all_well(results: Iterable[Result]) -> bool:
+    """Tell whether everything ran, and nothing failed."""
+    return all(one["outcome"] in {"passed", "skipped"} for one in results)
+
+
+def render(results: Iterable[Result], *, machine: str) -> str:
     """Give the whole page."""
-    latest = {(one["file"], one["fault"], one["at"], one["seed"]): one for one in results}
-    ordered = sorted(latest.values(), key=lambda one: (one["file"], one["fault"], one["at"], one["seed"] or 0))
-    failed = [one for one in ordered if one["outcome"] == "failed"]
-    seconds = sum(one["duration"] for one in ordered)
-    parts = [HEAD, f"{machine}: {len(ordered)} tests, {len(failed)} failed, {seconds / 60:.0f} minutes.\n"]
+    ordered = sorted(results, key=lambda one: (one["file"], one["fault"], one["at"], one["seed"] or 0))
+    parts = [HEAD, f"{machine}. {summary(ordered)}\n"]
     parts.append("| " + " | ".join(COLUMNS) + " |\n" + "|---" * len(COLUMNS) + "|")
     parts += [
         row(fault, at, list(group))
@@ -42,12 +49,22 @@ def render(results: Sequence[Result], *, machine: str) -> str:
     return "\n".join(parts) + "\n"
 
 
+def summary(results: Sequence[Result]) -> str:
+    """Say how much ran, and what failed."""
+    ran = [one for one in results if one["outcome"] != NOT_RUN]
+    failed = [f"{title(one['fault'], one['at'])}, seed {one['seed']}" for one in ran if one["outcome"] == "failed"]
+    minutes = sum(one["duration"] for one in ran) / 60
+    counted = f"{len(ran)} of {len(results)} tests ran, {len(failed)} failed, {minutes:.0f} minutes."
+    unfinished = [] if len(ran) == len(results) else ["**The run was interrupted: this table is not whole.**"]
+    return " ".join([*unfinished, counted, *(["**Failed:** " + "; ".join(failed) + "."] if failed else [])])
+
+
 def row(fault: str, at: str, results: Sequence[Result]) -> str:
     passed = [str(one["seed"] or "–") for one in results if one["outcome"] == "passed"]
     rest = [f"{one['outcome']}: {one['seed'] or '–'}" for one in results if one["outcome"] != "passed"]
     recoveries = sorted(one["recovery"] for one in results if "recovery" in one)
     recovery = f"{recoveries[len(recoveries) // 2]:.1f}, {recoveries[-1]:.1f}" if recoveries else "–"
-    name = f"{words(fault)} ({at})" if at else words(fault)
+    name = title(fault, at)
     sums = [total(results, name) for name in ("events", "lost", "phantom", "doubled")]
     return "| " + " | ".join([name, ", ".join([*passed, *rest]), *sums, recovery]) + " |"
 
@@ -58,5 +75,6 @@ def total(results: Sequence[Result], name: str) -> str:
     return f"{sum(counted):,}" if counted else "–"
 
 
-def words(fault: str) -> str:
-    return fault.removeprefix("test_").replace("_", " ")
+def title(fault: str, at: str) -> str:
+    words = fault.removeprefix("test_").replace("_", " ")
+    return f"{words} ({at})" if at else words

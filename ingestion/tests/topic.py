@@ -42,6 +42,22 @@ def events(topic: str) -> list[dict[str, Any]]:
     return [line for record in kept(topic) for line in record.lines]
 
 
+def stretch(topic: str, partition: int, first: int, until: int) -> list[dict[str, Any]]:
+    """Every event in the records of one partition from `first` up to, not including, `until`."""
+    at = TopicPartition(topic, partition)
+    consumer = KafkaConsumer(bootstrap_servers=settings.KAFKA_BOOTSTRAP_SERVERS, enable_auto_commit=False)
+    try:
+        consumer.assign([at])
+        consumer.seek(at, first)
+        found: list[dict[str, Any]] = []
+        while consumer.position(at) < until:
+            for record in consumer.poll(timeout_ms=200).get(at, []):
+                found += _kept(record).lines if record.offset < until else []
+        return found
+    finally:
+        consumer.close()
+
+
 def ids(topic: str) -> set[str]:
     return {line["id"] for line in events(topic)}
 

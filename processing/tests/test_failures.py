@@ -155,7 +155,7 @@ def test_a_code_of_mongodb_that_is_not_listed_needs_an_operator() -> None:
 def test_what_kafkas_client_calls_retriable_gets_better() -> None:
     retriable = {name for name, error in KAFKA.items() if getattr(error, "retriable", False)}
 
-    assert retriable - KAFKA_UNAVAILABLE == set()
+    assert retriable - KAFKA_UNAVAILABLE == {"UnknownTopicOrPartitionError"}
     assert KAFKA_UNAVAILABLE - KAFKA.keys() == set()
 
 
@@ -163,6 +163,30 @@ def test_an_error_of_kafka_that_is_not_listed_needs_an_operator() -> None:
     found = {name: type(from_kafka(Exception.__new__(error))) for name, error in KAFKA.items()}
 
     assert {name for name, fate in found.items() if fate is StoreUnavailable} == KAFKA_UNAVAILABLE
-    assert {found[name] for name in ("TopicAuthorizationFailedError", "SaslAuthenticationFailedError")} == {
-        NeedsOperator
-    }
+    for name in (
+        "CorruptRecordError",
+        "SaslAuthenticationFailedError",
+        "TopicAuthorizationFailedError",
+        "UnknownTopicOrPartitionError",
+    ):
+        assert found[name] is NeedsOperator
+
+
+@pytest.mark.parametrize(
+    ("cause", "fate"),
+    [
+        (None, StoreUnavailable),
+        (ConnectionResetError("reset"), StoreUnavailable),
+        (TimeoutError("too slow"), StoreUnavailable),
+        (kafka.errors.KafkaTimeoutError("too slow"), StoreUnavailable),
+        (ValueError("no such partition"), NeedsOperator),
+        (RuntimeError("what nobody knows"), NeedsOperator),
+    ],
+)
+def test_silence_and_broken_connections_of_kafka_get_better_and_unknown_causes_do_not(
+    cause: BaseException | None, fate: type[Exception]
+) -> None:
+    failure = from_kafka(cause, "Kafka took no record")
+
+    assert type(failure) is fate
+    assert str(failure).startswith("Kafka took no record")

@@ -100,7 +100,7 @@ def progress(site: Site) -> dict[int, int]:
     """Each partition's next offset; empty while PostgreSQL is away."""
     try:
         # A topic that was made anew has progress of its own, later.
-        return dict(_query(site, "SELECT partition, next_offset FROM progress ORDER BY topic_id"))
+        return dict(query(site, "SELECT partition, next_offset FROM progress ORDER BY topic_id"))
     except psycopg.OperationalError:
         return {}
 
@@ -138,7 +138,7 @@ def assert_agree(found: Rollups, wanted: Rollups) -> None:
 
 
 def rows(site: Site) -> dict[Identity, Content]:
-    found = _query(site, "SELECT source_id, id, ts, payload FROM events")
+    found = query(site, "SELECT source_id, id, ts, payload FROM events")
     contents: dict[Identity, Content] = {
         (source, str(id_)): (_microseconds(ts), payload) for source, id_, ts, payload in found
     }
@@ -170,37 +170,37 @@ def rollups(site: Site, table: str) -> Rollups:
             _microseconds(last_ts),
             str(id_),
         )
-        for source, name, start, count, sum_, low, high, first, first_ts, first_id, last, last_ts, id_ in _query(
+        for source, name, start, count, sum_, low, high, first, first_ts, first_id, last, last_ts, id_ in query(
             site, f"SELECT {_STATISTICS} FROM {table}"
         )
     }
 
 
 def latest(site: Site) -> dict[tuple[str, str], tuple[float, int, str]]:
-    found = _query(site, "SELECT source_id, field, value, ts, event_id FROM latest_value")
+    found = query(site, "SELECT source_id, field, value, ts, event_id FROM latest_value")
     return {(source, name): (value, _microseconds(ts), str(id_)) for source, name, value, ts, id_ in found}
 
 
 def totals(site: Site) -> dict[str, tuple[int, int, int, int]]:
-    query = "SELECT source_id, read, stored, duplicate, dead_lettered FROM source_statistics"
-    return {source: tuple(counts) for source, *counts in _query(site, query)}
+    counted = "SELECT source_id, read, stored, duplicate, dead_lettered FROM source_statistics"
+    return {source: tuple(counts) for source, *counts in query(site, counted)}
 
 
 def ledger(site: Site) -> dict[str, tuple[int, int, int, int]]:
-    query = (
+    summed = (
         "SELECT source_id, sum(read)::int, sum(stored)::int, sum(duplicate)::int, sum(dead_lettered)::int"
         " FROM ledger_minute GROUP BY source_id"
     )
-    return {source: tuple(counts) for source, *counts in _query(site, query)}
+    return {source: tuple(counts) for source, *counts in query(site, summed)}
 
 
 def letters(site: Site) -> Counter[tuple[str, str]]:
-    return Counter(_query(site, "SELECT source_id, reason FROM dead_letter"))
+    return Counter(query(site, "SELECT source_id, reason FROM dead_letter"))
 
 
 def capped(site: Site) -> set[str]:
     """Sources that have fields which are not rolled up."""
-    return {source for (source,) in _query(site, "SELECT source_id FROM source_statistics WHERE fields_capped")}
+    return {source for (source,) in query(site, "SELECT source_id FROM source_statistics WHERE fields_capped")}
 
 
 def published(site: Site) -> set[Identity]:
@@ -215,9 +215,9 @@ def differences() -> list[reconcile.Difference]:
     return list(reconcile.run().differences)
 
 
-def _query(site: Site, query: str) -> list[tuple[Any, ...]]:
+def query(site: Site, text: str) -> list[tuple[Any, ...]]:
     with site.servers.postgres.connect(site.name) as connection:
-        return connection.execute(query).fetchall()
+        return connection.execute(text).fetchall()
 
 
 def _microseconds(time: datetime) -> int:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deploy.faults import table
-from deploy.faults.recording import line
+from deploy.faults.recording import NOT_RUN, line
 
 
 def result(**changes: Any) -> dict[str, Any]:
@@ -26,7 +27,8 @@ def test_the_page_has_one_row_for_each_fault_with_its_seeds_and_sums() -> None:
 
     assert "| kafka stops | 1, 2 | 1,500 | 0 | 0 | 0 | 2.5, 2.5 |" in page
     assert "| other (SIGKILL poll) | 2 | 1,000 | 0 | 0 | 0 | 1.5, 1.5 |" in page
-    assert "a machine: 3 tests, 0 failed" in page
+    assert "a machine. 3 of 3 tests ran, 0 failed" in page
+    assert table.all_well(results)
 
 
 def test_what_failed_or_was_left_out_says_so() -> None:
@@ -37,6 +39,21 @@ def test_what_failed_or_was_left_out_says_so() -> None:
 
     assert "| clocks | skipped: 1 | – | – | – | – | – |" in page
     assert "| kafka stops | failed: 1 | 1,000 | 3 | 0 | 0 | 1.5, 1.5 |" in page
+
+
+def test_an_interrupted_run_says_how_much_of_it_ran_and_what_failed() -> None:
+    planned = [
+        {"file": "test_kafka", "fault": "test_kafka_stops", "at": "", "seed": seed, "outcome": NOT_RUN, "duration": 0}
+        for seed in (1, 2, 3)
+    ]
+
+    results = table.parse(map(json.dumps, [*planned, result(), result(seed=2, outcome="failed")]))
+    page = table.render(results, machine="a machine")
+
+    assert "**The run was interrupted: this table is not whole.** 2 of 3 tests ran, 1 failed" in page
+    assert "**Failed:** kafka stops, seed 2." in page
+    assert "| kafka stops | 1, failed: 2, not run: 3 | 2,000 | 0 | 0 | 0 | 1.5, 1.5 |" in page
+    assert not table.all_well(results)
 
 
 @pytest.mark.parametrize(

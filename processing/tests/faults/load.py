@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +31,18 @@ def make_event(rng: Random, number: int, source: str, *, ts: int | None = None, 
     payload = {"n": number, "level": number / 7, "inner": {"odd": number % 2}, "ok": True, "text": text}
     id_ = UUID(int=rng.getrandbits(128), version=4)
     return Sent(source, str(id_), START + rng.randrange(SPAN) if ts is None else ts, payload)
+
+
+def canonical(event: Sent) -> bytes:
+    """The line of an event as our doors write it."""
+    payload = json.dumps(event.payload, ensure_ascii=False).encode()
+    return b'{"id":"%b","source":"%b","ts":%d,"received":%d,"payload":%b}' % (
+        event.id.encode(),
+        event.source.encode(),
+        event.ts,
+        START,
+        payload,
+    )
 
 
 class Sender(threading.Thread):

@@ -1,16 +1,22 @@
-"""Doors and consumers are killed, or told to end, at each of their points under load."""
+"""Doors and consumers are killed, or told to end, at each of their points under load, or die of an event."""
 
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 from random import Random
 
 import pytest
 
+from deploy.local.product import CONSUMER, Part
+from deploy.local.site import ProductProcess
 from ingestion.tests.mortal_door import POINTS as DOOR_POINTS
 from ingestion.tests.orders import Order
+from processing.crashes import AFTER
+from processing.tests import group, truth
+from processing.tests.faults.load import make_event
 from processing.tests.faults.mortal_consumer import POINTS as CONSUMER_POINTS
-from processing.tests.faults.world import World
+from processing.tests.faults.world import RECOVERY, World
 
 SIGNALS = [signal.SIGKILL, signal.SIGTERM]
 
@@ -45,3 +51,32 @@ def test_a_consumer_that_ends_at_any_point_under_load_loses_and_doubles_nothing(
         world.recovers(load)
 
     world.assert_exact()
+
+
+@pytest.mark.parametrize("where", ["decode", "write_rows"])
+def test_an_event_that_aborts_the_process_is_set_aside_after_three_crashes(
+    world: World, rng: Random, where: str
+) -> None:
+    dying = Part("dying consumer", CONSUMER.port_setting, ("-m", "processing.tests.dying_consumer", where))
+    poison = replace(make_event(rng, next(world.numbers), "poisonous"), payload={"text": "poison"})
+    world.expected.letters[poison.source, "internal_error"] += 1
+    crashes = 0
+    with world.load(rng, senders=1) as load:
+        assert world.consumer.stop() == 0
+        world.send(poison)
+        # Small batches, since the one that it is in is gone through line by line.
+        while not outlives(world, world.site.launch(dying, {"DATAFLOW_BATCH_EVENTS": "50"})):
+            crashes += 1
+            group.expel_members(world.site.name)
+        world.start_consumer()
+        world.recovers(load)
+
+    # Those that got further before they died are not crashes at the same place.
+    assert crashes > AFTER
+    world.assert_exact()
+
+
+def outlives(world: World, consumer: ProductProcess) -> bool:
+    """Whether it sets aside what killed those before it; it ends in order then."""
+    world.site.wait_for(lambda: not consumer.running or truth.letters(world.site) == world.expected.letters, RECOVERY)
+    return consumer.running and consumer.stop() == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
 
@@ -11,24 +10,10 @@ import pytest
 from ingestion import records
 from ingestion.tests.client import post
 from processing.tests import making, truth
-from processing.tests.faults.load import START, make_event
+from processing.tests.faults.load import canonical, make_event
 from processing.tests.faults.mortal_consumer import reading_also
-from processing.tests.faults.world import World, waits_for
+from processing.tests.faults.world import PARTITIONS, RECOVERY, World, reached, waits_for
 from processing.tests.reference import Sent
-
-PARTITIONS = 6
-
-
-def canonical(event: Sent) -> bytes:
-    """The line of an event as our doors write it."""
-    payload = json.dumps(event.payload, ensure_ascii=False).encode()
-    return b'{"id":"%b","source":"%b","ts":%d,"received":%d,"payload":%b}' % (
-        event.id.encode(),
-        event.source.encode(),
-        event.ts,
-        START,
-        payload,
-    )
 
 
 @pytest.mark.sample
@@ -50,18 +35,31 @@ def test_garbage_bad_text_and_half_bad_records_cost_their_own_lines_only(world: 
 @pytest.mark.sample
 def test_a_row_that_the_store_refuses_in_a_batch_of_five_hundred_is_one_letter(world: World, rng: Random) -> None:
     with world.load(rng) as load:
-        partition = rng.randrange(PARTITIONS)
-        source = f"refusing-{partition}"
-        events = [make_event(rng, next(world.numbers), source) for _ in range(500)]
-        lines = [canonical(event) for event in events]
-        offender = rng.randrange(len(events))
-        lines[offender] = lines[offender].replace(b'"ok": true', b'"ok": "\\u0000"')
-        making.put(world.site.raw_topic, *lines, partition=partition)
-        world.expected.add(event for number, event in enumerate(events) if number != offender)
-        world.expected.letters[source, "refused_by_store"] += 1
+        world.put_refused_row(rng, among=500)
         world.recovers(load)
 
     world.assert_exact()
+
+
+def test_a_thousand_bad_lines_in_a_row_hold_their_partition_and_nobody_elses(world: World, rng: Random) -> None:
+    partition = rng.randrange(PARTITIONS)
+    with world.load(rng) as load:
+        making.put_all(world.site.raw_topic, [b"not JSON %d" % number for number in range(1_000)], partition=partition)
+        world.expected.letters["", "not_json"] += 1_000
+        world.site.wait_for(lambda: held(world) == [partition], RECOVERY)
+        ends = truth.ends(world.site)
+        world.goes_on(load)
+        world.site.wait_for(lambda: reached(truth.progress(world.site), {**ends, partition: 0}), RECOVERY)
+        world.manage("partitions", "resume", world.site.raw_topic, str(partition), "--through-end")
+        world.recovers(load)
+
+    world.assert_exact()
+    assert held(world) == []
+
+
+def held(world: World) -> list[int]:
+    query = "SELECT partition FROM hold WHERE released_at IS NULL ORDER BY partition"
+    return [partition for (partition,) in truth.query(world.site, query)]
 
 
 @pytest.mark.sample
@@ -112,6 +110,7 @@ def test_a_record_of_a_newer_release_waits_for_the_upgrade_and_nothing_is_set_as
 
     # Reconcile, which reads the topic once more, is of the newer release too.
     monkeypatch.setattr(records, "decode", reading_also(newer))
+    world.reconciles = False
     world.assert_exact()
     # What the next test starts is not.
     world.sound = False

@@ -104,6 +104,7 @@ def test_a_lock_that_is_held_for_twenty_seconds_is_waited_for(world: World, rng:
     world.assert_exact()
 
 
+@pytest.mark.sample
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system for PostgreSQL to fill")
 def test_a_full_disk_is_waited_for_and_nothing_is_set_aside(world: World, rng: Random, seed: int) -> None:
     with inflicting.SmallDisk(world.site) as disk, world.load(rng) as load:

@@ -62,7 +62,7 @@ def assert_accounts_agree(site: Site, expected: Expected) -> None:
 
 def assert_order_kept(site: Site) -> None:
     """The numbers of each source ascend, in its rows' places and in what was published."""
-    rows = truth._query(site, _IN_ORDER_OF_THE_TOPIC)
+    rows = truth.query(site, _IN_ORDER_OF_THE_TOPIC)
     assert out_of_order((source, id_, number) for source, id_, number in rows) == []
     published = topic.events(site.processed_topic)
     assert out_of_order((line["source"], line["id"], line["payload"].get("n")) for line in published) == []

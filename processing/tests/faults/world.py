@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from random import Random
 
-from deploy.local.product import CONSUMER, INGEST, Part
+from deploy.local.product import CONSUMER, INGEST, ROOT, Part
 from deploy.local.site import ProductProcess, Site
 from ingestion.tests.client import call, post
 from ingestion.tests.orders import Order, Orders
 from processing.tests import group, making, truth
 from processing.tests.faults import verdict
-from processing.tests.faults.load import Load, make_event
+from processing.tests.faults.load import Load, canonical, make_event
 from processing.tests.reference import Sent
-from processing.tests.truth import Expected
+from processing.tests.truth import Expected, Identity
 
+PARTITIONS = 6
 SENDERS = 2
 FULL = 12_000  # events, from which on looking at all of them takes longer than a new site
 RECOVERY = 60  # seconds; the longest pause between two tries is 12, and the machine may be busy
@@ -35,6 +38,7 @@ class World:
     note: Callable[[str, object], None]  # for the table of faults
     expected: Expected = field(default_factory=Expected)
     numbers: Iterator[int] = field(default_factory=count)
+    reconciles: bool = False  # as a command too, in a process of its own
     # Its stores are as expected: the next test may go on with it.
     sound: bool = True
     _before: int = 0  # events of the tests before
@@ -122,6 +126,18 @@ class World:
         making.put(self.site.raw_topic, line, headers=[])
         self.expected.letters["", reason] += 1
 
+    def put_refused_row(self, rng: Random, *, among: int) -> None:
+        """Put a record into the topic, one of whose events PostgreSQL can't hold."""
+        partition = rng.randrange(PARTITIONS)
+        source = f"refusing-{partition}"
+        events = [make_event(rng, next(self.numbers), source) for _ in range(among)]
+        lines = [canonical(event) for event in events]
+        offender = rng.randrange(among)
+        lines[offender] = lines[offender].replace(b'"ok": true', b'"ok": "\\u0000"')
+        making.put(self.site.raw_topic, *lines, partition=partition)
+        self.expected.add(event for number, event in enumerate(events) if number != offender)
+        self.expected.letters[source, "refused_by_store"] += 1
+
     def goes_on(self, load: Load, *, seconds: float = 0.0, events: int = 100) -> None:
         """Wait until the door has taken more, and for so long at least."""
         before, until = len(load.acknowledged), time.monotonic() + seconds
@@ -147,6 +163,11 @@ class World:
         in_order = -signal.SIGTERM if process.name == INGEST.name else 0
         assert process.exit_code == (in_order if order.signal is signal.SIGTERM else -order.signal), process.log
 
+    def forgo(self, gone: Iterable[Identity]) -> None:
+        """Expect nothing of events that a gap accounts for."""
+        for identity in gone:
+            del self.expected.events[identity]
+
     def assert_exact(self) -> None:
         """Wait until nothing is in flight; then lost, phantom and doubled are 0, and all else is as it was sent."""
         self.site.wait_for(lambda: truth.caught_up(self.site) and truth.all_committed(self.site), RECOVERY)
@@ -156,8 +177,16 @@ class World:
             self.note(name, getattr(found, name))
         assert (found.lost, found.phantom, found.doubled) == (0, 0, 0)
         verdict.assert_all_right(self.site, self.expected)
+        if self.reconciles:
+            self.manage("reconcile")
         self._before = found.events
         self.sound = True
+
+    def manage(self, *words: str) -> None:
+        """Run one of the operator's commands, which must find everything well."""
+        command = [sys.executable, "manage.py", *words, "--json"]
+        done = subprocess.run(command, cwd=ROOT, env=self.site.env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
 
     def _accepts(self, event: Sent) -> bool:
         try:
