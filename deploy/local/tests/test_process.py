@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -24,6 +25,13 @@ def sleeper(tmp_path: Path) -> Iterator[Process]:
     process.kill()
 
 
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def test_a_process_that_is_stopped_tells_its_signal(sleeper: Process) -> None:
     assert sleeper.stop() == -signal.SIGTERM
     assert not sleeper.running
@@ -32,11 +40,12 @@ def test_a_process_that_is_stopped_tells_its_signal(sleeper: Process) -> None:
 def test_a_frozen_process_does_nothing_and_goes_on_when_thawed(sleeper: Process) -> None:
     inside = psutil.Process(sleeper.pid)
 
+    # A signal takes a moment to arrive.
     sleeper.freeze()
-    assert inside.status() == psutil.STATUS_STOPPED
+    until(lambda: inside.status() == psutil.STATUS_STOPPED)
 
     sleeper.thaw()
-    assert inside.status() != psutil.STATUS_STOPPED
+    until(lambda: inside.status() != psutil.STATUS_STOPPED)
 
 
 def test_a_frozen_process_can_be_stopped(sleeper: Process) -> None:
