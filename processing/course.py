@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import TextIO
@@ -64,14 +64,23 @@ class Course:
 @contextmanager
 def until_told(course: Course) -> Iterator[Course]:
     """Let SIGTERM and SIGINT stop the course between two pieces of work."""
+    with signals_to(lambda _number: course.stop()):
+        try:
+            yield course
+        finally:
+            course.clear()
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        course.stop()
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+@contextmanager
+def signals_to(act: Callable[[int], None]) -> Iterator[None]:
+    """Hand SIGTERM and SIGINT to `act` meanwhile, by their numbers."""
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        act(number)
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield course
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        course.clear()

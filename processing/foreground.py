@@ -5,13 +5,10 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
 from typing import TextIO
 
 from processing import jobs
-from processing.course import Course
+from processing.course import Course, signals_to
 from processing.jobs import Step
 from processing.models import Job
 
@@ -22,7 +19,13 @@ def run(job: Job, step: Step, *, out: TextIO = sys.stderr) -> None:
     SIGTERM leaves the rest to `manage.py run_jobs`; SIGINT, by which somebody says that it was a mistake, cancels it.
     """
     stopping, course = threading.Event(), Course(out)
-    with _signals(stopping) as received:
+    received: set[int] = set()
+
+    def note(number: int) -> None:
+        received.add(number)
+        stopping.set()
+
+    with signals_to(note):
         jobs.run(
             job, step, stopping=stopping, report=lambda at: course.reached(at.message or "done", at.done, at.total)
         )
@@ -30,19 +33,3 @@ def run(job: Job, step: Step, *, out: TextIO = sys.stderr) -> None:
     if signal.SIGINT in received:
         jobs.cancel(job.pk)
     job.refresh_from_db()
-
-
-@contextmanager
-def _signals(stopping: threading.Event) -> Iterator[set[int]]:
-    received: set[int] = set()
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        received.add(number)
-        stopping.set()
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
