@@ -86,3 +86,13 @@ def check_range(ts: int, *, now: int) -> None:
         raise InvalidEvent(
             Code.INVALID_TIMESTAMP, "expected a time at most 24 hours ahead of ours", pointer="/timestamp"
         )
+
+
+def to_text(moment: datetime) -> str:
+    """Give a time as RFC 3339 in UTC with `Z`: without a fraction when there is none, else with six digits."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def to_text_if_known(moment: datetime | None) -> str | None:
+    """Give a time as `to_text` does; None stays None."""
+    return None if moment is None else to_text(moment)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time, timedelta
 
+from ingestion import timestamps
+
 # A `+` that was not percent-encoded arrives as a space.
 _LOST_PLUS = re.compile(r" (?=\d\d:\d\d$)")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -18,14 +20,7 @@ class InvalidTime(ValueError):
     """The text is no time; its message says what was expected."""
 
 
-def format_time(moment: datetime) -> str:
-    """Give a time as RFC 3339 in UTC with `Z`: without a fraction when there is none, else with six digits."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def format_known(moment: datetime | None) -> str | None:
-    """Give a time as `format_time` does; None stays None."""
-    return None if moment is None else format_time(moment)
+format_time = timestamps.to_text
 
 
 def to_micros(moment: datetime) -> int:

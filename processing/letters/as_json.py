@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-from datetime import UTC, datetime
 from typing import cast
 
 from ingestion.problems import in_words
+from ingestion.timestamps import to_text, to_text_if_known
 from processing import raw_text
 from processing.letters import selection as letters
 from processing.letters import text as letter_text
@@ -41,8 +41,8 @@ def letter(row: DeadLetter) -> DeadLetterShape:
         "partition": row.partition,
         "offset": row.offset,
         "line": row.line,
-        "firstSeen": _time(row.first_seen),
-        "lastSeen": _time(row.last_seen),
+        "firstSeen": to_text(row.first_seen),
+        "lastSeen": to_text(row.last_seen),
         "attempts": row.attempts,
         "fingerprint": row.fingerprint,
         "root": row.root_id,
@@ -60,7 +60,7 @@ def detail(row: DeadLetter, *, whole: bool) -> DeadLetterDetail:
     return {
         **letter(row),
         "meaning": in_words(row.reason),
-        "receivedAt": _time(row.received),
+        "receivedAt": to_text(row.received),
         "size": len(raw),
         "preview": raw_text.whole_text(raw[:MAX_PREVIEW]),
         "previewTruncated": len(raw) > MAX_PREVIEW,
@@ -69,8 +69,8 @@ def detail(row: DeadLetter, *, whole: bool) -> DeadLetterDetail:
         "chain": [_link(one) for one in chain(row)[:MAX_TOLD]],
         "history": history(row),
         "edited": letter_text.difference(row),
-        "sentAt": _known(row.sent_at),
-        "closedAt": _known(row.closed_at),
+        "sentAt": to_text_if_known(row.sent_at),
+        "closedAt": to_text_if_known(row.closed_at),
     }
 
 
@@ -78,7 +78,7 @@ def history(row: DeadLetter) -> list[ActionShape]:
     """Give who did what with a letter, and when."""
     # Sliced here, since an export has fetched them beforehand.
     return [
-        {"at": _time(one.at), "who": one.who, "kind": one.kind, "note": one.note}
+        {"at": to_text(one.at), "who": one.who, "kind": one.kind, "note": one.note}
         for one in list(row.actions.all())[:MAX_TOLD]
     ]
 
@@ -112,19 +112,11 @@ def job(row: Job) -> JobShape:
         "done": row.done,
         "message": row.message,
         "cancelRequested": row.cancel_requested,
-        "createdAt": _time(row.created_at),
-        "startedAt": _known(row.started_at),
-        "finishedAt": _known(row.finished_at),
+        "createdAt": to_text(row.created_at),
+        "startedAt": to_text_if_known(row.started_at),
+        "finishedAt": to_text_if_known(row.finished_at),
     }
 
 
 def _link(row: DeadLetter) -> ChainLink:
-    return {"id": row.pk, "state": row.state, "reason": row.reason, "firstSeen": _time(row.first_seen)}
-
-
-def _known(moment: datetime | None) -> str | None:
-    return None if moment is None else _time(moment)
-
-
-def _time(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return {"id": row.pk, "state": row.state, "reason": row.reason, "firstSeen": to_text(row.first_seen)}

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import psycopg
 
+from ingestion.timestamps import to_text_if_known
 from processing import gaps, lag, ledger
 from processing.course import Course
 from processing.event_range import EventRange
@@ -123,11 +124,11 @@ def shape(report: Report) -> ReportShape:
 
 def judged(events: EventRange) -> Judged:
     """Say what a report is about."""
-    return {"sourceId": events.source, "receivedFrom": _text(events.since), "receivedTo": _text(events.until)}
-
-
-def _text(time: datetime | None) -> str | None:
-    return None if time is None else time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return {
+        "sourceId": events.source,
+        "receivedFrom": to_text_if_known(events.since),
+        "receivedTo": to_text_if_known(events.until),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +281,7 @@ def _proven(stretch: Stretch) -> Proven:
         "first": stretch.first,
         "to": stretch.next,
         "records": stretch.records,
-        "since": _text(stretch.since),
+        "since": to_text_if_known(stretch.since),
         "whole": stretch.whole,
     }
 
