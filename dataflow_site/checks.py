@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 - Django's name for it
 
 from dataflow_site.env import env
+from ingestion.management.command import SETTINGS_TAG
 from ingestion.rates import BadRate, read_rate
 
 PORTS = ("API_SERVICE_PORT", "INGESTION_SERVICE_PORT", "GRPC_SERVICE_PORT", "PROCESSOR_SERVICE_PORT")
@@ -40,7 +41,7 @@ _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")  # https://kafka.apache.org/docume
 Apps = Sequence[AppConfig] | None
 
 
-@register()
+@register(SETTINGS_TAG)
 def ports(app_configs: Apps, **kwargs: object) -> list[CheckMessage]:
     """Every process needs a port, each its own."""
     found: list[CheckMessage] = [
@@ -54,7 +55,7 @@ def ports(app_configs: Apps, **kwargs: object) -> list[CheckMessage]:
     return found
 
 
-@register()
+@register(SETTINGS_TAG)
 def limits(app_configs: Apps, **kwargs: object) -> list[CheckMessage]:
     """A limit below one, or below what must fit into it, stops everything."""
     found: list[CheckMessage] = [
@@ -85,7 +86,7 @@ def limits(app_configs: Apps, **kwargs: object) -> list[CheckMessage]:
     return found
 
 
-@register()
+@register(SETTINGS_TAG)
 def servers(app_configs: Apps, **kwargs: object) -> list[CheckMessage]:
     """Addresses and names must be of the form that their server takes."""
     found: list[CheckMessage] = []
@@ -113,14 +114,14 @@ def servers(app_configs: Apps, **kwargs: object) -> list[CheckMessage]:
     return found
 
 
-@register()
+@register(SETTINGS_TAG)
 def known_names(app_configs: Apps, **kwargs: object) -> list[CheckMessage]:
     """A misspelt variable would be ignored without a word."""
     unknown = sorted(name for name in os.environ if name.startswith("DATAFLOW_") and name not in env.defaults)
     return [Warning(f"{name} is no setting.", hint=_nearest(name), id="dataflow.W001") for name in unknown]
 
 
-@register()
+@register(SETTINGS_TAG)
 def production(app_configs: Apps, **kwargs: object) -> list[CheckMessage]:
     """What a laptop may have and a server may not."""
     if settings.DEBUG:

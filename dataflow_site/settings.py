@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from dataflow_site import logs
 from dataflow_site.env import BASE_DIR, env
 
@@ -25,8 +27,10 @@ DATAFLOW_LOG_LEVEL = env.str("DATAFLOW_LOG_LEVEL", "INFO").upper()
 LOGGING = logs.configuration(DATAFLOW_LOG_LEVEL)
 
 INSTALLED_APPS = [
-    "daphne",
-    "django.contrib.admin",
+    # Its `runserver` speaks to the live feed too; no other process needs what comes with it.
+    *(["daphne"] if sys.argv[1:2] == ["runserver"] else []),
+    # Loaded with the addresses, which only the web process needs: see urls.py.
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -9,6 +9,8 @@ from django_prometheus.exports import ExportToDjangoView
 from dashboard import trace_page
 from dataflow_site import health
 
+admin.autodiscover()
+
 urlpatterns: list[URLPattern | URLResolver] = [
     # The admin answers for every other address below its own.
     path("admin/trace/", admin.site.admin_view(trace_page.trace_page), name="trace"),

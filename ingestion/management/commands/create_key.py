@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from argparse import RawDescriptionHelpFormatter
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import OperationalError
 from django.utils import timezone
 
 from ingestion import keys
+from ingestion.management.command import OperatorCommand
 from ingestion.models import Key, Scope
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = (
         "Make a key and print it; it is stored nowhere and can't be shown again. Or rotate, end or revoke one.\n\n"
         "  manage.py create_key meter-7 --source sensor-123 --rate 200:1,5000:60\n"
@@ -27,9 +27,6 @@ class Command(BaseCommand):
         "The token alone goes to standard output, words to standard error.\n\n"
         "Exit code 0: done; 1: there is no such key; 2: wrong usage, or PostgreSQL is away."
     )
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
         which = parser.add_mutually_exclusive_group()

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from argparse import RawDescriptionHelpFormatter
-from typing import Any
-
 import uvloop
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError
 
 from ingestion.grpc_door import server
+from ingestion.management.command import OperatorCommand
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = (
         "Take events over gRPC (dataflow.ingest.v1.Ingestion, docs/grpc.md) and publish them to raw-data.\n"
         "Run as many of these as you like behind a balancer. SIGTERM answers what is in flight.\n\n"
@@ -21,9 +19,6 @@ class Command(BaseCommand):
         "Exit code 0: it was told to stop; 1: nobody can listen on that address. While Kafka is away it answers\n"
         "UNAVAILABLE."
     )
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def handle(self, **_options: object) -> None:
         """Serve; exit 0 after SIGTERM or SIGINT."""

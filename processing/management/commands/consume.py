@@ -7,13 +7,12 @@ import logging
 import os
 import signal
 import threading
-from argparse import RawDescriptionHelpFormatter
 from types import FrameType
-from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError
 
+from ingestion.management.command import OperatorCommand
 from processing import caretaker, health
 from processing.document_store import DocumentStore
 from processing.failures import NeedsOperator, StoreUnavailable
@@ -21,7 +20,7 @@ from processing.loop import Loop
 from processing.row_store import RowStore
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = (
         "Read raw-data, keep the events in PostgreSQL and MongoDB, publish them to processed-data.\n"
         "Run as many of these as the topic has partitions. SIGTERM finishes the batch in hand.\n\n"
@@ -30,9 +29,6 @@ class Command(BaseCommand):
         "Exit code 0: it was told to stop; 1: PROCESSOR_SERVICE_PORT is taken, or there are rows but no document at\n"
         "all. While a store is away it waits."
     )
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def handle(self, **_options: object) -> None:
         """Run the loop; exit 0 after SIGTERM or SIGINT."""

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import sys
 import time
-from argparse import RawDescriptionHelpFormatter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import OperationalError
 from psycopg.errors import QueryCanceled
 
 from ingestion.contract import InvalidEvent
+from ingestion.management.command import OperatorCommand
 from processing import foreground, job_kinds, jobs
 from processing.failures import NeedsOperator, StoreUnavailable
 from processing.letters import arguments as letter_arguments
@@ -28,7 +28,7 @@ from processing.models import DeadLetter, Job
 WHO = "command line"
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = (
         "Show dead letters, send them once more (redrive), or give them up (discard). The last two are jobs, which the\n"
         "admin shows too: Ctrl-C cancels one after the chunk in hand, SIGTERM leaves the rest to `manage.py run_jobs`.\n"
@@ -43,9 +43,6 @@ class Command(BaseCommand):
         "such letter, a dry run found that some fail again, or the job did not end by itself; 2: wrong usage, or a\n"
         "store is away."
     )
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)

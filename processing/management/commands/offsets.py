@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentTypeError, RawDescriptionHelpFormatter
+from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import OperationalError
 
+from ingestion.management.command import OperatorCommand
 from processing import event_range, offsets
 from processing.failures import NeedsOperator, StoreUnavailable
 from processing.offsets import EARLIEST, LATEST, GroupActive, Move, Position, Target
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = (
         "Show where the consumers stand in raw-data, or move them while none runs.\n\n"
         "  manage.py offsets show                                     earliest, end, committed, progress, lag\n"
@@ -31,9 +32,6 @@ class Command(BaseCommand):
         "Exit code 0: done; 1: refused, since consumers are running (one that was killed counts for ten seconds);\n"
         "2: wrong usage, or a store is away."
     )
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)

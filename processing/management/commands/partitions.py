@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import RawDescriptionHelpFormatter
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import OperationalError
 
+from ingestion.management.command import OperatorCommand
 from processing import holds
 from processing.failures import NeedsOperator, StoreUnavailable
 from processing.models import Hold
@@ -17,7 +17,7 @@ from processing.models import Hold
 WHO = "command line"
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = (
         "List the partitions of raw-data that the dead letter breaker holds, and resume them. A partition is held when\n"
         "200 of its events in a row, or more than 200 of its last 1,000, became dead letters. Nothing of it is dropped:\n"
@@ -29,9 +29,6 @@ class Command(BaseCommand):
         "Exit code 0: done; 1: some are held (list), or what was to be resumed is not held; 2: wrong usage, or a\n"
         "store is away."
     )
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)

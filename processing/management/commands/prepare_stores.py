@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import RawDescriptionHelpFormatter
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from ingestion.management.command import OperatorCommand
 from processing import topics
 from processing.document_store import DocumentStore
 from processing.failures import NeedsOperator, StoreUnavailable
 from processing.topics import Prepared
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = (
         "Make the Kafka topics and the MongoDB collection. Safe to repeat; changes nothing that exists.\n\n"
         "  manage.py prepare_stores\n"
@@ -27,9 +26,6 @@ class Command(BaseCommand):
         "Exit code 0: all is there; 1: a topic has other partitions than DATAFLOW_KAFKA_PARTITIONS says; 2: a store is\n"
         "away."
     )
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="say what is missing, and change nothing")

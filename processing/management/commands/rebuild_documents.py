@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import RawDescriptionHelpFormatter
 from collections.abc import Iterator
-from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from ingestion.management.command import OperatorCommand
 from processing import command_arguments
 from processing.course import Course, Stopped, until_told
 from processing.failures import NeedsOperator, StoreUnavailable
@@ -17,7 +16,7 @@ from processing.recovery import rebuild_documents
 from processing.recovery.rebuild_documents import Rebuilt
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = (
         "Make the raw documents that MongoDB has lost anew, for every row that has none: from Kafka, as far back as\n"
         "the topic goes, and with --from-rows the others from their rows. May run beside consumers, be stopped at any\n"
@@ -27,9 +26,6 @@ class Command(BaseCommand):
         "  manage.py rebuild_documents --from-rows            also what Kafka no longer has\n\n"
         "Exit code 0: nothing is missing now; 1: something is, or it was stopped; 2: a store is away."
     )
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
         command_arguments.add_range(parser, by="event time")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import RawDescriptionHelpFormatter
 from collections.abc import Iterator
-from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from ingestion.management.command import OperatorCommand
 from processing import command_arguments
 from processing.course import Course, Stopped, until_told
 from processing.failures import NeedsOperator, StoreUnavailable
@@ -17,7 +16,7 @@ from processing.recovery import rebuild_rows
 from processing.recovery.rebuild_rows import Rebuilt
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = (
         "Make the rows that PostgreSQL has lost anew, from MongoDB's documents: events, rollups, latest values, and\n"
         "what the ledger does not know of them. What the consumer has still to read in Kafka is left to it. May run\n"
@@ -27,9 +26,6 @@ class Command(BaseCommand):
         "  manage.py rebuild_rows                                      everything; PostgreSQL was lost\n\n"
         "Exit code 0: nothing is missing now; 1: some documents are damaged, or it was stopped; 2: a store is away."
     )
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
         command_arguments.add_range(parser, by="event time")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import RawDescriptionHelpFormatter
-from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from ingestion.management.command import OperatorCommand
 from processing import command_arguments
 from processing.course import Course, Stopped, until_told
 from processing.event_range import EventRange
@@ -19,7 +18,7 @@ from processing.recovery.reconcile import Report
 from processing.recovery.repair import Mended
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = (
         "Count again what Kafka, MongoDB and PostgreSQL hold, at one snapshot of progress, and compare. Changes\n"
         "nothing unless told to, and may run beside consumers.\n\n"
@@ -34,9 +33,6 @@ class Command(BaseCommand):
         "everything; --from, --to and --source say what the report and the exit code are about.\n\n"
         "Exit code 0: all agree; 1: something differs, or it was stopped; 2: it can't be told, a store is away."
     )
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
         command_arguments.add_range(parser, by="time received")

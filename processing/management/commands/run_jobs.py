@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import signal
 import threading
-from argparse import RawDescriptionHelpFormatter
 from types import FrameType
-from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError
 from django.db import ProgrammingError
 
+from ingestion.management.command import OperatorCommand
 from processing import job_kinds, jobs
 
 IDLE = 0.5  # seconds between two looks for a job
 
 
-class Command(BaseCommand):
+class Command(OperatorCommand):
     help = (
         "Work on the jobs that wait, one after the other. Run as many of these as you like: a job is one worker's, and\n"
         "that of a worker which died goes to another after 30 s. SIGTERM finishes the chunk in hand; the job goes on\n"
@@ -24,9 +23,6 @@ class Command(BaseCommand):
         "  manage.py run_jobs\n\n"
         "Exit code 0: it was told to stop; 2: PostgreSQL has no tables. While PostgreSQL is away it waits."
     )
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def handle(self, **_options: object) -> None:
         """Work until SIGTERM or SIGINT; exit 0.
