@@ -68,6 +68,17 @@ def grant_of(request: HttpRequest | Request, *scopes: Scope) -> Grant:
     return grant
 
 
+def operator(request: HttpRequest | Request) -> Grant:
+    """What the key of whoever may change everything grants.
+
+    :raises Refused: no valid key, one without the scope `admin`, or one for some sources
+    """
+    grant = grant_of(request, Scope.ADMIN)
+    if grant.sources is not None:
+        raise Refused(Code.SOURCE_NOT_ALLOWED, "the key is for some sources: this needs one for all of them")
+    return grant
+
+
 def holds(request: HttpRequest | Request, scope: Scope) -> bool:
     """Tell whether the request's key has a scope, and is for all sources."""
     try:

@@ -15,9 +15,10 @@ from rest_framework.views import APIView
 from ingestion import keys
 from ingestion.models import Key, Scope, check_rate, check_source
 from queries import gate
+from queries.inputs import Input
 
 
-class KeyInput(serializers.Serializer):  # type: ignore[type-arg]  # not generic while it runs
+class KeyInput(Input):
     """What a new key is to be."""
 
     name = serializers.CharField(max_length=100)
@@ -38,7 +39,7 @@ class _KeyView(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        gate.grant_of(request, Scope.ADMIN)
+        gate.operator(request)
 
 
 class KeyList(_KeyView):
@@ -80,7 +81,7 @@ def _checked(check: Callable[[str], None], text: str) -> str:
     return text
 
 
-class ExpiryInput(serializers.Serializer):  # type: ignore[type-arg]
+class ExpiryInput(Input):
     """When a key is to end; null: never."""
 
     expiresAt = serializers.DateTimeField(allow_null=True)  # noqa: N815

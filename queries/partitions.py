@@ -7,16 +7,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ingestion.models import Scope
 from ingestion.problems import Code
 from ingestion.requests import Refused
 from processing import holds
 from processing.failures import NeedsOperator, StoreUnavailable
 from processing.models import Hold
 from queries import gate, postgres
+from queries.inputs import Input
 
 
-class ResumeInput(serializers.Serializer):  # type: ignore[type-arg]  # not generic while it runs
+class ResumeInput(Input):
     """How to go on."""
 
     throughEnd = serializers.BooleanField(default=False)  # noqa: N815 - a member of JSON
@@ -29,7 +29,7 @@ class PartitionResumption(APIView):
     schema = None
 
     def post(self, request: Request, topic: str, partition: str) -> Response:
-        grant = gate.grant_of(request, Scope.ADMIN)
+        grant = gate.operator(request)
         wanted = ResumeInput(data=request.data)
         wanted.is_valid(raise_exception=True)
         through_end = wanted.validated_data["throughEnd"]

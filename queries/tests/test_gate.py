@@ -10,6 +10,7 @@ from pytest_django.fixtures import Settings
 
 from deploy.local.site import Site
 from ingestion import keys
+from ingestion.models import Key
 
 pytestmark = pytest.mark.services
 
@@ -95,3 +96,28 @@ def test_a_key_that_can_not_be_is_a_400_that_names_the_field(site: Site, client:
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter")
     assert {error["pointer"] for error in answer.json()["errors"]} == {"/name", "/scopes", "/rate", "/sources"}
     assert b"rule" not in answer.content
+
+
+def test_a_misspelt_member_of_a_key_is_refused_and_not_left_out(site: Site, client: Client) -> None:
+    _, admin = keys.create("operator", ["admin"])
+    before = Key.objects.count()
+
+    for wrong, hint in (("expires_at", "did you mean expiresAt?"), ("colour", "there are: name, scopes, sources")):
+        body = json.dumps({"name": "meter", wrong: "2031-04-11T12:00:00Z"})
+        answer = client.post("/api/keys/", body, content_type="application/json", **bearer(admin))
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter")
+        assert hint in answer.json()["errors"][0]["detail"]
+    assert Key.objects.count() == before
+
+
+def test_a_key_for_some_sources_manages_nothing_whatever_its_scope(site: Site, client: Client) -> None:
+    meter, _ = keys.create("meter", ["ingest"])
+    _, bound = keys.create("bound", ["admin"], sources=["sensor-1"])
+    addresses = ["", *(f"{meter.prefix}/{verb}/" for verb in ("rotate", "expire", "revoke"))]
+    paths = [*(f"/api/keys/{one}" for one in addresses), "/api/pipeline/partitions/raw-data/3/resume/"]
+
+    answers = [client.post(path, "{}", content_type="application/json", **bearer(bound)) for path in paths]
+    answers += [client.get("/api/keys/", **bearer(bound)), client.get("/api/keys/?source_id=sensor-1", **bearer(bound))]
+
+    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(403, "source_not_allowed")}
+    assert Key.objects.filter(revoked_at=None, expires_at=None).count() == 2
