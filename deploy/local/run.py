@@ -145,8 +145,6 @@ class Launcher:
         say("launcher", "preparing tables, topics and indexes")
         _manage("migrate", "--verbosity", "0")
         _manage("prepare_stores")
-        if not settings.DEBUG:
-            _manage("collectstatic", "--noinput", "--verbosity", "0")
         self._lines.append(Line("stores", "prepared", "-", time.monotonic() - begun))
 
     def _make_operator(self) -> str | None:

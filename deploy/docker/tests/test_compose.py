@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shlex
+import shutil
+import subprocess
+import sys
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +19,7 @@ from jsonschema import Draft7Validator
 
 from dataflow_site import settings
 from dataflow_site.env import env
+from deploy.check import PRODUCTION
 from deploy.local.product import CONSUMER, GRPC, INGEST, JOBS, ROOT, WEB
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -73,3 +80,23 @@ def test_the_image_runs_as_an_ordinary_user() -> None:
 
     assert ["USER", "dataflow"] in words
     assert words.index(["USER", "dataflow"]) > max(index for index, line in enumerate(words) if line[0] == "RUN")
+
+
+def test_the_image_holds_all_that_the_product_needs(tmp_path: Path) -> None:
+    ignored = (ROOT / ".dockerignore").read_text().split()
+
+    def left_out(folder: str, names: list[str]) -> set[str]:
+        # Without a folder a pattern is about the top alone.
+        patterns = [one.removeprefix("**/") for one in ignored if Path(folder) == ROOT or one.startswith("**/")]
+        return {name for name in names if any(fnmatch(name, pattern) for pattern in patterns)}
+
+    image = tmp_path / "app"
+    shutil.copytree(ROOT, image, ignore=left_out)
+    steps = re.findall(r"^RUN python (.*)", (ROOT / "deploy/docker/Dockerfile").read_text(), re.MULTILINE)
+    imports = "import dataflow_site.asgi, ingestion.application, dataflow_site.urls"
+
+    for arguments in [*map(shlex.split, steps), ["manage.py", "check", "--deploy"], ["-c", imports]]:
+        done = subprocess.run(
+            [sys.executable, *arguments], cwd=image, env={**os.environ, **PRODUCTION}, capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stderr.decode()

@@ -6,13 +6,14 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
 import psutil
 import pytest
 
+from deploy.check import PRODUCTION
 from deploy.local import plan, ports, product
 from deploy.local.process import Process
 from deploy.local.site import Site
@@ -20,12 +21,15 @@ from deploy.local.site import Site
 pytestmark = pytest.mark.services
 
 
+AS_ON_A_SERVER = {**PRODUCTION, "DATAFLOW_ALLOWED_HOSTS": f"data.example.org,{ports.HOST}"}
+
+
 class Run:
     """A launcher with a folder and ports of its own."""
 
-    def __init__(self, site: Site, folder: Path) -> None:
+    def __init__(self, site: Site, folder: Path, env: Mapping[str, str]) -> None:
         self.ports = {part.port_setting: ports.free_port() for part in plan.PARTS if part.port_setting}
-        self._env = {**site.env, **{name: str(port) for name, port in self.ports.items()}}
+        self._env = {**site.env, **env, **{name: str(port) for name, port in self.ports.items()}}
         self._folder = folder
         self.process = self.another("first.log")
 
@@ -46,8 +50,8 @@ class Run:
 
 
 @pytest.fixture
-def run(site: Site, tmp_path: Path) -> Iterator[Run]:
-    launched = Run(site, tmp_path)
+def run(site: Site, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Run]:
+    launched = Run(site, tmp_path, getattr(request, "param", {}))
     try:
         site.wait_for(lambda: launched.has_printed("Ctrl-C stops everything"), seconds=90)
         yield launched
@@ -84,6 +88,7 @@ def test_a_process_that_dies_is_started_again_and_that_is_said(run: Run, site: S
     assert run.children()["consumer"].pid != first
 
 
+@pytest.mark.parametrize("run", [pytest.param(AS_ON_A_SERVER, id="as on a server")], indirect=True)
 def test_nothing_is_left_of_a_launcher_that_is_killed(run: Run, site: Site) -> None:
     children = list(run.children().values())
 
