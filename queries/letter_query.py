@@ -18,7 +18,6 @@ PARAMETERS = (
     *("state", "reason", "source_id", "event_id", "fingerprint", "stage", "topic", "partition"),
     *("start_time", "end_time", "text"),
 )
-STAGES = ("decode", "identity", "process", "documents", "rows")
 MAX_PARTITION = 2**31 - 1
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=300)]

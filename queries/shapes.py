@@ -1,4 +1,4 @@
-"""Every JSON shape that the read API answers with (README, "Reading"). Times are RFC 3339 in UTC."""
+"""Every JSON shape that the read API answers with (README, "The API"). Times are RFC 3339 in UTC."""
 
 from __future__ import annotations
 
