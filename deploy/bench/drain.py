@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from deploy.bench.events import array_requests
 from deploy.bench.figures import Figure
-from deploy.bench.load import send
+from deploy.bench.load import LoadFailed, send
 from deploy.bench.raw import fill, make_lines
 from deploy.bench.stack import Stack, fresh_stack
 from deploy.bench.usage import Meter
@@ -70,15 +70,25 @@ class _Load:
 
     def __init__(self, port: int, events: int) -> None:
         requests = array_requests(events // 10_000 * INCOMING, size=PER_REQUEST, prefix="incoming")
-        self._thread = threading.Thread(
-            target=send,
-            args=[requests],
-            kwargs={"port": port, "connections": 4, "rate": INCOMING / PER_REQUEST},
-            daemon=True,
-        )
+        self._thread = threading.Thread(target=self._send, args=[requests, port], daemon=True)
+        self._left = threading.Event()
+        self._failure: LoadFailed | None = None
 
     def __enter__(self) -> None:
         self._thread.start()
 
     def __exit__(self, *_error: object) -> None:
-        """Leave it: the door that it sends to is stopped next."""
+        """Leave it: the door that it sends to is stopped next.
+
+        :raises LoadFailed: it did not last for as long as the drain
+        """
+        self._left.set()
+        if not self._thread.is_alive():
+            raise LoadFailed("the load ended before the drain did") from self._failure
+
+    def _send(self, requests: Sequence[bytes], port: int) -> None:
+        try:
+            send(requests, port=port, connections=4, rate=INCOMING / PER_REQUEST)
+        except LoadFailed as failure:
+            if not self._left.is_set():
+                self._failure = failure

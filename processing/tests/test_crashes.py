@@ -31,7 +31,7 @@ pytestmark = pytest.mark.services
 
 
 @pytest.mark.sample
-@pytest.mark.parametrize("where", ["decode", "write_rows"])
+@pytest.mark.parametrize("where", [pytest.param("decode", marks=pytest.mark.faults), "write_rows"])
 def test_an_event_that_kills_the_process_becomes_a_letter_and_the_rest_is_stored(site: Site, where: str) -> None:
     expected = Expected()
     put(site, expected, good(1), good(2))
