@@ -16,7 +16,7 @@ test: ## Run all tests, with real servers of their own
 	$(DEV) pytest
 	$(DEV) pytest -m browser
 
-faults: ## Inflict every fault with five seeds, write docs/faults.md (about an hour)
+faults: ## Inflict every fault with five seeds, write docs/faults.md (about 70 minutes)
 	$(DEV) deploy.faults
 
 check: ## Check style, types, layers, settings and migrations
