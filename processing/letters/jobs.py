@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Max
 from django.db.models.functions import Now
 
 from processing import jobs
@@ -23,13 +22,26 @@ def selection(job: Job) -> Selection:
     return Selection.from_mapping(job.arguments["selection"])
 
 
+def enqueue(
+    kind: str, selection: Selection, *, who: str, up_to: int | None, worker: str, **arguments: str | int | None
+) -> Job:
+    """Make a job on the letters of a selection, as they are now: those that come in before it begins are not meant.
+
+    :param up_to: the last number that is meant; None: the newest there is
+    :param worker: as for jobs.enqueue
+    """
+    last = letters.newest() if up_to is None else up_to
+    return jobs.enqueue(kind, {"selection": selection.to_mapping(), "up_to": last, **arguments}, who=who, worker=worker)
+
+
 def begin(job: Job) -> None:
-    """Fix, once, up to which letter the job goes: those that come in while it works are not meant."""
+    """Count, once, what the job goes through."""
     if "until" in job.place:
         return
-    chosen = selection(job).actionable()
-    job.place = {"after": 0, "until": chosen.aggregate(last=Max("id"))["last"] or 0}
-    counted = letters.count(chosen.filter(id__lte=job.place["until"]), most=MOST_COUNTED)
+    # A job of an earlier release does not say how far it goes.
+    until = job.arguments.get("up_to", letters.newest())
+    job.place = {"after": 0, "until": until}
+    counted = letters.count(selection(job).actionable(up_to=until), most=MOST_COUNTED)
     job.total = None if counted == MOST_COUNTED else counted
     jobs.advance(job)
 
@@ -45,7 +57,7 @@ def chunk() -> Iterator[None]:
 def lock_next(job: Job, *, most: int) -> list[int]:
     """Lock the next letters, within the chunk's transaction; none: the job is through."""
     place: Mapping[str, Any] = job.place
-    chosen = selection(job).actionable().filter(id__gt=place["after"], id__lte=place["until"])
+    chosen = selection(job).actionable(up_to=place["until"]).filter(id__gt=place["after"])
     found = chosen.order_by("id").select_for_update(of=("self",)).values_list("id", flat=True)[:most]
     return list(found)
 

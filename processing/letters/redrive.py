@@ -39,14 +39,22 @@ class NotMendable(Exception):
     """The letter is on its way, stored or discarded: there is nothing to edit."""
 
 
-def request(selection: Selection, *, who: str, rate: int | None = None, note: str = "", worker: str = "") -> Job:
+def request(
+    selection: Selection,
+    *,
+    who: str,
+    rate: int | None = None,
+    note: str = "",
+    up_to: int | None = None,
+    worker: str = "",
+) -> Job:
     """Make the job that sends letters as they are.
 
     :param rate: events a second; None: as fast as Kafka takes them
+    :param up_to: as for processing.letters.jobs.enqueue
     :param worker: as for jobs.enqueue
     """
-    arguments = {"selection": selection.to_mapping(), "rate": rate, "note": note}
-    return jobs.enqueue(KIND, arguments, who=who, worker=worker)
+    return letter_jobs.enqueue(KIND, selection, who=who, up_to=up_to, worker=worker, rate=rate, note=note)
 
 
 def request_edited(letter: DeadLetter, text: bytes, *, who: str, now: int, note: str = "", worker: str = "") -> Job:
@@ -60,8 +68,9 @@ def request_edited(letter: DeadLetter, text: bytes, *, who: str, now: int, note:
     if letter.state not in MENDABLE:
         raise NotMendable
     line = revise(letter, text, now=now)
-    arguments = {"selection": Selection(ids=(letter.pk,)).to_mapping(), "edited": line.decode(), "note": note}
-    return jobs.enqueue(KIND, arguments, who=who, worker=worker)
+    return letter_jobs.enqueue(
+        KIND, Selection(ids=(letter.pk,)), who=who, up_to=letter.pk, worker=worker, edited=line.decode(), note=note
+    )
 
 
 class Redrive:

@@ -127,8 +127,8 @@ class Command(OperatorCommand):
     def _discard(self, options: dict[str, Any]) -> bool:
         selection = _deliberate(options)
         if options["dry_run"]:
-            total = letters.count(selection.actionable())
-            self._say({"dryRun": True, **as_json.counted(total)}, f"{total:,} would be discarded.", options)
+            found = as_json.to_discard(selection)
+            self._say({"dryRun": True, **found}, f"{found['total']:,} would be discarded.", options)
             return True
         if not options["note"]:
             raise CommandError("Say why, by --note.", returncode=2)
