@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import psycopg
 from bson.errors import BSONError
+from django.db import Error as DatabaseError
+from django.db import InterfaceError, InternalError, OperationalError
 from pymongo.errors import (
     ConnectionFailure,
     DocumentTooLarge,
@@ -44,6 +46,10 @@ class Refused(Exception):
 
 
 POSTGRESQL, MONGODB, KAFKA = "PostgreSQL", "MongoDB", "Kafka"
+
+# As what Django raises the errors of a PostgreSQL that is away or can't work now. InternalError holds the class 25: it was
+# made read-only, as in a failover, or it ended a transaction in which somebody was frozen.
+POSTGRESQL_AWAY = (OperationalError, InterfaceError, InternalError)
 
 # A class, or one state of a class. https://www.postgresql.org/docs/18/errcodes-appendix.html
 POSTGRESQL_FATES: dict[str, type[Exception]] = {
@@ -162,6 +168,13 @@ KAFKA_UNAVAILABLE = frozenset(
         "UnstableOffsetCommitError",
     }
 )
+
+
+def postgresql_in_words(error: DatabaseError) -> str:
+    """Say to an operator what one of POSTGRESQL_AWAY means."""
+    if isinstance(error.__cause__, psycopg.errors.ReadOnlySqlTransaction):
+        return "PostgreSQL is read-only."
+    return "PostgreSQL does not answer."
 
 
 def from_postgres(error: psycopg.Error) -> Exception:
