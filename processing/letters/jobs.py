@@ -6,16 +6,21 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
+from psycopg.errors import QueryCanceled
 
 from processing import jobs
 from processing.letters import selection as letters
 from processing.letters.selection import Selection
-from processing.models import DeadLetterAction, Job
+from processing.models import DeadLetter, DeadLetterAction, Job
 
-MOST_COUNTED = 1_000_000  # letters; the total of a job with more is not known
+MOST_COUNTED = 1_000_000  # letters; the total of a job with more, or that takes too long to count, is not known
 MAX_IDLE = 5  # seconds within a transaction
+# Seconds for one statement of a chunk, where others have five: to find the next letters by their text among millions
+# takes long. Under jobs.SILENCE, past which another worker would begin the same.
+MAX_STATEMENT = 25
 
 
 def selection(job: Job) -> Selection:
@@ -39,18 +44,31 @@ def begin(job: Job) -> None:
     if "until" in job.place:
         return
     # A job of an earlier release does not say how far it goes.
-    until = job.arguments.get("up_to", letters.newest())
+    until = job.arguments["up_to"] if "up_to" in job.arguments else letters.newest()
     job.place = {"after": 0, "until": until}
-    counted = letters.count(selection(job).actionable(up_to=until), most=MOST_COUNTED)
-    job.total = None if counted == MOST_COUNTED else counted
+    job.total = _total(selection(job).actionable(up_to=until))
     jobs.advance(job)
+
+
+def _total(chosen: QuerySet[DeadLetter]) -> int | None:
+    try:
+        counted = letters.count(chosen, most=MOST_COUNTED)
+    except OperationalError as error:
+        if isinstance(error.__cause__, QueryCanceled):
+            return None
+        raise
+    return None if counted == MOST_COUNTED else counted
 
 
 @contextmanager
 def chunk() -> Iterator[None]:
     """Open the transaction of a chunk. Consumers wait for the letters that it locks: frozen, it loses them."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('idle_in_transaction_session_timeout', %s, true)", [f"{MAX_IDLE}s"])
+        cursor.execute(
+            "SELECT set_config('idle_in_transaction_session_timeout', %s, true),"
+            " set_config('statement_timeout', %s, true)",
+            [f"{MAX_IDLE}s", f"{MAX_STATEMENT}s"],
+        )
         yield
 
 

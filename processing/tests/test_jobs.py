@@ -6,7 +6,7 @@ import io
 import signal
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 import pytest
@@ -22,9 +22,12 @@ from deploy.local.topics import Topics
 from processing import foreground, jobs
 from processing.failures import StoreUnavailable
 from processing.jobs import JobLost, JobNotFound
+from processing.letters import discard
 from processing.letters import jobs as letter_jobs
+from processing.letters.selection import Selection
 from processing.models import Job
 from processing.tests.faults import inflicting
+from processing.tests.test_admin_letters import make_letter
 
 pytestmark = pytest.mark.services
 
@@ -135,6 +138,30 @@ def test_a_job_goes_on_after_its_worker_was_frozen_within_a_chunk(site: Site, mo
     assert (job.state, job.done) == ("done", 3)
 
 
+def test_a_job_has_more_time_for_a_statement_than_a_page_and_counts_only_what_is_counted_soon(site: Site) -> None:
+    letter = make_letter(0, source_id="slow")
+    job = discard.request(Selection(source_id="slow"), who="ann", note="a test", worker="one")
+    told: list[str] = []
+
+    with ExitStack() as lock, short_statements():
+        lock.enter_context(inflicting.locked(site, "dead_letter"))
+
+        def release() -> None:
+            with lock:
+                site.wait_for(lambda: is_waited_for(site), 20)
+
+        # The count gives up; what looks for the letters waits for longer than that.
+        releasing = threading.Thread(target=release)
+        releasing.start()
+        jobs.run(job, discard.step, stopping=threading.Event(), report=lambda at: told.append(at.message))
+        releasing.join()
+
+    job.refresh_from_db()
+    letter.refresh_from_db()
+    assert (job.state, job.total, job.done, letter.state) == ("done", None, 1, "discarded")
+    assert not any(message.startswith("waiting") for message in told)
+
+
 def test_a_bug_ends_its_job_and_no_other() -> None:
     broken, good = enqueue("count"), enqueue("count")
     steps = {"count": Counting({1: ZeroDivisionError()}).step}
@@ -200,6 +227,27 @@ def test_progress_is_one_line_of_a_terminal() -> None:
     assert terminal.getvalue().startswith("\r\x1b[K1 of 3 done")
     assert terminal.getvalue().endswith("\r\x1b[K")
     assert file.getvalue() == ""
+
+
+@contextmanager
+def short_statements() -> Iterator[None]:
+    """Let PostgreSQL cancel statements, as the settings do, after a fraction of their five seconds."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = '200ms'")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("RESET statement_timeout")
+
+
+def is_waited_for(site: Site) -> bool:
+    query = (
+        "SELECT 1 FROM pg_stat_activity WHERE datname = %s AND query LIKE '%%FOR UPDATE%%'"
+        " AND wait_event_type = 'Lock' AND now() - query_start > '300 ms'"
+    )
+    with inflicting.operator(site) as other:
+        return other.execute(query, [site.name]).fetchone() is not None
 
 
 def is_read_only() -> bool:
