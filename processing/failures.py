@@ -41,6 +41,10 @@ class NeedsOperator(Exception):
         self.subject = subject  # of the incident
 
 
+class TooLarge(NeedsOperator):
+    """Kafka refuses a record for its size: whoever can do without it goes on without it."""
+
+
 class Refused(Exception):
     """A store refuses the content of an event; find the offender and set it aside."""
 
@@ -111,6 +115,8 @@ _MONGODB_UNAVAILABLE_ERRORS = (ConnectionFailure, ExecutionTimeout, WriteConcern
 # What encoding raises before anything is sent.
 _MONGODB_INVALID_ERRORS = (BSONError, DocumentTooLarge, OverflowError, RecursionError, UnicodeError)
 
+# kafka-python's names: of the client's limit, of the topic's for a batch, and of the broker's for a segment.
+KAFKA_TOO_LARGE = frozenset({"MessageSizeTooLargeError", "RecordListTooLargeError"})
 # kafka-python's names: what the protocol calls retriable, and what a client gets over by joining or connecting anew.
 # Not so a corrupt record and a topic that is missing: if they last, nobody but an operator can mend them.
 # https://kafka.apache.org/protocol#protocol_error_codes
@@ -220,4 +226,5 @@ def from_kafka(error: BaseException | None, text: str = "") -> Exception:
     # OSError: a connection, or a time-out, below the client.
     if error is None or isinstance(error, OSError) or name in KAFKA_UNAVAILABLE:
         return StoreUnavailable(reason)
-    return NeedsOperator(reason, subject=KAFKA)
+    kind = TooLarge if name in KAFKA_TOO_LARGE else NeedsOperator
+    return kind(reason, subject=KAFKA)

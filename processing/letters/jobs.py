@@ -80,9 +80,9 @@ def lock_next(job: Job, *, most: int) -> list[int]:
     return list(found)
 
 
-def note(ids: list[int], *, kind: DeadLetterAction.Kind, job: Job) -> None:
-    """Add to the history of letters what is done to them."""
-    text = str(job.arguments.get("note", ""))
+def note(ids: list[int], *, kind: DeadLetterAction.Kind, job: Job, text: str | None = None) -> None:
+    """Add to the history of letters what is done to them, with the job's own note unless there is a `text`."""
+    text = str(job.arguments.get("note", "")) if text is None else text
     DeadLetterAction.objects.bulk_create(
         DeadLetterAction(letter_id=number, at=Now(), who=job.who, kind=kind, note=text) for number in ids
     )
