@@ -132,6 +132,21 @@ def test_everything_that_matches_a_filter_is_sent_by_one_job(site: Site) -> None
     assert '<meta http-equiv="refresh" content="2">' in text(sent)
 
 
+def test_what_the_list_shows_is_what_an_action_takes(site: Site) -> None:
+    make_letter(0, source_id="a")
+    make_letter(1, source_id="b")
+    client = operator()
+
+    foreign = [client.get(f"{LIST}?{filtered}") for filtered in ("partition=3", "id__lt=2", "topic__name=x")]
+    listed = text(client.get(f"{LIST}?source=a&q=b"))
+    chosen = [admin_choice.selection_of(QueryDict(f"source=a&q={search}")).query().count() for search in "ab"]
+
+    # Refused: it would be honoured by the list alone.
+    assert [answer.status_code for answer in foreign] == [400] * 3
+    assert "0 dead letters" in listed
+    assert chosen == [1, 0]
+
+
 def test_a_dry_run_says_what_would_become_of_letters_and_sends_nothing(site: Site) -> None:
     make_letter(0, raw=GOOD % 1)
     make_letter(1, raw=b"{")
