@@ -14,7 +14,8 @@ from processing.batch import Batch, Entry, Record
 from processing.document_store import DocumentStore
 from processing.letters import redrive
 from processing.letters import selection as letters
-from processing.letters.selection import Selection
+from processing.letters.redrive import NotMendable
+from processing.letters.selection import MENDABLE, Selection
 from processing.models import DeadLetter
 from processing.row_store import RowStore
 
@@ -82,9 +83,12 @@ def rehearse(selection: Selection, *, up_to: int | None = None, most: int = MOST
 def rehearse_edited(letter: DeadLetter, line: bytes) -> Rehearsal:
     """Try one letter with the line that processing.letters.revision made.
 
+    :raises NotMendable: the letter's state allows no edit
     :raises StoreUnavailable: a store does not answer
     :raises NeedsOperator: a store can't be asked
     """
+    if letter.state not in MENDABLE:
+        raise NotMendable
     letter.edited = line
     result = Rehearsal(total=1, up_to=letter.pk)
     with _opened() as stores:
