@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.deprecation import MiddlewareMixin
 
 from ingestion.problems import Code
+from processing.failures import POSTGRESQL_AWAY
 from queries import problems
 
 # Under these nobody expects pages; elsewhere it goes by what the client accepts.
@@ -23,7 +23,7 @@ class ProblemPages(MiddlewareMixin):
     """
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if not isinstance(exception, OperationalError | InterfaceError):
+        if not isinstance(exception, POSTGRESQL_AWAY):
             return None
         return problems.answer(Code.STORE_UNAVAILABLE, "PostgreSQL does not answer", path=request.path)
 

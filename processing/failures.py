@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import psycopg
 from bson.errors import BSONError
+from django.db import Error as DatabaseError
+from django.db import InterfaceError, InternalError, OperationalError
 from pymongo.errors import (
     ConnectionFailure,
     DocumentTooLarge,
@@ -39,11 +41,19 @@ class NeedsOperator(Exception):
         self.subject = subject  # of the incident
 
 
+class TooLarge(NeedsOperator):
+    """Kafka refuses a record for its size: whoever can do without it goes on without it."""
+
+
 class Refused(Exception):
     """A store refuses the content of an event; find the offender and set it aside."""
 
 
 POSTGRESQL, MONGODB, KAFKA = "PostgreSQL", "MongoDB", "Kafka"
+
+# As what Django raises the errors of a PostgreSQL that is away or can't work now. InternalError holds the class 25: it was
+# made read-only, as in a failover, or it ended a transaction in which somebody was frozen.
+POSTGRESQL_AWAY = (OperationalError, InterfaceError, InternalError)
 
 # A class, or one state of a class. https://www.postgresql.org/docs/18/errcodes-appendix.html
 POSTGRESQL_FATES: dict[str, type[Exception]] = {
@@ -105,6 +115,8 @@ _MONGODB_UNAVAILABLE_ERRORS = (ConnectionFailure, ExecutionTimeout, WriteConcern
 # What encoding raises before anything is sent.
 _MONGODB_INVALID_ERRORS = (BSONError, DocumentTooLarge, OverflowError, RecursionError, UnicodeError)
 
+# kafka-python's names: of the client's limit, of the topic's for a batch, and of the broker's for a segment.
+KAFKA_TOO_LARGE = frozenset({"MessageSizeTooLargeError", "RecordListTooLargeError"})
 # kafka-python's names: what the protocol calls retriable, and what a client gets over by joining or connecting anew.
 # Not so a corrupt record and a topic that is missing: if they last, nobody but an operator can mend them.
 # https://kafka.apache.org/protocol#protocol_error_codes
@@ -164,6 +176,13 @@ KAFKA_UNAVAILABLE = frozenset(
 )
 
 
+def postgresql_in_words(error: DatabaseError) -> str:
+    """Say to an operator what one of POSTGRESQL_AWAY means."""
+    if isinstance(error.__cause__, psycopg.errors.ReadOnlySqlTransaction):
+        return "PostgreSQL is read-only."
+    return "PostgreSQL does not answer."
+
+
 def from_postgres(error: psycopg.Error) -> Exception:
     """Give the failure, of one of our kinds, that an error of PostgreSQL means."""
     state = error.sqlstate
@@ -207,4 +226,5 @@ def from_kafka(error: BaseException | None, text: str = "") -> Exception:
     # OSError: a connection, or a time-out, below the client.
     if error is None or isinstance(error, OSError) or name in KAFKA_UNAVAILABLE:
         return StoreUnavailable(reason)
-    return NeedsOperator(reason, subject=KAFKA)
+    kind = TooLarge if name in KAFKA_TOO_LARGE else NeedsOperator
+    return kind(reason, subject=KAFKA)

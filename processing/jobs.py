@@ -16,11 +16,11 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import Error as DatabaseError
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Coalesce, Now
 
-from processing.failures import NeedsOperator, StoreUnavailable
+from processing.failures import POSTGRESQL_AWAY, NeedsOperator, StoreUnavailable
 from processing.models import Job
 
 logger = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ def work(worker: str, steps: Mapping[str, Step], *, stopping: threading.Event) -
     """Do one job, if there is any to do; True if there was."""
     try:
         job = take(worker, steps)
-    except (OperationalError, InterfaceError) as error:
+    except POSTGRESQL_AWAY as error:
         logger.warning("waiting for PostgreSQL", extra={"reason": type(error).__name__})
         connection.close()
         return False
@@ -147,7 +147,7 @@ def _once(job: Job, step: Step, *, stopping: threading.Event, report: Report) ->
     while True:
         try:
             return _try(job, step)
-        except (StoreUnavailable, NeedsOperator, OperationalError, InterfaceError) as error:
+        except (*_OURS, *POSTGRESQL_AWAY) as error:
             _say_waiting(job, str(error) if isinstance(error, _OURS) else _postgres(error))
         except JobLost:
             raise

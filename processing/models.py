@@ -224,7 +224,7 @@ class DeadLetterAction(models.Model):
     class Kind(models.TextChoices):
         REDRIVEN = "redriven"  # sent as it is
         EDITED = "edited"  # sent with other content
-        FAILED = "failed"  # what was sent became a dead letter again
+        FAILED = "failed"  # what was sent became a dead letter again, or Kafka refused it for its size
         STORED = "stored"  # what was sent ended stored, duplicate or dropped; the note says which
         PARKED = "parked"  # redriven too often in vain
         DISCARDED = "discarded"

@@ -21,6 +21,7 @@ class Outlet:
 
         :raises StoreUnavailable: Kafka did not acknowledge; send all of it again
         :raises NeedsOperator: the same, and someone must act
+        :raises TooLarge: the same, for the size of one or more of them
         """
         try:
             if self._client is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from processing.letters import as_json, discard, redrive, rehearsal
-from processing.letters import selection as letters
 from processing.letters.redrive import NotMendable
 from processing.letters.revision import revise
 from processing.letters.selection import MENDABLE, Selection
@@ -35,9 +34,9 @@ def redrive_many(body: RedriveMany, *, who: str) -> Job | RedriveRehearsal:
     """Send letters once more, as they came."""
     selection = body.selection()
     if body.dry_run:
-        return as_json.rehearsed(rehearsal.rehearse(selection))
+        return as_json.rehearsed(rehearsal.rehearse(selection, up_to=body.up_to))
     with postgres.bounded():
-        return redrive.request(selection, who=who, rate=body.rate, note=body.note)
+        return redrive.request(selection, who=who, rate=body.rate, note=body.note, up_to=body.up_to)
 
 
 def discard_one(number: int, body: DiscardOne, *, who: str) -> Job | DiscardRehearsal:
@@ -47,19 +46,21 @@ def discard_one(number: int, body: DiscardOne, *, who: str) -> Job | DiscardRehe
     :raises NotMendable: it is on its way, stored or discarded
     """
     _mendable(number)
-    return _discard(Selection(ids=(number,)), body, who=who)
+    return _discard(Selection(ids=(number,)), body, who=who, up_to=number)
 
 
 def discard_many(body: DiscardMany, *, who: str) -> Job | DiscardRehearsal:
     """Give letters up."""
-    return _discard(body.selection(), body, who=who)
+    return _discard(body.selection(), body, who=who, up_to=body.up_to)
 
 
-def _discard(selection: Selection, body: DiscardOne | DiscardMany, *, who: str) -> Job | DiscardRehearsal:
+def _discard(
+    selection: Selection, body: DiscardOne | DiscardMany, *, who: str, up_to: int | None
+) -> Job | DiscardRehearsal:
     with postgres.bounded():
         if body.dry_run:
-            return as_json.counted(letters.count(selection.actionable()))
-        return discard.request(selection, who=who, note=body.note)
+            return as_json.to_discard(selection, up_to=up_to)
+        return discard.request(selection, who=who, note=body.note, up_to=up_to)
 
 
 def _redrive_edited(

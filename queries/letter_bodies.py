@@ -35,10 +35,14 @@ class DiscardOne(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fi
 
 
 class Chosen(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """Letters by their numbers or by a filter; an empty filter means every open one."""
+    """Letters by their numbers or by a filter; an empty filter means every open one.
+
+    `upTo` is the newest number that is meant; without it the newest there is when the request comes in.
+    """
 
     ids: Annotated[list[Number], msgspec.Meta(min_length=1, max_length=MOST_NUMBERS)] | None = None
     filter: Filter | None = None
+    up_to: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None = None
     dry_run: bool = False
 
     def selection(self) -> Selection:

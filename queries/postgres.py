@@ -9,7 +9,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
+
+from processing.failures import POSTGRESQL_AWAY
 
 # Seconds for everything that one request reads. A frozen server honours no statement_timeout, and its kernel
 # still acknowledges TCP, so that no TCP timeout ends it either.
@@ -24,13 +26,13 @@ class StoreUnavailable(Exception):
 def bounded(seconds: float = READ_TIMEOUT) -> Iterator[None]:
     """Read within; past `seconds` the connection is cut, which ends the query that hangs on it.
 
-    :raises StoreUnavailable: no connection, a lost one, or the time is up
+    :raises StoreUnavailable: no connection, a lost one, a read-only server, or the time is up
     """
     try:
         _connect()
         with _cut_after(seconds):
             yield
-    except (OperationalError, InterfaceError) as error:
+    except POSTGRESQL_AWAY as error:
         # A pool must not hand this connection to the next request.
         connection.close()
         raise StoreUnavailable from error

@@ -6,6 +6,9 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from deploy.local.site import Site
+from ingestion import keys
+from processing.tests.faults import inflicting
+from processing.tests.test_jobs import is_read_only
 
 pytestmark = pytest.mark.services
 
@@ -30,3 +33,19 @@ def test_without_postgresql_people_get_a_page_and_programs_get_json(
         assert "PostgreSQL does not answer" in page.content.decode(), path
     for path, answer in {**answers, "as html": for_program}.items():
         assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable"), path
+
+
+def test_while_postgresql_is_read_only_changes_are_a_503(site: Site, client: Client) -> None:
+    client.force_login(User.objects.create_superuser("operator"))
+    operator = f"Bearer {keys.create('operator', ['admin'])[1]}"
+    page, api = "/admin/processing/deadletter/discard/", "/api/dead-letters/discard/"
+
+    with inflicting.read_only(site):
+        site.wait_for(is_read_only, 10)
+        for_person = client.post(page, {"note": "a test"}, headers=BROWSER)
+        for_program = Client().post(
+            api, {"filter": {}, "note": "a test"}, "application/json", headers={"Authorization": operator}
+        )
+
+    assert (for_person.status_code, for_person.headers["Content-Type"][:9]) == (503, "text/html")
+    assert (for_program.status_code, for_program.json()["code"]) == (503, "store_unavailable")

@@ -23,7 +23,10 @@ FACETS = {
 }
 SINCE = "since"
 SEARCH = "q"
+# All there are beside the search.
+PARAMETERS = (*FACETS, SINCE)
 IDS = "ids"
+NONE = (0,)  # no letter has this number
 MOST_DIGITS = 18
 NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -51,13 +54,16 @@ def meaning_of(search: str) -> Found:
 def selection_of(parameters: QueryDict) -> Selection:
     """Give the letters that the list shows with these parameters, or those of `ids`."""
     chosen = {name: parameters.get(key, "").replace("\0", "") for key, name in FACETS.items() if key in parameters}
-    # A source that was chosen beside the list goes before one that is searched for, as they can't both hold.
-    wanted = {**meaning_of(parameters.get(SEARCH, "")), **chosen}
+    searched = meaning_of(parameters.get(SEARCH, ""))
+    wanted: dict[str, object] = {**searched, **chosen}
     if SINCE in parameters:
         wanted[SINCE] = moment_of(parameters.get(SINCE, ""))
     if IDS in parameters:
         # Without a readable number none are meant, never all.
-        wanted[IDS] = _numbers(parameters.get(IDS, "")) or (0,)
+        wanted[IDS] = _numbers(parameters.get(IDS, "")) or NONE
+    # A source that was chosen beside the list and another one that is searched for can't both hold.
+    if any(wanted[name] != value for name, value in searched.items()):
+        wanted[IDS] = NONE
     return Selection(**wanted)  # type: ignore[arg-type]  # by name: each is of its filter's type
 
 

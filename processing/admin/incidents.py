@@ -38,8 +38,10 @@ class IncidentAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Take note of gaps and crashes, which ends them", permissions=["note"])
     def take_note(self, request: HttpRequest, queryset: QuerySet[Incident]) -> None:
+        # Before they are noted: a list of open ones has none of them afterwards.
+        chosen = queryset.count()
         noted = queryset.filter(kind__in=OVER_BY_NATURE, until=None).update(until=timezone.now())
-        left = len(queryset) - noted
+        left = chosen - noted
         rest = f" {left} end by themselves, when they are over, or have ended." if left else ""
         self.message_user(request, f"{noted} noted.{rest}")
 

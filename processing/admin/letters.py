@@ -117,6 +117,10 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         # The list shows none of the bytes, of which there may be megabytes.
         return super().get_queryset(request).defer("raw", "edited")
 
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Refuse what the list alone would honour: actions and export mean what admin_choice reads, and no less."""
+        return lookup in admin_choice.PARAMETERS
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[DeadLetter], search_term: str
     ) -> tuple[QuerySet[DeadLetter], bool]:

@@ -11,7 +11,7 @@ from django.contrib import messages
 from django.contrib.admin import site
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -34,7 +34,17 @@ PERMISSION = "processing.change_deadletter"
 MOST_REASONS = 20  # told on the page that asks
 
 
-class RedriveForm(forms.Form):
+class BulkForm(forms.Form):
+    """What was counted: letters that come in while somebody reads the page, or before the job begins, are not meant."""
+
+    up_to = forms.IntegerField(min_value=0, max_value=2**63 - 1, required=False, widget=forms.HiddenInput)
+
+    def counted(self) -> int | None:
+        """Give the last number that is meant, also of a form with mistakes."""
+        return self.cleaned_data.get("up_to") if self.is_bound else self.initial["up_to"]
+
+
+class RedriveForm(BulkForm):
     """How to send letters once more."""
 
     rate = forms.IntegerField(
@@ -49,7 +59,7 @@ class RedriveForm(forms.Form):
     )
 
 
-class DiscardForm(forms.Form):
+class DiscardForm(BulkForm):
     """Why letters are given up."""
 
     note = forms.CharField(
@@ -82,13 +92,13 @@ def redrive_page(request: HttpRequest) -> HttpResponse:
     """Ask before letters are sent once more; try it; send them."""
     _let_in(request)
     selection = admin_choice.selection_of(request.GET)
-    form = RedriveForm(request.POST or None)
+    form = RedriveForm(request.POST or None, initial={"up_to": letters.newest()})
     outcome = None
     if form.is_valid():
+        given = form.cleaned_data
         if "try" not in request.POST:
-            given = form.cleaned_data
-            return _to_job(redrive.request(selection, who=_who(request), rate=given["rate"], note=given["note"]))
-        outcome = _tried(request, lambda: rehearsal.rehearse(selection))
+            return _to_job(redrive.request(selection, who=_who(request), **given))
+        outcome = _tried(request, lambda: rehearsal.rehearse(selection, up_to=form.counted()))
     return _ask(request, selection, form, title="Redrive dead letters", verb="Redrive", outcome=outcome)
 
 
@@ -96,9 +106,9 @@ def discard_page(request: HttpRequest) -> HttpResponse:
     """Ask before letters are given up; give them up."""
     _let_in(request)
     selection = admin_choice.selection_of(request.GET)
-    form = DiscardForm(request.POST or None)
+    form = DiscardForm(request.POST or None, initial={"up_to": letters.newest()})
     if form.is_valid():
-        return _to_job(discard.request(selection, who=_who(request), note=form.cleaned_data["note"]))
+        return _to_job(discard.request(selection, who=_who(request), **form.cleaned_data))
     return _ask(request, selection, form, title="Discard dead letters", verb="Discard")
 
 
@@ -144,13 +154,14 @@ def _tried(request: HttpRequest, rehearse: Callable[[], Rehearsal]) -> Rehearsal
 def _ask(
     request: HttpRequest,
     selection: Selection,
-    form: forms.Form,
+    form: BulkForm,
     *,
     title: str,
     verb: str,
     outcome: Rehearsal | None = None,
 ) -> HttpResponse:
-    chosen = selection.actionable()
+    up_to = form.counted()
+    chosen = selection.actionable(up_to=up_to)
     total = letters.count(chosen)
     context = {
         "form": form,
@@ -158,16 +169,16 @@ def _ask(
         "selection": admin_choice.told(selection),
         "total": total,
         "is_least": total == letters.MOST_COUNTED,
-        "others": max(0, letters.count(selection.query()) - total),
-        "reasons": [(in_words(reason), count) for reason, count in _reasons(selection)],
+        "others": max(0, letters.count(selection.query(up_to=up_to)) - total),
+        "reasons": [(in_words(reason), count) for reason, count in _reasons(chosen)],
         "outcome": outcome,
         "failing": [(in_words(reason), count) for reason, count in outcome.failing.most_common()] if outcome else [],
     }
     return _page(request, "confirm", title, context)
 
 
-def _reasons(selection: Selection) -> list[tuple[str, int]]:
-    bounded = selection.actionable().order_by("id").values("pk")[: letters.MOST_COUNTED]
+def _reasons(chosen: QuerySet[DeadLetter]) -> list[tuple[str, int]]:
+    bounded = chosen.order_by("id").values("pk")[: letters.MOST_COUNTED]
     groups = DeadLetter.objects.filter(pk__in=bounded).values("reason").annotate(count=Count("pk"))
     return list(groups.order_by("-count").values_list("reason", "count")[:MOST_REASONS])
 

@@ -12,9 +12,11 @@ from processing.letters import selection as letters
 from processing.letters import text as letter_text
 from processing.letters.chain import chain
 from processing.letters.rehearsal import Rehearsal
+from processing.letters.selection import Selection
 from processing.letters.shapes import (
     ActionShape,
     ChainLink,
+    Counted,
     DeadLetterDetail,
     DeadLetterShape,
     DiscardRehearsal,
@@ -87,6 +89,7 @@ def rehearsed(outcome: Rehearsal) -> RedriveRehearsal:
     """Give the dry run of a redrive."""
     return {
         "summary": str(outcome),
+        "upTo": outcome.up_to,
         **counted(outcome.total),
         "checked": outcome.checked,
         "stored": outcome.stored,
@@ -95,8 +98,17 @@ def rehearsed(outcome: Rehearsal) -> RedriveRehearsal:
     }
 
 
-def counted(total: int) -> DiscardRehearsal:
-    """Give the dry run of a discard."""
+def to_discard(selection: Selection, *, up_to: int | None = None) -> DiscardRehearsal:
+    """Count for the dry run of a discard.
+
+    :param up_to: the last number that is meant; None: the newest there is
+    """
+    up_to = letters.newest() if up_to is None else up_to
+    return {"upTo": up_to, **counted(letters.count(selection.actionable(up_to=up_to)))}
+
+
+def counted(total: int) -> Counted:
+    """Give a number of letters, which is bounded."""
     return {"total": total, "totalIsLeast": total == letters.MOST_COUNTED}
 
 

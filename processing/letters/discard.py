@@ -15,13 +15,14 @@ KIND = "discard"
 CHUNK = 1_000  # letters
 
 
-def request(selection: Selection, *, who: str, note: str, worker: str = "") -> Job:
+def request(selection: Selection, *, who: str, note: str, up_to: int | None = None, worker: str = "") -> Job:
     """Make the job that discards letters.
 
     :param note: why
+    :param up_to: as for processing.letters.jobs.enqueue
     :param worker: as for jobs.enqueue
     """
-    return jobs.enqueue(KIND, {"selection": selection.to_mapping(), "note": note}, who=who, worker=worker)
+    return letter_jobs.enqueue(KIND, selection, who=who, up_to=up_to, worker=worker, note=note)
 
 
 def step(job: Job) -> float | None:

@@ -7,6 +7,7 @@ the job's place, and its successor sends them again, which the events' identitie
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 
@@ -19,6 +20,7 @@ from ingestion.producer import partition_of
 from processing import jobs
 from processing.batch import REDRIVE_OF
 from processing.closing import MAX_REDRIVES
+from processing.failures import TooLarge
 from processing.letters import jobs as letter_jobs
 from processing.letters import selection as letters
 from processing.letters import text as letter_text
@@ -27,9 +29,12 @@ from processing.letters.selection import MENDABLE, Selection
 from processing.models import DeadLetter, DeadLetterAction, Job
 from processing.outlet import Outlet
 
+logger = logging.getLogger(__name__)
+
 KIND = "redrive"
 CHUNK = 200  # letters, of up to 256 KiB each
 MAX_RATE = 10_000  # events a second
+TOO_LARGE = "not sent: Kafka takes no record of this size"
 
 Kind = DeadLetterAction.Kind
 State = DeadLetter.State
@@ -39,14 +44,22 @@ class NotMendable(Exception):
     """The letter is on its way, stored or discarded: there is nothing to edit."""
 
 
-def request(selection: Selection, *, who: str, rate: int | None = None, note: str = "", worker: str = "") -> Job:
+def request(
+    selection: Selection,
+    *,
+    who: str,
+    rate: int | None = None,
+    note: str = "",
+    up_to: int | None = None,
+    worker: str = "",
+) -> Job:
     """Make the job that sends letters as they are.
 
     :param rate: events a second; None: as fast as Kafka takes them
+    :param up_to: as for processing.letters.jobs.enqueue
     :param worker: as for jobs.enqueue
     """
-    arguments = {"selection": selection.to_mapping(), "rate": rate, "note": note}
-    return jobs.enqueue(KIND, arguments, who=who, worker=worker)
+    return letter_jobs.enqueue(KIND, selection, who=who, up_to=up_to, worker=worker, rate=rate, note=note)
 
 
 def request_edited(letter: DeadLetter, text: bytes, *, who: str, now: int, note: str = "", worker: str = "") -> Job:
@@ -60,8 +73,9 @@ def request_edited(letter: DeadLetter, text: bytes, *, who: str, now: int, note:
     if letter.state not in MENDABLE:
         raise NotMendable
     line = revise(letter, text, now=now)
-    arguments = {"selection": Selection(ids=(letter.pk,)).to_mapping(), "edited": line.decode(), "note": note}
-    return jobs.enqueue(KIND, arguments, who=who, worker=worker)
+    return letter_jobs.enqueue(
+        KIND, Selection(ids=(letter.pk,)), who=who, up_to=letter.pk, worker=worker, edited=line.decode(), note=note
+    )
 
 
 class Redrive:
@@ -80,14 +94,33 @@ class Redrive:
         numbers = job.place.get(jobs.IN_HAND) or _mark_sent(job)
         if not numbers:
             return None
-        self._send(numbers)
+        refused = self._send(numbers)
         job.place = {"after": numbers[-1], "until": job.place["until"]}
-        jobs.advance(job, done=len(numbers))
+        with letter_jobs.chunk():
+            letter_jobs.note(_open_again(refused), kind=Kind.FAILED, job=job, text=TOO_LARGE)
+            jobs.advance(job, done=len(numbers) - len(refused))
         rate = job.arguments.get("rate")
         return max(0.0, len(numbers) / rate - (time.monotonic() - began)) if rate else 0.0
 
-    def _send(self, numbers: Sequence[int]) -> None:
+    def _send(self, numbers: Sequence[int]) -> list[int]:
+        """Send letters; gives those that Kafka refuses: compressed by who sent them, they were within its limit."""
         found = _on_their_way(numbers)
+        try:
+            self._publish(found)
+        except TooLarge:
+            refused = [letter.pk for letter in found if not self._takes(letter)]
+            logger.warning("dead letters are too large for Kafka", extra={"letters": refused})
+            return refused
+        return []
+
+    def _takes(self, letter: DeadLetter) -> bool:
+        try:
+            self._publish([letter])
+        except TooLarge:
+            return False
+        return True
+
+    def _publish(self, found: Sequence[DeadLetter]) -> None:
         self._outlet.send(
             settings.KAFKA_TOPIC_RAW_DATA, lambda partitions: [record_of(letter, partitions) for letter in found]
         )
@@ -128,11 +161,17 @@ def _give_back(job: Job) -> None:
     """Let letters in hand wait again: Kafka may have none of them. One that it has is closed by the next redrive."""
     numbers = job.place.pop(jobs.IN_HAND)
     with letter_jobs.chunk():
-        waiting = letters.on_their_way(DeadLetter.objects.filter(id__in=numbers)).order_by("id")
-        given_back = list(waiting.select_for_update(of=("self",)).values_list("id", flat=True))
-        state = Case(When(redrives__gte=MAX_REDRIVES, then=Value(State.PARKED)), default=Value(State.OPEN))
-        DeadLetter.objects.filter(id__in=given_back).update(state=state)
+        _open_again(numbers)
         jobs.advance(job)
+
+
+def _open_again(numbers: Sequence[int]) -> list[int]:
+    """Take back, within the chunk's transaction, that letters were sent; gives those that have not come to an end."""
+    waiting = letters.on_their_way(DeadLetter.objects.filter(id__in=numbers)).order_by("id")
+    found = list(waiting.select_for_update(of=("self",)).values_list("id", flat=True))
+    state = Case(When(redrives__gte=MAX_REDRIVES, then=Value(State.PARKED)), default=Value(State.OPEN))
+    DeadLetter.objects.filter(id__in=found).update(state=state)
+    return found
 
 
 def _on_their_way(numbers: Sequence[int]) -> list[DeadLetter]:

@@ -14,7 +14,8 @@ from processing.batch import Batch, Entry, Record
 from processing.document_store import DocumentStore
 from processing.letters import redrive
 from processing.letters import selection as letters
-from processing.letters.selection import Selection
+from processing.letters.redrive import NotMendable
+from processing.letters.selection import MENDABLE, Selection
 from processing.models import DeadLetter
 from processing.row_store import RowStore
 
@@ -33,6 +34,7 @@ class Rehearsal:
     stored: int = 0
     duplicate: int = 0  # their event is stored already, so they would be closed
     failing: Counter[str] = field(default_factory=Counter)  # by reason
+    up_to: int = 0  # the last number that was meant
 
     def __str__(self) -> str:
         """Say it as a sentence: "41 of 57 would be stored now; 16 fail again: not_json"."""
@@ -55,14 +57,16 @@ class Rehearsal:
         return f"; {self.failing.total():,} fail again: {named}"
 
 
-def rehearse(selection: Selection, *, most: int = MOST) -> Rehearsal:
+def rehearse(selection: Selection, *, up_to: int | None = None, most: int = MOST) -> Rehearsal:
     """Try the letters that a redrive of this selection would take, the oldest first and `most` of them.
 
+    :param up_to: the last number that is meant; None: the newest there is
     :raises StoreUnavailable: a store does not answer
     :raises NeedsOperator: a store can't be asked
     """
-    chosen = selection.actionable()
-    result = Rehearsal(total=letters.count(chosen))
+    up_to = letters.newest() if up_to is None else up_to
+    chosen = selection.actionable(up_to=up_to)
+    result = Rehearsal(total=letters.count(chosen), up_to=up_to)
     with _opened() as stores:
         last = 0
         while result.checked < most:
@@ -71,7 +75,7 @@ def rehearse(selection: Selection, *, most: int = MOST) -> Rehearsal:
                 break
             last = chunk[-1].pk
             _try(chunk, stores, result)
-    # More may have come in since they were counted.
+    # More may be open again than were when they were counted.
     result.total = max(result.total, result.checked)
     return result
 
@@ -79,11 +83,14 @@ def rehearse(selection: Selection, *, most: int = MOST) -> Rehearsal:
 def rehearse_edited(letter: DeadLetter, line: bytes) -> Rehearsal:
     """Try one letter with the line that processing.letters.revision made.
 
+    :raises NotMendable: the letter's state allows no edit
     :raises StoreUnavailable: a store does not answer
     :raises NeedsOperator: a store can't be asked
     """
+    if letter.state not in MENDABLE:
+        raise NotMendable
     letter.edited = line
-    result = Rehearsal(total=1)
+    result = Rehearsal(total=1, up_to=letter.pk)
     with _opened() as stores:
         _try([letter], stores, result)
     return result

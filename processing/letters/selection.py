@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 
 from ingestion.problems import Code, in_words
 from processing.models import DeadLetter, DeadLetterAction
@@ -38,19 +38,25 @@ class Selection:
     event_id: UUID | None = None
     text: str | None = None  # anywhere in the detail, or in the reason or its words, whatever its case
 
-    def query(self) -> QuerySet[DeadLetter]:
-        """Give the letters in no order."""
+    def query(self, *, up_to: int | None = None) -> QuerySet[DeadLetter]:
+        """Give the letters in no order.
+
+        :param up_to: the last number that is meant, as `newest` gave it
+        """
         wanted = {lookup: getattr(self, name) for name, lookup in _LOOKUPS.items()}
         found = DeadLetter.objects.filter(**{key: value for key, value in wanted.items() if value not in (None, ())})
+        if up_to is not None:
+            found = found.filter(id__lte=up_to)
         return found if self.text is None else found.filter(_says(self.text))
 
-    def actionable(self) -> QuerySet[DeadLetter]:
+    def actionable(self, *, up_to: int | None = None) -> QuerySet[DeadLetter]:
         """Give those that a redrive or a discard is to take."""
+        found = self.query(up_to=up_to)
         if self.state == State.SENT:
-            return on_their_way(self.query())
+            return on_their_way(found)
         if self.state is not None:
-            return self.query().filter(state__in=MENDABLE)
-        return self.query().filter(state__in=MENDABLE if self.ids else READY)
+            return found.filter(state__in=MENDABLE)
+        return found.filter(state__in=MENDABLE if self.ids else READY)
 
     def to_mapping(self) -> dict[str, Any]:
         """Give the filters that are set, as JSON: the arguments of a job."""
@@ -89,6 +95,14 @@ def _says(text: str) -> Q:
     small = text.casefold()
     reasons = [code.value for code in Code if small in code.value or small in in_words(code).casefold()]
     return Q(detail__icontains=text) | Q(reason__in=reasons)
+
+
+def newest() -> int:
+    """Give the number of the newest letter of all, 0 without any: what comes in later was counted by nobody.
+
+    Only a batch that is being stored in this very moment may still bring older numbers.
+    """
+    return DeadLetter.objects.aggregate(last=Max("id"))["last"] or 0
 
 
 def count(letters: QuerySet[DeadLetter], *, most: int = MOST_COUNTED) -> int:

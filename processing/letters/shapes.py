@@ -80,20 +80,25 @@ class JobShape(TypedDict):
     finishedAt: str | None
 
 
-class RedriveRehearsal(TypedDict):
+class Counted(TypedDict):
+    """How many letters match."""
+
+    total: int
+    totalIsLeast: bool  # there are as many or more
+
+
+class RedriveRehearsal(Counted):
     """What a redrive would do now; nothing was sent or changed."""
 
     summary: str
-    total: int
-    totalIsLeast: bool  # there are as many or more
+    upTo: int  # the last number that was looked at: the same in a request takes no letter that came in since
     checked: int
     stored: int
     duplicate: int  # stored already: the letter would be closed
     failing: dict[str, int]  # by reason
 
 
-class DiscardRehearsal(TypedDict):
+class DiscardRehearsal(Counted):
     """How many letters would be discarded; nothing was changed."""
 
-    total: int
-    totalIsLeast: bool  # there are as many or more
+    upTo: int  # as of a redrive

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -15,8 +16,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from deploy.local.site import Site
+from processing import jobs
 from processing.admin import choice as admin_choice
 from processing.admin import facets as admin_facets
+from processing.letters import discard
 from processing.letters.selection import Selection
 from processing.models import DeadLetter, DeadLetterAction, Job
 from processing.tests.test_admin import INLINE, operator, raw_topic, text
@@ -110,7 +113,7 @@ def test_ticked_letters_lead_to_a_page_that_asks_and_changes_nothing(site: Site)
 def test_everything_that_matches_a_filter_is_sent_by_one_job(site: Site) -> None:
     for line in range(3):
         make_letter(line, reason="id_conflict")
-    make_letter(3)
+    newest = make_letter(3)
     client = operator()
 
     asked = client.post(
@@ -122,9 +125,26 @@ def test_everything_that_matches_a_filter_is_sent_by_one_job(site: Site) -> None
 
     job = Job.objects.get()
     assert "<b>3</b> dead letters" in text(asked)
-    assert job.arguments == {"selection": {"reason": "id_conflict"}, "rate": 50, "note": "clock"}
+    assert job.arguments == {
+        "selection": {"reason": "id_conflict"}, "up_to": newest.pk, "rate": 50, "note": "clock"
+    }  # fmt: skip
     assert (job.kind, job.who) == ("redrive", "operator")
     assert '<meta http-equiv="refresh" content="2">' in text(sent)
+
+
+def test_what_the_list_shows_is_what_an_action_takes(site: Site) -> None:
+    make_letter(0, source_id="a")
+    make_letter(1, source_id="b")
+    client = operator()
+
+    foreign = [client.get(f"{LIST}?{filtered}") for filtered in ("partition=3", "id__lt=2", "topic__name=x")]
+    listed = text(client.get(f"{LIST}?source=a&q=b"))
+    chosen = [admin_choice.selection_of(QueryDict(f"source=a&q={search}")).query().count() for search in "ab"]
+
+    # Refused: it would be honoured by the list alone.
+    assert [answer.status_code for answer in foreign] == [400] * 3
+    assert "0 dead letters" in listed
+    assert chosen == [1, 0]
 
 
 def test_a_dry_run_says_what_would_become_of_letters_and_sends_nothing(site: Site) -> None:
@@ -170,7 +190,32 @@ def test_letters_are_discarded_for_a_reason_only(site: Site) -> None:
     job = Job.objects.get()
     assert "This count is the dry run" in text(asked)
     assert "This field is required." in text(silent)
-    assert (job.kind, job.arguments) == ("discard", {"selection": {"ids": [letter.pk]}, "note": "a test"})
+    assert (job.kind, job.arguments) == (
+        "discard", {"selection": {"ids": [letter.pk]}, "up_to": letter.pk, "note": "a test"}
+    )  # fmt: skip
+
+
+def test_letters_that_come_in_after_they_were_counted_are_left_alone(site: Site) -> None:
+    make_letter(0)
+    make_letter(1)
+    client = operator()
+
+    asked = text(client.get(f"{LIST}discard/"))
+    counted = re.findall(r'<input type="hidden" name="up_to" value="(\d+)"', asked)[0]
+    make_letter(2)
+    again = text(client.post(f"{LIST}discard/", {"up_to": counted}))
+    tried = text(client.post(f"{LIST}redrive/", {"up_to": counted, "try": "1"}))
+    client.post(f"{LIST}discard/", {"up_to": counted, "note": "a test"})
+    make_letter(3)
+    client.post(f"{LIST}discard/?stage=rows", {"note": "asked for by nobody who saw a page"})
+    make_letter(4, stage="rows")
+    while jobs.work("one", {discard.KIND: discard.step}, stopping=threading.Event()):
+        pass
+
+    assert all("<b>2</b>" in page for page in (asked, again))
+    assert "0 of 2 would be stored now" in tried
+    assert list(DeadLetter.objects.order_by("id").values_list("state", flat=True)) == ["discarded"] * 2 + ["open"] * 3
+    assert list(Job.objects.order_by("id").values_list("total", "done")) == [(2, 2), (0, 0)]
 
 
 def test_an_edit_is_held_to_the_contract_before_anything_is_sent(site: Site) -> None:

@@ -69,11 +69,14 @@ def test_one_letter_is_sent_with_other_content(yard: Yard) -> None:
     refused = run(yard, "redrive", "--id", str(letter.pk), "--edited", "-", stdin='{"sourceId": "edited"}', code=2)
     redriven = run(yard, "redrive", "--id", str(letter.pk), "--edited", "-", stdin=json.dumps(event))
     await_state(yard, "edited", "stored", 1)
-    again = run(yard, "redrive", "--id", str(letter.pk), "--edited", "-", stdin=json.dumps(event), code=1)
+    again = [
+        run(yard, "redrive", "--id", str(letter.pk), "--edited", "-", *more, stdin=json.dumps(event), code=1)
+        for more in ([], ["--dry-run"])
+    ]
 
     assert "missing_field: timestamp is required" in refused.stderr
     assert redriven.stdout == "1 sent.\n"
-    assert f"Letter {letter.pk} is stored" in again.stderr
+    assert all(f"Letter {letter.pk} is stored" in one.stderr for one in again)
     yard.expected.add([Sent("edited", first.id, first.ts, {"n": 1})])
     yard.assert_exact()
 

@@ -13,6 +13,7 @@ from psycopg import errors
 from pymongo import errors as mongo
 
 from processing.failures import (
+    KAFKA_TOO_LARGE,
     KAFKA_UNAVAILABLE,
     MONGODB_INVALID,
     MONGODB_INVALID_COMMAND,
@@ -21,6 +22,7 @@ from processing.failures import (
     NeedsOperator,
     Refused,
     StoreUnavailable,
+    TooLarge,
     from_kafka,
     from_mongo,
     from_mongo_code,
@@ -150,6 +152,12 @@ def test_a_code_of_mongodb_that_is_not_listed_needs_an_operator() -> None:
     assert {code for code, fate in found.items() if fate is Refused} == MONGODB_INVALID_COMMAND.keys()
     assert MONGODB_INVALID_COMMAND.items() <= MONGODB_INVALID.items()
     assert not MONGODB_INVALID.keys() & MONGODB_UNAVAILABLE.keys()
+
+
+def test_a_record_that_is_too_large_for_kafka_is_told_from_other_refusals() -> None:
+    assert KAFKA_TOO_LARGE - KAFKA.keys() == set()
+    assert all(type(from_kafka(KAFKA[name]())) is TooLarge for name in KAFKA_TOO_LARGE)
+    assert issubclass(TooLarge, NeedsOperator)
 
 
 def test_what_kafkas_client_calls_retriable_gets_better() -> None:

@@ -45,8 +45,11 @@ def test_the_admin_lists_incidents_and_gaps_and_takes_note_of_what_is_over_by_na
 
     lists = [operator.get(f"/admin/processing/{model}/").content.decode() for model in ("incident", "ledgergap")]
     chosen = list(Incident.objects.values_list("pk", flat=True))
-    operator.post("/admin/processing/incident/", {"action": "take_note", "_selected_action": chosen})
+    told = operator.post(
+        "/admin/processing/incident/?state=open", {"action": "take_note", "_selected_action": chosen}, follow=True
+    )
 
     assert all("records 30 to 49 were removed from the topic before they were read" in page for page in lists)
     assert [one.kind for one in open_incidents()] == [BREAKER]
+    assert "1 noted. 1 end by themselves" in told.content.decode()
     assert "raw-data/3" in operator.get("/admin/processing/incident/?state=open").content.decode()

@@ -6,6 +6,7 @@ import io
 import signal
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 import pytest
@@ -16,29 +17,35 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from deploy.local import site as sites
 from deploy.local.servers import Servers
+from deploy.local.site import Site
 from deploy.local.topics import Topics
 from processing import foreground, jobs
 from processing.failures import StoreUnavailable
 from processing.jobs import JobLost, JobNotFound
+from processing.letters import discard
+from processing.letters import jobs as letter_jobs
+from processing.letters.selection import Selection
 from processing.models import Job
+from processing.tests.faults import inflicting
+from processing.tests.test_admin_letters import make_letter
 
 pytestmark = pytest.mark.services
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(name="site", scope="module")
 def _site(
     servers: Servers,
     _topics: Topics,
     _template: None,
     django_db_blocker: DjangoDbBlocker,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[None]:
-    with django_db_blocker.unblock(), sites.opened(servers, _topics, tmp_path_factory.mktemp("jobs")):
-        yield
+) -> Iterator[Site]:
+    with django_db_blocker.unblock(), sites.opened(servers, _topics, tmp_path_factory.mktemp("jobs")) as opened:
+        yield opened
 
 
 @pytest.fixture(autouse=True)
-def _no_jobs(_site: None) -> None:
+def _no_jobs(site: Site) -> None:
     Job.objects.all().delete()
 
 
@@ -87,6 +94,72 @@ def test_a_job_waits_for_a_store_that_is_away_and_goes_on() -> None:
     job.refresh_from_db()
     assert told == ["1 ", "1 waiting: Kafka is away", "2 ", "3 ", "3 "]
     assert (job.state, job.done) == ("done", 3)
+
+
+def test_while_postgresql_is_read_only_jobs_wait_and_commands_say_so(site: Site) -> None:
+    job, other = enqueue("count", worker="one"), enqueue("count")
+    told: list[str] = []
+
+    with ExitStack() as fault:
+        fault.enter_context(inflicting.read_only(site))
+        site.wait_for(is_read_only, 10)
+
+        def report(at: Job) -> None:
+            told.append(at.message)
+            fault.close()
+
+        assert not work()
+        with pytest.raises(CommandError, match=r"^PostgreSQL is read-only\.$"):
+            call_command("dead_letters", "discard", "--all", "--note", "a test")
+        jobs.run(job, Counting().step, stopping=threading.Event(), report=report)
+
+    job.refresh_from_db()
+    other.refresh_from_db()
+    assert told[0] == "waiting: PostgreSQL: ReadOnlySqlTransaction"
+    assert (job.state, job.done, other.state) == ("done", 3, "queued")
+
+
+def test_a_job_goes_on_after_its_worker_was_frozen_within_a_chunk(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(letter_jobs, "MAX_IDLE", 0.1)
+    job, counting = enqueue("count", worker="one"), Counting()
+    told: list[str] = []
+
+    def step(at: Job) -> float | None:
+        with letter_jobs.chunk():
+            if not told:
+                connected = connection.connection.info.backend_pid
+                site.wait_for(lambda: not is_connected(site, connected), 10)
+            return counting.step(at)
+
+    jobs.run(job, step, stopping=threading.Event(), report=lambda at: told.append(at.message))
+
+    job.refresh_from_db()
+    assert told[0] == "waiting: PostgreSQL: IdleInTransactionSessionTimeout"
+    assert (job.state, job.done) == ("done", 3)
+
+
+def test_a_job_has_more_time_for_a_statement_than_a_page_and_counts_only_what_is_counted_soon(site: Site) -> None:
+    letter = make_letter(0, source_id="slow")
+    job = discard.request(Selection(source_id="slow"), who="ann", note="a test", worker="one")
+    told: list[str] = []
+
+    with ExitStack() as lock, short_statements():
+        lock.enter_context(inflicting.locked(site, "dead_letter"))
+
+        def release() -> None:
+            with lock:
+                site.wait_for(lambda: is_waited_for(site), 20)
+
+        # The count gives up; what looks for the letters waits for longer than that.
+        releasing = threading.Thread(target=release)
+        releasing.start()
+        jobs.run(job, discard.step, stopping=threading.Event(), report=lambda at: told.append(at.message))
+        releasing.join()
+
+    job.refresh_from_db()
+    letter.refresh_from_db()
+    assert (job.state, job.total, job.done, letter.state) == ("done", None, 1, "discarded")
+    assert not any(message.startswith("waiting") for message in told)
 
 
 def test_a_bug_ends_its_job_and_no_other() -> None:
@@ -154,6 +227,39 @@ def test_progress_is_one_line_of_a_terminal() -> None:
     assert terminal.getvalue().startswith("\r\x1b[K1 of 3 done")
     assert terminal.getvalue().endswith("\r\x1b[K")
     assert file.getvalue() == ""
+
+
+@contextmanager
+def short_statements() -> Iterator[None]:
+    """Let PostgreSQL cancel statements, as the settings do, after a fraction of their five seconds."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = '200ms'")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("RESET statement_timeout")
+
+
+def is_waited_for(site: Site) -> bool:
+    query = (
+        "SELECT 1 FROM pg_stat_activity WHERE datname = %s AND query LIKE '%%FOR UPDATE%%'"
+        " AND wait_event_type = 'Lock' AND now() - query_start > '300 ms'"
+    )
+    with inflicting.operator(site) as other:
+        return other.execute(query, [site.name]).fetchone() is not None
+
+
+def is_read_only() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW transaction_read_only")
+        row: tuple[str] = cursor.fetchone()
+    return row == ("on",)
+
+
+def is_connected(site: Site, pid: int) -> bool:
+    with inflicting.operator(site) as other:
+        return other.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [pid]).fetchone() is not None
 
 
 def enqueue(kind: str, *, worker: str = "") -> Job:

@@ -233,6 +233,26 @@ def test_a_job_that_is_cancelled_while_it_can_send_nothing_gives_its_letters_bac
     yard.assert_exact()
 
 
+def test_a_letter_that_is_too_large_for_kafka_is_left_out_and_told(yard: Yard) -> None:
+    first, _, last = yard.refuse("large", 3)
+    large = DeadLetter.objects.filter(source_id="large").order_by("id")[1]
+    # As of a sender that compresses: the broker's limit of 1 MiB is one for compressed bytes.
+    DeadLetter.objects.filter(pk=large.pk).update(raw=bytes(large.raw) + b" " * 2_000_000)
+
+    job = yard.await_end(redrive.request(Selection(source_id="large"), who="ann"))
+    await_state(yard, "large", "stored", 2)
+
+    large.refresh_from_db()
+    assert (job.state, job.total, job.done, large.state) == ("done", 3, 2, "open")
+    assert history(large) == [("ann", "redriven", ""), ("ann", "failed", redrive.TOO_LARGE)]
+    yard.expected.add([first, last])
+    # The others may have been in Kafka already when they were sent once more, one by one.
+    yard.site.wait_for(lambda: truth.caught_up(yard.site), 30)
+    yard.expected.duplicates["large"] += truth.totals(yard.site)["large"][2]
+    assert yard.expected.duplicates["large"] <= 2
+    yard.assert_exact()
+
+
 def test_a_job_goes_on_where_a_signal_ended_its_worker(yard: Yard) -> None:
     yard.expected.add(yard.refuse("interrupted", 60))
 

@@ -50,7 +50,7 @@ def test_letters_whose_source_can_not_be_read_are_selected_by_an_empty_one(site:
     tried = post(f"{LETTERS}discard/", {"filter": {"sourceId": ""}, "dryRun": True, "note": "x"}, token("admin")).json()
 
     assert [letter["id"] for letter in walk(f"{LETTERS}?source_id=")] == [unreadable.pk]
-    assert tried == {"total": 1, "totalIsLeast": False}
+    assert tried == {"upTo": unreadable.pk, "total": 1, "totalIsLeast": False}
 
 
 def test_a_letter_tells_its_story(site: Site) -> None:
@@ -140,9 +140,9 @@ def test_letters_are_redriven_by_a_job_that_says_who_asked(site: Site) -> None:
     assert one.json()["who"].startswith("key ")
     assert one.json()["arguments"]["selection"] == {"ids": [letter.pk]}
     assert many.json()["arguments"] == {
-        "selection": {"reason": "not_json", "source_id": "a"}, "rate": 50, "note": ""
+        "selection": {"reason": "not_json", "source_id": "a"}, "up_to": letter.pk, "rate": 50, "note": ""
     }  # fmt: skip
-    assert named.json()["arguments"] == {"selection": {"ids": [letter.pk]}, "note": "a test"}
+    assert named.json()["arguments"] == {"selection": {"ids": [letter.pk]}, "up_to": letter.pk, "note": "a test"}
     assert [job["id"] for job in walk("/api/jobs/?limit=2")] == [answer.json()["id"] for answer in (named, many, one)]
 
 
@@ -163,7 +163,7 @@ def test_an_edited_event_is_sent_as_it_is_written(site: Site) -> None:
 
 def test_a_dry_run_tells_what_would_become_of_letters(site: Site) -> None:
     make_letter(0, raw=GOOD % 1)
-    make_letter(1)
+    newest = make_letter(1).pk
     operator = token("admin")
 
     redriven = post(f"{LETTERS}redrive/", {"filter": {}, "dryRun": True}, operator).json()
@@ -171,10 +171,22 @@ def test_a_dry_run_tells_what_would_become_of_letters(site: Site) -> None:
 
     assert redriven == {
         "summary": "1 of 2 would be stored now; 1 fail again: not_json.", "total": 2, "totalIsLeast": False,
-        "checked": 2, "stored": 1, "duplicate": 0, "failing": {"not_json": 1},
+        "upTo": newest, "checked": 2, "stored": 1, "duplicate": 0, "failing": {"not_json": 1},
     }  # fmt: skip
-    assert discarded == {"total": 2, "totalIsLeast": False}
+    assert discarded == {"upTo": newest, "total": 2, "totalIsLeast": False}
     assert not Job.objects.exists()
+
+
+def test_what_a_dry_run_counted_is_what_a_request_takes(site: Site) -> None:
+    counted = make_letter(0).pk
+    make_letter(1)
+    body, operator = {"filter": {}, "upTo": counted, "note": "x"}, token("admin")
+
+    tried = [post(f"{LETTERS}{what}/", {**body, "dryRun": True}, operator).json() for what in ("redrive", "discard")]
+    jobs = [post(f"{LETTERS}{what}/", body, operator).json() for what in ("redrive", "discard")]
+
+    assert [(one["total"], one["upTo"]) for one in tried] == [(1, counted)] * 2
+    assert [job["arguments"]["up_to"] for job in jobs] == [counted] * 2
 
 
 def test_the_dry_run_of_one_discard_changes_nothing(site: Site) -> None:
@@ -182,7 +194,7 @@ def test_the_dry_run_of_one_discard_changes_nothing(site: Site) -> None:
 
     answer = post(f"{LETTERS}{letter.pk}/discard/", {"dryRun": True, "note": "x"}, token("admin"))
 
-    assert (answer.status_code, answer.json()) == (200, {"total": 1, "totalIsLeast": False})
+    assert (answer.status_code, answer.json()) == (200, {"upTo": letter.pk, "total": 1, "totalIsLeast": False})
     assert not Job.objects.exists()
 
 

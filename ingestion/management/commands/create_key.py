@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
-from django.db import OperationalError
+from django.db import InternalError, OperationalError
 from django.utils import timezone
 
 from ingestion import keys
@@ -47,8 +47,9 @@ class Command(OperatorCommand):
             key, token, said = _do(options, dry_run=dry_run)
         except ValidationError as error:
             raise CommandError("; ".join(error.messages), returncode=2) from error
-        except OperationalError as error:
-            raise CommandError("PostgreSQL does not answer; nothing was changed.", returncode=2) from error
+        # InternalError: it is read-only.
+        except (OperationalError, InternalError) as error:
+            raise CommandError("PostgreSQL takes no changes now; nothing was changed.", returncode=2) from error
         if json:
             self.stdout.write(_as_json(key, token, dry_run=dry_run))
             return

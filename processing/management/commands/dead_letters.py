@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.db import OperationalError
+from django.db import Error as DatabaseError
 from psycopg.errors import QueryCanceled
 
 from ingestion.contract import InvalidEvent
 from ingestion.management.command import OperatorCommand
 from processing import foreground, job_kinds, jobs
-from processing.failures import NeedsOperator, StoreUnavailable
+from processing.failures import POSTGRESQL_AWAY, NeedsOperator, StoreUnavailable, postgresql_in_words
 from processing.letters import arguments as letter_arguments
 from processing.letters import as_json, discard, redrive, rehearsal
 from processing.letters import report as letter_report
@@ -83,7 +83,7 @@ class Command(OperatorCommand):
             well = act(options)
         except (StoreUnavailable, NeedsOperator) as error:
             raise CommandError(str(error), returncode=2) from error
-        except OperationalError as error:
+        except POSTGRESQL_AWAY as error:
             raise CommandError(_what_failed(error), returncode=2) from error
         if not well:
             sys.exit(1)
@@ -127,8 +127,8 @@ class Command(OperatorCommand):
     def _discard(self, options: dict[str, Any]) -> bool:
         selection = _deliberate(options)
         if options["dry_run"]:
-            total = letters.count(selection.actionable())
-            self._say({"dryRun": True, **as_json.counted(total)}, f"{total:,} would be discarded.", options)
+            found = as_json.to_discard(selection)
+            self._say({"dryRun": True, **found}, f"{found['total']:,} would be discarded.", options)
             return True
         if not options["note"]:
             raise CommandError("Say why, by --note.", returncode=2)
@@ -162,10 +162,10 @@ def _find(number: int) -> DeadLetter:
     return letter
 
 
-def _what_failed(error: OperationalError) -> str:
+def _what_failed(error: DatabaseError) -> str:
     if isinstance(error.__cause__, QueryCanceled):
         return "PostgreSQL would take too long: choose fewer letters, by --reason, --source or --since."
-    return "PostgreSQL does not answer."
+    return postgresql_in_words(error)
 
 
 def _read(name: str) -> bytes:

@@ -9,11 +9,10 @@ from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.db import OperationalError
 
 from ingestion.management.command import OperatorCommand
 from processing import event_range, offsets
-from processing.failures import NeedsOperator, StoreUnavailable
+from processing.failures import POSTGRESQL_AWAY, NeedsOperator, StoreUnavailable, postgresql_in_words
 from processing.offsets import EARLIEST, LATEST, GroupActive, Move, Position, Target
 
 
@@ -52,8 +51,8 @@ class Command(OperatorCommand):
             raise CommandError(f"Refused: the group is active ({error}). Stop the consumers first.") from error
         except (StoreUnavailable, NeedsOperator) as error:
             raise CommandError(str(error), returncode=2) from error
-        except OperationalError as error:
-            raise CommandError("PostgreSQL does not answer.", returncode=2) from error
+        except POSTGRESQL_AWAY as error:
+            raise CommandError(postgresql_in_words(error), returncode=2) from error
 
 
 def _chosen(options: dict[str, Any]) -> dict[str, Any]:

@@ -7,11 +7,10 @@ import sys
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
-from django.db import OperationalError
 
 from ingestion.management.command import OperatorCommand
 from processing import holds
-from processing.failures import NeedsOperator, StoreUnavailable
+from processing.failures import POSTGRESQL_AWAY, NeedsOperator, StoreUnavailable, postgresql_in_words
 from processing.models import Hold
 
 WHO = "command line"
@@ -54,8 +53,8 @@ class Command(OperatorCommand):
                 self._resume(_chosen(found, options), as_json=json, **options)
         except (StoreUnavailable, NeedsOperator) as error:
             raise CommandError(str(error), returncode=2) from error
-        except OperationalError as error:
-            raise CommandError("PostgreSQL does not answer.", returncode=2) from error
+        except POSTGRESQL_AWAY as error:
+            raise CommandError(postgresql_in_words(error), returncode=2) from error
 
     def _list(self, found: list[Hold], *, as_json: bool) -> None:
         if as_json:
