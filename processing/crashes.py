@@ -87,7 +87,7 @@ class Crashes:
     _locks: dict[int, Connection] = field(default_factory=dict)  # partitions whose lock we have: in which session
 
     def count(self, progress: Mapping[int, int], ends: Ends) -> None:
-        """Count the start of partitions that this process did not have before.
+        """Count the start of partitions that this process did not have before, and learn what is isolated in all.
 
         :param progress: next offset by partition
         """
@@ -95,22 +95,28 @@ class Crashes:
         if topic != self._topic:
             self._unlock(list(self._locks))
             self._topic, self._starts, self._isolated, self._ends = topic, {}, {}, {}
-        starting = sorted(progress.keys() - self._starts.keys())
-        if not starting:
+        if not progress:
             return
+        starting = sorted(progress.keys() - self._starts.keys())
         with failures(), self.rows.connection.transaction(), self.rows.connection.cursor() as cursor:
-            before = _read(cursor, topic, starting)
+            before = _read(cursor, topic, sorted(progress))
             starts = {number: _counted(before.get(number), at=progress[number]) for number in starting}
             for number, start in starts.items():
                 _write(cursor, topic, number, start)
                 for line in start.isolated[len(before[number].isolated) :] if number in before else ():
                     _tell(cursor, of_partition(ends.name, number), line)
         self._starts |= starts
-        for number, start in starts.items():
-            for offset, guilty in start.isolated:
-                self._isolated.setdefault((number, offset), {})[guilty] = _DIED
+        self._isolate(before | starts)
         for number in (number for number, start in starts.items() if start.rehearses):
             self._rehearse(number)
+
+    def _isolate(self, starts: Mapping[int, Start]) -> None:
+        """Keep what is isolated in partitions, and nothing else of them: Kafka may have lost records (processing.placement)."""
+        isolated = {place: known for place, known in self._isolated.items() if place[0] not in starts}
+        for number, start in starts.items():
+            for offset, line in start.isolated:
+                isolated.setdefault((number, offset), {})[line] = _DIED
+        self._isolated = isolated
 
     def _rehearse(self, partition: int) -> None:
         logger.warning("the process died here before; going on line by line", extra={"partition": partition})

@@ -174,6 +174,23 @@ def test_what_is_isolated_in_one_topic_is_not_in_another_of_its_name(site: Site)
     crashes.rows.close()
 
 
+def test_what_is_not_isolated_any_more_is_processed_by_a_consumer_that_knew_it_as_isolated(site: Site) -> None:
+    ends = ends_of_topic(site)
+    record = making.record(good(1))
+    crashed, crashes = Crashes(RowStore()), Crashes(RowStore())
+    crashed.count({0: 0}, ends)
+    crashed.suspect(record, WHOLE)
+    die(site, crashed)
+    crashes.count({0: 0}, ends)
+    assert crashes.asides([record]).keys() == {(0, 0)}
+
+    PartitionStart.objects.update(isolated=[])
+    crashes.count({0: 0}, ends)
+
+    assert crashes.asides([record]) == {}
+    crashes.rows.close()
+
+
 def test_a_consumer_that_goes_on_line_by_line_is_not_taken_for_stalled(
     site: Site, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
