@@ -6,14 +6,14 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from psycopg import Cursor
+from psycopg import Connection, Cursor
 from psycopg.types.json import Jsonb
 
 from processing.batch import Aside, Asides, Place, Record
 from processing.incidents import of_partition, open_incident
 from processing.lag import Ends
 from processing.models import Incident
-from processing.row_store import RowStore, failures
+from processing.row_store import APPLICATION, RowStore, failures
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ _DIED = Aside("process", "the consumer process ended, again and again, while thi
 Line = tuple[int, int]  # offset, and line or processing.batch.WHOLE
 
 # A process that rehearses has an advisory lock, which PostgreSQL gives up once the process is dead. One that is only slow,
-# or frozen, may have lost the partition to us with its mark still set: nobody has died of that.
+# or frozen, may have lost the partition to us with its mark still set: nobody has died of that. Only who has the lock marks.
 _READ = """
 SELECT partition, next_offset, starts, suspect_offset, suspect_line, isolated,
     pg_try_advisory_xact_lock(%(topic)s::int, partition) AS nobodys
@@ -33,6 +33,13 @@ FROM partition_start WHERE topic_id = %(topic)s AND partition = ANY(%(partitions
 """
 _REHEARSE = "SELECT pg_try_advisory_lock(%s::int, %s)"
 _END_REHEARSAL = "SELECT pg_advisory_unlock(%s::int, %s)"
+# The session of a process that lost the partition and still has its lock, which costs that one more try: as long as it has,
+# no mark of ours counts. Waits for a second at most.
+_END_FORMER = """
+SELECT pg_terminate_backend(l.pid, 1000) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.classid = %s::int::oid AND l.objid = %s::int::oid AND l.objsubid = 2 AND l.granted
+    AND a.application_name = %s AND a.datname = current_database() AND l.pid <> pg_backend_pid()
+"""
 _WRITE = """
 INSERT INTO partition_start (topic_id, partition, next_offset, starts, isolated) VALUES (%s, %s, %s, %s, %s)
 ON CONFLICT (topic_id, partition) DO UPDATE SET next_offset = excluded.next_offset, starts = excluded.starts,
@@ -77,58 +84,90 @@ class Crashes:
     _starts: dict[int, Start] = field(default_factory=dict)  # of the partitions that this process has
     _isolated: dict[Place, Asides] = field(default_factory=dict)
     _ends: dict[int, int] = field(default_factory=dict)  # partitions in rehearsal: the offset after their first batch
+    _locks: dict[int, Connection] = field(default_factory=dict)  # partitions whose lock we have: in which session
 
     def count(self, progress: Mapping[int, int], ends: Ends) -> None:
-        """Count the start of partitions that this process did not have before.
+        """Count the start of partitions that this process did not have before, and learn what is isolated in all.
 
         :param progress: next offset by partition
         """
         topic = self.rows.topic_row(ends.topic, ends.name)
         if topic != self._topic:
+            self._unlock(list(self._locks))
             self._topic, self._starts, self._isolated, self._ends = topic, {}, {}, {}
-        starting = sorted(progress.keys() - self._starts.keys())
-        if not starting:
+        if not progress:
             return
+        starting = sorted(progress.keys() - self._starts.keys())
         with failures(), self.rows.connection.transaction(), self.rows.connection.cursor() as cursor:
-            before = _read(cursor, topic, starting)
+            before = _read(cursor, topic, sorted(progress))
             starts = {number: _counted(before.get(number), at=progress[number]) for number in starting}
             for number, start in starts.items():
                 _write(cursor, topic, number, start)
                 for line in start.isolated[len(before[number].isolated) :] if number in before else ():
                     _tell(cursor, of_partition(ends.name, number), line)
         self._starts |= starts
+        self._isolate(before | starts)
+        for number in (number for number, start in starts.items() if start.rehearses):
+            self._rehearse(number)
+
+    def _isolate(self, starts: Mapping[int, Start]) -> None:
+        """Keep what is isolated in partitions, and nothing else of them: Kafka may have lost records (processing.placement)."""
+        isolated = {place: known for place, known in self._isolated.items() if place[0] not in starts}
         for number, start in starts.items():
-            for offset, guilty in start.isolated:
-                self._isolated.setdefault((number, offset), {})[guilty] = _DIED
-            if start.rehearses:
-                self._rehearse(number)
+            for offset, line in start.isolated:
+                isolated.setdefault((number, offset), {})[line] = _DIED
+        self._isolated = isolated
 
     def _rehearse(self, partition: int) -> None:
         logger.warning("the process died here before; going on line by line", extra={"partition": partition})
         self._ends[partition] = -1
+        if not self._lock(partition):
+            with failures():
+                self.rows.connection.execute(_END_FORMER, [self._topic, partition, APPLICATION])
+            self._lock(partition)
+
+    def _lock(self, partition: int) -> bool:
+        """Take the lock of a rehearsal, unless this very session has it; False if another process does."""
+        connection = self.rows.connection
+        if self._locks.get(partition) is connection:
+            return True
         with failures():
-            self.rows.connection.execute(_REHEARSE, [self._topic, partition])
+            [(taken,)] = connection.execute(_REHEARSE, [self._topic, partition]).fetchall()
+        if taken:
+            self._locks[partition] = connection
+        return bool(taken)
+
+    def _unlock(self, partitions: Iterable[int]) -> None:
+        for partition in partitions:
+            if self._locks.pop(partition, None) is self.rows.connection:
+                with failures():
+                    self.rows.connection.execute(_END_REHEARSAL, [self._topic, partition])
 
     def leave(self, partitions: Iterable[int]) -> None:
         """Forget the starts at partitions that go while the process is well."""
-        gone = self._starts.keys() & set(partitions)
-        with failures():
-            self.rows.connection.execute(_LEAVE, [self._topic, sorted(gone)])
-            for partition in gone & self._ends.keys():
-                self.rows.connection.execute(_END_REHEARSAL, [self._topic, partition])
+        gone = sorted(self._starts.keys() & set(partitions))
         for partition in gone:
             del self._starts[partition]
             self._ends.pop(partition, None)
+        with failures():
+            self.rows.connection.execute(_LEAVE, [self._topic, gone])
+        self._unlock(gone)
 
     def suspect(self, record: Record, line: int) -> None:
         """Mark what is in hand, in a transaction of its own: should the process die now, it was this."""
-        with failures():
-            self.rows.connection.execute(_SUSPECT, [record.offset, line, self._topic, record.partition])
+        # Once more, since a session that was lost took its lock along.
+        if self._lock(record.partition):
+            with failures():
+                self.rows.connection.execute(_SUSPECT, [record.offset, line, self._topic, record.partition])
 
     def acquit(self, record: Record) -> None:
-        """Unmark: the record is done."""
+        """Unmark: the record is done, and with the last one the rehearsal."""
+        if not self._lock(record.partition):
+            return
         with failures():
             self.rows.connection.execute(_SUSPECT, [None, None, self._topic, record.partition])
+        if record.offset + 1 >= self._ends.get(record.partition, 0):
+            self._unlock([record.partition])
 
     def asides(self, records: Iterable[Record]) -> dict[Place, Asides]:
         """Give the lines of records that the process died of."""

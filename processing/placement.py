@@ -29,6 +29,16 @@ WHERE t.id = (SELECT max(id) FROM topic WHERE name = %s AND id < %s) AND p.parti
 """
 _PROGRESS = "SELECT partition, next_offset FROM progress WHERE topic_id = %s AND partition = ANY(%s) ORDER BY partition"
 _MOVE = "UPDATE progress SET next_offset = %s, updated_at = now() WHERE topic_id = %s AND partition = %s"
+# Letters keep their lines, but at places that no record has: another letter may need theirs.
+_FREE_PLACES = """
+UPDATE dead_letter SET "offset" = -id, detail = detail || ' (Kafka lost this record again, which was ' || "offset" || ')'
+WHERE topic_id = %s AND partition = %s AND "offset" >= %s
+"""
+_CLEAR_OF_CRASHES = """
+UPDATE partition_start SET suspect_offset = NULL, suspect_line = NULL, isolated = coalesce((
+    SELECT jsonb_agg(line) FROM jsonb_array_elements(isolated) AS every (line) WHERE (line->>0)::bigint < %s), '[]')
+WHERE topic_id = %s AND partition = %s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +103,8 @@ def _mended(cursor: Cursor, partition: Partition, at: int, earliest: int, end: i
     if at > end:
         # The same topic, shorter than what was read of it: a broker lost its disk. What was read keeps its effects;
         # what comes now under the same offsets is new, and has to be read.
+        cursor.execute(_FREE_PLACES, [partition.topic, partition.number, end])
+        cursor.execute(_CLEAR_OF_CRASHES, [end, partition.topic, partition.number])
         detail = f"Kafka lost records {end} to {at - 1}, which were read before; going on at {end}"
         open_incident(Incident.Kind.GAP, partition.subject, detail, cursor=cursor)
         return end

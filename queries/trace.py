@@ -32,7 +32,7 @@ class Known:
 
     findings: Findings
     letters: list[DeadLetter]
-    # Places in the topic as it is now; those in one that was deleted can't be looked at.
+    # Places in the topic as it is now; those in one that was deleted, or that Kafka lost, can't be looked at.
     places: set[Place]
 
     @property
@@ -96,7 +96,7 @@ def _letters(event_id: UUID, source_id: str | None) -> list[DeadLetter]:
 
 
 def _place(found: Event | DeadLetter, here: Standing) -> Place | None:
-    if here.ends is None or found.topic.kafka_id != here.ends.topic:
+    if here.ends is None or found.topic.kafka_id != here.ends.topic or found.offset < 0:
         return None
     return found.partition, found.offset, found.line
 

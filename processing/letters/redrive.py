@@ -150,8 +150,12 @@ def _mark_sent(job: Job) -> list[int]:
         if not numbers:
             return []
         changes = {} if edited is None else {"edited": edited.encode()}
-        DeadLetter.objects.filter(id__in=numbers).update(state=State.SENT, sent_at=Now(), **changes)
-        letter_jobs.note(numbers, kind=Kind.REDRIVEN if edited is None else Kind.EDITED, job=job)
+        chosen = DeadLetter.objects.filter(id__in=numbers)
+        chosen.update(state=State.SENT, sent_at=Now(), **changes)
+        # Also by an earlier job, of which it was given back.
+        other = set(chosen.filter(edited__isnull=False).values_list("id", flat=True))
+        letter_jobs.note(sorted(other), kind=Kind.EDITED, job=job)
+        letter_jobs.note(sorted(set(numbers) - other), kind=Kind.REDRIVEN, job=job)
         job.place = {**job.place, jobs.IN_HAND: numbers}
         jobs.advance(job)
     return numbers

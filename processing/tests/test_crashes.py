@@ -16,6 +16,7 @@ from processing import loop
 from processing.batch import WHOLE, Record
 from processing.consumer import Consumer
 from processing.crashes import Crashes, Start
+from processing.failures import StoreUnavailable
 from processing.lag import Ends, EndsReader
 from processing.models import DeadLetter, Incident, PartitionStart
 from processing.row_store import RowStore
@@ -100,22 +101,61 @@ def test_another_offender_close_by_needs_no_three_crashes_of_its_own() -> None:
 def test_what_a_process_that_lives_has_in_hand_is_not_isolated_when_its_partition_goes_to_another(site: Site) -> None:
     ends = ends_of_topic(site)
     record = making.record(good(1))
-    first, second = Crashes(RowStore()), Crashes(RowStore())
-    for _ in range(4):
-        Crashes(first.rows).count({0: 0}, ends)
-    first.count({0: 0}, ends)
+    first, second = rehearsing(ends), Crashes(RowStore())
     first.suspect(record, WHOLE)
 
     second.count({0: 0}, ends)
-    assert second.asides([record]) == {}
 
-    first.suspect(record, WHOLE)
-    second.rows.close()
-    first.rows.close()
-    third = Crashes(RowStore())
-    third.count({0: 0}, ends)
-    assert third.asides([record]).keys() == {(0, 0)}
-    third.rows.close()
+    assert second.asides([record]) == {}
+    for one in (first, second):
+        one.rows.close()
+
+
+def test_a_process_that_lost_its_partition_in_a_rehearsal_is_in_nobodys_way(site: Site) -> None:
+    ends = ends_of_topic(site)
+    innocent, guilty = making.record(good(1)), making.record(good(2), offset=1)
+    frozen, crashed, crashes = rehearsing(ends), Crashes(RowStore()), Crashes(RowStore())
+    frozen.suspect(innocent, WHOLE)
+
+    crashed.count({0: 0}, ends)
+    crashed.suspect(guilty, WHOLE)
+    # The frozen one wakes up, and finds its session ended.
+    with pytest.raises(StoreUnavailable):
+        frozen.suspect(innocent, WHOLE)
+    frozen.suspect(innocent, WHOLE)
+    die(site, crashed)
+    crashes.count({0: 0}, ends)
+
+    assert crashes.asides([innocent, guilty]).keys() == {(0, 1)}
+    for one in (frozen, crashes):
+        one.rows.close()
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_rehearsal_that_is_over_is_in_no_other_ones_way(site: Site, leaves: bool) -> None:
+    ends = ends_of_topic(site)
+    innocent, guilty = making.record(good(1)), making.record(good(2), offset=1)
+    well, crashed, crashes = rehearsing(ends), Crashes(RowStore()), Crashes(RowStore())
+    session = well.rows.connection
+    well.portion([innocent])
+    well.suspect(innocent, WHOLE)
+    if leaves:
+        well.portion([guilty])
+        well.leave([0])
+    else:
+        well.acquit(innocent)
+
+    for _ in range(3):
+        Crashes(crashed.rows).count({0: 1}, ends)
+    crashed.count({0: 1}, ends)
+    crashed.suspect(guilty, WHOLE)
+    die(site, crashed)
+    crashes.count({0: 1}, ends)
+
+    assert crashes.asides([guilty]).keys() == {(0, 1)}
+    assert session.execute("SELECT 1").fetchone() == (1,)
+    for one in (well, crashes):
+        one.rows.close()
 
 
 def test_what_is_isolated_in_one_topic_is_not_in_another_of_its_name(site: Site) -> None:
@@ -124,14 +164,31 @@ def test_what_is_isolated_in_one_topic_is_not_in_another_of_its_name(site: Site)
     crashed, crashes = Crashes(RowStore()), Crashes(RowStore())
     crashed.count({0: 0}, ends)
     crashed.suspect(record, WHOLE)
+    die(site, crashed)
     crashes.count({0: 0}, ends)
     assert crashes.asides([record]).keys() == {(0, 0)}
 
     crashes.count({0: 0}, replace(ends, topic=uuid4()))
 
     assert crashes.asides([record]) == {}
-    for one in (crashed, crashes):
-        one.rows.close()
+    crashes.rows.close()
+
+
+def test_what_is_not_isolated_any_more_is_processed_by_a_consumer_that_knew_it_as_isolated(site: Site) -> None:
+    ends = ends_of_topic(site)
+    record = making.record(good(1))
+    crashed, crashes = Crashes(RowStore()), Crashes(RowStore())
+    crashed.count({0: 0}, ends)
+    crashed.suspect(record, WHOLE)
+    die(site, crashed)
+    crashes.count({0: 0}, ends)
+    assert crashes.asides([record]).keys() == {(0, 0)}
+
+    PartitionStart.objects.update(isolated=[])
+    crashes.count({0: 0}, ends)
+
+    assert crashes.asides([record]) == {}
+    crashes.rows.close()
 
 
 def test_a_consumer_that_goes_on_line_by_line_is_not_taken_for_stalled(
@@ -171,6 +228,24 @@ def test_a_consumer_that_goes_on_line_by_line_is_not_taken_for_stalled(
 
     assert len(made) == 1
     assert truth.totals(site) == {"sensor-1": (100, 100, 0, 0)}
+
+
+def rehearsing(ends: Ends) -> Crashes:
+    """One that has partition 0 from offset 0 on, and goes on line by line."""
+    crashes = Crashes(RowStore())
+    for _ in range(3):
+        Crashes(crashes.rows).count({0: 0}, ends)
+    crashes.count({0: 0}, ends)
+    return crashes
+
+
+def die(site: Site, crashes: Crashes) -> None:
+    """End a session, as the end of its process does."""
+    session = crashes.rows.connection.info.backend_pid
+    crashes.rows.close()
+    with RowStore().connection as other:
+        gone = "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = %s"
+        site.wait_for(lambda: other.execute(gone, [session]).fetchone() == (True,), 10)
 
 
 def ends_of_topic(site: Site) -> Ends:

@@ -13,10 +13,12 @@ from django.utils import timezone
 
 from deploy.local.site import Site
 from processing import offsets, placement
+from processing.batch import WHOLE, Letter
 from processing.incidents import open_incidents
 from processing.lag import Ends
-from processing.models import LedgerGap, Progress, Topic
+from processing.models import DeadLetter, LedgerGap, PartitionStart, Progress, Topic
 from processing.recovery import reconcile
+from processing.row_store import RowStore, write_letters
 from processing.tests import group, making, truth
 from processing.tests.running import running_loop
 from processing.tests.test_holds import command, good_lines
@@ -143,6 +145,32 @@ def test_a_topic_that_is_shorter_than_what_was_read_is_read_from_its_end(site: S
     assert starts[PARTITION].next_offset == Progress.objects.get().next_offset == 30
     assert open_incidents().get().detail.startswith("Kafka lost records 30 to 49")
     assert gaps() == []
+
+
+def test_what_comes_at_the_places_of_records_that_kafka_lost_again_is_met_as_new(site: Site) -> None:
+    put(site, 2, first=0)
+    consume_all(site)
+    of_partition = {"topic": Topic.objects.get().pk, "partition": PARTITION}
+    rows = RowStore()
+    old = Letter(PARTITION, 2, 0, b"old", "not_json", "no JSON", "", "decode", "", None, making.NOON)
+    write_letters(rows.connection, [old, old._replace(offset=1)], of_partition["topic"])
+    rows.close()
+    PartitionStart.objects.filter(**of_partition).update(isolated=[[1, 0], [3, WHOLE]])
+    Progress.objects.filter(**of_partition).update(next_offset=50)
+
+    with running_loop():
+        site.wait_for(lambda: Progress.objects.get(**of_partition).next_offset == 2, WAIT)
+        making.put(site.raw_topic, b"new", partition=PARTITION)
+        put(site, 1, first=2)
+        site.wait_for(lambda: truth.caught_up(site), WAIT)
+
+    moved, kept, new = DeadLetter.objects.order_by("id")
+    assert (kept.offset, bytes(kept.raw), kept.attempts) == (1, b"old", 1)
+    assert (moved.offset, bytes(moved.raw), moved.attempts) == (-moved.pk, b"old", 1)
+    assert moved.detail.endswith("(Kafka lost this record again, which was 2)")
+    assert (new.offset, bytes(new.raw)) == (2, b"new")
+    assert len(truth.rows(site)) == 3
+    assert PartitionStart.objects.get(**of_partition).isolated == [[1, 0]]
 
 
 def test_an_answer_that_was_old_moves_no_progress(site: Site) -> None:

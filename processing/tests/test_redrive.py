@@ -253,6 +253,32 @@ def test_a_letter_that_is_too_large_for_kafka_is_left_out_and_told(yard: Yard) -
     yard.assert_exact()
 
 
+def test_the_history_says_that_an_edit_is_sent_which_was_given_back_before(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    yard.expected.add(yard.refuse("edited-before", 1))
+    letter = await_letter(yard, "edited-before")
+
+    def send(*_: object) -> None:
+        jobs.cancel(job.pk)
+        raise StoreUnavailable("Kafka: made to fail")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Outlet, "send", send)
+        text = letter_text.editable(letter).encode()
+        job = redrive.request_edited(letter, text, who="ann", now=now(), worker="a test's")
+        jobs.run(job, redrive.Redrive().step, stopping=threading.Event())
+    assert yard.await_end(job).state == "cancelled"
+
+    yard.await_end(redrive.request(Selection(source_id="edited-before"), who="bob"))
+    await_state(yard, "edited-before", "stored", 1)
+
+    assert [(who, kind) for who, kind, _ in history(letter)] == [
+        ("ann", "edited"), ("bob", "edited"), ("consumer", "stored")
+    ]  # fmt: skip
+    yard.assert_exact()
+
+
 def test_a_job_goes_on_where_a_signal_ended_its_worker(yard: Yard) -> None:
     yard.expected.add(yard.refuse("interrupted", 60))
 

@@ -63,6 +63,12 @@ def test_events_that_were_processed_show_how_they_ended(site: Site) -> None:
     assert letter["letter"] == DeadLetter.objects.get().id
     assert letter["detail"].endswith("now open")
     assert "duplicate" not in stages(conflict)
+    assert conflict["search"]["records"] > 0
+
+    # Its record is one that Kafka lost: there is nothing to look at.
+    lost = uuid4()
+    DeadLetter.objects.update(offset=-1, source_id="lost", event_id=lost)
+    assert get(f"/api/events/{lost}/trace/")["search"]["records"] == 0
 
 
 def test_an_event_that_waits_is_in_flight_and_an_unknown_one_is_not_found(
