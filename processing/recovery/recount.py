@@ -17,7 +17,7 @@ from processing.course import Course
 from processing.gaps import Gap
 from processing.lag import Ends
 from processing.ledger import Snapshot
-from processing.recovery import recount_sql, reread, row_reader
+from processing.recovery import document_reader, recount_sql, reread, row_reader
 from processing.rollups import MINUTES_PER_HOUR, Spans, merge, roll_up
 from processing.topic_reader import TopicReader
 
@@ -120,7 +120,7 @@ def count_topic(
 
 
 def count_documents(connection: psycopg.Connection, course: Course) -> None:
-    """Read identity, origin and hash of every document.
+    """Read identity, origin and hash of every document, and check that each has the content its hash was made of.
 
     :raises StoreUnavailable: MongoDB does not answer
     :raises Stopped: the course was told to end
@@ -128,7 +128,7 @@ def count_documents(connection: psycopg.Connection, course: Course) -> None:
     store, counted = document_store.DocumentStore(), 0
     try:
         total = store.count({})
-        for chunk in store.stream("source", "hash", "topic", "partition", "offset", "line", "received_us"):
+        for chunk in store.whole({}):
             documents = [_document_row(document) for document in chunk]
             _copy(connection, recount_sql.COPY_DOCUMENTS, recount_sql.DOCUMENT_TYPES, documents)
             counted += len(documents)
@@ -194,7 +194,7 @@ def _line(line: Entry | Letter) -> Row:
 def _document_row(document: Mapping[str, object]) -> Row:
     key, source, topic = document["_id"], document.get("source"), document.get("topic")
     if not isinstance(key, bytes) or len(key) != 24 or not isinstance(source, str):
-        return None, None, None, None, None, None, None, None, repr(key)
+        return None, None, None, None, None, None, None, None, repr(key), False
     if key[16:] != decoding.source_digest(source):
         # Nobody would find it by its source and id: as good as none.
         source = None
@@ -208,6 +208,7 @@ def _document_row(document: Mapping[str, object]) -> Row:
         _integer(document.get("line")),
         received - _PG_EPOCH if (received := _integer(document.get("received_us"))) is not None else None,
         key.hex(),
+        document_reader.is_as_stored(document),
     )
 
 

@@ -11,6 +11,7 @@ from io import StringIO
 from uuid import UUID
 
 import pytest
+from bson import ObjectId
 from django.core.management import CommandError, call_command
 from django.db import connection, connections
 
@@ -181,6 +182,10 @@ def test_a_document_that_is_gone_or_changed_is_named() -> None:
 
     collection.update_one({"_id": key}, {"$inc": {"hash": 1}})
     changed = reconcile.run()
+    collection.update_one({"_id": key}, {"$inc": {"hash": -1}, "$set": {"payload.level": 7}})
+    other = reconcile.run()
+    collection.update_one({"_id": key}, {"$set": {"payload.level": ObjectId()}})
+    no_json = reconcile.run()
     collection.delete_one({"_id": key})
     gone = reconcile.run()
 
@@ -188,6 +193,7 @@ def test_a_document_that_is_gone_or_changed_is_named() -> None:
     named = {"sourceId": "sensor-2", "eventId": ID, **place}
     assert changed.kinds == {"row_differs_from_document": 1}
     assert changed.differences[0].items() >= named.items()
+    assert other.differences == no_json.differences == [{"kind": "document_changed", **named}]
     assert gone.differences == [{"kind": "row_without_document", **named}]
 
 
