@@ -64,7 +64,7 @@ def _insert(connection: psycopg.Connection, events: EventRange, *, dry_run: bool
     try:
         wanted = _query(events)
         total = store.count(wanted)
-        for chunk in store.whole(wanted):
+        for chunk in store.stream(wanted):
             for topic, entries in _read(chunk, reach, rebuilt).items():
                 rebuilt.rows += writer.insert(entries, topic=topic)
             course.reached("documents", rebuilt.documents, total)

@@ -21,7 +21,8 @@ from processing.recovery import document_reader, recount_sql, reread, row_reader
 from processing.rollups import MINUTES_PER_HOUR, Spans, merge, roll_up
 from processing.topic_reader import TopicReader
 
-CHUNK = 5_000  # events in hand at once, which bounds memory
+CHUNK = 5_000  # lines of Kafka in hand at once, of which payloads are not kept
+ROWS_AT_ONCE = 250  # rows in hand, with payloads of up to 256 KiB each; more make it no faster
 APPLICATION = "dataflow-reconcile"
 # A recount takes as long as it takes; its sorts and joins spill to disk early rather than take memory.
 _OPTIONS = (
@@ -128,7 +129,7 @@ def count_documents(connection: psycopg.Connection, course: Course) -> None:
     store, counted = document_store.DocumentStore(), 0
     try:
         total = store.count({})
-        for chunk in store.whole({}):
+        for chunk in store.stream({}):
             documents = [_document_row(document) for document in chunk]
             _copy(connection, recount_sql.COPY_DOCUMENTS, recount_sql.DOCUMENT_TYPES, documents)
             counted += len(documents)
@@ -219,7 +220,7 @@ def _integer(value: object) -> int | None:
 def _row_chunks(connection: psycopg.Connection) -> Iterator[list[Entry]]:
     with connection.cursor("recount_rows", binary=True) as cursor:
         cursor.execute(recount_sql.ROWS)
-        while found := cursor.fetchmany(CHUNK):
+        while found := cursor.fetchmany(ROWS_AT_ONCE):
             yield [row_reader.entry(row) for row in found]
 
 

@@ -31,7 +31,7 @@ from processing.recovery.row_writer import RowWriter
 from processing.topic_reader import TopicReader
 
 PASSES = 5  # what one mends may show the next what is left; more than three were never needed
-_AT_ONCE = 500  # documents
+_AT_ONCE = 250  # documents, with payloads of up to 256 KiB each
 _RECORDS_AT_ONCE = 50  # each may hold a thousand events
 
 MEANINGS = {

@@ -335,6 +335,18 @@ def test_records_removed_before_anything_was_read_of_a_partition_are_named_until
     assert agreed(reconcile.run())
 
 
+@pytest.mark.usefixtures("site")
+def test_large_documents_are_read_a_few_at_a_time() -> None:
+    documents.database()["events"].insert_many({"_id": number, "payload": "x" * 2**20} for number in range(20))
+    store = DocumentStore()
+
+    chunks = [[document["_id"] for document in chunk] for chunk in store.stream({})]
+
+    store.close()
+    assert sorted(number for chunk in chunks for number in chunk) == list(range(20))
+    assert len(chunks) > 1
+
+
 def test_fields_past_a_sources_cap_do_not_count(site: Site, ingest: ProductProcess) -> None:
     site.start_consumer({"DATAFLOW_MAX_FIELDS_PER_SOURCE": "2"})
     post(ingest.url, {**ONE, "payload": {"a": 1, "b": 2, "c": 3}})
