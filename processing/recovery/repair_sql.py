@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from processing import asides
 from processing.recovery.recount_sql import DIFFERENCES
 
 TABLES = """
@@ -30,6 +31,7 @@ WHERE (l.partition IS NOT NULL AND l.letter IS NULL AND l.hash <> e.content_hash
 
 # A document without a row becomes one, unless something tells that it is a leftover: a dead letter of its place, or a
 # line of Kafka that says otherwise. One that was changed, or differs from its row, goes if Kafka's line can make it again.
+# One of a record that was set aside as a whole may be the only one of its event once the record's redrive was stored.
 _DOCUMENTS = f"""
 INSERT INTO repair_document
 SELECT d.key, d.source_id, d.id,
@@ -41,7 +43,7 @@ CROSS JOIN LATERAL (SELECT (d.topic = %(kafka_id)s AND d."offset" >= p.first_off
 LEFT JOIN recount_line l ON covered.yes AND {_SAME_PLACE.format("d")}
 LEFT JOIN topic t ON t.kafka_id = d.topic
 LEFT JOIN dead_letter w ON w.topic_id = t.id AND w.partition = d.partition AND w."offset" = d."offset"
-    AND w.line = d.line
+    AND (w.line = d.line OR (w.state <> 'stored' AND {asides.WHOLE_LETTER}))
 WHERE d.key ~ '^[0-9a-f]{{48}}$' AND (d.topic = %(kafka_id)s AND d."offset" >= coalesce(p.next_offset, 0)) IS NOT TRUE
     AND NOT EXISTS (SELECT FROM events e WHERE e.source_id = d.source_id AND e.id = d.id)
 UNION ALL

@@ -17,12 +17,14 @@ from processing.batch import WHOLE, Record
 from processing.consumer import Consumer
 from processing.crashes import Crashes, Start
 from processing.lag import Ends, EndsReader
-from processing.models import DeadLetter, Incident, PartitionStart
+from processing.models import DeadLetter, Incident, PartitionStart, Topic
 from processing.row_store import RowStore
 from processing.tests import group, making, truth
 from processing.tests.making import NOON, event_id, line
 from processing.tests.reference import Sent
 from processing.tests.running import running_loop
+from processing.tests.test_holds import command
+from processing.tests.test_reconcile import write_documents_in_flight
 from processing.tests.truth import Expected
 
 MOST_CRASHES = 8
@@ -116,6 +118,23 @@ def test_what_a_process_that_lives_has_in_hand_is_not_isolated_when_its_partitio
     third.count({0: 0}, ends)
     assert third.asides([record]).keys() == {(0, 0)}
     third.rows.close()
+
+
+def test_what_is_left_of_a_record_that_was_isolated_as_a_whole_becomes_no_row(site: Site) -> None:
+    making.put(site.raw_topic, good(1), good(2), good(3))
+    assert write_documents_in_flight() == 3
+    topic = Topic.objects.create(kafka_id=ends_of_topic(site).topic, name=site.raw_topic)
+    PartitionStart.objects.create(topic=topic, partition=0, next_offset=0, isolated=[[0, WHOLE]])
+    with running_loop():
+        site.wait_for(lambda: truth.caught_up(site), 30)
+
+    rebuilt = command("rebuild_rows")
+    repaired = command("reconcile", "--repair")
+
+    assert [letter.line for letter in DeadLetter.objects.all()] == [0]
+    assert rebuilt["rows"] == 0
+    assert repaired["repaired"] == {"documentsDiscarded": 3}
+    assert repaired["ok"]
 
 
 def test_what_is_isolated_in_one_topic_is_not_in_another_of_its_name(site: Site) -> None:
