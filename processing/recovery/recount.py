@@ -22,7 +22,8 @@ from processing.rollups import MINUTES_PER_HOUR, Spans, merge, roll_up
 from processing.topic_reader import TopicReader
 
 CHUNK = 5_000  # lines of Kafka in hand at once, of which payloads are not kept
-ROWS_AT_ONCE = 250  # rows in hand, with payloads of up to 256 KiB each; more make it no faster
+# Rows in hand, with payloads of up to 256 KiB each: 5,000 are read a sixth faster, but large ones take a gigabyte.
+ROWS_AT_ONCE = 250
 APPLICATION = "dataflow-reconcile"
 # A recount takes as long as it takes; its sorts and joins spill to disk early rather than take memory.
 _OPTIONS = (
