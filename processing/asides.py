@@ -19,6 +19,8 @@ FROM unnest(%s::int[], %s::bigint[]) AS r (partition, "offset")
 JOIN dead_letter d ON d.topic_id = %s AND d.partition = r.partition AND d."offset" = r."offset"
 WHERE d.reason = %s
 """
+# The dead letter of alias `w` stands for a record of several lines as one: the text of a single line has no breaks.
+WHOLE_LETTER = f"(w.line = 0 AND w.reason = '{Code.INTERNAL_ERROR}' AND position('\\x0a'::bytea IN w.raw) > 0)"
 
 
 def split(record: Record, asides: Asides) -> tuple[dict[int, bytes], list[Letter]]:

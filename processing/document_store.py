@@ -6,14 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from itertools import islice
-from typing import Any
+from typing import Any, cast
 
+import bson
 import msgspec
 from django.conf import settings
 from pymongo import MongoClient, WriteConcern
 from pymongo.collection import Collection
-from pymongo.cursor import Cursor
 
 from processing.batch import Entry, Left
 from processing.failures import MONGODB_INVALID, Refused, StoreUnavailable, from_mongo, from_mongo_code
@@ -24,8 +23,7 @@ LONG_WAIT = 600.0  # seconds; a search by anything but `_id` reads the whole col
 # A command is one BSON document of at most 16 MiB, and BSON is at most six times the size of its JSON (`[1,1,…]`).
 _CHUNK_BYTES = 2 * 1024 * 1024  # of payload JSON
 _CHUNK_DOCUMENT = 200  # bytes of a document around its payload
-_READ_CHUNK = 5_000  # documents without their payloads, about 1 MB
-_WHOLE_CHUNK = 1_000  # whole documents; each may have 256 KiB
+_READ_CHUNK = 1_000  # documents in hand at once, unless MongoDB's answer is full before, with 16 MiB
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - BSON dates are UTC, and naive ones encode faster
 _DUPLICATE_KEY = 11000
@@ -110,19 +108,19 @@ class DocumentStore:
         with _failures():
             return self._events.find_one({}, {"_id": 1}) is not None
 
-    def stream(self, *fields: str) -> Iterator[list[dict[str, Any]]]:
-        """Read these fields of every document, a chunk at a time; for recounts.
-
-        :raises StoreUnavailable: MongoDB does not answer; begin anew
-        """
-        yield from _chunked(self._events.find({}, dict.fromkeys(fields, 1), batch_size=_READ_CHUNK), _READ_CHUNK)
-
-    def whole(self, wanted: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
+    def stream(self, wanted: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
         """Read the documents that match a query, a chunk at a time.
 
         :raises StoreUnavailable: MongoDB does not answer; begin anew
         """
-        yield from _chunked(self._events.find(wanted, batch_size=_WHOLE_CHUNK), _WHOLE_CHUNK)
+        # Its answers as they come: they are bounded in bytes, as a number of documents is not.
+        with self._events.find_raw_batches(wanted, batch_size=_READ_CHUNK) as answers:
+            while True:
+                with _failures():
+                    answer = cast("bytes | None", next(answers, None))
+                if answer is None:
+                    return
+                yield bson.decode_all(answer)
 
     def find(self, keys: Sequence[bytes]) -> list[dict[str, Any]]:
         """Read documents by their ids."""
@@ -209,18 +207,6 @@ class DocumentStore:
         with _failures():
             stored = self._events.find({"_id": {"$in": [entry.key for entry in entries]}}, {"hash": 1, "ts_us": 1})
             return {bytes(document["_id"]): (document["hash"], document["ts_us"]) for document in stored}
-
-
-def _chunked(cursor: Cursor[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
-    try:
-        while True:
-            with _failures():
-                chunk = list(islice(cursor, size))
-            if not chunk:
-                return
-            yield chunk
-    finally:
-        cursor.close()
 
 
 def _chunks(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:

@@ -19,21 +19,29 @@ _PLACE = ("partition", "offset", "line")
 
 def entry(document: Mapping[str, object]) -> Entry | None:
     """Turn a document back into its event; None when it is not what was stored, by its own hash and id."""
-    key, source, payload = document.get("_id"), document.get("source"), document.get("payload")
+    key, source, values = document.get("_id"), document.get("source"), _plain(document.get("payload"))
     numbers = [document.get(name) for name in ("ts_us", "received_us", "hash", *_PLACE)]
-    if not isinstance(key, bytes) or not isinstance(source, str) or not isinstance(payload, Mapping):
+    if not isinstance(key, bytes) or not isinstance(source, str) or not isinstance(values, dict):
         return None
     if len(key) != 24 or key[16:] != source_digest(source) or not all(isinstance(one, int) for one in numbers):
         return None
     ts, received, hash_, partition, offset, line = (int(cast("int", one)) for one in numbers)
-    values = cast("dict[str, object]", _plain(payload))
-    timed = hash_ == content_hash(ts, values)
-    if not timed and hash_ != content_hash(None, values):
+    try:
+        timed = hash_ == content_hash(ts, values)
+        if not timed and hash_ != content_hash(None, values):
+            return None
+    except TypeError:
+        # A kind of value that JSON does not have.
         return None
     return Entry(
         key, key[:16], str(UUID(bytes=key[:16])).encode(), source, ts, received, _encode(values), values, hash_,
         partition, offset, line, timed,
     )  # fmt: skip
+
+
+def is_as_stored(document: Mapping[str, object]) -> bool:
+    """Tell whether an event can be made of a document, and has the content that its hash was made of."""
+    return entry(document) is not None and topic(document) is not None
 
 
 def topic(document: Mapping[str, object]) -> UUID | None:

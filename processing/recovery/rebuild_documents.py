@@ -21,7 +21,7 @@ from processing.recovery import recount, reread, row_reader
 from processing.topic_reader import TopicReader
 
 _RECORDS_AT_ONCE = 50  # each may hold a thousand events
-_AT_ONCE = 1_000  # rows in hand
+_AT_ONCE = 250  # rows in hand, with payloads of up to 256 KiB each
 
 # Rows that have none, by the documents counted so far.
 _FIND = f"""

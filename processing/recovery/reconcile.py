@@ -142,7 +142,7 @@ class Comparison:
 
 
 def run(events: EventRange | None = None, *, course: Course | None = None) -> Report:
-    """Count everything again and compare; changes nothing. Takes about a second for 20,000 events.
+    """Count everything again and compare; changes nothing. Takes about two seconds for 20,000 events.
 
     :param events: judge these alone, by the time received; None: all
     :raises StoreUnavailable: a store does not answer, so nothing can be told
@@ -173,7 +173,7 @@ def compare(
     recounted = _recounted(connection, stretches, known)
     kinds, differences = _differences(connection, known, timed=events.timed, course=course)
     miscounted = [] if events.timed or events.source else [*_miscounted(stretches, ends, at)]
-    for difference in [*_removed(ends, at), *miscounted]:
+    for difference in [*_removed(ends, at, known=topic >= 0), *miscounted]:
         kind = str(difference["kind"])
         kinds[kind] = kinds.get(kind, 0) + 1
         differences.append(difference)
@@ -229,19 +229,29 @@ def _difference(
     return {"kind": kind, "sourceId": source_id or None, "eventId": event_id, **known, **detail}
 
 
-def _removed(ends: Ends, at: Snapshot) -> list[Difference]:
-    """Records that retention took before anybody read them, and that no consumer has written down as a gap yet."""
+def _removed(ends: Ends, at: Snapshot, *, known: bool) -> list[Difference]:
+    """Records that retention took before anybody read them, and that no consumer has written down as a gap yet.
+
+    :param known: whether PostgreSQL has ever heard of the topic; if not, there was nobody to read it
+    """
+    if not known:
+        return []
+    # A partition that no consumer was ever given is as one of which nothing was read.
+    unread = {
+        partition: (done.next_offset if (done := at.progress.get((ends.topic, partition))) else 0, earliest)
+        for partition, (earliest, _) in sorted(ends.partitions.items())
+    }
     return [
         {
             "kind": "removed_unread",
             "sourceId": None,
             "eventId": None,
             "partition": partition,
-            "offset": done.next_offset,
-            "records": earliest - done.next_offset,
+            "offset": first,
+            "records": earliest - first,
         }
-        for partition, (earliest, _) in sorted(ends.partitions.items())
-        if (done := at.progress.get((ends.topic, partition))) and done.records and earliest > done.next_offset
+        for partition, (first, earliest) in unread.items()
+        if earliest > first
     ]
 
 

@@ -22,6 +22,7 @@ MEANINGS = {
     "row_without_document": "a row without its raw document",
     "document_without_row": "a raw document without its row",
     "row_differs_from_document": "a row with other content than its raw document",
+    "document_changed": "a raw document whose content is not what was stored",
     "ledger_differs": "a row of the ledger that is not what was counted",
     "statistics_differ": "a source's totals are not the sums of its ledger",
     "unaccounted": "the ledger's read is not the sum of its outcomes",

@@ -13,7 +13,7 @@ CREATE TEMP TABLE recount_line (source_id text, id uuid, hash bigint, received t
 CREATE TEMP TABLE recount_outcome (source_id text, id uuid, received timestamptz, partition int, "offset" bigint,
     line int, letter text, outcome text);
 CREATE TEMP TABLE recount_document (source_id text, id uuid, hash bigint, topic uuid, partition int,
-    "offset" bigint, line int, received timestamptz, key text);
+    "offset" bigint, line int, received timestamptz, key text, intact boolean);
 CREATE TEMP TABLE recount_span (
     hourly boolean, source_id text, field text, start timestamptz, count bigint, sum float8, min float8, max float8,
     first float8, first_ts timestamptz, first_id uuid, last float8, last_ts timestamptz, last_id uuid
@@ -28,7 +28,7 @@ CREATE INDEX ON lost_document (partition, "offset", line);
 COPY_LINES = "COPY recount_line FROM STDIN (FORMAT BINARY)"
 LINE_TYPES = ["text", "bytea", "int8", "int8", "int4", "int8", "int4", "text"]
 COPY_DOCUMENTS = "COPY recount_document FROM STDIN (FORMAT BINARY)"
-DOCUMENT_TYPES = ["text", "bytea", "int8", "bytea", "int4", "int8", "int4", "int8", "text"]
+DOCUMENT_TYPES = ["text", "bytea", "int8", "bytea", "int4", "int8", "int4", "int8", "text", "bool"]
 COPY_SPANS = f"COPY recount_span ({rows.SPAN_COLUMNS}) FROM STDIN (FORMAT BINARY)"
 COPY_CHANGED = "COPY recount_changed FROM STDIN (FORMAT BINARY)"
 CHANGED_TYPES = ["text", "bytea", "int4", "int8", "int4", "int8"]
@@ -242,6 +242,11 @@ DIFFERENCES = {
             jsonb_build_object('rowHash', e.content_hash::text, 'documentHash', d.hash::text) AS detail
         FROM events e JOIN recount_document d ON d.source_id = e.source_id AND d.id = e.id
         WHERE d.hash IS DISTINCT FROM e.content_hash
+    """,
+    "document_changed": """
+        SELECT e.source_id, e.id AS event_id, e.partition, e."offset", e.line, e.received, '{}'::jsonb AS detail
+        FROM events e JOIN recount_document d ON d.source_id = e.source_id AND d.id = e.id
+        WHERE d.hash = e.content_hash AND NOT d.intact
     """,
     "ledger_differs": _LEDGER,
     "statistics_differ": _STATISTICS,

@@ -31,7 +31,7 @@ from processing.recovery.row_writer import RowWriter
 from processing.topic_reader import TopicReader
 
 PASSES = 5  # what one mends may show the next what is left; more than three were never needed
-_AT_ONCE = 500  # documents
+_AT_ONCE = 250  # documents, with payloads of up to 256 KiB each
 _RECORDS_AT_ONCE = 50  # each may hold a thousand events
 
 MEANINGS = {
@@ -150,8 +150,8 @@ def _repair_events(stores: RepairStores, course: Course) -> Counter[str]:
     with mending.between_batches(stores.connection):
         stores.connection.execute(repair_sql.DELETE_ROWS)
         [(done["rowsDiscarded"],)] = stores.connection.execute("SELECT count(*) FROM repair_row").fetchall()
-    done["rowsFromDocuments"], useless = _rows_from_documents(stores, course)
-    done["documentsDiscarded"] = _discard_documents(stores, useless, course)
+    done["rowsFromDocuments"] = _rows_from_documents(stores, course)
+    done["documentsDiscarded"] = _discard_documents(stores, course)
     done["eventsFromKafka"], done["lettersFromKafka"] = _reread_lines(stores, course)
     return done + _fill_documents(stores, course, dry_run=False)
 
@@ -190,29 +190,22 @@ class RepairStores:
         self.documents.close()
 
 
-def _rows_from_documents(stores: RepairStores, course: Course) -> tuple[int, list[str]]:
-    """Make rows of documents; give their number, and the documents that are damaged while Kafka has their line."""
-    made, useless = 0, []
-    covered: dict[str, bool] = dict(
-        stores.connection.execute("SELECT key, covered FROM repair_document WHERE action = 'row'").fetchall()
-    )
-    for keys in _chunks(list(covered)):
+def _rows_from_documents(stores: RepairStores, course: Course) -> int:
+    """Make rows of documents that are as they were stored; give their number."""
+    made, planned = 0, _keys(stores, "row")
+    for keys in _chunks(planned):
         found: defaultdict[UUID, list[Entry]] = defaultdict(list)
         for document in stores.documents.find([bytes.fromhex(key) for key in keys]):
             entry, topic = document_reader.entry(document), document_reader.topic(document)
             if entry is not None and topic is not None:
                 found[topic].append(entry)
-            elif covered[bytes(document["_id"]).hex()]:
-                useless.append(bytes(document["_id"]).hex())
         made += sum(stores.rows.insert(entries, topic=topic) for topic, entries in found.items())
-        course.reached("rows from documents", made, len(covered))
-    return made, useless
+        course.reached("rows from documents", made, len(planned))
+    return made
 
 
-def _discard_documents(stores: RepairStores, useless: list[str], course: Course) -> int:
-    planned = stores.connection.execute("SELECT key FROM repair_document WHERE action <> 'row'").fetchall()
-    unwanted = [key for (key,) in planned] + useless
-    discarded = 0
+def _discard_documents(stores: RepairStores, course: Course) -> int:
+    discarded, unwanted = 0, _keys(stores, "discard", "replace")
     for keys in _chunks(unwanted):
         # A batch that finds a document takes it for its own: none may be under way.
         with mending.between_batches(stores.connection):
@@ -220,6 +213,11 @@ def _discard_documents(stores: RepairStores, useless: list[str], course: Course)
             discarded += stores.documents.remove([bytes.fromhex(key) for key in still])
         course.reached("documents discarded", discarded, len(unwanted))
     return discarded
+
+
+def _keys(stores: RepairStores, *actions: str) -> list[str]:
+    planned = stores.connection.execute("SELECT key FROM repair_document WHERE action = ANY(%s)", [list(actions)])
+    return [key for (key,) in planned]
 
 
 def _reread_lines(stores: RepairStores, course: Course) -> tuple[int, int]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from processing import asides
 from processing.recovery.recount_sql import DIFFERENCES
 
 TABLES = """
 CREATE TEMP TABLE repair_row (source_id text, ts timestamptz, id uuid);
-CREATE TEMP TABLE repair_document (key text, source_id text, id uuid, action text, covered boolean);
+CREATE TEMP TABLE repair_document (key text, source_id text, id uuid, action text);
 CREATE TEMP TABLE repair_line (partition int, "offset" bigint, line int, outcome text);
 CREATE TEMP TABLE repair_hour (source_id text, hour timestamptz);
 CREATE TEMP TABLE repair_latest (source_id text, field text);
@@ -19,36 +20,37 @@ _SAME_PLACE = """l.partition = {0}.partition AND l."offset" = {0}."offset" AND l
     AND l.source_id = {0}.source_id AND l.id = {0}.id"""
 _CHANGED = "EXISTS (SELECT FROM recount_changed c WHERE c.source_id = e.source_id AND c.id = e.id)"
 
-# Rows that are wrong and can be made again: Kafka has the line, or the document is what the row's hash was made of.
+# Rows that are wrong and can be made again: Kafka has the line, or the document still has what the row's hash was made of.
 _ROWS = f"""
 INSERT INTO repair_row SELECT DISTINCT e.source_id, e.ts, e.id FROM events e
 LEFT JOIN recount_line l ON e.topic_id = %(topic)s AND {_SAME_PLACE.format("e")}
 LEFT JOIN recount_document d ON d.source_id = e.source_id AND d.id = e.id
 WHERE (l.partition IS NOT NULL AND l.letter IS NULL AND l.hash <> e.content_hash)
-   OR ({_CHANGED} AND ((l.partition IS NOT NULL AND l.letter IS NULL) OR d.hash = e.content_hash))
+   OR ({_CHANGED} AND ((l.partition IS NOT NULL AND l.letter IS NULL) OR (d.hash = e.content_hash AND d.intact)))
 """  # noqa: S608 - constants only
 
 # A document without a row becomes one, unless something tells that it is a leftover: a dead letter of its place, or a
-# line of Kafka that says otherwise. One that differs from its row goes, if Kafka's line agrees with the row.
+# line of Kafka that says otherwise. One that was changed, or differs from its row, goes if Kafka's line can make it again.
+# One of a record that was set aside as a whole may be the only one of its event once the record's redrive was stored.
 _DOCUMENTS = f"""
 INSERT INTO repair_document
 SELECT d.key, d.source_id, d.id,
     CASE WHEN d.source_id IS NULL OR w.id IS NOT NULL THEN 'discard'
-         WHEN covered.yes AND l.hash IS DISTINCT FROM d.hash THEN 'discard' ELSE 'row' END, covered.yes
+         WHEN covered.yes AND (l.hash IS DISTINCT FROM d.hash OR NOT d.intact) THEN 'discard' ELSE 'row' END
 FROM recount_document d LEFT JOIN recount_partition p ON p.partition = d.partition
 CROSS JOIN LATERAL (SELECT (d.topic = %(kafka_id)s AND d."offset" >= p.first_offset AND d."offset" < p.next_offset)
     IS TRUE AS yes) AS covered
 LEFT JOIN recount_line l ON covered.yes AND {_SAME_PLACE.format("d")}
 LEFT JOIN topic t ON t.kafka_id = d.topic
 LEFT JOIN dead_letter w ON w.topic_id = t.id AND w.partition = d.partition AND w."offset" = d."offset"
-    AND w.line = d.line
+    AND (w.line = d.line OR (w.state <> 'stored' AND {asides.WHOLE_LETTER}))
 WHERE d.key ~ '^[0-9a-f]{{48}}$' AND (d.topic = %(kafka_id)s AND d."offset" >= coalesce(p.next_offset, 0)) IS NOT TRUE
     AND NOT EXISTS (SELECT FROM events e WHERE e.source_id = d.source_id AND e.id = d.id)
 UNION ALL
-SELECT d.key, d.source_id, d.id, 'replace', true
+SELECT d.key, d.source_id, d.id, 'replace'
 FROM events e JOIN recount_document d ON d.source_id = e.source_id AND d.id = e.id
 JOIN recount_line l ON e.topic_id = %(topic)s AND {_SAME_PLACE.format("e")}
-WHERE d.hash IS DISTINCT FROM e.content_hash AND l.hash = e.content_hash AND NOT {_CHANGED}
+WHERE (d.hash IS DISTINCT FROM e.content_hash OR NOT d.intact) AND l.hash = e.content_hash AND NOT {_CHANGED}
 """  # noqa: S608 - constants only
 
 # An event with a document is made from that.

@@ -10,13 +10,14 @@ from uuid import UUID
 import psycopg
 from django.conf import settings
 
-from processing import months, row_sql, rows
+from processing import asides, months, row_sql, rows
 from processing.batch import Entry
 
-# What has a dead letter at its place was refused: its document is a leftover, not an event that lost its row.
-_MISSING = """
-FROM staged_event s WHERE NOT EXISTS (SELECT FROM dead_letter d WHERE d.topic_id = s.topic_id
-    AND d.partition = s.partition AND d."offset" = s."offset" AND d.line = s.line)
+# What has a dead letter at its place, or of its whole record, was refused: its document is a leftover, not an event that
+# lost its row.
+_MISSING = f"""
+FROM staged_event s WHERE NOT EXISTS (SELECT FROM dead_letter w WHERE w.topic_id = s.topic_id
+    AND w.partition = s.partition AND w."offset" = s."offset" AND (w.line = s.line OR {asides.WHOLE_LETTER}))
 """
 _INSERT = f"""
 WITH new AS (

@@ -17,7 +17,7 @@ from processing.rollups import Spans, by_hour, by_minute, merge
 # Consumers wait while so many rows are summed up, some 0.4 s; a single hour is never divided.
 ROWS_AT_ONCE = 20_000
 _HOURS_AT_ONCE = 1_000
-_CHUNK = 5_000  # rows in hand at once
+_CHUNK = 250  # rows in hand at once, with payloads of up to 256 KiB each
 
 Hour = tuple[str, Any]  # source, its first instant
 

@@ -18,12 +18,14 @@ from processing.consumer import Consumer
 from processing.crashes import Crashes, Start
 from processing.failures import StoreUnavailable
 from processing.lag import Ends, EndsReader
-from processing.models import DeadLetter, Incident, PartitionStart
+from processing.models import DeadLetter, Incident, PartitionStart, Topic
 from processing.row_store import RowStore
 from processing.tests import group, making, truth
 from processing.tests.making import NOON, event_id, line
 from processing.tests.reference import Sent
 from processing.tests.running import running_loop
+from processing.tests.test_holds import command
+from processing.tests.test_reconcile import write_documents_in_flight
 from processing.tests.truth import Expected
 
 MOST_CRASHES = 8
@@ -156,6 +158,23 @@ def test_a_rehearsal_that_is_over_is_in_no_other_ones_way(site: Site, leaves: bo
     assert session.execute("SELECT 1").fetchone() == (1,)
     for one in (well, crashes):
         one.rows.close()
+
+
+def test_what_is_left_of_a_record_that_was_isolated_as_a_whole_becomes_no_row(site: Site) -> None:
+    making.put(site.raw_topic, good(1), good(2), good(3))
+    assert write_documents_in_flight() == 3
+    topic = Topic.objects.create(kafka_id=ends_of_topic(site).topic, name=site.raw_topic)
+    PartitionStart.objects.create(topic=topic, partition=0, next_offset=0, isolated=[[0, WHOLE]])
+    with running_loop():
+        site.wait_for(lambda: truth.caught_up(site), 30)
+
+    rebuilt = command("rebuild_rows")
+    repaired = command("reconcile", "--repair")
+
+    assert [letter.line for letter in DeadLetter.objects.all()] == [0]
+    assert rebuilt["rows"] == 0
+    assert repaired["repaired"] == {"documentsDiscarded": 3}
+    assert repaired["ok"]
 
 
 def test_what_is_isolated_in_one_topic_is_not_in_another_of_its_name(site: Site) -> None:

@@ -22,6 +22,7 @@ from processing.row_store import RowStore, write_letters
 from processing.tests import group, making, truth
 from processing.tests.running import running_loop
 from processing.tests.test_holds import command, good_lines
+from processing.tests.test_reconcile import write_documents_in_flight
 
 pytestmark = pytest.mark.services
 
@@ -229,6 +230,19 @@ def test_offsets_move_forward_over_a_gap_and_back_without_doubling(site: Site) -
     assert report["ok"]
     assert [gap["sentence"] for gap in report["gaps"]] == ["records 30 to 49 were skipped by an operator"]
     assert str(LedgerGap.objects.get()) == f"30..49 lost on {site.raw_topic}/{PARTITION}"
+
+
+def test_what_a_failed_batch_left_of_skipped_records_is_never_stored(site: Site) -> None:
+    making.put(site.raw_topic, *(making.line(number) for number in range(20)), partition=PARTITION)
+    assert write_documents_in_flight() == 20
+    command("offsets", "reset", "--to", "latest")
+
+    rebuilt = command("rebuild_rows")
+    repaired = command("reconcile", "--repair")
+
+    assert (rebuilt["rows"], rebuilt["left"]) == (0, 20)
+    assert repaired["repaired"] == {"documentsDiscarded": 20}
+    assert repaired["ok"]
 
 
 def test_a_reset_is_refused_while_a_consumer_runs(site: Site) -> None:

@@ -11,6 +11,7 @@ from io import StringIO
 from uuid import UUID
 
 import pytest
+from bson import ObjectId
 from django.core.management import CommandError, call_command
 from django.db import connection, connections
 
@@ -22,6 +23,8 @@ from processing.document_store import DocumentStore
 from processing.models import DeadLetter, Event, Progress, SourceStatistics
 from processing.recovery import reconcile, reconcile_text, recount_sql
 from processing.recovery.reconcile import Report
+from processing.tests import making, truth
+from processing.tests.running import running_loop
 from processing.tests.test_end_to_end import post, readings
 from processing.topic_reader import TopicReader
 
@@ -179,6 +182,10 @@ def test_a_document_that_is_gone_or_changed_is_named() -> None:
 
     collection.update_one({"_id": key}, {"$inc": {"hash": 1}})
     changed = reconcile.run()
+    collection.update_one({"_id": key}, {"$inc": {"hash": -1}, "$set": {"payload.level": 7}})
+    other = reconcile.run()
+    collection.update_one({"_id": key}, {"$set": {"payload.level": ObjectId()}})
+    no_json = reconcile.run()
     collection.delete_one({"_id": key})
     gone = reconcile.run()
 
@@ -186,6 +193,7 @@ def test_a_document_that_is_gone_or_changed_is_named() -> None:
     named = {"sourceId": "sensor-2", "eventId": ID, **place}
     assert changed.kinds == {"row_differs_from_document": 1}
     assert changed.differences[0].items() >= named.items()
+    assert other.differences == no_json.differences == [{"kind": "document_changed", **named}]
     assert gone.differences == [{"kind": "row_without_document", **named}]
 
 
@@ -303,6 +311,40 @@ def test_what_is_older_than_the_topic_is_carried_not_proven(site: Site, ingest: 
     assert stretch["since"] is not None
     shown = f"{done.next_offset}..{done.next_offset}, received from {stretch['since']}; what is older"
     assert shown in reconcile_text.render(report)
+
+
+def test_records_removed_before_anything_was_read_of_a_partition_are_named_until_they_are_a_gap(site: Site) -> None:
+    making.put_all(site.raw_topic, [b"{}"] * 10, partition=2)
+    site.remove_raw_records(before={2: 5})
+    assert agreed(reconcile.run())  # no consumer ever was
+
+    consumer = site.start_consumer()
+    site.wait_for(lambda: Progress.objects.count() == 6 and truth.caught_up(site))
+    consumer.stop()
+    making.put_all(site.raw_topic, [b"{}"] * 30, partition=1)
+    site.remove_raw_records(before={1: 20})
+    placed = reconcile.run()
+    Progress.objects.filter(partition=1).delete()
+    unplaced = reconcile.run()
+    with running_loop():
+        site.wait_for(lambda: truth.caught_up(site))
+
+    place = {"partition": 1, "offset": 0, "records": 20}
+    named = {"kind": "removed_unread", "sourceId": None, "eventId": None, **place}
+    assert placed.differences == unplaced.differences == [named]
+    assert agreed(reconcile.run())
+
+
+@pytest.mark.usefixtures("site")
+def test_large_documents_are_read_a_few_at_a_time() -> None:
+    documents.database()["events"].insert_many({"_id": number, "payload": "x" * 2**20} for number in range(20))
+    store = DocumentStore()
+
+    chunks = [[document["_id"] for document in chunk] for chunk in store.stream({})]
+
+    store.close()
+    assert sorted(number for chunk in chunks for number in chunk) == list(range(20))
+    assert len(chunks) > 1
 
 
 def test_fields_past_a_sources_cap_do_not_count(site: Site, ingest: ProductProcess) -> None:

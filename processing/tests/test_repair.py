@@ -128,14 +128,30 @@ def test_documents_that_are_gone_or_changed_or_strangers_are_put_right(world: Wo
     assert some is not None
     collection.delete_many({"source": "killed-2"})
     collection.update_many({"source": "killed-3"}, {"$inc": {"hash": 1}})
+    collection.update_many({"source": "killed-4"}, {"$set": {"payload.changed": 1}})
     stray = UUID("0190163d-8694-739b-aea5-966c26f8ad92")
     collection.insert_one({**some, "_id": documents.document_id(stray, "killed-1")})
 
     report = reconcile("--repair")
 
-    assert report["repaired"]["documentsDiscarded"] == 1 + len(of(world, "killed-3"))
-    assert report["repaired"]["documentsFromKafka"] == len(of(world, "killed-2")) + len(of(world, "killed-3"))
+    replaced = len(of(world, "killed-3")) + len(of(world, "killed-4"))
+    assert report["repaired"]["documentsDiscarded"] == 1 + replaced
+    assert report["repaired"]["documentsFromKafka"] == len(of(world, "killed-2")) + replaced
     truth.assert_exact(world.site, world.expected)
+
+
+def test_what_was_changed_in_both_stores_comes_back_from_kafka(world: World) -> None:
+    change_everywhere("killed-3")
+    execute(f"DELETE FROM events WHERE {ONE} AND ts < '2026-01-15'")
+
+    assert reconcile("--repair")["repaired"]["eventsFromKafka"] == len(of(world, "killed-3"))
+    truth.assert_exact(world.site, world.expected)
+
+
+def change_everywhere(source: str) -> None:
+    """Change the same field of a source's events in both stores."""
+    documents.database()["events"].update_many({"source": source}, {"$set": {"payload.changed": 1}})
+    execute(f"UPDATE events SET payload = payload || '{{\"changed\": 1}}' WHERE source_id = '{source}'")
 
 
 def of(world: World, source: str) -> list[truth.Identity]:
@@ -264,6 +280,21 @@ def told_to_end(site: Site, command: tuple[str, ...], *, moment: str) -> subproc
         [sys.executable, "-c", script, moment, *command],
         cwd=product.ROOT, env={**site.env, "DJANGO_SETTINGS_MODULE": "dataflow_site.settings"}, check=False, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
+
+
+def test_a_row_is_not_discarded_for_a_document_that_was_changed_too(world: World) -> None:
+    every = {partition: end for partition, end in truth.progress(world.site).items() if end}
+    world.site.remove_raw_records(before=every)
+    change_everywhere("killed-3")
+
+    report = reconcile("--repair", code=1)
+    documents.database()["events"].update_many({"source": "killed-3"}, {"$unset": {"payload.changed": 1}})
+    mended = reconcile("--repair")
+
+    count = len(of(world, "killed-3"))
+    assert report["kinds"] == {"row_changed": count, "document_changed": count}
+    assert (mended["repaired"]["rowsDiscarded"], mended["repaired"]["rowsFromDocuments"]) == (count, count)
+    truth.assert_exact(world.site, world.expected)
 
 
 def test_an_event_that_no_store_has_any_more_stays_a_difference(world: World) -> None:

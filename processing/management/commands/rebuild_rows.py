@@ -55,6 +55,6 @@ def _as_text(rebuilt: Rebuilt, *, dry_run: bool) -> Iterator[str]:
     if not dry_run:
         yield f"{rebuilt.hours:,} hours of sources summed up anew; {rebuilt.accounted:,} events added to the ledger."
     if rebuilt.left:
-        yield f"{rebuilt.left:,} documents are left to the consumer, which has still to read their records."
+        yield f"{rebuilt.left:,} documents are left: the consumer has still to read their records, or was moved past them."
     if rebuilt.damaged:
         yield f"{rebuilt.damaged:,} documents are not what was stored, by their own hash, and were not used."
