@@ -42,6 +42,7 @@ def numbered_batch(number: int) -> list[dict[str, Any]]:
     return batch
 
 
+@pytest.mark.faults
 def test_the_guides_sender_loses_and_doubles_nothing_while_kafka_is_frozen(site: Site, send: Send) -> None:
     door = open_door(site)
     site.start_consumer()

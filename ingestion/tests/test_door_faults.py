@@ -99,6 +99,7 @@ def test_the_deadline_bounds_a_request_whatever_it_waits_for(site: Site) -> None
     assert 0.9 < took < 2
 
 
+@pytest.mark.faults
 def test_while_kafka_does_not_answer_one_request_is_the_probe_and_nobody_else_waits(site: Site) -> None:
     door = open_door(site)
 
@@ -161,6 +162,7 @@ def test_the_door_accepts_again_after_kafka_was_frozen_for_half_a_minute(site: S
     freeze_and_recover(site, 30)
 
 
+@pytest.mark.faults
 def test_the_door_starts_without_kafka_and_opens_when_it_comes(site: Site) -> None:
     site.servers.kafka.stop()
     door = site.start_ingest()

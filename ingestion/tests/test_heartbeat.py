@@ -170,6 +170,7 @@ def test_a_door_that_is_stopped_is_forgotten_at_once_and_a_killed_one_soon(site:
     assert 0 < client.ttl(pulse.key(left["process"])) <= heartbeat.EXPIRES_SECONDS
 
 
+@pytest.mark.faults
 def test_a_frozen_redis_stops_no_request_and_is_told_of_all_when_it_is_back(site: Site, client: redis.Redis) -> None:
     door = open_door(site)
     site.wait_for(lambda: pulse_of(client, door))

@@ -56,6 +56,7 @@ def test_everything_sent_is_in_the_topic_with_key_and_headers(site: Site, produc
     assert {one.headers["v"] for one in stored} == {b"1"}
 
 
+@pytest.mark.faults
 def test_a_producer_works_again_after_its_records_outlived_the_delivery_timeout(site: Site, producer: Client) -> None:
     partition_count(producer, site.raw_topic)
     site.servers.kafka.freeze()

@@ -97,6 +97,7 @@ def test_the_door_is_closed_while_too_much_becomes_dead_letters(site: Site) -> N
 
 
 @pytest.mark.services
+@pytest.mark.faults
 def test_a_guard_that_can_not_look_leaves_the_door_open(site: Site) -> None:
     door = open_door(site, {"DATAFLOW_GUARD_LAG_SECONDS": "1"})
     site.servers.postgres.freeze()

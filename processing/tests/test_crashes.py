@@ -223,11 +223,11 @@ def test_a_consumer_that_goes_on_line_by_line_is_not_taken_for_stalled(
     suspect = Crashes.suspect
 
     def slowly(crashes: Crashes, record: Record, line: int) -> None:
-        threading.Event().wait(0.3)
+        threading.Event().wait(0.1)
         suspect(crashes, record, line)
 
     monkeypatch.setattr(Crashes, "suspect", slowly)
-    monkeypatch.setattr(loop, "STALL_CHECK", 1.0)
+    monkeypatch.setattr(loop, "STALL_CHECK", 0.3)
     settings.DATAFLOW_BATCH_EVENTS = 10
     for partition in (0, 1):
         making.put_all(

@@ -97,7 +97,10 @@ def test_letters_are_discarded_for_a_reason(yard: Yard) -> None:
 
 @pytest.mark.parametrize(
     ("number", "state", "said"),
-    [(signal.SIGTERM, "done", "goes on with the next worker"), (signal.SIGINT, "cancelled", "then cancelled")],
+    [
+        pytest.param(signal.SIGTERM, "done", "goes on with the next worker", marks=pytest.mark.faults),
+        (signal.SIGINT, "cancelled", "then cancelled"),
+    ],
 )
 def test_a_signal_leaves_the_rest_to_the_workers_or_ends_it(
     yard: Yard, number: signal.Signals, state: str, said: str
@@ -135,6 +138,7 @@ def test_what_it_cannot_do_is_said(yard: Yard, arguments: list[str], code: int, 
     assert said in run(yard, *arguments, code=code).stderr
 
 
+@pytest.mark.faults
 def test_an_absent_store_is_exit_code_2(yard: Yard) -> None:
     result = run(yard, "list", env={"POSTGRES_PORT": str(ports.free_port())}, code=2)
 

@@ -109,6 +109,7 @@ def test_one_bad_line_in_a_hundred_never_holds_a_partition(site: Site) -> None:
     assert not Hold.objects.exists()
 
 
+@pytest.mark.faults
 def test_a_partition_that_trips_under_one_of_two_consumers_is_held_for_both(site: Site) -> None:
     consumers = [site.start_consumer(), site.start_consumer()]
     site.wait_for(lambda: len(ConsumerMember.objects.exclude(partitions=[])) == 2, WAIT)

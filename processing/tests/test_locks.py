@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 import psycopg
@@ -30,7 +31,6 @@ class Partition:
 
 @pytest.fixture
 def partition(site: Site, monkeypatch: pytest.MonkeyPatch) -> Partition:
-    monkeypatch.setattr(row_store, "LOCK_TIMEOUT", 4.0)
     monkeypatch.setattr(row_store, "PATIENCE", 0.5)
     store = RowStore()
     batch = Batch([record(line(1))])
@@ -60,7 +60,7 @@ def test_a_consumer_that_froze_while_it_wrote_rows_loses_its_transaction(partiti
 def test_a_stranger_that_holds_the_partition_is_waited_for(
     partition: Partition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(row_store, "LOCK_TIMEOUT", 1.5)
+    monkeypatch.setattr(row_store, "connect", partial(row_store.connect, options="-c lock_timeout=1500ms"))
 
     with holding(partition) as stranger:
         stranger.connection.execute("SET application_name = 'psql'")

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.services
 Poll = Callable[..., list[Record]]
 
 
+@pytest.mark.faults
 def test_records_that_were_polled_before_kafka_failed_are_stored(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     poll = Consumer.poll
     after_records = threading.Event()
@@ -87,6 +88,7 @@ def test_a_partition_that_goes_and_comes_back_within_one_poll_is_read_on(
     assert truth.totals(site) == {"sensor-1": (21, 18, 3, 0)}
 
 
+@pytest.mark.faults
 def test_fetching_goes_on_after_kafka_failed_while_a_store_was_slow(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

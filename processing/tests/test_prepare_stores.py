@@ -48,6 +48,7 @@ def test_what_exists_is_found_and_other_partitions_than_set_are_told(site: Site,
     assert found["mongodb"]["created"] is False
 
 
+@pytest.mark.faults
 def test_a_store_that_is_away_is_told_by_exit_code_2(site: Site, settings: Settings) -> None:
     settings.MONGO_URI = "mongodb://127.0.0.1:1"
 

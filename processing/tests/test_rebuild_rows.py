@@ -98,6 +98,7 @@ def test_the_rows_of_one_source_come_back_alone(world: World) -> None:
     truth.assert_exact(world.site, world.expected)
 
 
+@pytest.mark.faults
 def test_what_a_kill_interrupted_is_finished_by_the_next_run(world: World) -> None:
     execute("DELETE FROM events")
 

@@ -273,13 +273,13 @@ def test_it_agrees_while_the_consumer_works(site: Site, ingest: ProductProcess) 
     sender.start()
     try:
         site.wait_for(lambda: Event.objects.count() > 1_000)
-        reports = [reconcile.run() for _ in range(3)]
+        reports = [reconcile.run() for _ in range(2)]
     finally:
         enough.set()
         sender.join()
 
     assert all(agreed(report) for report in reports)
-    first, *_, last = reports
+    first, last = reports
     assert last.equation["stored"] > first.equation["stored"] > 1_000
 
 
@@ -391,6 +391,7 @@ def test_one_source_can_be_judged_alone() -> None:
     assert "sensor-2" not in text
 
 
+@pytest.mark.faults
 def test_without_a_store_it_can_not_tell(settled: Site) -> None:
     settled.servers.mongo.stop()
 

@@ -300,7 +300,8 @@ def test_a_job_goes_on_where_a_signal_ended_its_worker(yard: Yard) -> None:
     yard.assert_exact()
 
 
-@pytest.mark.parametrize("name", ["postgres", pytest.param("kafka", marks=pytest.mark.faults)])
+@pytest.mark.faults
+@pytest.mark.parametrize("name", ["postgres", "kafka"])
 def test_a_job_waits_for_a_server_that_is_away_and_goes_on(yard: Yard, name: str) -> None:
     source = f"without-{name}"
     yard.expected.add(yard.refuse(source, 60))
@@ -325,7 +326,7 @@ def test_a_job_waits_for_a_server_that_is_away_and_goes_on(yard: Yard, name: str
     yard.assert_exact()
 
 
-@pytest.mark.parametrize("moment", ["marked", "sent"])
+@pytest.mark.parametrize("moment", ["marked", pytest.param("sent", marks=pytest.mark.faults)])
 def test_a_job_whose_worker_was_killed_is_taken_over_and_stores_each_event_once(yard: Yard, moment: str) -> None:
     source = f"killed-{moment}"
     yard.expected.add(yard.refuse(source, 60))

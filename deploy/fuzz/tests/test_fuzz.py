@@ -20,7 +20,7 @@ from ingestion.records import Line
 from ingestion.requests import Refused
 from ingestion.tests.conftest import open_door
 
-SECONDS = 8.0
+SECONDS = 5.0
 PACE = {"DATAFLOW_HEADER_SECONDS": "0.5", "DATAFLOW_BODY_SECONDS": "0.5"}
 LIMITS = Limits()
 NOW = 1_800_000_000_000_000  # microseconds

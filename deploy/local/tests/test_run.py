@@ -59,33 +59,27 @@ def run(site: Site, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[
         launched.process.stop(40)
 
 
-def test_the_product_runs_once_in_a_folder_and_a_signal_ends_all_of_it(run: Run, site: Site) -> None:
+def test_the_product_runs_once_in_a_folder_restarts_what_dies_and_ends_whole_by_a_signal(run: Run, site: Site) -> None:
     assert all(part.is_well(run.ports.get(part.port_setting, 0)) for part in plan.PARTS)
     assert "given" in run.process.log
     assert "the password `" in run.process.log
-    children = list(run.children().values())
-    assert len(children) == len(plan.PARTS)
+    assert len(run.children()) == len(plan.PARTS)
 
     second = run.another("second.log")
     site.wait_for(lambda: not second.running, seconds=30)
     assert second.exit_code == 1
     assert second.log == f"`make run` runs already in this folder (process {run.process.pid}).\n"
 
-    code = run.process.stop(40)
-
-    assert code == 0
-    assert not any(child.is_running() for child in children)
-
-
-def test_a_process_that_dies_is_started_again_and_that_is_said(run: Run, site: Site) -> None:
-    first = run.children()["consumer"].pid
-
-    os.kill(first, signal.SIGKILL)
-
+    consumer = run.children()["consumer"].pid
+    os.kill(consumer, signal.SIGKILL)
     site.wait_for(lambda: run.has_printed("was ended by SIGKILL; starting it again in 1 s"), seconds=10)
     port = run.ports[product.CONSUMER.port_setting]
     site.wait_for(lambda: product.healthy(port), seconds=60)
-    assert run.children()["consumer"].pid != first
+    children = run.children()
+    assert children["consumer"].pid != consumer
+
+    assert run.process.stop(40) == 0
+    assert not any(child.is_running() for child in children.values())
 
 
 @pytest.mark.parametrize("run", [pytest.param(AS_ON_A_SERVER, id="as on a server")], indirect=True)
