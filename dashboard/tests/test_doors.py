@@ -63,6 +63,7 @@ def test_without_redis_the_panel_cannot_tell(client: Client, site: Site) -> None
 
 
 @services
+@pytest.mark.faults
 def test_without_postgresql_the_doors_still_show_themselves(client: Client, site: Site, door_beats: DoorBeats) -> None:
     door_beats.say("host-1", accepted=77)
     site.servers.postgres.stop()

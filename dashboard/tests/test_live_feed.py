@@ -176,6 +176,7 @@ async def test_nonsense_is_answered_with_an_error_and_the_feed_goes_on(client: C
     assert await client.hear_until(lambda message: message["type"] in {"frame", "heartbeat"})
 
 
+@pytest.mark.faults
 async def test_without_redis_the_feed_says_so_and_shows_samples(client: Client, site: Site, rows: Rows) -> None:
     await client.hear_until(is_live)
 

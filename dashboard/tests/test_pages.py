@@ -110,6 +110,7 @@ def test_no_page_lets_anything_foreign_or_inline_run(client: Client, rows: Rows,
     assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|(src|href)=\"(https?:)?//", html)
 
 
+@pytest.mark.faults
 def test_without_postgresql_the_pages_say_that_they_cannot_tell(client: Client, site: Site) -> None:
     site.servers.postgres.stop()
 

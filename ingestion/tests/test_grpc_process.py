@@ -173,6 +173,7 @@ def test_while_kafka_is_frozen_calls_are_unavailable_in_time_and_afterwards_take
     assert not second.HasField("refused")
 
 
+@pytest.mark.faults
 def test_a_clients_own_deadline_is_kept_and_nothing_waits_for_it_afterwards(site: Site) -> None:
     with opened(site, {"DATAFLOW_IN_FLIGHT_EVENTS": "10", "DATAFLOW_MAX_BATCH_EVENTS": "10"}) as (_, client):
         assert outcome(client) == "OK"
@@ -297,6 +298,7 @@ def test_a_port_that_is_taken_is_said_in_one_sentence(site: Site) -> None:
     assert "Traceback" not in second.log
 
 
+@pytest.mark.faults
 def test_the_example_of_the_page_brings_its_events_in_even_if_it_has_to_wait(site: Site, tmp_path: Path) -> None:
     page = (product.ROOT / "docs" / "grpc.md").read_text()
     [code] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)

@@ -157,6 +157,7 @@ def is_taken(caller: GrpcClient) -> bool:
     return True
 
 
+@pytest.mark.faults
 def test_a_door_that_is_stopped_is_forgotten_at_once_and_a_killed_one_soon(site: Site, client: redis.Redis) -> None:
     stopped, killed = open_door(site), open_door(site)
     site.wait_for(lambda: pulse_of(client, stopped) and pulse_of(client, killed))

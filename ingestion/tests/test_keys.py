@@ -101,6 +101,7 @@ def test_a_rotated_key_lives_beside_its_successor_and_a_revoked_one_is_refused_w
     assert send(keyed, new).status == 202
 
 
+@pytest.mark.faults
 def test_known_keys_go_on_without_postgresql_and_unknown_ones_get_a_503(keyed: ProductProcess, site: Site) -> None:
     _, known = keys.create("known", ["ingest"])
     _, unseen = keys.create("unseen", ["ingest"])

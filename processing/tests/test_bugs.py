@@ -134,6 +134,7 @@ def test_a_stored_event_keeps_its_document_when_its_redelivery_meets_a_bug(
     truth.assert_exact(site, expected)
 
 
+@pytest.mark.faults
 def test_more_offenders_than_one_search_takes_are_all_set_aside(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = Expected()
     monkeypatch.setattr(isolation, "MOST", 3)

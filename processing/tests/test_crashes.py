@@ -210,6 +210,7 @@ def test_what_is_not_isolated_any_more_is_processed_by_a_consumer_that_knew_it_a
     crashes.rows.close()
 
 
+@pytest.mark.faults
 def test_a_consumer_that_goes_on_line_by_line_is_not_taken_for_stalled(
     site: Site, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

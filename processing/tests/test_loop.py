@@ -118,6 +118,7 @@ def test_fetching_goes_on_after_kafka_failed_while_a_store_was_slow(
         site.wait_for(lambda: truth.caught_up(site), 30)
 
 
+@pytest.mark.faults
 def test_a_partition_that_the_client_forgets_to_fetch_is_read_after_joining_anew(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -279,6 +279,7 @@ def test_the_history_says_that_an_edit_is_sent_which_was_given_back_before(
     yard.assert_exact()
 
 
+@pytest.mark.faults
 def test_a_job_goes_on_where_a_signal_ended_its_worker(yard: Yard) -> None:
     yard.expected.add(yard.refuse("interrupted", 60))
 

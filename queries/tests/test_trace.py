@@ -139,6 +139,7 @@ def test_the_same_id_of_several_sources_has_to_be_told_apart() -> None:
     assert (status, problem["code"], problem["sources"]) == (409, "ambiguous_event", ["a", "b"])
 
 
+@pytest.mark.faults
 def test_without_kafka_what_is_stored_is_shown_and_what_is_not_cannot_be_told(site: Site) -> None:
     stored = make_event("sensor-1")
     store(stored)
