@@ -16,8 +16,8 @@ HEAD = """# Faults
 Written by `make faults`, which inflicts each fault on real processes and servers while senders post to the door, once
 for each of five seeds, and then looks at everything that was ever acknowledged: rows, documents, rollups recomputed,
 letters, ledger, the order of every source, and what reconcile finds. Tests with a seed are in `processing/tests/faults`.
-Those without one (–), in `processing/tests` and `ingestion/tests`, look closer at one thing: they have no such load, count by
-themselves, and leave the columns of this table empty.
+Those without one (–), in the tests of the apps, look closer at one thing: they have no such load, count by themselves, and
+leave the columns of this table empty.
 
 *lost* was acknowledged, has no row or no document, and is in no gap of the ledger; *phantom* has a row or document and was
 never sent; *doubled* is there, or in the ledger, more than once. *Recovery* is the time from the end of the fault until
