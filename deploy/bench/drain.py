@@ -71,7 +71,6 @@ class _Load:
     def __init__(self, port: int, events: int) -> None:
         requests = array_requests(events // 10_000 * INCOMING, size=PER_REQUEST, prefix="incoming")
         self._thread = threading.Thread(target=self._send, args=[requests, port], daemon=True)
-        self._left = threading.Event()
         self._failure: LoadFailed | None = None
 
     def __enter__(self) -> None:
@@ -82,7 +81,6 @@ class _Load:
 
         :raises LoadFailed: it did not last for as long as the drain
         """
-        self._left.set()
         if not self._thread.is_alive():
             raise LoadFailed("the load ended before the drain did") from self._failure
 
@@ -90,5 +88,5 @@ class _Load:
         try:
             send(requests, port=port, connections=4, rate=INCOMING / PER_REQUEST)
         except LoadFailed as failure:
-            if not self._left.is_set():
-                self._failure = failure
+            # After it was left nobody asks for it any more.
+            self._failure = failure

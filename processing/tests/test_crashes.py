@@ -180,12 +180,7 @@ def test_what_is_left_of_a_record_that_was_isolated_as_a_whole_becomes_no_row(si
 def test_what_is_isolated_in_one_topic_is_not_in_another_of_its_name(site: Site) -> None:
     ends = ends_of_topic(site)
     record = making.record(good(1))
-    crashed, crashes = Crashes(RowStore()), Crashes(RowStore())
-    crashed.count({0: 0}, ends)
-    crashed.suspect(record, WHOLE)
-    die(site, crashed)
-    crashes.count({0: 0}, ends)
-    assert crashes.asides([record]).keys() == {(0, 0)}
+    crashes = that_know_as_isolated(site, record, ends)
 
     crashes.count({0: 0}, replace(ends, topic=uuid4()))
 
@@ -196,12 +191,7 @@ def test_what_is_isolated_in_one_topic_is_not_in_another_of_its_name(site: Site)
 def test_what_is_not_isolated_any_more_is_processed_by_a_consumer_that_knew_it_as_isolated(site: Site) -> None:
     ends = ends_of_topic(site)
     record = making.record(good(1))
-    crashed, crashes = Crashes(RowStore()), Crashes(RowStore())
-    crashed.count({0: 0}, ends)
-    crashed.suspect(record, WHOLE)
-    die(site, crashed)
-    crashes.count({0: 0}, ends)
-    assert crashes.asides([record]).keys() == {(0, 0)}
+    crashes = that_know_as_isolated(site, record, ends)
 
     PartitionStart.objects.update(isolated=[])
     crashes.count({0: 0}, ends)
@@ -266,6 +256,17 @@ def die(site: Site, crashes: Crashes) -> None:
     with RowStore().connection as other:
         gone = "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = %s"
         site.wait_for(lambda: other.execute(gone, [session]).fetchone() == (True,), 10)
+
+
+def that_know_as_isolated(site: Site, record: Record, ends: Ends) -> Crashes:
+    """The account of a consumer that started after another one had died with this record in hand."""
+    crashed, crashes = Crashes(RowStore()), Crashes(RowStore())
+    crashed.count({0: 0}, ends)
+    crashed.suspect(record, WHOLE)
+    die(site, crashed)
+    crashes.count({0: 0}, ends)
+    assert crashes.asides([record]).keys() == {(record.partition, record.offset)}
+    return crashes
 
 
 def ends_of_topic(site: Site) -> Ends:
