@@ -1,10 +1,13 @@
-"""Kafka's jars: downloaded once per user, kept in the cache folder for every checkout."""
+"""Downloads Kafka's jars once per user into a cache folder that all checkouts share."""
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import requests
@@ -22,28 +25,42 @@ logger = logging.getLogger(__name__)
 
 
 class DownloadFailed(Exception):
-    """The jars could not be fetched; the next start tries again."""
+    """The jars could not be downloaded. The next start tries again."""
 
 
 def cache_folder() -> Path:
+    """Return the folder of this Kafka version in the user's cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dataflow" / f"kafka-{VERSION}"
 
 
+@contextmanager
+def locked_cache() -> Iterator[None]:
+    """Hold the cache folder's lock for a block: starts at the same time fill the cache once."""
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    with (cache_folder() / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def ensure() -> list[Path]:
-    """Give the jars, in a fixed order; download them (44 MB) unless an earlier start did.
+    """Return the jars in a fixed order. The first start downloads them (44 MB).
 
-    Two at a time do no harm: the one that is ready first is taken.
-
-    :raises DownloadFailed: there is no way to the repository
+    :raises DownloadFailed: the repository cannot be reached
     """
     folder = cache_folder() / "jars"
     if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            _download(folder)
-        except (requests.RequestException, RuntimeError) as error:
-            raise DownloadFailed(f"Kafka's jars could not be downloaded: {error}") from error
+        with locked_cache():
+            _download_if_missing(folder)
     return sorted(folder.glob("*.jar"))
+
+
+def _download_if_missing(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    try:
+        _download(folder)
+    except (requests.RequestException, RuntimeError) as error:
+        raise DownloadFailed(f"Kafka's jars could not be downloaded: {error}") from error
 
 
 def _download(folder: Path) -> None:
@@ -58,9 +75,8 @@ def _download(folder: Path) -> None:
             path.rename(gathered / path.name)
             if number % 10 == 0 or number == len(artifacts):
                 logger.info("Kafka %s: %d of %d files downloaded", VERSION, number, len(artifacts))
-        # In one step, so that half a download is never taken for a whole one.
-        if not folder.is_dir():
-            gathered.rename(folder)
+        # In one step: the folder exists only when the download is complete.
+        gathered.rename(folder)
 
 
 def _resolve(repository: Path) -> list[Artifact]:

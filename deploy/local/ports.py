@@ -1,9 +1,14 @@
-"""Which ports of 127.0.0.1 are free, which are taken."""
+"""Finds free ports of 127.0.0.1 and reserves them."""
 
 from __future__ import annotations
 
+import fcntl
+import os
 import random
 import socket
+import tempfile
+from functools import cache
+from pathlib import Path
 
 HOST = "127.0.0.1"
 # Below the kernel's range for outgoing connections: a client that retries while a server is down
@@ -12,6 +17,7 @@ FREE_RANGE = range(20_000, 32_000)
 
 
 def is_taken(port: int) -> bool:
+    """Return whether a socket of another process is bound to the port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -22,19 +28,52 @@ def is_taken(port: int) -> bool:
 
 
 def free_port() -> int:
-    """Give a port that nobody listens on; another process may still be quicker to take it."""
-    for port in random.sample(FREE_RANGE, 200):
-        if not is_taken(port):
+    """Return a port that nothing listens on and reserve it for this process until it ends.
+
+    Test workers and launchers that run at the same time never get the same port.
+
+    :raises NoFreePort: every port that was tried is taken or reserved
+    """
+    for port in random.sample(FREE_RANGE, 500):
+        if not is_taken(port) and _reservations().reserve(port):
             return port
     raise NoFreePort
 
 
 class NoFreePort(Exception):
-    """Two hundred ports were tried and each was taken: something on this machine is wrong."""
+    """Every port that was tried is taken or reserved: look for processes that were left running."""
+
+
+class _Reservations:
+    """One file of the user; a lock on the byte at a port's number reserves the port.
+
+    The kernel drops the locks when the process ends: https://man7.org/linux/man-pages/man2/fcntl_locking.2.html
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        self._reserved: set[int] = set()
+
+    def reserve(self, port: int) -> bool:
+        """Reserve the port; return False if it is reserved already, by this process or another one."""
+        if port in self._reserved:
+            return False
+        try:
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+        except OSError:
+            return False
+        self._reserved.add(port)
+        return True
+
+
+@cache
+def _reservations() -> _Reservations:
+    # Not shared between users: the file of one cannot be locked by another.
+    return _Reservations(Path(tempfile.gettempdir()) / f"dataflow-ports-{os.getuid()}")
 
 
 def answers(host: str, port: int, timeout: float = 0.5) -> bool:
-    """Tell whether something accepts connections there within `timeout` seconds."""
+    """Return whether a server accepts connections there within `timeout` seconds."""
     try:
         with socket.create_connection((host, port), timeout=timeout):
             return True
