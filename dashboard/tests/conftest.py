@@ -11,7 +11,7 @@ from django.conf import settings
 from django.test import Client
 
 from dashboard.tests.rows import Rows
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from ingestion import pulse
 from ingestion.guard import State
 from ingestion.pulse import Pulse
@@ -62,22 +62,22 @@ def _no_kafka_client_stays() -> Iterator[None]:
 
 
 @pytest.fixture
-def rows(site: Site) -> Rows:
+def rows(site: Deployment) -> Rows:
     return Rows(site.raw_topic)
 
 
 @pytest.fixture
-def announcer(site: Site) -> Iterator[Announcer]:
+def announcer(site: Deployment) -> Iterator[Announcer]:
     with redis.Redis.from_url(f"redis://{settings.REDIS_ADDR}") as client:
         yield Announcer(client)
 
 
 @pytest.fixture
-def door_beats(site: Site) -> Iterator[DoorBeats]:
+def door_beats(site: Deployment) -> Iterator[DoorBeats]:
     with redis.Redis.from_url(f"redis://{settings.REDIS_ADDR}") as client:
         yield DoorBeats(client)
 
 
 @pytest.fixture
-def client(site: Site) -> Client:
+def client(site: Deployment) -> Client:
     return Client()

@@ -8,7 +8,7 @@ from django.test import Client
 from dashboard import readings
 from dashboard.tests.conftest import DoorBeats
 from dashboard.tests.test_pages import text_of
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from ingestion.guard import State
 
 services = pytest.mark.services
@@ -52,7 +52,7 @@ def test_doors_that_refused_nothing_say_so_and_no_doors_is_nothing_yet(client: C
 
 
 @services
-def test_without_redis_the_panel_cannot_tell(client: Client, site: Site) -> None:
+def test_without_redis_the_panel_cannot_tell(client: Client, site: Deployment) -> None:
     site.servers.redis.stop()
     try:
         html = client.get("/").content.decode()
@@ -64,7 +64,9 @@ def test_without_redis_the_panel_cannot_tell(client: Client, site: Site) -> None
 
 @services
 @pytest.mark.faults
-def test_without_postgresql_the_doors_still_show_themselves(client: Client, site: Site, door_beats: DoorBeats) -> None:
+def test_without_postgresql_the_doors_still_show_themselves(
+    client: Client, site: Deployment, door_beats: DoorBeats
+) -> None:
     door_beats.say("host-1", accepted=77)
     site.servers.postgres.stop()
 

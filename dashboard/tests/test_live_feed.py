@@ -15,7 +15,7 @@ from dashboard import hub
 from dashboard.tests.conftest import Announcer
 from dashboard.tests.frames import consumer_frame, source_frame, tail_event
 from dashboard.tests.rows import NOON, Rows
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 
 pytestmark = pytest.mark.services
 
@@ -70,7 +70,7 @@ def stored(message: Message) -> int:
 
 
 @pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
+async def client(site: Deployment) -> AsyncIterator[Client]:
     made = Client()
     assert await made.connect()
     yield made
@@ -177,7 +177,7 @@ async def test_nonsense_is_answered_with_an_error_and_the_feed_goes_on(client: C
 
 
 @pytest.mark.faults
-async def test_without_redis_the_feed_says_so_and_shows_samples(client: Client, site: Site, rows: Rows) -> None:
+async def test_without_redis_the_feed_says_so_and_shows_samples(client: Client, site: Deployment, rows: Rows) -> None:
     await client.hear_until(is_live)
 
     await asyncio.to_thread(site.servers.redis.stop)
@@ -196,11 +196,11 @@ async def test_without_redis_the_feed_says_so_and_shows_samples(client: Client, 
 
 
 @pytest.mark.parametrize("headers", [[], [(b"origin", b"http://evil.example")], [(b"origin", b"null")]])
-async def test_a_foreign_or_missing_origin_is_refused(site: Site, headers: list[tuple[bytes, bytes]]) -> None:
+async def test_a_foreign_or_missing_origin_is_refused(site: Deployment, headers: list[tuple[bytes, bytes]]) -> None:
     assert not await Client(headers).connect()
 
 
-async def test_nothing_runs_once_nobody_watches(site: Site) -> None:
+async def test_nothing_runs_once_nobody_watches(site: Deployment) -> None:
     client = Client()
     await client.connect()
     await client.close()

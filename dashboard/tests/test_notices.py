@@ -13,7 +13,7 @@ from redis import Redis
 
 from dashboard import notices
 from dashboard.tests.test_pages import text_of
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from ingestion import refusals
 from processing import ledger
 from processing.ledger import Totals
@@ -36,7 +36,7 @@ def test_the_equation_is_put_into_words(totals: Totals, in_flight: int | None, w
 
 
 @services
-def test_incidents_and_held_partitions_stand_on_the_overview_while_they_last(client: Client, site: Site) -> None:
+def test_incidents_and_held_partitions_stand_on_the_overview_while_they_last(client: Client, site: Deployment) -> None:
     topic = Topic.objects.create(kafka_id="00000000-0000-0000-0000-000000000007", name="raw")
     Hold.objects.create(topic=topic, partition=3, since=SINCE, reason="200 dead letters in a row")
     for kind, subject, detail in (("breaker", "raw/3", "held"), ("disk", "PostgreSQL", "91 % of its volume is used")):
@@ -57,7 +57,7 @@ def test_incidents_and_held_partitions_stand_on_the_overview_while_they_last(cli
 
 
 @services
-def test_an_outage_is_said_on_the_overview_and_forgotten_when_it_is_over(client: Client, site: Site) -> None:
+def test_an_outage_is_said_on_the_overview_and_forgotten_when_it_is_over(client: Client, site: Deployment) -> None:
     site.servers.postgres.stop()
     began = time.monotonic()
     during = text_of(client, "/")
@@ -70,7 +70,7 @@ def test_an_outage_is_said_on_the_overview_and_forgotten_when_it_is_over(client:
 
 
 @services
-def test_the_last_minutes_stand_in_a_table_with_what_the_doors_refused(client: Client, site: Site) -> None:
+def test_the_last_minutes_stand_in_a_table_with_what_the_doors_refused(client: Client, site: Deployment) -> None:
     minute = datetime.now(tz=UTC).replace(second=0, microsecond=0) - timedelta(minutes=1)
     for source in ("a", "b"):
         LedgerMinute.objects.create(

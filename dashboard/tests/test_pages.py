@@ -6,7 +6,7 @@ import pytest
 from django.test import Client, override_settings
 
 from dashboard.tests.rows import Rows
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 
 pytestmark = pytest.mark.services
 
@@ -20,7 +20,7 @@ def text_of(client: Client, path: str) -> str:
 
 
 @pytest.fixture
-def client(site: Site) -> Client:
+def client(site: Deployment) -> Client:
     return Client()
 
 
@@ -111,7 +111,7 @@ def test_no_page_lets_anything_foreign_or_inline_run(client: Client, rows: Rows,
 
 
 @pytest.mark.faults
-def test_without_postgresql_the_pages_say_that_they_cannot_tell(client: Client, site: Site) -> None:
+def test_without_postgresql_the_pages_say_that_they_cannot_tell(client: Client, site: Deployment) -> None:
     site.servers.postgres.stop()
 
     # Each page waits for its time to run out.
@@ -124,7 +124,7 @@ def test_without_postgresql_the_pages_say_that_they_cannot_tell(client: Client, 
 
 
 @pytest.mark.parametrize("debug", [True, False])
-def test_scripts_and_styles_are_served(site: Site, debug: bool) -> None:
+def test_scripts_and_styles_are_served(site: Deployment, debug: bool) -> None:
     with override_settings(DEBUG=debug):
         client = Client()
         paths = re.findall(r'(?:href|src)="(/static/[^"]+)"', client.get("/").content.decode())

@@ -9,7 +9,7 @@ import pytest
 from django.core.cache import cache
 from django_redis import get_redis_connection
 
-from deploy.local.site import ProductProcess, Site
+from deploy.testing.deployment import Deployment, ProductProcess
 from ingestion import keys
 from ingestion.tests.client import JSON, call, event
 from ingestion.tests.conftest import open_door
@@ -49,7 +49,7 @@ def metrics(process: ProductProcess) -> str:
     return call(process.url, "GET", "/metrics").body.decode()
 
 
-def test_a_key_stands_in_no_log_metric_dead_letter_or_store(site: Site) -> None:
+def test_a_key_stands_in_no_log_metric_dead_letter_or_store(site: Deployment) -> None:
     _, token = keys.create("canary", ["ingest", "read"], rate="20:1")
     door, web, consumer = open_door(site, LOUD), site.start_web(LOUD), site.start_consumer(LOUD)
 

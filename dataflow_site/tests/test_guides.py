@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from dataflow_site.env import BASE_DIR
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from ingestion.tests.client import event
 from ingestion.tests.conftest import open_door
 from ingestion.tests.topic import events
@@ -43,7 +43,7 @@ def numbered_batch(number: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.faults
-def test_the_guides_sender_loses_and_doubles_nothing_while_kafka_is_frozen(site: Site, send: Send) -> None:
+def test_the_guides_sender_loses_and_doubles_nothing_while_kafka_is_frozen(site: Deployment, send: Send) -> None:
     door = open_door(site)
     site.start_consumer()
     statuses: list[int] = []
@@ -72,7 +72,9 @@ def test_the_guides_sender_loses_and_doubles_nothing_while_kafka_is_frozen(site:
     assert not DeadLetter.objects.exists()
 
 
-def test_what_no_other_try_would_change_is_raised_and_the_events_stay_with_the_sender(site: Site, send: Send) -> None:
+def test_what_no_other_try_would_change_is_raised_and_the_events_stay_with_the_sender(
+    site: Deployment, send: Send
+) -> None:
     door = open_door(site, {"DATAFLOW_OPEN_INGEST": "0"})
     batch = numbered_batch(0)
 
@@ -83,7 +85,7 @@ def test_what_no_other_try_would_change_is_raised_and_the_events_stay_with_the_s
     assert events(site.raw_topic) == []
 
 
-def test_a_batch_without_a_good_event_is_given_back_whole(site: Site, send: Send) -> None:
+def test_a_batch_without_a_good_event_is_given_back_whole(site: Deployment, send: Send) -> None:
     door = open_door(site)
 
     with httpx.Client(base_url=door.url, timeout=10) as client:

@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from ingestion import keys
 from processing.tests.faults import inflicting
 from processing.tests.test_jobs import is_read_only
@@ -17,7 +17,7 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 @pytest.mark.parametrize("debug", [True, False])
 def test_without_postgresql_people_get_a_page_and_programs_get_json(
-    site: Site, client: Client, settings: Settings, debug: bool
+    site: Deployment, client: Client, settings: Settings, debug: bool
 ) -> None:
     settings.DATAFLOW_OPEN_READ, settings.DEBUG = False, debug
     client.force_login(User.objects.create_superuser("operator"))
@@ -35,7 +35,7 @@ def test_without_postgresql_people_get_a_page_and_programs_get_json(
         assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable"), path
 
 
-def test_while_postgresql_is_read_only_changes_are_a_503(site: Site, client: Client) -> None:
+def test_while_postgresql_is_read_only_changes_are_a_503(site: Deployment, client: Client) -> None:
     client.force_login(User.objects.create_superuser("operator"))
     operator = f"Bearer {keys.create('operator', ['admin'])[1]}"
     page, api = "/admin/processing/deadletter/discard/", "/api/dead-letters/discard/"

@@ -14,18 +14,14 @@ from pathlib import Path
 import grpc
 import httpx
 import pytest
-from pytest_django.plugin import DjangoDbBlocker
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
 from dataflow_site.env import BASE_DIR
 from deploy.local import ports
-from deploy.local import site as sites
 from deploy.local.process import Process
-from deploy.local.servers import Servers
-from deploy.local.site import Site
-from deploy.local.topics import Topics
+from deploy.testing.deployment import Deployment
 from ingestion.tests.client import event
 from ingestion.tests.conftest import open_door
 from ingestion.tests.grpc_client import Client as GrpcClient
@@ -61,7 +57,7 @@ http {{
 class Proxy:
     """A running nginx: where, and who vouches for it."""
 
-    site: Site
+    site: Deployment
     port: int
     plain_port: int
     certificate: Path
@@ -86,21 +82,13 @@ class Over(GrpcClient):
 
 
 @pytest.fixture(scope="module")
-def proxy(
-    servers: Servers,
-    _topics: Topics,
-    _template: None,
-    django_db_blocker: DjangoDbBlocker,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Proxy]:
-    """One nginx before one site for a module's tests; each uses sources of its own."""
-    folder = tmp_path_factory.mktemp("proxy")
-    with django_db_blocker.unblock(), sites.opened(servers, _topics, folder) as site:
-        site.start_consumer()
-        yield from started(site, folder)
+def proxy(module_site: Deployment) -> Iterator[Proxy]:
+    """One nginx in front of one deployment for a module's tests; each uses sources of its own."""
+    module_site.start_consumer()
+    yield from started(module_site, module_site.folder)
 
 
-def started(site: Site, folder: Path) -> Iterator[Proxy]:
+def started(site: Deployment, folder: Path) -> Iterator[Proxy]:
     port, plain_port = ports.free_port(), ports.free_port()
     certificate, key = make_certificate(folder)
     filled = {

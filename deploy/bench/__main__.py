@@ -29,7 +29,7 @@ from deploy.bench.stack import running_servers
 from deploy.bench.stores import NotExact
 from deploy.local.process import DidNotStart
 from deploy.local.server import CannotPrepare
-from deploy.local.servers import Servers
+from deploy.testing.servers import Servers
 
 Measurement = Callable[..., Iterator[Figure]]  # (servers, name)
 

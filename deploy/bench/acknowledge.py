@@ -8,7 +8,7 @@ from deploy.bench.events import array_requests, gzip_requests, ndjson_requests, 
 from deploy.bench.figures import Figure, milliseconds
 from deploy.bench.load import Answers, send
 from deploy.bench.stack import fresh_stack
-from deploy.local.servers import Servers
+from deploy.testing.servers import Servers
 
 WARM_UP = 2_000  # requests
 SINGLE = {32: 20_000, 256: 40_000}  # connections -> requests

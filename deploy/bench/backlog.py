@@ -9,7 +9,7 @@ from deploy.bench.figures import Figure
 from deploy.bench.load import send
 from deploy.bench.stack import fresh_stack
 from deploy.bench.usage import Meter
-from deploy.local.servers import Servers
+from deploy.testing.servers import Servers
 
 EVENTS = 300_000
 LIMIT = 120.0  # seconds

@@ -13,7 +13,7 @@ from kafka.admin import KafkaAdminClient, NewTopic
 
 from deploy.bench.events import make_events
 from deploy.bench.figures import Figure
-from deploy.local.servers import Servers
+from deploy.testing.servers import Servers
 
 EVENTS = 200_000
 PER_RECORD = 50  # events; what group commit reaches under load

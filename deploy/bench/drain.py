@@ -13,7 +13,7 @@ from deploy.bench.load import LoadFailed, send
 from deploy.bench.raw import fill, make_lines
 from deploy.bench.stack import Stack, fresh_stack
 from deploy.bench.usage import Meter
-from deploy.local.servers import Servers
+from deploy.testing.servers import Servers
 
 EVENTS = 1_000_000
 INCOMING = 2_000  # events/s

@@ -9,7 +9,7 @@ from deploy.bench.figures import Figure, milliseconds
 from deploy.bench.grpc_load import batch_requests, send_calls, send_stream
 from deploy.bench.load import Answers, send
 from deploy.bench.stack import fresh_stack
-from deploy.local.servers import Servers
+from deploy.testing.servers import Servers
 
 WARM_UP = 20_000  # events
 EVENTS = 300_000

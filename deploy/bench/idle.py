@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from deploy.bench.figures import Figure
 from deploy.bench.stack import fresh_stack
 from deploy.bench.usage import Meter
-from deploy.local.servers import Servers
+from deploy.testing.servers import Servers
 
 SETTLE = 5.0  # seconds after the last event
 WATCH = 20.0  # seconds

@@ -9,7 +9,7 @@ from deploy.bench.figures import Figure, milliseconds
 from deploy.bench.load import Answers, send
 from deploy.bench.stack import Stack, fresh_stack
 from deploy.bench.visibility import PROBE_EVERY, Probe
-from deploy.local.servers import Servers
+from deploy.testing.servers import Servers
 
 SECONDS = 15
 SETTLE = 3  # seconds at the start that do not count

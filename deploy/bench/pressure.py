@@ -14,7 +14,7 @@ from deploy.bench.figures import Figure
 from deploy.bench.load import LoadFailed, send
 from deploy.bench.stack import fresh_stack
 from deploy.bench.usage import Meter
-from deploy.local.servers import Servers
+from deploy.testing.servers import Servers
 
 CLIENTS = 200
 SECONDS = 60.0

@@ -8,7 +8,7 @@ from deploy.bench.drain import Drained, drain_all
 from deploy.bench.figures import Figure
 from deploy.bench.raw import fill, make_lines
 from deploy.bench.stack import fresh_stack
-from deploy.local.servers import Servers
+from deploy.testing.servers import Servers
 from ingestion import records
 from ingestion.contract import Event
 

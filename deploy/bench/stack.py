@@ -12,13 +12,13 @@ from pathlib import Path
 from deploy.bench.events import array_requests
 from deploy.bench.load import send
 from deploy.bench.stores import Stores
-from deploy.local import ports, product
+from deploy.local import ports, processes
 from deploy.local.kafka import Kafka
 from deploy.local.mongo import MongoDB
 from deploy.local.postgres import PostgreSQL
 from deploy.local.process import Process
 from deploy.local.redis import Redis
-from deploy.local.servers import Servers
+from deploy.testing.servers import Servers
 
 START_PATIENCE = 60.0  # seconds
 WARM_UP = 2_000  # events
@@ -90,20 +90,20 @@ class Stack:
         return self._processes["create_key"].last_lines(1)
 
     def start_ingest(self) -> None:
-        self._start_part(product.INGEST)
+        self._start_part(processes.INGEST)
 
     def start_grpc(self) -> None:
-        self._start_part(product.GRPC)
+        self._start_part(processes.GRPC)
 
     def start_jobs(self) -> None:
-        self._start_part(product.JOBS)
+        self._start_part(processes.JOBS)
 
     def start_web(self) -> None:
-        self._start_part(product.WEB)
+        self._start_part(processes.WEB)
 
     def start_consumer(self) -> None:
         """Start the consumer; it reads as soon as it has joined its group."""
-        self._start_part(product.CONSUMER)
+        self._start_part(processes.CONSUMER)
 
     def consumer_alive(self) -> bool:
         return self._processes["consumer"].running
@@ -121,20 +121,20 @@ class Stack:
 
     @property
     def ingest_port(self) -> int:
-        return int(self._env[product.INGEST.port_setting])
+        return int(self._env[processes.INGEST.port_setting])
 
     @property
     def grpc_port(self) -> int:
-        return int(self._env[product.GRPC.port_setting])
+        return int(self._env[processes.GRPC.port_setting])
 
-    def _start_part(self, part: product.Part) -> None:
+    def _start_part(self, part: processes.ProcessSpec) -> None:
         port = int(self._env[part.port_setting]) if part.port_setting else 0
         process = self._start(part.name, part.command(port))
-        process.await_ready(lambda: part.is_well(port), seconds=START_PATIENCE, name=part.name)
+        process.await_ready(lambda: part.is_ready(port), seconds=START_PATIENCE, name=part.name)
 
     def _start(self, name: str, command: list[str]) -> Process:
         log = self._folder / f"{name}.log"
-        process = Process(command, log=log, env=self._env, cwd=product.ROOT)
+        process = Process(command, log=log, env=self._env, cwd=processes.ROOT)
         self._processes[name] = process
         return process
 

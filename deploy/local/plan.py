@@ -9,14 +9,14 @@ from pathlib import Path
 
 from django.conf import settings
 
-from deploy.local import ports, product
+from deploy.local import ports, processes
 from deploy.local.kafka import Kafka
 from deploy.local.mongo import MongoDB
 from deploy.local.postgres import PostgreSQL
 from deploy.local.redis import Redis
 from deploy.local.server import Server
 
-PARTS = (product.INGEST, product.GRPC, product.CONSUMER, product.JOBS, product.WEB)
+PARTS = (processes.INGEST, processes.GRPC, processes.CONSUMER, processes.JOBS, processes.WEB)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Plan:
 
     ours: Sequence[Server]
     given: Sequence[tuple[str, str]]  # name, address
-    parts: Sequence[tuple[product.Part, int]]  # port 0: it has none
+    parts: Sequence[tuple[processes.ProcessSpec, int]]  # port 0: it has none
 
 
 def make_plan(folder: Path) -> Plan:

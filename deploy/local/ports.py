@@ -35,9 +35,14 @@ def free_port() -> int:
     :raises NoFreePort: every port that was tried is taken or reserved
     """
     for port in random.sample(FREE_RANGE, 500):
-        if not is_taken(port) and _reservations().reserve(port):
+        if not is_taken(port) and reserve(port):
             return port
     raise NoFreePort
+
+
+def reserve(port: int) -> bool:
+    """Reserve the port until this process ends; return False if this or another process has reserved it."""
+    return _reservations().reserve(port)
 
 
 class NoFreePort(Exception):

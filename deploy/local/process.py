@@ -1,4 +1,4 @@
-"""One child process: started on a leash, logged to a file, stopped, killed, frozen."""
+"""One child process: started so that it ends with its parent, logged to a file, stopped, killed or frozen."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pathlib import Path
 
 import psutil
 
-LEASH = Path(__file__).with_name("leash.py")
-POLL = 0.05  # seconds between two looks
+DIE_WITH_PARENT = Path(__file__).with_name("die_with_parent.py")
+POLL_INTERVAL = 0.05  # seconds
 
 
 class DidNotStart(Exception):
-    """A process ended, or gave no answer in time; the text says which and shows the end of its log."""
+    """A process ended or was not ready in time. The text names it and ends with its log."""
 
 
 class Process:
-    """A command that runs beside us, in its own session so that a Ctrl-C reaches only its starter.
+    """A child process in a session of its own, so that Ctrl-C reaches only its parent.
 
-    Start it from the main thread: the kernel counts it as abandoned when the thread that started it ends.
+    Start it from the main thread: the kernel sends the signal of the parent's death when the starting thread ends.
     """
 
     def __init__(
@@ -38,10 +38,18 @@ class Process:
     ) -> None:
         self.log_path = log
         self._stop_signal = stop_signal
-        leash = [sys.executable, "-I", "-S", str(LEASH), str(os.getpid()), str(int(stop_signal)), user or "-"]
+        wrapper = [
+            sys.executable,
+            "-I",
+            "-S",
+            str(DIE_WITH_PARENT),
+            str(os.getpid()),
+            str(int(stop_signal)),
+            user or "-",
+        ]
         with log.open("ab") as output:
             self._popen = subprocess.Popen(
-                [*leash, *command],
+                [*wrapper, *command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -52,42 +60,49 @@ class Process:
 
     @property
     def pid(self) -> int:
+        """Return the process id."""
         return self._popen.pid
 
     @property
     def running(self) -> bool:
+        """Return whether the process has not ended."""
         return self._popen.poll() is None
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs, negative when a signal ended it."""
+        """Return the exit code: None while the process runs, negative if a signal ended it."""
         return self._popen.poll()
 
     @property
     def log(self) -> str:
+        """Return everything that the process has written."""
         return self.log_path.read_text(errors="replace")
 
     def await_ready(self, answers: Callable[[], bool], *, seconds: float, name: str) -> None:
-        """:raises DidNotStart: the process ended, or `answers` stayed False for `seconds`"""
+        """Wait until `answers` returns True.
+
+        :raises DidNotStart: the process ended, or `answers` stayed False for `seconds`
+        """
         deadline = time.monotonic() + seconds
         while not answers():
             if not self.running:
                 raise DidNotStart(f"{name} ended with code {self.exit_code}:\n{self.last_lines()}")
             if time.monotonic() > deadline:
                 raise DidNotStart(f"{name} gave no answer for {seconds:.0f} s:\n{self.last_lines()}")
-            time.sleep(POLL)
+            time.sleep(POLL_INTERVAL)
 
     def last_lines(self, count: int = 15) -> str:
+        """Return the end of the log."""
         return "\n".join(self.log.splitlines()[-count:])
 
     def ask_to_stop(self) -> None:
-        """Send the stop signal and do not wait."""
+        """Send the stop signal without waiting for the end."""
         if self.running:
             self.thaw()
             self._popen.send_signal(self._stop_signal)
 
     def stop(self, seconds: float = 25.0) -> int:
-        """Stop it in order; one that takes longer than `seconds` is killed. Give its exit code."""
+        """Stop the process and return its exit code. It is killed if it takes longer than `seconds`."""
         self.ask_to_stop()
         try:
             return self._popen.wait(seconds)
@@ -96,19 +111,20 @@ class Process:
             return self._popen.wait()
 
     def kill(self) -> None:
-        """SIGKILL, with every process that it started itself."""
+        """Kill the process and all its descendants with SIGKILL."""
         family = self._family()
         self._signal(family, signal.SIGKILL)
         self._popen.wait()
         psutil.wait_procs(family, timeout=5)
 
     def freeze(self) -> None:
-        """SIGSTOP, with every process that it started itself: it holds its sockets and answers nobody."""
-        # Twice: it may have started one more between the look and the signal.
+        """Stop the process and all its descendants with SIGSTOP: their sockets stay open but nothing answers."""
+        # Twice: a child may have been started between the listing and the signal.
         self._signal(self._family(), signal.SIGSTOP)
         self._signal(self._family(), signal.SIGSTOP)
 
     def thaw(self) -> None:
+        """Resume the process and all its descendants after `freeze`."""
         self._signal(self._family(), signal.SIGCONT)
 
     def _family(self) -> list[psutil.Process]:

@@ -16,7 +16,7 @@ from typing import NoReturn
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from deploy.local import lock, plan, ports, product
+from deploy.local import lock, plan, ports, processes
 from deploy.local.console import Line, LogTail, say, table
 from deploy.local.process import DidNotStart, Process
 from deploy.local.server import CannotPrepare, Server
@@ -38,7 +38,7 @@ class CannotStart(Exception):
 class Runner:
     """One part that is kept running: how it is started, and when it is to be started again."""
 
-    def __init__(self, part: product.Part, port: int, logs: Path) -> None:
+    def __init__(self, part: processes.ProcessSpec, port: int, logs: Path) -> None:
         self.name = part.name
         self.port = port
         self._part = part
@@ -55,13 +55,13 @@ class Runner:
 
     def launch(self) -> None:
         env = {**os.environ, "PYTHONUNBUFFERED": "1", **self._part.settings(self.port)}
-        self.process = Process(self._part.command(self.port), log=self._log, env=env, cwd=product.ROOT)
+        self.process = Process(self._part.command(self.port), log=self._log, env=env, cwd=processes.ROOT)
         self._launched = time.monotonic()
         self._due = None
 
     def await_ready(self) -> None:
         assert self.process is not None
-        self.process.await_ready(lambda: self._part.is_well(self.port), seconds=60, name=self.name)
+        self.process.await_ready(lambda: self._part.is_ready(self.port), seconds=60, name=self.name)
 
     def look(self) -> None:
         """Show its log, and start it again when it has ended and its pause is over."""
@@ -116,9 +116,9 @@ class Launcher:
     def stop(self) -> None:
         """Stop what was started: the product, which finishes its work, then the servers."""
         say("launcher", "stopping")
-        processes = [runner.process for runner in self._runners if runner.process]
+        product = [runner.process for runner in self._runners if runner.process]
         servers = [server.process for server in self._plan.ours if server.running]
-        for group in (processes, servers):
+        for group in (product, servers):
             for process in group:
                 process.ask_to_stop()
             for process in group:
@@ -181,7 +181,7 @@ class Launcher:
 
 def _manage(*arguments: str, env: dict[str, str] | None = None) -> None:
     """:raises CannotStart: the command failed; the text is what it said"""
-    command = [sys.executable, str(product.ROOT / "manage.py"), *arguments]
+    command = [sys.executable, str(processes.ROOT / "manage.py"), *arguments]
     result = subprocess.run(command, env={**os.environ, **(env or {})}, capture_output=True, text=True, check=False)
     if result.returncode != 0:
         said = "\n".join((result.stdout + result.stderr).strip().splitlines()[-15:])

@@ -7,12 +7,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
-from pytest_django.plugin import DjangoDbBlocker
 
-from deploy.local import site as sites
-from deploy.local.servers import Servers
-from deploy.local.site import ProductProcess, Site
-from deploy.local.topics import Topics
+from deploy.testing.deployment import Deployment, ProductProcess
+from deploy.testing.plugin import OpenDeployment
 from ingestion.tests.client import call
 
 
@@ -22,28 +19,21 @@ class Door:
 
     url: str
     topic: str
-    site: Site
+    site: Deployment
 
 
 MakeDoor = Callable[[Mapping[str, str]], Door]
 
 
 @pytest.fixture(scope="module")
-def make_door(
-    servers: Servers,
-    _topics: Topics,
-    _template: None,
-    django_db_blocker: DjangoDbBlocker,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[MakeDoor]:
+def make_door(open_deployment: OpenDeployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeDoor]:
     """Open doors for a module's tests, each on a site of its own, with these settings."""
     with ExitStack() as stack:
 
         def opened(env: Mapping[str, str]) -> Door:
-            site = stack.enter_context(sites.opened(servers, _topics, tmp_path_factory.mktemp("door")))
+            site = stack.enter_context(open_deployment(tmp_path_factory.mktemp("door")))
             return Door(open_door(site, env).url, site.raw_topic, site)
 
-        stack.enter_context(django_db_blocker.unblock())
         yield opened
 
 
@@ -53,7 +43,7 @@ def door(make_door: MakeDoor) -> Door:
     return make_door({})
 
 
-def open_door(site: Site, env: Mapping[str, str] | None = None) -> ProductProcess:
+def open_door(site: Deployment, env: Mapping[str, str] | None = None) -> ProductProcess:
     """Start an ingest process and wait until it has found Kafka."""
     process = site.start_ingest(env)
     site.wait_for(lambda: call(process.url, "GET", "/readyz").status == 200, 20)

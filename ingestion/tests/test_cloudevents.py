@@ -7,7 +7,7 @@ import pytest
 from cloudevents.core.bindings import http as bindings
 from cloudevents.core.v1.event import CloudEvent
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from ingestion import cloudevents
 from ingestion.bodies import Batch, Limits
 from ingestion.contract import Event
@@ -199,7 +199,7 @@ def send(url: str, message: Any) -> Reply:
 
 
 @pytest.mark.services
-def test_events_of_the_cloudevents_library_are_taken_in_every_mode(site: Site) -> None:
+def test_events_of_the_cloudevents_library_are_taken_in_every_mode(site: Deployment) -> None:
     door = open_door(site)
     event = CloudEvent(attributes={"type": "t", "source": "/lib", "id": "1"}, data={"message": "hello"})
     batch = f"[{bindings.to_structured_event(event).body.decode()}]".encode()
@@ -218,7 +218,7 @@ def test_events_of_the_cloudevents_library_are_taken_in_every_mode(site: Site) -
 
 
 @pytest.mark.services
-def test_a_batch_of_cloudevents_says_which_were_refused_and_what_form_is_not_taken(site: Site) -> None:
+def test_a_batch_of_cloudevents_says_which_were_refused_and_what_form_is_not_taken(site: Deployment) -> None:
     door = open_door(site)
     batch = json.dumps([{**COMMON, "id": "1"}, {**COMMON}]).encode()
     media = "application/cloudevents-batch+json; charset=UTF-8"

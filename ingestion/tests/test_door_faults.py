@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from deploy.local.site import ProductProcess, Site
+from deploy.testing.deployment import Deployment, ProductProcess
 from ingestion.tests.client import Reply, call, event, numbered, post, request_bytes
 from ingestion.tests.conftest import open_door
 from ingestion.tests.topic import events, ids, kept
@@ -24,7 +24,7 @@ pytestmark = [
 
 
 @contextmanager
-def frozen_kafka(site: Site) -> Iterator[None]:
+def frozen_kafka(site: Deployment) -> Iterator[None]:
     site.servers.kafka.freeze()
     try:
         yield
@@ -47,7 +47,7 @@ def accepts(door: ProductProcess) -> bool:
     return post(door.url, event("probe")).status == 202
 
 
-def test_requests_that_wait_for_kafka_share_records_in_their_order(site: Site) -> None:
+def test_requests_that_wait_for_kafka_share_records_in_their_order(site: Deployment) -> None:
     door = open_door(site)
 
     parts = [numbered(50, "together")[start : start + 10] for start in range(0, 50, 10)]
@@ -64,7 +64,7 @@ def test_requests_that_wait_for_kafka_share_records_in_their_order(site: Site) -
     assert [len(record.lines) for record in records] == [10, 40]
 
 
-def test_a_full_budget_is_a_503_that_takes_nothing(site: Site) -> None:
+def test_a_full_budget_is_a_503_that_takes_nothing(site: Deployment) -> None:
     door = open_door(site, {"DATAFLOW_IN_FLIGHT_EVENTS": "10", "DATAFLOW_MAX_BATCH_EVENTS": "10"})
 
     with senders(1) as pool:
@@ -82,7 +82,7 @@ def test_a_full_budget_is_a_503_that_takes_nothing(site: Site) -> None:
     assert {line["source"] for line in events(site.raw_topic)} == {"first"}
 
 
-def test_the_deadline_bounds_a_request_whatever_it_waits_for(site: Site) -> None:
+def test_the_deadline_bounds_a_request_whatever_it_waits_for(site: Deployment) -> None:
     door = open_door(site, {"DATAFLOW_PUBLISH_DEADLINE_SECONDS": "1", "DATAFLOW_BODY_SECONDS": "1"})
 
     address = urlsplit(door.url)
@@ -100,7 +100,7 @@ def test_the_deadline_bounds_a_request_whatever_it_waits_for(site: Site) -> None
 
 
 @pytest.mark.faults
-def test_while_kafka_does_not_answer_one_request_is_the_probe_and_nobody_else_waits(site: Site) -> None:
+def test_while_kafka_does_not_answer_one_request_is_the_probe_and_nobody_else_waits(site: Deployment) -> None:
     door = open_door(site)
 
     def took(number: int) -> tuple[float, str]:
@@ -118,7 +118,7 @@ def test_while_kafka_does_not_answer_one_request_is_the_probe_and_nobody_else_wa
     site.wait_for(lambda: accepts(door), 10)
 
 
-def freeze_and_recover(site: Site, seconds: float) -> None:
+def freeze_and_recover(site: Deployment, seconds: float) -> None:
     """Freeze Kafka under load; the same process has to accept again within 10 s, with nothing acknowledged lost."""
     door = open_door(site)
     acknowledged: list[str] = []
@@ -153,17 +153,17 @@ def freeze_and_recover(site: Site, seconds: float) -> None:
 
 
 @pytest.mark.faults
-def test_the_door_accepts_again_after_kafka_was_frozen_past_every_timeout(site: Site) -> None:
+def test_the_door_accepts_again_after_kafka_was_frozen_past_every_timeout(site: Deployment) -> None:
     freeze_and_recover(site, 12)
 
 
 @pytest.mark.faults
-def test_the_door_accepts_again_after_kafka_was_frozen_for_half_a_minute(site: Site) -> None:
+def test_the_door_accepts_again_after_kafka_was_frozen_for_half_a_minute(site: Deployment) -> None:
     freeze_and_recover(site, 30)
 
 
 @pytest.mark.faults
-def test_the_door_starts_without_kafka_and_opens_when_it_comes(site: Site) -> None:
+def test_the_door_starts_without_kafka_and_opens_when_it_comes(site: Deployment) -> None:
     site.servers.kafka.stop()
     door = site.start_ingest()
     site.wait_for(lambda: "Kafka is away" in door.log, 10)
@@ -183,7 +183,7 @@ def test_the_door_starts_without_kafka_and_opens_when_it_comes(site: Site) -> No
 
 
 @pytest.mark.faults
-def test_the_door_is_open_again_after_kafka_was_restarted(site: Site) -> None:
+def test_the_door_is_open_again_after_kafka_was_restarted(site: Deployment) -> None:
     door = open_door(site)
 
     site.servers.kafka.stop()
@@ -193,7 +193,7 @@ def test_the_door_is_open_again_after_kafka_was_restarted(site: Site) -> None:
     site.wait_for(lambda: accepts(door), 10)
 
 
-def test_a_frozen_kafka_makes_the_door_unready_but_not_dead(site: Site) -> None:
+def test_a_frozen_kafka_makes_the_door_unready_but_not_dead(site: Deployment) -> None:
     door = open_door(site)
 
     with frozen_kafka(site):
@@ -203,7 +203,7 @@ def test_a_frozen_kafka_makes_the_door_unready_but_not_dead(site: Site) -> None:
     site.wait_for(lambda: call(door.url, "GET", "/readyz").status == 200, 10)
 
 
-def test_a_killed_door_loses_nothing_that_it_acknowledged(site: Site) -> None:
+def test_a_killed_door_loses_nothing_that_it_acknowledged(site: Deployment) -> None:
     door = open_door(site)
     acknowledged: list[str] = []
 
@@ -226,7 +226,7 @@ def test_a_killed_door_loses_nothing_that_it_acknowledged(site: Site) -> None:
     assert set(acknowledged) <= ids(site.raw_topic)
 
 
-def test_sigterm_finishes_what_is_in_flight(site: Site) -> None:
+def test_sigterm_finishes_what_is_in_flight(site: Deployment) -> None:
     door = open_door(site)
 
     with senders(1) as pool:
@@ -240,7 +240,7 @@ def test_sigterm_finishes_what_is_in_flight(site: Site) -> None:
     assert last.result().json["eventId"] in ids(site.raw_topic)
 
 
-def test_the_web_process_has_the_same_door(site: Site) -> None:
+def test_the_web_process_has_the_same_door(site: Deployment) -> None:
     web = site.start_web()
 
     reply = post(web.url, event("one-port"))

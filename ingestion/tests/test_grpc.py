@@ -11,12 +11,8 @@ import pytest
 from google.protobuf.json_format import ParseDict
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
-from pytest_django.plugin import DjangoDbBlocker
 
-from deploy.local import site as sites
-from deploy.local.servers import Servers
-from deploy.local.site import Site
-from deploy.local.topics import Topics
+from deploy.testing.deployment import Deployment
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
 from ingestion.tests import client as over_http
 from ingestion.tests.bad_inputs import _PAYLOAD, _SOURCES, _TIMES
@@ -39,7 +35,7 @@ NOT_JSON = [
 class Door:
     """A running gRPC process beside an HTTP one, on the same site."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Deployment) -> None:
         self.site = site
         self.http = site.start_ingest().url
         self.client = Client(site.start_grpc().port)
@@ -60,19 +56,11 @@ class Door:
 
 
 @pytest.fixture(scope="module")
-def door(
-    servers: Servers,
-    _topics: Topics,
-    _template: None,
-    django_db_blocker: DjangoDbBlocker,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Door]:
-    """One site for a module's tests; each uses sources of its own."""
-    folder = tmp_path_factory.mktemp("grpc")
-    with django_db_blocker.unblock(), sites.opened(servers, _topics, folder) as opened:
-        door = Door(opened)
-        with contextlib.closing(door.client.channel):
-            yield door
+def door(module_site: Deployment) -> Iterator[Door]:
+    """One deployment for a module's tests; each uses sources of its own."""
+    door = Door(module_site)
+    with contextlib.closing(door.client.channel):
+        yield door
 
 
 def test_an_accepted_event_is_in_kafka_with_the_time_that_was_answered(door: Door) -> None:

@@ -18,9 +18,9 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
-from deploy.local import ports, product
+from deploy.local import ports, processes
 from deploy.local.process import Process
-from deploy.local.site import ProductProcess, Site
+from deploy.testing.deployment import Deployment, ProductProcess
 from ingestion import keys
 from ingestion.grpc_door import probe
 from ingestion.grpc_door.server import SERVICE
@@ -36,7 +36,7 @@ KEYED = {"DATAFLOW_OPEN_INGEST": "0"}
 
 
 @contextmanager
-def opened(site: Site, env: Mapping[str, str] | None = None) -> Iterator[tuple[ProductProcess, Client]]:
+def opened(site: Deployment, env: Mapping[str, str] | None = None) -> Iterator[tuple[ProductProcess, Client]]:
     """A gRPC process that has found Kafka, and a channel to it."""
     process = site.start_grpc(env)
     client = Client(process.port)
@@ -45,7 +45,7 @@ def opened(site: Site, env: Mapping[str, str] | None = None) -> Iterator[tuple[P
 
 
 @contextmanager
-def frozen_kafka(site: Site) -> Iterator[None]:
+def frozen_kafka(site: Deployment) -> Iterator[None]:
     site.servers.kafka.freeze()
     try:
         yield
@@ -72,7 +72,7 @@ def bearer(token: str) -> list[tuple[str, str]]:
     return [("authorization", f"Bearer {token}")]
 
 
-def test_a_key_in_the_metadata_opens_the_door_and_no_wrong_one_does(site: Site) -> None:
+def test_a_key_in_the_metadata_opens_the_door_and_no_wrong_one_does(site: Deployment) -> None:
     revoked, revoked_token = keys.create("revoked", ["ingest"])
     keys.revoke(revoked)
     _, token = keys.create("meter", ["ingest"])
@@ -93,7 +93,7 @@ def test_a_key_in_the_metadata_opens_the_door_and_no_wrong_one_does(site: Site) 
     assert len(events(site.raw_topic)) == 2
 
 
-def test_a_source_that_may_not_send_is_refused_by_name(site: Site) -> None:
+def test_a_source_that_may_not_send_is_refused_by_name(site: Deployment) -> None:
     _, bound = keys.create("bound", ["ingest"], sources=["mine", "broken"])
     Source.objects.create(source_id="broken", enabled=False)
     metadata = bearer(bound)
@@ -113,7 +113,7 @@ def test_a_source_that_may_not_send_is_refused_by_name(site: Site) -> None:
         assert (refusal(caught.value).name, refusal(caught.value).code) == ("PERMISSION_DENIED", "source_not_allowed")
 
 
-def test_a_key_past_its_rate_is_told_when_to_come_again(site: Site) -> None:
+def test_a_key_past_its_rate_is_told_when_to_come_again(site: Deployment) -> None:
     _, token = keys.create("slow", ["ingest"], rate="3:60")
     metadata = bearer(token)
 
@@ -131,7 +131,7 @@ def test_a_key_past_its_rate_is_told_when_to_come_again(site: Site) -> None:
     assert len(events(site.raw_topic)) == 3
 
 
-def test_a_key_that_is_revoked_ends_a_stream_that_is_open(site: Site) -> None:
+def test_a_key_that_is_revoked_ends_a_stream_that_is_open(site: Deployment) -> None:
     key, token = keys.create("meter", ["ingest"])
     sent: queue.Queue[list[wire.Event] | None] = queue.Queue()
 
@@ -151,7 +151,7 @@ def test_a_key_that_is_revoked_ends_a_stream_that_is_open(site: Site) -> None:
 
 
 @pytest.mark.faults
-def test_while_kafka_is_frozen_calls_are_unavailable_in_time_and_afterwards_taken_again(site: Site) -> None:
+def test_while_kafka_is_frozen_calls_are_unavailable_in_time_and_afterwards_taken_again(site: Deployment) -> None:
     with opened(site, {"DATAFLOW_PUBLISH_DEADLINE_SECONDS": "2"}) as (process, client):
         assert outcome(client) == "OK"
         with frozen_kafka(site):
@@ -174,7 +174,7 @@ def test_while_kafka_is_frozen_calls_are_unavailable_in_time_and_afterwards_take
 
 
 @pytest.mark.faults
-def test_a_clients_own_deadline_is_kept_and_nothing_waits_for_it_afterwards(site: Site) -> None:
+def test_a_clients_own_deadline_is_kept_and_nothing_waits_for_it_afterwards(site: Deployment) -> None:
     with opened(site, {"DATAFLOW_IN_FLIGHT_EVENTS": "10", "DATAFLOW_MAX_BATCH_EVENTS": "10"}) as (_, client):
         assert outcome(client) == "OK"
         with frozen_kafka(site):
@@ -204,7 +204,7 @@ def batch(count: int, source: str) -> bytes:
     return wire.IngestBatchRequest(events=numbered(count, source)).SerializeToString()
 
 
-def test_a_full_budget_is_unavailable_and_takes_nothing(site: Site) -> None:
+def test_a_full_budget_is_unavailable_and_takes_nothing(site: Deployment) -> None:
     env = {"DATAFLOW_IN_FLIGHT_EVENTS": "10", "DATAFLOW_MAX_BATCH_EVENTS": "10"}
     with ThreadPoolExecutor(2) as pool, opened(site, env) as (_, client):
         with frozen_kafka(site):
@@ -220,7 +220,7 @@ def test_a_full_budget_is_unavailable_and_takes_nothing(site: Site) -> None:
     assert {line["source"] for line in events(site.raw_topic)} == {waiting[first]}
 
 
-def test_a_stream_reads_no_more_than_a_few_batches_ahead(site: Site) -> None:
+def test_a_stream_reads_no_more_than_a_few_batches_ahead(site: Deployment) -> None:
     room = 10 * MAX_UNANSWERED  # events, and no more than that is on its way
     sent = 0
 
@@ -240,7 +240,7 @@ def test_a_stream_reads_no_more_than_a_few_batches_ahead(site: Site) -> None:
         assert [reply.outcome.accepted for reply in replies.result()] == [10] * 100
 
 
-def test_reflection_is_enough_to_call_without_generated_code(site: Site) -> None:
+def test_reflection_is_enough_to_call_without_generated_code(site: Deployment) -> None:
     with opened(site) as (_, client):
         known = ProtoReflectionDescriptorDatabase(client.channel)
         services = known.get_services()
@@ -258,7 +258,7 @@ def test_reflection_is_enough_to_call_without_generated_code(site: Site) -> None
     assert ids(site.raw_topic) == {answer.event_id}
 
 
-def test_a_signal_lets_what_is_in_flight_be_answered_and_ends_streams(site: Site) -> None:
+def test_a_signal_lets_what_is_in_flight_be_answered_and_ends_streams(site: Deployment) -> None:
     sent: queue.Queue[list[wire.Event] | None] = queue.Queue()
     with opened(site) as (process, client):
         replies = client.stream(iter(sent.get, None))
@@ -284,12 +284,12 @@ def test_a_signal_lets_what_is_in_flight_be_answered_and_ends_streams(site: Site
     assert {line["source"] for line in events(site.raw_topic)} == {"before", "in-flight", "streamed"}
 
 
-def test_a_port_that_is_taken_is_said_in_one_sentence(site: Site) -> None:
+def test_a_port_that_is_taken_is_said_in_one_sentence(site: Deployment) -> None:
     with socket.create_server((ports.HOST, 0)) as taken:
-        process = site.launch(product.GRPC)
+        process = site.launch(processes.GRPC)
         process.stop()
         port = taken.getsockname()[1]
-        second = ProductProcess(product.GRPC, port=port, log=site._folder / "second.log", env=site.env)
+        second = ProductProcess(processes.GRPC, port=port, log=site.folder / "second.log", env=site.env)
         site.processes.append(second)
         site.wait_for(lambda: not second.running, 20)
 
@@ -299,14 +299,14 @@ def test_a_port_that_is_taken_is_said_in_one_sentence(site: Site) -> None:
 
 
 @pytest.mark.faults
-def test_the_example_of_the_page_brings_its_events_in_even_if_it_has_to_wait(site: Site, tmp_path: Path) -> None:
-    page = (product.ROOT / "docs" / "grpc.md").read_text()
+def test_the_example_of_the_page_brings_its_events_in_even_if_it_has_to_wait(site: Deployment, tmp_path: Path) -> None:
+    page = (processes.ROOT / "docs" / "grpc.md").read_text()
     [code] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     generate = next(block for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) if "--grpc_python_out" in block)
     command = generate[generate.index("python -m grpc_tools") :].replace("--python_out=. --grpc_python_out=.", "$OUT")
     out = f"--python_out={tmp_path} --grpc_python_out={tmp_path}"
     path = f"{Path(sys.executable).parent}:{site.env['PATH']}"
-    subprocess.run(command.replace("$OUT", out), shell=True, check=True, cwd=product.ROOT, env={"PATH": path})
+    subprocess.run(command.replace("$OUT", out), shell=True, check=True, cwd=processes.ROOT, env={"PATH": path})
 
     with opened(site, {"DATAFLOW_PUBLISH_DEADLINE_SECONDS": "1"}) as (process, _):
         with frozen_kafka(site):

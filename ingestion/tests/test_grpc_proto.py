@@ -12,7 +12,7 @@ import grpc
 import pytest
 from google.protobuf.struct_pb2 import Struct, Value
 
-from deploy.local.product import ROOT
+from deploy.local.processes import ROOT
 from ingestion import requests, strict
 from ingestion.contract import InvalidEvent
 from ingestion.grpc_door import instants, statuses, structs

@@ -11,7 +11,7 @@ import pytest
 import redis
 from django.conf import settings
 
-from deploy.local.site import ProductProcess, Site
+from deploy.testing.deployment import Deployment, ProductProcess
 from ingestion import heartbeat, pulse, refusals
 from ingestion.tests.client import JSON, call, event, numbered, post
 from ingestion.tests.conftest import open_door
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.services
 
 
 @pytest.fixture
-def client(site: Site) -> Iterator[redis.Redis]:
+def client(site: Deployment) -> Iterator[redis.Redis]:
     with redis.Redis.from_url(f"redis://{settings.REDIS_ADDR}") as opened:
         yield opened
 
@@ -50,7 +50,7 @@ def _raw(text: bytes | str) -> bytes:
     return text if isinstance(text, bytes) else text.encode()
 
 
-def when(site: Site, client: redis.Redis, process: ProductProcess, **said: object) -> Said:
+def when(site: Deployment, client: redis.Redis, process: ProductProcess, **said: object) -> Said:
     """What a process says, as soon as it says this."""
 
     def found() -> Said | None:
@@ -62,7 +62,7 @@ def when(site: Site, client: redis.Redis, process: ProductProcess, **said: objec
     return heard
 
 
-def test_a_door_says_within_moments_what_it_took_and_what_it_refused(site: Site, client: redis.Redis) -> None:
+def test_a_door_says_within_moments_what_it_took_and_what_it_refused(site: Deployment, client: redis.Redis) -> None:
     door = open_door(site)
 
     post(door.url, [*numbered(4), {"sourceId": "sensor-123"}, {}])
@@ -85,7 +85,7 @@ def test_a_door_says_within_moments_what_it_took_and_what_it_refused(site: Site,
     }
 
 
-def test_refusals_are_kept_by_minute_beyond_the_end_of_their_process(site: Site, client: redis.Redis) -> None:
+def test_refusals_are_kept_by_minute_beyond_the_end_of_their_process(site: Deployment, client: redis.Redis) -> None:
     door = open_door(site)
     hours = [refusals.key(int(time.time())), refusals.key(int(time.time()) + refusals.HOUR)]
     client.delete(*hours)
@@ -101,7 +101,7 @@ def test_refusals_are_kept_by_minute_beyond_the_end_of_their_process(site: Site,
     assert {client.ttl(hour) > refusals.KEPT_SECONDS - 60 for hour in hours if client.exists(hour)} == {True}
 
 
-def test_what_never_became_a_request_counts_too(site: Site, client: redis.Redis) -> None:
+def test_what_never_became_a_request_counts_too(site: Deployment, client: redis.Redis) -> None:
     door = open_door(site)
 
     call(door.url, "POST", "/ingest", b"{}", {**JSON, "X-Long": "x" * 20_000})
@@ -110,7 +110,7 @@ def test_what_never_became_a_request_counts_too(site: Site, client: redis.Redis)
     assert said == {"headers_too_large": 1}
 
 
-def test_a_rate_is_said_while_events_come_and_falls_to_zero_after_them(site: Site, client: redis.Redis) -> None:
+def test_a_rate_is_said_while_events_come_and_falls_to_zero_after_them(site: Deployment, client: redis.Redis) -> None:
     door = open_door(site)
 
     def rate() -> float:
@@ -128,7 +128,7 @@ def test_a_rate_is_said_while_events_come_and_falls_to_zero_after_them(site: Sit
     assert when(site, client, door, accepted=sent)["acceptedPerSecond"] == 0
 
 
-def test_the_web_process_has_a_door_from_its_first_request_on(site: Site, client: redis.Redis) -> None:
+def test_the_web_process_has_a_door_from_its_first_request_on(site: Deployment, client: redis.Redis) -> None:
     web = site.start_web()
 
     site.wait_for(lambda: post(web.url, event()).status == 202, 20)
@@ -136,7 +136,7 @@ def test_the_web_process_has_a_door_from_its_first_request_on(site: Site, client
     assert when(site, client, web, accepted=1)["kind"] == "web"
 
 
-def test_the_grpc_door_counts_as_the_others_do(site: Site, client: redis.Redis) -> None:
+def test_the_grpc_door_counts_as_the_others_do(site: Deployment, client: redis.Redis) -> None:
     door = site.start_grpc()
     caller = GrpcClient(door.port)
 
@@ -158,7 +158,9 @@ def is_taken(caller: GrpcClient) -> bool:
 
 
 @pytest.mark.faults
-def test_a_door_that_is_stopped_is_forgotten_at_once_and_a_killed_one_soon(site: Site, client: redis.Redis) -> None:
+def test_a_door_that_is_stopped_is_forgotten_at_once_and_a_killed_one_soon(
+    site: Deployment, client: redis.Redis
+) -> None:
     stopped, killed = open_door(site), open_door(site)
     site.wait_for(lambda: pulse_of(client, stopped) and pulse_of(client, killed))
 
@@ -172,7 +174,9 @@ def test_a_door_that_is_stopped_is_forgotten_at_once_and_a_killed_one_soon(site:
 
 
 @pytest.mark.faults
-def test_a_frozen_redis_stops_no_request_and_is_told_of_all_when_it_is_back(site: Site, client: redis.Redis) -> None:
+def test_a_frozen_redis_stops_no_request_and_is_told_of_all_when_it_is_back(
+    site: Deployment, client: redis.Redis
+) -> None:
     door = open_door(site)
     site.wait_for(lambda: pulse_of(client, door))
     hour = refusals.key(int(time.time()))

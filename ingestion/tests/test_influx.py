@@ -17,7 +17,7 @@ from influxdb_client.client.write_api import SYNCHRONOUS, WriteOptions
 from influxdb_client.domain.write_precision import WritePrecision
 from influxdb_client.rest import ApiException
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from ingestion import keys
 from ingestion.models import Source
 from ingestion.tests.client import JSON, Reply, call, event
@@ -328,7 +328,7 @@ def test_while_kafka_is_frozen_clients_are_told_to_come_again_and_lose_nothing(d
 
 
 @pytest.mark.faults
-def test_a_request_that_kafka_leaves_half_way_says_what_was_taken_and_may_be_sent_again(site: Site) -> None:
+def test_a_request_that_kafka_leaves_half_way_says_what_was_taken_and_may_be_sent_again(site: Deployment) -> None:
     ingest = open_door(site)
     body = "\n".join(f"halfway n={n}i {n}" for n in range(90_000))
 
@@ -353,7 +353,7 @@ def test_a_request_that_kafka_leaves_half_way_says_what_was_taken_and_may_be_sen
     assert {event["payload"]["n"] for event in kept} == set(range(90_000))
 
 
-def test_a_key_is_taken_as_influxdbs_clients_send_it(site: Site) -> None:
+def test_a_key_is_taken_as_influxdbs_clients_send_it(site: Deployment) -> None:
     keyed = open_door(site, {"DATAFLOW_OPEN_INGEST": "0"})
     _, token = keys.create("telegraf", ["ingest"])
     _, reader = keys.create("grafana", ["read"])
@@ -375,7 +375,7 @@ def test_a_key_is_taken_as_influxdbs_clients_send_it(site: Site) -> None:
     assert [event["payload"]["f"] for event in of(site.raw_topic, "keyed")] == [1, 3, 4]
 
 
-def test_a_source_that_may_not_send_is_a_403_alone_and_a_partial_write_among_others(site: Site) -> None:
+def test_a_source_that_may_not_send_is_a_403_alone_and_a_partial_write_among_others(site: Deployment) -> None:
     keyed = open_door(site, {"DATAFLOW_OPEN_INGEST": "0"})
     _, token = keys.create("telegraf", ["ingest"], sources=["mine", "broken"])
     Source.objects.create(source_id="broken", enabled=False)
@@ -399,7 +399,7 @@ def test_a_source_that_may_not_send_is_a_403_alone_and_a_partial_write_among_oth
     assert {event["source"] for event in events(site.raw_topic)} == {"mine"}
 
 
-def test_past_its_rate_a_client_is_told_to_wait_by_the_status_at_which_it_keeps_its_points(site: Site) -> None:
+def test_past_its_rate_a_client_is_told_to_wait_by_the_status_at_which_it_keeps_its_points(site: Deployment) -> None:
     keyed = open_door(site, {"DATAFLOW_OPEN_INGEST": "0"})
     _, token = keys.create("eager", ["ingest"], rate="10:60")
     body = "\n".join(f"eager n={n}i {n}" for n in range(30))
@@ -415,7 +415,7 @@ def test_past_its_rate_a_client_is_told_to_wait_by_the_status_at_which_it_keeps_
     assert int(old.headers["retry-after"]) > 0
 
 
-def test_the_web_port_takes_lines_too(site: Site) -> None:
+def test_the_web_port_takes_lines_too(site: Deployment) -> None:
     web = site.start_web()
     with client(web.url) as influx, influx.write_api(write_options=SYNCHRONOUS) as api:
         assert influx.ping()

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from deploy.local.site import ProductProcess, Site
+from deploy.testing.deployment import Deployment, ProductProcess
 from ingestion import keys, tokens
 from ingestion.models import Key, Source
 from ingestion.tests.client import JSON, Reply, call, event, numbered
@@ -25,7 +25,7 @@ KEYED = {"DATAFLOW_OPEN_INGEST": "0"}
 
 
 @pytest.fixture
-def keyed(site: Site) -> ProductProcess:
+def keyed(site: Deployment) -> ProductProcess:
     """A door that asks for a key."""
     return open_door(site, KEYED)
 
@@ -49,7 +49,7 @@ def test_a_key_opens_the_door_in_every_usual_form(keyed: ProductProcess) -> None
     assert {send(keyed, None, None, **form).status for form in forms} == {202}
 
 
-def test_no_wrong_key_is_told_from_another(keyed: ProductProcess, site: Site) -> None:
+def test_no_wrong_key_is_told_from_another(keyed: ProductProcess, site: Deployment) -> None:
     revoked, revoked_token = keys.create("revoked", ["ingest"])
     keys.revoke(revoked)
     _, expired = keys.create("expired", ["ingest"], expires_at=timezone.now() - timedelta(seconds=1))
@@ -88,7 +88,7 @@ def test_scope_and_sources_bound_what_a_key_can_do(keyed: ProductProcess) -> Non
 
 
 def test_a_rotated_key_lives_beside_its_successor_and_a_revoked_one_is_refused_within_a_second(
-    keyed: ProductProcess, site: Site
+    keyed: ProductProcess, site: Deployment
 ) -> None:
     first, old = keys.create("meter", ["ingest"])
     assert send(keyed, old).status == 202
@@ -102,7 +102,9 @@ def test_a_rotated_key_lives_beside_its_successor_and_a_revoked_one_is_refused_w
 
 
 @pytest.mark.faults
-def test_known_keys_go_on_without_postgresql_and_unknown_ones_get_a_503(keyed: ProductProcess, site: Site) -> None:
+def test_known_keys_go_on_without_postgresql_and_unknown_ones_get_a_503(
+    keyed: ProductProcess, site: Deployment
+) -> None:
     _, known = keys.create("known", ["ingest"])
     _, unseen = keys.create("unseen", ["ingest"])
     assert send(keyed, known).status == 202
@@ -118,7 +120,7 @@ def test_known_keys_go_on_without_postgresql_and_unknown_ones_get_a_503(keyed: P
     site.wait_for(lambda: send(keyed, unseen).status == 202, 10)
 
 
-def test_a_disabled_source_is_refused_by_name(keyed: ProductProcess, site: Site) -> None:
+def test_a_disabled_source_is_refused_by_name(keyed: ProductProcess, site: Deployment) -> None:
     _, token = keys.create("meter", ["ingest"])
     Source.objects.create(source_id="broken", enabled=False)
     keys.push(keys.SOURCES)
@@ -128,7 +130,7 @@ def test_a_disabled_source_is_refused_by_name(keyed: ProductProcess, site: Site)
     assert send(keyed, token, event("fine")).status == 202
 
 
-def test_new_sources_are_registered_unless_the_site_wants_known_ones(site: Site) -> None:
+def test_new_sources_are_registered_unless_the_site_wants_known_ones(site: Deployment) -> None:
     open_to_all = open_door(site)
     assert send(open_to_all, None, event("newcomer")).status == 202
     site.wait_for(lambda: Source.objects.filter(source_id="newcomer", enabled=True).exists(), 5)
@@ -153,7 +155,7 @@ def test_a_key_past_its_rate_waits_and_is_told_how_long(keyed: ProductProcess) -
     assert send(keyed, token).status == 202
 
 
-def test_the_command_makes_rotates_and_revokes(site: Site) -> None:
+def test_the_command_makes_rotates_and_revokes(site: Deployment) -> None:
     def run(*words: str) -> str:
         out = io.StringIO()
         call_command("create_key", *words, stdout=out, stderr=io.StringIO())
@@ -174,7 +176,7 @@ def test_the_command_makes_rotates_and_revokes(site: Site) -> None:
     assert keys.find(key.digest) is None
 
 
-def test_the_command_tries_without_changing_anything_and_tells_programs(site: Site) -> None:
+def test_the_command_tries_without_changing_anything_and_tells_programs(site: Deployment) -> None:
     def run(*words: str) -> dict[str, Any]:
         out = io.StringIO()
         call_command("create_key", *words, "--json", stdout=out)
@@ -194,7 +196,7 @@ def test_the_command_tries_without_changing_anything_and_tells_programs(site: Si
     assert run("--revoke", prefix)["key"]["revokedAt"] is not None
 
 
-def test_the_command_tells_wrong_usage_from_an_unknown_key_by_its_exit_code(site: Site) -> None:
+def test_the_command_tells_wrong_usage_from_an_unknown_key_by_its_exit_code(site: Deployment) -> None:
     def code(*words: str) -> int:
         with pytest.raises(CommandError) as refused:
             call_command("create_key", *words)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from ingestion.producer import (
     CONNECT_TIMEOUT,
     DELIVERY_TIMEOUT,
@@ -41,13 +41,13 @@ def senders() -> int:
 
 
 @pytest.fixture
-def producer(site: Site) -> Iterator[Client]:
+def producer(site: Deployment) -> Iterator[Client]:
     opened = open_producer()
     yield opened
     close_producer(opened, timeout=5)
 
 
-def test_everything_sent_is_in_the_topic_with_key_and_headers(site: Site, producer: Client) -> None:
+def test_everything_sent_is_in_the_topic_with_key_and_headers(site: Deployment, producer: Client) -> None:
     send_all(producer, site.raw_topic, [record(number) for number in range(60)], timeout=5)
 
     stored = kept(site.raw_topic)
@@ -57,7 +57,9 @@ def test_everything_sent_is_in_the_topic_with_key_and_headers(site: Site, produc
 
 
 @pytest.mark.faults
-def test_a_producer_works_again_after_its_records_outlived_the_delivery_timeout(site: Site, producer: Client) -> None:
+def test_a_producer_works_again_after_its_records_outlived_the_delivery_timeout(
+    site: Deployment, producer: Client
+) -> None:
     partition_count(producer, site.raw_topic)
     site.servers.kafka.freeze()
     try:
@@ -73,14 +75,14 @@ def test_a_producer_works_again_after_its_records_outlived_the_delivery_timeout(
     assert 61 in {one.lines[0]["n"] for one in kept(site.raw_topic)}
 
 
-def test_a_topic_that_does_not_exist_is_a_failure_not_a_new_topic(site: Site, producer: Client) -> None:
+def test_a_topic_that_does_not_exist_is_a_failure_not_a_new_topic(site: Deployment, producer: Client) -> None:
     with pytest.raises(PublishFailed):
         partition_count(producer, f"{site.raw_topic}-missing")
     with pytest.raises(PublishFailed):
         send_all(producer, site.raw_topic, [Record(99, None, b"{}", [])], timeout=5)
 
 
-def test_a_frozen_broker_is_away_within_the_connect_timeout_and_leaves_no_thread(site: Site) -> None:
+def test_a_frozen_broker_is_away_within_the_connect_timeout_and_leaves_no_thread(site: Deployment) -> None:
     before = senders()
     site.servers.kafka.freeze()
     try:
@@ -94,7 +96,7 @@ def test_a_frozen_broker_is_away_within_the_connect_timeout_and_leaves_no_thread
     assert senders() == before
 
 
-def test_a_round_trip_asks_the_broker_each_time(site: Site, producer: Client) -> None:
+def test_a_round_trip_asks_the_broker_each_time(site: Deployment, producer: Client) -> None:
     assert 0 < round_trip(producer, timeout=2) < 2
     site.servers.kafka.freeze()
     try:
@@ -104,7 +106,7 @@ def test_a_round_trip_asks_the_broker_each_time(site: Site, producer: Client) ->
         site.servers.kafka.thaw()
 
 
-def test_closing_gives_up_what_a_frozen_broker_does_not_take(site: Site) -> None:
+def test_closing_gives_up_what_a_frozen_broker_does_not_take(site: Deployment) -> None:
     producer = open_producer()
     partition_count(producer, site.raw_topic)
     before = senders()

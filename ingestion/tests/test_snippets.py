@@ -18,7 +18,7 @@ from django.http.response import HttpResponseBase
 from django.test import Client, RequestFactory, override_settings
 from google.protobuf import json_format
 
-from deploy.local.site import ProductProcess, Site
+from deploy.testing.deployment import Deployment, ProductProcess
 from ingestion import keys, snippets
 from ingestion.contract import SOURCE_ID_PATTERN
 from ingestion.models import Key, Source
@@ -32,13 +32,13 @@ ODD = "A9.z_y:x-" + "w" * 119  # every character that an id may have
 
 
 @pytest.fixture
-def keyed(site: Site) -> ProductProcess:
+def keyed(site: Deployment) -> ProductProcess:
     """A door that asks for a key."""
     return open_door(site, KEYED)
 
 
 @pytest.fixture
-def operator(site: Site) -> Client:
+def operator(site: Deployment) -> Client:
     client = Client(headers={"host": "127.0.0.1:8080"})
     client.force_login(User.objects.create_superuser("operator"))
     return client
@@ -73,7 +73,7 @@ def make_key(client: Client, **changes: object) -> HttpResponseBase:
 
 
 @services
-def test_what_a_sources_page_shows_sends_its_events(operator: Client, keyed: ProductProcess, site: Site) -> None:
+def test_what_a_sources_page_shows_sends_its_events(operator: Client, keyed: ProductProcess, site: Deployment) -> None:
     Source.objects.create(source_id=ODD)
     _, token = keys.create("meter", ["ingest"], sources=[ODD])
 
@@ -90,7 +90,7 @@ def test_what_a_sources_page_shows_sends_its_events(operator: Client, keyed: Pro
 
 @services
 def test_the_page_after_a_key_was_made_shows_lines_that_work_as_they_stand(
-    operator: Client, keyed: ProductProcess, site: Site
+    operator: Client, keyed: ProductProcess, site: Deployment
 ) -> None:
     with override_settings(INGESTION_SERVICE_PORT=keyed.port):
         page = make_key(operator, sources="boiler-1,boiler-2")
@@ -103,7 +103,7 @@ def test_the_page_after_a_key_was_made_shows_lines_that_work_as_they_stand(
 
 @services
 @pytest.mark.skipif(shutil.which("grpcurl") is None, reason="there is no grpcurl on this machine")
-def test_grpcurl_sends_an_event_with_the_line_shown(operator: Client, site: Site) -> None:
+def test_grpcurl_sends_an_event_with_the_line_shown(operator: Client, site: Deployment) -> None:
     door = site.start_grpc(KEYED)
 
     with override_settings(GRPC_SERVICE_PORT=door.port):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pymongo import MongoClient
 from pymongo.collection import Collection
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from ingestion import bodies
 from ingestion.tests import texts
 
@@ -60,7 +60,7 @@ def plain(value: Any) -> Any:
 
 
 @pytest.fixture
-def collection(site: Site) -> Iterator[Collection[dict[str, Any]]]:
+def collection(site: Deployment) -> Iterator[Collection[dict[str, Any]]]:
     with MongoClient[dict[str, Any]](django_settings.MONGO_URI) as client:
         yield client[django_settings.MONGO_DATABASE]["kept"]
 

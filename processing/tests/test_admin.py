@@ -16,7 +16,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from processing import raw_text
 from processing.admin import SourceState, address, state_of
 from processing.admin import lists as admin_lists
@@ -55,12 +55,12 @@ def test_long_bytes_are_cut_and_the_rest_is_counted() -> None:
 
 
 @pytest.mark.services
-def test_the_admin_passes_djangos_checks(site: Site) -> None:
+def test_the_admin_passes_djangos_checks(site: Deployment) -> None:
     call_command("check", tags=["admin", "models", "templates"])
 
 
 @pytest.mark.services
-def test_a_stranger_is_sent_to_the_sign_in_page(site: Site) -> None:
+def test_a_stranger_is_sent_to_the_sign_in_page(site: Deployment) -> None:
     answer = Client().get("/admin/processing/event/")
 
     assert answer.status_code == 302
@@ -68,7 +68,7 @@ def test_a_stranger_is_sent_to_the_sign_in_page(site: Site) -> None:
 
 
 @pytest.mark.services
-def test_a_source_shows_its_state_counts_and_latest_values(site: Site) -> None:
+def test_a_source_shows_its_state_counts_and_latest_values(site: Deployment) -> None:
     make_source("sensor-1", seen=timezone.now(), stored=41)
     LatestValue.objects.create(source_id="sensor-1", field="temperature", value=23.5, ts=EARLY, event_id=uuid4())
 
@@ -80,7 +80,7 @@ def test_a_source_shows_its_state_counts_and_latest_values(site: Site) -> None:
 
 
 @pytest.mark.services
-def test_times_are_shown_to_the_second(site: Site) -> None:
+def test_times_are_shown_to_the_second(site: Deployment) -> None:
     make_source("sensor-1", seen=datetime(2026, 1, 2, 15, 4, 5, tzinfo=UTC), stored=1)
 
     page = text(operator().get("/admin/processing/sourcestatistics/"))
@@ -89,7 +89,7 @@ def test_times_are_shown_to_the_second(site: Site) -> None:
 
 
 @pytest.mark.services
-def test_no_list_offers_counts_without_a_bound(site: Site) -> None:
+def test_no_list_offers_counts_without_a_bound(site: Deployment) -> None:
     client = operator()
 
     pages = [text(client.get(f"/admin/processing/{model}/?_facets=True")) for model in ("event", "deadletter")]
@@ -98,7 +98,7 @@ def test_no_list_offers_counts_without_a_bound(site: Site) -> None:
 
 
 @pytest.mark.services
-def test_sources_are_filtered_by_state(site: Site) -> None:
+def test_sources_are_filtered_by_state(site: Deployment) -> None:
     make_source("awake", seen=timezone.now(), stored=1)
     make_source("asleep", seen=timezone.now() - timedelta(days=1), stored=1)
 
@@ -109,7 +109,7 @@ def test_sources_are_filtered_by_state(site: Site) -> None:
 
 
 @pytest.mark.services
-def test_lines_without_a_readable_source_are_listed_without_a_link(site: Site) -> None:
+def test_lines_without_a_readable_source_are_listed_without_a_link(site: Deployment) -> None:
     make_source("", seen=timezone.now(), stored=0)
 
     page = text(operator().get("/admin/processing/sourcestatistics/"))
@@ -118,7 +118,7 @@ def test_lines_without_a_readable_source_are_listed_without_a_link(site: Site) -
 
 
 @pytest.mark.services
-def test_an_id_shared_by_two_sources_leads_to_two_pages(site: Site) -> None:
+def test_an_id_shared_by_two_sources_leads_to_two_pages(site: Deployment) -> None:
     shared = uuid4()
     one = make_event("sensor-1", event_id=shared, payload={"colour": "scarlet"})
     other = make_event("sensor-2", event_id=shared, payload={"colour": "turquoise"})
@@ -135,14 +135,14 @@ def test_an_id_shared_by_two_sources_leads_to_two_pages(site: Site) -> None:
 
 @pytest.mark.services
 @pytest.mark.parametrize("text_in_address", ["nothing", "a|b|c", f"{UUID(int=1)}|99999999999999999999|sensor-1"])
-def test_an_address_of_no_event_leads_back(site: Site, text_in_address: str) -> None:
+def test_an_address_of_no_event_leads_back(site: Deployment, text_in_address: str) -> None:
     answer = operator().get(f"/admin/processing/event/{text_in_address}/change/")
 
     assert answer.status_code == 302
 
 
 @pytest.mark.services
-def test_events_are_filtered_by_source_and_time(site: Site) -> None:
+def test_events_are_filtered_by_source_and_time(site: Deployment) -> None:
     make_event("sensor-1", at=EARLY)
     make_event("sensor-1", at=EARLY + timedelta(hours=1))
     make_event("sensor-2", at=EARLY)
@@ -155,7 +155,7 @@ def test_events_are_filtered_by_source_and_time(site: Site) -> None:
 
 
 @pytest.mark.services
-def test_a_list_of_events_counts_no_further_than_its_bound(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_of_events_counts_no_further_than_its_bound(site: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admin_lists, "MOST_LISTED", 2)
     for number in range(5):
         make_event("sensor-1", at=EARLY + timedelta(seconds=number))
@@ -171,7 +171,7 @@ def test_a_list_of_events_counts_no_further_than_its_bound(site: Site, monkeypat
 
 
 @pytest.mark.services
-def test_the_list_of_events_is_read_in_the_order_of_an_index(site: Site) -> None:
+def test_the_list_of_events_is_read_in_the_order_of_an_index(site: Deployment) -> None:
     for number in range(51):
         make_event("sensor-1", at=EARLY + timedelta(seconds=number))
     with CaptureQueriesContext(connection) as queries:
@@ -189,7 +189,7 @@ def test_the_list_of_events_is_read_in_the_order_of_an_index(site: Site) -> None
 
 
 @pytest.mark.services
-def test_a_dead_letters_bytes_are_shown_and_never_run(site: Site) -> None:
+def test_a_dead_letters_bytes_are_shown_and_never_run(site: Deployment) -> None:
     letter = make_letter(b"<script>alert(1)</script>\xff\x00")
 
     page = text(operator().get(f"/admin/processing/deadletter/{letter.pk}/change/"))
@@ -202,7 +202,7 @@ def test_a_dead_letters_bytes_are_shown_and_never_run(site: Site) -> None:
 
 
 @pytest.mark.services
-def test_dead_letters_are_filtered_by_reason(site: Site) -> None:
+def test_dead_letters_are_filtered_by_reason(site: Deployment) -> None:
     letter = make_letter(b"x")
     client = operator()
 
@@ -215,7 +215,7 @@ def test_dead_letters_are_filtered_by_reason(site: Site) -> None:
 
 @pytest.mark.services
 @pytest.mark.parametrize("model", ["sourcestatistics", "event", "deadletter"])
-def test_nothing_can_be_added_changed_or_deleted(site: Site, model: str) -> None:
+def test_nothing_can_be_added_changed_or_deleted(site: Deployment, model: str) -> None:
     make_source("sensor-1", seen=timezone.now(), stored=1)
     event = make_event("sensor-1")
     letter = make_letter(b"x")
@@ -228,7 +228,7 @@ def test_nothing_can_be_added_changed_or_deleted(site: Site, model: str) -> None
 
 
 @pytest.mark.services
-def test_pages_of_the_admin_carry_no_inline_code(site: Site) -> None:
+def test_pages_of_the_admin_carry_no_inline_code(site: Deployment) -> None:
     make_source("sensor-1", seen=timezone.now(), stored=1)
     event = make_event("sensor-1", payload={"a": 1})
     letter = make_letter(b"\xff")

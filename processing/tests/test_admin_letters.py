@@ -15,7 +15,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from processing import jobs
 from processing.admin import choice as admin_choice
 from processing.admin import facets as admin_facets
@@ -31,7 +31,7 @@ GOOD = b'{"sourceId": "sensor-1", "timestamp": "2009-03-01T00:00:00Z", "payload"
 EVENT = UUID(int=77)
 
 
-def test_facets_count_what_the_other_filters_leave(site: Site) -> None:
+def test_facets_count_what_the_other_filters_leave(site: Deployment) -> None:
     make_letter(0, reason="not_json", source_id="a")
     make_letter(1, reason="not_json", source_id="b")
     make_letter(2, reason="id_conflict", source_id="a", state="parked")
@@ -43,7 +43,7 @@ def test_facets_count_what_the_other_filters_leave(site: Site) -> None:
     }  # fmt: skip
 
 
-def test_facets_count_no_further_than_the_newest(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_facets_count_no_further_than_the_newest(site: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admin_facets, "MOST_LISTED", 2)
     for line in range(4):
         make_letter(line)
@@ -51,7 +51,7 @@ def test_facets_count_no_further_than_the_newest(site: Site, monkeypatch: pytest
     assert "open (2)" in listed(text(operator().get(LIST)))
 
 
-def test_a_letter_is_found_by_event_source_and_words_of_its_detail_and_reason(site: Site) -> None:
+def test_a_letter_is_found_by_event_source_and_words_of_its_detail_and_reason(site: Deployment) -> None:
     one = make_letter(0, event_id=EVENT, source_id="sensor-1", detail="expected a number")
     other = make_letter(1, source_id="sensor-2", detail="expected an object", reason="id_conflict")
     client = operator()
@@ -66,7 +66,7 @@ def test_a_letter_is_found_by_event_source_and_words_of_its_detail_and_reason(si
     assert found("nothing") == set()
 
 
-def test_letters_first_seen_since_a_time_are_listed_and_chosen_alike(site: Site) -> None:
+def test_letters_first_seen_since_a_time_are_listed_and_chosen_alike(site: Deployment) -> None:
     make_letter(0)
     fresh = make_letter(1)
     DeadLetter.objects.filter(pk=fresh.pk).update(first_seen=timezone.now())
@@ -82,7 +82,7 @@ def test_letters_first_seen_since_a_time_are_listed_and_chosen_alike(site: Site)
     assert not admin_choice.selection_of(QueryDict("since=2026")).query().exists()
 
 
-def test_the_page_of_a_letter_tells_its_story(site: Site) -> None:
+def test_the_page_of_a_letter_tells_its_story(site: Deployment) -> None:
     root = make_letter(0, raw=GOOD % 1, edited=GOOD % 2, state="sent", redrives=0)
     make_letter(1, raw=GOOD % 2, root=root, redrives=1, reason="refused_by_store")
     DeadLetterAction.objects.create(
@@ -99,7 +99,7 @@ def test_the_page_of_a_letter_tells_its_story(site: Site) -> None:
     assert "the clock was off" in page
 
 
-def test_ticked_letters_lead_to_a_page_that_asks_and_changes_nothing(site: Site) -> None:
+def test_ticked_letters_lead_to_a_page_that_asks_and_changes_nothing(site: Deployment) -> None:
     letters = [make_letter(line) for line in range(3)]
     client = operator()
 
@@ -110,7 +110,7 @@ def test_ticked_letters_lead_to_a_page_that_asks_and_changes_nothing(site: Site)
     assert not Job.objects.exists()
 
 
-def test_everything_that_matches_a_filter_is_sent_by_one_job(site: Site) -> None:
+def test_everything_that_matches_a_filter_is_sent_by_one_job(site: Deployment) -> None:
     for line in range(3):
         make_letter(line, reason="id_conflict")
     newest = make_letter(3)
@@ -132,7 +132,7 @@ def test_everything_that_matches_a_filter_is_sent_by_one_job(site: Site) -> None
     assert '<meta http-equiv="refresh" content="2">' in text(sent)
 
 
-def test_what_the_list_shows_is_what_an_action_takes(site: Site) -> None:
+def test_what_the_list_shows_is_what_an_action_takes(site: Deployment) -> None:
     make_letter(0, source_id="a")
     make_letter(1, source_id="b")
     client = operator()
@@ -147,7 +147,7 @@ def test_what_the_list_shows_is_what_an_action_takes(site: Site) -> None:
     assert chosen == [1, 0]
 
 
-def test_a_dry_run_says_what_would_become_of_letters_and_sends_nothing(site: Site) -> None:
+def test_a_dry_run_says_what_would_become_of_letters_and_sends_nothing(site: Deployment) -> None:
     make_letter(0, raw=GOOD % 1)
     make_letter(1, raw=b"{")
 
@@ -158,7 +158,7 @@ def test_a_dry_run_says_what_would_become_of_letters_and_sends_nothing(site: Sit
     assert set(DeadLetter.objects.values_list("state", flat=True)) == {"open"}
 
 
-def test_what_can_not_be_sent_is_left_out_and_said(site: Site) -> None:
+def test_what_can_not_be_sent_is_left_out_and_said(site: Deployment) -> None:
     make_letter(0, state="stored")
     make_letter(1, state="discarded")
     parked = make_letter(2, state="parked")
@@ -172,14 +172,14 @@ def test_what_can_not_be_sent_is_left_out_and_said(site: Site) -> None:
     assert "<b>1</b> dead letter," in named
 
 
-def test_numbers_that_can_not_be_read_mean_no_letter(site: Site) -> None:
+def test_numbers_that_can_not_be_read_mean_no_letter(site: Deployment) -> None:
     make_letter(0)
 
     assert Selection() == admin_choice.selection_of(QueryDict(""))
     assert not admin_choice.selection_of(QueryDict("ids=all")).actionable().exists()
 
 
-def test_letters_are_discarded_for_a_reason_only(site: Site) -> None:
+def test_letters_are_discarded_for_a_reason_only(site: Deployment) -> None:
     letter = make_letter(0)
     client = operator()
 
@@ -195,7 +195,7 @@ def test_letters_are_discarded_for_a_reason_only(site: Site) -> None:
     )  # fmt: skip
 
 
-def test_letters_that_come_in_after_they_were_counted_are_left_alone(site: Site) -> None:
+def test_letters_that_come_in_after_they_were_counted_are_left_alone(site: Deployment) -> None:
     make_letter(0)
     make_letter(1)
     client = operator()
@@ -218,7 +218,7 @@ def test_letters_that_come_in_after_they_were_counted_are_left_alone(site: Site)
     assert list(Job.objects.order_by("id").values_list("total", "done")) == [(2, 2), (0, 0)]
 
 
-def test_an_edit_is_held_to_the_contract_before_anything_is_sent(site: Site) -> None:
+def test_an_edit_is_held_to_the_contract_before_anything_is_sent(site: Deployment) -> None:
     letter = make_letter(0, raw=GOOD.replace(b"Z", b"") % 1)
     client = operator()
     address = f"{LIST}{letter.pk}/edit/"
@@ -234,7 +234,7 @@ def test_an_edit_is_held_to_the_contract_before_anything_is_sent(site: Site) -> 
     assert job.arguments["selection"] == {"ids": [letter.pk]}
 
 
-def test_a_letter_that_is_on_its_way_is_not_edited(site: Site) -> None:
+def test_a_letter_that_is_on_its_way_is_not_edited(site: Deployment) -> None:
     letter = make_letter(0, state="sent")
 
     answer = operator().get(f"{LIST}{letter.pk}/edit/", follow=True)
@@ -243,7 +243,7 @@ def test_a_letter_that_is_on_its_way_is_not_edited(site: Site) -> None:
     assert "there is nothing to edit" in text(answer)
 
 
-def test_who_may_only_look_changes_nothing(site: Site) -> None:
+def test_who_may_only_look_changes_nothing(site: Deployment) -> None:
     letter = make_letter(0)
     job = make_job()
     client = viewer()
@@ -263,7 +263,7 @@ def test_who_may_only_look_changes_nothing(site: Site) -> None:
     assert list(Job.objects.values_list("pk", "cancel_requested")) == [(job.pk, False)]
 
 
-def test_nothing_is_changed_without_a_token_of_the_form(site: Site) -> None:
+def test_nothing_is_changed_without_a_token_of_the_form(site: Deployment) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(User.objects.create_superuser("operator", password=None))
     job = make_job()
@@ -273,7 +273,7 @@ def test_nothing_is_changed_without_a_token_of_the_form(site: Site) -> None:
     assert client.get(f"/admin/processing/job/{job.pk}/cancel/").status_code == 405
 
 
-def test_a_job_shows_how_far_it_is_and_is_cancelled(site: Site) -> None:
+def test_a_job_shows_how_far_it_is_and_is_cancelled(site: Deployment) -> None:
     job = make_job(state=Job.State.RUNNING, total=20, done=6)
     client = operator()
     page = text(client.get(f"/admin/processing/job/{job.pk}/change/"))
@@ -287,7 +287,7 @@ def test_a_job_shows_how_far_it_is_and_is_cancelled(site: Site) -> None:
     assert "6 of 20" in text(client.get("/admin/processing/job/"))
 
 
-def test_the_pages_carry_no_inline_code(site: Site) -> None:
+def test_the_pages_carry_no_inline_code(site: Deployment) -> None:
     letter = make_letter(0)
     job = make_job()
     client = operator()
@@ -299,14 +299,14 @@ def test_the_pages_carry_no_inline_code(site: Site) -> None:
     assert [INLINE.findall(text(client.get(path))) for path in paths] == [[]] * len(paths)
 
 
-def test_an_address_that_no_list_gave_is_no_error(site: Site) -> None:
+def test_an_address_that_no_list_gave_is_no_error(site: Deployment) -> None:
     client = operator()
 
     for asked in ("?source=a%00b&state=lost&q=%00", "redrive/?source=a%00b&state=lost&ids=x&q=%00"):
         assert client.get(f"{LIST}{asked}").status_code == 200
 
 
-def test_the_list_reads_no_bytes(site: Site) -> None:
+def test_the_list_reads_no_bytes(site: Deployment) -> None:
     make_letter(0, raw=b"x" * 100)
 
     with CaptureQueriesContext(connection) as queries:

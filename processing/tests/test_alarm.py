@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from processing import incidents, patience
 from processing.models import Incident
 from processing.tests import making, truth
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.services
 EVENT = Sent("sensor-1", event_id(1), NOON, {"n": 1})
 
 
-def test_a_missing_table_is_one_incident_until_it_is_back(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_table_is_one_incident_until_it_is_back(site: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "FIRST_WAIT", 0.01)
     making.put(site.raw_topic, line(1, b'{"n":1}'))
 
@@ -36,7 +36,7 @@ def test_a_missing_table_is_one_incident_until_it_is_back(site: Site, monkeypatc
     truth.assert_stored(site, [EVENT])
 
 
-def test_an_incident_that_a_process_left_open_is_closed_by_its_successor(site: Site) -> None:
+def test_an_incident_that_a_process_left_open_is_closed_by_its_successor(site: Deployment) -> None:
     incidents.open_incident(Incident.Kind.OPERATOR, "MongoDB", "not authorised")
     incidents.open_incident(Incident.Kind.BREAKER, "raw-data/3", "200 events in a row became dead letters")
     making.put(site.raw_topic, line(1, b'{"n":1}'))
@@ -48,6 +48,6 @@ def test_an_incident_that_a_process_left_open_is_closed_by_its_successor(site: S
     assert [one.kind for one in incidents.open_incidents()] == ["breaker"]
 
 
-def rename(site: Site, table: str, name: str) -> None:
+def rename(site: Deployment, table: str, name: str) -> None:
     with site.servers.postgres.connect(site.name) as connection:
         connection.execute(f"ALTER TABLE {table} RENAME TO {name}".encode())

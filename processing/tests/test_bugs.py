@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from ingestion import records
 from processing import isolation, patience, pipeline
 from processing.models import DeadLetter, Hold, Incident
@@ -43,7 +43,7 @@ def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_line_that_a_step_fails_on_becomes_a_letter_and_the_rest_is_stored(
-    site: Site, monkeypatch: pytest.MonkeyPatch, steps: str, step: str, stage: str
+    site: Deployment, monkeypatch: pytest.MonkeyPatch, steps: str, step: str, stage: str
 ) -> None:
     expected = Expected()
     fail(monkeypatch, steps, step, on=holds_poison)
@@ -69,7 +69,7 @@ def test_a_line_that_a_step_fails_on_becomes_a_letter_and_the_rest_is_stored(
     assert "some value" not in letters[0].detail
 
 
-def test_a_record_that_decoding_fails_on_is_one_letter(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_record_that_decoding_fails_on_is_one_letter(site: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = Expected()
     fail_decoding(monkeypatch)
     put_good(site, expected, 1)
@@ -89,7 +89,7 @@ def test_a_record_that_decoding_fails_on_is_one_letter(site: Site, monkeypatch: 
     ]
 
 
-def test_the_copy_of_an_event_that_fails_is_stored(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_copy_of_an_event_that_fails_is_stored(site: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = Expected()
     fail(monkeypatch, "STORE", "judge_identity", on=lambda work: any(e.offset == 0 for e in work.batch.entries))
     making.put(site.raw_topic, good(1))
@@ -102,7 +102,7 @@ def test_the_copy_of_an_event_that_fails_is_stored(site: Site, monkeypatch: pyte
     truth.assert_exact(site, expected)
 
 
-def test_a_bug_that_every_event_meets_holds_the_partition(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_that_every_event_meets_holds_the_partition(site: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     fail(monkeypatch, "STORE", "write_rows", on=holds_poison)
     for start in range(0, 600, 20):
         making.put(site.raw_topic, *(line(number, POISON) for number in range(start, start + 20)))
@@ -117,7 +117,7 @@ def test_a_bug_that_every_event_meets_holds_the_partition(site: Site, monkeypatc
 
 
 def test_a_stored_event_keeps_its_document_when_its_redelivery_meets_a_bug(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+    site: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = Expected()
     making.put(site.raw_topic, line(1, POISON))
@@ -135,7 +135,9 @@ def test_a_stored_event_keeps_its_document_when_its_redelivery_meets_a_bug(
 
 
 @pytest.mark.faults
-def test_more_offenders_than_one_search_takes_are_all_set_aside(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_offenders_than_one_search_takes_are_all_set_aside(
+    site: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     expected = Expected()
     monkeypatch.setattr(isolation, "MOST", 3)
     fail(monkeypatch, "STORE", "write_rows", on=holds_poison)
@@ -153,7 +155,7 @@ def test_more_offenders_than_one_search_takes_are_all_set_aside(site: Site, monk
     truth.assert_exact(site, expected)
 
 
-def test_a_bug_while_publishing_waits_and_is_an_incident(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_while_publishing_waits_and_is_an_incident(site: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = Expected()
     broken = threading.Event()
     broken.set()
@@ -171,7 +173,7 @@ def test_a_bug_while_publishing_waits_and_is_an_incident(site: Site, monkeypatch
     assert Incident.objects.count() == 1
 
 
-def test_a_bug_that_no_record_meets_alone_waits(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_that_no_record_meets_alone_waits(site: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = Expected()
     broken = threading.Event()
     broken.set()
@@ -188,7 +190,7 @@ def test_a_bug_that_no_record_meets_alone_waits(site: Site, monkeypatch: pytest.
     assert "no record alone" in found[0].detail
 
 
-def put_good(site: Site, expected: Expected, *numbers: int) -> None:
+def put_good(site: Deployment, expected: Expected, *numbers: int) -> None:
     making.put(site.raw_topic, *map(good, numbers))
     expect(expected, *numbers)
 

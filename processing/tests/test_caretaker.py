@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.test import override_settings
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from processing import caretaker, documents, lag
 from processing.models import Incident
 from processing.tests.making import line, put
@@ -37,7 +37,7 @@ def unread_are_old(*, percent: float) -> bool:
     return opened(Incident.Kind.RETENTION) != []
 
 
-def test_each_volume_that_can_be_read_is_warned_of_until_there_is_room(site: Site, tmp_path: Path) -> None:
+def test_each_volume_that_can_be_read_is_warned_of_until_there_is_room(site: Deployment, tmp_path: Path) -> None:
     documents.database()["events"].insert_one({"_id": b"1"})
 
     with override_settings(DATAFLOW_WARN_DISK_PERCENT=0.000_001, DATAFLOW_VOLUMES=f"{tmp_path},/no/such/path"):
@@ -53,7 +53,7 @@ def test_each_volume_that_can_be_read_is_warned_of_until_there_is_room(site: Sit
     assert opened(Incident.Kind.DISK) == []
 
 
-def test_unread_records_are_warned_of_well_before_they_expire_and_read_ones_are_not(site: Site) -> None:
+def test_unread_records_are_warned_of_well_before_they_expire_and_read_ones_are_not(site: Deployment) -> None:
     put(site.raw_topic, line(1))
 
     young = unread_are_old(percent=50)
@@ -67,7 +67,7 @@ def test_unread_records_are_warned_of_well_before_they_expire_and_read_ones_are_
     site.wait_for(lambda: not unread_are_old(percent=2e-7), 30)
 
 
-def test_a_frozen_server_ends_a_look_and_the_next_one_sees_the_rest(site: Site) -> None:
+def test_a_frozen_server_ends_a_look_and_the_next_one_sees_the_rest(site: Deployment) -> None:
     site.servers.mongo.freeze()
     try:
         with override_settings(DATAFLOW_WARN_DISK_PERCENT=0.000_001):
@@ -80,7 +80,7 @@ def test_a_frozen_server_ends_a_look_and_the_next_one_sees_the_rest(site: Site) 
 
 
 def test_the_caretaker_looks_again_and_again_until_it_is_told_to_stop(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+    site: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(caretaker, "EVERY", 0.05)
     stopping = threading.Event()

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from deploy.local.site import ProductProcess, Site
+from deploy.testing.deployment import Deployment, ProductProcess
 from ingestion.tests.client import call, event, numbered, post
 from ingestion.tests.conftest import open_door
 from processing.condition import Waits
@@ -70,7 +70,7 @@ def guard_of(door: ProductProcess) -> tuple[int, str]:
 
 
 @pytest.mark.services
-def test_the_door_is_closed_while_no_consumer_takes_events_and_opens_when_one_has_caught_up(site: Site) -> None:
+def test_the_door_is_closed_while_no_consumer_takes_events_and_opens_when_one_has_caught_up(site: Deployment) -> None:
     door = open_door(site, {"DATAFLOW_GUARD_LAG_SECONDS": "1"})
     assert guard_of(door) == (200, "open")
     assert post(door.url, numbered(100)).status == 202
@@ -85,7 +85,7 @@ def test_the_door_is_closed_while_no_consumer_takes_events_and_opens_when_one_ha
 
 
 @pytest.mark.services
-def test_the_door_is_closed_while_too_much_becomes_dead_letters(site: Site) -> None:
+def test_the_door_is_closed_while_too_much_becomes_dead_letters(site: Deployment) -> None:
     door = open_door(site, {"DATAFLOW_GUARD_DEAD_LETTER_PERCENT": "10"})
     site.start_consumer()
     site.wait_for(lambda: guard_of(door) == (200, "open"), 10)
@@ -98,7 +98,7 @@ def test_the_door_is_closed_while_too_much_becomes_dead_letters(site: Site) -> N
 
 @pytest.mark.services
 @pytest.mark.faults
-def test_a_guard_that_can_not_look_leaves_the_door_open(site: Site) -> None:
+def test_a_guard_that_can_not_look_leaves_the_door_open(site: Deployment) -> None:
     door = open_door(site, {"DATAFLOW_GUARD_LAG_SECONDS": "1"})
     site.servers.postgres.freeze()
     until = time.monotonic() + 6  # three looks, and lag enough for each

@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 from pytest_django.fixtures import Settings
 
-from deploy.local.product import Part
-from deploy.local.site import Site
+from deploy.local.processes import ProcessSpec
+from deploy.testing.deployment import Deployment
 from ingestion import records
 from processing import loop
 from processing.batch import WHOLE, Record
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.services
 
 @pytest.mark.sample
 @pytest.mark.parametrize("where", [pytest.param("decode", marks=pytest.mark.faults), "write_rows"])
-def test_an_event_that_kills_the_process_becomes_a_letter_and_the_rest_is_stored(site: Site, where: str) -> None:
+def test_an_event_that_kills_the_process_becomes_a_letter_and_the_rest_is_stored(site: Deployment, where: str) -> None:
     expected = Expected()
     put(site, expected, good(1), good(2))
     put(site, expected, good(3), line(4, b'{"poison":4}'), good(5))
@@ -55,7 +55,7 @@ def test_an_event_that_kills_the_process_becomes_a_letter_and_the_rest_is_stored
 
 
 @pytest.mark.faults
-def test_an_event_that_kills_the_process_while_it_is_published_is_passed_over(site: Site) -> None:
+def test_an_event_that_kills_the_process_while_it_is_published_is_passed_over(site: Deployment) -> None:
     expected = Expected()
     put(site, expected, good(1))
     put(site, expected, line(2, b'{"poison":2}'))
@@ -69,7 +69,7 @@ def test_an_event_that_kills_the_process_while_it_is_published_is_passed_over(si
     assert truth.differences() == []
 
 
-def test_a_consumer_that_ends_well_counts_for_nothing(site: Site) -> None:
+def test_a_consumer_that_ends_well_counts_for_nothing(site: Deployment) -> None:
     for _ in range(2):
         consumer = site.start_consumer()
         site.wait_for(lambda: PartitionStart.objects.filter(starts=1).count() == 6, 30)
@@ -100,7 +100,9 @@ def test_another_offender_close_by_needs_no_three_crashes_of_its_own() -> None:
     assert start.again(at=43) == Start(43, starts=5, isolated=((41, 2), (43, WHOLE)))
 
 
-def test_what_a_process_that_lives_has_in_hand_is_not_isolated_when_its_partition_goes_to_another(site: Site) -> None:
+def test_what_a_process_that_lives_has_in_hand_is_not_isolated_when_its_partition_goes_to_another(
+    site: Deployment,
+) -> None:
     ends = ends_of_topic(site)
     record = making.record(good(1))
     first, second = rehearsing(ends), Crashes(RowStore())
@@ -113,7 +115,7 @@ def test_what_a_process_that_lives_has_in_hand_is_not_isolated_when_its_partitio
         one.rows.close()
 
 
-def test_a_process_that_lost_its_partition_in_a_rehearsal_is_in_nobodys_way(site: Site) -> None:
+def test_a_process_that_lost_its_partition_in_a_rehearsal_is_in_nobodys_way(site: Deployment) -> None:
     ends = ends_of_topic(site)
     innocent, guilty = making.record(good(1)), making.record(good(2), offset=1)
     frozen, crashed, crashes = rehearsing(ends), Crashes(RowStore()), Crashes(RowStore())
@@ -134,7 +136,7 @@ def test_a_process_that_lost_its_partition_in_a_rehearsal_is_in_nobodys_way(site
 
 
 @pytest.mark.parametrize("leaves", [True, False])
-def test_a_rehearsal_that_is_over_is_in_no_other_ones_way(site: Site, leaves: bool) -> None:
+def test_a_rehearsal_that_is_over_is_in_no_other_ones_way(site: Deployment, leaves: bool) -> None:
     ends = ends_of_topic(site)
     innocent, guilty = making.record(good(1)), making.record(good(2), offset=1)
     well, crashed, crashes = rehearsing(ends), Crashes(RowStore()), Crashes(RowStore())
@@ -160,7 +162,7 @@ def test_a_rehearsal_that_is_over_is_in_no_other_ones_way(site: Site, leaves: bo
         one.rows.close()
 
 
-def test_what_is_left_of_a_record_that_was_isolated_as_a_whole_becomes_no_row(site: Site) -> None:
+def test_what_is_left_of_a_record_that_was_isolated_as_a_whole_becomes_no_row(site: Deployment) -> None:
     making.put(site.raw_topic, good(1), good(2), good(3))
     assert write_documents_in_flight() == 3
     topic = Topic.objects.create(kafka_id=ends_of_topic(site).topic, name=site.raw_topic)
@@ -177,7 +179,7 @@ def test_what_is_left_of_a_record_that_was_isolated_as_a_whole_becomes_no_row(si
     assert repaired["ok"]
 
 
-def test_what_is_isolated_in_one_topic_is_not_in_another_of_its_name(site: Site) -> None:
+def test_what_is_isolated_in_one_topic_is_not_in_another_of_its_name(site: Deployment) -> None:
     ends = ends_of_topic(site)
     record = making.record(good(1))
     crashes = that_know_as_isolated(site, record, ends)
@@ -188,7 +190,7 @@ def test_what_is_isolated_in_one_topic_is_not_in_another_of_its_name(site: Site)
     crashes.rows.close()
 
 
-def test_what_is_not_isolated_any_more_is_processed_by_a_consumer_that_knew_it_as_isolated(site: Site) -> None:
+def test_what_is_not_isolated_any_more_is_processed_by_a_consumer_that_knew_it_as_isolated(site: Deployment) -> None:
     ends = ends_of_topic(site)
     record = making.record(good(1))
     crashes = that_know_as_isolated(site, record, ends)
@@ -202,7 +204,7 @@ def test_what_is_not_isolated_any_more_is_processed_by_a_consumer_that_knew_it_a
 
 @pytest.mark.faults
 def test_a_consumer_that_goes_on_line_by_line_is_not_taken_for_stalled(
-    site: Site, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    site: Deployment, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[Consumer] = []
 
@@ -249,7 +251,7 @@ def rehearsing(ends: Ends) -> Crashes:
     return crashes
 
 
-def die(site: Site, crashes: Crashes) -> None:
+def die(site: Deployment, crashes: Crashes) -> None:
     """End a session, as the end of its process does."""
     session = crashes.rows.connection.info.backend_pid
     crashes.rows.close()
@@ -258,7 +260,7 @@ def die(site: Site, crashes: Crashes) -> None:
         site.wait_for(lambda: other.execute(gone, [session]).fetchone() == (True,), 10)
 
 
-def that_know_as_isolated(site: Site, record: Record, ends: Ends) -> Crashes:
+def that_know_as_isolated(site: Deployment, record: Record, ends: Ends) -> Crashes:
     """The account of a consumer that started after another one had died with this record in hand."""
     crashed, crashes = Crashes(RowStore()), Crashes(RowStore())
     crashed.count({0: 0}, ends)
@@ -269,7 +271,7 @@ def that_know_as_isolated(site: Site, record: Record, ends: Ends) -> Crashes:
     return crashes
 
 
-def ends_of_topic(site: Site) -> Ends:
+def ends_of_topic(site: Deployment) -> Ends:
     reader = EndsReader([site.servers.kafka.address], site.raw_topic)
     try:
         return reader.ask()
@@ -277,9 +279,9 @@ def ends_of_topic(site: Site) -> Ends:
         reader.close()
 
 
-def run_until_all_is_stored(site: Site, where: str) -> int:
+def run_until_all_is_stored(site: Deployment, where: str) -> int:
     """Start the consumer again whenever it died, as the launcher would; give how often it did."""
-    part = Part("dying consumer", "PROCESSOR_SERVICE_PORT", ("-m", "processing.tests.dying_consumer", where))
+    part = ProcessSpec("dying consumer", "PROCESSOR_SERVICE_PORT", ("-m", "processing.tests.dying_consumer", where))
     for crashes in range(MOST_CRASHES):
         process = site.launch(part)
         site.wait_for(lambda one=process: not one.running or has_all(site), 60)  # type: ignore[misc]
@@ -290,12 +292,12 @@ def run_until_all_is_stored(site: Site, where: str) -> int:
     raise AssertionError(f"it died {MOST_CRASHES} times\n{site.logs()}")
 
 
-def has_all(site: Site) -> bool:
+def has_all(site: Deployment) -> bool:
     # In this order: before the first batch the group has no coordinator to ask.
     return truth.caught_up(site) and truth.all_committed(site)
 
 
-def put(site: Site, expected: Expected, *lines: bytes) -> None:
+def put(site: Deployment, expected: Expected, *lines: bytes) -> None:
     making.put(site.raw_topic, *lines)
     numbers = [number for number in range(20) for text in lines if text == good(number)]
     expected.add(Sent("sensor-1", event_id(number), NOON, {"n": number}) for number in numbers)

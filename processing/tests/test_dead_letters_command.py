@@ -7,14 +7,11 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
-from pytest_django.plugin import DjangoDbBlocker
 
-from deploy.local import ports, product
-from deploy.local.servers import Servers
-from deploy.local.topics import Topics
+from deploy.local import ports, processes
+from deploy.testing.deployment import Deployment
 from processing.models import DeadLetter, Job
 from processing.tests import yard
 from processing.tests.reference import Sent
@@ -22,19 +19,12 @@ from processing.tests.yard import Yard, await_state, history, letters
 
 pytestmark = pytest.mark.services
 
-MANAGE = [sys.executable, str(product.ROOT / "manage.py"), "dead_letters"]
+MANAGE = [sys.executable, str(processes.ROOT / "manage.py"), "dead_letters"]
 
 
 @pytest.fixture(name="yard", scope="module")
-def _yard(
-    servers: Servers,
-    _topics: Topics,
-    _template: None,
-    django_db_blocker: DjangoDbBlocker,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Yard]:
-    with django_db_blocker.unblock(), yard.opened(servers, _topics, tmp_path_factory.mktemp("letters")) as opened:
-        yield opened
+def _yard(module_site: Deployment) -> Yard:
+    return yard.started(module_site)
 
 
 def test_letters_are_listed_shown_rehearsed_and_sent(yard: Yard) -> None:

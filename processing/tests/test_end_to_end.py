@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pytest
 from django.db import connection
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from processing import documents
 from processing.models import DeadLetter, Event, LatestValue, RollupHour, RollupMinute, SourceStatistics
 
@@ -38,7 +38,7 @@ def stored(count: int) -> bool:
     return Event.objects.count() == count
 
 
-def test_a_posted_event_is_a_row_a_document_and_a_rollup(site: Site) -> None:
+def test_a_posted_event_is_a_row_a_document_and_a_rollup(site: Deployment) -> None:
     ingest = site.start_ingest()
     site.start_consumer()
 
@@ -60,7 +60,7 @@ def test_a_posted_event_is_a_row_a_document_and_a_rollup(site: Site) -> None:
     assert LatestValue.objects.get().value == 23.5
 
 
-def test_what_is_sent_twice_is_stored_once_and_counted_as_duplicate(site: Site) -> None:
+def test_what_is_sent_twice_is_stored_once_and_counted_as_duplicate(site: Deployment) -> None:
     ingest = site.start_ingest()
     site.start_consumer()
 
@@ -79,7 +79,7 @@ def test_what_is_sent_twice_is_stored_once_and_counted_as_duplicate(site: Site) 
         assert cursor.fetchone() == (250, 150, 100)
 
 
-def test_the_same_id_with_other_content_becomes_a_dead_letter(site: Site) -> None:
+def test_the_same_id_with_other_content_becomes_a_dead_letter(site: Deployment) -> None:
     ingest = site.start_ingest()
     site.start_consumer()
     one = {

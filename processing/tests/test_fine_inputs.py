@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from ingestion.tests.bad_inputs import FINE
 from ingestion.tests.conftest import open_door
 from ingestion.tests.test_bad_inputs import exchange, status
@@ -15,7 +15,7 @@ from processing.tests import truth
 pytestmark = pytest.mark.services
 
 
-def test_odd_but_right_events_are_read_back_equal_from_both_stores(site: Site) -> None:
+def test_odd_but_right_events_are_read_back_equal_from_both_stores(site: Deployment) -> None:
     door = open_door(site)
     site.start_consumer()
 

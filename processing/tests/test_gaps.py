@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.utils import timezone
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from processing import offsets, placement
 from processing.batch import WHOLE, Letter
 from processing.incidents import open_incidents
@@ -36,7 +36,7 @@ def gaps() -> list[Found]:
     return list(LedgerGap.objects.order_by("id").values_list("partition", "first_offset", "next_offset", "cause"))
 
 
-def put(site: Site, count: int, *, first: int) -> None:
+def put(site: Deployment, count: int, *, first: int) -> None:
     making.put_all(site.raw_topic, good_lines(count, first=first), partition=PARTITION)
 
 
@@ -47,14 +47,14 @@ def commit(offset: int) -> None:
         group_.commit({PARTITION: offset})
 
 
-def consume_all(site: Site) -> None:
+def consume_all(site: Deployment) -> None:
     """Consume until everything is read and Kafka was told so."""
     with running_loop():
         site.wait_for(lambda: truth.caught_up(site) and truth.all_committed(site), WAIT)
 
 
 @pytest.mark.sample
-def test_what_retention_removed_while_nobody_read_is_a_gap_and_the_rest_is_read(site: Site) -> None:
+def test_what_retention_removed_while_nobody_read_is_a_gap_and_the_rest_is_read(site: Deployment) -> None:
     put(site, 30, first=0)
     consume_all(site)
     put(site, 30, first=30)
@@ -69,7 +69,7 @@ def test_what_retention_removed_while_nobody_read_is_a_gap_and_the_rest_is_read(
 
 
 @pytest.mark.sample
-def test_what_is_removed_beneath_a_consumer_that_is_frozen_is_a_gap(site: Site) -> None:
+def test_what_is_removed_beneath_a_consumer_that_is_frozen_is_a_gap(site: Deployment) -> None:
     put(site, 30, first=0)
     consumer = site.start_consumer()
     site.wait_for(lambda: truth.caught_up(site), WAIT)
@@ -89,7 +89,7 @@ def test_what_is_removed_beneath_a_consumer_that_is_frozen_is_a_gap(site: Site) 
 
 
 @pytest.mark.sample
-def test_a_topic_that_was_made_anew_is_read_from_its_beginning(site: Site) -> None:
+def test_a_topic_that_was_made_anew_is_read_from_its_beginning(site: Deployment) -> None:
     put(site, 30, first=0)
     consume_all(site)
     put(site, 10, first=30)
@@ -106,7 +106,7 @@ def test_a_topic_that_was_made_anew_is_read_from_its_beginning(site: Site) -> No
     assert truth.differences() == []
 
 
-def test_a_topic_that_is_made_anew_beneath_a_consumer_that_had_read_all_of_it_leaves_no_gap(site: Site) -> None:
+def test_a_topic_that_is_made_anew_beneath_a_consumer_that_had_read_all_of_it_leaves_no_gap(site: Deployment) -> None:
     put(site, 30, first=0)
     consumer = site.start_consumer()
     site.wait_for(lambda: truth.caught_up(site), WAIT)
@@ -120,7 +120,7 @@ def test_a_topic_that_is_made_anew_beneath_a_consumer_that_had_read_all_of_it_le
     assert consumer.running
 
 
-def test_a_committed_offset_past_the_end_is_no_place_to_start(site: Site) -> None:
+def test_a_committed_offset_past_the_end_is_no_place_to_start(site: Deployment) -> None:
     put(site, 30, first=0)
     commit(500)
 
@@ -134,7 +134,7 @@ def test_a_committed_offset_past_the_end_is_no_place_to_start(site: Site) -> Non
     assert gaps() == []
 
 
-def test_a_topic_that_is_shorter_than_what_was_read_is_read_from_its_end(site: Site) -> None:
+def test_a_topic_that_is_shorter_than_what_was_read_is_read_from_its_end(site: Deployment) -> None:
     topic = Topic.objects.create(kafka_id=uuid4(), name=site.raw_topic)
     Progress.objects.create(topic=topic, partition=PARTITION, next_offset=50, updated_at=timezone.now())
     now = Ends(topic.kafka_id, topic.name, {PARTITION: (0, 30)}, 0.0, 0.0)
@@ -148,7 +148,7 @@ def test_a_topic_that_is_shorter_than_what_was_read_is_read_from_its_end(site: S
     assert gaps() == []
 
 
-def test_what_comes_at_the_places_of_records_that_kafka_lost_again_is_met_as_new(site: Site) -> None:
+def test_what_comes_at_the_places_of_records_that_kafka_lost_again_is_met_as_new(site: Deployment) -> None:
     put(site, 2, first=0)
     consume_all(site)
     of_partition = {"topic": Topic.objects.get().pk, "partition": PARTITION}
@@ -174,7 +174,7 @@ def test_what_comes_at_the_places_of_records_that_kafka_lost_again_is_met_as_new
     assert PartitionStart.objects.get(**of_partition).isolated == [[1, 0]]
 
 
-def test_an_answer_that_was_old_moves_no_progress(site: Site) -> None:
+def test_an_answer_that_was_old_moves_no_progress(site: Deployment) -> None:
     topic = Topic.objects.create(kafka_id=uuid4(), name=site.raw_topic)
     Progress.objects.create(topic=topic, partition=PARTITION, next_offset=50, updated_at=timezone.now())
     now = Ends(topic.kafka_id, topic.name, {PARTITION: (0, 60)}, 0.0, 0.0)
@@ -187,7 +187,7 @@ def test_an_answer_that_was_old_moves_no_progress(site: Site) -> None:
     assert not open_incidents().exists()
 
 
-def test_offsets_can_be_shown_and_moved_before_there_ever_was_a_consumer(site: Site) -> None:
+def test_offsets_can_be_shown_and_moved_before_there_ever_was_a_consumer(site: Deployment) -> None:
     put(site, 30, first=0)
 
     shown = command("offsets", "show")
@@ -200,7 +200,7 @@ def test_offsets_can_be_shown_and_moved_before_there_ever_was_a_consumer(site: S
     assert truth.differences() == []
 
 
-def test_offsets_move_forward_over_a_gap_and_back_without_doubling(site: Site) -> None:
+def test_offsets_move_forward_over_a_gap_and_back_without_doubling(site: Deployment) -> None:
     put(site, 30, first=0)
     consume_all(site)
     put(site, 30, first=30)
@@ -232,7 +232,7 @@ def test_offsets_move_forward_over_a_gap_and_back_without_doubling(site: Site) -
     assert str(LedgerGap.objects.get()) == f"30..49 lost on {site.raw_topic}/{PARTITION}"
 
 
-def test_what_a_failed_batch_left_of_skipped_records_is_never_stored(site: Site) -> None:
+def test_what_a_failed_batch_left_of_skipped_records_is_never_stored(site: Deployment) -> None:
     making.put(site.raw_topic, *(making.line(number) for number in range(20)), partition=PARTITION)
     assert write_documents_in_flight() == 20
     command("offsets", "reset", "--to", "latest")
@@ -245,7 +245,7 @@ def test_what_a_failed_batch_left_of_skipped_records_is_never_stored(site: Site)
     assert repaired["ok"]
 
 
-def test_a_reset_is_refused_while_a_consumer_runs(site: Site) -> None:
+def test_a_reset_is_refused_while_a_consumer_runs(site: Deployment) -> None:
     put(site, 5, first=0)
     site.start_consumer()
     site.wait_for(lambda: truth.caught_up(site), WAIT)

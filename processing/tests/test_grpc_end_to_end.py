@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from ingestion.tests import client as over_http
 from ingestion.tests.grpc_client import Client, numbered
 from processing import documents
@@ -14,7 +14,7 @@ from processing.recovery import reconcile, reconcile_text
 pytestmark = pytest.mark.services
 
 
-def test_events_of_both_doors_are_one_row_and_one_document_each(site: Site) -> None:
+def test_events_of_both_doors_are_one_row_and_one_document_each(site: Deployment) -> None:
     ingest = site.start_ingest()
     site.start_consumer()
     client = Client(site.start_grpc().port)

@@ -8,7 +8,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from deploy.local.site import ProductProcess, Site
+from deploy.testing.deployment import Deployment, ProductProcess
 from ingestion.tests.client import call
 from processing.incidents import open_incidents
 from processing.models import ConsumerMember, DeadLetter, Hold, Progress
@@ -49,7 +49,7 @@ def command(name: str, *arguments: str) -> dict[str, object]:
     return found
 
 
-def resume(site: Site, *options: str) -> dict[str, object]:
+def resume(site: Deployment, *options: str) -> dict[str, object]:
     return command("partitions", "resume", site.raw_topic, str(BAD), *options)
 
 
@@ -59,7 +59,7 @@ def held() -> list[int]:
 
 @pytest.mark.sample
 def test_a_thousand_bad_lines_in_a_row_hold_their_partition_alone_until_an_operator_lets_them_through(
-    site: Site,
+    site: Deployment,
 ) -> None:
     consumer = site.start_consumer()
     making.put_all(site.raw_topic, [*bad_lines(1_000), *good_lines(5)], partition=BAD)
@@ -98,7 +98,7 @@ def test_a_thousand_bad_lines_in_a_row_hold_their_partition_alone_until_an_opera
     assert truth.differences() == []
 
 
-def test_one_bad_line_in_a_hundred_never_holds_a_partition(site: Site) -> None:
+def test_one_bad_line_in_a_hundred_never_holds_a_partition(site: Deployment) -> None:
     lines = [line for round_ in range(30) for line in [*good_lines(99, first=round_ * 99), b"not JSON"]]
     making.put_all(site.raw_topic, lines, partition=BAD)
 
@@ -110,7 +110,7 @@ def test_one_bad_line_in_a_hundred_never_holds_a_partition(site: Site) -> None:
 
 
 @pytest.mark.faults
-def test_a_partition_that_trips_under_one_of_two_consumers_is_held_for_both(site: Site) -> None:
+def test_a_partition_that_trips_under_one_of_two_consumers_is_held_for_both(site: Deployment) -> None:
     consumers = [site.start_consumer(), site.start_consumer()]
     site.wait_for(lambda: len(ConsumerMember.objects.exclude(partitions=[])) == 2, WAIT)
     for partition in range(6):

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from processing import gaps
 from processing.incidents import Partition, close_incident, of_partition, open_incident, open_incidents
 from processing.models import Incident, LedgerGap, Topic
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.services
 DISK, BREAKER = Incident.Kind.DISK, Incident.Kind.BREAKER
 
 
-def test_an_incident_is_open_once_counts_its_repetitions_and_may_come_again(site: Site) -> None:
+def test_an_incident_is_open_once_counts_its_repetitions_and_may_come_again(site: Deployment) -> None:
     for percent in (81, 82):
         open_incident(DISK, "postgresql", f"{percent} % full")
     open_incident(BREAKER, of_partition("raw-data", 3), "200 in a row")
@@ -34,7 +34,7 @@ def test_an_incident_is_open_once_counts_its_repetitions_and_may_come_again(site
     assert open_incidents().get(kind=DISK).detail == "90 % full"
 
 
-def test_the_admin_lists_incidents_and_gaps_and_takes_note_of_what_is_over_by_nature(site: Site) -> None:
+def test_the_admin_lists_incidents_and_gaps_and_takes_note_of_what_is_over_by_nature(site: Deployment) -> None:
     topic = Topic.objects.create(kafka_id=uuid4(), name="raw-data")
     with connection.cursor() as cursor:
         partition = Partition(topic.pk, topic.name, 3)

@@ -11,7 +11,7 @@ from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.client.write import point
 from influxdb_client.client.write_api import SYNCHRONOUS
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from ingestion.models import Source
 from processing import documents
 from processing.models import Event, RollupHour, SourceStatistics
@@ -39,7 +39,7 @@ def settled(count: int) -> bool:
     return sum(SourceStatistics.objects.values_list("read", flat=True)) == count
 
 
-def test_points_are_rows_documents_and_rollups_and_sent_again_they_are_duplicates(site: Site) -> None:
+def test_points_are_rows_documents_and_rollups_and_sent_again_they_are_duplicates(site: Deployment) -> None:
     ingest = site.start_ingest()
     site.start_consumer()
     points = [
@@ -82,7 +82,7 @@ def test_points_are_rows_documents_and_rollups_and_sent_again_they_are_duplicate
     assert report.equation["unaccounted"] == 0
 
 
-def test_a_line_without_a_time_is_a_duplicate_when_sent_again_only_if_it_has_an_id(site: Site) -> None:
+def test_a_line_without_a_time_is_a_duplicate_when_sent_again_only_if_it_has_an_id(site: Deployment) -> None:
     ingest = site.start_ingest()
     site.start_consumer()
     body = f'with-id f=1,eventId="{ID}"\nwithout f=1'

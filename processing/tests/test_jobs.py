@@ -13,12 +13,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
-from pytest_django.plugin import DjangoDbBlocker
 
-from deploy.local import site as sites
-from deploy.local.servers import Servers
-from deploy.local.site import Site
-from deploy.local.topics import Topics
+from deploy.testing.deployment import Deployment
 from processing import foreground, jobs
 from processing.failures import StoreUnavailable
 from processing.jobs import JobLost, JobNotFound
@@ -33,19 +29,12 @@ pytestmark = pytest.mark.services
 
 
 @pytest.fixture(name="site", scope="module")
-def _site(
-    servers: Servers,
-    _topics: Topics,
-    _template: None,
-    django_db_blocker: DjangoDbBlocker,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Site]:
-    with django_db_blocker.unblock(), sites.opened(servers, _topics, tmp_path_factory.mktemp("jobs")) as opened:
-        yield opened
+def _site(module_site: Deployment) -> Deployment:
+    return module_site
 
 
 @pytest.fixture(autouse=True)
-def _no_jobs(site: Site) -> None:
+def _no_jobs(site: Deployment) -> None:
     Job.objects.all().delete()
 
 
@@ -96,7 +85,7 @@ def test_a_job_waits_for_a_store_that_is_away_and_goes_on() -> None:
     assert (job.state, job.done) == ("done", 3)
 
 
-def test_while_postgresql_is_read_only_jobs_wait_and_commands_say_so(site: Site) -> None:
+def test_while_postgresql_is_read_only_jobs_wait_and_commands_say_so(site: Deployment) -> None:
     job, other = enqueue("count", worker="one"), enqueue("count")
     told: list[str] = []
 
@@ -119,7 +108,9 @@ def test_while_postgresql_is_read_only_jobs_wait_and_commands_say_so(site: Site)
     assert (job.state, job.done, other.state) == ("done", 3, "queued")
 
 
-def test_a_job_goes_on_after_its_worker_was_frozen_within_a_chunk(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_goes_on_after_its_worker_was_frozen_within_a_chunk(
+    site: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(letter_jobs, "MAX_IDLE", 0.1)
     job, counting = enqueue("count", worker="one"), Counting()
     told: list[str] = []
@@ -138,7 +129,7 @@ def test_a_job_goes_on_after_its_worker_was_frozen_within_a_chunk(site: Site, mo
     assert (job.state, job.done) == ("done", 3)
 
 
-def test_a_job_has_more_time_for_a_statement_than_a_page_and_counts_only_what_is_counted_soon(site: Site) -> None:
+def test_a_job_has_more_time_for_a_statement_than_a_page_and_counts_only_what_is_counted_soon(site: Deployment) -> None:
     letter = make_letter(0, source_id="slow")
     job = discard.request(Selection(source_id="slow"), who="ann", note="a test", worker="one")
     told: list[str] = []
@@ -241,7 +232,7 @@ def short_statements() -> Iterator[None]:
             cursor.execute("RESET statement_timeout")
 
 
-def is_waited_for(site: Site) -> bool:
+def is_waited_for(site: Deployment) -> bool:
     query = (
         "SELECT 1 FROM pg_stat_activity WHERE datname = %s AND query LIKE '%%FOR UPDATE%%'"
         " AND wait_event_type = 'Lock' AND now() - query_start > '300 ms'"
@@ -257,7 +248,7 @@ def is_read_only() -> bool:
     return row == ("on",)
 
 
-def is_connected(site: Site, pid: int) -> bool:
+def is_connected(site: Deployment, pid: int) -> bool:
     with inflicting.operator(site) as other:
         return other.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [pid]).fetchone() is not None
 

@@ -10,13 +10,9 @@ from itertools import count
 from uuid import uuid4
 
 import pytest
-from pytest_django.plugin import DjangoDbBlocker
 
-from deploy.local import site as sites
-from deploy.local.product import Part
-from deploy.local.servers import Servers
-from deploy.local.site import Site
-from deploy.local.topics import Topics
+from deploy.local.processes import ProcessSpec
+from deploy.testing.deployment import Deployment
 from ingestion.tests.client import post
 from ingestion.tests.orders import Order, Orders
 from processing import loop, pipeline
@@ -40,7 +36,7 @@ STEPS = [step.__name__ for step in (*pipeline.PREPARE, *pipeline.STORE, *pipelin
 class World:
     """One deployment for all rounds: what earlier rounds stored has to stay exact too."""
 
-    site: Site
+    site: Deployment
     door: str
     expected: Expected = field(default_factory=Expected)
     numbers: Iterator[int] = field(default_factory=count)
@@ -48,18 +44,10 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(
-    servers: Servers,
-    _topics: Topics,
-    _template: None,
-    django_db_blocker: DjangoDbBlocker,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[World]:
-    folder = tmp_path_factory.mktemp("kills")
-    with django_db_blocker.unblock(), sites.opened(servers, _topics, folder) as opened:
-        world = World(opened, opened.start_ingest().url)
-        yield world
-        world.redrive._outlet.close()
+def world(module_site: Deployment) -> Iterator[World]:
+    world = World(module_site, module_site.start_ingest().url)
+    yield world
+    world.redrive._outlet.close()
 
 
 @pytest.mark.parametrize(
@@ -93,7 +81,7 @@ def test_a_kill_on_the_careful_path_leaves_exact_stores(world: World, step: str)
 
 
 @pytest.mark.faults
-def test_what_the_first_consumer_ever_stored_is_published_though_it_was_killed(site: Site) -> None:
+def test_what_the_first_consumer_ever_stored_is_published_though_it_was_killed(site: Deployment) -> None:
     world = World(site, site.start_ingest().url)
     send_round(world)
 
@@ -156,10 +144,10 @@ def make_event(number: int) -> Sent:
 
 
 def kill_after(world: World, step: str, *, careful: bool = False) -> None:
-    orders = world.site._folder / "orders"
+    orders = world.site.folder / "orders"
     Orders(orders).give(Order(step, signal.SIGKILL, careful=careful))
     arguments = ("-m", "processing.tests.faults.mortal_consumer", str(orders))
-    process = world.site.launch(Part("killed consumer", "PROCESSOR_SERVICE_PORT", arguments))
+    process = world.site.launch(ProcessSpec("killed consumer", "PROCESSOR_SERVICE_PORT", arguments))
     world.site.wait_for(lambda: not process.running, 20)
     assert process.exit_code == -signal.SIGKILL, process.log
     group.expel_members(world.site.name)

@@ -11,7 +11,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from processing import row_sql, row_store, rows
 from processing.batch import Batch
 from processing.failures import StoreUnavailable
@@ -30,7 +30,7 @@ class Partition:
 
 
 @pytest.fixture
-def partition(site: Site, monkeypatch: pytest.MonkeyPatch) -> Partition:
+def partition(site: Deployment, monkeypatch: pytest.MonkeyPatch) -> Partition:
     monkeypatch.setattr(row_store, "PATIENCE", 0.5)
     store = RowStore()
     batch = Batch([record(line(1))])

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from processing import loop as loop_module
 from processing.batch import Batch, Record
 from processing.consumer import Consumer
@@ -23,7 +23,9 @@ Poll = Callable[..., list[Record]]
 
 
 @pytest.mark.faults
-def test_records_that_were_polled_before_kafka_failed_are_stored(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_records_that_were_polled_before_kafka_failed_are_stored(
+    site: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     poll = Consumer.poll
     after_records = threading.Event()
 
@@ -45,7 +47,7 @@ def test_records_that_were_polled_before_kafka_failed_are_stored(site: Site, mon
     assert truth.totals(site) == {"sensor-1": (18, 18, 0, 0)}
 
 
-def test_a_record_that_is_polled_twice_is_read_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_record_that_is_polled_twice_is_read_once(site: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     poll = Consumer.poll
 
     def repeating(consumer: Consumer, *, wait: float, limit: int) -> list[Record]:
@@ -62,7 +64,7 @@ def test_a_record_that_is_polled_twice_is_read_once(site: Site, monkeypatch: pyt
 
 
 def test_a_partition_that_goes_and_comes_back_within_one_poll_is_read_on(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+    site: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poll = Consumer.poll
     regain = threading.Event()
@@ -90,7 +92,7 @@ def test_a_partition_that_goes_and_comes_back_within_one_poll_is_read_on(
 
 @pytest.mark.faults
 def test_fetching_goes_on_after_kafka_failed_while_a_store_was_slow(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+    site: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poll, prepare = Consumer.poll, RowStore.prepare
     slow = threading.Event()
@@ -120,7 +122,7 @@ def test_fetching_goes_on_after_kafka_failed_while_a_store_was_slow(
 
 @pytest.mark.faults
 def test_a_partition_that_the_client_forgets_to_fetch_is_read_after_joining_anew(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+    site: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop_module, "STALL_CHECK", 1.0)
     put_records(site, 1)
@@ -137,7 +139,7 @@ def test_a_partition_that_the_client_forgets_to_fetch_is_read_after_joining_anew
     assert truth.totals(site) == {"sensor-1": (9, 6, 3, 0)}
 
 
-def test_headers_of_endless_digits_stop_nothing(site: Site) -> None:
+def test_headers_of_endless_digits_stop_nothing(site: Deployment) -> None:
     making.put(site.raw_topic, making.line(1), headers=[("v", b"1"), ("n", b"9" * 5_000)])
     making.put(site.raw_topic, making.line(2), headers=[("v", b"9" * 5_000), ("n", b"1")])
     making.put(site.raw_topic, making.line(3))
@@ -149,7 +151,7 @@ def test_headers_of_endless_digits_stop_nothing(site: Site) -> None:
     assert truth.letters(site) == {("sensor-1", "unknown_field"): 1}
 
 
-def test_after_a_rush_the_consumer_fetches_calmly_again(site: Site) -> None:
+def test_after_a_rush_the_consumer_fetches_calmly_again(site: Deployment) -> None:
     making.put(site.raw_topic, *(making.line(number) for number in range(BUSY_EVENTS)))
 
     with running_loop() as loop:
@@ -159,7 +161,7 @@ def test_after_a_rush_the_consumer_fetches_calmly_again(site: Site) -> None:
         site.wait_for(lambda: waits["fetch_max_wait_ms"] == 500)
 
 
-def put_records(site: Site, count: int) -> None:
+def put_records(site: Deployment, count: int) -> None:
     """Three events in each record, all in one partition."""
     for number in range(count):
         making.put(site.raw_topic, *(making.line(number * 3 + member) for member in range(3)))

@@ -8,7 +8,7 @@ from threading import Barrier
 
 import pytest
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from processing import months, row_store
 
 EPOCH = date(1970, 1, 1)
@@ -44,7 +44,7 @@ def test_days_of_several_months_need_each_once() -> None:
 
 
 @pytest.mark.services
-def test_each_instant_of_a_month_has_its_partition(site: Site) -> None:
+def test_each_instant_of_a_month_has_its_partition(site: Deployment) -> None:
     with row_store.connect() as connection:
         months.ensure(connection, [month(2026, 12), month(2027, 1)])
         months.ensure(connection, [month(2026, 12)])
@@ -58,7 +58,7 @@ def test_each_instant_of_a_month_has_its_partition(site: Site) -> None:
 
 
 @pytest.mark.services
-def test_two_consumers_that_make_the_same_months_at_once_both_succeed(site: Site) -> None:
+def test_two_consumers_that_make_the_same_months_at_once_both_succeed(site: Deployment) -> None:
     wanted = [month(2030 + year, number) for year in range(2) for number in range(1, 13)]
     together = Barrier(2)
 

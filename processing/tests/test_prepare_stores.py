@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 
 pytestmark = pytest.mark.services
 
@@ -26,7 +26,7 @@ def prepare(*arguments: str, code: int = 0) -> dict[str, Any]:
     return shape
 
 
-def test_a_dry_run_says_what_is_missing_and_makes_nothing(site: Site, settings: Settings) -> None:
+def test_a_dry_run_says_what_is_missing_and_makes_nothing(site: Deployment, settings: Settings) -> None:
     settings.KAFKA_TOPIC_PROCESSED_DATA = missing = f"{site.name}-missing"
     settings.MONGO_DATABASE = f"{site.name}-missing"
 
@@ -37,7 +37,7 @@ def test_a_dry_run_says_what_is_missing_and_makes_nothing(site: Site, settings: 
     assert first["mongodb"] == {"database": f"{site.name}-missing", "created": True}
 
 
-def test_what_exists_is_found_and_other_partitions_than_set_are_told(site: Site, settings: Settings) -> None:
+def test_what_exists_is_found_and_other_partitions_than_set_are_told(site: Deployment, settings: Settings) -> None:
     prepare()
     found = prepare()
     settings.DATAFLOW_KAFKA_PARTITIONS += 1
@@ -49,7 +49,7 @@ def test_what_exists_is_found_and_other_partitions_than_set_are_told(site: Site,
 
 
 @pytest.mark.faults
-def test_a_store_that_is_away_is_told_by_exit_code_2(site: Site, settings: Settings) -> None:
+def test_a_store_that_is_away_is_told_by_exit_code_2(site: Deployment, settings: Settings) -> None:
     settings.MONGO_URI = "mongodb://127.0.0.1:1"
 
     with pytest.raises(CommandError, match=r"^MongoDB[^\n]+$") as away:

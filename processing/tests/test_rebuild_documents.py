@@ -9,7 +9,7 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from ingestion.tests.client import call
 from processing import documents
 from processing.tests import truth
@@ -27,7 +27,7 @@ def rebuild(*arguments: str, code: int = 0) -> dict[str, int]:
     return found
 
 
-def test_lost_documents_come_back_from_kafka_and_older_ones_from_their_rows(site: Site) -> None:
+def test_lost_documents_come_back_from_kafka_and_older_ones_from_their_rows(site: Deployment) -> None:
     world = World(site, site.start_ingest().url)
     untimed = {"specversion": "1.0", "id": "A", "source": "untimed", "type": "t", "data": {"level": 1}}
     send_round(world)

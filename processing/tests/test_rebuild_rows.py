@@ -6,19 +6,14 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from io import StringIO
 
 import pytest
 from django.core.management import call_command
 from django.db import connection
-from pytest_django.plugin import DjangoDbBlocker
 
-from deploy.local import product
-from deploy.local import site as sites
-from deploy.local.servers import Servers
-from deploy.local.site import Site
-from deploy.local.topics import Topics
+from deploy.local import processes
+from deploy.testing.deployment import Deployment
 from processing.models import Event, LedgerMinute, SourceStatistics, StaleHour
 from processing.tests import truth
 from processing.tests.test_kills import World, consume_the_rest, send_round
@@ -32,22 +27,12 @@ TABLES = (
 
 
 @pytest.fixture(name="world", scope="module")
-def _world(
-    servers: Servers,
-    _topics: Topics,
-    _template: None,
-    django_db_blocker: DjangoDbBlocker,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[World]:
+def _world(module_site: Deployment) -> World:
     """Events of several sources and two months, with a duplicate, a conflict and garbage; all stored."""
-    with (
-        django_db_blocker.unblock(),
-        sites.opened(servers, _topics, tmp_path_factory.mktemp("rebuild")) as opened,
-    ):
-        world = World(opened, opened.start_ingest().url)
-        send_round(world)
-        consume_the_rest(world)
-        yield world
+    world = World(module_site, module_site.start_ingest().url)
+    send_round(world)
+    consume_the_rest(world)
+    return world
 
 
 def rebuild(*arguments: str) -> dict[str, object]:
@@ -113,14 +98,14 @@ def test_what_a_kill_interrupted_is_finished_by_the_next_run(world: World) -> No
     truth.assert_exact(world.site, world.expected)
 
 
-def stale_only(site: Site) -> None:
+def stale_only(site: Deployment) -> None:
     run(
         site,
         "import sys; from processing.recovery import stale_hours; stale_hours.refresh = lambda *a, **k: sys.exit(9)",
     )
 
 
-def killed(site: Site) -> None:
+def killed(site: Deployment) -> None:
     run(
         site,
         "import os, signal; from processing.recovery.row_writer import RowWriter; insert = RowWriter.insert\n"
@@ -130,12 +115,12 @@ def killed(site: Site) -> None:
     )
 
 
-def run(site: Site, damage: str, *, code: int = 9) -> None:
+def run(site: Deployment, damage: str, *, code: int = 9) -> None:
     """Run the command in a process of its own that ends early."""
     script = f"import django; django.setup()\n{damage}\nfrom django.core.management import call_command\ncall_command('rebuild_rows')"
     ended = subprocess.run(
         [sys.executable, "-c", script],
-        cwd=product.ROOT,
+        cwd=processes.ROOT,
         env={**site.env, "DJANGO_SETTINGS_MODULE": "dataflow_site.settings"},
         check=False,
         capture_output=True,

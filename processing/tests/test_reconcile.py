@@ -15,7 +15,7 @@ from bson import ObjectId
 from django.core.management import CommandError, call_command
 from django.db import connection, connections
 
-from deploy.local.site import ProductProcess, Site
+from deploy.testing.deployment import Deployment, ProductProcess
 from ingestion import producer
 from processing import decoding, documents
 from processing.batch import Batch
@@ -51,7 +51,7 @@ def execute(statement: str) -> None:
         assert cursor.rowcount == 1
 
 
-def produce(site: Site, values: list[bytes]) -> None:
+def produce(site: Deployment, values: list[bytes]) -> None:
     """Write plain records, as other programs do."""
     client = producer.open_producer()
     try:
@@ -62,12 +62,12 @@ def produce(site: Site, values: list[bytes]) -> None:
 
 
 @pytest.fixture(name="ingest")
-def _ingest(site: Site) -> ProductProcess:
+def _ingest(site: Deployment) -> ProductProcess:
     return site.start_ingest()
 
 
 @pytest.fixture(name="settled")
-def _settled(site: Site, ingest: ProductProcess) -> Site:
+def _settled(site: Deployment, ingest: ProductProcess) -> Deployment:
     """Forty events of one source that are stored, and one event with a conflict."""
     site.start_consumer()
     post(ingest.url, readings("sensor-1", 40))
@@ -211,7 +211,7 @@ def test_a_document_that_kafka_and_rows_know_nothing_of_is_named() -> None:
     assert (report.differences[0]["sourceId"], report.differences[0]["eventId"]) == ("sensor-1", str(stray))
 
 
-def test_what_is_in_flight_is_no_difference(site: Site, ingest: ProductProcess) -> None:
+def test_what_is_in_flight_is_no_difference(site: Deployment, ingest: ProductProcess) -> None:
     consumer = site.start_consumer()
     post(ingest.url, readings("sensor-1", 40))
     site.wait_for(lambda: was_read("sensor-1", 40))
@@ -242,7 +242,7 @@ def write_documents_in_flight() -> int:
     return len(batch.entries)
 
 
-def test_garbage_repetitions_and_conflicts_agree(site: Site, ingest: ProductProcess) -> None:
+def test_garbage_repetitions_and_conflicts_agree(site: Deployment, ingest: ProductProcess) -> None:
     site.start_consumer()
     produce(site, GARBAGE)
     # Twice and in conflict within one request, and once more in the next.
@@ -266,7 +266,7 @@ def test_garbage_repetitions_and_conflicts_agree(site: Site, ingest: ProductProc
     assert None in {source["sourceId"] for source in report.sources}
 
 
-def test_it_agrees_while_the_consumer_works(site: Site, ingest: ProductProcess) -> None:
+def test_it_agrees_while_the_consumer_works(site: Deployment, ingest: ProductProcess) -> None:
     site.start_consumer()
     enough = threading.Event()
     sender = threading.Thread(target=send_until, args=(ingest.url, enough))
@@ -290,7 +290,7 @@ def send_until(url: str, enough: threading.Event) -> None:
         start += 100
 
 
-def test_what_is_older_than_the_topic_is_carried_not_proven(site: Site, ingest: ProductProcess) -> None:
+def test_what_is_older_than_the_topic_is_carried_not_proven(site: Deployment, ingest: ProductProcess) -> None:
     site.start_consumer()
     post(ingest.url, readings("sensor-1", 40))
     post(ingest.url, ONE)
@@ -313,7 +313,9 @@ def test_what_is_older_than_the_topic_is_carried_not_proven(site: Site, ingest: 
     assert shown in reconcile_text.render(report)
 
 
-def test_records_removed_before_anything_was_read_of_a_partition_are_named_until_they_are_a_gap(site: Site) -> None:
+def test_records_removed_before_anything_was_read_of_a_partition_are_named_until_they_are_a_gap(
+    site: Deployment,
+) -> None:
     making.put_all(site.raw_topic, [b"{}"] * 10, partition=2)
     site.remove_raw_records(before={2: 5})
     assert agreed(reconcile.run())  # no consumer ever was
@@ -347,7 +349,7 @@ def test_large_documents_are_read_a_few_at_a_time() -> None:
     assert len(chunks) > 1
 
 
-def test_fields_past_a_sources_cap_do_not_count(site: Site, ingest: ProductProcess) -> None:
+def test_fields_past_a_sources_cap_do_not_count(site: Deployment, ingest: ProductProcess) -> None:
     site.start_consumer({"DATAFLOW_MAX_FIELDS_PER_SOURCE": "2"})
     post(ingest.url, {**ONE, "payload": {"a": 1, "b": 2, "c": 3}})
     site.wait_for(lambda: was_read("sensor-2", 1))
@@ -392,7 +394,7 @@ def test_one_source_can_be_judged_alone() -> None:
 
 
 @pytest.mark.faults
-def test_without_a_store_it_can_not_tell(settled: Site) -> None:
+def test_without_a_store_it_can_not_tell(settled: Deployment) -> None:
     settled.servers.mongo.stop()
 
     with pytest.raises(CommandError, match=r"^Can't tell: MongoDB: [^\n]+$") as refused:

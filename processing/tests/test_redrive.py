@@ -6,19 +6,15 @@ import json
 import signal
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from django.db import connections
 from django.utils import timezone
-from pytest_django.plugin import DjangoDbBlocker
 
-from deploy.local.product import Part, unasked
+from deploy.local.processes import ProcessSpec, is_assumed_ready
 from deploy.local.server import Server
-from deploy.local.servers import Servers
-from deploy.local.site import close_pool
-from deploy.local.topics import Topics
+from deploy.testing.deployment import Deployment, close_pool
 from ingestion.contract import InvalidEvent
 from ingestion.timestamps import EPOCH, MICROSECOND
 from processing import jobs
@@ -38,15 +34,8 @@ pytestmark = pytest.mark.services
 
 
 @pytest.fixture(name="yard", scope="module")
-def _yard(
-    servers: Servers,
-    _topics: Topics,
-    _template: None,
-    django_db_blocker: DjangoDbBlocker,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Yard]:
-    with django_db_blocker.unblock(), yard.opened(servers, _topics, tmp_path_factory.mktemp("redrive")) as opened:
-        yield opened
+def _yard(module_site: Deployment) -> Yard:
+    return yard.started(module_site)
 
 
 def test_garbage_is_mended_stored_and_its_letter_closed(yard: Yard) -> None:
@@ -334,7 +323,9 @@ def test_a_job_whose_worker_was_killed_is_taken_over_and_stores_each_event_once(
     assert yard.jobs.stop() == 0
 
     job = redrive.request(Selection(source_id=source), who="ann", rate=20)
-    killed = yard.site.launch(Part("killed jobs", "", ("-m", "processing.tests.killed_jobs", moment), is_well=unasked))
+    killed = yard.site.launch(
+        ProcessSpec("killed jobs", "", ("-m", "processing.tests.killed_jobs", moment), is_ready=is_assumed_ready)
+    )
     yard.site.wait_for(lambda: not killed.running, 30)
     between = Job.objects.get(pk=job.pk)
     Job.objects.filter(pk=job.pk).update(heartbeat=timezone.now() - jobs.SILENCE)

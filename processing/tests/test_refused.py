@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from ingestion.tests.client import post
 from processing.tests import making, truth
 from processing.tests.making import NOON, event_id, line
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.services
     ],
     ids=["a NUL", "a NUL in a key", "past int64", "below int64", "300 levels"],
 )
-def test_forged_content_that_a_store_refuses_is_one_letter(site: Site, payload: bytes) -> None:
+def test_forged_content_that_a_store_refuses_is_one_letter(site: Deployment, payload: bytes) -> None:
     site.start_consumer()
 
     making.put(site.raw_topic, line(1, b'{"n":1}'), line(2, payload), line(3, b'{"n":3}'))
@@ -36,7 +36,7 @@ def test_forged_content_that_a_store_refuses_is_one_letter(site: Site, payload: 
     assert truth.totals(site) == {"sensor-1": (5, 3, 0, 2)}
 
 
-def test_fields_past_a_sources_cap_are_stored_and_not_rolled_up(site: Site) -> None:
+def test_fields_past_a_sources_cap_are_stored_and_not_rolled_up(site: Deployment) -> None:
     door = site.start_ingest()
     site.start_consumer({"DATAFLOW_MAX_FIELDS_PER_SOURCE": "3"})
     payloads: list[dict[str, object]] = [{"b": 1, "a": 1}, {"d": 2, "c": 2, "b": 2}, {"e": 3, "a": 3}]

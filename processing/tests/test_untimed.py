@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from ingestion import producer, records
 from ingestion.contract import Event as Accepted
 from processing import documents
@@ -23,7 +23,7 @@ def copy(after: int, payload: bytes = b'{"level":1}', **changes: bool | bytes) -
     return Accepted(ID, "sensor-1", MAY + after, payload, **{"timed": False, **changes})  # type: ignore[arg-type]
 
 
-def write(site: Site, *batches: list[Accepted]) -> None:
+def write(site: Deployment, *batches: list[Accepted]) -> None:
     """Put events into the topic as the doors do, one record a batch."""
     client = producer.open_producer()
     try:
@@ -40,7 +40,7 @@ def was_read(count: int) -> bool:
     return SourceStatistics.objects.filter(read=count).exists()
 
 
-def test_a_copy_with_a_later_time_is_a_duplicate_whatever_batch_it_comes_in(site: Site) -> None:
+def test_a_copy_with_a_later_time_is_a_duplicate_whatever_batch_it_comes_in(site: Deployment) -> None:
     site.start_consumer()
 
     write(site, [copy(0), copy(1)])
@@ -59,7 +59,7 @@ def test_a_copy_with_a_later_time_is_a_duplicate_whatever_batch_it_comes_in(site
     assert truth.differences() == []
 
 
-def test_other_content_under_the_same_id_is_a_conflict_all_the_same(site: Site) -> None:
+def test_other_content_under_the_same_id_is_a_conflict_all_the_same(site: Deployment) -> None:
     site.start_consumer()
 
     write(site, [copy(0)])
@@ -72,7 +72,7 @@ def test_other_content_under_the_same_id_is_a_conflict_all_the_same(site: Site) 
     assert truth.differences() == []
 
 
-def test_attributes_are_kept_in_the_document(site: Site) -> None:
+def test_attributes_are_kept_in_the_document(site: Deployment) -> None:
     site.start_consumer()
 
     write(site, [copy(0, attributes=b'{"type":"com.example.reading","n":5}')])

@@ -13,7 +13,7 @@ import psycopg
 from django.db import connections
 from pymongo import MongoClient
 
-from deploy.local.site import Site, close_pool
+from deploy.testing.deployment import Deployment, close_pool
 from ingestion.tests import topic
 from processing.lag import EndsReader
 from processing.recovery import reconcile
@@ -74,19 +74,19 @@ def as_json(event: Sent) -> dict[str, object]:
     }
 
 
-def caught_up(site: Site) -> bool:
+def caught_up(site: Deployment) -> bool:
     """Whether everything in the topic has its effects."""
     done = progress(site)
     return all(done.get(partition, 0) >= end for partition, end in ends(site).items())
 
 
-def all_committed(site: Site) -> bool:
+def all_committed(site: Deployment) -> bool:
     """Whether the consumer has told Kafka that it is done with everything in the topic."""
     done = group.committed(site.name)
     return all(done.get(partition, 0) >= end for partition, end in ends(site).items())
 
 
-def ends(site: Site) -> dict[int, int]:
+def ends(site: Deployment) -> dict[int, int]:
     """Each partition's end offset."""
     reader = EndsReader([site.servers.kafka.address], site.raw_topic)
     try:
@@ -96,7 +96,7 @@ def ends(site: Site) -> dict[int, int]:
     return {partition: end for partition, (_, end) in found.partitions.items()}
 
 
-def progress(site: Site) -> dict[int, int]:
+def progress(site: Deployment) -> dict[int, int]:
     """Each partition's next offset; empty while PostgreSQL is away."""
     try:
         # A topic that was made anew has progress of its own, later.
@@ -105,7 +105,7 @@ def progress(site: Site) -> dict[int, int]:
         return {}
 
 
-def assert_exact(site: Site, expected: Expected) -> None:
+def assert_exact(site: Deployment, expected: Expected) -> None:
     """Hold both stores, all sums and processed-data against what was sent."""
     assert_stored(site, expected.events.values())
     assert totals(site) == expected.totals()
@@ -114,7 +114,7 @@ def assert_exact(site: Site, expected: Expected) -> None:
     assert differences() == []
 
 
-def assert_stored(site: Site, sent: Iterable[Sent]) -> None:
+def assert_stored(site: Deployment, sent: Iterable[Sent]) -> None:
     """Each event is one row and one document, in the rollups once, and in processed-data."""
     events = list(sent)
     contents = {(event.source, event.id): (event.ts, event.payload) for event in events}
@@ -137,7 +137,7 @@ def assert_agree(found: Rollups, wanted: Rollups) -> None:
     assert {key: (found[key], one) for key, one in wanted.items() if not one.agrees(found[key])} == {}
 
 
-def rows(site: Site) -> dict[Identity, Content]:
+def rows(site: Deployment) -> dict[Identity, Content]:
     found = query(site, "SELECT source_id, id, ts, payload FROM events")
     contents: dict[Identity, Content] = {
         (source, str(id_)): (_microseconds(ts), payload) for source, id_, ts, payload in found
@@ -146,7 +146,7 @@ def rows(site: Site) -> dict[Identity, Content]:
     return contents
 
 
-def documents(site: Site) -> dict[Identity, Content]:
+def documents(site: Deployment) -> dict[Identity, Content]:
     with MongoClient[dict[str, Any]](site.servers.mongo.uri) as client:
         found: list[dict[str, Any]] = list(client[site.name]["events"].find())
     contents: dict[Identity, Content] = {
@@ -156,7 +156,7 @@ def documents(site: Site) -> dict[Identity, Content]:
     return contents
 
 
-def rollups(site: Site, table: str) -> Rollups:
+def rollups(site: Deployment, table: str) -> Rollups:
     return {
         (source, name, _microseconds(start)): Statistics(
             count,
@@ -176,17 +176,17 @@ def rollups(site: Site, table: str) -> Rollups:
     }
 
 
-def latest(site: Site) -> dict[tuple[str, str], tuple[float, int, str]]:
+def latest(site: Deployment) -> dict[tuple[str, str], tuple[float, int, str]]:
     found = query(site, "SELECT source_id, field, value, ts, event_id FROM latest_value")
     return {(source, name): (value, _microseconds(ts), str(id_)) for source, name, value, ts, id_ in found}
 
 
-def totals(site: Site) -> dict[str, tuple[int, int, int, int]]:
+def totals(site: Deployment) -> dict[str, tuple[int, int, int, int]]:
     counted = "SELECT source_id, read, stored, duplicate, dead_lettered FROM source_statistics"
     return {source: tuple(counts) for source, *counts in query(site, counted)}
 
 
-def ledger(site: Site) -> dict[str, tuple[int, int, int, int]]:
+def ledger(site: Deployment) -> dict[str, tuple[int, int, int, int]]:
     summed = (
         "SELECT source_id, sum(read)::int, sum(stored)::int, sum(duplicate)::int, sum(dead_lettered)::int"
         " FROM ledger_minute GROUP BY source_id"
@@ -194,16 +194,16 @@ def ledger(site: Site) -> dict[str, tuple[int, int, int, int]]:
     return {source: tuple(counts) for source, *counts in query(site, summed)}
 
 
-def letters(site: Site) -> Counter[tuple[str, str]]:
+def letters(site: Deployment) -> Counter[tuple[str, str]]:
     return Counter(query(site, "SELECT source_id, reason FROM dead_letter"))
 
 
-def capped(site: Site) -> set[str]:
+def capped(site: Deployment) -> set[str]:
     """Sources that have fields which are not rolled up."""
     return {source for (source,) in query(site, "SELECT source_id FROM source_statistics WHERE fields_capped")}
 
 
-def published(site: Site) -> set[Identity]:
+def published(site: Deployment) -> set[Identity]:
     return {(line["source"], line["id"]) for line in topic.events(site.processed_topic)}
 
 
@@ -215,7 +215,7 @@ def differences() -> list[reconcile.Difference]:
     return list(reconcile.run().differences)
 
 
-def query(site: Site, text: str) -> list[tuple[Any, ...]]:
+def query(site: Deployment, text: str) -> list[tuple[Any, ...]]:
     with site.servers.postgres.connect(site.name) as connection:
         return connection.execute(text).fetchall()
 

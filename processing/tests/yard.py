@@ -4,30 +4,24 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from deploy.local import site as sites
 from deploy.local.process import Process
-from deploy.local.product import Part
-from deploy.local.servers import Servers
-from deploy.local.site import Site
-from deploy.local.topics import Topics
+from deploy.local.processes import ProcessSpec
+from deploy.testing.deployment import Deployment
 from processing.models import DeadLetter, Job
 from processing.tests import making, truth
 from processing.tests.reference import Sent
 from processing.tests.truth import Expected
 
-CONSUMER = Part("refusing consumer", "PROCESSOR_SERVICE_PORT", ("-m", "processing.tests.refusing_consumer"))
+CONSUMER = ProcessSpec("refusing consumer", "PROCESSOR_SERVICE_PORT", ("-m", "processing.tests.refusing_consumer"))
 
 
 @dataclass(slots=True)
 class Yard:
     """One deployment for all tests, each with sources of its own; what earlier ones stored has to stay exact too."""
 
-    site: Site
+    site: Deployment
     jobs: Process
     expected: Expected = field(default_factory=Expected)
 
@@ -57,12 +51,10 @@ class Yard:
         truth.assert_exact(self.site, self.expected)
 
 
-@contextmanager
-def opened(servers: Servers, topics: Topics, folder: Path) -> Iterator[Yard]:
-    """Give a deployment with a consumer that can't do some events, and a worker for jobs."""
-    with sites.opened(servers, topics, folder) as site:
-        site.start(CONSUMER)
-        yield Yard(site, site.start_jobs())
+def started(site: Deployment) -> Yard:
+    """Start a consumer that refuses some events and a job worker on a clean deployment."""
+    site.start(CONSUMER)
+    return Yard(site, site.start_jobs())
 
 
 def letters(source: str, **filters: str) -> int:

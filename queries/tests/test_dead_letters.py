@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from ingestion import keys
 from processing.models import DeadLetter, DeadLetterAction, Job
 from queries.tests.stored import NOON, get, refused, topic, walk
@@ -26,7 +26,7 @@ GOOD = b'{"sourceId": "sensor-1", "timestamp": "2009-03-01T00:00:00Z", "payload"
 EVENT = UUID(int=77)
 
 
-def test_every_filter_narrows_the_list(site: Site) -> None:
+def test_every_filter_narrows_the_list(site: Deployment) -> None:
     wanted = make_letter(
         0, source_id="a", reason="id_conflict", stage="rows", event_id=EVENT, fingerprint="g", detail="A conflict"
     )
@@ -43,7 +43,7 @@ def test_every_filter_narrows_the_list(site: Site) -> None:
     assert numbers("topic=other") == []
 
 
-def test_letters_whose_source_can_not_be_read_are_selected_by_an_empty_one(site: Site) -> None:
+def test_letters_whose_source_can_not_be_read_are_selected_by_an_empty_one(site: Deployment) -> None:
     make_letter(0, source_id="a")
     unreadable = make_letter(1)
 
@@ -53,7 +53,7 @@ def test_letters_whose_source_can_not_be_read_are_selected_by_an_empty_one(site:
     assert tried == {"upTo": unreadable.pk, "total": 1, "totalIsLeast": False}
 
 
-def test_a_letter_tells_its_story(site: Site) -> None:
+def test_a_letter_tells_its_story(site: Deployment) -> None:
     root = make_letter(0, raw=GOOD % 1, edited=GOOD % 2, state="sent", reason="number_out_of_range")
     newest = make_letter(1, raw=b'{"n": 1e999, "n": 2}', root=root, redrives=1)
     DeadLetterAction.objects.create(letter=root, at=NOON, who="ann", kind="edited", note="a slip")
@@ -70,7 +70,7 @@ def test_a_letter_tells_its_story(site: Site) -> None:
     assert last["event"] == '{\n  "n": 1e999,\n  "n": 2\n}'
 
 
-def test_every_byte_is_for_operators(site: Site, settings: Settings) -> None:
+def test_every_byte_is_for_operators(site: Deployment, settings: Settings) -> None:
     number = make_letter(0, raw=b"\x00\xff").pk
     reader, operator = token("read"), token("admin")
 
@@ -80,7 +80,7 @@ def test_every_byte_is_for_operators(site: Site, settings: Settings) -> None:
     assert base64.b64decode(get(f"{LETTERS}{number}/", Authorization=operator)["raw"]) == b"\x00\xff"
 
 
-def test_the_export_gives_whole_letters_line_by_line_the_oldest_first(site: Site) -> None:
+def test_the_export_gives_whole_letters_line_by_line_the_oldest_first(site: Deployment) -> None:
     made = [make_letter(line, raw=bytes([line]) * 3) for line in range(120)]
     make_letter(120, reason="id_conflict")
     DeadLetter.objects.filter(pk=made[7].pk).update(edited=b"new", sent_at=NOON)
@@ -105,7 +105,7 @@ def test_the_export_gives_whole_letters_line_by_line_the_oldest_first(site: Site
     )
 
 
-def test_what_changes_something_needs_the_scope_admin(site: Site, settings: Settings) -> None:
+def test_what_changes_something_needs_the_scope_admin(site: Deployment, settings: Settings) -> None:
     letter, job = make_letter(0), make_job()
     addresses = [
         *(
@@ -127,7 +127,7 @@ def test_what_changes_something_needs_the_scope_admin(site: Site, settings: Sett
     assert not Job.objects.get().cancel_requested
 
 
-def test_letters_are_redriven_by_a_job_that_says_who_asked(site: Site) -> None:
+def test_letters_are_redriven_by_a_job_that_says_who_asked(site: Deployment) -> None:
     letter = make_letter(0, raw=GOOD % 1)
     operator = token("admin")
 
@@ -146,7 +146,7 @@ def test_letters_are_redriven_by_a_job_that_says_who_asked(site: Site) -> None:
     assert [job["id"] for job in walk("/api/jobs/?limit=2")] == [answer.json()["id"] for answer in (named, many, one)]
 
 
-def test_an_edited_event_is_sent_as_it_is_written(site: Site) -> None:
+def test_an_edited_event_is_sent_as_it_is_written(site: Deployment) -> None:
     letter = make_letter(0, raw=b"{")
     event = b'{"sourceId": "sensor-1", "timestamp": "2009-03-01T00:00:00Z", "payload": {"n": 1.50}}'
     operator = token("admin")
@@ -161,7 +161,7 @@ def test_an_edited_event_is_sent_as_it_is_written(site: Site) -> None:
     assert twice.json()["errors"][0]["pointer"] == "/event/sourceId"
 
 
-def test_a_dry_run_tells_what_would_become_of_letters(site: Site) -> None:
+def test_a_dry_run_tells_what_would_become_of_letters(site: Deployment) -> None:
     make_letter(0, raw=GOOD % 1)
     newest = make_letter(1).pk
     operator = token("admin")
@@ -177,7 +177,7 @@ def test_a_dry_run_tells_what_would_become_of_letters(site: Site) -> None:
     assert not Job.objects.exists()
 
 
-def test_what_a_dry_run_counted_is_what_a_request_takes(site: Site) -> None:
+def test_what_a_dry_run_counted_is_what_a_request_takes(site: Deployment) -> None:
     counted = make_letter(0).pk
     make_letter(1)
     body, operator = {"filter": {}, "upTo": counted, "note": "x"}, token("admin")
@@ -189,7 +189,7 @@ def test_what_a_dry_run_counted_is_what_a_request_takes(site: Site) -> None:
     assert [job["arguments"]["up_to"] for job in jobs] == [counted] * 2
 
 
-def test_the_dry_run_of_one_discard_changes_nothing(site: Site) -> None:
+def test_the_dry_run_of_one_discard_changes_nothing(site: Deployment) -> None:
     letter = make_letter(0)
 
     answer = post(f"{LETTERS}{letter.pk}/discard/", {"dryRun": True, "note": "x"}, token("admin"))
@@ -198,7 +198,7 @@ def test_the_dry_run_of_one_discard_changes_nothing(site: Site) -> None:
     assert not Job.objects.exists()
 
 
-def test_what_is_over_or_on_its_way_is_a_conflict(site: Site) -> None:
+def test_what_is_over_or_on_its_way_is_a_conflict(site: Deployment) -> None:
     operator = token("admin")
 
     for line, state in enumerate(("sent", "stored", "discarded")):
@@ -230,7 +230,7 @@ MISTAKES = [
 ]
 
 
-def test_a_body_that_can_not_be_used_is_told_where(site: Site) -> None:
+def test_a_body_that_can_not_be_used_is_told_where(site: Deployment) -> None:
     operator = token("admin")
 
     for address, body, status, pointers in MISTAKES:
@@ -242,7 +242,7 @@ def test_a_body_that_can_not_be_used_is_told_where(site: Site) -> None:
     assert not Job.objects.exists()
 
 
-def test_a_body_of_another_kind_is_refused(site: Site) -> None:
+def test_a_body_of_another_kind_is_refused(site: Deployment) -> None:
     answer = Client().post(
         f"{LETTERS}redrive/", "filter=", content_type="text/plain", headers={"Authorization": token("admin")}
     )
@@ -250,7 +250,7 @@ def test_a_body_of_another_kind_is_refused(site: Site) -> None:
     assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
 
 
-def test_a_job_is_read_and_cancelled(site: Site) -> None:
+def test_a_job_is_read_and_cancelled(site: Deployment) -> None:
     job = make_job()
 
     cancelled = post(f"/api/jobs/{job.pk}/cancel/", None, token("admin")).json()

@@ -10,7 +10,7 @@ import redis
 from django.conf import settings
 from django.core.cache import cache
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from ingestion import pulse
 from ingestion.guard import State
 from ingestion.pulse import Pulse
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.services
 
 
 @pytest.fixture
-def client(site: Site) -> Iterator[redis.Redis]:
+def client(site: Deployment) -> Iterator[redis.Redis]:
     with redis.Redis.from_url(f"redis://{settings.REDIS_ADDR}") as opened:
         yield opened
 
@@ -70,7 +70,7 @@ def test_what_a_door_of_another_release_says_hides_no_other(client: redis.Redis)
     assert [process["process"] for process in get("/api/pipeline/")["doors"]["processes"]] == ["ours"]
 
 
-def test_no_door_is_not_the_same_as_not_knowing(site: Site) -> None:
+def test_no_door_is_not_the_same_as_not_knowing(site: Deployment) -> None:
     none = get("/api/pipeline/")["doors"]
     site.servers.redis.freeze()
     try:
@@ -84,7 +84,7 @@ def test_no_door_is_not_the_same_as_not_knowing(site: Site) -> None:
     assert unknown["stores"]["redis"]["state"] == "down"
 
 
-def test_the_doors_are_described_as_not_being_the_ledger(site: Site) -> None:
+def test_the_doors_are_described_as_not_being_the_ledger(site: Deployment) -> None:
     schemas = get("/api/schema/?format=json")["components"]["schemas"]
 
     assert "no part of the ledger" in schemas["Doors"]["description"]

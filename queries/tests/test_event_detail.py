@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from queries.tests.stored import NOON, TOPIC_ID, get, make_event, refused, store, store_document
 
 pytestmark = pytest.mark.services
@@ -20,7 +20,7 @@ def timed_id() -> UUID:
     return UUID(int=(milliseconds << 80) | (0x8 << 76) | (0x2 << 62) | (uuid4().int & (2**62 - 1)))
 
 
-def test_an_event_is_shown_with_its_origin_and_its_document(site: Site) -> None:
+def test_an_event_is_shown_with_its_origin_and_its_document(site: Deployment) -> None:
     # A key that mongoengine would take for a class of its own.
     event = make_event(payload={"_cls": "EventDocument", "big": 9007199254740993, "t": 1.5}, offset=41)
     store(event)

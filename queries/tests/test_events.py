@@ -14,7 +14,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from processing import months
 from queries.events import WHOLE_NUMBER
 from queries.tests.stored import NOON, get, ids, make_event, refused, series, store, store_text, walk
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.services, pytest.mark.usefixtures("site")]
 
 
 @pytest.fixture
-def other_connection(site: Site) -> psycopg.Connection[tuple[object, ...]]:
+def other_connection(site: Deployment) -> psycopg.Connection[tuple[object, ...]]:
     return psycopg.connect(
         host=settings.POSTGRES_HOST,
         port=settings.POSTGRES_PORT,

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from ingestion import keys
 from ingestion.models import Key
 
@@ -24,7 +24,7 @@ def bearer(token: str) -> dict[str, Any]:
     return {"headers": {"Authorization": f"Bearer {token}"}}
 
 
-def test_reading_needs_a_key_with_the_scope_or_a_sign_in(site: Site, client: Client) -> None:
+def test_reading_needs_a_key_with_the_scope_or_a_sign_in(site: Deployment, client: Client) -> None:
     _, reader = keys.create("reader", ["read"])
     _, sender = keys.create("sender", ["ingest"])
 
@@ -38,7 +38,7 @@ def test_reading_needs_a_key_with_the_scope_or_a_sign_in(site: Site, client: Cli
     assert client.get("/data").status_code == 200
 
 
-def test_a_page_sends_a_stranger_to_the_sign_in(site: Site, client: Client) -> None:
+def test_a_page_sends_a_stranger_to_the_sign_in(site: Deployment, client: Client) -> None:
     answer = client.get("/sources/?cursor=a")
 
     assert (answer.status_code, answer.headers["Location"]) == (
@@ -48,7 +48,7 @@ def test_a_page_sends_a_stranger_to_the_sign_in(site: Site, client: Client) -> N
     assert client.get("/healthz").status_code == 200
 
 
-def test_a_key_for_some_sources_reads_these_alone(site: Site, client: Client) -> None:
+def test_a_key_for_some_sources_reads_these_alone(site: Deployment, client: Client) -> None:
     _, token = keys.create("bound", ["read"], sources=["sensor-1"])
 
     assert client.get("/data?source_id=sensor-1", **bearer(token)).status_code == 200
@@ -57,7 +57,7 @@ def test_a_key_for_some_sources_reads_these_alone(site: Site, client: Client) ->
     assert client.get("/api/pipeline/", **bearer(token)).status_code == 403
 
 
-def test_keys_are_made_rotated_and_revoked_over_the_api(site: Site, client: Client) -> None:
+def test_keys_are_made_rotated_and_revoked_over_the_api(site: Deployment, client: Client) -> None:
     _, admin = keys.create("operator", ["admin"])
     _, reader = keys.create("reader", ["read"])
     wanted = {"name": "meter", "scopes": ["ingest"], "sources": ["sensor-1"], "rate": "5:1"}
@@ -83,7 +83,7 @@ def test_keys_are_made_rotated_and_revoked_over_the_api(site: Site, client: Clie
     assert client.get("/api/keys/").status_code == 401
 
 
-def test_a_key_that_can_not_be_is_a_400_that_names_the_field(site: Site, client: Client) -> None:
+def test_a_key_that_can_not_be_is_a_400_that_names_the_field(site: Deployment, client: Client) -> None:
     _, admin = keys.create("operator", ["admin"])
 
     answer = client.post(
@@ -98,7 +98,7 @@ def test_a_key_that_can_not_be_is_a_400_that_names_the_field(site: Site, client:
     assert b"rule" not in answer.content
 
 
-def test_a_misspelt_member_of_a_key_is_refused_and_not_left_out(site: Site, client: Client) -> None:
+def test_a_misspelt_member_of_a_key_is_refused_and_not_left_out(site: Deployment, client: Client) -> None:
     _, admin = keys.create("operator", ["admin"])
     before = Key.objects.count()
 
@@ -110,7 +110,7 @@ def test_a_misspelt_member_of_a_key_is_refused_and_not_left_out(site: Site, clie
     assert Key.objects.count() == before
 
 
-def test_a_key_for_some_sources_manages_nothing_whatever_its_scope(site: Site, client: Client) -> None:
+def test_a_key_for_some_sources_manages_nothing_whatever_its_scope(site: Deployment, client: Client) -> None:
     meter, _ = keys.create("meter", ["ingest"])
     _, bound = keys.create("bound", ["admin"], sources=["sensor-1"])
     addresses = ["", *(f"{meter.prefix}/{verb}/" for verb in ("rotate", "expire", "revoke"))]

@@ -11,7 +11,7 @@ import redis
 from django.conf import settings
 from django.utils import timezone
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from ingestion import refusals
 from processing.lag import PartitionLag
 from processing.ledger import Snapshot, Totals
@@ -54,7 +54,7 @@ def minute(number: int, source: str, *, partition: int = 0, read: int = 1, **out
 
 
 @pytest.fixture
-def client(site: Site) -> Iterator[redis.Redis]:
+def client(site: Deployment) -> Iterator[redis.Redis]:
     with redis.Redis.from_url(f"redis://{settings.REDIS_ADDR}") as opened:
         yield opened
 
@@ -129,7 +129,7 @@ def test_what_the_doors_refused_stands_beside_the_ledger_by_minute_and_reason(cl
 
 
 @services
-def test_without_redis_the_ledger_is_whole_and_only_the_doors_counters_are_missing(site: Site) -> None:
+def test_without_redis_the_ledger_is_whole_and_only_the_doors_counters_are_missing(site: Deployment) -> None:
     minute(0, "sensor-1", stored=1)
     site.servers.redis.freeze()
     try:

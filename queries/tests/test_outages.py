@@ -15,7 +15,7 @@ import pytest
 from django.core.cache import cache
 
 from deploy.local.server import Server
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from queries.tests.stored import account, make_event, roll_up, series, store, store_document
 
 pytestmark = pytest.mark.services
@@ -42,14 +42,14 @@ def ask(address: str) -> Answer:
 
 
 @pytest.fixture
-def web(site: Site) -> str:
+def web(site: Deployment) -> str:
     store(*series(5))
     account("sensor-1", read=5, stored=5)
     return site.start_web().url
 
 
 @pytest.fixture
-def frozen(site: Site) -> Iterator[list[Server]]:
+def frozen(site: Deployment) -> Iterator[list[Server]]:
     """Servers that a test freezes; thawed at its end whatever comes."""
     servers: list[Server] = []
     yield servers
@@ -63,7 +63,7 @@ def freeze(server: Server, frozen: list[Server]) -> None:
 
 
 def test_a_frozen_postgresql_is_a_503_in_time_and_forgotten_when_it_is_back(
-    site: Site, web: str, frozen: list[Server]
+    site: Deployment, web: str, frozen: list[Server]
 ) -> None:
     for path in READINGS:
         assert ask(web + path).status == 200
@@ -88,7 +88,9 @@ def test_a_frozen_postgresql_is_a_503_in_time_and_forgotten_when_it_is_back(
     site.wait_for(lambda: ask(f"{web}/data").status == 200, seconds=5)
 
 
-def test_an_absent_postgresql_is_a_503_and_the_first_request_after_its_return_is_served(site: Site, web: str) -> None:
+def test_an_absent_postgresql_is_a_503_and_the_first_request_after_its_return_is_served(
+    site: Deployment, web: str
+) -> None:
     assert ask(f"{web}/data").status == 200
 
     site.servers.postgres.stop()
@@ -102,7 +104,9 @@ def test_an_absent_postgresql_is_a_503_and_the_first_request_after_its_return_is
     site.wait_for(lambda: ask(f"{web}/data").status == 200, seconds=5)
 
 
-def test_without_mongodb_everything_but_the_documents_is_shown(site: Site, web: str, frozen: list[Server]) -> None:
+def test_without_mongodb_everything_but_the_documents_is_shown(
+    site: Deployment, web: str, frozen: list[Server]
+) -> None:
     event = make_event("sensor-2")
     store(event)
     store_document(event)
@@ -120,7 +124,7 @@ def test_without_mongodb_everything_but_the_documents_is_shown(site: Site, web: 
 
 
 @pytest.mark.parametrize("how", ["frozen", "stopped"])
-def test_without_redis_nothing_is_missing(site: Site, web: str, frozen: list[Server], how: str) -> None:
+def test_without_redis_nothing_is_missing(site: Deployment, web: str, frozen: list[Server], how: str) -> None:
     roll_up("sensor-1", "temperature", [(make_event().ts, 1.5)])
     assert ask(f"{web}/api/pipeline/").status == 200
 
@@ -139,7 +143,7 @@ def test_without_redis_nothing_is_missing(site: Site, web: str, frozen: list[Ser
 
 
 def test_without_kafka_the_ledger_is_shown_with_what_is_in_flight_unknown(
-    site: Site, web: str, frozen: list[Server]
+    site: Deployment, web: str, frozen: list[Server]
 ) -> None:
     assert ask(f"{web}/api/pipeline/").body["ledger"]["inFlight"] == 0
 

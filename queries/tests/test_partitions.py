@@ -9,7 +9,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from ingestion import keys
 from processing import holds
 from processing.incidents import Partition, open_incidents
@@ -29,7 +29,7 @@ def as_key(token: str) -> dict[str, Any]:
     return {"headers": {"Authorization": f"Bearer {token}"}, "content_type": "application/json"}
 
 
-def test_a_key_with_the_scope_admin_resumes_a_held_partition_once(site: Site, client: Client) -> None:
+def test_a_key_with_the_scope_admin_resumes_a_held_partition_once(site: Deployment, client: Client) -> None:
     _, admin = keys.create("operator", ["admin"])
     _, reader = keys.create("reader", ["read"])
     address = hold(topic(), 3)
@@ -53,7 +53,7 @@ def test_a_key_with_the_scope_admin_resumes_a_held_partition_once(site: Site, cl
     assert client.post(address, {}, **as_key(admin)).json()["code"] == "not_found"
 
 
-def test_through_the_end_means_kafkas_present_end(site: Site, client: Client) -> None:
+def test_through_the_end_means_kafkas_present_end(site: Deployment, client: Client) -> None:
     _, admin = keys.create("operator", ["admin"])
     address = hold(topic(), 3)
 

@@ -12,7 +12,7 @@ from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
 from kafka.partitioner.default import murmur2
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from processing import lag, ledger
 from processing.ledger import PartitionProgress, Totals
 from processing.models import ConsumerMember, Progress, Topic
@@ -87,14 +87,14 @@ def test_progress_of_a_topic_that_was_recreated_does_not_count() -> None:
 
 
 @pytest.fixture
-def producer(site: Site) -> Iterator[KafkaProducer]:
+def producer(site: Deployment) -> Iterator[KafkaProducer]:
     client = KafkaProducer(bootstrap_servers=site.servers.kafka.address)
     yield client
     client.close()
 
 
 @services
-def test_the_line_is_shown_as_kafka_and_postgresql_have_it(site: Site, producer: KafkaProducer) -> None:
+def test_the_line_is_shown_as_kafka_and_postgresql_have_it(site: Deployment, producer: KafkaProducer) -> None:
     source = "sensor-1"
     count = len(producer.partitions_for(site.raw_topic))
     partition = (murmur2(source.encode()) & 0x7FFFFFFF) % count
@@ -132,7 +132,7 @@ def test_the_line_is_shown_as_kafka_and_postgresql_have_it(site: Site, producer:
 
 
 @services
-def test_an_empty_line_has_nothing_in_flight_and_says_so(site: Site) -> None:
+def test_an_empty_line_has_nothing_in_flight_and_says_so(site: Deployment) -> None:
     line = get("/api/pipeline/")
 
     assert line["ledger"] == {

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.utils import timezone
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from ingestion.tests.client import JSON, call, event, numbered, post
 from processing import topic_search
 from processing.models import DeadLetter, DeadLetterAction, SourceStatistics
@@ -33,7 +33,7 @@ def read(count: int) -> bool:
     return sum(SourceStatistics.objects.values_list("read", flat=True)) == count
 
 
-def test_events_that_were_processed_show_how_they_ended(site: Site) -> None:
+def test_events_that_were_processed_show_how_they_ended(site: Deployment) -> None:
     door = site.start_ingest()
     site.start_consumer()
     stored, id_ = event(payload={"n": 1}), str(uuid4())
@@ -72,7 +72,7 @@ def test_events_that_were_processed_show_how_they_ended(site: Site) -> None:
 
 
 def test_an_event_that_waits_is_in_flight_and_an_unknown_one_is_not_found(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+    site: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     door = site.start_ingest()
     sent = post(door.url, event())
@@ -140,7 +140,7 @@ def test_the_same_id_of_several_sources_has_to_be_told_apart() -> None:
 
 
 @pytest.mark.faults
-def test_without_kafka_what_is_stored_is_shown_and_what_is_not_cannot_be_told(site: Site) -> None:
+def test_without_kafka_what_is_stored_is_shown_and_what_is_not_cannot_be_told(site: Deployment) -> None:
     stored = make_event("sensor-1")
     store(stored)
     site.servers.kafka.stop()

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from dashboard.tests.conftest import Announcer, DoorBeats
 from dashboard.tests.frames import consumer_frame, source_frame, tail_event
 from dashboard.tests.rows import Rows
-from deploy.local.site import ProductProcess, Site
+from deploy.testing.deployment import Deployment, ProductProcess
 from ingestion.guard import State
 from processing.live import ConsumerFrame
 
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.services]
 
 
 @pytest.fixture
-def web(site: Site) -> ProductProcess:
+def web(site: Deployment) -> ProductProcess:
     return site.start_web()
 
 
@@ -31,7 +31,7 @@ def _clean_console(page: Page) -> Iterator[None]:
 
 
 def test_the_overview_moves_without_being_loaded_again(
-    page: Page, web: ProductProcess, site: Site, rows: Rows, announcer: Announcer
+    page: Page, web: ProductProcess, site: Deployment, rows: Rows, announcer: Announcer
 ) -> None:
     rows.source("sensor-1", stored=1000)
     rows.field("sensor-1", "temperature", [21.0])
@@ -48,7 +48,7 @@ def test_the_overview_moves_without_being_loaded_again(
 
 
 def test_an_outage_of_postgresql_is_said_and_forgotten_by_itself(
-    page: Page, web: ProductProcess, site: Site, rows: Rows
+    page: Page, web: ProductProcess, site: Deployment, rows: Rows
 ) -> None:
     rows.source("sensor-1", stored=1000)
     page.goto(web.url)

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from playwright.sync_api import Page, expect
 
-from deploy.local.site import ProductProcess, Site
+from deploy.testing.deployment import Deployment, ProductProcess
 from processing.models import DeadLetter, Event
 from processing.tests import making
 
@@ -19,7 +19,7 @@ GARBAGE = b'{"sourceId": "meter-7", "timestamp": "yesterday", "payload": {"tempe
 
 
 @pytest.fixture
-def web(site: Site, page: Page) -> ProductProcess:
+def web(site: Deployment, page: Page) -> ProductProcess:
     """The whole product but its doors, and an operator who is signed in."""
     site.start_consumer()
     site.start_jobs()
@@ -40,7 +40,7 @@ def _clean_console(page: Page) -> Iterator[None]:
     assert said == []
 
 
-def test_garbage_is_found_read_mended_and_closed(page: Page, web: ProductProcess, site: Site) -> None:
+def test_garbage_is_found_read_mended_and_closed(page: Page, web: ProductProcess, site: Deployment) -> None:
     making.put(site.raw_topic, GARBAGE, headers=[])
     site.wait_for(DeadLetter.objects.exists, 30)
 

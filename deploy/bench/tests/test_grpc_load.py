@@ -10,14 +10,14 @@ import pytest
 from deploy.bench.events import make_events
 from deploy.bench.grpc_load import batch_requests, send_calls, send_stream
 from deploy.bench.load import Answers, LoadFailed
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from ingestion.tests.topic import events
 
 SIZE = 100  # events of a batch; two frames each
 
 
 @pytest.mark.services
-def test_every_event_arrives_once_as_calls_and_as_messages_of_a_stream(site: Site) -> None:
+def test_every_event_arrives_once_as_calls_and_as_messages_of_a_stream(site: Deployment) -> None:
     port = site.start_grpc().port
 
     calls = send_calls(batch_requests(2_000, size=SIZE, prefix="call"), port=port, at_once=4)
@@ -34,7 +34,7 @@ def test_every_event_arrives_once_as_calls_and_as_messages_of_a_stream(site: Sit
 
 @pytest.mark.services
 @pytest.mark.parametrize("send", [send_calls, send_stream])
-def test_a_batch_that_is_not_accepted_stops_the_measurement(site: Site, send: Callable[..., Answers]) -> None:
+def test_a_batch_that_is_not_accepted_stops_the_measurement(site: Deployment, send: Callable[..., Answers]) -> None:
     port = site.start_grpc({"DATAFLOW_MAX_BATCH_EVENTS": "10"}).port
 
     with pytest.raises(LoadFailed):

@@ -16,8 +16,8 @@ import pytest
 
 from deploy.demo import weather
 from deploy.demo.client import Client
-from deploy.local import ports, product
-from deploy.local.site import Site
+from deploy.local import ports, processes
+from deploy.testing.deployment import Deployment
 
 EVENTS = 18_979
 SEATTLE = "noaa.seattle.hourly"
@@ -59,7 +59,7 @@ def test_the_demo_says_in_a_sentence_that_nothing_runs() -> None:
 
 
 @pytest.mark.services
-def test_the_demo_brings_in_each_reading_once_however_often_it_is_sent(site: Site) -> None:
+def test_the_demo_brings_in_each_reading_once_however_often_it_is_sent(site: Deployment) -> None:
     ingest, web = site.start_ingest(), site.start_web()
     site.start_consumer()
 
@@ -79,7 +79,9 @@ def run_demo(ingest_port: int, web_port: int) -> subprocess.CompletedProcess[str
     settings = {"INGESTION_SERVICE_PORT": str(ingest_port), "API_SERVICE_PORT": str(web_port)}
     command = [sys.executable, "-m", "deploy.demo", "--once"]
     env = {"DATAFLOW_ENV_FILE": "/dev/null", **settings}
-    return subprocess.run(command, cwd=product.ROOT, env=env, capture_output=True, text=True, timeout=180, check=False)
+    return subprocess.run(
+        command, cwd=processes.ROOT, env=env, capture_output=True, text=True, timeout=180, check=False
+    )
 
 
 def every_event(client: Client) -> Iterator[dict[str, object]]:

@@ -20,7 +20,7 @@ from jsonschema import Draft7Validator
 from dataflow_site import settings
 from dataflow_site.env import env
 from deploy.check import PRODUCTION
-from deploy.local.product import CONSUMER, GRPC, INGEST, JOBS, ROOT, WEB
+from deploy.local.processes import CONSUMER, GRPC, INGEST, JOBS, ROOT, WEB
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SCHEMA = json.loads(Path(__file__).with_name("compose-spec.json").read_text())

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from deploy.fuzz.sender import Report, Surprise, judge, send
 from deploy.fuzz.wires import SEEDS, bent
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from ingestion import cloudevents, records
 from ingestion.bodies import Batch, Limits, parse_json, parse_ndjson
 from ingestion.influx_door import line_protocol, points
@@ -47,7 +47,7 @@ def test_every_parser_refuses_any_bytes_or_makes_events_of_them_that_a_record_ca
 
 
 @pytest.mark.services
-async def test_no_bent_request_makes_the_door_answer_5xx_or_die(site: Site) -> None:
+async def test_no_bent_request_makes_the_door_answer_5xx_or_die(site: Deployment) -> None:
     door = open_door(site, PACE)
     report, port = Report(), int(urlsplit(door.url).port or 0)
 

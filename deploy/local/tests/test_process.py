@@ -1,4 +1,4 @@
-"""A child on its leash."""
+"""A child process that ends with its parent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from deploy.local.process import DidNotStart, Process
-from deploy.local.product import ROOT
+from deploy.local.processes import ROOT
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 
@@ -61,7 +61,7 @@ def test_one_that_ends_before_it_is_ready_shows_its_log(tmp_path: Path) -> None:
         process.await_ready(lambda: False, seconds=20, name="disk server")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the leash is Linux's")
+@pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG exists on Linux only")
 def test_a_process_does_not_outlive_the_one_that_started_it(tmp_path: Path) -> None:
     script = (
         "import sys, time; from pathlib import Path; from deploy.local.process import Process; "
@@ -71,8 +71,8 @@ def test_a_process_does_not_outlive_the_one_that_started_it(tmp_path: Path) -> N
     with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True) as starter:
         assert starter.stdout is not None
         child = psutil.Process(int(starter.stdout.readline()))
-        # The leash is on once the command has taken the place of what put it on.
-        while "leash.py" in " ".join(child.cmdline()):
+        # The signal is set once the command has replaced the wrapper.
+        while "die_with_parent.py" in " ".join(child.cmdline()):
             child.status()
 
         starter.kill()

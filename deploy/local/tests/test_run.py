@@ -14,9 +14,9 @@ import psutil
 import pytest
 
 from deploy.check import PRODUCTION
-from deploy.local import plan, ports, product
+from deploy.local import plan, ports, processes
 from deploy.local.process import Process
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 
 pytestmark = pytest.mark.services
 
@@ -27,7 +27,7 @@ AS_ON_A_SERVER = {**PRODUCTION, "DATAFLOW_ALLOWED_HOSTS": f"data.example.org,{po
 class Run:
     """A launcher with a folder and ports of its own."""
 
-    def __init__(self, site: Site, folder: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, site: Deployment, folder: Path, env: Mapping[str, str]) -> None:
         self.ports = {part.port_setting: ports.free_port() for part in plan.PARTS if part.port_setting}
         self._env = {**site.env, **env, **{name: str(port) for name, port in self.ports.items()}}
         self._folder = folder
@@ -35,7 +35,7 @@ class Run:
 
     def another(self, log: str) -> Process:
         command = [sys.executable, "-m", "deploy.local.run", str(self._folder / "var")]
-        return Process(command, log=self._folder / log, env=self._env, cwd=product.ROOT)
+        return Process(command, log=self._folder / log, env=self._env, cwd=processes.ROOT)
 
     def has_printed(self, text: str) -> bool:
         if not self.process.running:
@@ -50,7 +50,7 @@ class Run:
 
 
 @pytest.fixture
-def run(site: Site, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Run]:
+def run(site: Deployment, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Run]:
     launched = Run(site, tmp_path, getattr(request, "param", {}))
     try:
         site.wait_for(lambda: launched.has_printed("Ctrl-C stops everything"), seconds=90)
@@ -59,8 +59,10 @@ def run(site: Site, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[
         launched.process.stop(40)
 
 
-def test_the_product_runs_once_in_a_folder_restarts_what_dies_and_ends_whole_by_a_signal(run: Run, site: Site) -> None:
-    assert all(part.is_well(run.ports.get(part.port_setting, 0)) for part in plan.PARTS)
+def test_the_product_runs_once_in_a_folder_restarts_what_dies_and_ends_whole_by_a_signal(
+    run: Run, site: Deployment
+) -> None:
+    assert all(part.is_ready(run.ports.get(part.port_setting, 0)) for part in plan.PARTS)
     assert "given" in run.process.log
     assert "the password `" in run.process.log
     assert len(run.children()) == len(plan.PARTS)
@@ -73,8 +75,8 @@ def test_the_product_runs_once_in_a_folder_restarts_what_dies_and_ends_whole_by_
     consumer = run.children()["consumer"].pid
     os.kill(consumer, signal.SIGKILL)
     site.wait_for(lambda: run.has_printed("was ended by SIGKILL; starting it again in 1 s"), seconds=10)
-    port = run.ports[product.CONSUMER.port_setting]
-    site.wait_for(lambda: product.healthy(port), seconds=60)
+    port = run.ports[processes.CONSUMER.port_setting]
+    site.wait_for(lambda: processes.is_healthy(port), seconds=60)
     children = run.children()
     assert children["consumer"].pid != consumer
 
@@ -83,7 +85,7 @@ def test_the_product_runs_once_in_a_folder_restarts_what_dies_and_ends_whole_by_
 
 
 @pytest.mark.parametrize("run", [pytest.param(AS_ON_A_SERVER, id="as on a server")], indirect=True)
-def test_nothing_is_left_of_a_launcher_that_is_killed(run: Run, site: Site) -> None:
+def test_nothing_is_left_of_a_launcher_that_is_killed(run: Run, site: Deployment) -> None:
     children = list(run.children().values())
 
     os.kill(run.process.pid, signal.SIGKILL)
@@ -92,7 +94,7 @@ def test_nothing_is_left_of_a_launcher_that_is_killed(run: Run, site: Site) -> N
     assert alive == []
 
 
-def test_a_port_that_is_taken_is_one_sentence(site: Site, tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_one_sentence(site: Deployment, tmp_path: Path) -> None:
     with closing(socket.create_server((ports.HOST, 0))) as occupant:
         taken = occupant.getsockname()[1]
         env = {**site.env, "API_SERVICE_PORT": str(taken)}
@@ -100,7 +102,7 @@ def test_a_port_that_is_taken_is_one_sentence(site: Site, tmp_path: Path) -> Non
             [sys.executable, "-m", "deploy.local.run", str(tmp_path / "var")],
             log=tmp_path / "run.log",
             env=env,
-            cwd=product.ROOT,
+            cwd=processes.ROOT,
         )
         site.wait_for(lambda: not launcher.running, seconds=20)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 from deploy.local import bootstrap, lock, ports
 from deploy.local.console import Line, LogTail, table
 from deploy.local.mongo import missing_libraries
+from deploy.local.processes import ROOT
 
 
 def test_a_port_is_taken_while_somebody_listens() -> None:
@@ -19,6 +22,15 @@ def test_a_port_is_taken_while_somebody_listens() -> None:
         assert ports.is_taken(port)
 
     assert not ports.is_taken(port)
+
+
+def test_a_free_port_is_reserved_for_the_process_that_asked_for_it() -> None:
+    port = ports.free_port()
+    script = f"from deploy.local import ports; print(ports.reserve({port}), ports.reserve(ports.free_port()))"
+
+    other = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert other.stdout == "False False\n"
 
 
 def test_a_free_port_is_none_that_the_kernel_gives_to_clients() -> None:

@@ -8,11 +8,8 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from pytest_django.plugin import DjangoDbBlocker
 
-from deploy.local import site as sites
-from deploy.local.servers import Servers
-from deploy.local.topics import Topics
+from deploy.testing.plugin import OpenDeployment
 
 pytest.register_assert_rewrite("processing.tests.faults.verdict", "processing.tests.faults.world")
 
@@ -54,9 +51,8 @@ def rng(request: pytest.FixtureRequest, seed: int) -> Random:
 class Worlds:
     """Gives the world, and a new one after it."""
 
-    def __init__(self, servers: Servers, topics: Topics, folders: pytest.TempPathFactory) -> None:
-        self._servers = servers
-        self._topics = topics
+    def __init__(self, open_deployment: OpenDeployment, folders: pytest.TempPathFactory) -> None:
+        self._open_deployment = open_deployment
         self._folders = folders
         self._stack = ExitStack()
         self._world: World | None = None
@@ -65,7 +61,7 @@ class Worlds:
         if self._world is None or self._world.used_up:
             self.close()
             folder = self._folders.mktemp("faults")
-            site = self._stack.enter_context(sites.opened(self._servers, self._topics, folder))
+            site = self._stack.enter_context(self._open_deployment(folder))
             self._world = World(site, folder, note=lambda _name, _value: None)
         return self._world
 
@@ -75,17 +71,10 @@ class Worlds:
 
 
 @pytest.fixture(scope="package")
-def _worlds(
-    servers: Servers,
-    _topics: Topics,
-    _template: None,
-    django_db_blocker: DjangoDbBlocker,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Worlds]:
-    worlds = Worlds(servers, _topics, tmp_path_factory)
-    with django_db_blocker.unblock():
-        yield worlds
-        worlds.close()
+def _worlds(open_deployment: OpenDeployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
+    worlds = Worlds(open_deployment, tmp_path_factory)
+    yield worlds
+    worlds.close()
 
 
 @pytest.fixture

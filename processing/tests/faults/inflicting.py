@@ -15,7 +15,7 @@ from psycopg import sql
 
 from deploy.local.postgres import SYSTEM_USER
 from deploy.local.server import Server
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 
 SMALL = "4m"  # where the disk is full
 ENOUGH = "256m"
@@ -40,7 +40,7 @@ def frozen(server: Server) -> Iterator[None]:
 
 
 @contextmanager
-def stopped_at_once(site: Site) -> Iterator[None]:
+def stopped_at_once(site: Deployment) -> Iterator[None]:
     """PostgreSQL's immediate shutdown: no goodbye, and recovery from the log at the next start."""
     postgres = site.servers.postgres
     os.kill(postgres.pid, signal.SIGQUIT)
@@ -52,7 +52,7 @@ def stopped_at_once(site: Site) -> Iterator[None]:
 
 
 @contextmanager
-def stopped_during_commit(site: Site) -> Iterator[None]:
+def stopped_during_commit(site: Deployment) -> Iterator[None]:
     """The immediate shutdown while a consumer waits for the answer to its COMMIT, which stays unknown to it.
 
     A standby that must confirm each commit, and that is not there, makes them wait after they are in the log.
@@ -63,7 +63,7 @@ def stopped_during_commit(site: Site) -> Iterator[None]:
             yield
 
 
-def commits_that_wait(site: Site) -> int:
+def commits_that_wait(site: Deployment) -> int:
     """How many of the consumers' transactions wait for the standby."""
     query = (
         "SELECT count(*) FROM pg_stat_activity"
@@ -76,13 +76,13 @@ def commits_that_wait(site: Site) -> int:
 
 
 @contextmanager
-def read_only(site: Site) -> Iterator[None]:
+def read_only(site: Deployment) -> Iterator[None]:
     with settings(site, default_transaction_read_only="on"):
         yield
 
 
 @contextmanager
-def settings(site: Site, **values: str) -> Iterator[None]:
+def settings(site: Deployment, **values: str) -> Iterator[None]:
     """Settings of the whole server, for all that are connected too."""
     with operator(site) as connection:
         for name, value in values.items():
@@ -98,7 +98,7 @@ def settings(site: Site, **values: str) -> Iterator[None]:
 
 
 @contextmanager
-def locked(site: Site, table: str) -> Iterator[None]:
+def locked(site: Deployment, table: str) -> Iterator[None]:
     """Somebody's transaction that holds a whole table."""
     with site.servers.postgres.connect(site.name) as connection, connection.transaction():
         connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(sql.Identifier(table)))
@@ -108,7 +108,7 @@ def locked(site: Site, table: str) -> Iterator[None]:
 class SmallDisk:
     """A small file system, on which the months of events lie that are made from now on."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Deployment) -> None:
         self._site = site
         self._folder = site.servers.postgres.folder / "small"
 
@@ -143,14 +143,14 @@ class SmallDisk:
         subprocess.run(["mount", "-o", options, *words, str(self._folder)], check=True)
 
 
-def disconnect(site: Site) -> None:
+def disconnect(site: Deployment) -> None:
     """Let everybody connect anew, which takes over settings of the database."""
     with operator(site) as connection:
         connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [site.name])
 
 
 @contextmanager
-def operator(site: Site) -> Iterator[psycopg.Connection]:
+def operator(site: Deployment) -> Iterator[psycopg.Connection]:
     """A connection that works whatever was done to the server's settings."""
     with site.servers.postgres.connect("postgres") as connection:
         connection.execute("SET default_transaction_read_only = off")

@@ -8,8 +8,8 @@ from random import Random
 
 import pytest
 
-from deploy.local.product import CONSUMER
-from deploy.local.site import ProductProcess, Site
+from deploy.local.processes import CONSUMER
+from deploy.testing.deployment import Deployment, ProductProcess
 from ingestion.tests.client import call
 from processing.tests.faults import inflicting
 from processing.tests.faults.world import RECOVERY, World
@@ -71,7 +71,7 @@ def test_consumers_that_join_leave_and_freeze_every_three_seconds_are_exact_toge
 class Group:
     """Consumers that come and go beside one that stays."""
 
-    def __init__(self, site: Site, rng: Random) -> None:
+    def __init__(self, site: Deployment, rng: Random) -> None:
         self._site = site
         self._rng = rng
         self._running: list[ProductProcess] = []

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from random import Random
 
-from deploy.local.product import CONSUMER
+from deploy.local.processes import CONSUMER
 from ingestion.tests.mortal_door import POINTS as DOOR_POINTS
 from ingestion.tests.orders import Order
 from processing.tests.faults import inflicting

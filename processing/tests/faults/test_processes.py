@@ -8,8 +8,8 @@ from random import Random
 
 import pytest
 
-from deploy.local.product import CONSUMER, Part
-from deploy.local.site import ProductProcess
+from deploy.local.processes import CONSUMER, ProcessSpec
+from deploy.testing.deployment import ProductProcess
 from ingestion.tests.mortal_door import POINTS as DOOR_POINTS
 from ingestion.tests.orders import Order
 from processing.crashes import AFTER
@@ -57,7 +57,7 @@ def test_a_consumer_that_ends_at_any_point_under_load_loses_and_doubles_nothing(
 def test_an_event_that_aborts_the_process_is_set_aside_after_three_crashes(
     world: World, rng: Random, where: str
 ) -> None:
-    dying = Part("dying consumer", CONSUMER.port_setting, ("-m", "processing.tests.dying_consumer", where))
+    dying = ProcessSpec("dying consumer", CONSUMER.port_setting, ("-m", "processing.tests.dying_consumer", where))
     poison = replace(make_event(rng, next(world.numbers), "poisonous"), payload={"text": "poison"})
     world.expected.letters[poison.source, "internal_error"] += 1
     crashes = 0

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from deploy.local.site import Site
+from deploy.testing.deployment import Deployment
 from ingestion.tests import topic
 from processing.tests import truth
 from processing.tests.truth import Expected, Identity
@@ -27,7 +27,7 @@ class Verdict:
     doubled: int  # in the table, or in the ledger, more than once
 
 
-def judge(site: Site, expected: Expected) -> Verdict:
+def judge(site: Deployment, expected: Expected) -> Verdict:
     sent = expected.events.keys()
     rows, documents = truth.rows(site).keys(), truth.documents(site).keys()
     ledger = sum(stored for _, stored, *_ in truth.ledger(site).values())
@@ -39,7 +39,7 @@ def judge(site: Site, expected: Expected) -> Verdict:
     )
 
 
-def assert_all_right(site: Site, expected: Expected) -> None:
+def assert_all_right(site: Deployment, expected: Expected) -> None:
     """Rows, documents, rollups, letters, ledger and order are what was sent, and reconcile finds nothing."""
     assert sorted(expected.events.keys() - truth.published(site)) == []
     truth.assert_stored(site, expected.events.values())
@@ -49,7 +49,7 @@ def assert_all_right(site: Site, expected: Expected) -> None:
     assert truth.differences() == []
 
 
-def assert_accounts_agree(site: Site, expected: Expected) -> None:
+def assert_accounts_agree(site: Deployment, expected: Expected) -> None:
     """As was sent, but for duplicates: a sender that was not answered can't know which of its batches came in."""
     found, wanted = truth.totals(site), expected.totals()
     assert {source: (stored, dead) for source, (_, stored, _, dead) in found.items()} == {
@@ -60,7 +60,7 @@ def assert_accounts_agree(site: Site, expected: Expected) -> None:
     assert truth.ledger(site) == found
 
 
-def assert_order_kept(site: Site) -> None:
+def assert_order_kept(site: Deployment) -> None:
     """The numbers of each source ascend, in its rows' places and in what was published."""
     rows = truth.query(site, _IN_ORDER_OF_THE_TOPIC)
     assert out_of_order((source, id_, number) for source, id_, number in rows) == []

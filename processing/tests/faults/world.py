@@ -13,8 +13,8 @@ from itertools import count
 from pathlib import Path
 from random import Random
 
-from deploy.local.product import CONSUMER, INGEST, ROOT, Part
-from deploy.local.site import ProductProcess, Site
+from deploy.local.processes import CONSUMER, INGEST, ROOT, ProcessSpec
+from deploy.testing.deployment import Deployment, ProductProcess
 from ingestion.tests.client import call, post
 from ingestion.tests.orders import Order, Orders
 from processing.tests import group, making, truth
@@ -33,7 +33,7 @@ RECOVERY = 60  # seconds; the longest pause between two tries is 12, and the mac
 class World:
     """A site with a door and a consumer that die by order, and all that was sent to it."""
 
-    site: Site
+    site: Deployment
     folder: Path
     note: Callable[[str, object], None]  # for the table of faults
     expected: Expected = field(default_factory=Expected)
@@ -68,7 +68,7 @@ class World:
     def start_door(self, env: Mapping[str, str] | None = None) -> None:
         uvicorn = INGEST.arguments[2:]
         arguments = ("-m", "ingestion.tests.mortal_door", str(self.folder / INGEST.name), *uvicorn)
-        door = self.site.start(Part(INGEST.name, INGEST.port_setting, arguments), env)
+        door = self.site.start(ProcessSpec(INGEST.name, INGEST.port_setting, arguments), env)
         self.site.wait_for(lambda: call(door.url, "GET", "/readyz").status == 200, 30)
         self._door = door
 
@@ -78,7 +78,7 @@ class World:
             group.expel_members(self.site.name)
         version = (understands,) if understands else ()
         arguments = ("-m", "processing.tests.faults.mortal_consumer", str(self.folder / CONSUMER.name), *version)
-        self._consumer = self.site.start(Part(CONSUMER.name, CONSUMER.port_setting, arguments), env)
+        self._consumer = self.site.start(ProcessSpec(CONSUMER.name, CONSUMER.port_setting, arguments), env)
 
     def restart(self, *, door: Mapping[str, str] | None = None, consumer: Mapping[str, str] | None = None) -> None:
         """Stop them in order and start them with other settings; None: leave it as it is."""

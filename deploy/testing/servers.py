@@ -1,4 +1,4 @@
-"""The four servers together: started side by side, stopped in order."""
+"""The four servers of a test session or benchmark, started and stopped together."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from deploy.local.server import Server
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """A whole set, as tests use it."""
+    """Kafka, PostgreSQL, MongoDB and Redis, for one test session or benchmark."""
 
     kafka: Kafka
     postgres: PostgreSQL
@@ -25,7 +25,7 @@ class Servers:
         yield from (self.kafka, self.postgres, self.mongo, self.redis)
 
     def ensure_running(self) -> None:
-        """Start what does not run and thaw what was left frozen."""
+        """Start the servers that do not run, resume frozen ones, and wait until all are ready."""
         for server in self:
             if not server.running:
                 server.prepare()
@@ -35,6 +35,7 @@ class Servers:
             server.await_ready()
 
     def stop(self) -> None:
+        """Stop all servers at the same time."""
         for server in self:
             if server.running:
                 server.process.ask_to_stop()

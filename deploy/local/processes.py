@@ -1,4 +1,4 @@
-"""How each process of the product is started."""
+"""Defines how each process of the product is started and checked."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ingestion.grpc_door import probe
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def healthy(port: int) -> bool:
-    """Tell whether the process on that port answers `/healthz` with 200."""
+def is_healthy(port: int) -> bool:
+    """Return whether the process on that port answers `/healthz` with 200."""
     connection = http.client.HTTPConnection(ports.HOST, port, timeout=1)
     try:
         connection.request("GET", "/healthz")
@@ -26,35 +26,36 @@ def healthy(port: int) -> bool:
         connection.close()
 
 
-def serving(port: int) -> bool:
-    """Tell whether gRPC's health service on that port says SERVING."""
+def is_serving(port: int) -> bool:
+    """Return whether the gRPC health service on that port reports SERVING."""
     return probe.serves(f"{ports.HOST}:{port}")
 
 
-def unasked(_port: int) -> bool:
-    """Take a process that listens nowhere as well for as long as it runs."""
+def is_assumed_ready(_port: int) -> bool:
+    """Return True: a process that opens no port counts as ready while it runs."""
     return True
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ProcessSpec:
     """One process of the product: what to run, and which setting holds its port."""
 
     name: str
-    port_setting: str  # '': it listens nowhere
+    port_setting: str  # '': it opens no port
     arguments: tuple[str, ...]
-    is_well: Callable[[int], bool] = healthy  # asked with the port
+    is_ready: Callable[[int], bool] = is_healthy  # called with the port
     scheme: str = "http"
 
     def command(self, port: int) -> list[str]:
+        """Return the command line for this port."""
         return [sys.executable, *(word.format(host=ports.HOST, port=port) for word in self.arguments)]
 
     def settings(self, port: int) -> dict[str, str]:
-        """What is to stand in its environment, beside what all parts share."""
+        """Return the environment variables of this process beside those that all processes share."""
         return {self.port_setting: str(port)} if self.port_setting else {}
 
 
-INGEST = Part(
+INGEST = ProcessSpec(
     "ingest",
     "INGESTION_SERVICE_PORT",
     (
@@ -63,10 +64,12 @@ INGEST = Part(
         *("--ws", "none", "--no-proxy-headers", "--no-access-log", "--log-level", "warning"),
     ),
 )
-GRPC = Part("grpc", "GRPC_SERVICE_PORT", (str(ROOT / "manage.py"), "serve_grpc"), is_well=serving, scheme="grpc")
-CONSUMER = Part("consumer", "PROCESSOR_SERVICE_PORT", (str(ROOT / "manage.py"), "consume"))
-JOBS = Part("jobs", "", (str(ROOT / "manage.py"), "run_jobs"), is_well=unasked)
-WEB = Part(
+GRPC = ProcessSpec(
+    "grpc", "GRPC_SERVICE_PORT", (str(ROOT / "manage.py"), "serve_grpc"), is_ready=is_serving, scheme="grpc"
+)
+CONSUMER = ProcessSpec("consumer", "PROCESSOR_SERVICE_PORT", (str(ROOT / "manage.py"), "consume"))
+JOBS = ProcessSpec("jobs", "", (str(ROOT / "manage.py"), "run_jobs"), is_ready=is_assumed_ready)
+WEB = ProcessSpec(
     "web",
     "API_SERVICE_PORT",
     ("-m", "daphne", "-b", "{host}", "-p", "{port}", "-v", "0", "dataflow_site.asgi:application"),

@@ -1,4 +1,4 @@
-"""Topics for one test: made at once, gone afterwards."""
+"""Creates and deletes the Kafka topics of test deployments."""
 
 from __future__ import annotations
 
@@ -10,43 +10,48 @@ from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError
 
 PARTITIONS = 6
-_PATIENCE = 10.0  # seconds
+_TIMEOUT = 30.0  # seconds; a broker that was just restarted on a loaded machine needs several
 
 
 class Topics:
-    """A session's connection to Kafka's administration."""
+    """The Kafka admin client of a test session."""
 
     def __init__(self, bootstrap: str) -> None:
         self._admin = KafkaAdminClient(bootstrap_servers=bootstrap, reconnect_backoff_max_ms=500)
 
     def create(self, names: Sequence[str]) -> None:
-        """Make them and wait until every partition has its leader."""
-        self._patiently(lambda: self._admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in names]))
-        deadline = time.monotonic() + _PATIENCE
+        """Create the topics and wait until every partition has a leader.
+
+        :raises TimeoutError: a partition has no leader
+        """
+        self._retry(lambda: self._admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in names]))
+        deadline = time.monotonic() + _TIMEOUT
         while not self._have_leaders(names):
             if time.monotonic() > deadline:
-                raise TimeoutError(f"Kafka gave the topics {', '.join(names)} no leaders")
+                raise TimeoutError(f"a partition of the topics {', '.join(names)} has no leader")
             time.sleep(0.01)
 
     def delete(self, names: Sequence[str]) -> None:
-        self._patiently(lambda: self._admin.delete_topics(list(names)))
+        """Delete the topics; a topic that does not exist is no error."""
+        self._retry(lambda: self._admin.delete_topics(list(names)))
 
     def remove_records(self, name: str, *, before: Mapping[int, int]) -> None:
-        """Do what retention does: remove the records of each partition before an offset."""
+        """Remove the records of each partition before an offset, as retention does."""
         self._admin.delete_records({TopicPartition(name, partition): offset for partition, offset in before.items()})
 
     def close(self) -> None:
+        """Close the connection to Kafka."""
         self._admin.close()
 
     @staticmethod
-    def _patiently(act: Callable[[], object]) -> None:
-        """Act again while the client still minds its connections from before Kafka's restart."""
-        deadline = time.monotonic() + _PATIENCE
+    def _retry(request: Callable[[], object]) -> None:
+        """Repeat the request while the client uses connections from before a restart of Kafka."""
+        deadline = time.monotonic() + _TIMEOUT
         while True:
             try:
-                act()
+                request()
             except (TopicAlreadyExistsError, UnknownTopicOrPartitionError):
-                return  # the try before was answered to nobody
+                return  # an earlier request succeeded but its response was lost
             except KafkaError:
                 if time.monotonic() > deadline:
                     raise
@@ -56,5 +61,5 @@ class Topics:
 
     def _have_leaders(self, names: Sequence[str]) -> bool:
         described = self._admin.describe_topics(list(names))
-        led = [one["leader_id"] >= 0 for topic in described for one in topic["partitions"]]
-        return len(led) == PARTITIONS * len(names) and all(led)
+        leaders = [partition["leader_id"] >= 0 for topic in described for partition in topic["partitions"]]
+        return len(leaders) == PARTITIONS * len(names) and all(leaders)

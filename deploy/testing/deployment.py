@@ -1,4 +1,4 @@
-"""A clean deployment for one test, on the session's servers."""
+"""A clean deployment for tests: stores and settings of its own on the servers of the session."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from django.test import override_settings
 from psycopg import sql
 from pymongo import MongoClient
 
-from deploy.local import ports, product
+from deploy.local import ports, processes
 from deploy.local.process import DidNotStart, Process
-from deploy.local.servers import Servers
-from deploy.local.topics import Topics
+from deploy.testing.servers import Servers
+from deploy.testing.topics import Topics
 
 TEMPLATE = "dataflow_template"  # migrated once per session, then copied
 Found = TypeVar("Found")
@@ -31,18 +31,19 @@ Found = TypeVar("Found")
 class ProductProcess(Process):
     """A running process of the product."""
 
-    def __init__(self, part: product.Part, *, port: int, log: Path, env: Mapping[str, str]) -> None:
-        self.name = part.name
+    def __init__(self, spec: processes.ProcessSpec, *, port: int, log: Path, env: Mapping[str, str]) -> None:
+        self.name = spec.name
         self.port = port
-        super().__init__(part.command(port), log=log, env={**env, **part.settings(port)}, cwd=product.ROOT)
+        super().__init__(spec.command(port), log=log, env={**env, **spec.settings(port)}, cwd=processes.ROOT)
 
     @property
     def url(self) -> str:
+        """Return the address that the process listens on."""
         return f"http://{ports.HOST}:{self.port}"
 
 
-class Site:
-    """Stores of its own, settings that point to them, and processes that end with the test."""
+class Deployment:
+    """Stores of its own, settings that point to them, and processes that are stopped at the end."""
 
     def __init__(self, servers: Servers, topics: Topics, folder: Path) -> None:
         self.servers = servers
@@ -50,12 +51,12 @@ class Site:
         self.raw_topic = f"{self.name}-raw"
         self.processed_topic = f"{self.name}-processed"
         self.processes: list[ProductProcess] = []
+        self.folder = folder  # for the logs of the processes
         self._topics = topics
-        self._folder = folder
 
     @property
     def settings(self) -> dict[str, str]:
-        """What differs from the session's settings; the names are those of the environment too."""
+        """Return what differs from the settings of the session; the environment uses the same names."""
         return {
             "POSTGRES_DB": self.name,
             "MONGO_DATABASE": self.name,
@@ -66,44 +67,49 @@ class Site:
 
     @property
     def env(self) -> dict[str, str]:
-        """The environment for a process that is to work on this site."""
+        """Return the environment for a process of this deployment."""
         return {**os.environ, **self.settings, "PYTHONUNBUFFERED": "1"}
 
     def start_ingest(self, env: Mapping[str, str] | None = None) -> ProductProcess:
-        return self.start(product.INGEST, env)
+        """Start an ingest process and wait until it is ready."""
+        return self.start(processes.INGEST, env)
 
     def start_grpc(self, env: Mapping[str, str] | None = None) -> ProductProcess:
-        return self.start(product.GRPC, env)
+        """Start a gRPC process and wait until it is ready."""
+        return self.start(processes.GRPC, env)
 
     def start_consumer(self, env: Mapping[str, str] | None = None) -> ProductProcess:
-        return self.start(product.CONSUMER, env)
+        """Start a consumer and wait until it is ready."""
+        return self.start(processes.CONSUMER, env)
 
     def start_jobs(self, env: Mapping[str, str] | None = None) -> ProductProcess:
-        return self.start(product.JOBS, env)
+        """Start a job worker and wait until it is ready."""
+        return self.start(processes.JOBS, env)
 
     def start_web(self, env: Mapping[str, str] | None = None) -> ProductProcess:
-        return self.start(product.WEB, env)
+        """Start a web process and wait until it is ready."""
+        return self.start(processes.WEB, env)
 
-    def start(self, part: product.Part, env: Mapping[str, str] | None = None) -> ProductProcess:
-        """Start a process and wait until it says that it is well.
+    def start(self, spec: processes.ProcessSpec, env: Mapping[str, str] | None = None) -> ProductProcess:
+        """Start a process and wait until it is ready.
 
-        :raises DidNotStart: it ended or stayed silent; the text ends with its log
+        :raises DidNotStart: it ended or was not ready in time; the text ends with its log
         """
-        process = self.launch(part, env)
-        process.await_ready(lambda: part.is_well(process.port), seconds=30, name=part.name)
+        process = self.launch(spec, env)
+        process.await_ready(lambda: spec.is_ready(process.port), seconds=60, name=spec.name)
         return process
 
-    def launch(self, part: product.Part, env: Mapping[str, str] | None = None) -> ProductProcess:
-        """Start a process and wait for nothing."""
-        log = self._folder / f"{len(self.processes)}-{part.name}.log"
-        process = ProductProcess(part, port=ports.free_port(), log=log, env={**self.env, **(env or {})})
+    def launch(self, spec: processes.ProcessSpec, env: Mapping[str, str] | None = None) -> ProductProcess:
+        """Start a process without waiting until it is ready."""
+        log = self.folder / f"{len(self.processes)}-{spec.name}.log"
+        process = ProductProcess(spec, port=ports.free_port(), log=log, env={**self.env, **(env or {})})
         self.processes.append(process)
         return process
 
     def wait_for(self, predicate: Callable[[], Found], seconds: float = 10.0) -> Found:
-        """Call it until it gives something true, and give that; what it raises goes through.
+        """Call the predicate until it returns something true, and return that. Its exceptions pass through.
 
-        :raises DidNotHappen: it stayed false for so long
+        :raises DidNotHappen: it returned nothing true for `seconds`
         """
         deadline = time.monotonic() + seconds
         while not (found := predicate()):
@@ -113,19 +119,20 @@ class Site:
         return found
 
     def logs(self) -> str:
-        """The last lines of every process of this site."""
+        """Return the last lines of the log of every process of this deployment."""
         return "\n".join(f"--- {process.name}\n{process.last_lines()}" for process in self.processes)
 
     def remove_raw_records(self, *, before: Mapping[int, int]) -> None:
-        """Let the raw topic begin later in these partitions, as after its retention."""
+        """Remove the records before these offsets from the raw topic, as retention does."""
         self._topics.remove_records(self.raw_topic, before=before)
 
     def recreate_raw_topic(self) -> None:
-        """Delete the raw topic with everything in it, and make another of its name."""
+        """Delete the raw topic with all its records and create one of the same name."""
         self._topics.delete([self.raw_topic])
         self._topics.create([self.raw_topic])
 
     def create_stores(self) -> None:
+        """Create the topics and the database; MongoDB creates its own with the first document."""
         self._topics.create([self.raw_topic, self.processed_topic])
         with self.servers.postgres.connect("postgres") as connection:
             connection.execute(
@@ -133,12 +140,14 @@ class Site:
             )
 
     def drop_stores(self) -> None:
+        """Delete the topics and both databases."""
         drop_database(self.servers, self.name)
         with MongoClient[dict[str, object]](self.servers.mongo.uri) as client:
             client.drop_database(self.name)
         self._topics.delete([self.raw_topic, self.processed_topic])
 
     def stop_processes(self) -> None:
+        """Stop all processes of this deployment, at the same time."""
         for process in self.processes:
             process.ask_to_stop()
         for process in self.processes:
@@ -146,16 +155,17 @@ class Site:
 
 
 class DidNotHappen(AssertionError):
-    """What a test waited for did not come."""
+    """What a test waited for did not happen in time."""
 
 
 def drop_database(servers: Servers, name: str) -> None:
+    """Drop a PostgreSQL database, together with the connections to it."""
     with servers.postgres.connect("postgres") as connection:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def make_template(servers: Servers) -> None:
-    """Migrate the database that every site's is copied from."""
+    """Migrate the database that the database of every deployment is copied from."""
     drop_database(servers, TEMPLATE)
     with servers.postgres.connect("postgres") as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
@@ -164,24 +174,24 @@ def make_template(servers: Servers) -> None:
 
 
 @contextmanager
-def opened(servers: Servers, topics: Topics, folder: Path) -> Iterator[Site]:
-    """Give a site for the length of a block; afterwards nothing of it is left."""
+def opened(servers: Servers, topics: Topics, folder: Path) -> Iterator[Deployment]:
+    """Open a deployment for the length of a block; afterwards its processes are stopped and its stores deleted."""
     servers.ensure_running()
-    site = Site(servers, topics, folder)
-    site.create_stores()
+    deployment = Deployment(servers, topics, folder)
+    deployment.create_stores()
     cache.clear()
     try:
-        with override_settings(**site.settings), database_name(site.name):
-            yield site
+        with override_settings(**deployment.settings), database_name(deployment.name):
+            yield deployment
     finally:
-        site.stop_processes()
+        deployment.stop_processes()
         servers.ensure_running()
-        site.drop_stores()
+        deployment.drop_stores()
 
 
 @contextmanager
 def database_name(name: str) -> Iterator[None]:
-    """Point Django's connections, of every thread, to another database of the same server."""
+    """Point the Django connections of every thread to another database of the same server."""
     database = connections.settings["default"]
     before = database["NAME"]
     _close_connections()
@@ -194,17 +204,17 @@ def database_name(name: str) -> Iterator[None]:
 
 
 def _close_connections() -> None:
-    """Close those of this thread, of the thread that async code uses, and the pool that they share."""
+    """Close the connections of this thread, of the thread that async code uses, and their shared pool."""
     connections.close_all()
     SyncToAsync.single_thread_executor.submit(connections.close_all).result()
     close_pool()
 
 
 def close_pool() -> None:
-    """Drop the pool's connections, as after a restart of PostgreSQL."""
+    """Close the connections of the pool, as needed after a restart of PostgreSQL."""
     connection = connections["default"]
     assert isinstance(connection, DatabaseWrapper)
     connection.close_pool()
 
 
-__all__ = ["DidNotHappen", "DidNotStart", "ProductProcess", "Site", "database_name", "make_template", "opened"]
+__all__ = ["Deployment", "DidNotHappen", "DidNotStart", "ProductProcess", "database_name", "make_template", "opened"]

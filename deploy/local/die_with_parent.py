@@ -1,7 +1,7 @@
-"""Runs a command that is told to stop when the process that started it is gone.
+"""Runs a command that receives a signal when its parent process ends.
 
-`leash.py PARENT SIGNAL USER COMMAND …`, started by path with `python -I -S` so that it costs milliseconds, then
-replaced by the command. USER is a name to become first, or `-`.
+`die_with_parent.py PARENT SIGNAL USER COMMAND …` is started by path with `python -I -S`, which takes milliseconds, and
+replaces itself with the command. USER is the user to run it as, or `-` for the current one.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ PR_SET_PDEATHSIG = 1  # https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2
 
 
 def main() -> None:
+    """Set the signal of the parent's death and become the command."""
     parent, signal_number, user, *command = sys.argv[1:]
     if user != "-":
         _become(user)
-    # After the change of user, which would undo it.
+    # After the change of user, which resets it.
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal_number), 0, 0, 0)
         if os.getppid() != int(parent):
-            sys.exit("the process that wanted this one is gone")
+            sys.exit("the parent process has ended already")
     os.execvp(command[0], command)  # noqa: S606 - becoming the command is the purpose
 
 

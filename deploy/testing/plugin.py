@@ -1,0 +1,111 @@
+"""The pytest plugin with the real servers (`servers`) and clean deployments on them (`site`, `module_site`).
+
+Importing it reserves free ports and sets the environment before Django reads its settings. Each worker of pytest-xdist
+imports it in a process of its own, so each has servers of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+from pytest_django.plugin import DjangoDbBlocker
+
+from deploy.local import ports
+from deploy.local.kafka import Kafka
+from deploy.local.mongo import MongoDB
+from deploy.local.postgres import PostgreSQL
+from deploy.local.redis import Redis
+from deploy.testing import deployment
+from deploy.testing.deployment import Deployment
+from deploy.testing.servers import Servers
+from deploy.testing.topics import Topics
+
+_KAFKA, _POSTGRES, _MONGO, _REDIS = (ports.free_port() for _ in range(4))
+_PREFIXES = ("DATAFLOW_", "KAFKA_", "POSTGRES_", "MONGO_", "REDIS_")
+
+# With the folder for its logs; the deployment ends with the `with` block.
+OpenDeployment = Callable[[Path], AbstractContextManager[Deployment]]
+
+
+def _set_environment() -> None:
+    for name in [name for name in os.environ if name.startswith(_PREFIXES)]:
+        del os.environ[name]
+    os.environ |= {
+        "DATAFLOW_ENV_FILE": os.devnull,
+        "KAFKA_BOOTSTRAP_SERVERS": f"{ports.HOST}:{_KAFKA}",
+        "POSTGRES_HOST": ports.HOST,
+        "POSTGRES_PORT": str(_POSTGRES),
+        "MONGO_URI": f"mongodb://{ports.HOST}:{_MONGO}",
+        "REDIS_ADDR": f"{ports.HOST}:{_REDIS}",
+    }
+
+
+_set_environment()
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    """Kafka, PostgreSQL, MongoDB and Redis, started for the first test that asks for them."""
+    folder = Path(tempfile.mkdtemp(prefix="dataflow-test-"))
+    started = Servers(
+        kafka=Kafka(port=_KAFKA, folder=folder / "kafka"),
+        # Without fsync data is lost in a power cut only, not when a process is killed.
+        postgres=PostgreSQL(port=_POSTGRES, folder=folder / "postgres", settings={"fsync": "off"}),
+        mongo=MongoDB(port=_MONGO, folder=folder / "mongo"),
+        redis=Redis(port=_REDIS, folder=folder / "redis"),
+    )
+    try:
+        started.ensure_running()
+        yield started
+    finally:
+        started.stop()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def topics(servers: Servers) -> Iterator[Topics]:
+    """Return the connection that creates and deletes the topics of all deployments."""
+    connected = Topics(servers.kafka.address)
+    yield connected
+    connected.close()
+
+
+@pytest.fixture(scope="session")
+def template_database(servers: Servers, django_db_blocker: DjangoDbBlocker) -> None:
+    """Migrate the database that the database of every deployment is copied from."""
+    with django_db_blocker.unblock():
+        deployment.make_template(servers)
+
+
+@pytest.fixture(scope="session")
+def open_deployment(
+    servers: Servers, topics: Topics, template_database: None, django_db_blocker: DjangoDbBlocker
+) -> OpenDeployment:
+    """Return a function that opens a clean deployment for the length of a `with` block, for fixtures of any scope."""
+
+    @contextmanager
+    def opened(folder: Path) -> Iterator[Deployment]:
+        with django_db_blocker.unblock(), deployment.opened(servers, topics, folder) as clean:
+            yield clean
+
+    return opened
+
+
+@pytest.fixture
+def site(open_deployment: OpenDeployment, tmp_path: Path) -> Iterator[Deployment]:
+    """Return a clean deployment for one test: empty stores, settings that point to them, processes on request."""
+    with open_deployment(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def module_site(open_deployment: OpenDeployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """Return one clean deployment for all tests of a module."""
+    with open_deployment(tmp_path_factory.mktemp("module")) as opened:
+        yield opened
