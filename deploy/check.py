@@ -32,12 +32,14 @@ CHECKS: dict[str, tuple[Sequence[str], dict[str, str]]] = {
 
 
 def main() -> int:
+    """Run every check and return the exit code."""
     failed = [name for name, (command, env) in CHECKS.items() if not passes(name, command, env)]
     print(f"Failed: {', '.join(failed)}" if failed else "Everything is in order.")
     return 1 if failed else 0
 
 
 def passes(name: str, command: Sequence[str], env: dict[str, str]) -> bool:
+    """Run one check, print its result, and return whether it passed."""
     begun = time.monotonic()
     tools = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     # A developer's own `.env` is not what is judged.

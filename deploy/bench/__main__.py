@@ -53,6 +53,7 @@ MEASUREMENTS: dict[str, Measurement] = {
 
 
 def main() -> None:
+    """Run the measurements that were asked for and print their table."""
     options = _options()
     about = machine.describe()
     # So that a SIGTERM also stops what was started and removes its data.

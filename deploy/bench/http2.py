@@ -53,6 +53,7 @@ class Connection(asyncio.Protocol):
         self._write()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Send the preface, the settings and a large window."""
         # uvloop's transports do not derive from asyncio's.
         self._transport = cast("asyncio.WriteTransport", transport)
         # Answers are small, so the server never has to wait for room.
@@ -63,9 +64,11 @@ class Connection(asyncio.Protocol):
         )
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Report that the connection is closed."""
         self._lost()
 
     def data_received(self, data: bytes) -> None:
+        """Handle every complete frame that has arrived."""
         self._buffer += data
         while len(self._buffer) >= HEAD:
             end = HEAD + int.from_bytes(self._buffer[:3], "big")

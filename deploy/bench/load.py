@@ -34,10 +34,12 @@ class Answers:
 
     @property
     def started(self) -> float:
+        """Return when the first request was sent."""
         return min(self.sent_at)
 
     @property
     def seconds(self) -> float:
+        """Return the time from the first request to the last response."""
         return max(self.answered_at) - self.started
 
     @property

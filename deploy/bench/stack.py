@@ -74,6 +74,7 @@ class Stack:
         self.stores = Stores(servers.postgres, servers.mongo, name)
 
     def prepare(self) -> None:
+        """Create the tables, the topics and the indexes."""
         self.stores.create()
         self._manage("migrate", "--verbosity", "0")
         self._manage("prepare_stores")
@@ -90,15 +91,19 @@ class Stack:
         return self._processes["create_key"].last_lines(1)
 
     def start_ingest(self) -> None:
+        """Start the ingest process and wait until it is ready."""
         self._start_part(processes.INGEST)
 
     def start_grpc(self) -> None:
+        """Start the gRPC process and wait until it is ready."""
         self._start_part(processes.GRPC)
 
     def start_jobs(self) -> None:
+        """Start the job worker."""
         self._start_part(processes.JOBS)
 
     def start_web(self) -> None:
+        """Start the web process and wait until it is ready."""
         self._start_part(processes.WEB)
 
     def start_consumer(self) -> None:
@@ -106,6 +111,7 @@ class Stack:
         self._start_part(processes.CONSUMER)
 
     def consumer_alive(self) -> bool:
+        """Return whether the consumer still runs."""
         return self._processes["consumer"].running
 
     def warm_up(self) -> int:
@@ -117,14 +123,17 @@ class Stack:
 
     @property
     def raw_topic(self) -> str:
+        """Return the name of the topic that the receivers write to."""
         return self._env["KAFKA_TOPIC_RAW_DATA"]
 
     @property
     def ingest_port(self) -> int:
+        """Return the port of the ingest process."""
         return int(self._env[processes.INGEST.port_setting])
 
     @property
     def grpc_port(self) -> int:
+        """Return the port of the gRPC process."""
         return int(self._env[processes.GRPC.port_setting])
 
     def _start_part(self, part: processes.ProcessSpec) -> None:
@@ -145,6 +154,7 @@ class Stack:
         return product | {server.name: server.pid for server in self.servers}
 
     def close(self) -> None:
+        """Stop all processes and delete the stores."""
         for process in self._processes.values():
             process.stop()
         self.stores.drop()

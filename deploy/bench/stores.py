@@ -30,16 +30,19 @@ class Stores:
         self._name = name
 
     def create(self) -> None:
+        """Create the database in PostgreSQL."""
         with self._postgres.connect("postgres") as connection:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self._name)))
 
     def drop(self) -> None:
+        """Delete both databases."""
         with self._postgres.connect("postgres") as connection:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(self._name)))
         with self._client() as client:
             client.drop_database(self._name)
 
     def connect(self) -> psycopg.Connection:
+        """Connect to the database in PostgreSQL, in autocommit."""
         return self._postgres.connect(self._name)
 
     def _client(self) -> pymongo.MongoClient[dict[str, object]]:

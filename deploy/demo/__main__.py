@@ -23,6 +23,7 @@ FEED_EVERY = 0.5  # seconds between two readings of each replayed source
 
 
 def main() -> int:
+    """Send the events, wait until they are stored, then send a live feed."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dataflow_site.settings")
     signal.signal(signal.SIGTERM, _stop)
     options = _options()

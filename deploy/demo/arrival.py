@@ -27,6 +27,7 @@ class Outcome:
 
     @property
     def total(self) -> int:
+        """Return how many events have an outcome."""
         return self.stored + self.duplicate + self.dead_lettered
 
     def __sub__(self, before: Outcome) -> Outcome:

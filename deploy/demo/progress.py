@@ -18,6 +18,7 @@ class Progress:
         self._started = time.monotonic()
 
     def advance(self, count: int) -> None:
+        """Add to the count and redraw the line."""
         self._done += count
         if sys.stdout.isatty():
             print(f"\r{self._line()}", end="\n" if self._done >= self._total else "", flush=True)

@@ -17,6 +17,7 @@ PAGE = ROOT / "docs" / "faults.md"
 
 
 def main() -> int:
+    """Run the fault tests, write the page, and return the exit code."""
     options = _options()
     code = 0
     if not options.table:

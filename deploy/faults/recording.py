@@ -15,10 +15,12 @@ _PARAMETERS = re.compile(r"\[(.*)\]$")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option `--record`."""
     parser.addoption("--record", type=Path, help="the file that a line for each fault is added to")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Register the recorder with the file that `--record` names."""
     path: Path = config.getoption("record")
     path.parent.mkdir(parents=True, exist_ok=True)
     config.pluginmanager.register(_Recorder(path.open("a")), "fault-recorder")

@@ -60,6 +60,7 @@ def summary(results: Sequence[Result]) -> str:
 
 
 def row(fault: str, at: str, results: Sequence[Result]) -> str:
+    """Return the line of the table for one fault."""
     passed = [str(one["seed"] or "–") for one in results if one["outcome"] == "passed"]
     rest = [f"{one['outcome']}: {one['seed'] or '–'}" for one in results if one["outcome"] != "passed"]
     recoveries = sorted(one["recovery"] for one in results if "recovery" in one)
@@ -76,5 +77,6 @@ def total(results: Sequence[Result], name: str) -> str:
 
 
 def title(fault: str, at: str) -> str:
+    """Return the name of a test as words, with its parameters."""
     words = fault.removeprefix("test_").replace("_", " ")
     return f"{words} ({at})" if at else words

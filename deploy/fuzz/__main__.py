@@ -21,6 +21,7 @@ MOST_GROWTH = 20  # MB
 
 
 def main() -> None:
+    """Send invalid requests for as long as asked; the exit code is 1 if a reply or the memory was wrong."""
     options = _options()
     print(f"seed {options.seed}, {options.seconds} s, {CONNECTIONS} connections", flush=True)
     with running_servers() as servers, fresh_stack(servers, "fuzz", SHORTEST_PATIENCE) as stack:

@@ -29,6 +29,7 @@ class Report:
 
     @property
     def sent(self) -> int:
+        """Return how many requests were sent."""
         return sum(self.statuses.values())
 
 

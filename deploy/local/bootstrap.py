@@ -19,6 +19,7 @@ OLDEST = (3, 11)
 
 
 def main() -> None:
+    """Create or update `.venv` and become the command in it."""
     _check_python()
     split = sys.argv.index("--")
     requirements, command = sys.argv[1:split], sys.argv[split + 1 :]

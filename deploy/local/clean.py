@@ -9,6 +9,7 @@ from deploy.local import lock
 
 
 def main() -> None:
+    """Remove `var/` if it exists and no launcher uses it."""
     if not lock.VAR.exists():
         sys.exit("There is no data: var/ does not exist.")
     try:

@@ -30,6 +30,7 @@ class Line:
 
 
 def table(lines: Iterable[Line]) -> str:
+    """Return the lines as an aligned table."""
     rows = [("part", "state", "address", "took")]
     for line in lines:
         took = "-" if line.seconds is None else f"{line.seconds:.1f} s"
@@ -48,6 +49,7 @@ class LogTail:
         self._offset = 0
 
     def show_new(self) -> None:
+        """Print the complete lines that were written since the last call."""
         if not self._path.exists():
             return
         with self._path.open("rb") as log:

@@ -27,10 +27,16 @@ _HELLO = struct.pack(">ihhih", 10, 18, 0, 1, -1)
 
 
 class Kafka(Server):
+    """One broker that is its own controller."""
+
     name = "Kafka"
     variable = "KAFKA_BOOTSTRAP_SERVERS"
 
     def prepare(self) -> None:
+        """Download the jars, create the AOT archive and format the data folder, each once.
+
+        :raises CannotPrepare: a download or the formatting failed
+        """
         super().prepare()
         try:
             kafka_jars.ensure()
@@ -47,14 +53,17 @@ class Kafka(Server):
             self._format()
 
     def command(self) -> list[str]:
+        """Return the command line of the broker."""
         return [*_java(*HEAP, f"-XX:AOTCache={_archive()}"), "kafka.Kafka", str(self._properties)]
 
     def launch(self) -> None:
+        """Start the broker with a new controller port."""
         # Anew for each start: the port of the controller is nobody's business and need not stay.
         self._write_properties()
         super().launch()
 
     def answers(self) -> bool:
+        """Return whether the broker answers an ApiVersions request."""
         # It accepts connections long before it answers.
         try:
             with socket.create_connection((ports.HOST, self.port), timeout=1) as connection:

@@ -26,19 +26,27 @@ _DEBIAN_PACKAGES = {
 
 
 class MongoDB(Server):
+    """One `mongod` without a replica set."""
+
     name = "MongoDB"
     variable = "MONGO_URI"
 
     @property
     def uri(self) -> str:
+        """Return the connection string."""
         return f"mongodb://{self.address}"
 
     def prepare(self) -> None:
+        """Create the data folder.
+
+        :raises CannotPrepare: `mongod` lacks libraries
+        """
         super().prepare()
         (self.folder / "data").mkdir(exist_ok=True)
         _check_libraries(_binary())
 
     def command(self) -> list[str]:
+        """Return the command line of `mongod`."""
         options = {
             "dbpath": str(self.folder / "data"),
             "port": str(self.port),
@@ -51,6 +59,7 @@ class MongoDB(Server):
         return [str(_binary()), *words, "--nounixsocket", "--quiet"]
 
     def answers(self) -> bool:
+        """Return whether it answers a ping."""
         # A frozen one still accepts connections.
         client: MongoClient[dict[str, object]] = MongoClient(self.uri, serverSelectionTimeoutMS=500, timeoutMS=500)
         try:

@@ -29,6 +29,7 @@ class Plan:
 
 
 def make_plan(folder: Path) -> Plan:
+    """Return what to start: a server whose variable is set in the environment is used, not started."""
     servers = [
         (Kafka(port=_port(settings.KAFKA_BOOTSTRAP_SERVERS[0]), folder=folder / "kafka"), "KAFKA_BOOTSTRAP_SERVERS"),
         (_postgres(folder / "postgres"), "POSTGRES_HOST"),

@@ -36,6 +36,8 @@ SETTINGS = {
 
 
 class PostgreSQL(Server):
+    """One PostgreSQL server with one database."""
+
     name = "PostgreSQL"
     variable = "POSTGRES_HOST"
     # The fast shutdown: clients are disconnected, data is written.
@@ -59,9 +61,14 @@ class PostgreSQL(Server):
 
     @property
     def data(self) -> Path:
+        """Return the data directory."""
         return self.folder / "data"
 
     def prepare(self) -> None:
+        """Initialise the data directory once.
+
+        :raises CannotPrepare: the directory belongs to another user, or `initdb` failed
+        """
         super().prepare()
         _binary("postgres")
         if self.system_user():
@@ -71,14 +78,17 @@ class PostgreSQL(Server):
             self._initialise()
 
     def command(self) -> list[str]:
+        """Return the command line of the server."""
         settings = {"listen_addresses": ports.HOST, "port": str(self.port), **self._settings}
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return [str(_binary("postgres")), "-D", str(self.data), *words]
 
     def system_user(self) -> str | None:
+        """Return the user to run as: PostgreSQL refuses to run as root."""
         return SYSTEM_USER if os.geteuid() == 0 else None
 
     def answers(self) -> bool:
+        """Return whether it accepts a connection with our password."""
         try:
             self.connect("postgres").close()
         except psycopg.OperationalError:
@@ -86,6 +96,10 @@ class PostgreSQL(Server):
         return True
 
     def await_ready(self) -> None:
+        """Wait until it accepts connections, then create the database if it is missing.
+
+        :raises DidNotStart: it ended or was not ready in time
+        """
         super().await_ready()
         with self.connect("postgres") as connection:
             found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [self.database]).fetchone()

@@ -13,6 +13,8 @@ MAX_MEMORY = "128mb"
 
 
 class Redis(Server):
+    """One Redis server in memory."""
+
     name = "Redis"
     variable = "REDIS_ADDR"
 
@@ -21,6 +23,7 @@ class Redis(Server):
         self._password = password
 
     def command(self) -> list[str]:
+        """Return the command line of the server."""
         options = {
             "port": str(self.port),
             "bind": ports.HOST,
@@ -34,6 +37,7 @@ class Redis(Server):
         return [str(_binary()), *(word for name, value in options.items() for word in (f"--{name}", value))]
 
     def answers(self) -> bool:
+        """Return whether it answers a ping."""
         try:
             with socket.create_connection((ports.HOST, self.port), timeout=0.5) as connection:
                 connection.sendall(b"PING\r\n")

@@ -51,15 +51,21 @@ class Runner:
 
     @property
     def url(self) -> str:
+        """Return the address for the table, `-` for a process without a port."""
         return f"{self._part.scheme}://{ports.HOST}:{self.port}" if self.port else "-"
 
     def launch(self) -> None:
+        """Start the process without waiting until it is ready."""
         env = {**os.environ, "PYTHONUNBUFFERED": "1", **self._part.settings(self.port)}
         self.process = Process(self._part.command(self.port), log=self._log, env=env, cwd=processes.ROOT)
         self._launched = time.monotonic()
         self._due = None
 
     def await_ready(self) -> None:
+        """Wait until the process is ready.
+
+        :raises DidNotStart: it ended or was not ready in time
+        """
         assert self.process is not None
         self.process.await_ready(lambda: self._part.is_ready(self.port), seconds=60, name=self.name)
 
@@ -76,6 +82,7 @@ class Runner:
             say(self.name, "started again")
 
     def show_log(self) -> None:
+        """Print the new lines of its log."""
         self._tail.show_new()
 
     def _plan_restart(self, code: int | None) -> None:
@@ -87,6 +94,8 @@ class Runner:
 
 
 class Launcher:
+    """Starts the servers and processes of a plan, watches them and stops them."""
+
     def __init__(self, todo: plan.Plan, var: Path) -> None:
         self._plan = todo
         self._var = var
@@ -216,6 +225,7 @@ def _show_progress() -> None:
 
 
 def main() -> int:
+    """Run the product until a signal arrives, and return the exit code."""
     _show_progress()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dataflow_site.settings")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -33,27 +33,37 @@ class Server:
 
     @property
     def address(self) -> str:
+        """Return host and port."""
         return f"{ports.HOST}:{self.port}"
 
     @property
     def process(self) -> Process:
+        """Return the process of the server."""
         if self._process is None:
             raise RuntimeError(f"{self.name} was not started")
         return self._process
 
     @property
     def pid(self) -> int:
+        """Return its process id."""
         return self.process.pid
 
     @property
     def running(self) -> bool:
+        """Return whether it was started and has not ended."""
         return self._process is not None and self._process.running
 
     @property
     def log(self) -> str:
+        """Return everything that the server has logged."""
         return self.process.log
 
     def start(self) -> None:
+        """Prepare and start the server and wait until it is ready.
+
+        :raises CannotPrepare: this machine lacks something
+        :raises DidNotStart: it ended or was not ready in time
+        """
         self.prepare()
         self.launch()
         self.await_ready()
@@ -66,6 +76,7 @@ class Server:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def launch(self) -> None:
+        """Start the server without waiting until it is ready."""
         self._process = Process(
             self.command(),
             log=self.folder / "server.log",
@@ -79,6 +90,7 @@ class Server:
         self.process.await_ready(self.answers, seconds=self.patience, name=self.name)
 
     def command(self) -> list[str]:
+        """Return the command line of the server."""
         raise NotImplementedError
 
     def system_user(self) -> str | None:
@@ -95,12 +107,15 @@ class Server:
             self._process.stop(seconds)
 
     def kill(self) -> None:
+        """Kill it with SIGKILL."""
         self.process.kill()
 
     def freeze(self) -> None:
+        """Stop it with SIGSTOP: its sockets stay open but nothing answers."""
         self.process.freeze()
 
     def thaw(self) -> None:
+        """Resume it after `freeze`."""
         self.process.thaw()
 
 
