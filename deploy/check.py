@@ -1,4 +1,4 @@
-"""Runs every check of the code, shows what failed: `make check`."""
+"""Runs every check of the code and shows which failed: `make check`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 MANAGE = (sys.executable, "manage.py")
-# As on a server: what `check --deploy` looks at must be right with settings like these.
+# Settings as on a server, for `check --deploy`.
 PRODUCTION = {
     "DATAFLOW_DEBUG": "0",
     "DATAFLOW_SECRET_KEY": "a-secret-of-fifty-characters-and-more-that-protects-nothing-0123456789",
     "DATAFLOW_ALLOWED_HOSTS": "data.example.org",
 }
-# Migrations are compared with the models alone; nothing needs to listen there.
+# Migrations are compared with the models only; no server is needed.
 NO_SERVER = {"POSTGRES_HOST": "127.0.0.1", "POSTGRES_PORT": "1"}
 
 CHECKS: dict[str, tuple[Sequence[str], dict[str, str]]] = {
@@ -42,7 +42,7 @@ def passes(name: str, command: Sequence[str], env: dict[str, str]) -> bool:
     """Run one check, print its result, and return whether it passed."""
     begun = time.monotonic()
     tools = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    # A developer's own `.env` is not what is judged.
+    # A developer's own `.env` must not change the result.
     clean = {"DATAFLOW_ENV_FILE": os.devnull, "PYTHONWARNINGS": "ignore:Got an error checking:RuntimeWarning"}
     result = subprocess.run(
         command, cwd=ROOT, env={**os.environ, **tools, **clean, **env}, capture_output=True, text=True, check=False

@@ -34,7 +34,7 @@ from deploy.testing.servers import Servers
 Measurement = Callable[..., Iterator[Figure]]  # (servers, name)
 
 HALF = "latencyhalf"
-SIZED = ("unreadable", "conflicts", "drain")  # those that --events is for
+SIZED = ("unreadable", "conflicts", "drain")  # measurements that --events applies to
 MEASUREMENTS: dict[str, Measurement] = {
     "acknowledge": acknowledge.measure,
     "pressure": pressure.measure,
@@ -98,7 +98,7 @@ def _figures(servers: Servers, number: int, wanted: Iterable[str], events: int |
 
 
 def _said(figures: Iterator[Figure]) -> Iterator[Figure]:
-    """Show each figure on stderr as it comes, since a whole run takes minutes."""
+    """Print each figure to stderr as soon as it is measured, since a whole run takes minutes."""
     for figure in figures:
         print(f"{figure.name}: {figure.values}", file=sys.stderr, flush=True)
         yield figure

@@ -1,4 +1,4 @@
-"""How fast a long backlog drains while events keep coming in, against the same without, and what memory it takes."""
+"""Measures how fast a long backlog drains with and without new events, and the memory that it needs."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ LIMIT = 600.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """What a drain took."""
+    """The rate and memory of a drain."""
 
     rate: float  # events/s
     consumer_memory: float  # MB, the peak
 
 
 def measure(servers: Servers, name: str, *, events: int = EVENTS) -> Iterator[Figure]:
-    """Drain twice as much as one figure needs: alone, then beside a steady load."""
+    """Drain the same backlog twice: alone, then with a steady load."""
     clean = _drain(servers, f"{name}_clean", events, loaded=False)
     loaded = _drain(servers, name, events, loaded=True)
     yield Figure(
@@ -66,7 +66,7 @@ def _drain(servers: Servers, name: str, events: int, *, loaded: bool) -> Drained
 
 
 class _Load:
-    """Sends from a thread of its own, for as long as a drain at 10,000 events/s would take; that is longer than any."""
+    """Sends from a thread for as long as a drain at 10,000 events/s would take, which is slower than any measured."""
 
     def __init__(self, port: int, events: int) -> None:
         requests = array_requests(events // 10_000 * INCOMING, size=PER_REQUEST, prefix="incoming")
@@ -88,5 +88,5 @@ class _Load:
         try:
             send(requests, port=port, connections=4, rate=INCOMING / PER_REQUEST)
         except LoadFailed as failure:
-            # After it was left nobody asks for it any more.
+            # Read by `__exit__`; ignored after that.
             self._failure = failure

@@ -1,4 +1,4 @@
-"""How fast events come through the whole path, and what each process pays for one."""
+"""Measures the throughput of the whole path and the CPU time of each process per event."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOTE = f"first request to the last event in both stores; {EVENTS:,} events of {S
 
 
 def measure(servers: Servers, name: str) -> Iterator[Figure]:
-    """Send as fast as the door takes it while the consumer works."""
+    """Send as fast as the receiver accepts while the consumer runs."""
     with fresh_stack(servers, name) as stack:
         stack.start_ingest()
         warm = stack.warm_up()

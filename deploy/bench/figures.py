@@ -1,4 +1,4 @@
-"""What a measurement gives, the median of several, and the table that shows them."""
+"""The figures of a measurement, the median of several rounds, and the table that shows them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Figure:
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
-    """Give the value below which `share` of the sorted values lie."""
+    """Return the value below which `share` of the sorted values lie."""
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
@@ -27,7 +27,7 @@ def milliseconds(ordered: Sequence[float], shares: Iterable[int] = (50, 99)) -> 
 
 
 def medians(rounds: Sequence[Sequence[Figure]]) -> list[Figure]:
-    """Give each figure's median over the rounds, value by value."""
+    """Return the median of each value of each figure over the rounds."""
     by_name: dict[str, list[Figure]] = {}
     for figure in (figure for figures in rounds for figure in figures):
         by_name.setdefault(figure.name, []).append(figure)

@@ -75,7 +75,7 @@ class _Run:
         self._missing = len(requests)
 
     def take(self) -> Iterator[tuple[int, bytes]]:
-        """Give the next request, if there is one."""
+        """Yield the next request, if there is one."""
         for number in self._numbers:
             self.answers.sent_at[number] = time.time()
             yield number, self._requests[number]

@@ -1,4 +1,4 @@
-"""As much of HTTP/2 as a gRPC client needs that sends large messages and gets small ones: RFC 9113, RFC 7541."""
+"""The part of HTTP/2 that a gRPC client with large requests and small responses needs: RFC 9113, RFC 7541."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ PREFIX = 5  # bytes of a gRPC message before its content
 
 
 class Connection(asyncio.Protocol):
-    """One connection; what it is for is told by those that derive from it."""
+    """One connection; subclasses define what is sent over it."""
 
     def __init__(self, lost: Callable[[], None]) -> None:
         self._lost = lost
         self._buffer = b""
         self._next_call = 1
-        self._room = INITIAL_WINDOW  # bytes that the server takes now, over all calls
+        self._room = INITIAL_WINDOW  # bytes that the server accepts now, over all calls
         self._rooms: dict[int, int] = {}  # the same for each call
         self._initial = INITIAL_WINDOW
         self._waiting: deque[tuple[int, bytes, int]] = deque()  # call, content, flags
 
     def opened(self) -> None:
-        """The server may be called now."""
+        """Handle that the connection is ready for calls."""
 
     def message(self, call: int, message: bytes) -> None:
-        """A message came."""
+        """Handle a message."""
 
     def ended(self, call: int) -> None:
-        """A call has ended."""
+        """Handle the end of a call."""
 
     def call(self, path: str) -> int:
         """Begin a call."""
@@ -45,7 +45,7 @@ class Connection(asyncio.Protocol):
         return call
 
     def send(self, call: int, message: bytes, *, last: bool) -> None:
-        """Send a message, as soon as the server takes it."""
+        """Send a message as soon as flow control allows."""
         whole = b"\0" + len(message).to_bytes(4, "big") + message
         for begin in range(0, len(whole), MAX_FRAME):
             is_end = last and begin + MAX_FRAME >= len(whole)
@@ -119,7 +119,7 @@ class Connection(asyncio.Protocol):
             self._rooms[call] += more
 
     def _write(self) -> None:
-        """Send what there is room for, in its order."""
+        """Send the waiting frames in order, as far as flow control allows."""
         while self._waiting:
             call, content, flags = self._waiting[0]
             if len(content) > min(self._room, self._rooms.get(call, 0)):
@@ -131,12 +131,12 @@ class Connection(asyncio.Protocol):
 
 
 def frame(kind: int, flags: int, call: int, content: bytes) -> bytes:
-    """One frame as it stands on the wire."""
+    """Return one frame in wire format."""
     return len(content).to_bytes(3, "big") + bytes((kind, flags)) + call.to_bytes(4, "big") + content
 
 
 def head(path: str) -> bytes:
-    """The headers of a call, each written out."""
+    """Return the headers of a call as literals without a table."""
     headers = {
         ":method": "POST",
         ":scheme": "http",

@@ -15,7 +15,7 @@ WATCH = 20.0  # seconds
 
 
 def measure(servers: Servers, name: str) -> Iterator[Figure]:
-    """Start every process, bring a few events through, then watch without load."""
+    """Start every process, process a few events, then measure without load."""
     with fresh_stack(servers, name) as stack:
         stack.start_ingest()
         stack.start_grpc()

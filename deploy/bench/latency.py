@@ -16,7 +16,7 @@ SETTLE = 3  # seconds at the start that do not count
 ARRAY = 100
 SHARES = (50, 95, 99)
 PREFIX = "latency"
-# The events' own times are SPACING apart, so they give each event's number in the order of sending.
+# The events' own times are SPACING apart, so an event's time gives its number in the order of sending.
 _ROWS = """
     SELECT (extract(epoch FROM ts - min(ts) OVER ()) * 1000000 / %s)::bigint, partition, "offset", received, stored
     FROM events WHERE source_id LIKE %s
@@ -24,7 +24,7 @@ _ROWS = """
 
 
 def measure(servers: Servers, name: str, *, rate: int, label: str) -> Iterator[Figure]:
-    """Offer `rate` events a second and give the time from each 202 until its events are visible."""
+    """Send `rate` events a second and measure the time from each 202 until its events are visible."""
     count = rate * SECONDS
     with fresh_stack(servers, name) as stack:
         stack.start_ingest()

@@ -20,7 +20,7 @@ PATIENCE = 120.0  # seconds for a whole run, after which it counts as stuck
 
 
 class LoadFailed(Exception):
-    """Not every request was accepted, so the figure would mean nothing; the text says what came instead."""
+    """Not every request was accepted, so the figure is meaningless. The text says what the responses were."""
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class Answers:
 
 
 def send(requests: Sequence[bytes], *, port: int, connections: int, rate: float | None = None) -> Answers:
-    """Send every request once: as fast as the answers come, or `rate` of them a second.
+    """Send every request once: as fast as the responses arrive, or `rate` of them a second.
 
     :raises LoadFailed: something else than 202 came back, or nothing
     """
@@ -72,7 +72,7 @@ def send(requests: Sequence[bytes], *, port: int, connections: int, rate: float 
 
 
 class _Run:
-    """One pass over the requests; connections take the next as they become free."""
+    """One pass over the requests: each connection sends the next one when it is free."""
 
     def __init__(self, requests: Sequence[bytes], answers: Answers) -> None:
         self._requests = requests

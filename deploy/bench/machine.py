@@ -10,7 +10,7 @@ import psutil
 
 
 def describe() -> str:
-    """Say it in one line."""
+    """Return one line with the machine's processor, memory and versions."""
     memory = psutil.virtual_memory().total / 2**30
     today = datetime.now(UTC).date().isoformat()
     python = platform.python_version()

@@ -20,19 +20,19 @@ CLIENTS = 200
 SECONDS = 60.0
 LINES = 1_000  # events of one request
 BODIES = 40  # different ones
-RECOVERY = 10.0  # seconds that the door may take to accept again
+RECOVERY = 10.0  # seconds within which the receiver has to accept again
 
 
 @dataclass(slots=True)
 class Refusals:
-    """What the clients were told; `slowest` in seconds."""
+    """The responses that the clients received; `slowest` in seconds."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     slowest: float = 0.0
 
 
 def measure(servers: Servers, name: str) -> Iterator[Figure]:
-    """Freeze Kafka for a minute under the load of 200 clients, then let it go on."""
+    """Freeze Kafka for a minute under the load of 200 clients, then resume it."""
     with fresh_stack(servers, name) as stack:
         stack.start_ingest()
         send(single_requests(1_000, prefix="warm"), port=stack.ingest_port, connections=32)

@@ -14,7 +14,7 @@ from ingestion.contract import Event
 
 EVENTS = 300_000
 EVERY = 101  # no divisor of the number of sources, so that the offenders are spread over all of them
-CONFLICT_AFTER = 10_100  # events; longer than a batch, so that the stores have to tell
+CONFLICT_AFTER = 10_100  # events; more than a batch, so that the stores have to detect it
 
 Lines = Iterable[tuple[Event, bytes]]
 Spoil = Callable[[Lines], Iterator[tuple[Event, bytes]]]
@@ -26,7 +26,7 @@ def unreadable(servers: Servers, name: str, *, events: int = EVENTS) -> Iterator
 
 
 def conflicts(servers: Servers, name: str, *, events: int = EVENTS) -> Iterator[Figure]:
-    """Give one event of a hundred the id of an earlier one of its source."""
+    """Use the id of an earlier event of the same source for one event in a hundred."""
     yield from _measure(servers, name, events, _take_id, "1 % id conflicts")
 
 

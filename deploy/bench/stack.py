@@ -86,7 +86,7 @@ class Stack:
             raise RuntimeError(f"manage.py {words[0]} failed:\n{process.last_lines()}")
 
     def create_key(self, *, rate: str) -> str:
-        """Make a key for the doors; gives its token."""
+        """Create an API key and return its token."""
         self._manage("create_key", "bench", "--rate", rate)
         return self._processes["create_key"].last_lines(1)
 
@@ -115,7 +115,7 @@ class Stack:
         return self._processes["consumer"].running
 
     def warm_up(self) -> int:
-        """Start the consumer and bring a few events through, so that everything is connected; give their number."""
+        """Start the consumer, process a few events so that everything is connected, and return their number."""
         self.start_consumer()
         send(array_requests(WARM_UP, size=100, prefix="warm"), port=self.ingest_port, connections=1)
         self.stores.wait_until_stored(WARM_UP, seconds=START_PATIENCE, alive=self.consumer_alive)
@@ -168,7 +168,7 @@ def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
 
 @contextmanager
 def fresh_stack(servers: Servers, name: str, env: Mapping[str, str] | None = None) -> Iterator[Stack]:
-    """Give an empty deployment, and remove its processes and data afterwards.
+    """Open an empty deployment; afterwards its processes are stopped and its data deleted.
 
     :param env: settings that differ from the defaults
     """

@@ -18,7 +18,7 @@ _SETTLED = "SELECT coalesce(sum(stored + duplicate + dead_lettered + dropped), 0
 
 
 class NotExact(Exception):
-    """The stores do not hold exactly what was accepted; the text says what they hold."""
+    """The stores do not hold exactly the accepted events. The text says what they hold."""
 
 
 class Stores:
@@ -49,7 +49,7 @@ class Stores:
         return pymongo.MongoClient(self._mongo.uri)
 
     def wait_until_stored(self, count: int, *, seconds: float, alive: Callable[[], bool]) -> float:
-        """Wait until both stores hold `count` events; give that moment in seconds since the epoch.
+        """Wait until both stores hold `count` events; return that moment in seconds since the epoch.
 
         :raises NotExact: they do not within `seconds`, or the consumer ended
         """
@@ -63,7 +63,7 @@ class Stores:
             raise NotExact(f"{self._stored(connection)} of {count} events were stored within {seconds:.0f} s")
 
     def stored(self) -> int:
-        """Give how many events the ledger says are stored."""
+        """Return how many events are stored according to the ledger."""
         with self.connect() as connection:
             return self._stored(connection)
 
@@ -72,7 +72,7 @@ class Stores:
         return _number(connection, "SELECT coalesce(sum(stored), 0) FROM source_statistics")
 
     def wait_until_settled(self, count: int, *, seconds: float, alive: Callable[[], bool]) -> float:
-        """Wait until the ledger has an outcome for `count` events; give that moment in seconds since the epoch.
+        """Wait until the ledger has an outcome for `count` events; return that moment in seconds since the epoch.
 
         :raises NotExact: it has not within `seconds`, or the consumer ended
         """
@@ -85,12 +85,12 @@ class Stores:
             raise NotExact(f"{_number(connection, _SETTLED)} of {count} events were settled within {seconds:.0f} s")
 
     def settled(self) -> int:
-        """Give how many events have an outcome."""
+        """Return how many events have an outcome."""
         with self.connect() as connection:
             return _number(connection, _SETTLED)
 
     def check_exact(self, count: int) -> None:
-        """Count rows and documents one by one, and what the rollups and the ledger say of them.
+        """Count the rows and documents and compare them with the rollups and the ledger.
 
         :raises NotExact: a count is not `count`
         """

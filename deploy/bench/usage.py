@@ -24,7 +24,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def memory_bytes(pid: int) -> int:
-    """Resident memory of a process and its children; what they share counts once (PSS) where the system can tell."""
+    """Resident memory of a process and its children; shared pages count once (PSS) where the system reports them."""
     return sum(_memory(process) for process in _family(pid))
 
 

@@ -9,7 +9,7 @@ from collections import defaultdict
 
 from deploy.bench.stores import Stores
 
-PROBE_EVERY = 0.01  # seconds: how exact the figure is; one look reads a row per partition
+PROBE_EVERY = 0.01  # seconds: the resolution of the figure; one probe reads a row per partition
 
 
 class Probe:
@@ -32,7 +32,7 @@ class Probe:
         self._thread.join()
 
     def visible_at(self, partition: int, offset: int) -> float:
-        """Give when the record at this place was first seen to have its effects, in seconds since the epoch."""
+        """Return when the effects of the record at this offset were first visible, in seconds since the epoch."""
         place = bisect_right(self._offsets[partition], offset)
         return self._moments[partition][place]
 

@@ -17,7 +17,7 @@ from deploy.demo.arrival import NotArrived, Outcome, outcome, read_back, wait_fo
 from deploy.demo.client import Client, NotRunning, Refused
 from deploy.demo.progress import Progress
 
-BATCH = 500  # events; enough to be quick, few enough that the bar moves
+BATCH = 500  # events; large enough to be fast, small enough that the bar moves
 ARRIVAL = 120.0  # seconds
 FEED_EVERY = 0.5  # seconds between two readings of each replayed source
 
@@ -33,7 +33,7 @@ def main() -> int:
         with door, web:
             _show(door, web, once=options.once)
     except NotRunning as error:
-        print(f"Nobody listens at {error}. Start the product in another terminal with `make run`, then try again.")
+        print(f"Nothing listens at {error}. Start the product in another terminal with `make run`, then try again.")
     except (Refused, NotArrived) as error:
         print(f"The demo stopped: {error}.")
     except KeyboardInterrupt:
@@ -53,7 +53,7 @@ def _show(door: Client, web: Client, *, once: bool) -> None:
 
 
 def bring(door: Client, web: Client, events: list[bytes]) -> Outcome:
-    """Send every event and wait until all of them can be read; give what became of them.
+    """Send every event, wait until all can be read, and return their outcomes.
 
     :raises NotArrived: they were acknowledged, yet can't be read
     """
@@ -71,7 +71,7 @@ def bring(door: Client, web: Client, events: list[bytes]) -> Outcome:
 
 
 def feed(door: Client, events: list[bytes]) -> NoReturn:
-    """Send the next reading of each source as if it were taken now, until someone stops it."""
+    """Send the next reading of each source as if it were measured now, until a signal arrives."""
     sources = ", ".join(weather.REPLAYED.values())
     print(f"Live feed: {sources}, a reading each every {FEED_EVERY} s (Ctrl-C stops it)", flush=True)
     readings = weather.replay(events)

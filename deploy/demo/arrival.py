@@ -9,12 +9,12 @@ from typing import cast
 
 from deploy.demo.client import Client
 
-PAGE = 1_000  # events, the most that GET /data gives at once
+PAGE = 1_000  # events, the most that GET /data returns at once
 POLL = 0.25  # seconds
 
 
 class NotArrived(Exception):
-    """The events were acknowledged, yet they can't be read; the text says how far they came."""
+    """The events were acknowledged but cannot be read. The text says how many have an outcome."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Outcome:
 
 
 def outcome(web: Client, sources: Iterable[str]) -> Outcome:
-    """Ask the ledger how it stands with these sources."""
+    """Return the outcomes that the ledger has for these sources."""
     wanted = set(sources)
     rows = cast("list[dict[str, int | str]]", web.get("/api/pipeline/")["sources"])
     ours = [row for row in rows if row["sourceId"] in wanted]
@@ -47,7 +47,7 @@ def outcome(web: Client, sources: Iterable[str]) -> Outcome:
 
 
 def wait_for_outcome(web: Client, sources: Iterable[str], *, before: Outcome, count: int, seconds: float) -> Outcome:
-    """Wait until the ledger has an outcome for `count` events more than `before`; give the difference.
+    """Wait until the ledger has an outcome for `count` events more than `before`; return the difference.
 
     :raises NotArrived: it has not within `seconds`
     """

@@ -10,17 +10,17 @@ from collections.abc import Mapping
 from urllib.parse import urlencode
 
 TIMEOUT = 15.0  # seconds for one answer
-PATIENCE = 120.0  # seconds of 503s and broken connections before it gives up
+PATIENCE = 120.0  # seconds of 503s and broken connections before it fails
 LONGEST_PAUSE = 5.0  # seconds
 SEND_AGAIN = {502, 503, 504}
 
 
 class NotRunning(Exception):
-    """Nobody listens at the address."""
+    """Nothing listens at the address."""
 
 
 class Refused(Exception):
-    """The answer is one that sending again would not change; the text says what it was."""
+    """The response is an error that a retry would not change. The text says which."""
 
 
 class Client:
@@ -71,12 +71,12 @@ class Client:
                 return status, answer
             if not status and (not self._answered or time.monotonic() > deadline):
                 raise NotRunning(self.address)
-            # With jitter, so that many clients do not come back at the same moment.
+            # With jitter, so that many clients do not retry at the same moment.
             time.sleep(max(asked, random.uniform(pause / 2, pause)))  # noqa: S311 - a pause is no secret
             pause = min(pause * 2, LONGEST_PAUSE)
 
     def _try(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> tuple[int, bytes, float]:
-        """Give status, body and the pause in seconds that the server asked for; status 0 for no answer."""
+        """Return status, body and the pause in seconds that the server asked for; status 0 for no response."""
         try:
             self._connection.request(method, path, body=body, headers=dict(headers))
             response = self._connection.getresponse()

@@ -30,7 +30,7 @@ def batches(events: list[bytes], size: int) -> Iterator[bytes]:
 
 
 def replay(events: list[bytes]) -> Iterator[bytes]:
-    """Give, for ever, NDJSON bodies with the next reading of each source at the present time."""
+    """Yield NDJSON bodies with the next reading of each source at the present time, without end."""
     readings: dict[str, list[object]] = {source: [] for source in REPLAYED}
     for event in map(json.loads, events):
         readings[event["sourceId"]].append(event["payload"])

@@ -1,4 +1,4 @@
-"""`python -m deploy.faults`: inflict every fault, with every seed, and write docs/faults.md from what came out."""
+"""`python -m deploy.faults`: cause every fault with every seed and write docs/faults.md from the results."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def main() -> int:
         options.results.unlink(missing_ok=True)
         command = [sys.executable, "-m", "pytest", "-p", "deploy.faults.recording", "-m", "faults or sample"]
         only = ["-k", options.only] if options.only else []
-        # Ctrl-C ends the tests, which take their servers with them, and what ran by then is written.
+        # Ctrl-C ends the tests and their servers; the results until then are written.
         signal.signal(signal.SIGINT, lambda _signal, _frame: None)
-        # Standing in the folder of the project, whose settings pytest reads.
+        # In the folder of the project, where pytest finds its settings.
         code = subprocess.run([*command, *only, "--record", str(options.results)], cwd=ROOT, check=False).returncode
     if not options.results.exists():
-        sys.exit(f"{options.results} is not there: nothing was run")
+        sys.exit(f"{options.results} does not exist: no test was run")
     results = table.parse(options.results.read_text().splitlines())
     if not options.only:
         PAGE.write_text(table.render(results, machine=describe()))
@@ -43,10 +43,12 @@ def _options() -> argparse.Namespace:
         description=__doc__,
         epilog="example: python -m deploy.faults --only 'test_kafka and seed-3'",
     )
-    parser.add_argument("--only", help="faults by pytest's -k; the page stays as it is")
-    parser.add_argument("--table", action="store_true", help="inflict nothing, write the page from the last results")
     parser.add_argument(
-        "--results", type=Path, default=RESULTS, help="where the lines of JSON go (default var/faults.jsonl)"
+        "--only", help="run the faults that this -k expression of pytest selects; the page is not written"
+    )
+    parser.add_argument("--table", action="store_true", help="run no test, write the page from the last results")
+    parser.add_argument(
+        "--results", type=Path, default=RESULTS, help="the file for the lines of JSON (default var/faults.jsonl)"
     )
     return parser.parse_args()
 

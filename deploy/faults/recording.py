@@ -1,4 +1,4 @@
-"""A pytest plugin that writes what became of each fault as a line of JSON, as soon as it is known."""
+"""The pytest plugin that writes the result of each fault as a line of JSON, as soon as it is known."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PARAMETERS = re.compile(r"\[(.*)\]$")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option `--record`."""
-    parser.addoption("--record", type=Path, help="the file that a line for each fault is added to")
+    parser.addoption("--record", type=Path, help="the file to which a line for each fault is appended")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,7 +31,7 @@ class _Recorder:
         self._output = output
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Write down what is to come: a line about the same later takes the place of this one."""
+        """Write a line for each planned test; the line with its result replaces this one."""
         for item in session.items:
             self._write({**place(item.nodeid), "outcome": NOT_RUN, "duration": 0.0})
 
@@ -48,7 +48,7 @@ class _Recorder:
 
 
 def line(report: pytest.TestReport) -> dict[str, object]:
-    """What the table shows of a test."""
+    """Return what the table shows of a test."""
     return {
         **place(report.nodeid),
         "outcome": report.outcome,
@@ -58,7 +58,7 @@ def line(report: pytest.TestReport) -> dict[str, object]:
 
 
 def place(test: str) -> dict[str, object]:
-    """Where a test stands in the table: its parameters but for the seed are part of the fault."""
+    """Return the position of a test in the table: its parameters except the seed are part of the fault."""
     file, _, name = test.partition("::")
     found = _PARAMETERS.search(name)
     parameters = found[1].split("-") if found else []

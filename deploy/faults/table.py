@@ -27,18 +27,18 @@ COLUMNS = ("fault", "seeds", "events", "lost", "phantom", "doubled", "recovery, 
 
 
 def parse(lines: Iterable[str]) -> list[Result]:
-    """Give the last result of each test."""
+    """Return the last result of each test."""
     results = [json.loads(line) for line in lines if line.strip()]
     return list({(one["file"], one["fault"], one["at"], one["seed"]): one for one in results}.values())
 
 
 def all_well(results: Iterable[Result]) -> bool:
-    """Tell whether everything ran, and nothing failed."""
+    """Return whether everything ran and nothing failed."""
     return all(one["outcome"] in {"passed", "skipped"} for one in results)
 
 
 def render(results: Iterable[Result], *, machine: str) -> str:
-    """Give the whole page."""
+    """Return the whole page."""
     ordered = sorted(results, key=lambda one: (one["file"], one["fault"], one["at"], one["seed"] or 0))
     parts = [HEAD, f"{machine}. {summary(ordered)}\n"]
     parts.append("| " + " | ".join(COLUMNS) + " |\n" + "|---" * len(COLUMNS) + "|")
@@ -50,7 +50,7 @@ def render(results: Iterable[Result], *, machine: str) -> str:
 
 
 def summary(results: Sequence[Result]) -> str:
-    """Say how much ran, and what failed."""
+    """Return how many tests ran and which failed, as a sentence."""
     ran = [one for one in results if one["outcome"] != NOT_RUN]
     failed = [f"{title(one['fault'], one['at'])}, seed {one['seed']}" for one in ran if one["outcome"] == "failed"]
     minutes = sum(one["duration"] for one in ran) / 60
@@ -71,7 +71,7 @@ def row(fault: str, at: str, results: Sequence[Result]) -> str:
 
 
 def total(results: Sequence[Result], name: str) -> str:
-    """The sum of what was counted, or – where nothing was."""
+    """Return the sum of the counts, or – if nothing was counted."""
     counted = [one[name] for one in results if name in one]
     return f"{sum(counted):,}" if counted else "–"
 

@@ -1,4 +1,4 @@
-"""`python -m deploy.fuzz`: send bent requests to a real door for minutes; any 5xx, HTML, silence or growth is a failure."""
+"""`python -m deploy.fuzz`: send mutated requests to a real receiver for minutes; any 5xx, HTML, missing response or memory growth is a failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sends bent requests, each on a connection of its own, and judges what comes back."""
+"""Sends mutated requests, each on a connection of its own, and checks the responses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-PATIENCE = 8.0  # seconds for one answer; the door has to give up before
+PATIENCE = 8.0  # seconds for one response; the receiver has to time out earlier
 _STATUS = re.compile(rb"HTTP/1\.1 ([0-9]{3}) ")
 _LENGTH = re.compile(rb"content-length: ?([0-9]+)", re.IGNORECASE)
 
@@ -23,7 +23,7 @@ class Surprise(Exception):
 
 @dataclass(slots=True)
 class Report:
-    """What came back so far; status 0 stands for a connection that was closed without an answer."""
+    """The responses so far; status 0 is a connection that was closed without a response."""
 
     statuses: Counter[int] = field(default_factory=Counter)
 
@@ -51,7 +51,7 @@ async def _keep_sending(wires: Iterator[bytes], port: int, report: Report, *, un
 
 
 async def exchange(wire: bytes, port: int) -> bytes:
-    """Give everything that the door says to a request.
+    """Return everything that the receiver sends in response to a request.
 
     :raises Surprise: nobody listens, or nothing comes
     """
@@ -75,12 +75,12 @@ async def exchange(wire: bytes, port: int) -> bytes:
 
 
 def judge(wire: bytes, answer: bytes) -> list[int]:
-    """Give the statuses of an answer.
+    """Return the statuses in a response.
 
     :raises Surprise: one of them never may be
     """
     statuses = [int(status) for status in _STATUS.findall(answer)]
-    # Readiness tells of Kafka, which is up here.
+    # Readiness depends on Kafka, which runs here.
     if any(status >= 500 for status in statuses):
         raise Surprise(f"a 5xx: {answer[:300]!r}", wire)
     if b"<html" in answer.lower() or (answer and not statuses):

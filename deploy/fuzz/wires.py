@@ -1,4 +1,4 @@
-"""Requests to the doors that nobody should send: known good and bad ones, bent at random."""
+"""Builds invalid requests to the receivers: known valid and invalid ones, mutated at random."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ BENDS: list[Bend] = [_body, _body, _body, _body, _made_up, _flip, _cut, _insert,
 
 
 def bent(seed: int) -> Iterator[bytes]:
-    """Give requests without end, the same ones for the same seed."""
+    """Yield requests without end, the same ones for the same seed."""
     chance = random.Random(seed)  # noqa: S311 - to be repeated
     while True:
         wire = chance.choice(DOORS if chance.random() < 0.5 else SEEDS)

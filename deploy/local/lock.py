@@ -1,4 +1,4 @@
-"""Holds `var/` for one launcher at a time; standard library only."""
+"""Locks `var/` for one launcher at a time; standard library only."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ VAR = ROOT / "var"
 
 
 class AlreadyRunning(Exception):
-    """Another launcher holds the folder; the text names its process."""
+    """Another launcher has locked the folder. The text names its process."""
 
 
 def take(folder: Path = VAR) -> IO[str]:
-    """Take the folder until the file that this gives is closed, at the latest with the process.
+    """Lock the folder until the returned file is closed or the process ends.
 
-    :raises AlreadyRunning: another one has it
+    :raises AlreadyRunning: another launcher has locked it
     """
     folder.mkdir(exist_ok=True)
     held = (folder / "run.lock").open("a+")

@@ -14,7 +14,7 @@ from deploy.local import ports
 from deploy.local.server import CannotPrepare, Server, missing_package
 
 CACHE = "0.5"  # GB
-# Soname prefix -> the Debian and Ubuntu package that has it.
+# Soname prefix -> its Debian and Ubuntu package.
 _DEBIAN_PACKAGES = {
     "libcurl": "libcurl4",
     "liblzma": "liblzma5",
@@ -52,7 +52,7 @@ class MongoDB(Server):
             "port": str(self.port),
             "bind_ip": ports.HOST,
             "wiredTigerCacheSizeGB": CACHE,
-            # Samples of its own figures, written every second, for nobody to read.
+            # Diagnostic samples, written every second, which are not used here.
             "setParameter": "diagnosticDataCollectionEnabled=false",
         }
         words = [word for name, value in options.items() for word in (f"--{name}", value)]
@@ -60,7 +60,7 @@ class MongoDB(Server):
 
     def answers(self) -> bool:
         """Return whether it answers a ping."""
-        # A frozen one still accepts connections.
+        # A frozen server still accepts connections.
         client: MongoClient[dict[str, object]] = MongoClient(self.uri, serverSelectionTimeoutMS=500, timeoutMS=500)
         try:
             client.admin.command("ping")
@@ -72,7 +72,7 @@ class MongoDB(Server):
 
 
 def _binary() -> Path:
-    # `fiftyone` is a namespace that other packages share, so its one part is looked for by path.
+    # `fiftyone` is a namespace package, so the program is found by its path.
     spec = util.find_spec("fiftyone")
     for place in (spec.submodule_search_locations or []) if spec else []:
         binary = Path(place) / "db" / "bin" / "mongod"
@@ -97,7 +97,7 @@ def _check_libraries(binary: Path) -> None:
 
 
 def missing_libraries(text: str) -> list[str]:
-    """Find the names in what the dynamic loader and `ldd` say."""
+    """Return the missing libraries that the output of the dynamic loader and `ldd` names."""
     by_loader = re.findall(r"loading shared libraries: (\S+?):", text)
     by_ldd = re.findall(r"^\s*(\S+) => not found", text, re.MULTILINE)
     return sorted({*by_loader, *by_ldd})

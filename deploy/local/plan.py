@@ -1,4 +1,4 @@
-"""What is to be started on this machine, according to the settings."""
+"""Plans what to start on this machine, according to the settings."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from pathlib import Path
 
 from django.conf import settings
 
-from deploy.local import ports, processes
+from deploy.local import ports
 from deploy.local.kafka import Kafka
 from deploy.local.mongo import MongoDB
 from deploy.local.postgres import PostgreSQL
+from deploy.local.processes import CONSUMER, GRPC, INGEST, JOBS, WEB, ProcessSpec
 from deploy.local.redis import Redis
 from deploy.local.server import Server
 
-PARTS = (processes.INGEST, processes.GRPC, processes.CONSUMER, processes.JOBS, processes.WEB)
+PROCESSES = (INGEST, GRPC, CONSUMER, JOBS, WEB)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Servers of ours, servers that were given, and the product's processes with their ports."""
+    """The servers to start, the servers that run already, and the product's processes with their ports."""
 
     ours: Sequence[Server]
     given: Sequence[tuple[str, str]]  # name, address
-    parts: Sequence[tuple[processes.ProcessSpec, int]]  # port 0: it has none
+    processes: Sequence[tuple[ProcessSpec, int]]  # port 0: it opens none
 
 
 def make_plan(folder: Path) -> Plan:
@@ -42,24 +43,24 @@ def make_plan(folder: Path) -> Plan:
     return Plan(
         ours=[server for server, variable in servers if not os.environ.get(variable)],
         given=[(server.name, _given_address(variable)) for server, variable in servers if os.environ.get(variable)],
-        parts=[(part, int(getattr(settings, part.port_setting)) if part.port_setting else 0) for part in PARTS],
+        processes=[(spec, int(getattr(settings, spec.port_setting)) if spec.port_setting else 0) for spec in PROCESSES],
     )
 
 
 def taken_ports(plan: Plan) -> list[str]:
-    """Say of each port that somebody else listens on what can be done."""
+    """Return a sentence for each port that another process listens on: what is wrong and what to do."""
     servers = [
         f"Port {server.port}, for {server.name}, is already taken: stop what listens there, "
         f"or set {server.variable} to use that server."
         for server in plan.ours
         if ports.is_taken(server.port)
     ]
-    parts = [
-        f"Port {port}, for {part.name}, is already taken: stop what listens there, or set {part.port_setting} to a free port."
-        for part, port in plan.parts
+    product = [
+        f"Port {port}, for {spec.name}, is already taken: stop what listens there, or set {spec.port_setting} to a free port."
+        for spec, port in plan.processes
         if port and ports.is_taken(port)
     ]
-    return servers + parts
+    return servers + product
 
 
 def _postgres(folder: Path) -> PostgreSQL:
@@ -80,6 +81,6 @@ def _given_address(variable: str) -> str:
 
 
 def _port(address: str) -> int:
-    """Find the port in a default of ours; given addresses may look otherwise and are not started by us."""
+    """Return the port of a default address; an address from the environment may have another form and needs none."""
     digits = address.rpartition(":")[2]
     return int(digits) if digits.isdigit() else 0

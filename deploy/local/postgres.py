@@ -30,7 +30,7 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "unix_socket_directories": "",
-    # Spares the three workers that a laptop's disk does not need.
+    # Without the three I/O workers, which a laptop's disk does not need.
     "io_method": "sync",
 }
 
@@ -119,17 +119,17 @@ class PostgreSQL(Server):
         )
 
     def _check_owner(self) -> None:
-        """PostgreSQL refuses a folder that is not its user's; the other user's start made it."""
+        """Check that the data belongs to the user that PostgreSQL runs as; it refuses another user's."""
         owner = self.data.owner() if self.data.exists() else None
         expected = self.system_user() or pwd.getpwuid(os.geteuid()).pw_name
         if owner not in {None, expected, "root"}:
             raise CannotPrepare(
-                f"PostgreSQL's data in {self.data} belongs to the user {owner}, who made it: "
-                "start as that user, or begin anew with `make clean-data`."
+                f"PostgreSQL's data in {self.data} belongs to the user {owner}: "
+                "start as that user, or delete the data with `make clean-data`."
             )
 
     def _initialise(self) -> None:
-        # A folder without PG_VERSION is what an interrupted first start left.
+        # A folder without PG_VERSION is from an interrupted first start.
         shutil.rmtree(self.data, ignore_errors=True)
         self.data.mkdir(mode=0o700)
         user = self.system_user()
@@ -157,7 +157,7 @@ class PostgreSQL(Server):
             raise CannotPrepare(f"PostgreSQL could not prepare its folder {self.data}:\n{result.stdout}{result.stderr}")
 
     def _open_for_system_user(self) -> None:
-        """Let the system user reach the programs and the data: he may pass our folders, not list them."""
+        """Allow the system user to reach the programs and the data: it may pass through our folders, not list them."""
         for target in (self.folder, _binary("postgres")):
             for folder in target.resolve().parents:
                 _allow(folder, stat.S_IXOTH)

@@ -38,7 +38,7 @@ def is_assumed_ready(_port: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ProcessSpec:
-    """One process of the product: what to run, and which setting holds its port."""
+    """One process of the product: its command and the setting with its port."""
 
     name: str
     port_setting: str  # '': it opens no port

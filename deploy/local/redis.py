@@ -41,7 +41,7 @@ class Redis(Server):
         try:
             with socket.create_connection((ports.HOST, self.port), timeout=0.5) as connection:
                 connection.sendall(b"PING\r\n")
-                # The second is its answer to one who has not given the password.
+                # NOAUTH is the reply to a client without the password.
                 return connection.recv(16).startswith((b"+PONG", b"-NOAUTH"))
         except OSError:
             return False

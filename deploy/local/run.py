@@ -24,26 +24,26 @@ from deploy.local.server import CannotPrepare, Server
 OPERATOR = "operator"
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds before a process is started again
 STEADY = 60.0  # seconds after which a process counts as healthy again
-LOOK = 0.2  # seconds between two looks at logs and processes
+CHECK_INTERVAL = 0.2  # seconds between two checks of logs and processes
 
 
 class StopRequested(BaseException):
-    """A signal came: leave what is being done and stop everything."""
+    """A signal arrived: everything has to be stopped."""
 
 
 class CannotStart(Exception):
-    """The text says why, in a sentence or two."""
+    """The product cannot start. The text says why."""
 
 
 class Runner:
-    """One part that is kept running: how it is started, and when it is to be started again."""
+    """One process of the product: starts it, and restarts it after a pause when it ends."""
 
-    def __init__(self, part: processes.ProcessSpec, port: int, logs: Path) -> None:
-        self.name = part.name
+    def __init__(self, spec: processes.ProcessSpec, port: int, logs: Path) -> None:
+        self.name = spec.name
         self.port = port
-        self._part = part
-        self._log = _fresh_log(logs / f"{part.name}.log")
-        self._tail = LogTail(part.name, self._log)
+        self._spec = spec
+        self._log = _fresh_log(logs / f"{spec.name}.log")
+        self._tail = LogTail(spec.name, self._log)
         self._pause = FIRST_PAUSE
         self._launched = 0.0
         self._due: float | None = None
@@ -52,12 +52,12 @@ class Runner:
     @property
     def url(self) -> str:
         """Return the address for the table, `-` for a process without a port."""
-        return f"{self._part.scheme}://{ports.HOST}:{self.port}" if self.port else "-"
+        return f"{self._spec.scheme}://{ports.HOST}:{self.port}" if self.port else "-"
 
     def launch(self) -> None:
         """Start the process without waiting until it is ready."""
-        env = {**os.environ, "PYTHONUNBUFFERED": "1", **self._part.settings(self.port)}
-        self.process = Process(self._part.command(self.port), log=self._log, env=env, cwd=processes.ROOT)
+        env = {**os.environ, "PYTHONUNBUFFERED": "1", **self._spec.settings(self.port)}
+        self.process = Process(self._spec.command(self.port), log=self._log, env=env, cwd=processes.ROOT)
         self._launched = time.monotonic()
         self._due = None
 
@@ -67,10 +67,10 @@ class Runner:
         :raises DidNotStart: it ended or was not ready in time
         """
         assert self.process is not None
-        self.process.await_ready(lambda: self._part.is_ready(self.port), seconds=60, name=self.name)
+        self.process.await_ready(lambda: self._spec.is_ready(self.port), seconds=60, name=self.name)
 
     def look(self) -> None:
-        """Show its log, and start it again when it has ended and its pause is over."""
+        """Print its new log lines, and restart it when it has ended and its pause is over."""
         self.show_log()
         assert self.process is not None
         if self.process.running:
@@ -101,11 +101,11 @@ class Launcher:
         self._var = var
         logs = var / "log"
         logs.mkdir(exist_ok=True)
-        self._runners = [Runner(part, port, logs) for part, port in todo.parts]
+        self._runners = [Runner(spec, port, logs) for spec, port in todo.processes]
         self._lines = [Line(name, "given", address, None) for name, address in todo.given]
 
     def run(self) -> NoReturn:
-        """Start everything in order, then look after it until a signal comes."""
+        """Start everything in order, then restart what ends until a signal arrives."""
         self._start_servers()
         self._prepare_stores()
         self._start_product()
@@ -120,10 +120,10 @@ class Launcher:
                 runner.look()
             for server in self._plan.ours:
                 self._look_after(server)
-            time.sleep(LOOK)
+            time.sleep(CHECK_INTERVAL)
 
     def stop(self) -> None:
-        """Stop what was started: the product, which finishes its work, then the servers."""
+        """Stop the product, which finishes its work, then the servers."""
         say("launcher", "stopping")
         product = [runner.process for runner in self._runners if runner.process]
         servers = [server.process for server in self._plan.ours if server.running]
@@ -157,7 +157,7 @@ class Launcher:
         self._lines.append(Line("stores", "prepared", "-", time.monotonic() - begun))
 
     def _make_operator(self) -> str | None:
-        """Make the account once; give its password if it was made now."""
+        """Create the operator's account once; return its password if it was created now."""
         made = self._var / "operator-made"
         if made.exists():
             return None
@@ -189,7 +189,7 @@ class Launcher:
 
 
 def _manage(*arguments: str, env: dict[str, str] | None = None) -> None:
-    """:raises CannotStart: the command failed; the text is what it said"""
+    """:raises CannotStart: the command failed; the text is its output"""
     command = [sys.executable, str(processes.ROOT / "manage.py"), *arguments]
     result = subprocess.run(command, env={**os.environ, **(env or {})}, capture_output=True, text=True, check=False)
     if result.returncode != 0:
@@ -202,21 +202,21 @@ def _ending(code: int | None) -> str:
 
 
 def _fresh_log(path: Path) -> Path:
-    """Begin a new log; the one of the run before stays beside it."""
+    """Start an empty log and keep the one of the previous run beside it."""
     if path.exists():
         path.replace(path.with_suffix(".log.1"))
     return path
 
 
 def _request_stop(number: int, frame: FrameType | None) -> NoReturn:
-    # From here on nothing but the end is wanted, so further signals change nothing.
+    # The stop has begun, so further signals are ignored.
     for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(one, signal.SIG_IGN)
     raise StopRequested
 
 
 def _show_progress() -> None:
-    """Show what our own modules say, about downloads above all."""
+    """Print the log messages of `deploy`, which report downloads."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter("launcher   | %(message)s"))
     logger = logging.getLogger("deploy")

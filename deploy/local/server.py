@@ -1,4 +1,4 @@
-"""What all local servers have in common: prepare, start on a port and a folder, stop, freeze."""
+"""The base of all local servers: prepare, start with a port and a folder, stop, freeze."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from deploy.local.process import Process
 
 
 class CannotPrepare(Exception):
-    """This machine lacks something; the text says what, and what to do."""
+    """This machine lacks something. The text says what, and what to do."""
 
 
 class Server:
-    """One server of ours on 127.0.0.1, its data and `server.log` in a folder of its own.
+    """One server on 127.0.0.1 with its data and `server.log` in a folder of its own.
 
     `start` = `prepare` (repeatable, may download; any thread), `launch` (main thread) and `await_ready`.
     """
 
     name: ClassVar[str]
-    variable: ClassVar[str]  # set in the environment, it names a server that is to be used instead
+    variable: ClassVar[str]  # if set in the environment, it names a running server to use instead
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
-    patience: ClassVar[float] = 60.0  # seconds until a start counts as failed; crash recovery takes its time
+    patience: ClassVar[float] = 60.0  # seconds until a start counts as failed; long enough for crash recovery
 
     def __init__(self, *, port: int, folder: Path) -> None:
         self.port = port
@@ -69,7 +69,7 @@ class Server:
         self.await_ready()
 
     def prepare(self) -> None:
-        """Make the folder ready for `launch`.
+        """Prepare the folder for `launch`.
 
         :raises CannotPrepare: this machine lacks something
         """
@@ -86,7 +86,10 @@ class Server:
         )
 
     def await_ready(self) -> None:
-        """:raises DidNotStart: it ended, or did not answer"""
+        """Wait until it is ready.
+
+        :raises DidNotStart: it ended or was not ready in time
+        """
         self.process.await_ready(self.answers, seconds=self.patience, name=self.name)
 
     def command(self) -> list[str]:
@@ -94,15 +97,15 @@ class Server:
         raise NotImplementedError
 
     def system_user(self) -> str | None:
-        """The user to run as; None is ours."""
+        """Return the user to run as; None is the current user."""
         return None
 
     def answers(self) -> bool:
-        """Tell whether it is ready for work."""
+        """Return whether it is ready."""
         return ports.answers(ports.HOST, self.port)
 
     def stop(self, seconds: float = 25.0) -> None:
-        """Stop it in order; one that takes longer than `seconds` is killed."""
+        """Stop it. It is killed if it takes longer than `seconds`."""
         if self._process is not None:
             self._process.stop(seconds)
 
@@ -120,7 +123,7 @@ class Server:
 
 
 def missing_package(server: type[Server], package: str) -> CannotPrepare:
-    """For a platform that the package has no wheel for, and an environment without requirements-local.txt."""
+    """Return the error for a platform without a wheel, or an environment without requirements-local.txt."""
     return CannotPrepare(
         f"{server.name} can't be started here: the package {package} is not installed (platform {sys.platform}). "
         f"Set {server.variable} to the address of one that runs, or use `docker compose up`."
