@@ -1,5 +1,7 @@
 # The Python that makes .venv; 3.11 or newer.
 PYTHON ?= python3
+# Processes that run tests. Most tests wait for servers, so three keep two cores busy.
+WORKERS ?= 3
 BOOTSTRAP = @$(PYTHON) -m deploy.local.bootstrap
 DEV = $(BOOTSTRAP) requirements-dev.txt -- -m
 
@@ -12,8 +14,8 @@ help: ## Show what can be made
 run: ## Start everything on this machine and show its logs (Ctrl-C stops it)
 	$(BOOTSTRAP) requirements.txt requirements-local.txt -- -m deploy.local.run
 
-test: ## Run all tests, with real servers of their own
-	$(DEV) pytest
+test: ## Run all tests in parallel, with real servers of their own
+	$(DEV) pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 20
 	$(DEV) pytest -m browser
 
 faults: ## Inflict every fault with five seeds, write docs/faults.md (about 70 minutes)

@@ -106,7 +106,7 @@ class Deployment:
         self.processes.append(process)
         return process
 
-    def wait_for(self, predicate: Callable[[], Found], seconds: float = 10.0) -> Found:
+    def wait_for(self, predicate: Callable[[], Found], seconds: float = 30.0) -> Found:
         """Call the predicate until it returns something true, and return that. Its exceptions pass through.
 
         :raises DidNotHappen: it returned nothing true for `seconds`
