@@ -15,7 +15,8 @@ run: ## Start everything on this machine and show its logs (Ctrl-C stops it)
 	$(BOOTSTRAP) requirements.txt requirements-local.txt -- -m deploy.local.run
 
 test: ## Run all tests in parallel, with real servers of their own
-	$(DEV) pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 20
+	$(DEV) pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 20 -m "not (alone or browser or faults)"
+	$(DEV) pytest --durations 5 -m "alone and not faults"
 	$(DEV) pytest -m browser
 
 faults: ## Inflict every fault with five seeds, write docs/faults.md (about 70 minutes)

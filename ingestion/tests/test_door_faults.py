@@ -64,6 +64,7 @@ def test_requests_that_wait_for_kafka_share_records_in_their_order(site: Deploym
     assert [len(record.lines) for record in records] == [10, 40]
 
 
+@pytest.mark.alone
 def test_a_full_budget_is_a_503_that_takes_nothing(site: Deployment) -> None:
     door = open_door(site, {"DATAFLOW_IN_FLIGHT_EVENTS": "10", "DATAFLOW_MAX_BATCH_EVENTS": "10"})
 
@@ -82,6 +83,7 @@ def test_a_full_budget_is_a_503_that_takes_nothing(site: Deployment) -> None:
     assert {line["source"] for line in events(site.raw_topic)} == {"first"}
 
 
+@pytest.mark.alone
 def test_the_deadline_bounds_a_request_whatever_it_waits_for(site: Deployment) -> None:
     door = open_door(site, {"DATAFLOW_PUBLISH_DEADLINE_SECONDS": "1", "DATAFLOW_BODY_SECONDS": "1"})
 

@@ -82,6 +82,7 @@ def test_a_topic_that_does_not_exist_is_a_failure_not_a_new_topic(site: Deployme
         send_all(producer, site.raw_topic, [Record(99, None, b"{}", [])], timeout=5)
 
 
+@pytest.mark.alone
 def test_a_frozen_broker_is_away_within_the_connect_timeout_and_leaves_no_thread(site: Deployment) -> None:
     before = senders()
     site.servers.kafka.freeze()
@@ -106,6 +107,7 @@ def test_a_round_trip_asks_the_broker_each_time(site: Deployment, producer: Clie
         site.servers.kafka.thaw()
 
 
+@pytest.mark.alone
 def test_closing_gives_up_what_a_frozen_broker_does_not_take(site: Deployment) -> None:
     producer = open_producer()
     partition_count(producer, site.raw_topic)
