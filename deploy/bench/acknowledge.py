@@ -1,4 +1,4 @@
-"""How fast the door acknowledges, with the consumer at rest: in every form of body, without and with a key."""
+"""Measures how fast the HTTP receiver acknowledges each form of body, without and with a key, without a consumer."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ WARM_UP = 2_000  # requests
 SINGLE = {32: 20_000, 256: 40_000}  # connections -> requests
 BATCHED = 300_000  # events
 BATCH_CONNECTIONS = 8
-RATE = "10000000:1,100000000:60"  # a key's, never reached
+RATE = "10000000:1,100000000:60"  # of the key; never reached
 
 
 def measure(servers: Servers, name: str) -> Iterator[Figure]:
-    """Send single events, arrays and NDJSON to one door."""
+    """Send single events, arrays and NDJSON to one receiver."""
     with fresh_stack(servers, name) as stack:
         stack.start_ingest()
         port = stack.ingest_port

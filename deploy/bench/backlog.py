@@ -1,4 +1,4 @@
-"""How fast the consumer drains a full topic into both stores."""
+"""Measures how fast the consumer drains a full topic into both stores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the bare servers do on this machine, to compare figures of different machines by their ratios."""
+"""Measures the servers alone on this machine, to compare figures of different machines by their ratios."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _EVENT = (
 
 
 def make_events(count: int, *, prefix: str) -> Iterator[bytes]:
-    """Make `count` different events of SOURCES sources in turn, named `prefix-0`, `prefix-1`, …"""
+    """Yield `count` different events of SOURCES sources in turn, named `prefix-0`, `prefix-1`, …"""
     names = [f"{prefix}-{number}" for number in range(SOURCES)]
     start = int((time.time() - SPAN_BEFORE_NOW) * 1_000_000)
     for number in range(count):

@@ -1,4 +1,4 @@
-"""How fast batches of 100 are acknowledged over gRPC, beside arrays of 100 over HTTP, with the consumer at rest."""
+"""Measures how fast batches of 100 are acknowledged over gRPC and arrays of 100 over HTTP, without a consumer."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from deploy.testing.servers import Servers
 WARM_UP = 20_000  # events
 EVENTS = 300_000
 SIZE = 100  # events of a batch
-AT_ONCE = 8  # batches on their way, whatever carries them
+AT_ONCE = 8  # batches in flight over either protocol
 
 
 def measure(servers: Servers, name: str) -> Iterator[Figure]:
-    """Send the same events to both doors of one site, one after the other."""
+    """Send the same events to both receivers of one deployment, one after the other."""
     with fresh_stack(servers, name) as stack:
         stack.start_ingest()
         stack.start_grpc()

@@ -1,6 +1,6 @@
-"""Prebuilt gRPC requests, sent by an HTTP/2 client that knows no more than it needs, and the time of their answers.
+"""Sends prebuilt gRPC requests with a minimal HTTP/2 client and measures the time of the responses.
 
-gRPC's own client costs a request a fifth of a millisecond, which the door would have to share its cores with.
+gRPC's own client needs 0.2 ms of CPU time per request, on the cores that the receiver uses.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class Connection(asyncio.Protocol):
         """Send the preface, the settings and a large window."""
         # uvloop's transports do not derive from asyncio's.
         self._transport = cast("asyncio.WriteTransport", transport)
-        # Answers are small, so the server never has to wait for room.
+        # Responses are small, so the server never waits for flow control.
         settings = (4).to_bytes(2, "big") + LARGEST_WINDOW.to_bytes(4, "big")
         room = (LARGEST_WINDOW - INITIAL_WINDOW).to_bytes(4, "big")
         self._transport.write(

@@ -1,4 +1,4 @@
-"""What everything costs while nothing happens."""
+"""Measures the CPU time and memory of all processes without load."""
 
 from __future__ import annotations
 

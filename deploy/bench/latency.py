@@ -1,4 +1,4 @@
-"""How long after its acknowledgement an event can be read, at a steady rate."""
+"""Measures how long after its acknowledgement an event can be read, at a steady rate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The load generator: keep-alive connections that send prebuilt requests and time the answers.
+"""The load generator: keep-alive connections that send prebuilt requests and measure the time of the responses.
 
 It shares the cores with what it measures, so it parses no more of an answer than its end, and says what it cost.
 """
@@ -16,7 +16,7 @@ from typing import cast
 import uvloop
 
 ACCEPTED = 202
-PATIENCE = 120.0  # seconds for a whole run, after which it counts as stuck
+PATIENCE = 120.0  # seconds for a whole run until it counts as stuck
 
 
 class LoadFailed(Exception):
@@ -25,7 +25,7 @@ class LoadFailed(Exception):
 
 @dataclass(slots=True)
 class Answers:
-    """What came back; the arrays are indexed by the request's number."""
+    """The responses; the arrays are indexed by the number of the request."""
 
     sent_at: array[float]  # seconds since the epoch, as the next
     answered_at: array[float]

@@ -1,4 +1,4 @@
-"""Which machine measured, and when: a figure means nothing without it."""
+"""Describes the machine and the time of a measurement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the door does while Kafka is frozen and many clients push on: its memory, and how fast it refuses."""
+"""Measures the receiver's memory and how fast it rejects requests while Kafka is frozen and many clients send."""
 
 from __future__ import annotations
 

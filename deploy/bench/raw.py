@@ -1,4 +1,4 @@
-"""Fills the topic past the doors, which would refuse what some measurements need."""
+"""Writes to the topic without a receiver, which would reject what some measurements need."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ingestion.contract import Event
 from ingestion.events import parse_event
 from ingestion.producer import partition_of
 
-PER_RECORD = 100  # events; about what the door puts together under load
+PER_RECORD = 100  # events; about as many as the receiver groups under load
 BATCH_BYTES = 768 * 1024  # of one request to a partition
 
 
 def make_lines(count: int, *, prefix: str) -> Iterator[tuple[Event, bytes]]:
-    """Make the events of `deploy.bench.events` as the door would write them."""
+    """Yield the events of `deploy.bench.events` in the format that the receivers write."""
     now = time.time_ns() // 1000
     for text in make_events(count, prefix=prefix):
         event = parse_event(text, now=now)

@@ -1,4 +1,4 @@
-"""How fast the consumer drains a topic in which one event of a hundred becomes a dead letter, against a clean one."""
+"""Measures how fast the consumer drains a topic in which one event of a hundred becomes a dead letter, and a clean one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ingestion import records
 from ingestion.contract import Event
 
 EVENTS = 300_000
-EVERY = 101  # no divisor of the number of sources, so that the offenders are spread over all of them
+EVERY = 101  # no divisor of the number of sources, so that these events are spread over all sources
 CONFLICT_AFTER = 10_100  # events; more than a batch, so that the stores have to detect it
 
 Lines = Iterable[tuple[Event, bytes]]
@@ -21,7 +21,7 @@ Spoil = Callable[[Lines], Iterator[tuple[Event, bytes]]]
 
 
 def unreadable(servers: Servers, name: str, *, events: int = EVENTS) -> Iterator[Figure]:
-    """Cut short one line of a hundred."""
+    """Truncate one line in a hundred."""
     yield from _measure(servers, name, events, _cut_short, "1 % unreadable")
 
 

@@ -161,7 +161,7 @@ class Stack:
 
 
 def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """Leave out what the shell sets for another deployment."""
+    """Return the environment without the settings of another deployment."""
     prefixes = ("DATAFLOW_", "KAFKA_", "POSTGRES_", "MONGO_", "REDIS_")
     return {name: value for name, value in environment.items() if not name.startswith(prefixes)}
 

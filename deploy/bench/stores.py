@@ -1,4 +1,4 @@
-"""What the benchmark asks both stores: how much is there by now, and is it exact."""
+"""Asks both stores how many events they hold and whether they are exact."""
 
 from __future__ import annotations
 

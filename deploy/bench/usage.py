@@ -1,4 +1,4 @@
-"""What processes cost: CPU seconds and memory, each with the processes that it started."""
+"""Measures CPU time and memory of processes, each with its children."""
 
 from __future__ import annotations
 

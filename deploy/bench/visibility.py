@@ -1,4 +1,4 @@
-"""When the effects of each record became visible: a probe that watches the consumer's progress."""
+"""Measures when the effects of each record became visible, by polling the consumer's progress."""
 
 from __future__ import annotations
 

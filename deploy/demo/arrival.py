@@ -1,4 +1,4 @@
-"""Has everything arrived: asked of the ledger first, then read back through GET /data."""
+"""Checks that all events have arrived: first in the ledger, then by reading them through GET /data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class NotArrived(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of the events of some sources, as the ledger counts them."""
+    """The outcomes of the events of some sources, as the ledger counts them."""
 
     stored: int
     duplicate: int

@@ -1,4 +1,4 @@
-"""A client as we would like every sender to be: it keeps its connection, waits when asked to and sends again."""
+"""An example of a good client: it keeps its connection, waits when asked to, and retries."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Client:
     def __init__(self, host: str, port: int) -> None:
         self.address = f"http://{host}:{port}"
         self._connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
-        self._answered = False  # it was there once, so that silence means a restart
+        self._answered = False  # it has answered before, so no response means a restart
 
     def __enter__(self) -> Client:
         return self

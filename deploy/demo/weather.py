@@ -1,4 +1,4 @@
-"""The weather file: its lines as they are, and the same readings replayed as if they came now."""
+"""Reads the weather file: its lines unchanged, and the same readings at the present time."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ async def _run(stack: Stack, seed: int, seconds: float) -> int:
 
 
 async def _until_ready(port: int) -> None:
-    """Wait until the door has found Kafka; before that its readiness is a 503, and rightly so."""
+    """Wait until the receiver has found Kafka; until then its readiness is a 503."""
     for _ in range(int(START_PATIENCE)):
         if (await exchange(READY, port)).startswith(b"HTTP/1.1 200 "):
             return

@@ -14,7 +14,7 @@ _LENGTH = re.compile(rb"content-length: ?([0-9]+)", re.IGNORECASE)
 
 
 class Surprise(Exception):
-    """The door did what it never may; `wire` is the request."""
+    """The receiver sent a response that it must never send; `wire` is the request."""
 
     def __init__(self, what: str, wire: bytes) -> None:
         super().__init__(what)

@@ -13,7 +13,7 @@ CLOUDEVENT = (
     b'{"specversion":"1.0","id":"1","source":"/fuzz","type":"t","time":"2025-04-11T12:00:00Z","data":{"n":[1,"a"]}}'
 )
 LINES = b'cpu,host=a\\ b,core=0 usage=1.5,n=7i,on=t,text="a\\"b,c" 1744372800000000000\nmem free=1e3\n'
-LONGEST = 300_000  # bytes of a request; larger ones are the table's
+LONGEST = 300_000  # bytes of a request; larger ones are in the table of invalid input
 
 _BINARY = ["ce-specversion: 1.0", "ce-id: 1", "ce-source: /fuzz", "ce-type: t", 'ce-note: "a%20b"']
 DOORS = [
@@ -33,7 +33,7 @@ DOORS = [
     b"GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n",
 ]
 SEEDS = [wire for wire in (*DOORS, *[wire for _, wire in FINE], *[row.wire for row in ROWS]) if len(wire) < LONGEST]
-# What parsers trip over.
+# Values that break parsers.
 TOKENS = [
     *(b"\0", b"\r\n", b"\n", b"\r\n\r\n", b"\xff", b"\xed\xa0\x80", b"\\u0000", b"\\ud800", b"\\", b'"', b"{", b"[", b"}", b"]"),
     *(b":", b",", b"=", b" ", b"%00", b"%", b"?", b"&", b"-1", b"1e999", b"9" * 400, b"NaN", b"null", b"0x1", b"[" * 2000),
@@ -104,7 +104,7 @@ def _value(chance: random.Random, depth: int) -> object:
     ][kind]
 
 
-# Bodies most of all: HTTP itself is the table's matter.
+# Mostly bodies: HTTP itself is covered by the table of invalid input.
 BENDS: list[Bend] = [_body, _body, _body, _body, _made_up, _flip, _cut, _insert, _repeat, _splice]
 
 

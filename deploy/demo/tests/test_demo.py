@@ -105,7 +105,7 @@ def daily_means(client: Client) -> dict[str, float]:
 
 
 def means_of_the_file() -> dict[str, float]:
-    """By day in UTC, with nothing of the product."""
+    """Return the readings by day in UTC, without code of the product."""
     days: dict[str, list[float]] = defaultdict(list)
     for event in map(json.loads, weather.lines()):
         if event["sourceId"] == SEATTLE:
