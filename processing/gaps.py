@@ -22,7 +22,7 @@ FROM ledger_gap JOIN topic ON topic.id = topic_id ORDER BY ledger_gap.id
 _IN_WORDS = {
     LedgerGap.Cause.REMOVED: "were removed from the topic before they were read",
     LedgerGap.Cause.SKIPPED: "were skipped by an operator",
-    LedgerGap.Cause.RECREATED: "may have been lost when the topic was deleted and made anew",
+    LedgerGap.Cause.RECREATED: "may have been lost when the topic was deleted and recreated",
 }
 
 

@@ -9,8 +9,8 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
+from processing.end_offsets import EndsReader
 from processing.incidents import Cursor, Partition, close_incident, open_incident
-from processing.lag import EndsReader
 from processing.models import Hold, Incident
 
 _HOLD = """

@@ -315,7 +315,7 @@ class LedgerGap(models.Model):
 
     class Cause(models.TextChoices):
         REMOVED = "removed"  # the topic's retention, or someone, removed them before they were read
-        RECREATED = "recreated"  # the topic was deleted and made anew; how many it still held is not known
+        RECREATED = "recreated"  # the topic was deleted and recreated; how many it still held is not known
         SKIPPED = "skipped"  # an operator moved the offsets past them
 
     topic = models.ForeignKey(Topic, on_delete=models.PROTECT)

@@ -19,10 +19,10 @@ from processing import closing, holds, months, placement, row_sql, rows
 from processing.accounts import Gains
 from processing.batch import Batch, Entry, Letter
 from processing.breaker import Trip
+from processing.end_offsets import Ends
 from processing.failures import Refused, postgres_errors
 from processing.incidents import Partition
 from processing.known_fields import KnownFields
-from processing.lag import Ends
 from processing.placement import Asking, Place, Start
 from processing.rollups import Spans
 

@@ -14,8 +14,8 @@ from psycopg import IsolationLevel
 from processing import decoding, document_store, gaps, ledger, row_store, rows
 from processing.batch import MINUTE, Entry, Letter
 from processing.course import Course
+from processing.end_offsets import Ends
 from processing.gaps import Gap
-from processing.lag import Ends
 from processing.ledger import Snapshot
 from processing.recovery import document_reader, recount_sql, reread, row_reader
 from processing.rollups import MINUTES_PER_HOUR, Spans, merge, roll_up
