@@ -35,7 +35,7 @@ def force_close(producer: KafkaProducer) -> None:
 
 
 def request_topic_update(consumer: KafkaConsumer) -> None:
-    """Let the consumer renew its metadata with its next poll. Does not block.
+    """Make the consumer renew its metadata with its next poll. Does not block.
 
     The public calls that renew it wait for the answer.
     """

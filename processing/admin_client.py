@@ -15,7 +15,7 @@ from processing.failures import kafka_errors
 
 _TIMEOUT = 5_000  # milliseconds
 _RETENTION = "retention.ms"
-_CREATION_TIMEOUT = 10_000  # milliseconds until a broker counts as away where topics are made
+_CREATION_TIMEOUT = 10_000  # milliseconds until a broker counts as unavailable when topics are made
 _DAY = 24 * 3600 * 1000  # milliseconds
 
 

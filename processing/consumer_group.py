@@ -23,7 +23,7 @@ from processing.failures import kafka_errors
 
 Target = int | datetime | str  # an offset, a time, "earliest" or "latest"
 EARLIEST, LATEST = "earliest", "latest"
-PATIENCE = 10.0  # seconds until a broker without a coordinator for the group counts as away
+PATIENCE = 10.0  # seconds until a broker without a coordinator for the group counts as unavailable
 
 _REQUEST_TIMEOUT = 5_000  # milliseconds
 

@@ -2,7 +2,7 @@
 
 invalid      never succeeds: the event becomes a dead letter, the rest is stored                   -> Refused
 unavailable  succeeds later without help: commit nothing, wait and retry                           -> StoreUnavailable
-operator     someone must act: as unavailable, and an incident opens                               -> NeedsOperator
+operator     only an operator can fix it: as unavailable, and an incident opens                    -> NeedsOperator
 bug          any other exception: retried, then the lines that cause it become dead letters        -> processing.isolation
 
 The tables name the invalid and the unavailable errors. Every other error of a store needs an operator, so that a

@@ -50,7 +50,7 @@ def read(cursor: Cursor, topic: int, partitions: Iterable[int]) -> dict[int, Hel
 
 
 def held_now() -> QuerySet[Hold]:
-    """Give what is held now."""
+    """Return the partitions that are held now, with their topics."""
     return Hold.objects.filter(released_at=None).select_related("topic").order_by("topic_id", "partition")
 
 
