@@ -1,4 +1,4 @@
-"""The one place that reads from Kafka."""
+"""Reads raw-data as a member of the consumer group."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _BUSY_FETCH = {"fetch_min_bytes": 65_536, "fetch_max_wait_ms": 50}
 
 
 class Consumer:
-    """This process's membership in the group that reads raw-data; for one thread."""
+    """The membership of this process in the group that reads raw-data. For one thread."""
 
     def __init__(self) -> None:
         self.topic = settings.KAFKA_TOPIC_RAW_DATA
@@ -104,14 +104,14 @@ class Consumer:
 
     @property
     def unplaced(self) -> list[int]:
-        """Partitions that wait for `place`."""
+        """The partitions that wait for `place`."""
         return sorted(self._unplaced)
 
     def place(self, ends: Ends, starts: Mapping[int, int]) -> None:
-        """Start unplaced partitions where PostgreSQL's account says, or Kafka's where that is further back.
+        """Start unplaced partitions at PostgreSQL's offset, or at the one committed in Kafka if that is lower.
 
-        Between the two lie records that have their effects, and may be missing in processed-data. The others stay
-        unplaced, and all do when the topic was made anew meanwhile.
+        The records between the two have their effects but may be missing in processed-data. Partitions without a start
+        stay unplaced; all do if the topic was recreated meanwhile.
 
         :param starts: next offset by partition, from PostgreSQL
         :raises StoreUnavailable: Kafka does not answer; place them again
@@ -121,7 +121,7 @@ class Consumer:
             client_internals.request_topic_update(self._client)
             return
         self._placed_topic = ends.topic
-        unsaid: dict[int, int] = {}
+        uncommitted: dict[int, int] = {}
         for partition in starts.keys() & self._unplaced.keys():
             at = TopicPartition(self.topic, partition)
             first = self._unplaced[partition]
@@ -135,11 +135,11 @@ class Consumer:
                 self._placed.add(partition)
                 logger.info("reading", extra={"partition": partition, "offset": start})
             if committed is None:
-                unsaid[partition] = start
+                uncommitted[partition] = start
             del self._unplaced[partition]
-        if unsaid:
+        if uncommitted:
             # After a kill this offset tells where republishing to processed-data must start.
-            self.commit(unsaid)
+            self.commit(uncommitted)
 
     def unplace(self, partitions: Iterable[int]) -> None:
         """Return no more records of partitions until they are placed again."""
