@@ -15,6 +15,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 from kafka.partitioner.default import murmur2
 from kafka.producer.future import FutureRecordMetadata
 
+from ingestion import client_internals
 from ingestion.records import Headers
 
 DELIVERY_TIMEOUT = (
@@ -99,10 +100,7 @@ def round_trip(producer: Client, *, timeout: float) -> float:
     """
     started = time.monotonic()
     answered = threading.Event()
-    # The client has no public call that asks the broker something each time, and a client of its own would take a thread.
-    future = producer._metadata.request_update()  # noqa: SLF001
-    future.add_both(lambda _: answered.set())
-    producer._sender.wakeup()  # noqa: SLF001
+    future = client_internals.request_metadata(producer, lambda _: answered.set())
     if not answered.wait(timeout) or future.failed():
         raise PublishFailed("Kafka does not answer")
     return time.monotonic() - started
@@ -143,5 +141,4 @@ def close_producer(producer: Client, *, timeout: float) -> None:
     try:
         producer.close(timeout=timeout)
     except KafkaTimeoutError:
-        # close() raises before it ends its thread, and would again: only the sender itself can be told to stop.
-        producer._sender.force_close()  # noqa: SLF001
+        client_internals.force_close(producer)

@@ -10,7 +10,7 @@ import psycopg
 from ingestion import records
 from ingestion.problems import Code
 from processing.batch import WHOLE, Aside, Asides, Batch, Left, Letter, Place, Record
-from processing.documents import document_id
+from processing.document_ids import document_id
 
 # A record of several lines whose only letter has another length than its value had just that line set aside.
 _FIND = """

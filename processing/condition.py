@@ -11,8 +11,9 @@ from uuid import UUID
 from django.db import DatabaseError
 
 from ingestion.guard import Condition
-from processing import lag, ledger
-from processing.lag import Ends, PartitionLag
+from processing import end_offsets, lag, ledger
+from processing.end_offsets import Ends
+from processing.lag import PartitionLag
 
 Place = tuple[UUID, int]  # Kafka's id of a topic, and a partition
 
@@ -62,8 +63,8 @@ class Watch:
     def measure(self) -> Condition | None:
         """Look now; None: a server does not answer."""
         # Before the ledger, so that nothing that is read meanwhile counts as waiting.
-        ends = lag.raw_data_ends()
-        if ends is None or time.monotonic() - ends.read_at > lag.MAX_WAIT:
+        ends = end_offsets.raw_data_ends()
+        if ends is None or time.monotonic() - ends.read_at > end_offsets.MAX_WAIT:
             return None
         try:
             snapshot = ledger.snapshot(max_sources=0)

@@ -10,8 +10,8 @@ from psycopg import Connection, Cursor
 from psycopg.types.json import Jsonb
 
 from processing.batch import Aside, Asides, Place, Record
+from processing.end_offsets import Ends
 from processing.incidents import of_partition, open_incident
-from processing.lag import Ends
 from processing.models import Incident
 from processing.row_store import APPLICATION, RowStore, failures
 

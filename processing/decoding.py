@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from functools import lru_cache
-from hashlib import blake2b
 from uuid import UUID
 
 import msgspec
@@ -16,6 +14,7 @@ from ingestion.contract import Event
 from ingestion.problems import Code
 from processing import asides
 from processing.batch import MINUTE, Batch, Entry, Letter, Record
+from processing.document_ids import source_digest
 
 IDENTITY = "identity"  # the stage of a letter whose id has other content already
 
@@ -23,12 +22,6 @@ _decode_payload = msgspec.json.Decoder(dict[str, object]).decode
 _bytes_of = bytes.fromhex
 # A line in our format that did not come from our door.
 _NOT_AN_OBJECT = (msgspec.MsgspecError, ValueError, RecursionError)
-
-
-@lru_cache(maxsize=100_000)
-def source_digest(source: str) -> bytes:
-    """Give the part of a document's id that stands for the source."""
-    return blake2b(source.encode(), digest_size=8).digest()
 
 
 def decode(batch: Batch, *, now: int) -> None:

@@ -15,7 +15,7 @@ from pymongo import MongoClient, WriteConcern
 from pymongo.collection import Collection
 
 from processing.batch import Entry, Left
-from processing.failures import MONGODB_INVALID, Refused, StoreUnavailable, from_mongo, from_mongo_code
+from processing.failures import MONGODB_INVALID, Refused, StoreUnavailable, from_mongo_code, mongo_errors
 
 WRITE_TIMEOUT = 5.0  # seconds that a batch waits for MongoDB
 LONG_WAIT = 600.0  # seconds; a search by anything but `_id` reads the whole collection
@@ -82,7 +82,7 @@ class DocumentStore:
     def discard(self, entries: Iterable[Entry | Left], *, topic: bytes) -> None:
         """Delete the documents that these very lines left; those of other origin stay."""
         for entry in entries:
-            with _failures():
+            with mongo_errors():
                 self._events.delete_one({"_id": entry.key, **_origin(entry, topic)})
 
     def prepare(self, *, dry_run: bool = False) -> bool:
@@ -90,7 +90,7 @@ class DocumentStore:
 
         Its only index is `_id`, since each further one slows every write.
         """
-        with _failures():
+        with mongo_errors():
             database = self._events.database
             missing = "events" not in database.list_collection_names()
             if missing and not dry_run:
@@ -105,7 +105,7 @@ class DocumentStore:
 
     def has_documents(self) -> bool:
         """Tell whether there is any document at all."""
-        with _failures():
+        with mongo_errors():
             return self._events.find_one({}, {"_id": 1}) is not None
 
     def stream(self, wanted: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
@@ -116,7 +116,7 @@ class DocumentStore:
         # Its answers as they come: they are bounded in bytes, as a number of documents is not.
         with self._events.find_raw_batches(wanted, batch_size=_READ_CHUNK) as answers:
             while True:
-                with _failures():
+                with mongo_errors():
                     answer = cast("bytes | None", next(answers, None))
                 if answer is None:
                     return
@@ -124,17 +124,17 @@ class DocumentStore:
 
     def find(self, keys: Sequence[bytes]) -> list[dict[str, Any]]:
         """Read documents by their ids."""
-        with _failures():
+        with mongo_errors():
             return list(self._events.find({"_id": {"$in": list(keys)}}))
 
     def remove(self, keys: Sequence[bytes]) -> int:
         """Delete documents by their ids, wherever they came from; give how many there were."""
-        with _failures():
+        with mongo_errors():
             return self._events.delete_many({"_id": {"$in": list(keys)}}).deleted_count
 
     def count(self, wanted: Mapping[str, Any]) -> int:
         """Count the documents that match a query; all of them about."""
-        with _failures():
+        with mongo_errors():
             return self._events.count_documents(wanted) if wanted else self._events.estimated_document_count()
 
     def close(self) -> None:
@@ -162,7 +162,7 @@ class DocumentStore:
 
     def _command(self, documents: list[dict[str, Any]]) -> dict[str, Any]:
         # One command: insert_many costs the client and the server half as much again.
-        with _failures():
+        with mongo_errors():
             database = self._events.database
             reply = database.command(
                 {
@@ -204,7 +204,7 @@ class DocumentStore:
 
     def _contents(self, entries: Sequence[Entry]) -> dict[bytes, tuple[int, int]]:
         """Read hash and time (microseconds) of documents, by their ids."""
-        with _failures():
+        with mongo_errors():
             stored = self._events.find({"_id": {"$in": [entry.key for entry in entries]}}, {"hash": 1, "ts_us": 1})
             return {bytes(document["_id"]): (document["hash"], document["ts_us"]) for document in stored}
 
@@ -241,15 +241,3 @@ def _document(entry: Entry, topic: bytes) -> dict[str, Any]:
 
 def _origin(entry: Entry | Left, topic: bytes) -> dict[str, Any]:
     return {"topic": topic, "partition": entry.partition, "offset": entry.offset, "line": entry.line}
-
-
-class _failures:  # noqa: N801 - reads as a word in a with statement
-    """Turns what pymongo raises into our kinds of failure."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        failure = None if error is None else from_mongo(error)
-        if failure is not None:
-            raise failure from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from hashlib import blake2b
 from typing import ClassVar, NotRequired, TypedDict, cast
 from uuid import UUID
 
@@ -15,6 +14,8 @@ from mongoengine.connection import get_db
 from mongoengine.queryset import QuerySet
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
+
+from processing.document_ids import document_id
 
 ALIAS = "dataflow"
 READ_TIMEOUT = 1.0  # seconds; a page waits no longer for MongoDB than it would for a slow row
@@ -46,7 +47,7 @@ class StoredDocument(TypedDict):
 
 
 class EventDocument(mongoengine.Document):  # type: ignore[misc]  # mongoengine has no types
-    """The shape of a raw document; further indexes would slow every write (DESIGN, section 13)."""
+    """The shape of a raw document; each further index would slow every write."""
 
     id = mongoengine.BinaryField(primary_key=True)  # `document_id`
     source = mongoengine.StringField(required=True)
@@ -63,12 +64,6 @@ class EventDocument(mongoengine.Document):  # type: ignore[misc]  # mongoengine 
 
     objects: ClassVar[QuerySet]
     meta = {"collection": "events", "db_alias": ALIAS, "auto_create_index": False, "strict": False}
-
-
-def document_id(event_id: bytes | UUID, source: str) -> bytes:
-    """Give the `_id` of an event: its id's 16 bytes, which begin with its time, and 8 of its source's digest."""
-    id_bytes = event_id.bytes if isinstance(event_id, UUID) else event_id
-    return id_bytes + blake2b(source.encode(), digest_size=8).digest()
 
 
 def database() -> Database[dict[str, object]]:

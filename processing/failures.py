@@ -1,20 +1,26 @@
-"""The four fates of a failure, and which errors of PostgreSQL, MongoDB and Kafka have which.
+"""Classify the errors of PostgreSQL, MongoDB and Kafka by what must follow.
 
-invalid      never gets better: the event becomes a dead letter, the rest is stored        -> Refused
-unavailable  gets better by itself: nothing is committed, wait and repeat                   -> StoreUnavailable
-operator     someone must act: as unavailable, and an incident                              -> NeedsOperator
-bug          any other exception: tried again, then what it is due to becomes a dead letter -> processing.isolation
+invalid      never succeeds: the event becomes a dead letter, the rest is stored                   -> Refused
+unavailable  succeeds later without help: commit nothing, wait and retry                           -> StoreUnavailable
+operator     only an operator can fix it: as unavailable, and an incident opens                    -> NeedsOperator
+bug          any other exception: retried, then the lines that cause it become dead letters        -> processing.isolation
 
-Invalid and unavailable are lists of what is known; whatever stands in none of them needs an operator, so that a
-missing migration or a withdrawn permission can't empty a topic into the dead letters.
+The tables name the invalid and the unavailable errors. Every other error of a store needs an operator, so that a
+missing migration or a revoked permission cannot turn a whole topic into dead letters.
+
+Every call of a store's client stands inside `postgres_errors()`, `mongo_errors()` or `kafka_errors()`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psycopg
 from bson.errors import BSONError
 from django.db import Error as DatabaseError
 from django.db import InterfaceError, InternalError, OperationalError
+from kafka.errors import KafkaError
 from pymongo.errors import (
     ConnectionFailure,
     DocumentTooLarge,
@@ -24,17 +30,19 @@ from pymongo.errors import (
     WriteConcernError,
 )
 
+from ingestion.producer import PublishFailed
+
 
 class StoreUnavailable(Exception):
-    """A store does not answer or can't work now; nothing is committed, repeat the batch later."""
+    """A store does not answer or cannot work now. Nothing is committed; retry the batch later."""
 
 
 class LostRace(StoreUnavailable):
-    """Another transaction came first; nothing is committed, repeat the batch at once."""
+    """A concurrent transaction won. Nothing is committed; retry the batch at once."""
 
 
 class NeedsOperator(Exception):
-    """A store refuses for a reason that someone must mend; nothing is committed, repeat the batch later."""
+    """A store refuses for a reason that an operator must fix. Nothing is committed; retry the batch later."""
 
     def __init__(self, text: str, *, subject: str = "consumer") -> None:
         super().__init__(text)
@@ -42,25 +50,25 @@ class NeedsOperator(Exception):
 
 
 class TooLarge(NeedsOperator):
-    """Kafka refuses a record for its size: whoever can do without it goes on without it."""
+    """Kafka refuses a record because of its size. A caller that can leave the record out may continue without it."""
 
 
 class Refused(Exception):
-    """A store refuses the content of an event; find the offender and set it aside."""
+    """A store refuses the content of an event. Find that event and store it as a dead letter."""
 
 
 POSTGRESQL, MONGODB, KAFKA = "PostgreSQL", "MongoDB", "Kafka"
 
-# As what Django raises the errors of a PostgreSQL that is away or can't work now. InternalError holds the class 25: it was
-# made read-only, as in a failover, or it ended a transaction in which somebody was frozen.
+# Django's classes for a PostgreSQL that is down or cannot work now. InternalError covers SQLSTATE class 25: the server
+# became read-only, as in a failover, or it ended a transaction whose client was frozen.
 POSTGRESQL_AWAY = (OperationalError, InterfaceError, InternalError)
 
-# A class, or one state of a class. https://www.postgresql.org/docs/18/errcodes-appendix.html
+# By SQLSTATE class or single SQLSTATE. https://www.postgresql.org/docs/18/errcodes-appendix.html
 POSTGRESQL_FATES: dict[str, type[Exception]] = {
     "22": Refused,  # data_exception
     "54000": Refused,  # program_limit_exceeded: a value too large for an index or a row
     "08": StoreUnavailable,  # connection_exception
-    "25006": StoreUnavailable,  # read_only_sql_transaction: a standby, or a disk that is kept from filling up
+    "25006": StoreUnavailable,  # read_only_sql_transaction: a standby, or a server made read-only before its disk is full
     "25P01": StoreUnavailable,  # no_active_sql_transaction
     "25P02": StoreUnavailable,  # in_failed_sql_transaction
     "25P03": StoreUnavailable,  # idle_in_transaction_session_timeout
@@ -95,7 +103,7 @@ MONGODB_UNAVAILABLE: dict[int, str] = {
     13436: "NotPrimaryOrSecondary",
     14031: "OutOfDiskSpace",
 }
-# Said of one document of an insert.
+# Reported for one document of an insert.
 MONGODB_INVALID: dict[int, str] = {
     2: "BadValue",
     14: "TypeMismatch",
@@ -107,18 +115,18 @@ MONGODB_INVALID: dict[int, str] = {
     57: "DottedFieldName",
     10334: "BSONObjectTooLarge",
 }
-# Said of a whole command, for one document's sake; the others above would mean that the command is wrong.
+# Reported for a whole command because of one document. The other codes above would mean that the command is wrong.
 MONGODB_INVALID_COMMAND: dict[int, str] = {15: "Overflow", 22: "InvalidBSON", 10334: "BSONObjectTooLarge"}
-# Without a code, or with one that says less than the class. Not primary, time-outs of network, selection and pool are
-# connection failures.
+# Classified by class: these carry no code, or a less precise one. ConnectionFailure includes "not primary" and the
+# time-outs of network, server selection and pool.
 _MONGODB_UNAVAILABLE_ERRORS = (ConnectionFailure, ExecutionTimeout, WriteConcernError)
-# What encoding raises before anything is sent.
+# Raised by the encoder, before anything is sent.
 _MONGODB_INVALID_ERRORS = (BSONError, DocumentTooLarge, OverflowError, RecursionError, UnicodeError)
 
-# kafka-python's names: of the client's limit, of the topic's for a batch, and of the broker's for a segment.
+# Names of kafka-python: the limits of the client and topic for a batch, and of the broker for a segment.
 KAFKA_TOO_LARGE = frozenset({"MessageSizeTooLargeError", "RecordListTooLargeError"})
-# kafka-python's names: what the protocol calls retriable, and what a client gets over by joining or connecting anew.
-# Not so a corrupt record and a topic that is missing: if they last, nobody but an operator can mend them.
+# Names of kafka-python: the errors that the protocol calls retriable, and those that end when the client rejoins or
+# reconnects. A corrupt record and a missing topic are not listed: if they last, only an operator can fix them.
 # https://kafka.apache.org/protocol#protocol_error_codes
 KAFKA_UNAVAILABLE = frozenset(
     {
@@ -177,14 +185,66 @@ KAFKA_UNAVAILABLE = frozenset(
 
 
 def postgresql_in_words(error: DatabaseError) -> str:
-    """Say to an operator what one of POSTGRESQL_AWAY means."""
+    """Describe one of POSTGRESQL_AWAY to an operator."""
     if isinstance(error.__cause__, psycopg.errors.ReadOnlySqlTransaction):
         return "PostgreSQL is read-only."
     return "PostgreSQL does not answer."
 
 
+@contextmanager
+def postgres_errors(*, passing: type[psycopg.Error] | tuple[()] = ()) -> Iterator[None]:
+    """Raise psycopg's errors as failures of a known kind.
+
+    :param passing: a class of errors that is raised unchanged
+    :raises Refused: PostgreSQL refuses the content of an event
+    :raises StoreUnavailable: retry later; LostRace: retry at once
+    :raises NeedsOperator: any other error
+    """
+    try:
+        yield
+    except passing:
+        raise
+    except psycopg.Error as error:
+        raise from_postgres(error) from error
+
+
+@contextmanager
+def mongo_errors() -> Iterator[None]:
+    """Raise the errors of pymongo and bson as failures of a known kind.
+
+    :raises Refused: MongoDB or its encoder refuses the content of a document
+    :raises StoreUnavailable: retry later
+    :raises NeedsOperator: any other error of pymongo
+    """
+    try:
+        yield
+    except (PyMongoError, *_MONGODB_INVALID_ERRORS) as error:
+        failure = from_mongo(error)
+        assert failure is not None
+        raise failure from error
+
+
+@contextmanager
+def kafka_errors(text: str = "", *, detailed: bool = False) -> Iterator[None]:
+    """Raise the errors of kafka-python and of `ingestion.producer` as failures of a known kind.
+
+    :param text: what could not be done; the failure's message begins with it
+    :param detailed: put the client's own message into the failure's, for a command that shows it
+    :raises StoreUnavailable: retry later
+    :raises NeedsOperator: any other error; TooLarge: a record exceeds a size limit
+    """
+    try:
+        yield
+    except PublishFailed as error:
+        # Classified by the client's error behind it; without one Kafka did not answer.
+        raise from_kafka(error.__cause__, str(error)) from error
+    # OSError: a connection or a time-out below the client.
+    except (KafkaError, OSError) as error:
+        raise from_kafka(error, f"{text or KAFKA}: {error}" if detailed else text) from error
+
+
 def from_postgres(error: psycopg.Error) -> Exception:
-    """Give the failure, of one of our kinds, that an error of PostgreSQL means."""
+    """Return the failure that an error of psycopg means."""
     state = error.sqlstate
     text = f"{POSTGRESQL}: {type(error).__name__} {state or ''}".rstrip()
     if state is None and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
@@ -194,7 +254,7 @@ def from_postgres(error: psycopg.Error) -> Exception:
 
 
 def from_mongo(error: BaseException) -> Exception | None:
-    """Give the failure that an exception of MongoDB's client means; None: it is not about MongoDB."""
+    """Return the failure that an exception of pymongo or bson means; None if it is not about MongoDB."""
     name = type(error).__name__
     if isinstance(error, _MONGODB_INVALID_ERRORS):
         return Refused(f"{MONGODB}: {name}")
@@ -208,7 +268,7 @@ def from_mongo(error: BaseException) -> Exception | None:
 
 
 def from_mongo_code(code: int, text: str) -> Exception:
-    """Give the failure that the code of a whole command means, or of one document if that is not MONGODB_INVALID."""
+    """Return the failure that an error code means, of a command or of a document that is not MONGODB_INVALID."""
     if code in MONGODB_UNAVAILABLE:
         return StoreUnavailable(f"{MONGODB}: {text}, {MONGODB_UNAVAILABLE[code]}")
     if code in MONGODB_INVALID_COMMAND:
@@ -217,13 +277,12 @@ def from_mongo_code(code: int, text: str) -> Exception:
 
 
 def from_kafka(error: BaseException | None, text: str = "") -> Exception:
-    """Give the failure that an exception of Kafka's client means; None: it did not answer.
+    """Return the failure that an exception of kafka-python means; None means that Kafka did not answer.
 
     :param text: what could not be done
     """
     name = type(error).__name__
     reason = f"{text or KAFKA}: {name}" if error else text
-    # OSError: a connection, or a time-out, below the client.
     if error is None or isinstance(error, OSError) or name in KAFKA_UNAVAILABLE:
         return StoreUnavailable(reason)
     kind = TooLarge if name in KAFKA_TOO_LARGE else NeedsOperator

@@ -9,8 +9,8 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
+from processing.end_offsets import EndsReader
 from processing.incidents import Cursor, Partition, close_incident, open_incident
-from processing.lag import EndsReader
 from processing.models import Hold, Incident
 
 _HOLD = """
@@ -50,7 +50,7 @@ def read(cursor: Cursor, topic: int, partitions: Iterable[int]) -> dict[int, Hel
 
 
 def held_now() -> QuerySet[Hold]:
-    """Give what is held now."""
+    """Return the partitions that are held now, with their topics."""
     return Hold.objects.filter(released_at=None).select_related("topic").order_by("topic_id", "partition")
 
 

@@ -1,4 +1,4 @@
-"""What an operator should know of: opened once for each thing, counted while it repeats, closed when it is over."""
+"""Incidents for the operator: one is open for each kind and subject, counts repetitions, and is closed at the end."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _CLOSE = "UPDATE incident SET until = now() WHERE kind = %s AND subject = %s AND
 
 
 def open_incident(kind: Incident.Kind, subject: str, detail: str, *, cursor: Cursor | None = None) -> None:
-    """Say that something is the matter; while it is open, saying so again counts and renews the detail.
+    """Open an incident; if it is open already, count the repetition and replace its detail.
 
-    :param subject: what it is about, always spelled alike, e.g. "raw-data/3" (`of_partition`)
-    :param cursor: of the transaction that the incident belongs to; Django's connection without
+    :param subject: what it is about, always spelled the same, e.g. "raw-data/3" (`of_partition`)
+    :param cursor: of the transaction that the incident belongs to; None: Django's connection
     """
     if cursor is None:
         with connection.cursor() as own:
@@ -43,7 +43,7 @@ def open_incident(kind: Incident.Kind, subject: str, detail: str, *, cursor: Cur
 
 
 def close_incident(kind: Incident.Kind, subject: str, *, cursor: Cursor | None = None) -> bool:
-    """Say that it is over; False if it was not open, which is no mistake."""
+    """Close an incident; return False if none was open, which is not an error."""
     if cursor is None:
         with connection.cursor() as own:
             return close_incident(kind, subject, cursor=own)
@@ -54,17 +54,17 @@ def close_incident(kind: Incident.Kind, subject: str, *, cursor: Cursor | None =
 
 
 def open_incidents() -> QuerySet[Incident]:
-    """Give what is the matter now, newest first."""
+    """Return the open incidents, newest first."""
     return Incident.objects.filter(until=None).order_by("-since", "-id")
 
 
 def of_partition(topic: str, partition: int) -> str:
-    """Name a partition, as the subject of an incident."""
+    """Return the subject of an incident about a partition."""
     return f"{topic}/{partition}"
 
 
 class Partition(NamedTuple):
-    """A partition as rows and incidents name it."""
+    """A partition by the row id of its topic, with the topic's name for incidents."""
 
     topic: int  # the row id
     name: str  # of the topic
@@ -72,5 +72,5 @@ class Partition(NamedTuple):
 
     @property
     def subject(self) -> str:
-        """Name it, as the subject of an incident."""
+        """The subject of an incident about it."""
         return of_partition(self.name, self.number)

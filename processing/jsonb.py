@@ -1,11 +1,11 @@
-"""Payloads as PostgreSQL gives them, without change of value."""
+"""Reads payloads from the text of jsonb without changing their values."""
 
 from __future__ import annotations
 
 import json
 import re
 
-# Numbers this long may be out of reach of an int64; few payloads have any, the others take the quick way.
+# Numbers this long may not fit into an int64. Few payloads have any; the others take the fast path.
 _LONG_NUMBER = re.compile(r"[0-9]{19}")
 _INT64 = range(-(2**63), 2**63)
 
@@ -13,7 +13,7 @@ _INT64 = range(-(2**63), 2**63)
 def load_payload(text: str) -> dict[str, object]:
     """Read a payload: integers exactly, other numbers as IEEE doubles.
 
-    jsonb writes 1e300 as 301 digits; what no int64 can hold was a double when it came in, and goes out as one.
+    jsonb writes 1e300 as 301 digits. A number that does not fit into an int64 was received as a double and is returned as one.
     """
     payload: dict[str, object]
     payload = json.loads(text, parse_int=_number) if _LONG_NUMBER.search(text) else json.loads(text)

@@ -13,7 +13,7 @@ from django.db.backends.utils import CursorWrapper
 
 
 class Equation(TypedDict):
-    """One account as shown. None where it can't be told: nobody knows what is in flight while Kafka is away."""
+    """The account of a source or of all. None where it is unknown: `inFlight` while Kafka is unavailable."""
 
     accepted: int | None
     stored: int
@@ -26,7 +26,7 @@ class Equation(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What was read from the topic, and what became of it."""
+    """Lines read from the topic, and their outcomes."""
 
     read: int = 0
     stored: int = 0
@@ -36,13 +36,13 @@ class Totals:
 
     @property
     def settled(self) -> int:
-        """Everything that has an outcome."""
+        """The number of lines that have an outcome."""
         return self.stored + self.duplicate + self.dead_lettered + self.dropped
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionProgress:
-    """How far one partition's effects are committed."""
+    """The offset up to which the effects of one partition are committed."""
 
     topic: UUID  # Kafka's id of the topic
     partition: int
@@ -54,18 +54,18 @@ class PartitionProgress:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Totals and progress that belong together: both of one moment in PostgreSQL."""
+    """Totals and progress, read from one snapshot of PostgreSQL."""
 
     total: Totals
-    sources: dict[str, Totals]  # newest seen first; "" holds lines whose source can't be read
+    sources: dict[str, Totals]  # last seen first; "" counts lines whose source cannot be read
     progress: dict[tuple[UUID, int], PartitionProgress] = field(default_factory=dict)
 
 
 def equation(totals: Totals, *, in_flight: int | None) -> Equation:
-    """Lay out one account.
+    """Build one account.
 
-    `read` was counted at decode, apart from every outcome, so `unaccounted` is a real check: anything but 0 is
-    an event that got lost or was counted twice.
+    `read` is counted when records are decoded, independently of the outcomes. So any `unaccounted` but 0 means
+    events that were lost or counted twice.
     """
     return {
         "accepted": None if in_flight is None else totals.read + in_flight,
@@ -96,9 +96,9 @@ FROM progress JOIN topic ON topic.id = progress.topic_id
 
 
 def snapshot(*, max_sources: int | None = None) -> Snapshot:
-    """Read totals, sources and progress as of one moment. Not inside another transaction.
+    """Return totals, sources and progress of one snapshot. Not inside another transaction.
 
-    :param max_sources: only so many, those last seen first; the total is always of all
+    :param max_sources: at most this many, last seen first; the total covers all sources
     """
     with transaction.atomic(durable=True), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -106,7 +106,7 @@ def snapshot(*, max_sources: int | None = None) -> Snapshot:
 
 
 def read(cursor: CursorWrapper | psycopg.Cursor, *, max_sources: int | None = None) -> Snapshot:
-    """Read the same within the caller's transaction, which must see one moment (REPEATABLE READ)."""
+    """Return the same within the caller's transaction, which must be REPEATABLE READ."""
     cursor.execute(_TOTAL)
     total = Totals(*(cursor.fetchone() or ()))
     cursor.execute(_SOURCES, [max_sources])

@@ -1,4 +1,4 @@
-"""What processing keeps in PostgreSQL; the events' hot path writes its own SQL (processing.row_store)."""
+"""The tables of processing in PostgreSQL; the consumer writes events with its own SQL (processing.row_store)."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Topic(models.Model):
 
 
 class Progress(models.Model):
-    """How far the effects of one partition are committed; moves in the effects' own transaction."""
+    """The offset up to which one partition's effects are committed; updated in the transaction of the effects."""
 
     pk = CompositePrimaryKey("topic_id", "partition")
     topic = models.ForeignKey(Topic, on_delete=models.CASCADE)
     partition = models.IntegerField()
     next_offset = models.BigIntegerField()  # the first record without effects
-    records = models.BigIntegerField(default=0)  # read so far; events / records estimates what lag holds
+    records = models.BigIntegerField(default=0)  # read so far; events / records estimates the events of the lag
     events = models.BigIntegerField(default=0)
     record_time = models.DateTimeField(null=True)  # Kafka's time of the last record with effects
     updated_at = models.DateTimeField()
@@ -43,13 +43,13 @@ class Progress(models.Model):
 class Event(models.Model):
     """A stored event: one row of the table `events`, partitioned by month of `ts`.
 
-    The table's key is (source_id, ts, id); Django is told of `id` alone, which is unique only within a source.
+    The table's key is (source_id, ts, id); Django knows `id` alone, which is unique only within a source.
     """
 
     id = models.UUIDField(primary_key=True)
     source_id = models.TextField()
     ts = models.DateTimeField()  # event time, the sender's clock
-    received = models.DateTimeField()  # the door's clock
+    received = models.DateTimeField()  # the receiver's clock
     stored = models.DateTimeField()  # the consumer's clock
     payload = models.JSONField()
     tags = ArrayField(models.TextField(), null=True)  # None means none
@@ -57,7 +57,7 @@ class Event(models.Model):
     partition = models.IntegerField()
     offset = models.BigIntegerField()
     line = models.IntegerField()  # within the record, from 0
-    content_hash = models.BigIntegerField()  # processing.content
+    content_hash = models.BigIntegerField()  # ingestion.content
 
     class Meta:
         db_table = "events"
@@ -103,7 +103,7 @@ class RollupHour(Rollup):
 
 
 class LatestValue(models.Model):
-    """The value of the newest event (by event time, then id) that had this numeric field."""
+    """The value of this numeric field in the newest event that has it, by event time, then id."""
 
     pk = CompositePrimaryKey("source_id", "field")
     source_id = models.TextField()
@@ -120,10 +120,10 @@ class LatestValue(models.Model):
 
 
 class SourceStatistics(models.Model):
-    """Running totals of one source; lines whose source can't be read count under ''."""
+    """Running totals of one source; lines whose source cannot be read count under ''."""
 
     source_id = models.CharField(max_length=128, primary_key=True)
-    first_seen = models.DateTimeField()  # the door's clock
+    first_seen = models.DateTimeField()  # the receiver's clock
     last_seen = models.DateTimeField()
     latest_event = models.DateTimeField(null=True)  # newest event time stored
     read = models.BigIntegerField(default=0)
@@ -166,7 +166,7 @@ class LedgerMinute(models.Model):
 
 
 class DeadLetter(models.Model):
-    """A line that could not become a row: its bytes, its place and the reason, until someone mends it."""
+    """A line that could not be stored: its bytes, its origin and the reason, until it is redriven or discarded."""
 
     class State(models.TextChoices):
         OPEN = "open"
@@ -188,16 +188,16 @@ class DeadLetter(models.Model):
     event_id = models.UUIDField(null=True, blank=True)
     received = models.DateTimeField()
     first_seen = models.DateTimeField()
-    last_seen = models.DateTimeField()  # of a chain's first letter: when its event failed last
-    attempts = models.IntegerField(default=1)  # of a chain's first letter: how often its event failed
-    fingerprint = models.CharField(max_length=32)  # alike letters share it
+    last_seen = models.DateTimeField()  # in a chain's first letter: when its event failed last
+    attempts = models.IntegerField(default=1)  # in a chain's first letter: how often its event failed
+    fingerprint = models.CharField(max_length=32)  # similar letters share it
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
-    # A redrive that fails is a new letter: this one stays `sent`, and the newest of the chain is the one to work with.
+    # A failed redrive becomes a new letter: this one stays `sent`, and only the newest of the chain can be redriven.
     root = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="chain")
     redrives = models.IntegerField(default=0, db_default=0)  # how many redrives of its chain have failed
-    edited = models.BinaryField(null=True, blank=True)  # what its last redrive sent instead of `raw`
+    edited = models.BinaryField(null=True, blank=True)  # the content that the last redrive sent instead of `raw`
     sent_at = models.DateTimeField(null=True, blank=True)
-    closed_at = models.DateTimeField(null=True, blank=True)  # stored or discarded
+    closed_at = models.DateTimeField(null=True, blank=True)  # when it was stored or discarded
 
     class Meta:
         db_table = "dead_letter"
@@ -219,14 +219,14 @@ class DeadLetter(models.Model):
 
 
 class DeadLetterAction(models.Model):
-    """One line of a dead letter's history: who did what, when."""
+    """An entry in a dead letter's history: who did what, when."""
 
     class Kind(models.TextChoices):
         REDRIVEN = "redriven"  # sent as it is
         EDITED = "edited"  # sent with other content
-        FAILED = "failed"  # what was sent became a dead letter again, or Kafka refused it for its size
-        STORED = "stored"  # what was sent ended stored, duplicate or dropped; the note says which
-        PARKED = "parked"  # redriven too often in vain
+        FAILED = "failed"  # the sent event became a dead letter again, or Kafka refused it because of its size
+        STORED = "stored"  # the sent event was stored, a duplicate or dropped; the note tells which
+        PARKED = "parked"  # redriven too often without success
         DISCARDED = "discarded"
 
     letter = models.ForeignKey(DeadLetter, on_delete=models.CASCADE, related_name="actions")
@@ -244,7 +244,7 @@ class DeadLetterAction(models.Model):
 
 
 class Job(models.Model):
-    """A long operation: worked on by `manage.py run_jobs` or a command, resumed where it was by whoever comes next."""
+    """A long operation, run by `manage.py run_jobs` or a command; another process resumes it after an interruption."""
 
     class State(models.TextChoices):
         QUEUED = "queued"
@@ -253,20 +253,20 @@ class Job(models.Model):
         FAILED = "failed"
         CANCELLED = "cancelled"
 
-    kind = models.CharField(max_length=30)  # a name in processing.jobs
+    kind = models.CharField(max_length=30)  # KIND of processing.letters.redrive or processing.letters.discard
     arguments = models.JSONField(default=dict)
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     who = models.CharField(max_length=200)  # as in DeadLetterAction
     total = models.BigIntegerField(null=True, blank=True)  # None: not known
     done = models.BigIntegerField(default=0)
-    place = models.JSONField(default=dict, blank=True)  # where to go on
-    message = models.TextField(default="", blank=True)  # what came out, or why it failed
+    place = models.JSONField(default=dict, blank=True)  # where to continue
+    message = models.TextField(default="", blank=True)  # the result, or why it failed
     cancel_requested = models.BooleanField(default=False)
     worker = models.CharField(max_length=200, default="", blank=True)
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
-    heartbeat = models.DateTimeField(null=True, blank=True)  # a running job that is silent for long is taken over
+    heartbeat = models.DateTimeField(null=True, blank=True)  # a running job without a recent one is taken over
 
     class Meta:
         db_table = "job"
@@ -278,13 +278,13 @@ class Job(models.Model):
 
 
 class Incident(models.Model):
-    """Something about the pipeline that an operator should know of, open until it is over."""
+    """A condition of the pipeline that an operator should know of, open while it lasts."""
 
     class Kind(models.TextChoices):
-        OPERATOR = "operator"  # a store refuses for a reason that someone must mend
+        OPERATOR = "operator"  # a store refuses for a reason that an operator must fix
         BREAKER = "breaker"  # a partition is held: too many of its events became dead letters
-        CRASH = "crash"  # an event was isolated, since the process died of it
-        GAP = "gap"  # records are gone from the topic before they were read, or were skipped
+        CRASH = "crash"  # an event was isolated because it crashed the process
+        GAP = "gap"  # records were removed from the topic before they were read, or were skipped
         DISK = "disk"  # a store's volume fills up
         RETENTION = "retention"  # the lag nears the topic's retention
 
@@ -311,11 +311,11 @@ class Incident(models.Model):
 
 
 class LedgerGap(models.Model):
-    """Records that nobody will ever read: `first_offset` up to, not including, `next_offset`."""
+    """Records that will never be read: `first_offset` up to, not including, `next_offset`."""
 
     class Cause(models.TextChoices):
-        REMOVED = "removed"  # the topic's retention, or someone, removed them before they were read
-        RECREATED = "recreated"  # the topic was deleted and made anew; how many it still held is not known
+        REMOVED = "removed"  # retention or an operator removed them before they were read
+        RECREATED = "recreated"  # the topic was deleted and recreated; how many unread records it had is not known
         SKIPPED = "skipped"  # an operator moved the offsets past them
 
     topic = models.ForeignKey(Topic, on_delete=models.PROTECT)
@@ -335,7 +335,7 @@ class LedgerGap(models.Model):
 
 
 class Hold(models.Model):
-    """A partition that no consumer reads until an operator says so (the dead letter breaker)."""
+    """A partition that no consumer reads until an operator resumes it (the circuit breaker)."""
 
     pk = CompositePrimaryKey("topic_id", "partition")
     topic = models.ForeignKey(Topic, on_delete=models.CASCADE)
@@ -344,7 +344,9 @@ class Hold(models.Model):
     reason = models.TextField()
     released_at = models.DateTimeField(null=True)  # None: held
     released_by = models.CharField(max_length=200, default="", db_default="")
-    lenient_until = models.BigIntegerField(default=0, db_default=0)  # below this offset the breaker counts nothing
+    lenient_until = models.BigIntegerField(
+        default=0, db_default=0
+    )  # below this offset the circuit breaker counts nothing
 
     class Meta:
         db_table = "hold"
@@ -354,7 +356,7 @@ class Hold(models.Model):
 
 
 class PartitionStart(models.Model):
-    """How often a consumer started at the same place without getting past it, and the line that was in hand alone."""
+    """How often a consumer started at the same offset without getting past it, and the line that was processed alone."""
 
     pk = CompositePrimaryKey("topic_id", "partition")
     topic = models.ForeignKey(Topic, on_delete=models.CASCADE)
@@ -363,7 +365,7 @@ class PartitionStart(models.Model):
     starts = models.IntegerField(default=1, db_default=1)
     suspect_offset = models.BigIntegerField(null=True)
     suspect_line = models.IntegerField(null=True)
-    isolated = models.JSONField(default=list, db_default=[])  # [offset, line] of lines that are not to be processed
+    isolated = models.JSONField(default=list, db_default=[])  # [offset, line] of lines that must not be processed
 
     class Meta:
         db_table = "partition_start"
@@ -373,7 +375,7 @@ class PartitionStart(models.Model):
 
 
 class StaleHour(models.Model):
-    """An hour of one source whose rollups a rebuild or repair has still to compute anew."""
+    """An hour of one source whose rollups a rebuild or repair must still recompute."""
 
     pk = CompositePrimaryKey("source_id", "hour")
     source_id = models.TextField()
@@ -387,7 +389,7 @@ class StaleHour(models.Model):
 
 
 class ConsumerMember(models.Model):
-    """A running consumer, which says every few seconds that it lives and what it has."""
+    """A running consumer, which reports its heartbeat and partitions every few seconds."""
 
     HEARTBEAT_SECONDS = 5
 
@@ -395,7 +397,7 @@ class ConsumerMember(models.Model):
     partitions = ArrayField(models.IntegerField())
     since = models.DateTimeField()  # when it got these partitions
     heartbeat = models.DateTimeField()
-    state = models.CharField(max_length=20)  # running, waiting (a store is away)
+    state = models.CharField(max_length=20)  # running, waiting (a store is unavailable)
 
     class Meta:
         db_table = "consumer_member"

@@ -22,8 +22,8 @@ from processing.breaker import Breaker, Judgement
 from processing.crashes import Crashes
 from processing.delivery import Delivery
 from processing.document_store import DocumentStore, Verdict
+from processing.end_offsets import Ends, EndsReader
 from processing.failures import NeedsOperator, Refused
-from processing.lag import Ends, EndsReader
 from processing.placement import Place, Start
 from processing.rollups import Spans, roll_up
 from processing.row_store import RowStore

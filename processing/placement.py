@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from processing import gaps, holds
+from processing.end_offsets import Ends
 from processing.failures import StoreUnavailable
 from processing.holds import Held
 from processing.incidents import Cursor, Partition, open_incident
-from processing.lag import Ends
 from processing.models import Incident, LedgerGap
 
 Place = tuple[UUID, int]  # Kafka's id of a topic, and a partition

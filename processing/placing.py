@@ -8,7 +8,7 @@ from concurrent.futures import Future
 
 from processing import pipeline
 from processing.consumer import Consumer
-from processing.lag import Ends
+from processing.end_offsets import Ends
 from processing.pipeline import Stores
 from processing.placement import Place, Start
 from processing.store_thread import StoreThread

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from uuid import UUID
@@ -19,10 +19,10 @@ from processing import closing, holds, months, placement, row_sql, rows
 from processing.accounts import Gains
 from processing.batch import Batch, Entry, Letter
 from processing.breaker import Trip
-from processing.failures import Refused, from_postgres
+from processing.end_offsets import Ends
+from processing.failures import Refused, postgres_errors
 from processing.incidents import Partition
 from processing.known_fields import KnownFields
-from processing.lag import Ends
 from processing.placement import Asking, Place, Start
 from processing.rollups import Spans
 
@@ -45,15 +45,9 @@ def instant(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
-@contextmanager
-def failures() -> Iterator[None]:
-    """Turn what psycopg raises into our kinds of failure; UniqueViolation passes, for the caller to judge."""
-    try:
-        yield
-    except UniqueViolation:
-        raise
-    except psycopg.Error as error:
-        raise from_postgres(error) from error
+def failures() -> AbstractContextManager[None]:
+    """Raise psycopg's errors as failures of a known kind, all but UniqueViolation."""
+    return postgres_errors(passing=UniqueViolation)
 
 
 class RowStore:

@@ -1,4 +1,4 @@
-"""Looks through raw-data for the copies of one event, for no longer than a few seconds."""
+"""Searches raw-data for the copies of one event, within a few seconds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ingestion.records import BadLine, Line, UnknownVersion
 from processing.batch import Record
 from processing.topic_reader import TopicReader
 
-BUDGET = 2.0  # seconds, after which the search is cut
+BUDGET = 2.0  # seconds after which the search stops
 CHUNK = 500  # records at once
 _PATIENCE = 1.5  # seconds to wait for Kafka
 _OURS = b"%d" % records.FORMAT_VERSION
@@ -28,13 +28,13 @@ class Copy:
     record_time: int
     received: int
     source: str  # '' when it can't be read
-    readable: bool  # else it is, or will be, a dead letter
+    readable: bool  # False: it is, or will be, a dead letter
     traces: list[str]  # the trace contexts of all requests whose events share the record
 
 
 @dataclass(slots=True)
 class Search:
-    """What was found, and how far it was looked."""
+    """The copies found, and how much of the topic was searched."""
 
     copies: list[Copy] = field(default_factory=list)
     records: int = 0
@@ -42,23 +42,23 @@ class Search:
     complete: bool = True
 
 
-def search(event_id: UUID, stretches: Mapping[int, tuple[int, int]], *, budget: float = BUDGET) -> Search:
-    """Look through these stretches of the topic.
+def search(event_id: UUID, ranges: Mapping[int, tuple[int, int]], *, budget: float = BUDGET) -> Search:
+    """Search these ranges of the topic.
 
-    :param stretches: partition -> first offset, and the offset after the last
+    :param ranges: partition -> first offset, and the offset after the last
     :param budget: seconds
     :raises StoreUnavailable: Kafka does not answer
     """
     began = time.monotonic()
     found = Search()
-    if any(first < end for first, end in stretches.values()):
+    if any(first < end for first, end in ranges.values()):
         with TopicReader(client_id="dataflow-trace", patience=_PATIENCE) as reader:
-            for chunk in reader.read(stretches, limit=CHUNK):
+            for chunk in reader.read(ranges, limit=CHUNK):
                 for record in chunk:
                     found.copies += _copies(event_id, record)
                 found.records += len(chunk)
                 if time.monotonic() - began > budget:
-                    found.complete = found.records >= sum(end - first for first, end in stretches.values())
+                    found.complete = found.records >= sum(end - first for first, end in ranges.values())
                     break
     found.seconds = time.monotonic() - began
     return found
@@ -67,7 +67,7 @@ def search(event_id: UUID, stretches: Mapping[int, tuple[int, int]], *, budget: 
 def _copies(event_id: UUID, record: Record) -> Iterator[Copy]:
     text = str(event_id)
     ours = ("v", _OURS) in record.headers
-    # Our lines spell the id out. In another producer's it may be in capitals, or have to be derived from the content.
+    # Our own records contain the id as text. Those of another producer may have it in capitals, or need it derived.
     if ours and text.encode() not in (record.value or b""):
         return
     try:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from processing import incidents
-from processing.models import Hold
+from processing import holds, incidents
 from queries.shapes import HeldShape, IncidentShape
 from queries.times import format_time
 
@@ -34,5 +33,5 @@ def held() -> list[HeldShape]:
             "since": format_time(row.since),
             "reason": row.reason,
         }
-        for row in Hold.objects.filter(released_at=None).select_related("topic").order_by("topic_id", "partition")
+        for row in holds.held_now()
     ]

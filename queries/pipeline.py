@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from processing.lag import Ends, PartitionLag
+from processing.end_offsets import Ends
+from processing.lag import PartitionLag
 from processing.models import ConsumerMember
 from queries import cache, doors, incidents, postgres, standing, stores
 from queries.shapes import ConsumerShape, LagShape, Pipeline, SourceEquation, Stores

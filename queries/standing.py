@@ -6,8 +6,9 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from processing import lag, ledger
-from processing.lag import Ends, PartitionLag
+from processing import end_offsets, lag, ledger
+from processing.end_offsets import Ends
+from processing.lag import PartitionLag
 from processing.ledger import Equation, Snapshot, Totals
 
 # An answer of Kafka's that is older says that there is none any more.
@@ -64,7 +65,7 @@ def read(now: datetime, *, max_sources: int | None) -> Standing:
     :param max_sources: only so many, those last seen first; the total is always of all
     """
     # Before the ledger, so that nothing it counts as read can be counted as in flight as well.
-    ends = lag.raw_data_ends()
+    ends = end_offsets.raw_data_ends()
     snapshot = ledger.snapshot(max_sources=max_sources)
     lags = None if ends is None else lag.lags(ends, snapshot.progress, now=now)
     age = None if ends is None else round(time.monotonic() - ends.read_at, 3)

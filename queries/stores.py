@@ -10,7 +10,7 @@ from django.db import connection
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
-from processing import documents, lag
+from processing import documents, end_offsets
 from queries import postgres
 from queries.shapes import Stores, StoreState
 from queries.standing import KAFKA_SILENT_AFTER
@@ -45,7 +45,7 @@ def _laid_out(asked: dict[str, Future[StoreState]]) -> Stores:
 
 def kafka() -> StoreState:
     """Tell how fast Kafka gave its offsets."""
-    ends = lag.raw_data_ends()
+    ends = end_offsets.raw_data_ends()
     if ends is None or time.monotonic() - ends.read_at > KAFKA_SILENT_AFTER:
         return DOWN
     return {"state": "up", "latencyMs": _milliseconds(ends.latency)}

@@ -15,7 +15,7 @@ from deploy.testing.deployment import Deployment
 from ingestion import pulse
 from ingestion.guard import State
 from ingestion.pulse import Pulse
-from processing import lag, live
+from processing import end_offsets, live
 from processing.live import ConsumerFrame
 
 
@@ -56,9 +56,9 @@ class DoorBeats:
 def _no_kafka_client_stays() -> Iterator[None]:
     """Every site has topics of its own, so the process would keep a client for each."""
     yield
-    for reader in lag._readers.values():
+    for reader in end_offsets._readers.values():
         reader._drop_client()
-    lag._readers.clear()
+    end_offsets._readers.clear()
 
 
 @pytest.fixture

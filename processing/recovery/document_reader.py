@@ -11,7 +11,7 @@ from bson import DBRef
 
 from ingestion.content import content_hash
 from processing.batch import Entry
-from processing.decoding import source_digest
+from processing.document_ids import source_digest
 
 _encode = msgspec.json.Encoder().encode
 _PLACE = ("partition", "offset", "line")

@@ -14,9 +14,9 @@ from processing import event_range
 from processing.batch import Entry, Record
 from processing.course import Course
 from processing.document_store import DocumentStore
+from processing.end_offsets import Ends
 from processing.event_range import EventRange
 from processing.failures import from_postgres
-from processing.lag import Ends
 from processing.recovery import recount, reread, row_reader
 from processing.topic_reader import TopicReader
 

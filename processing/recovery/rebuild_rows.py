@@ -14,10 +14,10 @@ from processing import gaps
 from processing.batch import Entry
 from processing.course import Course
 from processing.document_store import LONG_WAIT, DocumentStore
+from processing.end_offsets import Ends
 from processing.event_range import EventRange
 from processing.failures import from_postgres
 from processing.gaps import Gap
-from processing.lag import Ends
 from processing.models import LedgerGap
 from processing.recovery import document_reader, ledger_mending, mending, stale_hours
 from processing.recovery.row_writer import RowWriter

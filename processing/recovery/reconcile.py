@@ -14,10 +14,10 @@ import psycopg
 from ingestion.timestamps import to_text_if_known
 from processing import gaps, lag, ledger
 from processing.course import Course
+from processing.end_offsets import Ends
 from processing.event_range import EventRange
 from processing.failures import from_postgres
 from processing.gaps import Gap
-from processing.lag import Ends
 from processing.ledger import Equation, PartitionProgress, Snapshot, Totals
 from processing.recovery import recount, recount_sql
 from processing.recovery.recount import Stretch

@@ -11,11 +11,12 @@ from uuid import UUID
 import psycopg
 from psycopg import IsolationLevel
 
-from processing import decoding, document_store, gaps, ledger, row_store, rows
+from processing import document_store, gaps, ledger, row_store, rows
 from processing.batch import MINUTE, Entry, Letter
 from processing.course import Course
+from processing.document_ids import source_digest
+from processing.end_offsets import Ends
 from processing.gaps import Gap
-from processing.lag import Ends
 from processing.ledger import Snapshot
 from processing.recovery import document_reader, recount_sql, reread, row_reader
 from processing.rollups import MINUTES_PER_HOUR, Spans, merge, roll_up
@@ -197,7 +198,7 @@ def _document_row(document: Mapping[str, object]) -> Row:
     key, source, topic = document["_id"], document.get("source"), document.get("topic")
     if not isinstance(key, bytes) or len(key) != 24 or not isinstance(source, str):
         return None, None, None, None, None, None, None, None, repr(key), False
-    if key[16:] != decoding.source_digest(source):
+    if key[16:] != source_digest(source):
         # Nobody would find it by its source and id: as good as none.
         source = None
     return (

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from ingestion.content import content_hash
 from processing.batch import Entry
-from processing.decoding import source_digest
+from processing.document_ids import source_digest
 from processing.jsonb import load_payload
 
 # Times in microseconds since the epoch. The alias of the table is `e`.

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 from ingestion import producer, records
 from ingestion.content import content_hash
 from processing.batch import Entry, Record
-from processing.decoding import source_digest
+from processing.document_ids import source_digest
 from processing.rollups import Span, Spans
 from processing.tests.reference import Rollups, Sent, Statistics
 

@@ -11,7 +11,8 @@ from deploy.testing.deployment import Deployment, ProductProcess
 from ingestion.tests.client import call, event, numbered, post
 from ingestion.tests.conftest import open_door
 from processing.condition import Waits
-from processing.lag import Ends, PartitionLag
+from processing.end_offsets import Ends
+from processing.lag import PartitionLag
 from processing.models import SourceStatistics
 from processing.tests.test_reconcile import produce
 

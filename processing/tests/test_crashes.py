@@ -16,8 +16,8 @@ from processing import loop
 from processing.batch import WHOLE, Record
 from processing.consumer import Consumer
 from processing.crashes import Crashes, Start
+from processing.end_offsets import Ends, EndsReader
 from processing.failures import StoreUnavailable
-from processing.lag import Ends, EndsReader
 from processing.models import DeadLetter, Incident, PartitionStart, Topic
 from processing.row_store import RowStore
 from processing.tests import group, making, truth

@@ -1,23 +1,27 @@
-"""Which fate each error of PostgreSQL, MongoDB and Kafka has."""
+"""The kind of failure that each error of PostgreSQL, MongoDB and Kafka becomes."""
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import kafka.errors
 import psycopg
 import pytest
-from bson.errors import InvalidDocument
+from bson.errors import BSONError, InvalidDocument
 from kafka.errors import KafkaError
 from psycopg import errors
 from pymongo import errors as mongo
 
+from ingestion.producer import PublishFailed
 from processing.failures import (
     KAFKA_TOO_LARGE,
     KAFKA_UNAVAILABLE,
     MONGODB_INVALID,
     MONGODB_INVALID_COMMAND,
     MONGODB_UNAVAILABLE,
+    POSTGRESQL_FATES,
     LostRace,
     NeedsOperator,
     Refused,
@@ -27,6 +31,9 @@ from processing.failures import (
     from_mongo,
     from_mongo_code,
     from_postgres,
+    kafka_errors,
+    mongo_errors,
+    postgres_errors,
 )
 
 POSTGRESQL: dict[str, type[psycopg.Error]] = {
@@ -198,3 +205,117 @@ def test_silence_and_broken_connections_of_kafka_get_better_and_unknown_causes_d
 
     assert type(failure) is fate
     assert str(failure).startswith("Kafka took no record")
+
+
+Errors = Callable[[], AbstractContextManager[None]]
+
+
+def failure_of(errors_of_store: Errors, error: BaseException) -> BaseException:
+    """Return what a context manager raises in the place of a client's error."""
+    with pytest.raises(BaseException) as caught, errors_of_store():  # noqa: PT011 - its type is what is tested
+        raise error
+    return caught.value
+
+
+@pytest.mark.parametrize("state", POSTGRESQL_FATES)
+def test_each_sqlstate_named_is_raised_as_its_kind_of_failure(state: str) -> None:
+    of_psycopg = [POSTGRESQL[found] for found in of_class(state)]
+
+    failures = [failure_of(postgres_errors, error("some value of a sender")) for error in of_psycopg]
+
+    assert failures
+    assert {type(failure) for failure in failures} == {POSTGRESQL_FATES[state], *more_precise(state)}
+    assert [type(failure.__cause__) for failure in failures] == of_psycopg
+
+
+def more_precise(state: str) -> set[type[Exception]]:
+    """Return the kinds that single states of a class have instead of the kind of their class."""
+    return {kind for other, kind in POSTGRESQL_FATES.items() if other != state and other.startswith(state)}
+
+
+@pytest.mark.parametrize(("error", "kind"), CASES, ids=[error.__name__ for error, _ in CASES])
+def test_an_error_of_psycopg_is_raised_as_its_kind_of_failure(
+    error: type[psycopg.Error], kind: type[Exception]
+) -> None:
+    assert type(failure_of(postgres_errors, error("some value of a sender"))) is kind
+
+
+def test_an_error_of_psycopg_that_the_caller_wants_passes_unchanged() -> None:
+    error = errors.UniqueViolation("exists")
+
+    assert failure_of(lambda: postgres_errors(passing=errors.UniqueViolation), error) is error
+    assert type(failure_of(postgres_errors, error)) is NeedsOperator
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        *((mongo.OperationFailure(f"code {code}", code), StoreUnavailable) for code in MONGODB_UNAVAILABLE),
+        *((mongo.OperationFailure(f"code {code}", code), Refused) for code in MONGODB_INVALID_COMMAND),
+        *(
+            (mongo.OperationFailure(f"code {code}", code), NeedsOperator)
+            for code in MONGODB_INVALID.keys() - MONGODB_INVALID_COMMAND.keys()
+        ),
+        (mongo.ConnectionFailure("lost"), StoreUnavailable),
+        (mongo.ExecutionTimeout("slow", 50), StoreUnavailable),
+        (mongo.WriteConcernError("no majority", 100), StoreUnavailable),
+        (mongo.DocumentTooLarge("17 MB"), Refused),
+        (BSONError("some value of a sender"), Refused),
+        (OverflowError("past int64"), Refused),
+        (RecursionError("300 levels"), Refused),
+        (UnicodeEncodeError("utf-8", "\ud800", 0, 1, "half a pair"), Refused),
+        (mongo.ConfigurationError("no such option"), NeedsOperator),
+        (mongo.OperationFailure("wrong password", 18), NeedsOperator),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else f"{type(value).__name__} {value}",
+)
+def test_an_error_of_pymongo_is_raised_as_its_kind_of_failure(error: Exception, kind: type[Exception]) -> None:
+    failure = failure_of(mongo_errors, error)
+
+    assert type(failure) is kind
+    assert failure.__cause__ is error
+
+
+@pytest.mark.parametrize("name", sorted(KAFKA))
+def test_an_error_of_kafka_python_is_raised_as_its_kind_of_failure(name: str) -> None:
+    error = Exception.__new__(KAFKA[name])
+    large = TooLarge if name in KAFKA_TOO_LARGE else NeedsOperator
+
+    failure = failure_of(kafka_errors, error)
+
+    assert type(failure) is (StoreUnavailable if name in KAFKA_UNAVAILABLE else large)
+    assert str(failure) == f"Kafka: {type(error).__name__}"
+    assert failure.__cause__ is error
+
+
+def test_a_failed_publication_is_classified_by_its_cause() -> None:
+    assert type(failure_of(kafka_errors, failed(kafka.errors.TopicAuthorizationFailedError()))) is NeedsOperator
+    assert type(failure_of(kafka_errors, failed(kafka.errors.MessageSizeTooLargeError()))) is TooLarge
+    assert type(failure_of(kafka_errors, failed(kafka.errors.KafkaTimeoutError()))) is StoreUnavailable
+    assert type(failure_of(kafka_errors, failed(None))) is StoreUnavailable
+
+
+def failed(cause: Exception | None) -> PublishFailed:
+    error = PublishFailed("not taken")
+    error.__cause__ = cause
+    return error
+
+
+def test_a_broken_connection_below_kafkas_client_is_retried() -> None:
+    assert type(failure_of(kafka_errors, ConnectionResetError("reset"))) is StoreUnavailable
+
+
+def test_a_failure_of_kafka_says_what_could_not_be_done() -> None:
+    error = kafka.errors.InvalidReplicationFactorError("more than there are brokers")
+
+    assert str(failure_of(lambda: kafka_errors("no topic made"), error)) == (
+        "no topic made: InvalidReplicationFactorError"
+    )
+    assert "more than there are brokers" in str(failure_of(lambda: kafka_errors(detailed=True), error))
+
+
+@pytest.mark.parametrize("errors_of_store", [postgres_errors, mongo_errors, kafka_errors])
+def test_an_exception_that_is_not_the_stores_passes_unchanged(errors_of_store: Errors) -> None:
+    error = KeyError("key")
+
+    assert failure_of(errors_of_store, error) is error

@@ -12,10 +12,11 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from deploy.testing.deployment import Deployment
-from processing import offsets, placement
+from processing import placement
 from processing.batch import WHOLE, Letter
+from processing.consumer_group import open_group
+from processing.end_offsets import Ends
 from processing.incidents import open_incidents
-from processing.lag import Ends
 from processing.models import DeadLetter, LedgerGap, PartitionStart, Progress, Topic
 from processing.recovery import reconcile
 from processing.row_store import RowStore, write_letters
@@ -42,7 +43,7 @@ def put(site: Deployment, count: int, *, first: int) -> None:
 
 def commit(offset: int) -> None:
     """Tell Kafka an offset in the group's name."""
-    with offsets.opened() as group_:
+    with open_group() as group_:
         assert group_.members() == 0
         group_.commit({PARTITION: offset})
 

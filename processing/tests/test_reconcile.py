@@ -19,6 +19,7 @@ from deploy.testing.deployment import Deployment, ProductProcess
 from ingestion import producer
 from processing import decoding, documents
 from processing.batch import Batch
+from processing.document_ids import document_id
 from processing.document_store import DocumentStore
 from processing.models import DeadLetter, Event, Progress, SourceStatistics
 from processing.recovery import reconcile, reconcile_text, recount_sql
@@ -178,7 +179,7 @@ def test_a_ledger_count_that_is_not_what_was_counted_is_named_with_its_minute() 
 def test_a_document_that_is_gone_or_changed_is_named() -> None:
     event = Event.objects.get(source_id="sensor-2")
     collection = documents.database()["events"]
-    key = documents.document_id(event.id, "sensor-2")
+    key = document_id(event.id, "sensor-2")
 
     collection.update_one({"_id": key}, {"$inc": {"hash": 1}})
     changed = reconcile.run()
@@ -204,7 +205,7 @@ def test_a_document_that_kafka_and_rows_know_nothing_of_is_named() -> None:
     assert document is not None
     stray = UUID("0190163d-8694-739b-aea5-966c26f8ad92")
 
-    collection.insert_one({**document, "_id": documents.document_id(stray, "sensor-1")})
+    collection.insert_one({**document, "_id": document_id(stray, "sensor-1")})
     report = reconcile.run()
 
     assert report.kinds == {"document_without_row": 1}

@@ -17,6 +17,7 @@ from django.db import connection
 from deploy.local import processes
 from deploy.testing.deployment import Deployment
 from processing import documents
+from processing.document_ids import document_id
 from processing.models import DeadLetter, Event
 from processing.tests import truth
 from processing.tests.test_kills import World, consume_the_rest, send_round
@@ -98,7 +99,7 @@ def test_rows_that_are_gone_or_changed_are_made_from_documents_or_kafka(world: W
     execute("UPDATE events SET payload = '{\"n\": 1}' WHERE source_id = 'killed-4'")
     execute("UPDATE events SET content_hash = 5 WHERE source_id = 'killed-5' AND ts < '2026-01-10'")
     lost = Event.objects.filter(source_id="killed-6")
-    keys = [documents.document_id(id_, "killed-6") for id_ in lost.values_list("id", flat=True)]
+    keys = [document_id(id_, "killed-6") for id_ in lost.values_list("id", flat=True)]
     documents.database()["events"].delete_many({"_id": {"$in": keys}})
     execute("DELETE FROM events WHERE source_id = 'killed-6'")
 
@@ -118,7 +119,7 @@ def test_documents_that_are_gone_or_changed_or_strangers_are_put_right(world: Wo
     collection.update_many({"source": "killed-3"}, {"$inc": {"hash": 1}})
     collection.update_many({"source": "killed-4"}, {"$set": {"payload.changed": 1}})
     stray = UUID("0190163d-8694-739b-aea5-966c26f8ad92")
-    collection.insert_one({**some, "_id": documents.document_id(stray, "killed-1")})
+    collection.insert_one({**some, "_id": document_id(stray, "killed-1")})
 
     report = reconcile("--repair")
 
@@ -174,7 +175,7 @@ def test_a_leftover_of_a_refused_event_is_discarded_and_not_stored(world: World)
     assert some is not None
     place = {"partition": letter.partition, "offset": letter.offset, "line": letter.line}
     other = UUID("0190163d-8694-739b-aea5-966c26f8ad93")
-    collection.insert_one({**some, **place, "_id": documents.document_id(other, letter.source_id)})
+    collection.insert_one({**some, **place, "_id": document_id(other, letter.source_id)})
 
     assert reconcile("--repair")["repaired"] == {"documentsDiscarded": 1}
     truth.assert_exact(world.site, world.expected)
@@ -296,13 +297,13 @@ def test_an_event_that_no_store_has_any_more_stays_a_difference(world: World) ->
     world.site.remove_raw_records(before={partition: end})
     event = Event.objects.filter(partition=partition)[0]
     assert reconcile()["ok"]
-    documents.database()["events"].delete_one({"_id": documents.document_id(event.id, event.source_id)})
+    documents.database()["events"].delete_one({"_id": document_id(event.id, event.source_id)})
     event_row = Event.objects.filter(id=event.id)
 
     # From its row the document comes back; without both, nothing does.
     assert reconcile("--repair", "--dry-run", code=1)["repaired"] == {"documentsFromRows": 1}
     assert reconcile("--repair")["repaired"] == {"documentsFromRows": 1}
-    documents.database()["events"].delete_one({"_id": documents.document_id(event.id, event.source_id)})
+    documents.database()["events"].delete_one({"_id": document_id(event.id, event.source_id)})
     event_row.delete()
     report = reconcile("--repair", code=1)
 

@@ -10,7 +10,7 @@ import pytest
 from deploy.testing.deployment import Deployment
 from processing import settling
 from processing.batch import WHOLE, Aside, Asides, Batch, Place, Record
-from processing.lag import EndsReader
+from processing.end_offsets import EndsReader
 from processing.pipeline import Stores, Topic, Work
 from processing.tests import making, truth
 from processing.tests.making import NOON, event_id, line

@@ -15,7 +15,7 @@ from pymongo import MongoClient
 
 from deploy.testing.deployment import Deployment, close_pool
 from ingestion.tests import topic
-from processing.lag import EndsReader
+from processing.end_offsets import EndsReader
 from processing.recovery import reconcile
 from processing.tests import group, reference
 from processing.tests.reference import Rollups, Sent, Statistics

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from processing import lag
+from processing import end_offsets
 
 
 @pytest.fixture(autouse=True)
 def _no_kafka_client_stays() -> Iterator[None]:
     """Every site has topics of its own, so the process would keep a client for each."""
     yield
-    for reader in lag._readers.values():
+    for reader in end_offsets._readers.values():
         reader._drop_client()
-    lag._readers.clear()
+    end_offsets._readers.clear()

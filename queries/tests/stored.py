@@ -14,6 +14,7 @@ from django.test import Client
 from mongoengine.connection import get_db
 
 from processing import documents
+from processing.document_ids import document_id
 from processing.models import Event, LatestValue, RollupHour, RollupMinute, SourceStatistics, Topic
 
 # Before 2010 there is one partition for all months, which exists from the start.
@@ -95,7 +96,7 @@ def store_document(event: Event) -> None:
     micros = (event.ts - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     get_db(documents.ALIAS)["events"].insert_one(
         {
-            "_id": documents.document_id(event.id, event.source_id),
+            "_id": document_id(event.id, event.source_id),
             "source": event.source_id,
             "ts": event.ts,
             "ts_us": micros,

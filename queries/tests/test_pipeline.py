@@ -13,7 +13,7 @@ from kafka.admin import KafkaAdminClient
 from kafka.partitioner.default import murmur2
 
 from deploy.testing.deployment import Deployment
-from processing import lag, ledger
+from processing import end_offsets, lag, ledger
 from processing.ledger import PartitionProgress, Totals
 from processing.models import ConsumerMember, Progress, Topic
 from queries.tests.stored import account, get
@@ -23,8 +23,8 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 TOPIC = UUID(int=1)
 
 
-def ends(*partitions: tuple[int, int]) -> lag.Ends:
-    return lag.Ends(TOPIC, "raw-data", dict(enumerate(partitions)), 0.01, 0.0)
+def ends(*partitions: tuple[int, int]) -> end_offsets.Ends:
+    return end_offsets.Ends(TOPIC, "raw-data", dict(enumerate(partitions)), 0.01, 0.0)
 
 
 def progress(

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from ingestion.management.command import OperatorCommand
-from processing import caretaker, health
+from processing import capacity, health
 from processing.document_store import DocumentStore
 from processing.failures import NeedsOperator, StoreUnavailable
 from processing.loop import Loop
@@ -47,7 +47,7 @@ class Command(OperatorCommand):
             raise CommandError(
                 f"Port {settings.PROCESSOR_SERVICE_PORT} is taken: set PROCESSOR_SERVICE_PORT to a free one."
             ) from error
-        caretaker.start(stopping)
+        capacity.start(stopping)
         # What is there now stays; the collector need not look at it again.
         gc.collect()
         gc.freeze()

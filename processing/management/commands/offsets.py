@@ -11,9 +11,10 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from ingestion.management.command import OperatorCommand
-from processing import event_range, offsets
+from processing import event_range, reset_offsets
+from processing.consumer_group import EARLIEST, LATEST, GroupActive, Target, open_group
 from processing.failures import POSTGRESQL_AWAY, NeedsOperator, StoreUnavailable, postgresql_in_words
-from processing.offsets import EARLIEST, LATEST, GroupActive, Move, Position, Target
+from processing.reset_offsets import Move, Position
 
 
 class Command(OperatorCommand):
@@ -71,9 +72,9 @@ def _target(text: str) -> Target:
 
 
 def _show(*, json: bool) -> Iterator[str]:
-    with offsets.opened() as group:
+    with open_group() as group:
         members = group.members()
-        found = offsets.positions(group, group.ends())
+        found = reset_offsets.positions(group, group.ends())
     if json:
         yield _json({"group": group.name, "members": members, "partitions": [_position(one) for one in found]})
         return
@@ -85,10 +86,10 @@ def _show(*, json: bool) -> Iterator[str]:
 
 
 def _reset(*, target: Target, partition: int | None, dry_run: bool, json: bool) -> Iterator[str]:
-    with offsets.opened() as group:
-        topic, moves = offsets.plan(group, target, None if partition is None else [partition])
+    with open_group() as group:
+        topic, moves = reset_offsets.plan(group, target, None if partition is None else [partition])
         if not dry_run:
-            offsets.carry_out(group, topic, moves)
+            reset_offsets.apply(group, topic, moves)
     if json:
         yield _json({"dryRun": dry_run, "partitions": [_move(one) for one in moves]})
         return

@@ -11,10 +11,9 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from ingestion.management.command import OperatorCommand
-from processing import topics
+from processing.admin_client import PreparedTopic, prepare_topics
 from processing.document_store import DocumentStore
 from processing.failures import NeedsOperator, StoreUnavailable
-from processing.topics import Prepared
 
 
 class Command(OperatorCommand):
@@ -49,24 +48,24 @@ class Command(OperatorCommand):
             sys.exit(1)
 
 
-def _prepare(*, dry_run: bool) -> tuple[list[Prepared], bool]:
+def _prepare(*, dry_run: bool) -> tuple[list[PreparedTopic], bool]:
     """Give the topics, and whether the collection was missing."""
     documents = DocumentStore()
     try:
-        return topics.prepare(dry_run=dry_run), documents.prepare(dry_run=dry_run)
+        return prepare_topics(dry_run=dry_run), documents.prepare(dry_run=dry_run)
     except (StoreUnavailable, NeedsOperator) as error:
         raise CommandError(str(error), returncode=2) from error
     finally:
         documents.close()
 
 
-def _as_json(prepared: list[Prepared], *, collection: bool, dry_run: bool, ok: bool) -> str:
+def _as_json(prepared: list[PreparedTopic], *, collection: bool, dry_run: bool, ok: bool) -> str:
     mongodb = {"database": settings.MONGO_DATABASE, "created": collection}
     shape = {"ok": ok, "dryRun": dry_run, "topics": [asdict(topic) for topic in prepared], "mongodb": mongodb}
     return json.dumps(shape, indent=2)
 
 
-def _as_text(prepared: list[Prepared], *, collection: bool, dry_run: bool) -> Iterator[str]:
+def _as_text(prepared: list[PreparedTopic], *, collection: bool, dry_run: bool) -> Iterator[str]:
     made = "would make" if dry_run else "made"
     for topic in prepared:
         yield f"{made if topic.created else 'found'} topic {topic.topic} with {topic.partitions} partitions"

@@ -5,15 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from django.test import override_settings
+from kafka.admin import KafkaAdminClient
+from kafka.errors import TopicAuthorizationFailedError
 
 from deploy.testing.deployment import Deployment
-from processing import caretaker, documents, lag
+from processing import capacity, documents, end_offsets
+from processing.capacity import Volume
 from processing.models import Incident
 from processing.tests.making import line, put
-from processing.volumes import Volume
 
 pytestmark = pytest.mark.services
 
@@ -21,9 +24,9 @@ pytestmark = pytest.mark.services
 @pytest.fixture(autouse=True)
 def _no_kafka_client_stays() -> Iterator[None]:
     yield
-    for reader in lag._readers.values():
+    for reader in end_offsets._readers.values():
         reader._drop_client()
-    lag._readers.clear()
+    end_offsets._readers.clear()
 
 
 def opened(kind: Incident.Kind) -> list[str]:
@@ -31,9 +34,9 @@ def opened(kind: Incident.Kind) -> list[str]:
 
 
 def unread_are_old(*, percent: float) -> bool:
-    """Look once more; tell whether that was warned of."""
+    """Check again; return whether there is a warning of old records."""
     with override_settings(DATAFLOW_WARN_RETENTION_PERCENT=percent):
-        caretaker.look()
+        capacity.check()
     return opened(Incident.Kind.RETENTION) != []
 
 
@@ -41,12 +44,12 @@ def test_each_volume_that_can_be_read_is_warned_of_until_there_is_room(site: Dep
     documents.database()["events"].insert_one({"_id": b"1"})
 
     with override_settings(DATAFLOW_WARN_DISK_PERCENT=0.000_001, DATAFLOW_VOLUMES=f"{tmp_path},/no/such/path"):
-        caretaker.look()
-        caretaker.look()
+        capacity.check()
+        capacity.check()
     full = opened(Incident.Kind.DISK)
     details = list(Incident.objects.values_list("detail", "count"))
     with override_settings(DATAFLOW_WARN_DISK_PERCENT=100.1, DATAFLOW_VOLUMES=str(tmp_path)):
-        caretaker.look()
+        capacity.check()
 
     assert full == sorted([str(tmp_path), "Kafka, broker 1", "MongoDB", "PostgreSQL", "Redis"])
     assert all(detail.endswith("GB are used") and count == 2 for detail, count in details)
@@ -71,7 +74,7 @@ def test_a_frozen_server_ends_a_look_and_the_next_one_sees_the_rest(site: Deploy
     site.servers.mongo.freeze()
     try:
         with override_settings(DATAFLOW_WARN_DISK_PERCENT=0.000_001):
-            caretaker.look()
+            capacity.check()
     finally:
         site.servers.mongo.thaw()
 
@@ -79,19 +82,37 @@ def test_a_frozen_server_ends_a_look_and_the_next_one_sees_the_rest(site: Deploy
     assert "MongoDB" not in opened(Incident.Kind.DISK)
 
 
-def test_the_caretaker_looks_again_and_again_until_it_is_told_to_stop(
+def test_capacity_is_checked_repeatedly_until_the_consumer_stops(
     site: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(caretaker, "EVERY", 0.05)
+    monkeypatch.setattr(capacity, "EVERY", 0.05)
     stopping = threading.Event()
     with override_settings(DATAFLOW_WARN_DISK_PERCENT=0.000_001):
-        caretaker.start(stopping)
-        [thread] = [each for each in threading.enumerate() if each.name == "caretaker"]
+        capacity.start(stopping)
+        [thread] = [each for each in threading.enumerate() if each.name == "capacity"]
         site.wait_for(lambda: Incident.objects.filter(count__gt=1).exists(), 20)
         stopping.set()
         thread.join(20)
 
     assert not thread.is_alive()
+
+
+def test_a_kafka_that_refuses_is_reported_to_the_operator_until_it_answers(
+    site: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise TopicAuthorizationFailedError
+
+    with monkeypatch.context() as patch, override_settings(DATAFLOW_WARN_DISK_PERCENT=0.000_001):
+        patch.setattr(KafkaAdminClient, "describe_configs", refuse)
+        capacity.check()
+        capacity.check()
+    refused = list(Incident.objects.filter(kind=Incident.Kind.OPERATOR).values_list("subject", "detail", "count"))
+    capacity.check()
+
+    assert refused == [(capacity.REFUSED, "Kafka: TopicAuthorizationFailedError", 2)]
+    assert "PostgreSQL" in set(Incident.objects.filter(kind=Incident.Kind.DISK).values_list("subject", flat=True))
+    assert opened(Incident.Kind.OPERATOR) == []
 
 
 def test_how_full_a_volume_is_counts_in_percent() -> None:
