@@ -12,7 +12,7 @@ import psycopg
 
 from processing import event_range
 from processing.batch import Entry, Record
-from processing.course import Course
+from processing.course import Progress
 from processing.document_store import DocumentStore
 from processing.event_range import EventRange
 from processing.failures import from_postgres
@@ -67,20 +67,20 @@ class Rebuilt:
         return {**asdict(self), "left": self.left}
 
 
-def run(events: EventRange, *, from_rows: bool, dry_run: bool, course: Course) -> Rebuilt:
+def run(events: EventRange, *, from_rows: bool, dry_run: bool, progress: Progress) -> Rebuilt:
     """Make every document that is missing. Killed at any time, it may be run again.
 
     :param events: by event time
     :param from_rows: make those that Kafka no longer has from their rows
     :raises StoreUnavailable: a store does not answer
     :raises NeedsOperator: the same, and someone must act
-    :raises Stopped: the course was told to end
+    :raises Interrupted: SIGTERM or SIGINT arrived
     """
     try:
         with recount.session() as connection, recount.snapshot(connection), TopicReader() as reader:
-            recount.count_documents(connection, course)
+            recount.count_documents(connection, progress)
             missing = find(connection, events)
-            return Filler(connection, reader, dry_run=dry_run, course=course).fill(missing, from_rows=from_rows)
+            return Filler(connection, reader, dry_run=dry_run, progress=progress).fill(missing, from_rows=from_rows)
     except psycopg.Error as error:
         raise from_postgres(error) from error
 
@@ -93,11 +93,13 @@ def find(connection: psycopg.Connection, events: EventRange) -> int:
 class Filler:
     """Makes the documents that `find` listed."""
 
-    def __init__(self, connection: psycopg.Connection, reader: TopicReader, *, dry_run: bool, course: Course) -> None:
+    def __init__(
+        self, connection: psycopg.Connection, reader: TopicReader, *, dry_run: bool, progress: Progress
+    ) -> None:
         self._connection = connection
         self._reader = reader
         self._dry_run = dry_run
-        self._course = course
+        self._progress = progress
         self._store = DocumentStore()
 
     def fill(self, missing: int, *, from_rows: bool) -> Rebuilt:
@@ -106,10 +108,10 @@ class Filler:
         try:
             for made in self._from_kafka() if missing else ():
                 rebuilt.from_kafka += made
-                self._course.reached("documents from Kafka", rebuilt.from_kafka, missing)
+                self._progress.advance("documents from Kafka", rebuilt.from_kafka, missing)
             for made in self._from_rows() if from_rows and rebuilt.left else ():
                 rebuilt.from_rows += made
-                self._course.reached("documents from rows", rebuilt.from_rows, missing - rebuilt.from_kafka)
+                self._progress.advance("documents from rows", rebuilt.from_rows, missing - rebuilt.from_kafka)
         finally:
             self._store.close()
         return rebuilt

@@ -12,7 +12,7 @@ import psycopg
 
 from processing import gaps
 from processing.batch import Entry
-from processing.course import Course
+from processing.course import Progress
 from processing.document_store import LONG_WAIT, DocumentStore
 from processing.event_range import EventRange
 from processing.failures import from_postgres
@@ -40,27 +40,27 @@ class Rebuilt:
         return asdict(self)
 
 
-def run(events: EventRange, *, dry_run: bool, course: Course) -> Rebuilt:
+def run(events: EventRange, *, dry_run: bool, progress: Progress) -> Rebuilt:
     """Make every row that is missing and won't come by the consumer. Killed at any time, it may be run again.
 
     :param events: by event time
     :raises StoreUnavailable: a store does not answer
     :raises NeedsOperator: the same, or another command is mending
-    :raises Stopped: the course was told to end
+    :raises Interrupted: SIGTERM or SIGINT arrived
     """
     try:
         with mending.session() as connection:
-            rebuilt = _insert(connection, events, dry_run=dry_run, course=course)
+            rebuilt = _insert(connection, events, dry_run=dry_run, progress=progress)
             if not dry_run:
                 # Of an earlier run too, which was killed here.
                 rebuilt.accounted = ledger_mending.grow(connection)
-                rebuilt.hours = stale_hours.refresh(connection, course=course)
+                rebuilt.hours = stale_hours.refresh(connection, progress=progress)
     except psycopg.Error as error:
         raise from_postgres(error) from error
     return rebuilt
 
 
-def _insert(connection: psycopg.Connection, events: EventRange, *, dry_run: bool, course: Course) -> Rebuilt:
+def _insert(connection: psycopg.Connection, events: EventRange, *, dry_run: bool, progress: Progress) -> Rebuilt:
     rebuilt = Rebuilt()
     reach = _reach(connection)
     writer = RowWriter(connection, dry_run=dry_run)
@@ -71,7 +71,7 @@ def _insert(connection: psycopg.Connection, events: EventRange, *, dry_run: bool
         for chunk in store.stream(wanted):
             for topic, entries in _read(chunk, reach, rebuilt).items():
                 rebuilt.rows += writer.insert(entries, topic=topic)
-            course.reached("documents", rebuilt.documents, total)
+            progress.advance("documents", rebuilt.documents, total)
     finally:
         store.close()
     return rebuilt

@@ -13,7 +13,7 @@ import psycopg
 
 from ingestion.timestamps import to_text_if_known
 from processing import gaps, lag, ledger
-from processing.course import Course
+from processing.course import Progress
 from processing.event_range import EventRange
 from processing.failures import from_postgres
 from processing.gaps import Gap
@@ -141,23 +141,23 @@ class Comparison:
     uncounted: list[tuple[int, int, int]]  # partition, and what its counts of records and events lack
 
 
-def run(events: EventRange | None = None, *, course: Course | None = None) -> Report:
+def run(events: EventRange | None = None, *, progress: Progress | None = None) -> Report:
     """Count everything again and compare; changes nothing. Takes about two seconds for 20,000 events.
 
     :param events: judge these alone, by the time received; None: all
     :raises StoreUnavailable: a store does not answer, so nothing can be told
     :raises NeedsOperator: the same, and someone must act
-    :raises Stopped: the course was told to end
+    :raises Interrupted: SIGTERM or SIGINT arrived
     """
     try:
         with recount.session() as connection, recount.snapshot(connection) as at, TopicReader() as reader:
-            return compare(connection, reader, at, events or EventRange(), course or Course()).report
+            return compare(connection, reader, at, events or EventRange(), progress or Progress()).report
     except psycopg.Error as error:
         raise from_postgres(error) from error
 
 
 def compare(
-    connection: psycopg.Connection, reader: TopicReader, at: Snapshot, events: EventRange, course: Course
+    connection: psycopg.Connection, reader: TopicReader, at: Snapshot, events: EventRange, progress: Progress
 ) -> Comparison:
     """Do what `run` does, in a snapshot of the caller's, whose temporary tables then hold all that was counted."""
     started = time.monotonic()
@@ -165,13 +165,13 @@ def compare(
     ends = reader.ends()
     topic = recount.topic_row(connection, ends.topic)
     known_gaps = gaps.read(connection.cursor())
-    stretches = recount.count_topic(connection, reader, ends, at, known_gaps, course)
-    recount.count_documents(connection, course)
-    recount.count_rows(connection, course)
+    stretches = recount.count_topic(connection, reader, ends, at, known_gaps, progress)
+    recount.count_documents(connection, progress)
+    recount.count_rows(connection, progress)
     known = {"topic": topic, "kafka_id": ends.topic, "limit": LISTED, **events.parameters()}
     connection.execute(recount_sql.OUTCOMES, known)
     recounted = _recounted(connection, stretches, known)
-    kinds, differences = _differences(connection, known, timed=events.timed, course=course)
+    kinds, differences = _differences(connection, known, timed=events.timed, progress=progress)
     miscounted = [] if events.timed or events.source else [*_miscounted(stretches, ends, at)]
     for difference in [*_removed(ends, at, known=topic >= 0), *miscounted]:
         kind = str(difference["kind"])
@@ -206,12 +206,12 @@ def _recounted(connection: psycopg.Connection, stretches: list[Stretch], known: 
 
 
 def _differences(
-    connection: psycopg.Connection, known: dict[str, object], *, timed: bool, course: Course
+    connection: psycopg.Connection, known: dict[str, object], *, timed: bool, progress: Progress
 ) -> tuple[dict[str, int], list[Difference]]:
     kinds: dict[str, int] = {}
     listed: list[Difference] = []
     for number, (kind, query) in enumerate(recount_sql.DIFFERENCES.items()):
-        course.reached("kinds of difference looked for", number, len(recount_sql.DIFFERENCES))
+        progress.advance("kinds of difference looked for", number, len(recount_sql.DIFFERENCES))
         if timed and kind in recount_sql.TIMELESS:
             continue
         found = connection.execute(recount_sql.LISTED.format(query=query), known).fetchone()

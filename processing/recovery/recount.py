@@ -13,7 +13,7 @@ from psycopg import IsolationLevel
 
 from processing import decoding, document_store, gaps, ledger, row_store, rows
 from processing.batch import MINUTE, Entry, Letter
-from processing.course import Course
+from processing.course import Progress
 from processing.gaps import Gap
 from processing.lag import Ends
 from processing.ledger import Snapshot
@@ -76,14 +76,14 @@ def count_topic(
     ends: Ends,
     at: Snapshot,
     skipped: Sequence[Gap],
-    course: Course,
+    progress: Progress,
 ) -> list[Stretch]:
     """Read raw-data again, up to progress, and decode it as the consumer does.
 
     :param skipped: gaps; what of them is still in the topic is passed over, as it was then
     :raises StoreUnavailable: Kafka does not answer
     :raises NeedsOperator: a record was written by a newer release
-    :raises Stopped: the course was told to end
+    :raises Interrupted: SIGTERM or SIGINT arrived
     """
     stretches = {
         partition: (first, max(first, done.next_offset))
@@ -104,7 +104,7 @@ def count_topic(
             since.setdefault(record.partition, row_store.instant(record.time))
         for line in lines:
             events[line[4]] += 1  # type: ignore[index]
-        course.reached("lines of Kafka counted", sum(events.values()))
+        progress.advance("lines of Kafka counted", sum(events.values()))
     found = [
         Stretch(
             partition,
@@ -121,11 +121,11 @@ def count_topic(
     return found
 
 
-def count_documents(connection: psycopg.Connection, course: Course) -> None:
+def count_documents(connection: psycopg.Connection, progress: Progress) -> None:
     """Read identity, origin and hash of every document, and check that each has the content its hash was made of.
 
     :raises StoreUnavailable: MongoDB does not answer
-    :raises Stopped: the course was told to end
+    :raises Interrupted: SIGTERM or SIGINT arrived
     """
     store, counted = document_store.DocumentStore(), 0
     try:
@@ -134,15 +134,15 @@ def count_documents(connection: psycopg.Connection, course: Course) -> None:
             documents = [_document_row(document) for document in chunk]
             _copy(connection, recount_sql.COPY_DOCUMENTS, recount_sql.DOCUMENT_TYPES, documents)
             counted += len(documents)
-            course.reached("documents counted", counted, total)
+            progress.advance("documents counted", counted, total)
     finally:
         store.close()
 
 
-def count_rows(connection: psycopg.Connection, course: Course) -> None:
+def count_rows(connection: psycopg.Connection, progress: Progress) -> None:
     """Roll up all rows again, and check that each still has the content that it was stored with.
 
-    :raises Stopped: the course was told to end
+    :raises Interrupted: SIGTERM or SIGINT arrived
     """
     rolling, counted = _Rolling(connection), 0
     for chunk in _row_chunks(connection):
@@ -155,7 +155,7 @@ def count_rows(connection: psycopg.Connection, course: Course) -> None:
             _copy(connection, recount_sql.COPY_CHANGED, recount_sql.CHANGED_TYPES, changed)
         rolling.add(chunk)
         counted += len(chunk)
-        course.reached("rows counted", counted)
+        progress.advance("rows counted", counted)
     rolling.finish()
 
 

@@ -11,7 +11,7 @@ import psycopg
 
 from processing import decoding, row_sql, row_store
 from processing.batch import Entry, Letter
-from processing.course import Course
+from processing.course import Progress
 from processing.document_store import DocumentStore
 from processing.event_range import EventRange
 from processing.failures import from_postgres
@@ -51,48 +51,48 @@ MEANINGS = {
 
 
 @dataclass(slots=True)
-class Mended:
+class Repaired:
     """What was done, and what a last recount says."""
 
     report: Report
     done: Counter[str] = field(default_factory=Counter)  # by the names of MEANINGS; in a dry run, what would be
 
 
-def run(judged: EventRange, *, dry_run: bool, course: Course) -> Mended:
+def run(scope: EventRange, *, dry_run: bool, progress: Progress) -> Repaired:
     """Repair everything, and count again, until all agree or nothing more can be done.
 
-    :param judged: what the report is to be about, by the time received
-    :raises StoreUnavailable: a store does not answer; what was mended stays
+    :param scope: what the report is to be about, by the time received
+    :raises StoreUnavailable: a store does not answer; what was repaired stays
     :raises NeedsOperator: the same, or another command is mending
-    :raises Stopped: the course was told to end
+    :raises Interrupted: SIGTERM or SIGINT arrived
     """
     done: Counter[str] = Counter()
     try:
         for number in range(PASSES):
-            course.reached("passes of recount and repair", number)
-            report, mended = _pass(dry_run=dry_run, course=course, last=number == PASSES - 1)
-            done += mended
-            if dry_run or not mended:
+            progress.advance("passes of recount and repair", number)
+            report, repaired = _pass(dry_run=dry_run, progress=progress, last=number == PASSES - 1)
+            done += repaired
+            if dry_run or not repaired:
                 break
     except psycopg.Error as error:
         raise from_postgres(error) from error
-    if judged != EventRange():
-        report = reconcile.run(judged, course=course)
-    return Mended(report, done)
+    if scope != EventRange():
+        report = reconcile.run(scope, progress=progress)
+    return Repaired(report, done)
 
 
-def _pass(*, dry_run: bool, course: Course, last: bool) -> tuple[Report, Counter[str]]:
+def _pass(*, dry_run: bool, progress: Progress, last: bool) -> tuple[Report, Counter[str]]:
     with recount.session() as connection, TopicReader() as reader:
         connection.execute(repair_sql.TABLES)
         if not dry_run:
             mending.claim(connection)
         with recount.snapshot(connection) as at:
-            found = reconcile.compare(connection, reader, at, EventRange(), course)
+            found = reconcile.compare(connection, reader, at, EventRange(), progress)
             if found.report.ok or last:
                 return found.report, Counter()
             plan(connection, found)
         with RepairStores(connection, reader, found) as stores:
-            return found.report, _planned(stores, course) if dry_run else _repair(stores, course)
+            return found.report, _planned(stores, progress) if dry_run else _repair(stores, progress)
 
 
 def plan(connection: psycopg.Connection, found: Comparison) -> None:
@@ -104,7 +104,7 @@ def plan(connection: psycopg.Connection, found: Comparison) -> None:
         cursor.executemany("INSERT INTO repair_progress VALUES (%s, %s, %s)", found.uncounted)
 
 
-def _planned(stores: RepairStores, course: Course) -> Counter[str]:
+def _planned(stores: RepairStores, progress: Progress) -> Counter[str]:
     """Say what would be done; that repairs may make others necessary, or unnecessary, is not foreseen."""
     connection = stores.connection
     queries = {
@@ -121,14 +121,14 @@ def _planned(stores: RepairStores, course: Course) -> Counter[str]:
     }
     counts = {name: connection.execute(f"SELECT count(*) {query}").fetchone() for name, query in queries.items()}
     planned = Counter({name: int(found[0]) for name, found in counts.items() if found})
-    return +(planned + _fill_documents(stores, course, dry_run=True))
+    return +(planned + _fill_documents(stores, progress, dry_run=True))
 
 
-def _repair(stores: RepairStores, course: Course) -> Counter[str]:
-    done = _repair_events(stores, course)
+def _repair(stores: RepairStores, progress: Progress) -> Counter[str]:
+    done = _repair_events(stores, progress)
     connection = stores.connection
     connection.execute(repair_sql.MARK_HOURS)
-    done["hours"] = stale_hours.refresh(connection, course=course)
+    done["hours"] = stale_hours.refresh(connection, progress=progress)
     fields = connection.execute("SELECT source_id, field FROM repair_latest").fetchall()
     if fields:
         stale_hours.refresh_latest(connection, fields)
@@ -145,20 +145,20 @@ _EVENTS = (
 )  # fmt: skip
 
 
-def _repair_events(stores: RepairStores, course: Course) -> Counter[str]:
+def _repair_events(stores: RepairStores, progress: Progress) -> Counter[str]:
     done: Counter[str] = Counter()
     with mending.between_batches(stores.connection):
         stores.connection.execute(repair_sql.DELETE_ROWS)
         [(done["rowsDiscarded"],)] = stores.connection.execute("SELECT count(*) FROM repair_row").fetchall()
-    done["rowsFromDocuments"] = _rows_from_documents(stores, course)
-    done["documentsDiscarded"] = _discard_documents(stores, course)
-    done["eventsFromKafka"], done["lettersFromKafka"] = _reread_lines(stores, course)
-    return done + _fill_documents(stores, course, dry_run=False)
+    done["rowsFromDocuments"] = _rows_from_documents(stores, progress)
+    done["documentsDiscarded"] = _discard_documents(stores, progress)
+    done["eventsFromKafka"], done["lettersFromKafka"] = _reread_lines(stores, progress)
+    return done + _fill_documents(stores, progress, dry_run=False)
 
 
-def _fill_documents(stores: RepairStores, course: Course, *, dry_run: bool) -> Counter[str]:
+def _fill_documents(stores: RepairStores, progress: Progress, *, dry_run: bool) -> Counter[str]:
     [(missing,)] = stores.connection.execute("SELECT count(*) FROM lost_document").fetchall()
-    filled = Filler(stores.connection, stores.reader, dry_run=dry_run, course=course).fill(missing, from_rows=True)
+    filled = Filler(stores.connection, stores.reader, dry_run=dry_run, progress=progress).fill(missing, from_rows=True)
     return Counter({"documentsFromKafka": filled.from_kafka, "documentsFromRows": filled.from_rows})
 
 
@@ -168,8 +168,8 @@ def _repair_accounts(stores: RepairStores) -> Counter[str]:
         done["ledgerMinutes"] = connection.execute(repair_sql.STAGE_LEDGER).rowcount
         connection.execute(row_sql.FOLD_LEDGER, prepare=False)
     with connection.transaction():
-        done["statistics"] = connection.execute(repair_sql.MEND_STATISTICS).rowcount
-        done["partitions"] = connection.execute(repair_sql.MEND_PROGRESS, [stores.found.known["topic"]]).rowcount
+        done["statistics"] = connection.execute(repair_sql.CORRECT_STATISTICS).rowcount
+        done["partitions"] = connection.execute(repair_sql.CORRECT_PROGRESS, [stores.found.known["topic"]]).rowcount
     return done
 
 
@@ -190,7 +190,7 @@ class RepairStores:
         self.documents.close()
 
 
-def _rows_from_documents(stores: RepairStores, course: Course) -> int:
+def _rows_from_documents(stores: RepairStores, progress: Progress) -> int:
     """Make rows of documents that are as they were stored; give their number."""
     made, planned = 0, _keys(stores, "row")
     for keys in _chunks(planned):
@@ -200,18 +200,18 @@ def _rows_from_documents(stores: RepairStores, course: Course) -> int:
             if entry is not None and topic is not None:
                 found[topic].append(entry)
         made += sum(stores.rows.insert(entries, topic=topic) for topic, entries in found.items())
-        course.reached("rows from documents", made, len(planned))
+        progress.advance("rows from documents", made, len(planned))
     return made
 
 
-def _discard_documents(stores: RepairStores, course: Course) -> int:
+def _discard_documents(stores: RepairStores, progress: Progress) -> int:
     discarded, unwanted = 0, _keys(stores, "discard", "replace")
     for keys in _chunks(unwanted):
         # A batch that finds a document takes it for its own: none may be under way.
         with mending.between_batches(stores.connection):
             still = [key for (key,) in stores.connection.execute(repair_sql.DISCARDED, [keys])]
             discarded += stores.documents.remove([bytes.fromhex(key) for key in still])
-        course.reached("documents discarded", discarded, len(unwanted))
+        progress.advance("documents discarded", discarded, len(unwanted))
     return discarded
 
 
@@ -220,7 +220,7 @@ def _keys(stores: RepairStores, *actions: str) -> list[str]:
     return [key for (key,) in planned]
 
 
-def _reread_lines(stores: RepairStores, course: Course) -> tuple[int, int]:
+def _reread_lines(stores: RepairStores, progress: Progress) -> tuple[int, int]:
     """Store lost events and missing letters from Kafka's lines, in their order; give how many of each."""
     planned = stores.connection.execute('SELECT partition, "offset", line, outcome FROM repair_line').fetchall()
     wanted: dict[tuple[int, int, int], str] = {tuple(place): outcome for *place, outcome in planned}
@@ -233,7 +233,7 @@ def _reread_lines(stores: RepairStores, course: Course) -> tuple[int, int]:
         row_store.write_letters(stores.connection, missing, topic)
         letters += len(missing)
         events += _store(stores, lost)
-        course.reached("events and letters from Kafka", events + letters, len(wanted))
+        progress.advance("events and letters from Kafka", events + letters, len(wanted))
     return events, letters
 
 

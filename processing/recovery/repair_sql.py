@@ -131,7 +131,7 @@ WHERE (coalesce(s.read, 0), coalesce(s.stored, 0), coalesce(s.duplicate, 0), coa
     coalesce(s.dropped, 0)) IS DISTINCT FROM (coalesce(l.read, 0), coalesce(l.stored, 0), coalesce(l.duplicate, 0),
     coalesce(l.dead_lettered, 0), coalesce(l.dropped, 0))
 """
-MEND_STATISTICS = f"""
+CORRECT_STATISTICS = f"""
 INSERT INTO source_statistics AS s (source_id, first_seen, last_seen, read, stored, duplicate, dead_lettered, dropped,
     fields_capped)
 {STATISTICS} ORDER BY source_id
@@ -139,7 +139,7 @@ ON CONFLICT (source_id) DO UPDATE SET read = s.read + excluded.read, stored = s.
     duplicate = s.duplicate + excluded.duplicate, dead_lettered = s.dead_lettered + excluded.dead_lettered,
     dropped = s.dropped + excluded.dropped
 """
-MEND_PROGRESS = """
+CORRECT_PROGRESS = """
 UPDATE progress p SET records = p.records + r.records, events = p.events + r.events
 FROM repair_progress r WHERE p.topic_id = %s AND p.partition = r.partition
 """

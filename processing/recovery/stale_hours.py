@@ -9,7 +9,7 @@ import psycopg
 
 from processing import row_sql, rows
 from processing.batch import Entry
-from processing.course import Course
+from processing.course import Progress
 from processing.known_fields import KnownFields
 from processing.recovery import mending, row_reader
 from processing.rollups import Spans, by_hour, by_minute, merge
@@ -24,8 +24,8 @@ Hour = tuple[str, Any]  # source, its first instant
 _WITHIN = "{0}.source_id = h.source_id AND {0}.{1} >= h.hour AND {0}.{1} < h.hour + interval '1 hour'"
 
 TABLES = """
-CREATE TEMP TABLE IF NOT EXISTS mended_hour (source_id text, hour timestamptz) ON COMMIT DELETE ROWS;
-CREATE TEMP TABLE IF NOT EXISTS mended_field (source_id text, field text) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS refreshed_hour (source_id text, hour timestamptz) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS refreshed_field (source_id text, field text) ON COMMIT DELETE ROWS;
 """
 
 _NEXT = f"""
@@ -38,37 +38,37 @@ WHERE before < {ROWS_AT_ONCE} ORDER BY source_id, hour
 """  # noqa: S608 - constants only
 
 _ROWS = f"""
-SELECT {row_reader.COLUMNS} FROM mended_hour h JOIN events e ON {_WITHIN.format("e", "ts")}
+SELECT {row_reader.COLUMNS} FROM refreshed_hour h JOIN events e ON {_WITHIN.format("e", "ts")}
 """  # noqa: S608 - constants only
 
 _CLEAR = f"""
-INSERT INTO mended_field SELECT DISTINCT r.source_id, r.field
-    FROM mended_hour h JOIN rollup_hour r ON {_WITHIN.format("r", "start")};
-DELETE FROM rollup_minute r USING mended_hour h WHERE {_WITHIN.format("r", "start")};
-DELETE FROM rollup_hour r USING mended_hour h WHERE {_WITHIN.format("r", "start")};
+INSERT INTO refreshed_field SELECT DISTINCT r.source_id, r.field
+    FROM refreshed_hour h JOIN rollup_hour r ON {_WITHIN.format("r", "start")};
+DELETE FROM rollup_minute r USING refreshed_hour h WHERE {_WITHIN.format("r", "start")};
+DELETE FROM rollup_hour r USING refreshed_hour h WHERE {_WITHIN.format("r", "start")};
 """  # noqa: S608 - constants only
 
 # The newest hour has the newest event.
 _LATEST = """
-DELETE FROM latest_value v USING mended_field f WHERE v.source_id = f.source_id AND v.field = f.field
+DELETE FROM latest_value v USING refreshed_field f WHERE v.source_id = f.source_id AND v.field = f.field
     AND NOT EXISTS (SELECT FROM rollup_hour r WHERE r.source_id = f.source_id AND r.field = f.field);
 INSERT INTO latest_value AS v (source_id, field, value, ts, event_id)
 SELECT f.source_id, f.field, r.last, r.last_ts, r.last_id
-FROM (SELECT DISTINCT source_id, field FROM mended_field) f CROSS JOIN LATERAL (
+FROM (SELECT DISTINCT source_id, field FROM refreshed_field) f CROSS JOIN LATERAL (
     SELECT last, last_ts, last_id FROM rollup_hour h WHERE h.source_id = f.source_id AND h.field = f.field
     ORDER BY start DESC LIMIT 1) r
 ORDER BY 1, 2
 ON CONFLICT (source_id, field) DO UPDATE SET value = excluded.value, ts = excluded.ts, event_id = excluded.event_id;
 """
 
-_DONE = "DELETE FROM stale_hour s USING mended_hour h WHERE s.source_id = h.source_id AND s.hour = h.hour;"
+_DONE = "DELETE FROM stale_hour s USING refreshed_hour h WHERE s.source_id = h.source_id AND s.hour = h.hour;"
 
 
-def refresh(connection: psycopg.Connection, *, course: Course) -> int:
+def refresh(connection: psycopg.Connection, *, progress: Progress) -> int:
     """Compute every stale hour anew, a few at a time; give how many there were. May be killed and repeated.
 
     :param connection: of mending.session, outside a transaction
-    :raises Stopped: the course was told to end; the hours that are left stay marked
+    :raises Interrupted: SIGTERM or SIGINT arrived; the hours that are left stay marked
     """
     connection.execute(TABLES)
     done = 0
@@ -76,7 +76,7 @@ def refresh(connection: psycopg.Connection, *, course: Course) -> int:
         with mending.between_batches(connection):
             _refresh(connection, hours)
         done += len(hours)
-        course.reached("hours of sources", done)
+        progress.advance("hours of sources", done)
     return done
 
 
@@ -85,15 +85,15 @@ def refresh_latest(connection: psycopg.Connection, fields: list[tuple[str, str]]
     connection.execute(TABLES)
     with mending.between_batches(connection):
         with connection.cursor() as cursor:
-            cursor.executemany("INSERT INTO mended_field VALUES (%s, %s)", fields)
+            cursor.executemany("INSERT INTO refreshed_field VALUES (%s, %s)", fields)
         connection.execute(_LATEST, prepare=False)
 
 
 def _refresh(connection: psycopg.Connection, hours: list[Hour]) -> None:
     with connection.cursor() as cursor:
-        cursor.executemany("INSERT INTO mended_hour VALUES (%s, %s)", hours)
+        cursor.executemany("INSERT INTO refreshed_hour VALUES (%s, %s)", hours)
     # Else the planner takes it for larger than it is, and reads whole tables instead of a few of their rows.
-    connection.execute("ANALYZE mended_hour")
+    connection.execute("ANALYZE refreshed_hour")
     minutes: Spans = {}
     for chunk in _entries(connection):
         merge(minutes, by_minute(chunk))

@@ -127,7 +127,7 @@ def test_a_signal_leaves_the_rest_to_the_workers_or_ends_it(
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["redrive"], 2, "Say which letters by filters, or --all."),
+        (["redrive"], 2, "Choose letters by filters, or use --all."),
         (["redrive", "--all", "--rate", "0"], 2, "expected 1 to 10,000"),
         (["redrive", "--source", "a", "--edited", "event.json"], 2, "say which by --id"),
         (["list", "--reason", "bad"], 2, "expected a code of docs/problems.md"),

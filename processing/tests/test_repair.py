@@ -274,12 +274,12 @@ def told_to_end(site: Site, command: tuple[str, ...], *, moment: str) -> subproc
     script = (
         "import os, signal, sys\n"
         "from django.core.management import execute_from_command_line\n"
-        "from processing.course import Course\n"
-        "reached, moment = Course.reached, sys.argv.pop(1)\n"
+        "from processing.course import Progress\n"
+        "reached, moment = Progress.advance, sys.argv.pop(1)\n"
         "def reported(self, what, *numbers):\n"
         "    if what == moment: os.kill(os.getpid(), signal.SIGTERM)\n"
         "    reached(self, what, *numbers)\n"
-        "Course.reached = reported\n"
+        "Progress.advance = reported\n"
         "execute_from_command_line(['manage.py', *sys.argv[1:]])\n"
     )
     return subprocess.run(
