@@ -386,7 +386,7 @@ def test_one_source_can_be_judged_alone() -> None:
     call_command("reconcile", "--source", "sensor-1", stdout=out)
 
     text = out.getvalue()
-    assert "Judged is sensor-1" in text
+    assert "Compared: sensor-1" in text
     assert "All agree" in text
     assert "sensor-2" not in text
 
