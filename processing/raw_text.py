@@ -1,25 +1,25 @@
-"""Bytes that nobody could read, made safe to look at."""
+"""Render arbitrary bytes as safe text, or as a hex dump."""
 
 from __future__ import annotations
 
-TEXT_SHOWN = 16 * 1024  # bytes; a letter may hold 256 KiB and more, which no page should
+TEXT_SHOWN = 16 * 1024  # bytes; a dead letter may have 256 KiB or more, too much for a page
 HEX_SHOWN = 2 * 1024  # bytes
 HEX_COLUMNS = 16
 
 
 def as_text(raw: bytes) -> str:
-    """Show the beginning as `whole_text` does, and say how much more there is."""
+    """Return the beginning as `whole_text` does, and how many bytes follow."""
     return whole_text(raw[:TEXT_SHOWN]) + _rest(raw, TEXT_SHOWN)
 
 
 def whole_text(raw: bytes) -> str:
-    """Show UTF-8 as it is and everything else as its escape (`\\xff`, `\\x00`); the caller escapes HTML."""
+    """Return UTF-8 unchanged and everything else escaped (`\\xff`, `\\x00`); the caller escapes HTML."""
     text = raw.decode(errors="backslashreplace")
     return "".join(character if _is_plain(character) else _escape(character) for character in text)
 
 
 def needs_hex(raw: bytes) -> bool:
-    """Tell whether the text alone hides what the bytes are."""
+    """Return whether some bytes are not visible in the text."""
     try:
         return not all(map(_is_plain, raw.decode()))
     except UnicodeDecodeError:
@@ -27,7 +27,7 @@ def needs_hex(raw: bytes) -> bool:
 
 
 def as_hex(raw: bytes) -> str:
-    """Show offset, bytes and characters, like `hexdump -C`."""
+    """Return offset, bytes and characters, like `hexdump -C`."""
     starts = range(0, min(len(raw), HEX_SHOWN), HEX_COLUMNS)
     return "\n".join(_hex_line(raw, start) for start in starts) + _rest(raw, HEX_SHOWN)
 
@@ -39,7 +39,7 @@ def _hex_line(raw: bytes, start: int) -> str:
 
 
 def _is_plain(character: str) -> bool:
-    # Not printable are, beside control characters, those that turn the direction of text or take no width.
+    # Besides control characters, those of text direction and of zero width are not printable.
     return character.isprintable() or character in "\n\t"
 
 

@@ -24,11 +24,10 @@ from processing.admin.facets import Facet
 from processing.admin.lists import ReadOnlyAdmin
 from processing.letters import export as letter_export
 from processing.letters import text as letter_text
-from processing.letters.chain import chain
-from processing.letters.selection import MENDABLE, Selection
+from processing.letters.selection import MENDABLE, Selection, related_letters
 from processing.models import DeadLetter
 
-MOST_TOLD = 100  # letters of a chain, and lines of a history
+MAX_LISTED = 100  # letters of a chain, and lines of a history
 SPANS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
 
 
@@ -215,7 +214,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         )
 
     def event(self, row: DeadLetter) -> SafeString | str:
-        text = letter_text.readable(row)
+        text = letter_text.to_text(row)
         return "not JSON" if text is None else admin_text.pre(raw_text.as_text(text.encode()))
 
     @admin.display(description="as text")
@@ -229,7 +228,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
 
     @admin.display(description="chain")
     def letters(self, row: DeadLetter) -> SafeString | str:
-        found = chain(row)[:MOST_TOLD]
+        found = related_letters(row)[:MAX_LISTED]
         cells = (
             (
                 admin_text.link("deadletter", str(one.pk), str(one.pk)),
@@ -245,9 +244,9 @@ class DeadLetterAdmin(ReadOnlyAdmin):
 
     @admin.display(description="sent instead")
     def changes(self, row: DeadLetter) -> SafeString | str:
-        lines = letter_text.difference(row)
+        lines = letter_text.diff_of_edit(row)
         return admin_text.diff(lines) if lines else "nothing else than what came"
 
     def history(self, row: DeadLetter) -> SafeString | str:
-        done = [(admin_text.rfc3339(one.at), one.who, one.kind, one.note) for one in row.actions.all()[:MOST_TOLD]]
+        done = [(admin_text.rfc3339(one.at), one.who, one.kind, one.note) for one in row.actions.all()[:MAX_LISTED]]
         return admin_text.table(("when", "who", "what", "note"), done) if done else "nothing yet"

@@ -25,7 +25,7 @@ from processing.letters import discard, redrive, rehearsal
 from processing.letters import selection as letters
 from processing.letters import text as letter_text
 from processing.letters.redrive import NotMendable
-from processing.letters.rehearsal import Rehearsal
+from processing.letters.rehearsal import DryRun
 from processing.letters.revision import revise
 from processing.letters.selection import Selection
 from processing.models import DeadLetter, Job
@@ -119,7 +119,7 @@ def edit_page(request: HttpRequest, number: int) -> HttpResponse:
     if letter.state not in letters.MENDABLE:
         messages.error(request, f"Letter {number} is {letter.state}: there is nothing to edit.")
         return HttpResponseRedirect(admin_text.address("deadletter", str(number)))
-    form = EditForm(request.POST or None, initial={"event": letter_text.editable(letter)})
+    form = EditForm(request.POST or None, initial={"event": letter_text.to_editable_text(letter)})
     outcome = None
     if form.is_valid():
         try:
@@ -143,7 +143,7 @@ def _event(given: dict[str, Any]) -> bytes:
     return str(given["event"]).encode()
 
 
-def _tried(request: HttpRequest, rehearse: Callable[[], Rehearsal]) -> Rehearsal | None:
+def _tried(request: HttpRequest, rehearse: Callable[[], DryRun]) -> DryRun | None:
     try:
         return rehearse()
     except (StoreUnavailable, NeedsOperator) as error:
@@ -158,7 +158,7 @@ def _ask(
     *,
     title: str,
     verb: str,
-    outcome: Rehearsal | None = None,
+    outcome: DryRun | None = None,
 ) -> HttpResponse:
     up_to = form.counted()
     chosen = selection.actionable(up_to=up_to)
@@ -168,7 +168,7 @@ def _ask(
         "verb": verb,
         "selection": admin_choice.told(selection),
         "total": total,
-        "is_least": total == letters.MOST_COUNTED,
+        "is_least": total == letters.MAX_COUNTED,
         "others": max(0, letters.count(selection.query(up_to=up_to)) - total),
         "reasons": [(in_words(reason), count) for reason, count in _reasons(chosen)],
         "outcome": outcome,
@@ -178,7 +178,7 @@ def _ask(
 
 
 def _reasons(chosen: QuerySet[DeadLetter]) -> list[tuple[str, int]]:
-    bounded = chosen.order_by("id").values("pk")[: letters.MOST_COUNTED]
+    bounded = chosen.order_by("id").values("pk")[: letters.MAX_COUNTED]
     groups = DeadLetter.objects.filter(pk__in=bounded).values("reason").annotate(count=Count("pk"))
     return list(groups.order_by("-count").values_list("reason", "count")[:MOST_REASONS])
 

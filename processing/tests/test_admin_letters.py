@@ -209,7 +209,7 @@ def test_letters_that_come_in_after_they_were_counted_are_left_alone(site: Site)
     make_letter(3)
     client.post(f"{LIST}discard/?stage=rows", {"note": "asked for by nobody who saw a page"})
     make_letter(4, stage="rows")
-    while jobs.work("one", {discard.KIND: discard.step}, stopping=threading.Event()):
+    while jobs.run_next("one", {discard.KIND: discard.step}, stopping=threading.Event()):
         pass
 
     assert all("<b>2</b>" in page for page in (asked, again))

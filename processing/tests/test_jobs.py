@@ -86,7 +86,7 @@ def test_a_job_waits_for_a_store_that_is_away_and_goes_on() -> None:
     job = enqueue("count")
     told: list[str] = []
 
-    taken = jobs.take("one", {"count": Counting().step})
+    taken = jobs.claim("one", {"count": Counting().step})
     assert taken is not None
     steps = Counting({2: StoreUnavailable("Kafka is away")})
     jobs.run(taken, steps.step, stopping=threading.Event(), report=lambda at: told.append(f"{at.done} {at.message}"))
@@ -125,7 +125,7 @@ def test_a_job_goes_on_after_its_worker_was_frozen_within_a_chunk(site: Site, mo
     told: list[str] = []
 
     def step(at: Job) -> float | None:
-        with letter_jobs.chunk():
+        with letter_jobs.chunk_transaction():
             if not told:
                 connected = connection.connection.info.backend_pid
                 site.wait_for(lambda: not is_connected(site, connected), 10)
@@ -179,9 +179,9 @@ def test_a_job_goes_to_another_worker_once_its_own_is_silent() -> None:
     job = enqueue("count", worker="one")
     steps = {"count": Counting().step}
 
-    assert jobs.take("two", steps) is None
-    Job.objects.update(heartbeat=timezone.now() - jobs.SILENCE - timedelta(seconds=1))
-    taken = jobs.take("two", steps)
+    assert jobs.claim("two", steps) is None
+    Job.objects.update(heartbeat=timezone.now() - jobs.WORKER_TIMEOUT - timedelta(seconds=1))
+    taken = jobs.claim("two", steps)
 
     assert taken == job
     assert taken is not None
@@ -267,7 +267,7 @@ def enqueue(kind: str, *, worker: str = "") -> Job:
 
 
 def work(steps: Mapping[str, jobs.Step] | None = None) -> bool:
-    return jobs.work("one", steps or {"count": Counting().step}, stopping=threading.Event())
+    return jobs.run_next("one", steps or {"count": Counting().step}, stopping=threading.Event())
 
 
 def test_a_worker_that_finds_no_table_says_what_to_run(monkeypatch: pytest.MonkeyPatch) -> None:

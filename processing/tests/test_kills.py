@@ -128,13 +128,13 @@ def redrive_conflict(world: World) -> None:
     letter = DeadLetter.objects.filter(reason="id_conflict", state="open").first()
     if letter is None:
         return
-    text = letter_text.editable(letter).encode()
+    text = letter_text.to_editable_text(letter).encode()
     job = redrive.request_edited(letter, text, who="ann", now=time.time_ns() // 1000, worker="one")
     world.redrive.step(job)
     world.redrive._send([letter.pk])
 
     letter.refresh_from_db()
-    sent = letter_text.lines_of(bytes(letter.edited or b""))[0]
+    sent = letter_text.parse_lines(bytes(letter.edited or b""))[0]
     payload = {"n": "other"}
     world.expected.add([Sent(sent.source, sent.id, sent.ts, payload), Sent(sent.source, sent.id, sent.ts, payload)])
 

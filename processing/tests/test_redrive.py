@@ -54,21 +54,21 @@ def test_garbage_is_mended_stored_and_its_letter_closed(yard: Yard) -> None:
         yard.site.raw_topic, b'{"sourceId": "mended", "timestamp": "yesterday", "payload": {"n": 1}}', headers=[]
     )
     letter = await_letter(yard, "mended")
-    text = letter_text.editable(letter).replace("yesterday", "2026-03-01T12:00:00Z")
+    text = letter_text.to_editable_text(letter).replace("yesterday", "2026-03-01T12:00:00Z")
 
     job = redrive.request_edited(letter, text.encode(), who="ann", now=now(), note="the clock was off")
     yard.await_end(job)
     await_state(yard, "mended", "stored", 1)
 
     letter.refresh_from_db()
-    sent = letter_text.lines_of(bytes(letter.edited or b""))[0]
+    sent = letter_text.parse_lines(bytes(letter.edited or b""))[0]
     yard.expected.letters["mended", "invalid_timestamp"] += 1
     yard.expected.add([Sent("mended", sent.id, NOON, {"n": 1})])
     assert history(letter) == [("ann", "edited", "the clock was off"), ("consumer", "stored", "stored")]
     assert letter.closed_at is not None
     assert sent.received == (letter.received - EPOCH) // MICROSECOND
     assert {'-  "timestamp": "yesterday",', '+  "timestamp": "2026-03-01T12:00:00Z",'} < set(
-        letter_text.difference(letter)
+        letter_text.diff_of_edit(letter)
     )
     yard.assert_exact()
 
@@ -106,7 +106,7 @@ def test_the_end_of_a_chain_closes_all_of_it(yard: Yard) -> None:
     yard.refuse("chained", 1, mark="always")
     yard.await_end(redrive.request(Selection(source_id="chained"), who="ann"))
     newest = await_letter(yard, "chained", redrives=1)
-    text = letter_text.editable(newest).replace("always", "never")
+    text = letter_text.to_editable_text(newest).replace("always", "never")
 
     yard.await_end(redrive.request_edited(newest, text.encode(), who="ann", now=now()))
     await_state(yard, "chained", "stored", 2)
@@ -122,11 +122,11 @@ def test_an_edited_id_conflict_gets_an_id_of_its_own(yard: Yard) -> None:
         making.put(yard.site.raw_topic, making.line(900_000, payload, source="twins"))
     letter = await_letter(yard, "twins")
 
-    yard.await_end(redrive.request_edited(letter, letter_text.editable(letter).encode(), who="ann", now=now()))
+    yard.await_end(redrive.request_edited(letter, letter_text.to_editable_text(letter).encode(), who="ann", now=now()))
     await_state(yard, "twins", "stored", 1)
 
     letter.refresh_from_db()
-    fresh = letter_text.lines_of(bytes(letter.edited or b""))[0].id
+    fresh = letter_text.parse_lines(bytes(letter.edited or b""))[0].id
     yard.expected.letters["twins", "id_conflict"] += 1
     yard.expected.add([Sent("twins", event_id(900_000), NOON, {"n": 1}), Sent("twins", fresh, NOON, {"n": 2})])
     yard.assert_exact()
@@ -143,7 +143,7 @@ def test_an_edit_is_held_to_the_contract_and_to_letters_that_can_be_mended(yard:
 
     assert history(letter) == [("ann", "discarded", "a test's")]
     with pytest.raises(NotMendable):
-        redrive.request_edited(letter, letter_text.editable(letter).encode(), who="ann", now=now())
+        redrive.request_edited(letter, letter_text.to_editable_text(letter).encode(), who="ann", now=now())
     yard.assert_exact()
 
 
@@ -265,7 +265,7 @@ def test_the_history_says_that_an_edit_is_sent_which_was_given_back_before(
 
     with monkeypatch.context() as patched:
         patched.setattr(Outlet, "send", send)
-        text = letter_text.editable(letter).encode()
+        text = letter_text.to_editable_text(letter).encode()
         job = redrive.request_edited(letter, text, who="ann", now=now(), worker="a test's")
         jobs.run(job, redrive.Redrive().step, stopping=threading.Event())
     assert yard.await_end(job).state == "cancelled"
@@ -337,7 +337,7 @@ def test_a_job_whose_worker_was_killed_is_taken_over_and_stores_each_event_once(
     killed = yard.site.launch(Part("killed jobs", "", ("-m", "processing.tests.killed_jobs", moment), is_well=unasked))
     yard.site.wait_for(lambda: not killed.running, 30)
     between = Job.objects.get(pk=job.pk)
-    Job.objects.filter(pk=job.pk).update(heartbeat=timezone.now() - jobs.SILENCE)
+    Job.objects.filter(pk=job.pk).update(heartbeat=timezone.now() - jobs.WORKER_TIMEOUT)
     yard.jobs = yard.site.start_jobs()
     yard.await_end(job)
     await_state(yard, source, "stored", 60)

@@ -21,7 +21,7 @@ from processing.letters import arguments as letter_arguments
 from processing.letters import as_json, discard, redrive, rehearsal
 from processing.letters import report as letter_report
 from processing.letters import selection as letters
-from processing.letters.rehearsal import Rehearsal
+from processing.letters.rehearsal import DryRun
 from processing.letters.revision import revise
 from processing.letters.selection import Selection
 from processing.models import DeadLetter, Job
@@ -64,7 +64,7 @@ class Command(StoreCommand):
             add_json(action)
         listing.add_argument(
             "--limit",
-            type=letter_arguments.between(1, letters.MOST_COUNTED),
+            type=letter_arguments.between(1, letters.MAX_COUNTED),
             default=50,
             help="letters to list; default: 50",
         )
@@ -87,11 +87,13 @@ class Command(StoreCommand):
         total = letters.count(chosen)
         found = list(chosen.select_related("topic").defer("raw", "edited").order_by("-id")[: options["limit"]])
         shapes = {**as_json.counted(total), "letters": [as_json.letter(one) for one in found]}
-        self.report(shapes, letter_report.table(found, total=total), as_json=options["as_json"])
+        self.report(shapes, letter_report.letter_table(found, total=total), as_json=options["as_json"])
 
     def _show(self, options: dict[str, Any]) -> None:
         letter = _find(options["number"])
-        self.report({**as_json.detail(letter, whole=True)}, letter_report.page(letter), as_json=options["as_json"])
+        self.report(
+            {**as_json.detail(letter, whole=True)}, letter_report.letter_page(letter), as_json=options["as_json"]
+        )
 
     def _redrive(self, options: dict[str, Any]) -> None:
         if options["edited"] is not None:
@@ -131,14 +133,14 @@ class Command(StoreCommand):
             raise CommandError("Give the reason by --note.", returncode=2)
         self._run_job(discard.request(selection, who=WHO, note=options["note"], worker=jobs.new_worker()), options)
 
-    def _report_dry_run(self, outcome: Rehearsal, options: dict[str, Any]) -> None:
+    def _report_dry_run(self, outcome: DryRun, options: dict[str, Any]) -> None:
         shape = {"dryRun": True, **as_json.rehearsed(outcome)}
         self.report(shape, str(outcome), as_json=options["as_json"], ok=not outcome.failing)
 
     def _run_job(self, job: Job, options: dict[str, Any]) -> None:
         foreground.run(job, job_kinds.steps()[job.kind], out=sys.stderr)
         done = job.state == Job.State.DONE
-        self.report({"job": as_json.job(job)}, letter_report.ending(job), as_json=options["as_json"], ok=done)
+        self.report({"job": as_json.job(job)}, letter_report.job_result(job), as_json=options["as_json"], ok=done)
 
 
 def _require_filters(options: dict[str, Any]) -> Selection:

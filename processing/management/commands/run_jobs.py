@@ -39,7 +39,7 @@ class Command(OperatorCommand):
         worker, steps = jobs.new_worker(), job_kinds.steps()
         try:
             while not stopping.is_set():
-                if not jobs.work(worker, steps, stopping=stopping):
+                if not jobs.run_next(worker, steps, stopping=stopping):
                     stopping.wait(IDLE)
         except ProgrammingError as error:
             raise CommandError("PostgreSQL lacks a table or column: run manage.py migrate.", returncode=2) from error
