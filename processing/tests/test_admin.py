@@ -156,7 +156,7 @@ def test_events_are_filtered_by_source_and_time(site: Site) -> None:
 
 @pytest.mark.services
 def test_a_list_of_events_counts_no_further_than_its_bound(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admin_lists, "MOST_LISTED", 2)
+    monkeypatch.setattr(admin_lists, "MAX_ROWS", 2)
     for number in range(5):
         make_event("sensor-1", at=EARLY + timedelta(seconds=number))
     client = operator()

@@ -44,7 +44,7 @@ def test_facets_count_what_the_other_filters_leave(site: Site) -> None:
 
 
 def test_facets_count_no_further_than_the_newest(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admin_facets, "MOST_LISTED", 2)
+    monkeypatch.setattr(admin_facets, "MAX_ROWS", 2)
     for line in range(4):
         make_letter(line)
 
@@ -76,10 +76,10 @@ def test_letters_first_seen_since_a_time_are_listed_and_chosen_alike(site: Site)
 
     assert f"/deadletter/{fresh.pk}/change/" in (page := text(client.get(f"{LIST}?{offered}")))
     assert "1 dead letter" in page
-    assert set(admin_choice.selection_of(QueryDict(offered)).query()) == {fresh}
+    assert set(admin_choice.selection_from(QueryDict(offered)).query()) == {fresh}
     # A time that can't be read means none, in the list and in what is chosen by it.
     assert "0 dead letters" in text(client.get(f"{LIST}?since=2026"))
-    assert not admin_choice.selection_of(QueryDict("since=2026")).query().exists()
+    assert not admin_choice.selection_from(QueryDict("since=2026")).query().exists()
 
 
 def test_the_page_of_a_letter_tells_its_story(site: Site) -> None:
@@ -139,7 +139,7 @@ def test_what_the_list_shows_is_what_an_action_takes(site: Site) -> None:
 
     foreign = [client.get(f"{LIST}?{filtered}") for filtered in ("partition=3", "id__lt=2", "topic__name=x")]
     listed = text(client.get(f"{LIST}?source=a&q=b"))
-    chosen = [admin_choice.selection_of(QueryDict(f"source=a&q={search}")).query().count() for search in "ab"]
+    chosen = [admin_choice.selection_from(QueryDict(f"source=a&q={search}")).query().count() for search in "ab"]
 
     # Refused: it would be honoured by the list alone.
     assert [answer.status_code for answer in foreign] == [400] * 3
@@ -167,7 +167,7 @@ def test_what_can_not_be_sent_is_left_out_and_said(site: Site) -> None:
     everything = text(client.get(f"{LIST}redrive/"))
     named = text(client.get(f"{LIST}redrive/?ids={parked.pk}"))
 
-    assert "Every open dead letter is meant: <b>0</b>" in everything
+    assert "All open dead letters are selected: <b>0</b>" in everything
     assert "3 further ones are left out" in everything
     assert "<b>1</b> dead letter," in named
 
@@ -175,8 +175,8 @@ def test_what_can_not_be_sent_is_left_out_and_said(site: Site) -> None:
 def test_numbers_that_can_not_be_read_mean_no_letter(site: Site) -> None:
     make_letter(0)
 
-    assert Selection() == admin_choice.selection_of(QueryDict(""))
-    assert not admin_choice.selection_of(QueryDict("ids=all")).actionable().exists()
+    assert Selection() == admin_choice.selection_from(QueryDict(""))
+    assert not admin_choice.selection_from(QueryDict("ids=all")).actionable().exists()
 
 
 def test_letters_are_discarded_for_a_reason_only(site: Site) -> None:
@@ -283,7 +283,7 @@ def test_a_job_shows_how_far_it_is_and_is_cancelled(site: Site) -> None:
     job.refresh_from_db()
     assert '<progress max="20" value="6"></progress> 6 of 20' in page
     assert job.cancel_requested
-    assert "It ends after what it has in hand." in after
+    assert "It ends after the current chunk." in after
     assert "6 of 20" in text(client.get("/admin/processing/job/"))
 
 
