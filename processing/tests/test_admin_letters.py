@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
@@ -22,7 +21,8 @@ from processing.admin import facets as admin_facets
 from processing.letters import discard
 from processing.letters.selection import Selection
 from processing.models import DeadLetter, DeadLetterAction, Job
-from processing.tests.test_admin import INLINE, operator, raw_topic, text
+from processing.tests.admin_pages import INLINE, operator, text
+from processing.tests.stored_rows import make_letter
 
 pytestmark = pytest.mark.services
 
@@ -51,7 +51,7 @@ def test_facets_count_no_further_than_the_newest(site: Site, monkeypatch: pytest
     assert "open (2)" in listed(text(operator().get(LIST)))
 
 
-def test_a_letter_is_found_by_event_source_and_words_of_its_detail_and_reason(site: Site) -> None:
+def test_letters_are_found_by_event_source_detail_and_reason(site: Site) -> None:
     one = make_letter(0, event_id=EVENT, source_id="sensor-1", detail="expected a number")
     other = make_letter(1, source_id="sensor-2", detail="expected an object", reason="id_conflict")
     client = operator()
@@ -158,7 +158,7 @@ def test_a_dry_run_says_what_would_become_of_letters_and_sends_nothing(site: Sit
     assert set(DeadLetter.objects.values_list("state", flat=True)) == {"open"}
 
 
-def test_what_can_not_be_sent_is_left_out_and_said(site: Site) -> None:
+def test_letters_that_can_not_be_sent_are_left_out_and_counted(site: Site) -> None:
     make_letter(0, state="stored")
     make_letter(1, state="discarded")
     parked = make_letter(2, state="parked")
@@ -243,7 +243,7 @@ def test_a_letter_that_is_on_its_way_is_not_edited(site: Site) -> None:
     assert "there is nothing to edit" in text(answer)
 
 
-def test_who_may_only_look_changes_nothing(site: Site) -> None:
+def test_viewers_can_change_nothing(site: Site) -> None:
     letter = make_letter(0)
     job = make_job()
     client = viewer()
@@ -335,12 +335,3 @@ def make_job(*, state: Job.State = Job.State.QUEUED, **values: int) -> Job:
     return Job.objects.create(
         kind="redrive", arguments=arguments, state=state, who="ann", created_at=now, heartbeat=now, **values
     )
-
-
-def make_letter(line: int, **values: object) -> DeadLetter:
-    at = datetime(2009, 3, 1, tzinfo=UTC)
-    usual: dict[str, object] = {
-        "raw": b"{", "reason": "not_json", "detail": "expected JSON", "stage": "decode", "fingerprint": "f"
-    }  # fmt: skip
-    place = {"topic": raw_topic(), "partition": 2, "offset": 7, "line": line}
-    return DeadLetter.objects.create(**place, received=at, first_seen=at, last_seen=at, **(usual | values))

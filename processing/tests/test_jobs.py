@@ -27,7 +27,7 @@ from processing.letters import jobs as letter_jobs
 from processing.letters.selection import Selection
 from processing.models import Job
 from processing.tests.faults import inflicting
-from processing.tests.test_admin_letters import make_letter
+from processing.tests.stored_rows import make_letter
 
 pytestmark = pytest.mark.services
 
@@ -102,7 +102,7 @@ def test_while_postgresql_is_read_only_jobs_wait_and_commands_say_so(site: Site)
 
     with ExitStack() as fault:
         fault.enter_context(inflicting.read_only(site))
-        site.wait_for(is_read_only, 10)
+        site.wait_for(inflicting.is_read_only, 10)
 
         def report(at: Job) -> None:
             told.append(at.message)
@@ -138,7 +138,7 @@ def test_a_job_goes_on_after_its_worker_was_frozen_within_a_chunk(site: Site, mo
     assert (job.state, job.done) == ("done", 3)
 
 
-def test_a_job_has_more_time_for_a_statement_than_a_page_and_counts_only_what_is_counted_soon(site: Site) -> None:
+def test_job_statements_have_more_time_and_counts_are_bounded(site: Site) -> None:
     letter = make_letter(0, source_id="slow")
     job = discard.request(Selection(source_id="slow"), who="ann", note="a test", worker="one")
     told: list[str] = []
@@ -188,7 +188,7 @@ def test_a_job_goes_to_another_worker_once_its_own_is_silent() -> None:
     assert taken.worker == "two"
 
 
-def test_a_worker_that_was_frozen_leaves_its_job_to_whoever_has_it_now() -> None:
+def test_frozen_worker_leaves_its_job_to_the_next_worker() -> None:
     job = enqueue("count", worker="one")
 
     def step(at: Job) -> float | None:
@@ -248,13 +248,6 @@ def is_waited_for(site: Site) -> bool:
     )
     with inflicting.operator(site) as other:
         return other.execute(query, [site.name]).fetchone() is not None
-
-
-def is_read_only() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SHOW transaction_read_only")
-        row: tuple[str] = cursor.fetchone()
-    return row == ("on",)
 
 
 def is_connected(site: Site, pid: int) -> bool:

@@ -64,7 +64,7 @@ def test_an_edit_begins_with_all_that_was_sent() -> None:
     assert letter_text.to_editable_text(make_letter(raw, reason=Code.NOT_JSON)) == raw[:-1].decode() + r"\xff"
 
 
-def test_a_canonical_line_is_read_in_the_public_format_with_its_numbers_as_sent() -> None:
+def test_canonical_line_is_shown_in_the_public_format_with_its_numbers() -> None:
     letter = make_letter(line(1, b'{"n":1.50,"n":2}'))
 
     assert letter_text.to_text(letter) == PUBLIC % event_id(1)
@@ -86,7 +86,7 @@ def test_other_bytes_are_shown_as_they_are(raw: bytes, readable: str | None, edi
     assert (letter_text.to_text(letter), letter_text.to_editable_text(letter)) == (readable, editable)
 
 
-def test_a_line_that_another_producer_wrote_in_our_form_is_not_taken_for_ours() -> None:
+def test_canonical_line_of_another_producer_is_not_taken_for_ours() -> None:
     raw = line(1, b'{"n":1}')
 
     ours, foreign = make_letter(raw), make_letter(raw, reason=Code.UNKNOWN_FIELD)
@@ -117,7 +117,7 @@ def test_a_record_of_ours_that_became_one_letter_goes_whole() -> None:
     assert dict(sent.headers) == {"v": b"1", "n": b"2", "redrive-of": b"17"}
 
 
-def test_an_edit_keeps_when_it_was_received_and_what_the_public_format_cannot_say() -> None:
+def test_edit_keeps_time_of_receipt_and_hidden_fields() -> None:
     raw = line(1, b'{"n":1}', received=NOON - 5)[:-1] + b',"timed":false,"attributes":{"a":1}}'
     letter = make_letter(raw)
     letter.received = RECEIVED
@@ -132,7 +132,7 @@ def test_an_edit_keeps_when_it_was_received_and_what_the_public_format_cannot_sa
     assert (moved.timed, elsewhere.timed, bytes(elsewhere.attributes)) == (True, False, b"")
 
 
-def test_an_edited_id_conflict_gets_a_fresh_id_unless_it_has_another_already() -> None:
+def test_edited_id_conflict_gets_a_new_id_unless_it_was_changed() -> None:
     letter = make_letter(line(1, b'{"n":1}'), reason=Code.ID_CONFLICT, event=1)
     text = letter_text.to_editable_text(letter)
 
@@ -171,5 +171,5 @@ def test_a_header_that_names_no_letter_is_nobodys() -> None:
         ),
     ],
 )
-def test_a_rehearsal_is_said_in_a_sentence(outcome: DryRun, sentence: str) -> None:
+def test_dry_run_is_described_in_a_sentence(outcome: DryRun, sentence: str) -> None:
     assert str(outcome) == sentence

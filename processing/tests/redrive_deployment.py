@@ -24,7 +24,7 @@ CONSUMER = Part("refusing consumer", "PROCESSOR_SERVICE_PORT", ("-m", "processin
 
 
 @dataclass(slots=True)
-class Yard:
+class RedriveDeployment:
     """One deployment for all tests, each with sources of its own; what earlier ones stored has to stay exact too."""
 
     site: Site
@@ -58,25 +58,25 @@ class Yard:
 
 
 @contextmanager
-def opened(servers: Servers, topics: Topics, folder: Path) -> Iterator[Yard]:
+def opened(servers: Servers, topics: Topics, folder: Path) -> Iterator[RedriveDeployment]:
     """Give a deployment with a consumer that can't do some events, and a worker for jobs."""
     with sites.opened(servers, topics, folder) as site:
         site.start(CONSUMER)
-        yield Yard(site, site.start_jobs())
+        yield RedriveDeployment(site, site.start_jobs())
 
 
 def letters(source: str, **filters: str) -> int:
     return DeadLetter.objects.filter(source_id=source, **filters).count()
 
 
-def await_letter(yard: Yard, source: str, *, redrives: int = 0) -> DeadLetter:
+def await_letter(deployment: RedriveDeployment, source: str, *, redrives: int = 0) -> DeadLetter:
     wanted = DeadLetter.objects.filter(source_id=source, redrives=redrives)
-    yard.site.wait_for(wanted.all().exists, 30)
+    deployment.site.wait_for(wanted.all().exists, 30)
     return wanted.get()
 
 
-def await_state(yard: Yard, source: str, state: str, count: int) -> None:
-    yard.site.wait_for(lambda: letters(source, state=state) == count, 30)
+def await_state(deployment: RedriveDeployment, source: str, state: str, count: int) -> None:
+    deployment.site.wait_for(lambda: letters(source, state=state) == count, 30)
 
 
 def history(letter: DeadLetter) -> list[tuple[str, str, str]]:
