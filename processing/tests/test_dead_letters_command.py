@@ -103,7 +103,7 @@ def test_letters_are_discarded_for_a_reason(deployment: RedriveDeployment) -> No
 @pytest.mark.parametrize(
     ("number", "state", "said"),
     [
-        pytest.param(signal.SIGTERM, "done", "goes on with the next worker", marks=pytest.mark.faults),
+        pytest.param(signal.SIGTERM, "done", "continues with the next worker", marks=pytest.mark.faults),
         (signal.SIGINT, "cancelled", "then cancelled"),
     ],
 )
@@ -136,7 +136,7 @@ def test_a_signal_leaves_the_rest_to_the_workers_or_ends_it(
     [
         (["redrive"], 2, "Choose letters by filters, or use --all."),
         (["redrive", "--all", "--rate", "0"], 2, "expected 1 to 10,000"),
-        (["redrive", "--source", "a", "--edited", "event.json"], 2, "say which by --id"),
+        (["redrive", "--source", "a", "--edited", "event.json"], 2, "name it by --id"),
         (["list", "--reason", "bad"], 2, "expected a code of docs/problems.md"),
         (["show", "987654321"], 1, "There is no dead letter 987654321."),
     ],
