@@ -144,7 +144,7 @@ def count_rows(connection: psycopg.Connection, progress: Progress) -> None:
 
     :raises Interrupted: SIGTERM or SIGINT arrived
     """
-    rollups_, counted = _RollupWriter(connection), 0
+    writer, counted = _RollupWriter(connection), 0
     for chunk in _row_chunks(connection):
         changed = [
             (entry.source, entry.id, entry.partition, entry.offset, entry.line, entry.received - _PG_EPOCH)
@@ -153,10 +153,10 @@ def count_rows(connection: psycopg.Connection, progress: Progress) -> None:
         ]
         if changed:
             _copy_rows(connection, recount_sql.COPY_CHANGED, recount_sql.CHANGED_TYPES, changed)
-        rollups_.add(chunk)
+        writer.add(chunk)
         counted += len(chunk)
         progress.advance("rows counted", counted)
-    rollups_.finish()
+    writer.finish()
 
 
 def topic_row(connection: psycopg.Connection, kafka_id: UUID) -> int:

@@ -27,7 +27,7 @@ SOURCES = 7
 
 @dataclass(slots=True)
 class KillRounds:
-    """One deployment for all rounds: what earlier rounds stored has to stay exact too."""
+    """One deployment for all rounds; what earlier rounds stored must stay exact too."""
 
     site: Site
     url: str  # of the receiver
@@ -39,7 +39,7 @@ class KillRounds:
 def send_round(rounds: KillRounds) -> None:
     """Post events of several sources, one of them twice and one id with two contents; put garbage in the topic.
 
-    And redrive the letter of the round before, twice as it may be.
+    Also redrive the dead letter of the previous round, twice, as may happen.
     """
     events = [make_event(next(rounds.numbers)) for _ in range(300)]
     again = events[7]
@@ -57,7 +57,7 @@ def send_round(rounds: KillRounds) -> None:
 
 
 def redrive_conflict(rounds: KillRounds) -> None:
-    """Send an edited conflict, twice, as a worker does that takes over from one which was killed."""
+    """Send an edited conflict twice, as a worker does that continues the job of a killed one."""
     letter = DeadLetter.objects.filter(reason="id_conflict", state="open").first()
     if letter is None:
         return
@@ -92,6 +92,6 @@ def kill_after(rounds: KillRounds, step: str, *, careful: bool = False) -> None:
 
 def consume_the_rest(rounds: KillRounds) -> None:
     consumer = rounds.site.start_consumer()
-    # A batch that was committed and not published comes again: its offsets tell that it was.
+    # A batch that was committed but not published is read again; its committed offsets show the end of that.
     rounds.site.wait_for(lambda: truth.caught_up(rounds.site) and truth.all_committed(rounds.site), 30)
     assert consumer.stop() == 0

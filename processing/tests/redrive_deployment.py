@@ -1,4 +1,4 @@
-"""A deployment whose dead letters are mended, and what tests of that share."""
+"""A deployment for tests that redrive dead letters."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ CONSUMER = Part("refusing consumer", "PROCESSOR_SERVICE_PORT", ("-m", "processin
 
 @dataclass(slots=True)
 class RedriveDeployment:
-    """One deployment for all tests, each with sources of its own; what earlier ones stored has to stay exact too."""
+    """One deployment for all tests, each with its own sources; what earlier tests stored must stay exact too."""
 
     site: Site
     jobs: Process
     expected: Expected = field(default_factory=Expected)
 
     def refuse(self, source: str, count: int, *, mark: str = "once") -> list[Sent]:
-        """Bring so many events of a source into the dead letters."""
+        """Make this many events of a source dead letters."""
         first = len(self.expected.events) + self.expected.letters.total()
         sent = [
             making.make_sent(number, source=source, payload={"n": number, "refuse": mark})
@@ -59,7 +59,7 @@ class RedriveDeployment:
 
 @contextmanager
 def opened(servers: Servers, topics: Topics, folder: Path) -> Iterator[RedriveDeployment]:
-    """Give a deployment with a consumer that can't do some events, and a worker for jobs."""
+    """Open a deployment with a consumer that refuses some events, and a worker for jobs."""
     with sites.opened(servers, topics, folder) as site:
         site.start(CONSUMER)
         yield RedriveDeployment(site, site.start_jobs())

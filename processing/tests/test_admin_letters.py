@@ -1,4 +1,4 @@
-"""Dead letters and jobs under /admin/: found, read, asked about, and handed to jobs; no worker runs here."""
+"""The admin of dead letters and jobs: lists, pages, confirmations and enqueued jobs; no worker runs here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs: who works on them, how far they are, and how they end."""
+"""Jobs: which worker runs them, their progress, and how they end."""
 
 from __future__ import annotations
 

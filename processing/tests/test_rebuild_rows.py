@@ -1,4 +1,4 @@
-"""Rows that PostgreSQL lost come back from MongoDB, with all that is summed up from them."""
+"""Rows that PostgreSQL lost are restored from MongoDB, with their rollups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What reconcile proves, on real servers, and what it names when something is changed behind its back."""
+"""What reconcile proves on real servers, and which differences it reports after direct changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dead letters that are sent once more: mended, in bulk, and by workers and consumers that die."""
+"""Redriven dead letters: edited, in bulk, and with workers and consumers that are killed."""
 
 from __future__ import annotations
 
