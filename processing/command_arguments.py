@@ -1,4 +1,4 @@
-"""Arguments that several commands take."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from processing.event_range import EventRange
 
 
 def add_range(parser: ArgumentParser, *, by: str) -> None:
-    """Add --from, --to and --source; `by` says which time of an event counts."""
+    """Add --from, --to and --source.
+
+    :param by: which time of an event the range is of
+    """
     ends = {
-        "--from": ("since", f"events from this {by} on: a date, or a time with its zone"),
+        "--from": ("since", f"events at or after this {by}: a date, or a time with its zone"),
         "--to": ("until", f"events before this {by}"),
     }
     for name, (target, meaning) in ends.items():
         parser.add_argument(name, dest=target, type=moment, metavar="TIME", help=meaning)
-    parser.add_argument("--source", help="events of this source alone")
+    parser.add_argument("--source", help="only events of this source")
 
 
 def events(options: dict[str, object]) -> EventRange:
-    """Give what the arguments of `add_range` say."""
+    """Return the range that the options of `add_range` describe."""
     since, until, source = (options[name] for name in ("since", "until", "source"))
     assert since is None or isinstance(since, datetime)
     assert until is None or isinstance(until, datetime)
@@ -30,7 +33,7 @@ def events(options: dict[str, object]) -> EventRange:
 
 
 def moment(text: str) -> datetime:
-    """Read an argument that is a time."""
+    """Parse a time; an argparse type."""
     try:
         return event_range.parse(text)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""How a long command goes on: what it tells a terminal, and how it ends early without leaving anything half done."""
+"""Progress of a long command: one line on a terminal, and a clean stop on SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -11,69 +11,70 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TextIO
 
-_TOLD_EVERY = 0.2  # seconds
+_REFRESH_INTERVAL = 0.2  # seconds
 
 
-class Stopped(Exception):
-    """The command was told to end; what it did so far stays, and running it again goes on from there."""
+class Interrupted(Exception):
+    """SIGTERM or SIGINT arrived. What was done stays; the command continues from there when it is run again."""
 
 
-class Course:
-    """Tells how far a command is, in one line that moves, if its output is a terminal; else nothing."""
+class Progress:
+    """Shows how far a command is, in one line that is overwritten. Without a terminal it shows nothing."""
 
     def __init__(self, out: TextIO = sys.stderr) -> None:
         self._out = out
         self._stopping = threading.Event()
-        self._what = ""
-        self._started = self._told_at = 0.0
+        self._unit = ""
+        self._started = self._shown_at = 0.0
         self._shown = False
 
-    def reached(self, what: str, done: int, total: int | None = None) -> None:
-        """Say that so many are done; to be called between two pieces of work.
+    def advance(self, unit: str, done: int, total: int | None = None) -> None:
+        """Report how many are done. Call it between two pieces of work.
 
-        :raises Stopped: a signal came
+        :param unit: what is counted, in the plural
+        :raises Interrupted: SIGTERM or SIGINT arrived
         """
         if self._stopping.is_set():
-            raise Stopped
+            raise Interrupted
         now = time.monotonic()
-        if what != self._what:
-            self._what, self._started, self._told_at = what, now, 0.0
-        if self._out.isatty() and now - self._told_at > _TOLD_EVERY:
-            self._told_at = now
-            self._tell(done, total, now - self._started)
+        if unit != self._unit:
+            self._unit, self._started, self._shown_at = unit, now, 0.0
+        if self._out.isatty() and now - self._shown_at > _REFRESH_INTERVAL:
+            self._shown_at = now
+            self._show(done, total, now - self._started)
 
     def stop(self) -> None:
-        """Raise Stopped when the piece in hand is done."""
+        """Make the next call of `advance` raise Interrupted."""
         self._stopping.set()
 
     def clear(self) -> None:
-        """Take the line away, so that something else can be written."""
+        """Remove the line, so that other output can follow."""
         if self._shown:
             self._out.write("\r\x1b[K")
             self._out.flush()
             self._shown = False
 
-    def _tell(self, done: int, total: int | None, seconds: float) -> None:
+    def _show(self, done: int, total: int | None, seconds: float) -> None:
         of = f" of {total:,}" if total is not None else ""
-        rate = f", {done / seconds:,.0f}/s" if seconds > _TOLD_EVERY else ""
-        self._out.write(f"\r\x1b[K{done:,}{of} {self._what}{rate}")
+        rate = f", {done / seconds:,.0f}/s" if seconds > _REFRESH_INTERVAL else ""
+        self._out.write(f"\r\x1b[K{done:,}{of} {self._unit}{rate}")
         self._out.flush()
         self._shown = True
 
 
 @contextmanager
-def until_told(course: Course) -> Iterator[Course]:
-    """Let SIGTERM and SIGINT stop the course between two pieces of work."""
-    with signals_to(lambda _number: course.stop()):
+def stoppable(progress: Progress) -> Iterator[Progress]:
+    """Stop `progress` on SIGTERM or SIGINT, between two pieces of work."""
+    with handle_signals(lambda _number: progress.stop()):
         try:
-            yield course
+            yield progress
         finally:
-            course.clear()
+            progress.clear()
 
 
 @contextmanager
-def signals_to(act: Callable[[int], None]) -> Iterator[None]:
-    """Hand SIGTERM and SIGINT to `act` meanwhile, by their numbers."""
+def handle_signals(act: Callable[[int], None]) -> Iterator[None]:
+    """Call `act` with the number of each SIGTERM or SIGINT, until the block ends."""
 
     def handle(number: int, _frame: FrameType | None) -> None:
         act(number)

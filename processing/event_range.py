@@ -1,4 +1,4 @@
-"""Which events a command is about: a span of time, and one source or all."""
+"""A range of events: a time range, and one source or all."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ingestion.timestamps import EPOCH, MICROSECOND, from_text
 
 @dataclass(frozen=True, slots=True)
 class EventRange:
-    """From `since` up to, not including, `until`; None is without bound, of `source` all sources."""
+    """Events from `since` up to, not including, `until`; None: no bound, or all sources."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -19,20 +19,20 @@ class EventRange:
 
     @property
     def timed(self) -> bool:
-        """Tell whether it has a bound in time."""
+        """Return whether it has a time bound."""
         return self.since is not None or self.until is not None
 
     def micros(self) -> tuple[int | None, int | None]:
-        """Give the bounds in microseconds since the epoch."""
+        """Return the bounds in microseconds since the epoch."""
         return tuple(None if bound is None else (bound - EPOCH) // MICROSECOND for bound in (self.since, self.until))  # type: ignore[return-value]
 
     def parameters(self) -> dict[str, object]:
-        """Give what WHERE needs."""
+        """Return the parameters of the condition that `where` returns."""
         return {"since": self.since, "until": self.until, "source": self.source}
 
 
 def parse(text: str) -> datetime:
-    """Read a date, which means its midnight in UTC, or an RFC 3339 time with a zone.
+    """Parse a date (its midnight in UTC) or an RFC 3339 time with a zone.
 
     :raises ValueError: it is neither; the message says what was expected
     """
@@ -45,7 +45,7 @@ def parse(text: str) -> datetime:
 
 
 def where(time: str, *, source: str = "source_id") -> str:
-    """Give the SQL condition that a row lies within `parameters()`, by one of its times; without that time it does."""
+    """Return the SQL condition for a row in the range, by one of its times. A row without that time is in the range."""
     return (
         f"(%(since)s::timestamptz IS NULL OR {time} IS NULL OR {time} >= %(since)s)"
         f" AND (%(until)s::timestamptz IS NULL OR {time} IS NULL OR {time} < %(until)s)"

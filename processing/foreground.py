@@ -1,4 +1,4 @@
-"""Works on a job in the process that asked for it, with a line that tells how far it is, if somebody looks."""
+"""Run a job in the process that requested it, with a progress line on a terminal."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ import threading
 from typing import TextIO
 
 from processing import jobs
-from processing.course import Course, signals_to
+from processing.course import Progress, handle_signals
 from processing.jobs import Step
 from processing.models import Job
 
 
 def run(job: Job, step: Step, *, out: TextIO = sys.stderr) -> None:
-    """Work on a job that was made for its worker, to its end or a signal's.
+    """Run a job that was enqueued for its worker, until it ends or a signal arrives.
 
-    SIGTERM leaves the rest to `manage.py run_jobs`; SIGINT, by which somebody says that it was a mistake, cancels it.
+    SIGTERM leaves the rest to `manage.py run_jobs`. SIGINT cancels the job.
     """
-    stopping, course = threading.Event(), Course(out)
+    stopping, progress = threading.Event(), Progress(out)
     received: set[int] = set()
 
-    def note(number: int) -> None:
+    def stop(number: int) -> None:
         received.add(number)
         stopping.set()
 
-    with signals_to(note):
+    with handle_signals(stop):
         jobs.run(
-            job, step, stopping=stopping, report=lambda at: course.reached(at.message or "done", at.done, at.total)
+            job, step, stopping=stopping, report=lambda at: progress.advance(at.message or "done", at.done, at.total)
         )
-    course.clear()
+    progress.clear()
     if signal.SIGINT in received:
         jobs.cancel(job.pk)
     job.refresh_from_db()

@@ -1,4 +1,4 @@
-"""Every kind of job there is, and what does it."""
+"""The registry of job kinds and their steps."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from processing.letters import discard, redrive
 
 
 def steps() -> Mapping[str, Step]:
-    """Give the step of each kind, for one thread."""
+    """Return the step of each kind, for one thread."""
     return {redrive.KIND: redrive.Redrive().step, discard.KIND: discard.step}

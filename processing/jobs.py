@@ -1,6 +1,6 @@
-"""Long operations as rows of a table: queued, worked on chunk by chunk, cancelled, and resumed after a kill.
+"""A queue of long operations in a table: run chunk by chunk, cancelled, and resumed after a kill.
 
-Times are PostgreSQL's, so that workers on machines whose clocks differ agree on who is silent.
+Times are PostgreSQL's, so that workers with different clocks agree on which worker is dead.
 """
 
 from __future__ import annotations
@@ -26,31 +26,31 @@ from processing.models import Job
 logger = logging.getLogger(__name__)
 
 State = Job.State
-# A running job whose worker was silent for as long is taken over. A chunk has to be done, or say `beat`, well within.
-SILENCE = timedelta(seconds=30)
-FIRST_WAIT, LONGEST_WAIT = 0.5, 5.0  # seconds between two tries while a store is away; under SILENCE
+# A running job without a heartbeat for this long goes to another worker. A chunk must end, or call `beat`, well within.
+WORKER_TIMEOUT = timedelta(seconds=30)
+MIN_BACKOFF, MAX_BACKOFF = 0.5, 5.0  # seconds between retries while a store is unavailable; below WORKER_TIMEOUT
 
-# The key of a job's place that says what was begun outside any transaction: the step ends it before the job may be cancelled.
-IN_HAND = "sending"
+# The member of a job's `place` with a chunk that takes effect outside of PostgreSQL: a job is cancelled only without one.
+CURRENT_CHUNK = "sending"
 
-# Does one chunk of a job, and commits `advance` in one transaction with the chunk's effects. Gives the seconds to wait
-# before the next, or None when nothing is left. Raises StoreUnavailable or NeedsOperator to be called again later.
+# Processes one chunk of a job, and commits `advance` in one transaction with the chunk's effects. Returns the seconds to
+# wait before the next chunk, or None at the end. Raises StoreUnavailable or NeedsOperator to be called again later.
 Step = Callable[[Job], float | None]
 Report = Callable[[Job], None]
 
-_OURS = (StoreUnavailable, NeedsOperator)
+_STORE_ERRORS = (StoreUnavailable, NeedsOperator)
 
 
 class JobLost(Exception):
-    """Another worker has taken the job over: roll back and leave it alone."""
+    """Another worker has the job now. The catcher rolls back and leaves the job alone."""
 
 
 class JobNotFound(Exception):
-    """There is no job of this number."""
+    """There is no job with this number."""
 
 
 def enqueue(kind: str, arguments: Mapping[str, Any], *, who: str, worker: str = "") -> Job:
-    """Make a job for `manage.py run_jobs`, or for `worker` itself, which has to `run` it at once."""
+    """Create a job for `manage.py run_jobs`, or for `worker`, which must `run` it at once."""
     job = Job(kind=kind, arguments=dict(arguments), who=who, created_at=Now())
     if worker:
         job.state, job.worker, job.started_at, job.heartbeat = State.RUNNING, worker, Now(), Now()
@@ -60,11 +60,11 @@ def enqueue(kind: str, arguments: Mapping[str, Any], *, who: str, worker: str = 
 
 
 def cancel(number: int) -> Job:
-    """Ask for the end of a job: at once where it waits, after the chunk in hand where it runs; none that is over changes.
+    """Cancel a job: at once if it is queued, after the current chunk if it runs. A finished job does not change.
 
-    :raises JobNotFound: there is none
+    :raises JobNotFound: there is no such job
     """
-    Job.objects.filter(pk=number, state=State.QUEUED).exclude(place__has_key=IN_HAND).update(
+    Job.objects.filter(pk=number, state=State.QUEUED).exclude(place__has_key=CURRENT_CHUNK).update(
         state=State.CANCELLED, cancel_requested=True, finished_at=Now(), message="cancelled"
     )
     Job.objects.filter(pk=number, state__in=(State.QUEUED, State.RUNNING)).update(cancel_requested=True)
@@ -75,15 +75,20 @@ def cancel(number: int) -> Job:
 
 
 def new_worker() -> str:
-    """Give a name for a worker that nobody had before."""
+    """Return a unique name for a worker."""
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
-def take(worker: str, kinds: Mapping[str, Step]) -> Job | None:
-    """Take the oldest job that waits, or that a dead worker left; None: there is none."""
-    left = Q(state=State.QUEUED) | Q(state=State.RUNNING, heartbeat__lt=Now() - SILENCE)
+def claim(worker: str, kinds: Mapping[str, Step]) -> Job | None:
+    """Claim the oldest job that is queued, or whose worker is dead; return None if there is none."""
+    claimable = Q(state=State.QUEUED) | Q(state=State.RUNNING, heartbeat__lt=Now() - WORKER_TIMEOUT)
     with transaction.atomic():
-        job = Job.objects.select_for_update(skip_locked=True).filter(left, kind__in=list(kinds)).order_by("id").first()
+        job = (
+            Job.objects.select_for_update(skip_locked=True)
+            .filter(claimable, kind__in=list(kinds))
+            .order_by("id")
+            .first()
+        )
         if job is None:
             return None
         Job.objects.filter(pk=job.pk).update(
@@ -93,10 +98,10 @@ def take(worker: str, kinds: Mapping[str, Step]) -> Job | None:
     return job
 
 
-def work(worker: str, steps: Mapping[str, Step], *, stopping: threading.Event) -> bool:
-    """Do one job, if there is any to do; True if there was."""
+def run_next(worker: str, steps: Mapping[str, Step], *, stopping: threading.Event) -> bool:
+    """Run one job, if there is one; return whether there was."""
     try:
-        job = take(worker, steps)
+        job = claim(worker, steps)
     except POSTGRESQL_AWAY as error:
         logger.warning("waiting for PostgreSQL", extra={"reason": type(error).__name__})
         connection.close()
@@ -110,7 +115,7 @@ def work(worker: str, steps: Mapping[str, Step], *, stopping: threading.Event) -
 
 
 def advance(job: Job, *, done: int = 0, message: str = "") -> None:
-    """Write down how far the job is, with `place` and `total` as they are set; within the chunk's transaction.
+    """Store the progress of the job, with its `place` and `total`; within the chunk's transaction.
 
     :raises JobLost: another worker has it
     """
@@ -120,7 +125,7 @@ def advance(job: Job, *, done: int = 0, message: str = "") -> None:
 
 
 def beat(job: Job) -> None:
-    """Say that the job is still worked on.
+    """Refresh the heartbeat of a job during a long chunk.
 
     :raises JobLost: another worker has it
     """
@@ -128,27 +133,27 @@ def beat(job: Job) -> None:
 
 
 def run(job: Job, step: Step, *, stopping: threading.Event, report: Report = lambda _: None) -> None:
-    """Work on a job until it is over, or until `stopping` is set: then it waits for the next worker, at its place."""
+    """Run a job until it ends, or until `stopping` is set: then it is queued again for the next worker."""
     try:
         while not stopping.is_set():
-            pause = _once(job, step, stopping=stopping, report=report)
+            pause = _run_chunk(job, step, stopping=stopping, report=report)
             report(job)
             if pause is None:
                 return
             stopping.wait(pause)
-        _hand_back(job)
+        _requeue(job)
     except JobLost:
         logger.warning("another worker has taken the job over", extra={"job": job.pk})
 
 
-def _once(job: Job, step: Step, *, stopping: threading.Event, report: Report) -> float | None:
-    """Do one chunk, however often that has to be tried; None: the job is over."""
-    wait = FIRST_WAIT
+def _run_chunk(job: Job, step: Step, *, stopping: threading.Event, report: Report) -> float | None:
+    """Process one chunk, with retries while a store is unavailable; return None if the job has ended."""
+    wait = MIN_BACKOFF
     while True:
         try:
-            return _try(job, step)
-        except (*_OURS, *POSTGRESQL_AWAY) as error:
-            _say_waiting(job, str(error) if isinstance(error, _OURS) else _postgres(error))
+            return _try_step(job, step)
+        except (*_STORE_ERRORS, *POSTGRESQL_AWAY) as error:
+            _record_waiting(job, str(error) if isinstance(error, _STORE_ERRORS) else _postgres(error))
         except JobLost:
             raise
         except Exception as error:
@@ -158,16 +163,16 @@ def _once(job: Job, step: Step, *, stopping: threading.Event, report: Report) ->
         report(job)
         if stopping.wait(wait):
             return 0.0
-        wait = min(wait * 2, LONGEST_WAIT)
+        wait = min(wait * 2, MAX_BACKOFF)
 
 
-def _try(job: Job, step: Step) -> float | None:
+def _try_step(job: Job, step: Step) -> float | None:
     worker = job.worker
-    # Also forgets what a chunk that was rolled back had counted.
+    # Also resets what a rolled-back chunk had counted.
     job.refresh_from_db()
     if job.worker != worker:
         raise JobLost
-    if job.cancel_requested and IN_HAND not in job.place:
+    if job.cancel_requested and CURRENT_CHUNK not in job.place:
         _finish(job, State.CANCELLED, "cancelled")
         return None
     pause = step(job)
@@ -185,20 +190,20 @@ def _postgres(error: DatabaseError) -> str:
     return f"PostgreSQL: {type(error.__cause__ or error).__name__}"
 
 
-def _say_waiting(job: Job, reason: str) -> None:
+def _record_waiting(job: Job, reason: str) -> None:
     logger.warning("a job waits", extra={"job": job.pk, "kind": job.kind, "reason": reason})
     job.message = f"waiting: {reason}"
-    # It may be lost: the next use takes another.
+    # The connection may be lost; the next query opens another.
     connection.close()
     with suppress(DatabaseError):
-        # The chunk was rolled back.
+        # The chunk was rolled back, so the row is older than `job`.
         job.refresh_from_db(fields=["done", "place", "total"])
         _save(job, message=job.message)
 
 
-def _hand_back(job: Job) -> None:
+def _requeue(job: Job) -> None:
     job.state = State.QUEUED
-    # Should it fail, the job is taken over once it has been silent for long enough.
+    # If this fails, another worker claims the job after WORKER_TIMEOUT.
     with suppress(DatabaseError):
         _save(job, state=job.state)
 

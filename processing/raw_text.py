@@ -1,8 +1,8 @@
-"""Shows bytes that could not be parsed, safely: as text or as a hexdump."""
+"""Render arbitrary bytes as safe text, or as a hex dump."""
 
 from __future__ import annotations
 
-TEXT_SHOWN = 16 * 1024  # bytes; a dead letter may have 256 KiB and more, too much for a page
+TEXT_SHOWN = 16 * 1024  # bytes; a dead letter may have 256 KiB or more, too much for a page
 HEX_SHOWN = 2 * 1024  # bytes
 HEX_COLUMNS = 16
 
@@ -13,13 +13,13 @@ def as_text(raw: bytes) -> str:
 
 
 def whole_text(raw: bytes) -> str:
-    """Return UTF-8 as it is and everything else as its escape (`\\xff`, `\\x00`); the caller escapes HTML."""
+    """Return UTF-8 unchanged and everything else escaped (`\\xff`, `\\x00`); the caller escapes HTML."""
     text = raw.decode(errors="backslashreplace")
     return "".join(character if _is_plain(character) else _escape(character) for character in text)
 
 
 def needs_hex(raw: bytes) -> bool:
-    """Return whether the text alone does not show all bytes."""
+    """Return whether some bytes are not visible in the text."""
     try:
         return not all(map(_is_plain, raw.decode()))
     except UnicodeDecodeError:
@@ -39,7 +39,7 @@ def _hex_line(raw: bytes, start: int) -> str:
 
 
 def _is_plain(character: str) -> bool:
-    # Control characters, characters that change the text direction and those of no width are not printable.
+    # Besides control characters, those of text direction and of zero width are not printable.
     return character.isprintable() or character in "\n\t"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import Enum
 from typing import Annotated
 from uuid import UUID
 
@@ -14,10 +15,6 @@ from processing.letters.selection import Selection
 from processing.models import DeadLetter
 from queries.parameters import InvalidParameter, Parameters
 
-PARAMETERS = (
-    *("state", "reason", "source_id", "event_id", "fingerprint", "stage", "topic", "partition"),
-    *("start_time", "end_time", "text"),
-)
 MAX_PARTITION = 2**31 - 1
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
@@ -44,20 +41,16 @@ class Filter(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields
     text: Text | None = None
 
     def selection(self) -> Selection:
-        """Give the filters as the product's own."""
+        """Return the filters as a selection."""
+        given = msgspec.structs.asdict(self).items()
         return Selection(
-            state=self.state and self.state.value,
-            reason=self.reason and self.reason.value,
-            source_id=self.source_id,
-            event_id=self.event_id,
-            fingerprint=self.fingerprint,
-            stage=self.stage,
-            topic=self.topic,
-            partition=self.partition,
-            since=self.start_time,
-            until=self.end_time,
-            text=self.text,
+            **{_FIELDS.get(name, name): value.value if isinstance(value, Enum) else value for name, value in given}
         )
+
+
+PARAMETERS = Filter.__struct_fields__
+# Fields of Selection that have another name here.
+_FIELDS = {"start_time": "since", "end_time": "until"}
 
 
 def from_parameters(parameters: Parameters) -> Selection:

@@ -14,7 +14,7 @@ from ingestion import keys
 from ingestion.tests.client import JSON, call, event
 from ingestion.tests.conftest import open_door
 from processing.models import DeadLetter
-from processing.tests.test_reconcile import produce
+from processing.tests import making
 
 pytestmark = pytest.mark.services
 
@@ -54,7 +54,7 @@ def test_a_key_stands_in_no_log_metric_dead_letter_or_store(site: Deployment) ->
     door, web, consumer = open_door(site, LOUD), site.start_web(LOUD), site.start_consumer(LOUD)
 
     statuses = use_everywhere(door.url, token) | use_everywhere(web.url, token)
-    produce(site, [b"garbage", b'{"sourceId":"sensor-1"}'])
+    making.put_all(site.raw_topic, [b"garbage", b'{"sourceId":"sensor-1"}'], partition=1)
     site.wait_for(lambda: DeadLetter.objects.count() == 2)
 
     assert {200, 202, 400, 401, 403, 404} <= statuses

@@ -8,7 +8,6 @@ from pytest_django.fixtures import Settings
 from deploy.testing.deployment import Deployment
 from ingestion import keys
 from processing.tests.faults import inflicting
-from processing.tests.test_jobs import is_read_only
 
 pytestmark = pytest.mark.services
 
@@ -41,7 +40,7 @@ def test_while_postgresql_is_read_only_changes_are_a_503(site: Deployment, clien
     page, api = "/admin/processing/deadletter/discard/", "/api/dead-letters/discard/"
 
     with inflicting.read_only(site):
-        site.wait_for(is_read_only, 10)
+        site.wait_for(inflicting.is_read_only, 10)
         for_person = client.post(page, {"note": "a test"}, headers=BROWSER)
         for_program = Client().post(
             api, {"filter": {}, "note": "a test"}, "application/json", headers={"Authorization": operator}

@@ -1,21 +1,34 @@
-"""What the operators' commands have in common."""
+"""The base class and the shared options of the product's commands."""
 
 from __future__ import annotations
 
-from argparse import RawDescriptionHelpFormatter
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-# The system checks that look at the site's settings carry it.
+# The tag of the system checks that validate the site's settings.
 SETTINGS_TAG = "dataflow"
 
 
 class OperatorCommand(BaseCommand):
-    """Shows its help as it is written, and refuses to run with wrong settings."""
+    """Shows its help with its line breaks, and does not run with invalid settings.
 
-    # Django's own checks judge code, which `make check` did; they would load every page and the admin first.
+    Commands of `processing` build on it too: apps import only from the apps that come before them in the data flow.
+    """
+
+    # Django's other checks validate code, which `make check` did. They would load every page and the admin first.
     requires_system_checks = (SETTINGS_TAG,)
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
+
+
+def add_json(parser: ArgumentParser) -> None:
+    """Add --json, as the option `as_json`."""
+    parser.add_argument("--json", action="store_true", dest="as_json", help="write one JSON object")
+
+
+def add_dry_run(parser: ArgumentParser, meaning: str = "report what would be done; change nothing") -> None:
+    """Add --dry-run."""
+    parser.add_argument("--dry-run", action="store_true", help=meaning)

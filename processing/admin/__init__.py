@@ -1,4 +1,4 @@
-"""What operators see under /admin/: sources and events, read-only; dead letters and jobs, which they work with."""
+"""The Django admin of this app: sources and events are read-only; dead letters and jobs have actions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from processing.admin.letters import DeadLetterAdmin
 from processing.admin.lists import ReadOnlyAdmin, SourceFilter, TimeFilter
 from processing.models import DeadLetter, Event, Incident, Job, LatestValue, LedgerGap, SourceStatistics
 
-# Registered here, so that Django's search for admin.py finds them.
+# Registered here, where Django's autodiscovery finds them.
 admin.site.register(DeadLetter, DeadLetterAdmin)
 admin.site.register(Job, JobAdmin)
 admin.site.register(Incident, IncidentAdmin)
@@ -30,11 +30,11 @@ admin.site.register(LedgerGap, LedgerGapAdmin)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 COUNTS = ["read", "stored", "duplicate", "dead_lettered", "dropped"]
-MOST_VALUES = 500  # latest values shown of one source; DATAFLOW_MAX_FIELDS_PER_SOURCE has the same default
+MAX_VALUES = 500  # latest values shown of one source; DATAFLOW_MAX_FIELDS_PER_SOURCE has the same default
 
 
 class SourceState(StrEnum):
-    """How long ago a source was heard."""
+    """How recently a source has sent events."""
 
     LIVE = "live"
     LATE = "late"
@@ -46,7 +46,7 @@ LATE_FOR = timedelta(minutes=10)
 
 
 def state_of(last_seen: datetime, *, now: datetime) -> SourceState:
-    """Judge a source by when it was last heard."""
+    """Return the state of a source by the time of its last event."""
     age = now - last_seen
     if age <= LIVE_FOR:
         return SourceState.LIVE
@@ -93,7 +93,7 @@ class SourceAdmin(ReadOnlyAdmin):
         return state_of(row.last_seen, now=timezone.now()).value
 
     def latest_values(self, row: SourceStatistics) -> SafeString | str:
-        values = LatestValue.objects.filter(source_id=row.source_id).order_by("field")[:MOST_VALUES]
+        values = LatestValue.objects.filter(source_id=row.source_id).order_by("field")[:MAX_VALUES]
         lines = format_html_join(
             "", "<li>{}: {} ({})</li>", ((v.field, v.value, admin_text.rfc3339(v.ts)) for v in values)
         )
@@ -102,18 +102,18 @@ class SourceAdmin(ReadOnlyAdmin):
 
 @admin.register(Event)
 class EventAdmin(ReadOnlyAdmin):
-    """Django's key for an event, `id`, may be shared by several sources: here the table's whole key is in the address."""
+    """Several sources may share an event's `id`, Django's key; so the URL has the table's whole key."""
 
     list_display = ["event", "source_id", "time", "received"]
     list_filter = [SourceFilter, TimeFilter]
     ordering = ["-ts"]
-    # A column that one could sort by is a column that PostgreSQL would have to sort all rows by.
+    # Sorting by another column would make PostgreSQL sort all rows.
     sortable_by = ["time"]
     fields = ["id", "source_id", "time", "received", "stored", "body", "tags", "origin"]
     readonly_fields = ["time", "body", "origin"]
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Event | None:
-        """Find an event by `address`; None for any other text."""
+        """Return the event of an `address`; None for any other text."""
         try:
             event_id, microseconds, source = object_id.split("|", 2)
             moment = EPOCH + int(microseconds) * MICROSECOND
@@ -139,5 +139,5 @@ class EventAdmin(ReadOnlyAdmin):
 
 
 def address(row: Event) -> str:
-    """Name an event by the whole key of its row."""
+    """Return the whole key of an event's row as text, for its URL."""
     return f"{row.id}|{(row.ts - EPOCH) // MICROSECOND}|{row.source_id}"

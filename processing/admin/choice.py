@@ -1,4 +1,4 @@
-"""Which letters an address of the admin means: the list's filters, or letters picked one by one."""
+"""Translate query parameters of the admin into a selection of letters: the list's filters, or single numbers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ingestion.problems import in_words
 from processing.letters.selection import Selection
 from processing.models import DeadLetter
 
-# Parameters of the list, and the filters that they are.
+# Parameters of the list -> fields of Selection.
 FACETS = {
     "state": "state",
     "reason": "reason",
@@ -23,24 +23,24 @@ FACETS = {
 }
 SINCE = "since"
 SEARCH = "q"
-# All there are beside the search.
+# All parameters except the search.
 PARAMETERS = (*FACETS, SINCE)
 IDS = "ids"
-NONE = (0,)  # no letter has this number
-MOST_DIGITS = 18
+NONE = (0,)  # matches no letter
+MAX_DIGITS = 18
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 
-class Found(TypedDict, total=False):
-    """What a search is for, as filters."""
+class SearchFilters(TypedDict, total=False):
+    """The filters that a search text stands for."""
 
     event_id: UUID
     source_id: str
     text: str
 
 
-def meaning_of(search: str) -> Found:
-    """Tell what a search is for: an event id, a source that letters are of, or else a text of the detail or reason."""
+def parse_search(search: str) -> SearchFilters:
+    """Parse a search text: an event id, the source of some letter, or else a text in the detail or reason."""
     text = search.replace("\0", "").strip()
     if not text:
         return {}
@@ -51,24 +51,24 @@ def meaning_of(search: str) -> Found:
     return {"source_id": text} if is_source else {"text": text}
 
 
-def selection_of(parameters: QueryDict) -> Selection:
-    """Give the letters that the list shows with these parameters, or those of `ids`."""
-    chosen = {name: parameters.get(key, "").replace("\0", "") for key, name in FACETS.items() if key in parameters}
-    searched = meaning_of(parameters.get(SEARCH, ""))
-    wanted: dict[str, object] = {**searched, **chosen}
+def selection_from(parameters: QueryDict) -> Selection:
+    """Return the letters that the list shows with these parameters, or those of `ids`."""
+    from_facets = {name: parameters.get(key, "").replace("\0", "") for key, name in FACETS.items() if key in parameters}
+    from_search = parse_search(parameters.get(SEARCH, ""))
+    wanted: dict[str, object] = {**from_search, **from_facets}
     if SINCE in parameters:
-        wanted[SINCE] = moment_of(parameters.get(SINCE, ""))
+        wanted[SINCE] = parse_time(parameters.get(SINCE, ""))
     if IDS in parameters:
-        # Without a readable number none are meant, never all.
+        # Without a valid number it must match no letter, rather than all.
         wanted[IDS] = _numbers(parameters.get(IDS, "")) or NONE
-    # A source that was chosen beside the list and another one that is searched for can't both hold.
-    if any(wanted[name] != value for name, value in searched.items()):
+    # A source chosen as a facet and another one in the search can't both match.
+    if any(wanted[name] != value for name, value in from_search.items()):
         wanted[IDS] = NONE
     return Selection(**wanted)  # type: ignore[arg-type]  # by name: each is of its filter's type
 
 
-def moment_of(text: str) -> datetime:
-    """Read a time with its zone; what is none means the end of time, so that no letter is meant, never all."""
+def parse_time(text: str) -> datetime:
+    """Parse a time with its zone. Other text becomes the end of time, which matches no letter, rather than all."""
     try:
         moment = datetime.fromisoformat(text)
         return moment.astimezone(UTC) if moment.tzinfo else NEVER
@@ -76,8 +76,8 @@ def moment_of(text: str) -> datetime:
         return NEVER
 
 
-def address_of(numbers: Sequence[int], state: str = "") -> str:
-    """Give the parameters that mean these letters, and no others."""
+def query_of(numbers: Sequence[int], state: str = "") -> str:
+    """Return the query parameters that select exactly these letters."""
     query = QueryDict(mutable=True)
     query[IDS] = ",".join(map(str, numbers))
     if state:
@@ -85,8 +85,8 @@ def address_of(numbers: Sequence[int], state: str = "") -> str:
     return query.urlencode()
 
 
-def told(selection: Selection) -> list[tuple[str, str]]:
-    """Say in words which letters are meant."""
+def describe(selection: Selection) -> list[tuple[str, str]]:
+    """Return the filters of a selection as pairs of title and value."""
     return [(_TITLES.get(name, name), _value(name, value)) for name, value in selection.to_mapping().items()]
 
 
@@ -95,7 +95,7 @@ _TITLES = {
     "source_id": "source",
     "event_id": "event id",
     "since": "first seen from",
-    "text": "detail or reason with",
+    "text": "detail or reason contains",
 }
 
 
@@ -106,4 +106,4 @@ def _value(name: str, value: object) -> str:
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(",") if part.isdecimal() and len(part) <= MOST_DIGITS)
+    return tuple(int(part) for part in text.split(",") if part.isdecimal() and len(part) <= MAX_DIGITS)

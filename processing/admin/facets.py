@@ -1,4 +1,4 @@
-"""Filters that name the values there are, each with its count, and never count without a bound."""
+"""Filters of a list that show the most frequent values with bounded counts."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from processing.admin.lists import MOST_LISTED
+from processing.admin.lists import MAX_ROWS
 
-MOST_VALUES = 12  # of one facet; the rarer ones are found by search
+MAX_VALUES = 12  # of one facet; search finds the others
 
 
 class Facet(admin.ListFilter):
-    """The commonest values of one column among the newest rows that the other filters leave."""
+    """The most frequent values of one column, among the newest rows that match the other filters."""
 
     column: ClassVar[str]
     parameter: ClassVar[str]
@@ -32,7 +32,7 @@ class Facet(admin.ListFilter):
 
     @property
     def value(self) -> str | None:
-        """What was chosen."""
+        """The chosen value; None without one."""
         value = self.used_parameters.get(self.parameter)
         return None if value is None else str(value).replace("\0", "")
 
@@ -62,12 +62,12 @@ class Facet(admin.ListFilter):
             }
 
     def label(self, value: str) -> str:
-        """Name a value for people."""
+        """Return the text for a value."""
         return value.replace("_", " ")
 
     def _counts(self, changelist: ChangeList) -> dict[str, int]:
-        """Count among the newest rows that the other filters leave, the commonest value first."""
+        """Count values among the newest rows that match the other filters, most frequent first."""
         others = changelist.get_queryset(self._request, exclude_parameters=[self.parameter])
         values = others.order_by("-pk").values_list(self.column, flat=True)
-        # Here and not by PostgreSQL, which could group the newest rows only by joining them with all.
-        return dict(Counter(values[:MOST_LISTED]).most_common(MOST_VALUES))
+        # In Python: PostgreSQL could group the newest rows only by joining them with all rows.
+        return dict(Counter(values[:MAX_ROWS]).most_common(MAX_VALUES))

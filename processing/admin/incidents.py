@@ -1,4 +1,4 @@
-"""Incidents and gaps under /admin/. A held partition is an incident there; `manage.py partitions` resumes it."""
+"""The admin of incidents and gaps. A held partition is an incident; `manage.py partitions` resumes it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from processing import gaps
 from processing.admin.lists import ReadOnlyAdmin
 from processing.models import Incident, LedgerGap
 
-# They happened and can't go on: open until someone has taken note. The others close when they are over.
-OVER_BY_NATURE = (Incident.Kind.GAP, Incident.Kind.CRASH)
+# Single events, open until an operator acknowledges them. Other incidents close by themselves.
+ENDED_BY_OPERATOR = (Incident.Kind.GAP, Incident.Kind.CRASH)
 
 
 class OpenFilter(admin.SimpleListFilter):
@@ -36,14 +36,14 @@ class IncidentAdmin(ReadOnlyAdmin):
     def has_note_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("processing.change_incident")
 
-    @admin.action(description="Take note of gaps and crashes, which ends them", permissions=["note"])
+    @admin.action(description="Acknowledge gaps and crashes, which closes them", permissions=["note"])
     def take_note(self, request: HttpRequest, queryset: QuerySet[Incident]) -> None:
-        # Before they are noted: a list of open ones has none of them afterwards.
+        # Counted before the update: afterwards a list of open incidents has none of them.
         chosen = queryset.count()
-        noted = queryset.filter(kind__in=OVER_BY_NATURE, until=None).update(until=timezone.now())
+        noted = queryset.filter(kind__in=ENDED_BY_OPERATOR, until=None).update(until=timezone.now())
         left = chosen - noted
-        rest = f" {left} end by themselves, when they are over, or have ended." if left else ""
-        self.message_user(request, f"{noted} noted.{rest}")
+        rest = f" {left} close by themselves, or are closed already." if left else ""
+        self.message_user(request, f"{noted} acknowledged.{rest}")
 
 
 class LedgerGapAdmin(ReadOnlyAdmin):

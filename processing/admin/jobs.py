@@ -1,4 +1,4 @@
-"""Jobs under /admin/: how far each is, and a button that ends it."""
+"""The admin of jobs: their progress, and a button to cancel one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ UNFINISHED = (Job.State.QUEUED, Job.State.RUNNING)
 
 
 class JobAdmin(ReadOnlyAdmin):
-    """The newest first. The page of a job loads itself anew until the job has ended."""
+    """Newest first. The page of a job reloads until the job has ended."""
 
     list_display = ["job", "kind", "state", "progress", "message", "who", "created_at"]
     list_filter = ["state", "kind"]
@@ -51,7 +51,7 @@ class JobAdmin(ReadOnlyAdmin):
             '<progress max="{}" value="{}"></progress> {}', row.total, min(row.done, row.total), self.progress(row)
         )
 
-    @admin.display(description="on what")
+    @admin.display(description="arguments")
     def what(self, row: Job) -> SafeString:
         return admin_text.pre(json.dumps(row.arguments, indent=2, ensure_ascii=False))
 
@@ -73,17 +73,17 @@ class JobAdmin(ReadOnlyAdmin):
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **tools})
 
     def cancel(self, request: HttpRequest, number: int) -> HttpResponse:
-        """Ask for the end of a job."""
+        """Cancel a job."""
         if not request.user.has_perm(PERMISSION):
             raise PermissionDenied
         try:
             jobs.cancel(number)
         except jobs.JobNotFound as error:
             raise Http404 from error
-        return HttpResponseRedirect(admin_text.address("job", str(number)))
+        return HttpResponseRedirect(admin_text.change_url("job", str(number)))
 
 
 def _only_letter(job: Job) -> int | None:
-    """Give the one dead letter that a job is about, if it is about one."""
+    """Return the number of the dead letter that a job is about, if it is exactly one."""
     numbers = job.arguments.get("selection", {}).get("ids", [])
     return numbers[0] if len(numbers) == 1 else None

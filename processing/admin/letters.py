@@ -1,4 +1,4 @@
-"""Dead letters under /admin/: found by facets and search, read on a page each, mended by processing.admin.mending."""
+"""The admin of dead letters: list, search and page; processing.admin.mending has the actions."""
 
 from __future__ import annotations
 
@@ -24,11 +24,10 @@ from processing.admin.facets import Facet
 from processing.admin.lists import ReadOnlyAdmin
 from processing.letters import export as letter_export
 from processing.letters import text as letter_text
-from processing.letters.chain import chain
-from processing.letters.selection import MENDABLE, Selection
+from processing.letters.selection import MENDABLE, Selection, related_letters
 from processing.models import DeadLetter
 
-MOST_TOLD = 100  # letters of a chain, and lines of a history
+MAX_LISTED = 100  # letters of a chain, and lines of a history
 SPANS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
 
 
@@ -53,7 +52,7 @@ class StageFacet(Facet):
 
 
 class FingerprintFacet(Facet):
-    title = "alike ones (fingerprint)"
+    title = "same cause (fingerprint)"
     column = parameter = "fingerprint"
 
     def label(self, value: str) -> str:
@@ -61,12 +60,12 @@ class FingerprintFacet(Facet):
 
 
 class FirstSeenFilter(Facet):
-    """Letters of the last hour, day or week; in the address stands the time itself, which does not move on."""
+    """Letters of the last hour, day or week. The URL has the fixed start time, so it keeps its meaning."""
 
     title, column, parameter = "first seen", "first_seen", admin_choice.SINCE
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset if self.value is None else queryset.filter(first_seen__gte=admin_choice.moment_of(self.value))
+        return queryset if self.value is None else queryset.filter(first_seen__gte=admin_choice.parse_time(self.value))
 
     def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
         yield {
@@ -87,14 +86,14 @@ class FirstSeenFilter(Facet):
 
 
 class DeadLetterAdmin(ReadOnlyAdmin):
-    """Nobody changes a letter by hand: it is redriven or discarded, and its history says so."""
+    """Letters are not edited in place: they are redriven or discarded, which their history records."""
 
     actions = ["redrive", "discard"]  # type: ignore[assignment]  # the base has none
     list_display = ["letter", "state", "what", "source", "place", "first_seen"]
     list_filter = [StateFacet, ReasonFacet, SourceFacet, StageFacet, FirstSeenFilter, FingerprintFacet]
     list_select_related = ["topic"]
-    search_fields = ["detail"]  # which shows the box; what is searched for: admin_choice.meaning_of
-    search_help_text = "An event id, a source id, or a text of the detail or the reason"
+    search_fields = ["detail"]  # shows the search box; admin_choice.parse_search reads its text
+    search_help_text = "An event id, a source id, or a text in the detail or reason"
     ordering = ["-id"]
     sortable_by = ["letter"]
     change_list_template = "admin/processing/deadletter/change_list.html"
@@ -104,7 +103,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         ("What was sent", {"fields": ["event", "text", "hexadecimal"]}),
         ("Where it came from", {"fields": ["source", "event_id", "origin", "received", "first_seen", "last_seen"]}),
         (
-            "What became of it",
+            "Outcome",
             {"fields": ["state", "attempts", "sent_at", "closed_at", "letters", "changes", "history"]},
         ),
     ]
@@ -114,23 +113,23 @@ class DeadLetterAdmin(ReadOnlyAdmin):
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[DeadLetter]:
-        # The list shows none of the bytes, of which there may be megabytes.
+        # The list shows no bytes, of which there may be megabytes.
         return super().get_queryset(request).defer("raw", "edited")
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """Refuse what the list alone would honour: actions and export mean what admin_choice reads, and no less."""
+        """Refuse other parameters: actions and export know only those that admin_choice reads."""
         return lookup in admin_choice.PARAMETERS
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[DeadLetter], search_term: str
     ) -> tuple[QuerySet[DeadLetter], bool]:
-        found = Selection(**admin_choice.meaning_of(search_term))
+        found = Selection(**admin_choice.parse_search(search_term))
         return queryset & found.query(), False
 
     def get_urls(self) -> list[URLPattern]:
-        return [*self._mending_urls(), *super().get_urls()]
+        return [*self._action_urls(), *super().get_urls()]
 
-    def _mending_urls(self) -> list[URLPattern]:
+    def _action_urls(self) -> list[URLPattern]:
         inside = self.admin_site.admin_view
         return [
             path("redrive/", inside(admin_mending.redrive_page), name="processing_deadletter_redrive"),
@@ -139,8 +138,8 @@ class DeadLetterAdmin(ReadOnlyAdmin):
             path("export/", inside(self.export), name="processing_deadletter_export"),
         ]
 
-    def has_mend_permission(self, request: HttpRequest) -> bool:
-        return admin_mending.may_mend(request)
+    def has_change_letters_permission(self, request: HttpRequest) -> bool:
+        return admin_mending.may_change(request)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().changelist_view(request, {**(extra_context or {}), "filters": request.GET.urlencode()})
@@ -153,33 +152,33 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **tools})
 
     def _tools(self, request: HttpRequest, letter: DeadLetter) -> dict[str, Any]:
-        """What can be done with a letter by who looks at it."""
+        """Return which actions the user may take on a letter."""
         state = letter.state if letter.state == DeadLetter.State.SENT else ""
-        this = admin_choice.address_of([letter.pk], state)
-        may = self.has_mend_permission(request)
-        takes = may and admin_choice.selection_of(QueryDict(this)).actionable().exists()
+        this = admin_choice.query_of([letter.pk], state)
+        may = self.has_change_letters_permission(request)
+        takes = may and admin_choice.selection_from(QueryDict(this)).actionable().exists()
         return {"this": this, "takes_redrive": takes, "takes_edit": takes and letter.state in MENDABLE}
 
-    @admin.action(description="Redrive …", permissions=["mend"])
+    @admin.action(description="Redrive …", permissions=["change_letters"])
     def redrive(self, request: HttpRequest, queryset: QuerySet[DeadLetter]) -> HttpResponse:
         return self._ask("redrive", request, queryset)
 
-    @admin.action(description="Discard …", permissions=["mend"])
+    @admin.action(description="Discard …", permissions=["change_letters"])
     def discard(self, request: HttpRequest, queryset: QuerySet[DeadLetter]) -> HttpResponse:
         return self._ask("discard", request, queryset)
 
     def _ask(self, what: str, request: HttpRequest, queryset: QuerySet[DeadLetter]) -> HttpResponse:
-        """Lead to the page that asks first: about everything that the list's filters leave, or about what is ticked."""
+        """Redirect to the confirmation page, for all letters that match the list's filters or for the ticked ones."""
         everything = request.POST.get("select_across") == "1"
         numbers = [] if everything else list(queryset.order_by("id").values_list("id", flat=True))
-        chosen = request.GET.urlencode() if everything else admin_choice.address_of(numbers)
+        chosen = request.GET.urlencode() if everything else admin_choice.query_of(numbers)
         return HttpResponseRedirect(f"{reverse(f'admin:processing_deadletter_{what}')}?{chosen}")
 
     def export(self, request: HttpRequest) -> StreamingHttpResponse:
-        """Give what the list's filters leave as NDJSON."""
+        """Return the letters that match the list's filters as NDJSON."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        lines = letter_export.lines(admin_choice.selection_of(request.GET))
+        lines = letter_export.lines(admin_choice.selection_from(request.GET))
         answer = StreamingHttpResponse(lines, content_type=letter_export.CONTENT_TYPE)
         answer["Content-Disposition"] = 'attachment; filename="dead-letters.ndjson"'
         return answer
@@ -207,7 +206,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
     def origin(self, row: DeadLetter) -> str:
         return admin_text.origin(row)
 
-    @admin.display(description="alike ones")
+    @admin.display(description="same cause")
     def alike(self, row: DeadLetter) -> SafeString:
         address = reverse("admin:processing_deadletter_changelist")
         return format_html(
@@ -215,7 +214,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         )
 
     def event(self, row: DeadLetter) -> SafeString | str:
-        text = letter_text.readable(row)
+        text = letter_text.to_text(row)
         return "not JSON" if text is None else admin_text.pre(raw_text.as_text(text.encode()))
 
     @admin.display(description="as text")
@@ -229,7 +228,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
 
     @admin.display(description="chain")
     def letters(self, row: DeadLetter) -> SafeString | str:
-        found = chain(row)[:MOST_TOLD]
+        found = related_letters(row)[:MAX_LISTED]
         cells = (
             (
                 admin_text.link("deadletter", str(one.pk), str(one.pk)),
@@ -245,9 +244,9 @@ class DeadLetterAdmin(ReadOnlyAdmin):
 
     @admin.display(description="sent instead")
     def changes(self, row: DeadLetter) -> SafeString | str:
-        lines = letter_text.difference(row)
-        return admin_text.diff(lines) if lines else "nothing else than what came"
+        lines = letter_text.diff_of_edit(row)
+        return admin_text.diff(lines) if lines else "unchanged"
 
     def history(self, row: DeadLetter) -> SafeString | str:
-        done = [(admin_text.rfc3339(one.at), one.who, one.kind, one.note) for one in row.actions.all()[:MOST_TOLD]]
+        done = [(admin_text.rfc3339(one.at), one.who, one.kind, one.note) for one in row.actions.all()[:MAX_LISTED]]
         return admin_text.table(("when", "who", "what", "note"), done) if done else "nothing yet"

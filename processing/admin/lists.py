@@ -14,23 +14,23 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.dateparse import parse_datetime
 
-MOST_LISTED = 10_000  # rows that a list leads to; a filter leads to the others
+MAX_ROWS = 10_000  # rows that a list pages through; filters lead to the others
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not generic while it runs
-    """Counts no further than MOST_LISTED: a table of events has hundreds of millions."""
+    """Counts at most MAX_ROWS: a table of events has hundreds of millions of rows."""
 
     @cached_property
     def count(self) -> int:
         assert isinstance(self.object_list, QuerySet)
-        return self.object_list.order_by()[:MOST_LISTED].count()
+        return self.object_list.order_by()[:MAX_ROWS].count()
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic while it runs
-    """Rows that the consumer wrote: looked at here, never changed."""
+    """The admin of rows that the consumer wrote, read-only."""
 
     actions = None
-    list_display_links = None  # the lists link by a column of their own
+    list_display_links = None  # each list has its own link column
     list_per_page = 50
     paginator = BoundedPaginator
     show_full_result_count = False
@@ -48,7 +48,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic 
 
 
 class TextFilter(admin.ListFilter):
-    """A filter that one types into: its parameters are those of the URL, empty ones count as absent."""
+    """A filter with text fields. Its parameters are those of the URL; empty ones count as absent."""
 
     template = "admin/text_filter.html"
     labels: ClassVar[dict[str, str]]  # parameter -> label
@@ -71,7 +71,7 @@ class TextFilter(admin.ListFilter):
         return list(self.labels)
 
     def value(self, name: str) -> str:
-        """What was typed, without spaces around it; empty for nothing."""
+        """Return the text of a field, stripped; empty without one."""
         return str(self.used_parameters.get(name, "")).strip()
 
     def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
@@ -85,7 +85,7 @@ class TextFilter(admin.ListFilter):
 
 
 class SourceFilter(TextFilter):
-    """Exactly one source: there may be 100,000, too many for a list to choose from."""
+    """Filter by one source id: there may be 100,000, too many to choose from a list."""
 
     title = "source"
     labels = {"source": "Source id"}
@@ -96,7 +96,7 @@ class SourceFilter(TextFilter):
 
 
 class TimeFilter(TextFilter):
-    """A range of event time, half open, in UTC. What is no time is left out of account."""
+    """Filter by a half-open range of event time, in UTC. Invalid times are ignored."""
 
     title = "event time (UTC)"
     labels = {"from": "From", "until": "Until"}

@@ -1,4 +1,4 @@
-"""Redriving, editing and discarding dead letters under /admin/: a page that asks first, then a job."""
+"""Redrive, edit and discard dead letters in the admin: a confirmation page, then a job."""
 
 from __future__ import annotations
 
@@ -25,87 +25,87 @@ from processing.letters import discard, redrive, rehearsal
 from processing.letters import selection as letters
 from processing.letters import text as letter_text
 from processing.letters.redrive import NotMendable
-from processing.letters.rehearsal import Rehearsal
+from processing.letters.rehearsal import DryRun
 from processing.letters.revision import revise
 from processing.letters.selection import Selection
 from processing.models import DeadLetter, Job
 
 PERMISSION = "processing.change_deadletter"
-MOST_REASONS = 20  # told on the page that asks
+MAX_REASONS = 20  # on a confirmation page
 
 
 class BulkForm(forms.Form):
-    """What was counted: letters that come in while somebody reads the page, or before the job begins, are not meant."""
+    """Which letters were counted: those that arrive after the page was shown are not included."""
 
     up_to = forms.IntegerField(min_value=0, max_value=2**63 - 1, required=False, widget=forms.HiddenInput)
 
     def counted(self) -> int | None:
-        """Give the last number that is meant, also of a form with mistakes."""
+        """Return the highest number to include, also of an invalid form."""
         return self.cleaned_data.get("up_to") if self.is_bound else self.initial["up_to"]
 
 
 class RedriveForm(BulkForm):
-    """How to send letters once more."""
+    """Options of a redrive."""
 
     rate = forms.IntegerField(
         min_value=1,
         max_value=redrive.MAX_RATE,
         required=False,
-        label="Events a second",
-        help_text="Empty: as fast as Kafka takes them.",
+        label="Events per second",
+        help_text="Empty: no limit.",
     )
     note = forms.CharField(
-        required=False, max_length=1_000, widget=AdminTextInputWidget, help_text="Stands in the history of each letter."
+        required=False, max_length=1_000, widget=AdminTextInputWidget, help_text="Shown in the history of each letter."
     )
 
 
 class DiscardForm(BulkForm):
-    """Why letters are given up."""
+    """The reason of a discard."""
 
     note = forms.CharField(
         max_length=1_000,
         label="Reason",
         widget=AdminTextInputWidget,
-        help_text="Stands in the history of each letter.",
+        help_text="Shown in the history of each letter.",
     )
 
 
 class EditForm(forms.Form):
-    """The event that is sent instead."""
+    """The changed event of a letter."""
 
     event = forms.CharField(
         strip=False,
         widget=forms.Textarea(attrs={"rows": 18, "spellcheck": "false", "class": "event-text"}),
-        help_text="When it was received stays what it was. A conflicting id is replaced unless you give another.",
+        help_text="The time of receipt does not change. A conflicting id is replaced unless you change it.",
     )
     note = forms.CharField(
-        required=False, max_length=1_000, widget=AdminTextInputWidget, help_text="Stands in the history of the letter."
+        required=False, max_length=1_000, widget=AdminTextInputWidget, help_text="Shown in the history of the letter."
     )
 
 
-def may_mend(request: HttpRequest) -> bool:
-    """Tell whether someone may redrive, edit and discard."""
+def may_change(request: HttpRequest) -> bool:
+    """Return whether the user may redrive, edit and discard."""
     return request.user.has_perm(PERMISSION)
 
 
 def redrive_page(request: HttpRequest) -> HttpResponse:
-    """Ask before letters are sent once more; try it; send them."""
-    _let_in(request)
-    selection = admin_choice.selection_of(request.GET)
+    """Show the confirmation page of a redrive, run a dry run, or enqueue the job."""
+    _require_permission(request)
+    selection = admin_choice.selection_from(request.GET)
     form = RedriveForm(request.POST or None, initial={"up_to": letters.newest()})
     outcome = None
     if form.is_valid():
         given = form.cleaned_data
         if "try" not in request.POST:
             return _to_job(redrive.request(selection, who=_who(request), **given))
-        outcome = _tried(request, lambda: rehearsal.rehearse(selection, up_to=form.counted()))
+        outcome = _run_dry(request, lambda: rehearsal.rehearse(selection, up_to=form.counted()))
     return _ask(request, selection, form, title="Redrive dead letters", verb="Redrive", outcome=outcome)
 
 
 def discard_page(request: HttpRequest) -> HttpResponse:
-    """Ask before letters are given up; give them up."""
-    _let_in(request)
-    selection = admin_choice.selection_of(request.GET)
+    """Show the confirmation page of a discard, or enqueue the job."""
+    _require_permission(request)
+    selection = admin_choice.selection_from(request.GET)
     form = DiscardForm(request.POST or None, initial={"up_to": letters.newest()})
     if form.is_valid():
         return _to_job(discard.request(selection, who=_who(request), **form.cleaned_data))
@@ -113,24 +113,24 @@ def discard_page(request: HttpRequest) -> HttpResponse:
 
 
 def edit_page(request: HttpRequest, number: int) -> HttpResponse:
-    """Show the event of a letter to be changed; try what it was changed to; send that."""
-    _let_in(request)
+    """Show the event of a letter for editing, run a dry run, or enqueue the job that sends the changed event."""
+    _require_permission(request)
     letter = get_object_or_404(DeadLetter.objects.select_related("topic"), pk=number)
     if letter.state not in letters.MENDABLE:
         messages.error(request, f"Letter {number} is {letter.state}: there is nothing to edit.")
-        return HttpResponseRedirect(admin_text.address("deadletter", str(number)))
-    form = EditForm(request.POST or None, initial={"event": letter_text.editable(letter)})
+        return HttpResponseRedirect(admin_text.change_url("deadletter", str(number)))
+    form = EditForm(request.POST or None, initial={"event": letter_text.to_editable_text(letter)})
     outcome = None
     if form.is_valid():
         try:
             if "try" not in request.POST:
                 return _to_job(_send_edited(request, letter, form.cleaned_data))
             line = revise(letter, _event(form.cleaned_data), now=_now())
-            outcome = _tried(request, lambda: rehearsal.rehearse_edited(letter, line))
+            outcome = _run_dry(request, lambda: rehearsal.rehearse_edited(letter, line))
         except InvalidEvent as error:
             form.add_error("event", f"{in_words(error.code)}: {error.detail}")
         except NotMendable:
-            form.add_error(None, "Someone else has sent or discarded this letter in the meantime.")
+            form.add_error(None, "This letter was sent or discarded in the meantime.")
     context = {"form": form, "letter": letter, "why": in_words(letter.reason), "outcome": outcome}
     return _page(request, "edit", f"Edit and redrive letter {number}", context)
 
@@ -143,11 +143,11 @@ def _event(given: dict[str, Any]) -> bytes:
     return str(given["event"]).encode()
 
 
-def _tried(request: HttpRequest, rehearse: Callable[[], Rehearsal]) -> Rehearsal | None:
+def _run_dry(request: HttpRequest, rehearse: Callable[[], DryRun]) -> DryRun | None:
     try:
         return rehearse()
     except (StoreUnavailable, NeedsOperator) as error:
-        messages.error(request, f"It could not be tried: {error}")
+        messages.error(request, f"The dry run failed: {error}")
         return None
 
 
@@ -158,7 +158,7 @@ def _ask(
     *,
     title: str,
     verb: str,
-    outcome: Rehearsal | None = None,
+    outcome: DryRun | None = None,
 ) -> HttpResponse:
     up_to = form.counted()
     chosen = selection.actionable(up_to=up_to)
@@ -166,9 +166,9 @@ def _ask(
     context = {
         "form": form,
         "verb": verb,
-        "selection": admin_choice.told(selection),
+        "selection": admin_choice.describe(selection),
         "total": total,
-        "is_least": total == letters.MOST_COUNTED,
+        "is_least": total == letters.MAX_COUNTED,
         "others": max(0, letters.count(selection.query(up_to=up_to)) - total),
         "reasons": [(in_words(reason), count) for reason, count in _reasons(chosen)],
         "outcome": outcome,
@@ -178,9 +178,9 @@ def _ask(
 
 
 def _reasons(chosen: QuerySet[DeadLetter]) -> list[tuple[str, int]]:
-    bounded = chosen.order_by("id").values("pk")[: letters.MOST_COUNTED]
+    bounded = chosen.order_by("id").values("pk")[: letters.MAX_COUNTED]
     groups = DeadLetter.objects.filter(pk__in=bounded).values("reason").annotate(count=Count("pk"))
-    return list(groups.order_by("-count").values_list("reason", "count")[:MOST_REASONS])
+    return list(groups.order_by("-count").values_list("reason", "count")[:MAX_REASONS])
 
 
 def _page(request: HttpRequest, name: str, title: str, context: dict[str, Any]) -> HttpResponse:
@@ -189,11 +189,11 @@ def _page(request: HttpRequest, name: str, title: str, context: dict[str, Any]) 
 
 
 def _to_job(job: Job) -> HttpResponse:
-    return HttpResponseRedirect(admin_text.address("job", str(job.pk)))
+    return HttpResponseRedirect(admin_text.change_url("job", str(job.pk)))
 
 
-def _let_in(request: HttpRequest) -> None:
-    if not may_mend(request):
+def _require_permission(request: HttpRequest) -> None:
+    if not may_change(request):
         raise PermissionDenied
 
 

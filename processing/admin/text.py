@@ -1,4 +1,4 @@
-"""How the admin writes what several of its pages show: places, times, reasons, links, bytes."""
+"""Format what several pages of the admin show: origins, times, links, text, tables, diffs."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ from processing.models import DeadLetter, Event
 
 
 def origin(row: Event | DeadLetter) -> str:
-    """Say where in Kafka a row came from."""
+    """Return where in Kafka a row came from."""
     return f"{row.topic.name}, partition {row.partition}, offset {row.offset}, line {row.line}"
 
 
 def link(model: str, object_id: str, text: str) -> SafeString:
-    """Lead to the page of one row of processing's."""
-    return format_html('<a href="{}">{}</a>', address(model, object_id), text)
+    """Return a link to the page of one row of this app."""
+    return format_html('<a href="{}">{}</a>', change_url(model, object_id), text)
 
 
-def address(model: str, object_id: str) -> str:
-    """Give the address of the page of one row of processing's."""
+def change_url(model: str, object_id: str) -> str:
+    """Return the URL of the page of one row of this app."""
     return reverse(f"admin:processing_{model}_change", args=[quote(object_id)])
 
 
 def rfc3339(moment: datetime) -> str:
-    """Write a time to the microsecond, in UTC."""
+    """Return a time to the microsecond, in UTC."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def pre(text: str) -> SafeString:
-    """Show text as it is, escaped, each line on a line of its own."""
+    """Return preformatted text, escaped."""
     return format_html('<pre class="snippet">{}</pre>', text)
 
 
 def table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> SafeString:
-    """Lay out rows of text or links under titles."""
+    """Return a table of text or links with column titles."""
     head = format_html_join("", '<th scope="col">{}</th>', ((title,) for title in titles))
     body = format_html_join("", "<tr>{}</tr>", ((_cells(row),) for row in rows))
     return format_html('<table class="told"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>', head, body)
 
 
 def diff(lines: Iterable[str]) -> SafeString:
-    """Show a unified diff, what was taken out and put in told apart."""
+    """Return a unified diff, with added and removed lines marked."""
     shown = format_html_join(
         "\n", '<span class="{}">{}</span>', ((_MARKS.get(line[:1], "same"), line) for line in lines)
     )

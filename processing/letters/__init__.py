@@ -1,0 +1,1 @@
+"""Dead letters: choose, show, redrive, edit, discard and export them. Imports no view, admin or command."""

@@ -1,4 +1,4 @@
-"""The filters of dead letters as options of a command."""
+"""The filters of dead letters as command-line options."""
 
 from __future__ import annotations
 
@@ -13,37 +13,23 @@ from processing import command_arguments
 from processing.letters.selection import Selection
 from processing.models import DeadLetter
 
-# Of a selection, as the options are called too.
-NAMES = tuple(field.name for field in fields(Selection) if field.name != "ids")
-
 
 def add_filters(parser: ArgumentParser) -> None:
-    """Add an option for each filter of a selection."""
-    parser.add_argument(
-        "--id", type=int, action="append", default=[], dest="ids", metavar="NUMBER", help="this one; may be repeated"
-    )
-    parser.add_argument("--state", choices=DeadLetter.State.values)
-    parser.add_argument("--reason", type=_reason, help="a code of docs/problems.md")
-    parser.add_argument("--source", dest="source_id", help="a source id; '' for those whose source can't be read")
-    parser.add_argument("--fingerprint", help="alike letters share it: 32 hexadecimal digits")
-    parser.add_argument("--stage", help="where it failed: decode, identity, process, documents, rows")
-    parser.add_argument("--topic")
-    parser.add_argument("--partition", type=int)
-    parser.add_argument("--event-id", type=UUID)
-    parser.add_argument("--text", help="a part of the detail, of the reason or of its words")
-    parser.add_argument(
-        "--since", type=command_arguments.moment, help="first seen then or later: a date, or a time with its zone"
-    )
-    parser.add_argument("--until", type=command_arguments.moment, help="first seen before")
+    """Add an option for each filter of Selection."""
+    options = _options()
+    for filter_ in fields(Selection):
+        option = options[filter_.name]
+        flag = option.pop("flag", "--" + filter_.name.replace("_", "-"))
+        parser.add_argument(flag, dest=filter_.name, **option)
 
 
 def selection(options: dict[str, Any]) -> Selection:
-    """Give what the options of `add_filters` say."""
-    return Selection(ids=tuple(options["ids"]), **{name: options[name] for name in NAMES})
+    """Return the selection that the options of `add_filters` describe."""
+    return Selection(**{**{one.name: options[one.name] for one in fields(Selection)}, "ids": tuple(options["ids"])})
 
 
 def between(least: int, most: int) -> Callable[[str], int]:
-    """Make the type of an option that is a number within bounds."""
+    """Return an argparse type: a number within these bounds."""
 
     def read(text: str) -> int:
         if not text.isdecimal() or not least <= int(text) <= most:
@@ -57,3 +43,22 @@ def _reason(text: str) -> str:
     if text not in list(Code):
         raise ArgumentTypeError("expected a code of docs/problems.md")
     return text
+
+
+def _options() -> dict[str, dict[str, Any]]:
+    """Return what argparse needs for each filter, by the names of Selection's fields."""
+    return {
+        "ids": {"flag": "--id", "type": int, "action": "append", "default": [], "metavar": "NUMBER",
+                "help": "this letter; may be repeated"},
+        "state": {"choices": DeadLetter.State.values},
+        "reason": {"type": _reason, "help": "a code of docs/problems.md"},
+        "source_id": {"flag": "--source", "help": "a source id; '' for letters whose source can't be read"},
+        "fingerprint": {"help": "letters with the same cause share it: 32 hexadecimal digits"},
+        "stage": {"help": "where it failed: decode, identity, process, documents, rows"},
+        "topic": {},
+        "partition": {"type": int},
+        "since": {"type": command_arguments.moment, "help": "first seen at or after: a date, or a time with its zone"},
+        "until": {"type": command_arguments.moment, "help": "first seen before"},
+        "event_id": {"type": UUID},
+        "text": {"help": "a part of the detail, of the reason code or of its words"},
+    }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Dead letters, and what is done with them, as JSON: the same over the API and on the command line."""
+"""Dead letters, dry runs and jobs as JSON, the same in the API and on the command line."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from ingestion.timestamps import to_text, to_text_if_known
 from processing import raw_text
 from processing.letters import selection as letters
 from processing.letters import text as letter_text
-from processing.letters.chain import chain
-from processing.letters.rehearsal import Rehearsal
-from processing.letters.selection import Selection
+from processing.letters.rehearsal import DryRun
+from processing.letters.selection import Selection, related_letters
 from processing.letters.shapes import (
     ActionShape,
     ChainLink,
@@ -26,11 +25,11 @@ from processing.letters.shapes import (
 from processing.models import DeadLetter, Job
 
 MAX_PREVIEW = 4_096  # bytes
-MAX_TOLD = 100  # letters of a chain, and lines of a history
+MAX_LISTED = 100  # letters of a chain, and actions of a history
 
 
 def letter(row: DeadLetter) -> DeadLetterShape:
-    """Give a letter as it stands in a list."""
+    """Return a letter as an item of a list."""
     return {
         "id": row.pk,
         "reason": row.reason,
@@ -54,9 +53,9 @@ def letter(row: DeadLetter) -> DeadLetterShape:
 
 
 def detail(row: DeadLetter, *, whole: bool) -> DeadLetterDetail:
-    """Give a letter with what was sent, what is wrong with it and what was done about it.
+    """Return a letter with its bytes, its error and its history.
 
-    :param whole: every byte, not only the preview
+    :param whole: include every byte, not only the preview
     """
     raw = bytes(row.raw)
     return {
@@ -66,27 +65,27 @@ def detail(row: DeadLetter, *, whole: bool) -> DeadLetterDetail:
         "size": len(raw),
         "preview": raw_text.whole_text(raw[:MAX_PREVIEW]),
         "previewTruncated": len(raw) > MAX_PREVIEW,
-        "event": letter_text.readable(row),
+        "event": letter_text.to_text(row),
         "raw": base64.b64encode(raw).decode() if whole else None,
-        "chain": [_link(one) for one in chain(row)[:MAX_TOLD]],
+        "chain": [_link(one) for one in related_letters(row)[:MAX_LISTED]],
         "history": history(row),
-        "edited": letter_text.difference(row),
+        "edited": letter_text.diff_of_edit(row),
         "sentAt": to_text_if_known(row.sent_at),
         "closedAt": to_text_if_known(row.closed_at),
     }
 
 
 def history(row: DeadLetter) -> list[ActionShape]:
-    """Give who did what with a letter, and when."""
-    # Sliced here, since an export has fetched them beforehand.
+    """Return the actions on a letter, oldest first."""
+    # Sliced in Python, since an export has prefetched them.
     return [
         {"at": to_text(one.at), "who": one.who, "kind": one.kind, "note": one.note}
-        for one in list(row.actions.all())[:MAX_TOLD]
+        for one in list(row.actions.all())[:MAX_LISTED]
     ]
 
 
-def rehearsed(outcome: Rehearsal) -> RedriveRehearsal:
-    """Give the dry run of a redrive."""
+def rehearsed(outcome: DryRun) -> RedriveRehearsal:
+    """Return the dry run of a redrive."""
     return {
         "summary": str(outcome),
         "upTo": outcome.up_to,
@@ -99,21 +98,21 @@ def rehearsed(outcome: Rehearsal) -> RedriveRehearsal:
 
 
 def to_discard(selection: Selection, *, up_to: int | None = None) -> DiscardRehearsal:
-    """Count for the dry run of a discard.
+    """Return the dry run of a discard: a count.
 
-    :param up_to: the last number that is meant; None: the newest there is
+    :param up_to: the highest number to include; None: the newest letter
     """
     up_to = letters.newest() if up_to is None else up_to
     return {"upTo": up_to, **counted(letters.count(selection.actionable(up_to=up_to)))}
 
 
 def counted(total: int) -> Counted:
-    """Give a number of letters, which is bounded."""
-    return {"total": total, "totalIsLeast": total == letters.MOST_COUNTED}
+    """Return a bounded number of letters."""
+    return {"total": total, "totalIsLeast": total == letters.MAX_COUNTED}
 
 
 def job(row: Job) -> JobShape:
-    """Give a job and how far it is."""
+    """Return a job with its progress."""
     return {
         "id": row.pk,
         "kind": row.kind,

@@ -1,4 +1,4 @@
-"""Gives up dead letters, for a reason that stays in their history."""
+"""Discard dead letters: close them unprocessed, with a reason in their history."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ CHUNK = 1_000  # letters
 
 
 def request(selection: Selection, *, who: str, note: str, up_to: int | None = None, worker: str = "") -> Job:
-    """Make the job that discards letters.
+    """Create the job that discards letters.
 
-    :param note: why
+    :param note: the reason
     :param up_to: as for processing.letters.jobs.enqueue
     :param worker: as for jobs.enqueue
     """
@@ -27,21 +27,21 @@ def request(selection: Selection, *, who: str, note: str, up_to: int | None = No
 
 def step(job: Job) -> float | None:
     """Discard one chunk; see jobs.Step."""
-    letter_jobs.begin(job)
-    with letter_jobs.chunk():
+    letter_jobs.set_range(job)
+    with letter_jobs.chunk_transaction():
         numbers = letter_jobs.lock_next(job, most=CHUNK)
         if not numbers:
             return None
-        given_up = [*numbers, *_before(numbers)]
-        DeadLetter.objects.filter(id__in=given_up).update(state=DeadLetter.State.DISCARDED, closed_at=Now())
-        letter_jobs.note(given_up, kind=DeadLetterAction.Kind.DISCARDED, job=job)
+        discarded = [*numbers, *_earlier_letters(numbers)]
+        DeadLetter.objects.filter(id__in=discarded).update(state=DeadLetter.State.DISCARDED, closed_at=Now())
+        letter_jobs.record_action(discarded, kind=DeadLetterAction.Kind.DISCARDED, job=job)
         job.place = {**job.place, "after": numbers[-1]}
         jobs.advance(job, done=len(numbers))
     return 0.0
 
 
-def _before(numbers: list[int]) -> list[int]:
-    """Give the letters of the same events whose redrives failed: they end with their newest."""
+def _earlier_letters(numbers: list[int]) -> list[int]:
+    """Return earlier letters of the same events, whose redrives failed: they are closed with the newest one."""
     roots = DeadLetter.objects.filter(id__in=numbers, root__isnull=False).values("root")
-    chain = DeadLetter.objects.filter(Q(id__in=roots) | Q(root__in=roots)).exclude(id__in=numbers)
-    return list(letters.superseded(chain).order_by("id").values_list("id", flat=True))
+    related = DeadLetter.objects.filter(Q(id__in=roots) | Q(root__in=roots)).exclude(id__in=numbers)
+    return list(letters.superseded(related).order_by("id").values_list("id", flat=True))

@@ -1,4 +1,4 @@
-"""Dead letters as NDJSON, whole, for programs and for keeping: the oldest first, a chunk at a time."""
+"""Export complete dead letters as NDJSON, oldest first, one chunk at a time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from processing.letters.shapes import ActionShape
 from processing.models import DeadLetter
 
 CONTENT_TYPE = "application/x-ndjson"
-CHUNK = 50  # letters, which may hold 256 KiB each
+CHUNK = 50  # letters of up to 256 KiB each
 
 
 class ExportedLetter(msgspec.Struct, rename="camel", kw_only=True):
@@ -42,7 +42,7 @@ class ExportedLetter(msgspec.Struct, rename="camel", kw_only=True):
     root: int | None
     redrives: int
     raw: bytes  # base64
-    edited: bytes | None  # what its last redrive sent instead, base64
+    edited: bytes | None  # what the last redrive sent instead, base64
     sent_at: datetime | None
     closed_at: datetime | None
     history: list[ActionShape]
@@ -51,9 +51,9 @@ class ExportedLetter(msgspec.Struct, rename="camel", kw_only=True):
 async def lines(
     selection: Selection, *, reading: Callable[[], AbstractContextManager[None]] = nullcontext
 ) -> AsyncIterator[bytes]:
-    """Give the letters line by line, so that no answer has to fit into memory.
+    """Yield the letters as lines, so that a response need not fit into memory.
 
-    :param reading: what every read of the store is done within
+    :param reading: the context manager for each read
     """
     read = sync_to_async(_chunk)
     last = 0

@@ -1,4 +1,4 @@
-"""How a job walks through the letters of a selection: in the order of their numbers, a chunk at a time."""
+"""Run a job over the letters of a selection: in the order of their numbers, one chunk at a time."""
 
 from __future__ import annotations
 
@@ -16,34 +16,35 @@ from processing.letters import selection as letters
 from processing.letters.selection import Selection
 from processing.models import DeadLetter, DeadLetterAction, Job
 
-MOST_COUNTED = 1_000_000  # letters; the total of a job with more, or that takes too long to count, is not known
+MAX_COUNTED = 1_000_000  # letters; the total is unknown if there are more, or if counting takes too long
 MAX_IDLE = 5  # seconds within a transaction
-# Seconds for one statement of a chunk, where others have five: to find the next letters by their text among millions
-# takes long. Under jobs.SILENCE, past which another worker would begin the same.
+# Seconds for one statement of a chunk, where others have five: finding the next letters by their text among millions takes
+# long. Below jobs.WORKER_TIMEOUT, after which another worker would start the same chunk.
 MAX_STATEMENT = 25
 
 
 def selection(job: Job) -> Selection:
+    """Return the selection that the job was enqueued with."""
     return Selection.from_mapping(job.arguments["selection"])
 
 
 def enqueue(
     kind: str, selection: Selection, *, who: str, up_to: int | None, worker: str, **arguments: str | int | None
 ) -> Job:
-    """Make a job on the letters of a selection, as they are now: those that come in before it begins are not meant.
+    """Create a job on the letters that match a selection now. Letters that arrive later are not included.
 
-    :param up_to: the last number that is meant; None: the newest there is
+    :param up_to: the highest number to include; None: the newest letter
     :param worker: as for jobs.enqueue
     """
     last = letters.newest() if up_to is None else up_to
     return jobs.enqueue(kind, {"selection": selection.to_mapping(), "up_to": last, **arguments}, who=who, worker=worker)
 
 
-def begin(job: Job) -> None:
-    """Count, once, what the job goes through."""
+def set_range(job: Job) -> None:
+    """Set, once, the range of letters of the job, and count them."""
     if "until" in job.place:
         return
-    # A job of an earlier release does not say how far it goes.
+    # A job of an earlier release has no `up_to`.
     until = job.arguments["up_to"] if "up_to" in job.arguments else letters.newest()
     job.place = {"after": 0, "until": until}
     job.total = _total(selection(job).actionable(up_to=until))
@@ -52,17 +53,17 @@ def begin(job: Job) -> None:
 
 def _total(chosen: QuerySet[DeadLetter]) -> int | None:
     try:
-        counted = letters.count(chosen, most=MOST_COUNTED)
+        counted = letters.count(chosen, most=MAX_COUNTED)
     except OperationalError as error:
         if isinstance(error.__cause__, QueryCanceled):
             return None
         raise
-    return None if counted == MOST_COUNTED else counted
+    return None if counted == MAX_COUNTED else counted
 
 
 @contextmanager
-def chunk() -> Iterator[None]:
-    """Open the transaction of a chunk. Consumers wait for the letters that it locks: frozen, it loses them."""
+def chunk_transaction() -> Iterator[None]:
+    """Open the transaction of a chunk, with timeouts: consumers wait for the letters that it locks."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT set_config('idle_in_transaction_session_timeout', %s, true),"
@@ -73,15 +74,15 @@ def chunk() -> Iterator[None]:
 
 
 def lock_next(job: Job, *, most: int) -> list[int]:
-    """Lock the next letters, within the chunk's transaction; none: the job is through."""
+    """Lock the next letters, within the chunk's transaction; return their numbers, none at the end."""
     place: Mapping[str, Any] = job.place
     chosen = selection(job).actionable(up_to=place["until"]).filter(id__gt=place["after"])
     found = chosen.order_by("id").select_for_update(of=("self",)).values_list("id", flat=True)[:most]
     return list(found)
 
 
-def note(ids: list[int], *, kind: DeadLetterAction.Kind, job: Job, text: str | None = None) -> None:
-    """Add to the history of letters what is done to them, with the job's own note unless there is a `text`."""
+def record_action(ids: list[int], *, kind: DeadLetterAction.Kind, job: Job, text: str | None = None) -> None:
+    """Add an action to the history of letters, with the note of the job or `text`."""
     text = str(job.arguments.get("note", "")) if text is None else text
     DeadLetterAction.objects.bulk_create(
         DeadLetterAction(letter_id=number, at=Now(), who=job.who, kind=kind, note=text) for number in ids

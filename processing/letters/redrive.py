@@ -1,8 +1,8 @@
-"""Sends dead letters once more: each as a record of raw-data that says which letter it is of.
+"""Redrive dead letters: send each to raw-data again, as a record with the letter's number in a header.
 
-The consumer closes a letter when its event ends well (processing.closing); here it is only `sent`. That is committed
-before the record goes out, so a letter that was sent always says so. A worker that dies in between leaves the numbers in
-the job's place, and its successor sends them again, which the events' identities make harmless.
+The consumer closes a letter when its event is stored (processing.closing); here it becomes only `sent`. That state is
+committed before the record is sent. If the worker dies in between, the numbers stay in the job's `place` and the next
+worker sends them again. Sending twice is harmless, since events have identities.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ State = DeadLetter.State
 
 
 class NotMendable(Exception):
-    """The letter is on its way, stored or discarded: there is nothing to edit."""
+    """The letter is sent, stored or discarded, so it can't be redriven or edited."""
 
 
 def request(
@@ -53,9 +53,9 @@ def request(
     up_to: int | None = None,
     worker: str = "",
 ) -> Job:
-    """Make the job that sends letters as they are.
+    """Create the job that sends letters unchanged.
 
-    :param rate: events a second; None: as fast as Kafka takes them
+    :param rate: events per second; None: no limit
     :param up_to: as for processing.letters.jobs.enqueue
     :param worker: as for jobs.enqueue
     """
@@ -63,11 +63,11 @@ def request(
 
 
 def request_edited(letter: DeadLetter, text: bytes, *, who: str, now: int, note: str = "", worker: str = "") -> Job:
-    """Make the job that sends one letter with other content.
+    """Create the job that sends one letter with other content.
 
     :param text: the event in the public format
     :param now: microseconds since the epoch
-    :raises InvalidEvent: it breaks the contract
+    :raises InvalidEvent: `text` is not a valid event
     :raises NotMendable: the letter's state allows no edit
     """
     if letter.state not in MENDABLE:
@@ -87,33 +87,33 @@ class Redrive:
     def step(self, job: Job) -> float | None:
         """Send one chunk; see jobs.Step."""
         began = time.monotonic()
-        letter_jobs.begin(job)
+        letter_jobs.set_range(job)
         if job.cancel_requested:
-            _give_back(job)
+            _reopen_chunk(job)
             return 0.0
-        numbers = job.place.get(jobs.IN_HAND) or _mark_sent(job)
+        numbers = job.place.get(jobs.CURRENT_CHUNK) or _mark_sent(job)
         if not numbers:
             return None
         refused = self._send(numbers)
         job.place = {"after": numbers[-1], "until": job.place["until"]}
-        with letter_jobs.chunk():
-            letter_jobs.note(_open_again(refused), kind=Kind.FAILED, job=job, text=TOO_LARGE)
+        with letter_jobs.chunk_transaction():
+            letter_jobs.record_action(_reopen(refused), kind=Kind.FAILED, job=job, text=TOO_LARGE)
             jobs.advance(job, done=len(numbers) - len(refused))
         rate = job.arguments.get("rate")
         return max(0.0, len(numbers) / rate - (time.monotonic() - began)) if rate else 0.0
 
     def _send(self, numbers: Sequence[int]) -> list[int]:
-        """Send letters; gives those that Kafka refuses: compressed by who sent them, they were within its limit."""
-        found = _on_their_way(numbers)
+        """Send letters; return the numbers that Kafka refuses as too large: only compressed were they within its limit."""
+        found = _load_in_flight(numbers)
         try:
             self._publish(found)
         except TooLarge:
-            refused = [letter.pk for letter in found if not self._takes(letter)]
+            refused = [letter.pk for letter in found if not self._is_accepted(letter)]
             logger.warning("dead letters are too large for Kafka", extra={"letters": refused})
             return refused
         return []
 
-    def _takes(self, letter: DeadLetter) -> bool:
+    def _is_accepted(self, letter: DeadLetter) -> bool:
         try:
             self._publish([letter])
         except TooLarge:
@@ -127,14 +127,14 @@ class Redrive:
 
 
 def record_of(letter: DeadLetter, partitions: int) -> producer.Record:
-    """Build the record that redrives a letter: in the form in which it was sent, or in ours when it was edited."""
+    """Build the record that redrives a letter: its original bytes, or a canonical line if it was edited."""
     value = bytes(letter.raw if letter.edited is None else letter.edited)
-    lines = letter_text.canonical(letter) if letter.edited is None else letter_text.lines_of(value)
+    lines = letter_text.canonical_lines(letter) if letter.edited is None else letter_text.parse_lines(value)
     marks = records.headers(count=len(lines)) if lines else []
     sources = {line.source for line in lines} or {letter.source_id}
     source = sources.pop() if len(sources) == 1 else ""
     return producer.Record(
-        # Without one source its place is as good as any.
+        # Without a single source, any partition is right.
         partition=partition_of(source, partitions) if source else letter.partition % partitions,
         key=source.encode() or None,
         value=value,
@@ -143,41 +143,41 @@ def record_of(letter: DeadLetter, partitions: int) -> producer.Record:
 
 
 def _mark_sent(job: Job) -> list[int]:
-    """Mark the next letters in one transaction with the job's place, so that they are known to be in hand."""
+    """Mark the next letters as sent, and store their numbers in the job's `place` in the same transaction."""
     rate, edited = job.arguments.get("rate"), job.arguments.get("edited")
-    with letter_jobs.chunk():
+    with letter_jobs.chunk_transaction():
         numbers = letter_jobs.lock_next(job, most=min(CHUNK, rate or CHUNK))
         if not numbers:
             return []
         changes = {} if edited is None else {"edited": edited.encode()}
         chosen = DeadLetter.objects.filter(id__in=numbers)
         chosen.update(state=State.SENT, sent_at=Now(), **changes)
-        # Also by an earlier job, of which it was given back.
-        other = set(chosen.filter(edited__isnull=False).values_list("id", flat=True))
-        letter_jobs.note(sorted(other), kind=Kind.EDITED, job=job)
-        letter_jobs.note(sorted(set(numbers) - other), kind=Kind.REDRIVEN, job=job)
-        job.place = {**job.place, jobs.IN_HAND: numbers}
+        # An earlier, cancelled job may have edited a letter too.
+        edited_ids = set(chosen.filter(edited__isnull=False).values_list("id", flat=True))
+        letter_jobs.record_action(sorted(edited_ids), kind=Kind.EDITED, job=job)
+        letter_jobs.record_action(sorted(set(numbers) - edited_ids), kind=Kind.REDRIVEN, job=job)
+        job.place = {**job.place, jobs.CURRENT_CHUNK: numbers}
         jobs.advance(job)
     return numbers
 
 
-def _give_back(job: Job) -> None:
-    """Let letters in hand wait again: Kafka may have none of them. One that it has is closed by the next redrive."""
-    numbers = job.place.pop(jobs.IN_HAND)
-    with letter_jobs.chunk():
-        _open_again(numbers)
+def _reopen_chunk(job: Job) -> None:
+    """Reopen the letters of the current chunk. Kafka may have some of them; the next redrive closes those."""
+    numbers = job.place.pop(jobs.CURRENT_CHUNK)
+    with letter_jobs.chunk_transaction():
+        _reopen(numbers)
         jobs.advance(job)
 
 
-def _open_again(numbers: Sequence[int]) -> list[int]:
-    """Take back, within the chunk's transaction, that letters were sent; gives those that have not come to an end."""
-    waiting = letters.on_their_way(DeadLetter.objects.filter(id__in=numbers)).order_by("id")
+def _reopen(numbers: Sequence[int]) -> list[int]:
+    """Reopen sent letters without an outcome, within the chunk's transaction; return their numbers."""
+    waiting = letters.in_flight(DeadLetter.objects.filter(id__in=numbers)).order_by("id")
     found = list(waiting.select_for_update(of=("self",)).values_list("id", flat=True))
     state = Case(When(redrives__gte=MAX_REDRIVES, then=Value(State.PARKED)), default=Value(State.OPEN))
     DeadLetter.objects.filter(id__in=found).update(state=state)
     return found
 
 
-def _on_their_way(numbers: Sequence[int]) -> list[DeadLetter]:
-    """Load letters in hand, but for those that have come to their end: a worker before us had sent them."""
-    return list(letters.on_their_way(DeadLetter.objects.filter(id__in=numbers)).order_by("id"))
+def _load_in_flight(numbers: Sequence[int]) -> list[DeadLetter]:
+    """Load letters of the current chunk, except those with an outcome: an earlier worker had sent them."""
+    return list(letters.in_flight(DeadLetter.objects.filter(id__in=numbers)).order_by("id"))

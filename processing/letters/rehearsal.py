@@ -1,4 +1,4 @@
-"""What would become of dead letters if they were redriven now: a dry run that leaves nothing behind."""
+"""Dry run of a redrive: test what would happen to dead letters now, without any change."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from processing.letters.selection import MENDABLE, Selection
 from processing.models import DeadLetter
 from processing.row_store import RowStore
 
-MOST = 2_000  # letters that one dry run looks at
+MAX_LETTERS = 2_000  # of one dry run
 CHUNK = 200  # letters, of up to 256 KiB each
 
 Stores = tuple[RowStore, DocumentStore]
 
 
 @dataclass(slots=True)
-class Rehearsal:
-    """The outcome, in letters."""
+class DryRun:
+    """The result of a dry run; numbers are of letters."""
 
-    total: int  # that were chosen; letters.MOST_COUNTED stands for that or more
-    checked: int = 0  # of those
+    total: int  # that match; letters.MAX_COUNTED means that many or more
+    checked: int = 0
     stored: int = 0
-    duplicate: int = 0  # their event is stored already, so they would be closed
+    duplicate: int = 0  # their events are stored already, so they would be closed
     failing: Counter[str] = field(default_factory=Counter)  # by reason
-    up_to: int = 0  # the last number that was meant
+    up_to: int = 0  # the highest number that was included
 
     def __str__(self) -> str:
-        """Say it as a sentence: "41 of 57 would be stored now; 16 fail again: not_json"."""
+        """Return a sentence: "41 of 57 would be stored now; 16 fail again: not_json."."""
         if not self.checked:
             return "No letter is to be sent."
         known = f" ({self.duplicate:,} of them are stored already)" if self.duplicate else ""
@@ -46,7 +46,7 @@ class Rehearsal:
     def _chosen(self) -> str:
         if self.checked == self.total:
             return f"{self.total:,}"
-        more = " or more" if self.total == letters.MOST_COUNTED else ""
+        more = " or more" if self.total == letters.MAX_COUNTED else ""
         return f"the first {self.checked:,} (of {self.total:,}{more})"
 
     def _failures(self) -> str:
@@ -57,16 +57,16 @@ class Rehearsal:
         return f"; {self.failing.total():,} fail again: {named}"
 
 
-def rehearse(selection: Selection, *, up_to: int | None = None, most: int = MOST) -> Rehearsal:
-    """Try the letters that a redrive of this selection would take, the oldest first and `most` of them.
+def rehearse(selection: Selection, *, up_to: int | None = None, most: int = MAX_LETTERS) -> DryRun:
+    """Test the letters that a redrive of this selection would send, oldest first, at most `most` of them.
 
-    :param up_to: the last number that is meant; None: the newest there is
+    :param up_to: the highest number to include; None: the newest letter
     :raises StoreUnavailable: a store does not answer
-    :raises NeedsOperator: a store can't be asked
+    :raises NeedsOperator: an operator must act
     """
     up_to = letters.newest() if up_to is None else up_to
     chosen = selection.actionable(up_to=up_to)
-    result = Rehearsal(total=letters.count(chosen), up_to=up_to)
+    result = DryRun(total=letters.count(chosen), up_to=up_to)
     with _opened() as stores:
         last = 0
         while result.checked < most:
@@ -74,25 +74,25 @@ def rehearse(selection: Selection, *, up_to: int | None = None, most: int = MOST
             if not chunk:
                 break
             last = chunk[-1].pk
-            _try(chunk, stores, result)
-    # More may be open again than were when they were counted.
+            _test(chunk, stores, result)
+    # Letters may have been reopened since they were counted.
     result.total = max(result.total, result.checked)
     return result
 
 
-def rehearse_edited(letter: DeadLetter, line: bytes) -> Rehearsal:
-    """Try one letter with the line that processing.letters.revision made.
+def rehearse_edited(letter: DeadLetter, line: bytes) -> DryRun:
+    """Test one letter with the line that processing.letters.revision returned.
 
     :raises NotMendable: the letter's state allows no edit
     :raises StoreUnavailable: a store does not answer
-    :raises NeedsOperator: a store can't be asked
+    :raises NeedsOperator: an operator must act
     """
     if letter.state not in MENDABLE:
         raise NotMendable
     letter.edited = line
-    result = Rehearsal(total=1, up_to=letter.pk)
+    result = DryRun(total=1, up_to=letter.pk)
     with _opened() as stores:
-        _try([letter], stores, result)
+        _test([letter], stores, result)
     return result
 
 
@@ -106,12 +106,12 @@ def _opened() -> Iterator[Stores]:
         documents.close()
 
 
-def _try(chosen: Sequence[DeadLetter], stores: Stores, result: Rehearsal) -> None:
-    """Take letters through the consumer's own steps as far as these leave nothing behind; offsets stand for letters."""
+def _test(chosen: Sequence[DeadLetter], stores: Stores, result: DryRun) -> None:
+    """Run letters through the consumer's steps that change nothing; the offset of a record is the index of its letter."""
     now = time.time_ns() // 1000
-    batch = Batch(records=[_record(place, letter, now=now) for place, letter in enumerate(chosen)])
+    batch = Batch(records=[_record(index, letter, now=now) for index, letter in enumerate(chosen)])
     decoding.decode(batch, now=now)
-    failing = {letter.offset: str(letter.reason) for letter in batch.letters} | _refused_for_good(chosen)
+    failing = {letter.offset: str(letter.reason) for letter in batch.letters} | _refused_by_mongo(chosen)
     known, conflicts, new = _identities(batch.entries, stores)
     failing |= {entry.offset: Code.ID_CONFLICT for entry in conflicts}
     failing |= {entry.offset: Code.REFUSED_BY_STORE for entry in stores[0].refusals(new, topic=0)}
@@ -122,22 +122,22 @@ def _try(chosen: Sequence[DeadLetter], stores: Stores, result: Rehearsal) -> Non
     result.failing.update(map(str, failing.values()))
 
 
-def _record(place: int, letter: DeadLetter, *, now: int) -> Record:
+def _record(index: int, letter: DeadLetter, *, now: int) -> Record:
     sent = redrive.record_of(letter, partitions=1)
-    return Record(0, place, now, sent.value, sent.headers)
+    return Record(0, index, now, sent.value, sent.headers)
 
 
-def _refused_for_good(chosen: Sequence[DeadLetter]) -> dict[int, str]:
-    """Name those that MongoDB has refused: it can't be asked without writing, and what it can't hold it never can."""
+def _refused_by_mongo(chosen: Sequence[DeadLetter]) -> dict[int, str]:
+    """Return the letters that MongoDB refused, with their reason: it would refuse them again."""
     return {
-        place: letter.reason
-        for place, letter in enumerate(chosen)
+        index: letter.reason
+        for index, letter in enumerate(chosen)
         if letter.edited is None and letter.stage == "documents" and letter.reason == Code.REFUSED_BY_STORE
     }
 
 
 def _identities(entries: Sequence[Entry], stores: Stores) -> tuple[list[Entry], list[Entry], list[Entry]]:
-    """Sort events into those stored already, those whose id has other content, and new ones."""
+    """Split events into stored ones, conflicts (other content has their id), and new ones."""
     rows, documents = stores
     hashes = rows.hashes(entries) | documents.hashes(entries)
     known = [entry for entry in entries if hashes.get(entry.key) == entry.hash]

@@ -1,4 +1,4 @@
-"""Dead letters and the jobs on them, as the command line writes them."""
+"""Render dead letters and their jobs as text for the command line."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from ingestion.problems import in_words
 from processing.letters import as_json, discard, redrive
 from processing.letters import selection as letters
 from processing.letters import text as letter_text
-from processing.letters.chain import chain
+from processing.letters.selection import related_letters
 from processing.models import DeadLetter, Job
 
 _DONE = {redrive.KIND: "sent", discard.KIND: "discarded"}
 _COLUMNS = ("number", "state", "reason", "source", "place", "first seen", "detail")
 
 
-def table(found: Sequence[DeadLetter], *, total: int) -> str:
-    """Write a list of letters, of which there are `total`."""
+def letter_table(found: Sequence[DeadLetter], *, total: int) -> str:
+    """Return a list of letters, of which there are `total`, as text."""
     if not found:
         return "No dead letter matches."
     rows = [_COLUMNS, *map(_row, found)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
     lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    more = " or more" if total == letters.MOST_COUNTED else ""
+    more = " or more" if total == letters.MAX_COUNTED else ""
     return "\n".join([*lines, "", f"{len(found):,} of {total:,}{more}."])
 
 
-def page(letter: DeadLetter) -> str:
-    """Write all there is to say of one letter."""
+def letter_page(letter: DeadLetter) -> str:
+    """Return one letter with all its details as text."""
     return "\n".join(_page(letter))
 
 
-def ending(job: Job) -> str:
-    """Say how a job came out."""
+def job_result(job: Job) -> str:
+    """Return the result of a job as a sentence."""
     of = "" if job.total is None or job.total == job.done else f" of {job.total:,}"
     done = f"{job.done:,}{of} {_DONE[job.kind]}"
     match job.state:
         case Job.State.DONE:
             return f"{done}."
         case Job.State.QUEUED | Job.State.RUNNING:
-            return f"{done}; job {job.pk} goes on with the next worker of `manage.py run_jobs`."
+            return f"{done}; job {job.pk} continues with the next worker of `manage.py run_jobs`."
     return f"{done}, then {job.state}: {job.message}"
 
 
@@ -62,18 +62,18 @@ def _page(letter: DeadLetter) -> Iterator[str]:
         if moment:
             yield f"  {what} {_time(moment)}"
     if letter.root_id:
-        yield f"  of the chain of letter {letter.root_id}, in which {letter.redrives} redrives have failed"
+        yield f"  first letter of this event: {letter.root_id}; failed redrives: {letter.redrives}"
     for one in _others(letter):
         yield f"  letter {one.pk} of the same event, {one.state}: {in_words(one.reason)}"
     for action in letter.actions.all():
         yield f"  {_time(action.at)} {action.kind} by {action.who}{': ' if action.note else ''}{action.note}"
     yield ""
-    yield letter_text.editable(letter)
-    yield from ("", *changes) if (changes := letter_text.difference(letter)) else ()
+    yield letter_text.to_editable_text(letter)
+    yield from ("", *changes) if (changes := letter_text.diff_of_edit(letter)) else ()
 
 
 def _others(letter: DeadLetter) -> list[DeadLetter]:
-    return [one for one in chain(letter)[: as_json.MAX_TOLD] if one.pk != letter.pk]
+    return [one for one in related_letters(letter)[: as_json.MAX_LISTED] if one.pk != letter.pk]
 
 
 def _time(moment: datetime) -> str:

@@ -1,4 +1,4 @@
-"""What someone made of a dead letter's event: held to the contract, and written as the line that is sent instead."""
+"""Edit a dead letter: validate the changed event, and build the line that is sent instead."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from processing.models import DeadLetter
 
 
 def revise(letter: DeadLetter, text: bytes, *, now: int) -> bytes:
-    """Give the canonical line of an edited event; when it was received stays what it was.
+    """Return the canonical line of an edited event; its time of receipt does not change.
 
     :param text: the event in the public format
     :param now: microseconds since the epoch
-    :raises InvalidEvent: it breaks the contract
+    :raises InvalidEvent: `text` is not a valid event
     """
     if len(text) > settings.DATAFLOW_MAX_EVENT_BYTES:
         raise InvalidEvent(
@@ -26,30 +26,30 @@ def revise(letter: DeadLetter, text: bytes, *, now: int) -> bytes:
         )
     event = parse_event(_compact(text), now=now)
     if letter.reason == Code.ID_CONFLICT and (event.source, event.id) == (letter.source_id, str(letter.event_id)):
-        event = _with_fresh_id(event)
-    lines = letter_text.canonical(letter)
+        event = _with_derived_id(event)
+    lines = letter_text.canonical_lines(letter)
     if len(lines) == 1:
-        event = _with_the_rest(event, lines[0])
+        event = _with_hidden_fields(event, lines[0])
     return records.line(event, received=(letter.received - timestamps.EPOCH) // timestamps.MICROSECOND)
 
 
 def _compact(text: bytes) -> bytes:
-    """Leave out the white space between tokens, which an editor put there."""
+    """Remove white space between tokens, which an editor adds."""
     try:
         return msgspec.json.format(text, indent=-1)
     except (msgspec.MsgspecError, RecursionError):
-        # parse_event says what is wrong.
+        # parse_event reports the error.
         return text
 
 
-def _with_fresh_id(event: Event) -> Event:
-    """Its id stands for other content; one that is derived makes a repeated redrive harmless."""
+def _with_derived_id(event: Event) -> Event:
+    """Replace the id, which belongs to other content. A derived id makes a repeated redrive harmless."""
     content = b"\n".join((event.source.encode(), b"%d" % event.ts, event.payload))
     return msgspec.structs.replace(event, id=identity.derived_id(content, event.ts))
 
 
-def _with_the_rest(event: Event, before: records.Line) -> Event:
-    """Keep what the public format can't say, as far as it still holds."""
+def _with_hidden_fields(event: Event, before: records.Line) -> Event:
+    """Keep what the public format can't express, as far as it still applies."""
     return msgspec.structs.replace(
         event,
         timed=before.timed or event.ts != before.ts,

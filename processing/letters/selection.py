@@ -1,9 +1,12 @@
-"""Which dead letters are meant: the one set of filters that API, admin, command line and jobs share."""
+"""The filters that choose dead letters, shared by the API, the admin, the command line and jobs.
+
+A `DeadLetter` is a row of any state; *letter* is short for it. `processing.batch.Letter` is one that is not stored yet.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
@@ -13,75 +16,90 @@ from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from ingestion.problems import Code, in_words
 from processing.models import DeadLetter, DeadLetterAction
 
-MOST_COUNTED = 10_000  # letters; a page says "10,000 or more"
+MAX_COUNTED = 10_000  # letters; a page says "10,000 or more"
 
 State = DeadLetter.State
-# What a redrive or a discard takes without being told. `sent` and `parked` have to be asked for by name or by number.
+# Redrive and discard take open letters by default, parked ones by number or state, sent ones only by state.
 READY = (State.OPEN,)
-MENDABLE = (State.OPEN, State.PARKED)  # by number
+MENDABLE = (State.OPEN, State.PARKED)
+
+
+def _matches(lookup: str, from_json: Callable[[Any], Any] | None = None) -> Mapping[str, Any]:
+    """Return the metadata of one filter.
+
+    :param lookup: Django's lookup; '' for a filter that `query` applies itself
+    :param from_json: reads a value that `to_mapping` wrote; None: JSON has the type
+    """
+    return {"lookup": lookup, "from_json": from_json}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Filters that all have to hold; None and () are no filter."""
+    """Filters that must all match; None and () are no filter.
 
-    ids: tuple[int, ...] = ()
-    state: str | None = None  # DeadLetter.State
-    reason: str | None = None  # ingestion.problems.Code
-    source_id: str | None = None  # '': those whose source can't be read
-    fingerprint: str | None = None
-    stage: str | None = None
-    topic: str | None = None  # its name
-    partition: int | None = None
-    since: datetime | None = None  # first seen then or later
-    until: datetime | None = None  # first seen before
-    event_id: UUID | None = None
-    text: str | None = None  # anywhere in the detail, or in the reason or its words, whatever its case
+    A new filter is a line here, an option in processing.letters.arguments and a member of queries.letter_query.Filter.
+    """
+
+    ids: tuple[int, ...] = field(default=(), metadata=_matches("id__in", tuple))
+    state: str | None = field(default=None, metadata=_matches("state"))  # DeadLetter.State
+    reason: str | None = field(default=None, metadata=_matches("reason"))  # ingestion.problems.Code
+    # '': letters whose source can't be read
+    source_id: str | None = field(default=None, metadata=_matches("source_id"))
+    fingerprint: str | None = field(default=None, metadata=_matches("fingerprint"))
+    stage: str | None = field(default=None, metadata=_matches("stage"))
+    topic: str | None = field(default=None, metadata=_matches("topic__name"))
+    partition: int | None = field(default=None, metadata=_matches("partition"))
+    since: datetime | None = field(default=None, metadata=_matches("first_seen__gte", datetime.fromisoformat))
+    until: datetime | None = field(default=None, metadata=_matches("first_seen__lt", datetime.fromisoformat))
+    event_id: UUID | None = field(default=None, metadata=_matches("event_id", UUID))
+    # Part of the detail, of the reason code or of its words; any case.
+    text: str | None = field(default=None, metadata=_matches(""))
 
     def query(self, *, up_to: int | None = None) -> QuerySet[DeadLetter]:
-        """Give the letters in no order.
+        """Return the matching letters, unordered.
 
-        :param up_to: the last number that is meant, as `newest` gave it
+        :param up_to: the highest number to include, as returned by `newest`
         """
-        wanted = {lookup: getattr(self, name) for name, lookup in _LOOKUPS.items()}
+        wanted = {one.metadata["lookup"]: getattr(self, one.name) for one in _FILTERS if one.metadata["lookup"]}
         found = DeadLetter.objects.filter(**{key: value for key, value in wanted.items() if value not in (None, ())})
         if up_to is not None:
             found = found.filter(id__lte=up_to)
-        return found if self.text is None else found.filter(_says(self.text))
+        return found if self.text is None else found.filter(_contains(self.text))
 
     def actionable(self, *, up_to: int | None = None) -> QuerySet[DeadLetter]:
-        """Give those that a redrive or a discard is to take."""
+        """Return those that a redrive or a discard may take."""
         found = self.query(up_to=up_to)
         if self.state == State.SENT:
-            return on_their_way(found)
+            return in_flight(found)
         if self.state is not None:
             return found.filter(state__in=MENDABLE)
         return found.filter(state__in=MENDABLE if self.ids else READY)
 
     def to_mapping(self) -> dict[str, Any]:
-        """Give the filters that are set, as JSON: the arguments of a job."""
-        found = {name: getattr(self, name) for name in _NAMES}
+        """Return the filters that are set, as JSON, for the arguments of a job."""
+        found = {one.name: getattr(self, one.name) for one in _FILTERS}
         return {name: _as_json(value) for name, value in found.items() if value not in (None, ())}
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
-        """Read what `to_mapping` gave.
+        """Build a selection from what `to_mapping` returned.
 
-        :raises ValueError: a filter that does not exist, or a value that it can't have
+        :raises ValueError: there is no such filter, or its value is invalid
         """
-        unknown = mapping.keys() - _NAMES
+        readers = {one.name: one.metadata["from_json"] for one in _FILTERS}
+        unknown = mapping.keys() - readers
         if unknown:
             raise ValueError(f"no such filter: {', '.join(sorted(unknown))}")
-        return cls(**{name: _READERS[name](value) if name in _READERS else value for name, value in mapping.items()})
+        return cls(**{name: read(value) if (read := readers[name]) else value for name, value in mapping.items()})
 
 
-def on_their_way(letters: QuerySet[DeadLetter]) -> QuerySet[DeadLetter]:
-    """Give those that were sent and have not come to any end; one that failed again has left its place to a newer one."""
+def in_flight(letters: QuerySet[DeadLetter]) -> QuerySet[DeadLetter]:
+    """Return those that were sent and have no outcome yet. One that failed again was replaced by a newer letter."""
     return letters.filter(state=State.SENT).exclude(Exists(_failed()))
 
 
 def superseded(letters: QuerySet[DeadLetter]) -> QuerySet[DeadLetter]:
-    """Give those that were sent and failed again."""
+    """Return those that were sent and failed again."""
     return letters.filter(state=State.SENT).filter(Exists(_failed()))
 
 
@@ -91,22 +109,31 @@ def _failed() -> QuerySet[DeadLetterAction]:
     )
 
 
-def _says(text: str) -> Q:
-    small = text.casefold()
-    reasons = [code.value for code in Code if small in code.value or small in in_words(code).casefold()]
+def _contains(text: str) -> Q:
+    folded = text.casefold()
+    reasons = [code.value for code in Code if folded in code.value or folded in in_words(code).casefold()]
     return Q(detail__icontains=text) | Q(reason__in=reasons)
 
 
-def newest() -> int:
-    """Give the number of the newest letter of all, 0 without any: what comes in later was counted by nobody.
+def related_letters(letter: DeadLetter) -> QuerySet[DeadLetter]:
+    """Return the letter and all others of its event: the first one, and those that failed redrives left.
 
-    Only a batch that is being stored in this very moment may still bring older numbers.
+    They come in order and without their bytes.
+    """
+    root = letter.root_id or letter.pk
+    return DeadLetter.objects.filter(Q(pk=root) | Q(root=root)).defer("raw", "edited").order_by("id")
+
+
+def newest() -> int:
+    """Return the highest number of any letter, 0 without letters. Letters that arrive later have higher numbers.
+
+    Only a batch that is being stored right now may still add lower ones.
     """
     return DeadLetter.objects.aggregate(last=Max("id"))["last"] or 0
 
 
-def count(letters: QuerySet[DeadLetter], *, most: int = MOST_COUNTED) -> int:
-    """Count, but no further than `most`: there may be millions."""
+def count(letters: QuerySet[DeadLetter], *, most: int = MAX_COUNTED) -> int:
+    """Return the number of letters, at most `most`: there may be millions."""
     return letters.order_by()[:most].count()
 
 
@@ -118,16 +145,4 @@ def _as_json(value: object) -> object:
     return list(value) if isinstance(value, tuple) else value
 
 
-_READERS: dict[str, Callable[[Any], Any]] = {
-    "ids": tuple,
-    "since": datetime.fromisoformat,
-    "until": datetime.fromisoformat,
-    "event_id": UUID,
-}
-_NAMES = [field.name for field in fields(Selection)]
-_LOOKUPS = {name: name for name in _NAMES if name != "text"} | {
-    "ids": "id__in",
-    "topic": "topic__name",
-    "since": "first_seen__gte",
-    "until": "first_seen__lt",
-}
+_FILTERS = fields(Selection)

@@ -1,4 +1,4 @@
-"""The JSON about dead letters and the jobs that work on them. Times are RFC 3339 in UTC."""
+"""The JSON of dead letters and of the jobs on them. Times are RFC 3339 in UTC."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class DeadLetterShape(TypedDict):
     lastSeen: str
     attempts: int
     fingerprint: str
-    root: int | None  # the first letter of its chain; None where it is the first
-    redrives: int  # how many redrives of the chain have failed
+    root: int | None  # the first letter of its event; None if this is the first
+    redrives: int  # failed redrives of the event
     state: str
 
 
@@ -38,7 +38,7 @@ class ChainLink(TypedDict):
 
 
 class ActionShape(TypedDict):
-    """One line of a letter's history."""
+    """One action in a letter's history."""
 
     at: str
     who: str
@@ -52,13 +52,13 @@ class DeadLetterDetail(DeadLetterShape):
     meaning: str  # the reason in words
     receivedAt: str
     size: int  # bytes
-    preview: str  # the beginning; what is not printable stands as \xNN or \uNNNN
+    preview: str  # the beginning; unprintable characters are escaped as \xNN or \uNNNN
     previewTruncated: bool
-    event: str | None  # in the public format, as indented JSON text; None where the bytes are no JSON
+    event: str | None  # in the public format, as indented JSON text; None if the bytes are not JSON
     raw: str | None  # every byte, base64; None without a key with the scope `admin`
     chain: list[ChainLink]
     history: list[ActionShape]
-    edited: list[str]  # a unified diff from what came in to what was sent instead; empty without an edit
+    edited: list[str]  # a unified diff from what was received to what was sent instead; empty without an edit
     sentAt: str | None
     closedAt: str | None
 
@@ -71,7 +71,7 @@ class JobShape(TypedDict):
     state: str
     who: str
     arguments: dict[str, object]
-    total: int | None  # None: not known
+    total: int | None  # None: unknown
     done: int
     message: str
     cancelRequested: bool
@@ -84,17 +84,17 @@ class Counted(TypedDict):
     """How many letters match."""
 
     total: int
-    totalIsLeast: bool  # there are as many or more
+    totalIsLeast: bool  # `total` or more
 
 
 class RedriveRehearsal(Counted):
     """What a redrive would do now; nothing was sent or changed."""
 
     summary: str
-    upTo: int  # the last number that was looked at: the same in a request takes no letter that came in since
+    upTo: int  # the highest number that was tested; the same in a request excludes letters that arrived since
     checked: int
     stored: int
-    duplicate: int  # stored already: the letter would be closed
+    duplicate: int  # stored already: the letters would be closed
     failing: dict[str, int]  # by reason
 
 

@@ -1,4 +1,4 @@
-"""A dead letter as people read and mend it: in the public format of events where that can be. Pure."""
+"""Render a dead letter as text, in the public event format if its bytes allow that. Pure."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _decode_lines = msgspec.json.Decoder(records.Line).decode_lines
 _NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
-def canonical(letter: DeadLetter) -> Sequence[records.Line]:
-    """Give the canonical lines that a letter's bytes are, most often one; none where they are something else."""
-    # Only a record of another producer can have been refused for a field too many: what it means is not ours to say.
-    return [] if letter.reason == Code.UNKNOWN_FIELD else lines_of(bytes(letter.raw))
+def canonical_lines(letter: DeadLetter) -> Sequence[records.Line]:
+    """Return the canonical lines of a letter's bytes, usually one; none if the bytes are something else."""
+    # Only a record of another producer can have an unknown field, and its meaning is unknown too.
+    return [] if letter.reason == Code.UNKNOWN_FIELD else parse_lines(bytes(letter.raw))
 
 
-def lines_of(raw: bytes) -> Sequence[records.Line]:
-    """Give the canonical lines in these bytes; none where a line is something else."""
+def parse_lines(raw: bytes) -> Sequence[records.Line]:
+    """Parse bytes as canonical lines; return none if any line is something else."""
     try:
         raw.decode()
         return _decode_lines(raw)
@@ -33,40 +33,40 @@ def lines_of(raw: bytes) -> Sequence[records.Line]:
         return []
 
 
-def public(line: records.Line) -> bytes:
-    """Write a canonical line as a sender would, on one line."""
+def to_public_format(line: records.Line) -> bytes:
+    """Return a canonical line in the public event format, on one line."""
     stamp = (timestamps.EPOCH + line.ts * timestamps.MICROSECOND).isoformat().replace("+00:00", "Z")
     return _PUBLIC % (_encode(line.source), stamp.encode(), bytes(line.payload), _encode(line.id))
 
 
-def readable(letter: DeadLetter) -> str | None:
-    """Give the event of a letter as indented JSON in the public format; None if its bytes are no JSON.
+def to_text(letter: DeadLetter) -> str | None:
+    """Return the event of a letter as indented JSON in the public format; None if its bytes are not JSON.
 
-    Numbers and keys stand as they were sent, right or wrong.
+    Numbers and keys are as they were sent, valid or not.
     """
-    return _indented(_as_sent(bytes(letter.raw), canonical(letter)))
+    return _indented(_public_or_raw(bytes(letter.raw), canonical_lines(letter)))
 
 
-def editable(letter: DeadLetter) -> str:
-    """Give what one begins an edit with: the readable event, or else all of the bytes as text."""
-    return readable(letter) or raw_text.whole_text(bytes(letter.raw))
+def to_editable_text(letter: DeadLetter) -> str:
+    """Return the text to begin an edit with: the event as `to_text`, or else all of the bytes as text."""
+    return to_text(letter) or raw_text.whole_text(bytes(letter.raw))
 
 
-def difference(letter: DeadLetter) -> list[str]:
-    """Give the lines of a unified diff from what came in to what the last redrive sent; none without an edit."""
+def diff_of_edit(letter: DeadLetter) -> list[str]:
+    """Return a unified diff from what was received to what the last redrive sent, as lines; none without an edit."""
     if letter.edited is None:
         return []
     edited = bytes(letter.edited)
-    after = _indented(_as_sent(edited, lines_of(edited))) or raw_text.as_text(edited)
+    after = _indented(_public_or_raw(edited, parse_lines(edited))) or raw_text.as_text(edited)
     return list(
         difflib.unified_diff(
-            editable(letter).split("\n"), after.split("\n"), "as it came", "as it was sent", lineterm=""
+            to_editable_text(letter).split("\n"), after.split("\n"), "as received", "as sent", lineterm=""
         )
     )
 
 
-def _as_sent(raw: bytes, lines: Sequence[records.Line]) -> bytes:
-    return public(lines[0]) if len(lines) == 1 else raw
+def _public_or_raw(raw: bytes, lines: Sequence[records.Line]) -> bytes:
+    return to_public_format(lines[0]) if len(lines) == 1 else raw
 
 
 def _indented(text: bytes) -> str | None:

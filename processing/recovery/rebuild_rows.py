@@ -1,4 +1,4 @@
-"""Makes rows that are missing from the raw documents; sums, latest values and ledger follow from the rows."""
+"""Restore missing rows from the raw documents; then rollups, latest values and ledger from the rows."""
 
 from __future__ import annotations
 
@@ -12,66 +12,66 @@ import psycopg
 
 from processing import gaps
 from processing.batch import Entry
-from processing.course import Course
+from processing.course import Progress
 from processing.document_store import LONG_WAIT, DocumentStore
 from processing.end_offsets import Ends
 from processing.event_range import EventRange
 from processing.failures import from_postgres
 from processing.gaps import Gap
 from processing.models import LedgerGap
-from processing.recovery import document_reader, ledger_mending, mending, stale_hours
+from processing.recovery import mending, readers, stale_hours
 from processing.recovery.row_writer import RowWriter
 from processing.topic_reader import TopicReader
 
 
 @dataclass(slots=True)
 class Rebuilt:
-    """What a run found and made."""
+    """What a run found and restored."""
 
     documents: int = 0  # read, of those asked for
-    rows: int = 0  # made; in a dry run, to be made
-    left: int = 0  # documents whose place in Kafka the consumer has still to reach, or was moved past unread
-    damaged: int = 0  # documents that are not what was stored
-    accounted: int = 0  # rows that the ledger did not know
-    hours: int = 0  # of sources, whose sums were computed anew
+    rows: int = 0  # restored; in a dry run, missing
+    left: int = 0  # documents of records that the consumer has not read yet, or has skipped
+    damaged: int = 0  # documents that do not match their own hash
+    accounted: int = 0  # rows that the ledger did not count
+    hours: int = 0  # of sources, rolled up again
 
     def as_dict(self) -> dict[str, int]:
-        """Lay it out for programs."""
+        """Return it as JSON members."""
         return asdict(self)
 
 
-def run(events: EventRange, *, dry_run: bool, course: Course) -> Rebuilt:
-    """Make every row that is missing and won't come by the consumer. Killed at any time, it may be run again.
+def run(events: EventRange, *, dry_run: bool, progress: Progress) -> Rebuilt:
+    """Restore every missing row that the consumer will not store itself. It may be killed and repeated.
 
-    :param events: by event time
+    :param events: the range, by event time
     :raises StoreUnavailable: a store does not answer
-    :raises NeedsOperator: the same, or another command is mending
-    :raises Stopped: the course was told to end
+    :raises NeedsOperator: an operator must act, or another command holds the maintenance lock
+    :raises Interrupted: SIGTERM or SIGINT arrived
     """
     try:
         with mending.session() as connection:
-            rebuilt = _insert(connection, events, dry_run=dry_run, course=course)
+            rebuilt = _insert(connection, events, dry_run=dry_run, progress=progress)
             if not dry_run:
-                # Of an earlier run too, which was killed here.
-                rebuilt.accounted = ledger_mending.grow(connection)
-                rebuilt.hours = stale_hours.refresh(connection, course=course)
+                # Includes rows of an earlier run that was killed here.
+                rebuilt.accounted = mending.count_in_ledger(connection)
+                rebuilt.hours = stale_hours.refresh(connection, progress=progress)
     except psycopg.Error as error:
         raise from_postgres(error) from error
     return rebuilt
 
 
-def _insert(connection: psycopg.Connection, events: EventRange, *, dry_run: bool, course: Course) -> Rebuilt:
+def _insert(connection: psycopg.Connection, events: EventRange, *, dry_run: bool, progress: Progress) -> Rebuilt:
     rebuilt = Rebuilt()
-    reach = _reach(connection)
+    unread = _unread(connection)
     writer = RowWriter(connection, dry_run=dry_run)
     store = DocumentStore(patience=LONG_WAIT)
     try:
         wanted = _query(events)
         total = store.count(wanted)
         for chunk in store.stream(wanted):
-            for topic, entries in _read(chunk, reach, rebuilt).items():
+            for topic, entries in _read(chunk, unread, rebuilt).items():
                 rebuilt.rows += writer.insert(entries, topic=topic)
-            course.reached("documents", rebuilt.documents, total)
+            progress.advance("documents", rebuilt.documents, total)
     finally:
         store.close()
     return rebuilt
@@ -83,13 +83,13 @@ def _query(events: EventRange) -> dict[str, Any]:
     return {**({"ts_us": bounds} if bounds else {}), **({"source": events.source} if events.source else {})}
 
 
-def _read(chunk: list[dict[str, Any]], reach: Reach, rebuilt: Rebuilt) -> dict[UUID, list[Entry]]:
+def _read(chunk: list[dict[str, Any]], unread: UnreadRecords, rebuilt: Rebuilt) -> dict[UUID, list[Entry]]:
     found: defaultdict[UUID, list[Entry]] = defaultdict(list)
     for document in chunk:
-        entry, topic = document_reader.entry(document), document_reader.topic(document)
+        entry, topic = readers.event_of_document(document), readers.topic_of_document(document)
         if entry is None or topic is None:
             rebuilt.damaged += 1
-        elif reach.comes_to(topic, entry) or reach.passed_over(topic, entry):
+        elif unread.will_be_read(topic, entry) or unread.was_skipped(topic, entry):
             rebuilt.left += 1
         else:
             found[topic].append(entry)
@@ -97,34 +97,35 @@ def _read(chunk: list[dict[str, Any]], reach: Reach, rebuilt: Rebuilt) -> dict[U
     return found
 
 
-class Reach:
-    """What the consumer has still to read: those rows are its work, or their lines would count as duplicates.
+class UnreadRecords:
+    """What the consumer has not read yet, and what it has skipped.
 
-    And what an operator moved it past: documents of there are leftovers of a batch that failed.
+    Unread records are left to it, or their lines would count as duplicates. Documents of skipped records are remains of
+    a batch that failed.
     """
 
     def __init__(self, ends: Ends, progress: dict[int, int], known_gaps: Iterable[Gap]) -> None:
         self._topic = ends.topic
         self._skipped = [gap for gap in known_gaps if gap.cause == LedgerGap.Cause.SKIPPED]
-        # Without progress, PostgreSQL being new, it begins at the earliest record.
+        # Without progress, as in a new PostgreSQL, the consumer begins at the earliest record.
         self._next = {
             partition: max(earliest, progress.get(partition, 0)) for partition, (earliest, _) in ends.partitions.items()
         }
 
-    def comes_to(self, topic: UUID, entry: Entry) -> bool:
-        """Tell whether the consumer will come to the place of this event."""
+    def will_be_read(self, topic: UUID, entry: Entry) -> bool:
+        """Return whether the consumer will read the record of this event."""
         return topic == self._topic and entry.offset >= self._next.get(entry.partition, 0)
 
-    def passed_over(self, topic: UUID, entry: Entry) -> bool:
-        """Tell whether the place of this event was skipped."""
+    def was_skipped(self, topic: UUID, entry: Entry) -> bool:
+        """Return whether the record of this event was skipped."""
         return gaps.covers(self._skipped, topic, entry.partition, entry.offset)
 
 
-def _reach(connection: psycopg.Connection) -> Reach:
+def _unread(connection: psycopg.Connection) -> UnreadRecords:
     with TopicReader() as reader:
         ends = reader.ends()
     progress = connection.execute(
         "SELECT partition, next_offset FROM progress JOIN topic ON topic.id = topic_id WHERE kafka_id = %s",
         [ends.topic],
     )
-    return Reach(ends, dict(progress.fetchall()), gaps.read(connection.cursor()))
+    return UnreadRecords(ends, dict(progress.fetchall()), gaps.read(connection.cursor()))

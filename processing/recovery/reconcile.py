@@ -1,4 +1,4 @@
-"""Proves the equation: Kafka, MongoDB and PostgreSQL counted again at one snapshot of progress, and compared."""
+"""Check the ledger's equation: count Kafka, MongoDB and PostgreSQL at one snapshot of progress, and compare."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ import psycopg
 
 from ingestion.timestamps import to_text_if_known
 from processing import gaps, lag, ledger
-from processing.course import Course
+from processing.course import Progress
 from processing.end_offsets import Ends
 from processing.event_range import EventRange
 from processing.failures import from_postgres
 from processing.gaps import Gap
 from processing.ledger import Equation, PartitionProgress, Snapshot, Totals
 from processing.recovery import recount, recount_sql
-from processing.recovery.recount import Stretch
+from processing.recovery.recount import OffsetRange
 from processing.topic_reader import TopicReader
 
-LISTED = 100  # differences; all are counted
+LISTED = 100  # differences in a report; all are counted
 
-# A difference as it leaves the process: kind, sourceId and eventId always, and what helps to find it.
+# A difference as JSON: kind, sourceId and eventId always, and members that help to find it.
 Difference = dict[str, object]
 
 
 class Proven(TypedDict):
-    """The records of one partition that were read again: from `from` up to, not including, `to`."""
+    """The records of one partition that were read again: from `first` up to, not including, `to`."""
 
     partition: int
     first: int
     to: int
     records: int
-    since: str | None  # what was received from then on is in it; None: nothing is
-    whole: bool  # everything that was ever read; if not, older figures of the ledger are carried, not proven
+    since: str | None  # all that was received from then on is included; None: nothing is
+    whole: bool  # all that was ever read; if False, older counts are taken from the ledger, not proven
 
 
 class GapShape(TypedDict):
-    """Records that nobody will ever read, from `first` up to, not including, `to`; None: not known how many."""
+    """Records that will never be read, from `first` up to, not including, `to`; None: the number is unknown."""
 
     topic: str
     partition: int
@@ -52,7 +52,7 @@ class GapShape(TypedDict):
 
 
 class SourceEquation(Equation):
-    """The account of one source; None stands for lines whose source can't be read."""
+    """The equation of one source; None stands for lines whose source can't be read."""
 
     sourceId: str | None  # noqa: N815 - as in JSON
 
@@ -62,27 +62,27 @@ Recounted = dict[str, dict[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was found; `ok` is what counts."""
+    """The result of a comparison; `ok` sums it up."""
 
     equation: Equation
     in_flight_estimated: bool
     recounted: Recounted  # by store
     proven: list[Proven]
-    gaps: list[GapShape]  # accounted for, so no difference
+    gaps: list[GapShape]  # accounted for, so not differences
     sources: list[SourceEquation]
-    events: EventRange  # what was judged, by the time received
+    events: EventRange  # what the report covers, by the time received
     kinds: dict[str, int]  # how many differences of each kind
-    differences: list[Difference]  # the first of them
+    differences: list[Difference]  # the first LISTED
     seconds: float
 
     @property
     def ok(self) -> bool:
-        """Tell whether everything agrees."""
+        """Return whether everything agrees."""
         return not self.kinds
 
 
-class Judged(TypedDict):
-    """What a report is about; None is without bound, or all sources."""
+class Scope(TypedDict):
+    """What a report covers; None: no bound, or all sources."""
 
     sourceId: str | None
     receivedFrom: str | None
@@ -93,7 +93,7 @@ class ReportShape(TypedDict):
     """The report as JSON."""
 
     ok: bool
-    judged: Judged
+    judged: Scope
     equation: Equation
     inFlightEstimated: bool
     recounted: Recounted
@@ -106,10 +106,10 @@ class ReportShape(TypedDict):
 
 
 def shape(report: Report) -> ReportShape:
-    """Lay the report out for programs."""
+    """Return the report as JSON."""
     return {
         "ok": report.ok,
-        "judged": judged(report.events),
+        "judged": scope(report.events),
         "equation": report.equation,
         "inFlightEstimated": report.in_flight_estimated,
         "recounted": report.recounted,
@@ -122,8 +122,8 @@ def shape(report: Report) -> ReportShape:
     }
 
 
-def judged(events: EventRange) -> Judged:
-    """Say what a report is about."""
+def scope(events: EventRange) -> Scope:
+    """Return what a report covers, as JSON."""
     return {
         "sourceId": events.source,
         "receivedFrom": to_text_if_known(events.since),
@@ -133,46 +133,46 @@ def judged(events: EventRange) -> Judged:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What was found, and what a repair has to know beside it."""
+    """A report, and what a repair needs beside it."""
 
     report: Report
     topic: UUID  # Kafka's id
-    known: dict[str, object]  # the parameters of recount_sql's queries
-    uncounted: list[tuple[int, int, int]]  # partition, and what its counts of records and events lack
+    parameters: dict[str, object]  # of recount_sql's queries
+    uncounted: list[tuple[int, int, int]]  # partition, and the records and events missing in its counts
 
 
-def run(events: EventRange | None = None, *, course: Course | None = None) -> Report:
-    """Count everything again and compare; changes nothing. Takes about two seconds for 20,000 events.
+def run(events: EventRange | None = None, *, progress: Progress | None = None) -> Report:
+    """Count everything again and compare; change nothing. Takes about two seconds for 20,000 events.
 
-    :param events: judge these alone, by the time received; None: all
-    :raises StoreUnavailable: a store does not answer, so nothing can be told
-    :raises NeedsOperator: the same, and someone must act
-    :raises Stopped: the course was told to end
+    :param events: cover only these, by the time received; None: all
+    :raises StoreUnavailable: a store does not answer
+    :raises NeedsOperator: an operator must act
+    :raises Interrupted: SIGTERM or SIGINT arrived
     """
     try:
         with recount.session() as connection, recount.snapshot(connection) as at, TopicReader() as reader:
-            return compare(connection, reader, at, events or EventRange(), course or Course()).report
+            return compare(connection, reader, at, events or EventRange(), progress or Progress()).report
     except psycopg.Error as error:
         raise from_postgres(error) from error
 
 
 def compare(
-    connection: psycopg.Connection, reader: TopicReader, at: Snapshot, events: EventRange, course: Course
+    connection: psycopg.Connection, reader: TopicReader, at: Snapshot, events: EventRange, progress: Progress
 ) -> Comparison:
-    """Do what `run` does, in a snapshot of the caller's, whose temporary tables then hold all that was counted."""
+    """Do what `run` does in the caller's snapshot; its temporary tables then hold all that was counted."""
     started = time.monotonic()
-    # After the snapshot, so that nothing it knows can be missing here.
+    # After the snapshot, so that every record in it is below these ends.
     ends = reader.ends()
     topic = recount.topic_row(connection, ends.topic)
     known_gaps = gaps.read(connection.cursor())
-    stretches = recount.count_topic(connection, reader, ends, at, known_gaps, course)
-    recount.count_documents(connection, course)
-    recount.count_rows(connection, course)
-    known = {"topic": topic, "kafka_id": ends.topic, "limit": LISTED, **events.parameters()}
-    connection.execute(recount_sql.OUTCOMES, known)
-    recounted = _recounted(connection, stretches, known)
-    kinds, differences = _differences(connection, known, timed=events.timed, course=course)
-    miscounted = [] if events.timed or events.source else [*_miscounted(stretches, ends, at)]
+    ranges = recount.count_topic(connection, reader, ends, at, known_gaps, progress)
+    recount.count_documents(connection, progress)
+    recount.count_rows(connection, progress)
+    parameters = {"topic": topic, "kafka_id": ends.topic, "limit": LISTED, **events.parameters()}
+    connection.execute(recount_sql.OUTCOMES, parameters)
+    recounted = _recounted(connection, ranges, parameters)
+    kinds, differences = _differences(connection, parameters, timed=events.timed, progress=progress)
+    miscounted = [] if events.timed or events.source else [*_miscounted(ranges, ends, at)]
     for difference in [*_removed(ends, at, known=topic >= 0), *miscounted]:
         kind = str(difference["kind"])
         kinds[kind] = kinds.get(kind, 0) + 1
@@ -183,7 +183,7 @@ def compare(
         equation=_equation(connection, at, events, in_flight=in_flight),
         in_flight_estimated=in_flight != 0,
         recounted=recounted,
-        proven=[_proven(stretch) for stretch in stretches],
+        proven=[_proven(one) for one in ranges],
         gaps=[_gap(gap) for gap in known_gaps],
         sources=_sources(at, events, idle=in_flight == 0),
         events=events,
@@ -191,30 +191,30 @@ def compare(
         differences=differences[:LISTED],
         seconds=round(time.monotonic() - started, 3),
     )
-    return Comparison(report, ends.topic, known, _uncounted(stretches, ends, at))
+    return Comparison(report, ends.topic, parameters, _uncounted(ranges, ends, at))
 
 
-def _recounted(connection: psycopg.Connection, stretches: list[Stretch], known: dict[str, object]) -> Recounted:
-    found = connection.execute(recount_sql.TALLY, known).fetchone()
+def _recounted(connection: psycopg.Connection, ranges: list[OffsetRange], parameters: dict[str, object]) -> Recounted:
+    found = connection.execute(recount_sql.TALLY, parameters).fetchone()
     assert found is not None
     kafka, documents, rows, letters = found
     return {
-        "kafka": {"records": sum(stretch.records for stretch in stretches), **kafka},
+        "kafka": {"records": sum(one.records for one in ranges), **kafka},
         "mongodb": documents,
         "postgresql": {**rows, "deadLetters": letters},
     }
 
 
 def _differences(
-    connection: psycopg.Connection, known: dict[str, object], *, timed: bool, course: Course
+    connection: psycopg.Connection, parameters: dict[str, object], *, timed: bool, progress: Progress
 ) -> tuple[dict[str, int], list[Difference]]:
     kinds: dict[str, int] = {}
     listed: list[Difference] = []
     for number, (kind, query) in enumerate(recount_sql.DIFFERENCES.items()):
-        course.reached("kinds of difference looked for", number, len(recount_sql.DIFFERENCES))
+        progress.advance("kinds of difference looked for", number, len(recount_sql.DIFFERENCES))
         if timed and kind in recount_sql.TIMELESS:
             continue
-        found = connection.execute(recount_sql.LISTED.format(query=query), known).fetchone()
+        found = connection.execute(recount_sql.LISTED.format(query=query), parameters).fetchone()
         assert found is not None
         if found[0]:
             kinds[kind] = found[0]
@@ -230,13 +230,13 @@ def _difference(
 
 
 def _removed(ends: Ends, at: Snapshot, *, known: bool) -> list[Difference]:
-    """Records that retention took before anybody read them, and that no consumer has written down as a gap yet.
+    """Return records that retention removed unread, and that no consumer has recorded as a gap yet.
 
-    :param known: whether PostgreSQL has ever heard of the topic; if not, there was nobody to read it
+    :param known: whether PostgreSQL has the topic; if not, no consumer has read it
     """
     if not known:
         return []
-    # A partition that no consumer was ever given is as one of which nothing was read.
+    # A partition without progress was never assigned to a consumer: nothing of it was read.
     unread = {
         partition: (done.next_offset if (done := at.progress.get((ends.topic, partition))) else 0, earliest)
         for partition, (earliest, _) in sorted(ends.partitions.items())
@@ -255,44 +255,44 @@ def _removed(ends: Ends, at: Snapshot, *, known: bool) -> list[Difference]:
     ]
 
 
-def _miscounted(stretches: list[Stretch], ends: Ends, at: Snapshot) -> list[Difference]:
-    """Partitions whose own count of records and events is not what they hold."""
+def _miscounted(ranges: list[OffsetRange], ends: Ends, at: Snapshot) -> list[Difference]:
+    """Return partitions whose own counts of records and events differ from the recount."""
     return [
         {
             "kind": "progress_differs",
             "sourceId": None,
             "eventId": None,
-            "partition": stretch.partition,
+            "partition": one.partition,
             "progress": {"records": done.records, "events": done.events},
-            "recounted": {"records": stretch.records, "events": stretch.events},
+            "recounted": {"records": one.records, "events": one.events},
         }
-        for stretch in stretches
-        if stretch.whole and not _counted(stretch, done := at.progress[ends.topic, stretch.partition])
+        for one in ranges
+        if one.whole and not _counted(one, done := at.progress[ends.topic, one.partition])
     ]
 
 
-def _counted(stretch: Stretch, done: PartitionProgress) -> bool:
-    return (stretch.records, stretch.events) == (done.records, done.events)
+def _counted(one: OffsetRange, done: PartitionProgress) -> bool:
+    return (one.records, one.events) == (done.records, done.events)
 
 
-def _uncounted(stretches: list[Stretch], ends: Ends, at: Snapshot) -> list[tuple[int, int, int]]:
-    """Give what the partitions' own counts lack, of records and events."""
-    done = {stretch: at.progress[ends.topic, stretch.partition] for stretch in stretches if stretch.whole}
+def _uncounted(ranges: list[OffsetRange], ends: Ends, at: Snapshot) -> list[tuple[int, int, int]]:
+    """Return by how many records and events the partitions' own counts are too small."""
+    done = {one: at.progress[ends.topic, one.partition] for one in ranges if one.whole}
     return [
-        (stretch.partition, stretch.records - its.records, stretch.events - its.events)
-        for stretch, its in done.items()
-        if not _counted(stretch, its)
+        (one.partition, one.records - its.records, one.events - its.events)
+        for one, its in done.items()
+        if not _counted(one, its)
     ]
 
 
-def _proven(stretch: Stretch) -> Proven:
+def _proven(one: OffsetRange) -> Proven:
     return {
-        "partition": stretch.partition,
-        "first": stretch.first,
-        "to": stretch.next,
-        "records": stretch.records,
-        "since": to_text_if_known(stretch.since),
-        "whole": stretch.whole,
+        "partition": one.partition,
+        "first": one.first,
+        "to": one.next,
+        "records": one.records,
+        "since": to_text_if_known(one.since),
+        "whole": one.whole,
     }
 
 
@@ -312,12 +312,12 @@ def _equation(connection: psycopg.Connection, at: Snapshot, events: EventRange, 
         return ledger.equation(at.total, in_flight=in_flight)
     found = connection.execute(recount_sql.TOTALS, events.parameters()).fetchone()
     assert found is not None
-    # What is in flight has neither a source nor a time yet, unless it is nothing.
+    # Events in flight have no known source or time, so their number within a range is known only if it is zero.
     return ledger.equation(Totals(*found), in_flight=0 if in_flight == 0 else None)
 
 
 def _sources(at: Snapshot, events: EventRange, *, idle: bool) -> list[SourceEquation]:
-    """Lay out the account of each source, of all time; what is in flight has no source yet, unless it is nothing."""
+    """Return the equation of each source, of all time. What is in flight has no known source, unless it is zero."""
     if events.timed:
         return []
     return [

@@ -1,4 +1,4 @@
-"""What reconcile found, for people at a terminal. Pure."""
+"""Render a report of reconcile as text for a terminal. Pure."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ SOURCES_SHOWN = 30
 
 MEANINGS = {
     "event_lost": "in Kafka, but neither stored nor dead-lettered nor a duplicate",
-    "letter_missing": "in Kafka and not to be stored, but its dead letter is gone",
+    "letter_missing": "in Kafka and not storable, but its dead letter is missing",
     "stored_and_dead_lettered": "both stored and dead-lettered",
-    "letter_without_line": "a dead letter of a line that Kafka does not have",
-    "row_without_line": "a row that Kafka does not have at its place",
-    "row_ahead_of_progress": "a row of a record that has no effects yet",
-    "row_differs_from_line": "a row with other content than Kafka's line",
-    "row_changed": "a row whose payload or time is not what was stored",
+    "letter_without_line": "a dead letter of a line that is not in Kafka",
+    "row_without_line": "a row whose line is not in Kafka at its offset",
+    "row_ahead_of_progress": "a row of a record that is not processed yet",
+    "row_differs_from_line": "a row whose content differs from Kafka's line",
+    "row_changed": "a row whose payload or time was changed",
     "row_without_document": "a row without its raw document",
     "document_without_row": "a raw document without its row",
-    "row_differs_from_document": "a row with other content than its raw document",
-    "document_changed": "a raw document whose content is not what was stored",
-    "ledger_differs": "a row of the ledger that is not what was counted",
+    "row_differs_from_document": "a row whose content differs from its raw document",
+    "document_changed": "a raw document whose content was changed",
+    "ledger_differs": "a row of the ledger that differs from the recount",
     "statistics_differ": "a source's totals are not the sums of its ledger",
     "unaccounted": "the ledger's read is not the sum of its outcomes",
-    "rollup_minute_differs": "a minute's rollup is not what its rows sum up to",
-    "rollup_hour_differs": "an hour's rollup is not what its rows sum up to",
+    "rollup_minute_differs": "a minute's rollup differs from the sum of its rows",
+    "rollup_hour_differs": "an hour's rollup differs from the sum of its rows",
     "latest_value_differs": "a latest value is not the newest row's",
-    "removed_unread": "records that retention removed before they were read, of which no consumer knows yet",
-    "progress_differs": "a partition's records and events are not what was counted",
+    "removed_unread": "records that retention removed unread, not recorded as a gap yet",
+    "progress_differs": "a partition's counts of records and events differ from the recount",
 }
 
 _COLUMNS = ("accepted", "stored", "duplicate", "deadLettered", "dropped", "inFlight", "unaccounted")
@@ -38,10 +38,10 @@ _HEADINGS = ("accepted", "stored", "duplicate", "dead-lettered", "dropped", "in 
 
 
 def render(report: Report) -> str:
-    """Lay out the report as lines of text."""
+    """Return the report as text."""
     return "\n".join(
         [
-            *_judged(report),
+            *_scope(report),
             *_equation(report),
             "",
             *_counted(report),
@@ -54,12 +54,12 @@ def render(report: Report) -> str:
     )
 
 
-def _judged(report: Report) -> Iterator[str]:
-    about = reconcile.judged(report.events)
+def _scope(report: Report) -> Iterator[str]:
+    about = reconcile.scope(report.events)
     if report.events.timed or report.events.source:
         source = about["sourceId"] or "all sources"
         yield (
-            f"Judged is {source}, received from {about['receivedFrom'] or 'the beginning'}"
+            f"Compared: {source}, received from {about['receivedFrom'] or 'the beginning'}"
             f" to {about['receivedTo'] or 'now'}."
         )
         yield ""
@@ -73,10 +73,10 @@ def _equation(report: Report) -> Iterator[str]:
     for name, source in zip(names, shown, strict=True):
         yield _line(name, width, _figures(source))
     if len(report.sources) > len(shown):
-        yield f"… and {len(report.sources) - len(shown):,} sources more (--source, --json)"
+        yield f"… and {len(report.sources) - len(shown):,} more sources (--source, --json)"
     yield _line("total", width, _figures(report.equation))
     if report.in_flight_estimated:
-        yield "In flight is estimated, by the events that a record had so far."
+        yield "In flight is estimated from the average number of events in a record."
 
 
 def _figures(equation: Equation) -> tuple[str, ...]:
@@ -99,28 +99,28 @@ def _counted(report: Report) -> Iterator[str]:
     yield f"  MongoDB     {documents['documents']:,} documents, and {documents['inFlight']:,} in flight"
     yield f"  PostgreSQL  {rows['rows']:,} rows, {rows['deadLetters']:,} dead letters"
     if rows["carried"]:
-        yield f"              {rows['carried']:,} rows are older than the topic: not proven by it, only carried"
+        yield f"              {rows['carried']:,} rows are older than the topic: taken from the ledger, not proven"
 
 
 def _proven(report: Report) -> Iterator[str]:
     yield "Proven from Kafka, by partition and offset:"
-    for stretch in report.proven:
-        yield f"  {stretch['partition']:>4}  {_stretch(stretch)}"
+    for proven in report.proven:
+        yield f"  {proven['partition']:>4}  {_offsets(proven)}"
     if not report.proven:
-        yield "  nothing, since nothing was read yet"
+        yield "  nothing: nothing was read yet"
 
 
 def _gaps(report: Report) -> Iterator[str]:
-    """What nobody will ever read is said, and counts as no difference: it stands in the ledger's gaps."""
+    """Yield the gaps. They are accounted for, so they are not differences."""
     for gap in report.gaps:
         yield f"  {gap['partition']:>4}  gap on {gap['topic']}: {gap['sentence']}"
 
 
-def _stretch(stretch: Proven) -> str:
-    offsets = f"{stretch['first']}..{stretch['to'] - 1}" if stretch["first"] < stretch["to"] else "nothing"
-    if stretch["since"]:
-        offsets += f", received from {stretch['since']}"
-    return offsets if stretch["whole"] else f"{offsets}; what is older is not proven, only carried from the ledger"
+def _offsets(proven: Proven) -> str:
+    offsets = f"{proven['first']}..{proven['to'] - 1}" if proven["first"] < proven["to"] else "nothing"
+    if proven["since"]:
+        offsets += f", received from {proven['since']}"
+    return offsets if proven["whole"] else f"{offsets}; what is older is taken from the ledger, not proven"
 
 
 def _verdict(report: Report) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Counts again what the three stores hold, into temporary tables of one PostgreSQL transaction."""
+"""Count what the three stores hold, into temporary tables of one PostgreSQL transaction."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from psycopg import IsolationLevel
 
 from processing import document_store, gaps, ledger, row_store, rows
 from processing.batch import MINUTE, Entry, Letter
-from processing.course import Course
+from processing.course import Progress
 from processing.document_ids import source_digest
 from processing.end_offsets import Ends
 from processing.gaps import Gap
 from processing.ledger import Snapshot
-from processing.recovery import document_reader, recount_sql, reread, row_reader
+from processing.recovery import readers, recount_sql, reread
 from processing.rollups import MINUTES_PER_HOUR, Spans, merge, roll_up
 from processing.topic_reader import TopicReader
 
-CHUNK = 5_000  # lines of Kafka in hand at once, of which payloads are not kept
-# Rows in hand, with payloads of up to 256 KiB each: 5,000 are read a sixth faster, but large ones take a gigabyte.
-ROWS_AT_ONCE = 250
+LINES_PER_CHUNK = 5_000  # lines of Kafka; their payloads are not kept
+# Payloads have up to 256 KiB each: 5,000 rows are read a sixth faster, but large ones take a gigabyte.
+ROWS_PER_FETCH = 250
 APPLICATION = "dataflow-reconcile"
-# A recount takes as long as it takes; its sorts and joins spill to disk early rather than take memory.
+# A recount has no time limit; its sorts and joins spill to disk early rather than take memory.
 _OPTIONS = (
     "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c lock_timeout=60s -c work_mem=32MB"
     " -c cursor_tuple_fraction=1"
@@ -39,16 +39,16 @@ Row = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """What of one partition is counted again: from `first` up to, not including, `next`."""
+class OffsetRange:
+    """The records of one partition that are counted again: from `first` up to, not including, `next`."""
 
     partition: int
     first: int
     next: int
     records: int
     events: int
-    since: datetime | None  # Kafka's time of the first record: what was received from then on is in the topic
-    whole: bool  # everything ever read of the partition
+    since: datetime | None  # Kafka's time of the first record: all that was received from then on is in the topic
+    whole: bool  # all that was ever read of the partition
 
 
 @contextmanager
@@ -61,7 +61,7 @@ def session() -> Iterator[psycopg.Connection]:
 
 @contextmanager
 def snapshot(connection: psycopg.Connection) -> Iterator[Snapshot]:
-    """Give a transaction that sees PostgreSQL as it is now, and in which only temporary tables can be written."""
+    """Open a transaction at one snapshot of PostgreSQL, in which only temporary tables can be written."""
     connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
     try:
         with connection.transaction(), connection.cursor() as cursor:
@@ -77,37 +77,37 @@ def count_topic(
     ends: Ends,
     at: Snapshot,
     skipped: Sequence[Gap],
-    course: Course,
-) -> list[Stretch]:
+    progress: Progress,
+) -> list[OffsetRange]:
     """Read raw-data again, up to progress, and decode it as the consumer does.
 
-    :param skipped: gaps; what of them is still in the topic is passed over, as it was then
+    :param skipped: gaps; their records are skipped if they are still in the topic, as consumers did
     :raises StoreUnavailable: Kafka does not answer
     :raises NeedsOperator: a record was written by a newer release
-    :raises Stopped: the course was told to end
+    :raises Interrupted: SIGTERM or SIGINT arrived
     """
-    stretches = {
+    ranges = {
         partition: (first, max(first, done.next_offset))
         for partition, (first, _) in ends.partitions.items()
         if (done := at.progress.get((ends.topic, partition)))
     }
-    counted: dict[int, int] = dict.fromkeys(stretches, 0)
-    events: dict[int, int] = dict.fromkeys(stretches, 0)
+    counted: dict[int, int] = dict.fromkeys(ranges, 0)
+    events: dict[int, int] = dict.fromkeys(ranges, 0)
     since: dict[int, datetime] = {}
-    limit = _records_at_once(ends, at)
+    limit = _records_per_chunk(ends, at)
     topic = topic_row(connection, ends.topic)
-    for polled in reader.read(stretches, limit=limit):
+    for polled in reader.read(ranges, limit=limit):
         chunk = [record for record in polled if not gaps.covers(skipped, ends.topic, record.partition, record.offset)]
         lines = [_line(line) for line in reread.lines(connection, chunk, topic=topic)]
-        _copy(connection, recount_sql.COPY_LINES, recount_sql.LINE_TYPES, lines)
+        _copy_rows(connection, recount_sql.COPY_LINES, recount_sql.LINE_TYPES, lines)
         for record in chunk:
             counted[record.partition] += 1
             since.setdefault(record.partition, row_store.instant(record.time))
         for line in lines:
             events[line[4]] += 1  # type: ignore[index]
-        course.reached("lines of Kafka counted", sum(events.values()))
+        progress.advance("lines of Kafka counted", sum(events.values()))
     found = [
-        Stretch(
+        OffsetRange(
             partition,
             first,
             end,
@@ -116,73 +116,73 @@ def count_topic(
             since.get(partition),
             whole=_whole(at, ends, partition, first, counted),
         )
-        for partition, (first, end) in sorted(stretches.items())
+        for partition, (first, end) in sorted(ranges.items())
     ]
-    _say_partitions(connection, found)
+    _insert_partitions(connection, found)
     return found
 
 
-def count_documents(connection: psycopg.Connection, course: Course) -> None:
-    """Read identity, origin and hash of every document, and check that each has the content its hash was made of.
+def count_documents(connection: psycopg.Connection, progress: Progress) -> None:
+    """Read identity, origin and hash of every document, and check that each matches its hash.
 
     :raises StoreUnavailable: MongoDB does not answer
-    :raises Stopped: the course was told to end
+    :raises Interrupted: SIGTERM or SIGINT arrived
     """
     store, counted = document_store.DocumentStore(), 0
     try:
         total = store.count({})
         for chunk in store.stream({}):
             documents = [_document_row(document) for document in chunk]
-            _copy(connection, recount_sql.COPY_DOCUMENTS, recount_sql.DOCUMENT_TYPES, documents)
+            _copy_rows(connection, recount_sql.COPY_DOCUMENTS, recount_sql.DOCUMENT_TYPES, documents)
             counted += len(documents)
-            course.reached("documents counted", counted, total)
+            progress.advance("documents counted", counted, total)
     finally:
         store.close()
 
 
-def count_rows(connection: psycopg.Connection, course: Course) -> None:
-    """Roll up all rows again, and check that each still has the content that it was stored with.
+def count_rows(connection: psycopg.Connection, progress: Progress) -> None:
+    """Roll up all rows again, and check that each matches its hash.
 
-    :raises Stopped: the course was told to end
+    :raises Interrupted: SIGTERM or SIGINT arrived
     """
-    rolling, counted = _Rolling(connection), 0
+    writer, counted = _RollupWriter(connection), 0
     for chunk in _row_chunks(connection):
         changed = [
             (entry.source, entry.id, entry.partition, entry.offset, entry.line, entry.received - _PG_EPOCH)
             for entry in chunk
-            if not row_reader.is_as_stored(entry)
+            if not readers.is_intact_event(entry)
         ]
         if changed:
-            _copy(connection, recount_sql.COPY_CHANGED, recount_sql.CHANGED_TYPES, changed)
-        rolling.add(chunk)
+            _copy_rows(connection, recount_sql.COPY_CHANGED, recount_sql.CHANGED_TYPES, changed)
+        writer.add(chunk)
         counted += len(chunk)
-        course.reached("rows counted", counted)
-    rolling.finish()
+        progress.advance("rows counted", counted)
+    writer.finish()
 
 
 def topic_row(connection: psycopg.Connection, kafka_id: UUID) -> int:
-    """Give the row id of the topic; -1 while nothing of it was read."""
+    """Return the row id of the topic; -1 if nothing of it was read yet."""
     found = connection.execute("SELECT id FROM topic WHERE kafka_id = %s", [kafka_id]).fetchone()
     return -1 if found is None else int(found[0])
 
 
-def _records_at_once(ends: Ends, at: Snapshot) -> int:
+def _records_per_chunk(ends: Ends, at: Snapshot) -> int:
     done = [progress for (topic, _), progress in at.progress.items() if topic == ends.topic and progress.records]
     density = max((progress.events / progress.records for progress in done), default=1.0)
-    return max(1, int(CHUNK / max(1.0, density)))
+    return max(1, int(LINES_PER_CHUNK / max(1.0, density)))
 
 
 def _whole(at: Snapshot, ends: Ends, partition: int, first: int, records: Mapping[int, int]) -> bool:
-    """Tell whether nothing was ever read of this partition but what is counted now; the ledger knows no topics."""
+    """Return whether all that was ever read of this partition is counted now; the ledger does not separate topics."""
     others = any(done.records for (topic, _), done in at.progress.items() if topic != ends.topic)
     return not others and (first == 0 or records[partition] == at.progress[ends.topic, partition].records)
 
 
-def _say_partitions(connection: psycopg.Connection, stretches: Iterable[Stretch]) -> None:
+def _insert_partitions(connection: psycopg.Connection, ranges: Iterable[OffsetRange]) -> None:
     with connection.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO recount_partition VALUES (%s, %s, %s, %s)",
-            [(stretch.partition, stretch.first, stretch.next, stretch.whole) for stretch in stretches],
+            [(one.partition, one.first, one.next, one.whole) for one in ranges],
         )
     connection.execute("ANALYZE recount_line")
 
@@ -199,7 +199,7 @@ def _document_row(document: Mapping[str, object]) -> Row:
     if not isinstance(key, bytes) or len(key) != 24 or not isinstance(source, str):
         return None, None, None, None, None, None, None, None, repr(key), False
     if key[16:] != source_digest(source):
-        # Nobody would find it by its source and id: as good as none.
+        # It can't be found by its source and id, so it counts as a document without a source.
         source = None
     return (
         source,
@@ -211,7 +211,7 @@ def _document_row(document: Mapping[str, object]) -> Row:
         _integer(document.get("line")),
         received - _PG_EPOCH if (received := _integer(document.get("received_us"))) is not None else None,
         key.hex(),
-        document_reader.is_as_stored(document),
+        readers.is_intact_document(document),
     )
 
 
@@ -222,12 +222,12 @@ def _integer(value: object) -> int | None:
 def _row_chunks(connection: psycopg.Connection) -> Iterator[list[Entry]]:
     with connection.cursor("recount_rows", binary=True) as cursor:
         cursor.execute(recount_sql.ROWS)
-        while found := cursor.fetchmany(ROWS_AT_ONCE):
-            yield [row_reader.entry(row) for row in found]
+        while found := cursor.fetchmany(ROWS_PER_FETCH):
+            yield [readers.event_of_row(row) for row in found]
 
 
-class _Rolling:
-    """Rolls up a stream of rows sorted by source and time; the open minute and hour wait for the next chunk."""
+class _RollupWriter:
+    """Rolls up rows sorted by source and time, in chunks; the last minute and hour wait for the next chunk."""
 
     def __init__(self, connection: psycopg.Connection) -> None:
         self._connection = connection
@@ -252,7 +252,7 @@ class _Rolling:
             copy.write(rows.spans(minutes, hours))
 
 
-def _copy(connection: psycopg.Connection, statement: str, types: list[str], lines: Iterable[Row]) -> None:
+def _copy_rows(connection: psycopg.Connection, statement: str, types: list[str], lines: Iterable[Row]) -> None:
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         copy.set_types(types)
         for line in lines:

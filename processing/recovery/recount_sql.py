@@ -1,11 +1,11 @@
-"""The SQL of reconcile: its temporary tables, and the questions that must have no answer."""
+"""The SQL of reconcile: its temporary tables, and the queries that must return no row."""
 
 from __future__ import annotations
 
 from processing import event_range, rows
-from processing.recovery import row_reader
+from processing.recovery import readers
 
-# Made before the transaction, which is read-only for everything else.
+# Created before the transaction, which may write only temporary tables.
 TABLES = """
 CREATE TEMP TABLE recount_partition (partition int, first_offset bigint, next_offset bigint, whole boolean);
 CREATE TEMP TABLE recount_line (source_id text, id uuid, hash bigint, received timestamptz, partition int,
@@ -33,9 +33,9 @@ COPY_SPANS = f"COPY recount_span ({rows.SPAN_COLUMNS}) FROM STDIN (FORMAT BINARY
 COPY_CHANGED = "COPY recount_changed FROM STDIN (FORMAT BINARY)"
 CHANGED_TYPES = ["text", "bytea", "int4", "int8", "int4", "int8"]
 
-ROWS = f"SELECT {row_reader.COLUMNS} FROM events e ORDER BY e.source_id, e.ts, e.id"  # noqa: S608 - constants only
+ROWS = f"SELECT {readers.ROW_COLUMNS} FROM events e ORDER BY e.source_id, e.ts, e.id"  # noqa: S608 - constants only
 
-# What became of each line: a row or a letter of its very place, else an earlier row of its identity.
+# The outcome of each line: a row or a dead letter of exactly this line, else an earlier row with its identity.
 OUTCOMES = """
 INSERT INTO recount_outcome
 SELECT DISTINCT ON (l.partition, l."offset", l.line)
@@ -85,7 +85,7 @@ FROM ledger_minute WHERE {event_range.where("minute")}
 _PLACE = 'NULL::int AS partition, NULL::bigint AS "offset", NULL::int AS line, NULL::timestamptz AS received'
 _COUNTS = ("read", "stored", "duplicate", "dead_lettered", "dropped")
 
-# Only the fields that a capped source has taken on count.
+# Of a source at its field limit, only the fields within the limit count.
 _RECOUNTED_SPANS = """
 SELECT s.* FROM recount_span s LEFT JOIN source_statistics t USING (source_id)
 WHERE t.fields_capped IS NOT TRUE
@@ -93,8 +93,8 @@ WHERE t.fields_capped IS NOT TRUE
 """
 
 _SPAN_EXACT = "count, min, max, first, first_ts, first_id, last, last_ts, last_id"
-# Sums are added in another order; what cancels out leaves the rounding of its largest terms.
-# Halves and tiny factors first, so that nothing is beyond all numbers.
+# Sums are added in another order, so they differ by the rounding of their largest terms.
+# Terms are halved or scaled before they are added, so that nothing overflows.
 _SUM_ALIKE = """
 (r.sum = s.sum OR abs(r.sum / 2 - s.sum / 2)
     <= greatest(5e-10 * abs(r.sum), 5e-10 * abs(s.sum), 5e-10 * s.count * greatest(abs(s.min), abs(s.max))))
@@ -109,7 +109,7 @@ def _rollup(table: str, hourly: str) -> str:
             'recounted', to_jsonb(s) - '{{source_id,field,start,hourly}}'::text[]) AS detail
     FROM {table} r FULL JOIN (SELECT * FROM ({_RECOUNTED_SPANS}) AS known WHERE {hourly}) s
         USING (source_id, field, start)
-    -- Rollups belong to event time: judged are those of the hours that the events in question fall in.
+    -- Rollups go by event time: those of the hours are compared that contain an event of the range.
     WHERE (r.count IS NULL OR s.count IS NULL OR ({exact}) IS DISTINCT FROM ({exact.replace("r.", "s.")})
         OR NOT {_SUM_ALIKE}) AND ((%(since)s::timestamptz IS NULL AND %(until)s::timestamptz IS NULL) OR EXISTS (
             SELECT FROM events e WHERE e.source_id = coalesce(r.source_id, s.source_id)
@@ -128,7 +128,7 @@ FROM latest_value v FULL JOIN (
 WHERE (v.value, v.ts, v.event_id) IS DISTINCT FROM (s.last, s.last_ts, s.last_id)
 """  # noqa: S608 - constants only
 
-# Stored and dead-lettered can be recounted without Kafka; read and duplicate where the partition is there as a whole.
+# Stored and dead-lettered can be recounted without Kafka; read and duplicate only if Kafka has the whole partition.
 _LEDGER = """
 SELECT source_id, NULL::uuid AS event_id, partition, NULL::bigint AS "offset", NULL::int AS line,
     minute AS received, jsonb_build_object('minute', minute,
@@ -140,7 +140,7 @@ FROM ledger_minute l FULL JOIN (
     SELECT source_id, minute, partition, sum(read)::bigint AS read, sum(stored)::bigint AS stored,
         sum(duplicate)::bigint AS duplicate, sum(dead_lettered)::bigint AS dead_lettered
     FROM (
-        -- What is carried from before the topic's beginning was read once; its duplicates nobody knows.
+        -- Rows older than the topic were read once; how many duplicates they had is unknown.
         SELECT source_id, date_trunc('minute', received) AS minute, partition,
             count(*) FILTER (WHERE topic_id <> %(topic)s OR "offset" < coalesce(first_offset, 0)) AS read,
             count(*) AS stored, 0 AS duplicate, 0 AS dead_lettered
@@ -191,7 +191,7 @@ def _outcomes(condition: str, *, reason: str = "letter") -> str:
 
 
 def _rows(condition: str, *, detail: str = "'{}'::jsonb") -> str:
-    """Rows against the lines of their places; `l` is the line, if there is one of the same identity."""
+    """Return SQL that compares rows with their lines; `l` is the line, if there is one with the same identity."""
     return f"""
     SELECT e.source_id, e.id AS event_id, e.partition, e."offset", e.line, e.received, {detail} AS detail
     FROM events e LEFT JOIN recount_partition p USING (partition)
@@ -256,7 +256,7 @@ DIFFERENCES = {
     "latest_value_differs": _LATEST,
 }
 
-# These say nothing about a span of time: they are judged when all of it is.
+# These do not depend on a time range: they are compared only without one.
 TIMELESS = frozenset({"statistics_differ", "latest_value_differs"})
 
 LISTED = f"""

@@ -1,4 +1,4 @@
-"""Mends what reconcile found: events first, then the sums and accounts that follow from them, until all agree."""
+"""Repair what reconcile found: first events, then the rollups and counts derived from them, until all agree."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import psycopg
 
 from processing import decoding, row_sql, row_store
 from processing.batch import Entry, Letter
-from processing.course import Course
+from processing.course import Progress
 from processing.document_store import DocumentStore
 from processing.event_range import EventRange
 from processing.failures import from_postgres
 from processing.recovery import (
-    document_reader,
     mending,
+    readers,
     rebuild_documents,
     reconcile,
     recount,
@@ -30,82 +30,82 @@ from processing.recovery.reconcile import Comparison, Report
 from processing.recovery.row_writer import RowWriter
 from processing.topic_reader import TopicReader
 
-PASSES = 5  # what one mends may show the next what is left; more than three were never needed
-_AT_ONCE = 250  # documents, with payloads of up to 256 KiB each
-_RECORDS_AT_ONCE = 50  # each may hold a thousand events
+MAX_PASSES = 5  # one repair may uncover the next; more than three passes were never needed
+_DOCUMENTS_PER_CHUNK = 250  # with payloads of up to 256 KiB each
+_RECORDS_PER_CHUNK = 50  # each may hold a thousand events
 
 MEANINGS = {
-    "rowsDiscarded": "rows with changed content, to be made again",
-    "documentsDiscarded": "documents that no row or line stands for",
-    "rowsFromDocuments": "rows made from documents",
+    "rowsDiscarded": "rows with changed content deleted, to be restored",
+    "documentsDiscarded": "documents without a row or line deleted",
+    "rowsFromDocuments": "rows restored from documents",
     "eventsFromKafka": "events stored again from Kafka",
-    "lettersFromKafka": "dead letters written again from Kafka",
-    "documentsFromKafka": "documents made from Kafka",
-    "documentsFromRows": "documents made from rows",
-    "hours": "hours of sources summed up anew",
-    "latestValues": "latest values taken anew",
+    "lettersFromKafka": "dead letters restored from Kafka",
+    "documentsFromKafka": "documents restored from Kafka",
+    "documentsFromRows": "documents restored from rows",
+    "hours": "hours of sources rolled up again",
+    "latestValues": "latest values refreshed",
     "ledgerMinutes": "rows of the ledger corrected",
     "statistics": "sources' totals corrected",
-    "partitions": "partitions' own counts corrected",
+    "partitions": "partitions' counts corrected",
 }
 
 
 @dataclass(slots=True)
-class Mended:
-    """What was done, and what a last recount says."""
+class Repaired:
+    """What was done, and the report of a last recount."""
 
     report: Report
-    done: Counter[str] = field(default_factory=Counter)  # by the names of MEANINGS; in a dry run, what would be
+    done: Counter[str] = field(default_factory=Counter)  # by the names of MEANINGS; in a dry run, what would be done
 
 
-def run(judged: EventRange, *, dry_run: bool, course: Course) -> Mended:
+def run(scope: EventRange, *, dry_run: bool, progress: Progress) -> Repaired:
     """Repair everything, and count again, until all agree or nothing more can be done.
 
-    :param judged: what the report is to be about, by the time received
-    :raises StoreUnavailable: a store does not answer; what was mended stays
-    :raises NeedsOperator: the same, or another command is mending
-    :raises Stopped: the course was told to end
+    :param scope: what the report covers, by the time received
+    :raises StoreUnavailable: a store does not answer; what was repaired stays
+    :raises NeedsOperator: an operator must act, or another command holds the maintenance lock
+    :raises Interrupted: SIGTERM or SIGINT arrived
     """
     done: Counter[str] = Counter()
     try:
-        for number in range(PASSES):
-            course.reached("passes of recount and repair", number)
-            report, mended = _pass(dry_run=dry_run, course=course, last=number == PASSES - 1)
-            done += mended
-            if dry_run or not mended:
+        for number in range(MAX_PASSES):
+            progress.advance("passes of recount and repair", number)
+            report, repaired = _pass(dry_run=dry_run, progress=progress, last=number == MAX_PASSES - 1)
+            done += repaired
+            if dry_run or not repaired:
                 break
     except psycopg.Error as error:
         raise from_postgres(error) from error
-    if judged != EventRange():
-        report = reconcile.run(judged, course=course)
-    return Mended(report, done)
+    if scope != EventRange():
+        report = reconcile.run(scope, progress=progress)
+    return Repaired(report, done)
 
 
-def _pass(*, dry_run: bool, course: Course, last: bool) -> tuple[Report, Counter[str]]:
+def _pass(*, dry_run: bool, progress: Progress, last: bool) -> tuple[Report, Counter[str]]:
     with recount.session() as connection, TopicReader() as reader:
         connection.execute(repair_sql.TABLES)
         if not dry_run:
-            mending.claim(connection)
+            mending.lock(connection)
         with recount.snapshot(connection) as at:
-            found = reconcile.compare(connection, reader, at, EventRange(), course)
+            found = reconcile.compare(connection, reader, at, EventRange(), progress)
             if found.report.ok or last:
                 return found.report, Counter()
             plan(connection, found)
         with RepairStores(connection, reader, found) as stores:
-            return found.report, _planned(stores, course) if dry_run else _repair(stores, course)
+            return found.report, _planned(stores, progress) if dry_run else _repair(stores, progress)
 
 
 def plan(connection: psycopg.Connection, found: Comparison) -> None:
-    """Write down what is to be done, in the snapshot of the recount."""
+    """Fill the tables of the plan, in the snapshot of the recount."""
     for statement in repair_sql.PLAN.values():
-        connection.execute(statement, found.known)
+        connection.execute(statement, found.parameters)
     rebuild_documents.find(connection, EventRange())
     with connection.cursor() as cursor:
         cursor.executemany("INSERT INTO repair_progress VALUES (%s, %s, %s)", found.uncounted)
 
 
-def _planned(stores: RepairStores, course: Course) -> Counter[str]:
-    """Say what would be done; that repairs may make others necessary, or unnecessary, is not foreseen."""
+def _planned(stores: RepairStores, progress: Progress) -> Counter[str]:
+    """Count what would be done. One repair may cause or avoid others, which is not predicted."""
     connection = stores.connection
     queries = {
         "rowsDiscarded": "FROM repair_row",
@@ -121,20 +121,20 @@ def _planned(stores: RepairStores, course: Course) -> Counter[str]:
     }
     counts = {name: connection.execute(f"SELECT count(*) {query}").fetchone() for name, query in queries.items()}
     planned = Counter({name: int(found[0]) for name, found in counts.items() if found})
-    return +(planned + _fill_documents(stores, course, dry_run=True))
+    return +(planned + _fill_documents(stores, progress, dry_run=True))
 
 
-def _repair(stores: RepairStores, course: Course) -> Counter[str]:
-    done = _repair_events(stores, course)
+def _repair(stores: RepairStores, progress: Progress) -> Counter[str]:
+    done = _repair_events(stores, progress)
     connection = stores.connection
     connection.execute(repair_sql.MARK_HOURS)
-    done["hours"] = stale_hours.refresh(connection, course=course)
+    done["hours"] = stale_hours.refresh(connection, progress=progress)
     fields = connection.execute("SELECT source_id, field FROM repair_latest").fetchall()
     if fields:
         stale_hours.refresh_latest(connection, fields)
         done["latestValues"] = len(fields)
     if not any(name for name in _EVENTS if done[name]):
-        # The recount counted what there was before: only when no event has changed are its counts the right ones.
+        # The recount is older than these repairs: its counts are right only if no event was changed.
         done.update(_repair_accounts(stores))
     return +done
 
@@ -145,20 +145,20 @@ _EVENTS = (
 )  # fmt: skip
 
 
-def _repair_events(stores: RepairStores, course: Course) -> Counter[str]:
+def _repair_events(stores: RepairStores, progress: Progress) -> Counter[str]:
     done: Counter[str] = Counter()
     with mending.between_batches(stores.connection):
         stores.connection.execute(repair_sql.DELETE_ROWS)
         [(done["rowsDiscarded"],)] = stores.connection.execute("SELECT count(*) FROM repair_row").fetchall()
-    done["rowsFromDocuments"] = _rows_from_documents(stores, course)
-    done["documentsDiscarded"] = _discard_documents(stores, course)
-    done["eventsFromKafka"], done["lettersFromKafka"] = _reread_lines(stores, course)
-    return done + _fill_documents(stores, course, dry_run=False)
+    done["rowsFromDocuments"] = _rows_from_documents(stores, progress)
+    done["documentsDiscarded"] = _discard_documents(stores, progress)
+    done["eventsFromKafka"], done["lettersFromKafka"] = _reread_lines(stores, progress)
+    return done + _fill_documents(stores, progress, dry_run=False)
 
 
-def _fill_documents(stores: RepairStores, course: Course, *, dry_run: bool) -> Counter[str]:
+def _fill_documents(stores: RepairStores, progress: Progress, *, dry_run: bool) -> Counter[str]:
     [(missing,)] = stores.connection.execute("SELECT count(*) FROM lost_document").fetchall()
-    filled = Filler(stores.connection, stores.reader, dry_run=dry_run, course=course).fill(missing, from_rows=True)
+    filled = Filler(stores.connection, stores.reader, dry_run=dry_run, progress=progress).fill(missing, from_rows=True)
     return Counter({"documentsFromKafka": filled.from_kafka, "documentsFromRows": filled.from_rows})
 
 
@@ -168,13 +168,15 @@ def _repair_accounts(stores: RepairStores) -> Counter[str]:
         done["ledgerMinutes"] = connection.execute(repair_sql.STAGE_LEDGER).rowcount
         connection.execute(row_sql.FOLD_LEDGER, prepare=False)
     with connection.transaction():
-        done["statistics"] = connection.execute(repair_sql.MEND_STATISTICS).rowcount
-        done["partitions"] = connection.execute(repair_sql.MEND_PROGRESS, [stores.found.known["topic"]]).rowcount
+        done["statistics"] = connection.execute(repair_sql.CORRECT_STATISTICS).rowcount
+        done["partitions"] = connection.execute(
+            repair_sql.CORRECT_PROGRESS, [stores.found.parameters["topic"]]
+        ).rowcount
     return done
 
 
 class RepairStores:
-    """What one pass works with."""
+    """The stores and the plan of one pass."""
 
     def __init__(self, connection: psycopg.Connection, reader: TopicReader, found: Comparison) -> None:
         self.connection = connection
@@ -190,28 +192,28 @@ class RepairStores:
         self.documents.close()
 
 
-def _rows_from_documents(stores: RepairStores, course: Course) -> int:
-    """Make rows of documents that are as they were stored; give their number."""
+def _rows_from_documents(stores: RepairStores, progress: Progress) -> int:
+    """Restore rows from intact documents; return their number."""
     made, planned = 0, _keys(stores, "row")
     for keys in _chunks(planned):
         found: defaultdict[UUID, list[Entry]] = defaultdict(list)
         for document in stores.documents.find([bytes.fromhex(key) for key in keys]):
-            entry, topic = document_reader.entry(document), document_reader.topic(document)
+            entry, topic = readers.event_of_document(document), readers.topic_of_document(document)
             if entry is not None and topic is not None:
                 found[topic].append(entry)
         made += sum(stores.rows.insert(entries, topic=topic) for topic, entries in found.items())
-        course.reached("rows from documents", made, len(planned))
+        progress.advance("rows from documents", made, len(planned))
     return made
 
 
-def _discard_documents(stores: RepairStores, course: Course) -> int:
+def _discard_documents(stores: RepairStores, progress: Progress) -> int:
     discarded, unwanted = 0, _keys(stores, "discard", "replace")
     for keys in _chunks(unwanted):
-        # A batch that finds a document takes it for its own: none may be under way.
+        # A running batch would treat an existing document as its own, so no batch may be running.
         with mending.between_batches(stores.connection):
             still = [key for (key,) in stores.connection.execute(repair_sql.DISCARDED, [keys])]
             discarded += stores.documents.remove([bytes.fromhex(key) for key in still])
-        course.reached("documents discarded", discarded, len(unwanted))
+        progress.advance("documents discarded", discarded, len(unwanted))
     return discarded
 
 
@@ -220,20 +222,20 @@ def _keys(stores: RepairStores, *actions: str) -> list[str]:
     return [key for (key,) in planned]
 
 
-def _reread_lines(stores: RepairStores, course: Course) -> tuple[int, int]:
-    """Store lost events and missing letters from Kafka's lines, in their order; give how many of each."""
+def _reread_lines(stores: RepairStores, progress: Progress) -> tuple[int, int]:
+    """Store lost events and missing dead letters from Kafka's lines, in order; return the number of each."""
     planned = stores.connection.execute('SELECT partition, "offset", line, outcome FROM repair_line').fetchall()
     wanted: dict[tuple[int, int, int], str] = {tuple(place): outcome for *place, outcome in planned}
-    topic = int(str(stores.found.known["topic"]))
+    topic = int(str(stores.found.parameters["topic"]))
     events = letters = 0
-    for chunk in stores.reader.read(_stretches(wanted), limit=_RECORDS_AT_ONCE):
+    for chunk in stores.reader.read(_offset_ranges(wanted), limit=_RECORDS_PER_CHUNK):
         lines = [line for line in reread.lines(stores.connection, chunk, topic=topic) if _place(line) in wanted]
         missing = [_as_letter(line) for line in lines if wanted[_place(line)] == "no_letter"]
         lost = [line for line in lines if wanted[_place(line)] == "lost" and isinstance(line, Entry)]
         row_store.write_letters(stores.connection, missing, topic)
         letters += len(missing)
         events += _store(stores, lost)
-        course.reached("events and letters from Kafka", events + letters, len(wanted))
+        progress.advance("events and letters from Kafka", events + letters, len(wanted))
     return events, letters
 
 
@@ -245,7 +247,7 @@ def _store(stores: RepairStores, lost: Sequence[Entry]) -> int:
     verdict = stores.documents.insert(list(first.values()), topic=topic.bytes)
     for entry, ts in verdict.retimed:
         entry.ts = ts
-    # These become letters in the next pass: a document stands for their id, or none can.
+    # These become dead letters in the next pass: a document with other content has their id, or MongoDB refused them.
     refused = {entry.key for entry in (*verdict.conflicts, *verdict.refused)}
     return stores.rows.insert([entry for key, entry in first.items() if key not in refused], topic=topic)
 
@@ -258,7 +260,7 @@ def _place(line: Entry | Letter) -> tuple[int, int, int]:
     return line.partition, line.offset, line.line
 
 
-def _stretches(places: dict[tuple[int, int, int], str]) -> dict[int, tuple[int, int]]:
+def _offset_ranges(places: dict[tuple[int, int, int], str]) -> dict[int, tuple[int, int]]:
     found: defaultdict[int, list[int]] = defaultdict(list)
     for partition, offset, _ in places:
         found[partition].append(offset)
@@ -266,5 +268,5 @@ def _stretches(places: dict[tuple[int, int, int], str]) -> dict[int, tuple[int, 
 
 
 def _chunks(keys: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(keys), _AT_ONCE):
-        yield keys[start : start + _AT_ONCE]
+    for start in range(0, len(keys), _DOCUMENTS_PER_CHUNK):
+        yield keys[start : start + _DOCUMENTS_PER_CHUNK]

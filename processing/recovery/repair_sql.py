@@ -1,4 +1,4 @@
-"""The SQL of reconcile's repair: what is to be done, found in the recount's snapshot and kept until it is done."""
+"""The SQL of reconcile's repair: the plan, made in the recount's snapshot and kept until it is carried out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SAME_PLACE = """l.partition = {0}.partition AND l."offset" = {0}."offset" AND l
     AND l.source_id = {0}.source_id AND l.id = {0}.id"""
 _CHANGED = "EXISTS (SELECT FROM recount_changed c WHERE c.source_id = e.source_id AND c.id = e.id)"
 
-# Rows that are wrong and can be made again: Kafka has the line, or the document still has what the row's hash was made of.
+# Wrong rows that can be restored: Kafka has the line, or the document still has the content of the row's hash.
 _ROWS = f"""
 INSERT INTO repair_row SELECT DISTINCT e.source_id, e.ts, e.id FROM events e
 LEFT JOIN recount_line l ON e.topic_id = %(topic)s AND {_SAME_PLACE.format("e")}
@@ -29,9 +29,9 @@ WHERE (l.partition IS NOT NULL AND l.letter IS NULL AND l.hash <> e.content_hash
    OR ({_CHANGED} AND ((l.partition IS NOT NULL AND l.letter IS NULL) OR (d.hash = e.content_hash AND d.intact)))
 """  # noqa: S608 - constants only
 
-# A document without a row becomes one, unless something tells that it is a leftover: a dead letter of its place, or a
-# line of Kafka that says otherwise. One that was changed, or differs from its row, goes if Kafka's line can make it again.
-# One of a record that was set aside as a whole may be the only one of its event once the record's redrive was stored.
+# A document without a row becomes a row, unless it is a leftover: there is a dead letter for its line, or Kafka's line
+# differs. A document that was changed, or differs from its row, is deleted if Kafka's line can restore it. A document of a
+# wholly dead-lettered record may be the only one of its event, once the record's redrive was stored.
 _DOCUMENTS = f"""
 INSERT INTO repair_document
 SELECT d.key, d.source_id, d.id,
@@ -53,7 +53,7 @@ JOIN recount_line l ON e.topic_id = %(topic)s AND {_SAME_PLACE.format("e")}
 WHERE (d.hash IS DISTINCT FROM e.content_hash OR NOT d.intact) AND l.hash = e.content_hash AND NOT {_CHANGED}
 """  # noqa: S608 - constants only
 
-# An event with a document is made from that.
+# An event with a document is restored from the document.
 _LINES = """
 INSERT INTO repair_line SELECT partition, "offset", line, outcome FROM recount_outcome o
 WHERE outcome = 'no_letter' OR (outcome = 'lost' AND NOT EXISTS (
@@ -67,7 +67,7 @@ _HOURS = "\nUNION\n".join(
 _LATEST = f"SELECT source_id, detail->>'field' FROM ({DIFFERENCES['latest_value_differs']}) AS found"  # noqa: S608
 
 # Where Kafka has every line that was ever read, its count is right. Elsewhere counts only grow, by rows and letters that
-# the ledger does not know: what it knows and nobody has any more is lost, and has to stay visible.
+# the ledger does not count. What the ledger counts and no store has is lost, and must stay visible.
 _LEDGER = f"""
 INSERT INTO repair_ledger
 SELECT source_id, minute, partition,
@@ -104,7 +104,7 @@ WITH gone AS (
 INSERT INTO stale_hour (source_id, hour) SELECT DISTINCT source_id, date_trunc('hour', ts) FROM gone ORDER BY 1, 2
 ON CONFLICT DO NOTHING
 """
-# Nobody else may have made a row of it meanwhile.
+# Excludes documents that got a row meanwhile.
 DISCARDED = """
 SELECT key FROM repair_document r WHERE key = ANY(%s) AND (action = 'replace' OR source_id IS NULL OR NOT EXISTS (
     SELECT FROM events e WHERE e.source_id = r.source_id AND e.id = r.id))
@@ -116,7 +116,7 @@ STAGE_LEDGER = """
 INSERT INTO staged_ledger
 SELECT source_id, minute, partition, read, stored, duplicate, dead_lettered, 0, minute, minute, NULL FROM repair_ledger
 """
-# One statement sees one moment, and a batch changes both sides alike: the difference is the mistake.
+# One statement sees one snapshot, and a batch changes both sides alike: any difference is an error.
 STATISTICS = """
 SELECT source_id, coalesce(l.first_seen, s.first_seen), coalesce(s.last_seen, l.last_seen),
     coalesce(l.read, 0) - coalesce(s.read, 0), coalesce(l.stored, 0) - coalesce(s.stored, 0),
@@ -131,7 +131,7 @@ WHERE (coalesce(s.read, 0), coalesce(s.stored, 0), coalesce(s.duplicate, 0), coa
     coalesce(s.dropped, 0)) IS DISTINCT FROM (coalesce(l.read, 0), coalesce(l.stored, 0), coalesce(l.duplicate, 0),
     coalesce(l.dead_lettered, 0), coalesce(l.dropped, 0))
 """
-MEND_STATISTICS = f"""
+CORRECT_STATISTICS = f"""
 INSERT INTO source_statistics AS s (source_id, first_seen, last_seen, read, stored, duplicate, dead_lettered, dropped,
     fields_capped)
 {STATISTICS} ORDER BY source_id
@@ -139,7 +139,7 @@ ON CONFLICT (source_id) DO UPDATE SET read = s.read + excluded.read, stored = s.
     duplicate = s.duplicate + excluded.duplicate, dead_lettered = s.dead_lettered + excluded.dead_lettered,
     dropped = s.dropped + excluded.dropped
 """
-MEND_PROGRESS = """
+CORRECT_PROGRESS = """
 UPDATE progress p SET records = p.records + r.records, events = p.events + r.events
 FROM repair_progress r WHERE p.topic_id = %s AND p.partition = r.partition
 """

@@ -1,4 +1,4 @@
-"""Records decoded once more, each line for itself: what repeats an earlier line is judged by whoever asks."""
+"""Decode records again, line by line; whether a line repeats an earlier one is left to the caller."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from processing.failures import NeedsOperator
 
 
 def lines(connection: psycopg.Connection, found: Sequence[Record], *, topic: int) -> Iterator[Entry | Letter]:
-    """Give the event of each line, or the letter of one that can't be an event.
+    """Yield the event of each line, or the dead letter of a line that is no event.
 
     :param topic: the row id of the records' topic
     :raises NeedsOperator: a record was written by a newer release
@@ -32,7 +32,7 @@ def lines(connection: psycopg.Connection, found: Sequence[Record], *, topic: int
 
 
 def _event(letter: Letter, *, now: int) -> Entry:
-    """Read the event of a line whose identity was met before in its record."""
+    """Decode the event of a line whose identity is repeated in its record."""
     line = Record(letter.partition, letter.offset, 0, letter.raw, records.headers(count=1))
     [entry] = _decoded(line, now=now).entries
     return msgspec.structs.replace(entry, line=letter.line)

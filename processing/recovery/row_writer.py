@@ -1,4 +1,4 @@
-"""Inserts rows that are missing, outside the consumer's batches."""
+"""Insert missing rows, outside the consumer's batches."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from django.conf import settings
 from processing import asides, months, row_sql, rows
 from processing.batch import Entry
 
-# What has a dead letter at its place, or of its whole record, was refused: its document is a leftover, not an event that
-# lost its row.
+# An event with a dead letter for its line, or for its whole record, was refused: its document is a leftover, and no row
+# is missing.
 _MISSING = f"""
 FROM staged_event s WHERE NOT EXISTS (SELECT FROM dead_letter w WHERE w.topic_id = s.topic_id
     AND w.partition = s.partition AND w."offset" = s."offset" AND (w.line = s.line OR {asides.WHOLE_LETTER}))
@@ -35,7 +35,7 @@ SELECT count(*) {_MISSING}
 
 
 class RowWriter:
-    """Inserts rows, and marks the hours whose sums they change in the same transaction (processing.recovery.stale_hours)."""
+    """Inserts rows, and marks the hours whose rollups change in the same transaction (processing.recovery.stale_hours)."""
 
     def __init__(self, connection: psycopg.Connection, *, dry_run: bool = False) -> None:
         self._connection = connection
@@ -44,7 +44,7 @@ class RowWriter:
         self._topics: dict[UUID, int] = {}
 
     def insert(self, entries: list[Entry], *, topic: UUID) -> int:
-        """Insert those that have no row and no dead letter; give how many there were, or in a dry run would be."""
+        """Insert events that have no row and no dead letter; return their number. A dry run only counts them."""
         if not entries:
             return 0
         data = rows.events(entries, stored=time.time_ns() // 1000, topic=self._topic_row(topic))

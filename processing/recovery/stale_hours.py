@@ -1,4 +1,4 @@
-"""Computes rollups and latest values of hours anew, from their rows, after rows came or went behind the consumer's back."""
+"""Refresh rollups and latest values of hours from their rows, after rows were added or removed outside of the consumer."""
 
 from __future__ import annotations
 
@@ -9,66 +9,66 @@ import psycopg
 
 from processing import row_sql, rows
 from processing.batch import Entry
-from processing.course import Course
+from processing.course import Progress
 from processing.known_fields import KnownFields
-from processing.recovery import mending, row_reader
+from processing.recovery import mending, readers
 from processing.rollups import Spans, by_hour, by_minute, merge
 
-# Consumers wait while so many rows are summed up, some 0.4 s; a single hour is never divided.
-ROWS_AT_ONCE = 20_000
-_HOURS_AT_ONCE = 1_000
-_CHUNK = 250  # rows in hand at once, with payloads of up to 256 KiB each
+# Consumers wait while this many rows are rolled up, about 0.4 s. A single hour is never split.
+ROWS_PER_CHUNK = 20_000
+_HOURS_PER_QUERY = 1_000
+_ROWS_PER_FETCH = 250  # with payloads of up to 256 KiB each
 
-Hour = tuple[str, Any]  # source, its first instant
+Hour = tuple[str, Any]  # source, start of the hour
 
 _WITHIN = "{0}.source_id = h.source_id AND {0}.{1} >= h.hour AND {0}.{1} < h.hour + interval '1 hour'"
 
 TABLES = """
-CREATE TEMP TABLE IF NOT EXISTS mended_hour (source_id text, hour timestamptz) ON COMMIT DELETE ROWS;
-CREATE TEMP TABLE IF NOT EXISTS mended_field (source_id text, field text) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS refreshed_hour (source_id text, hour timestamptz) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS refreshed_field (source_id text, field text) ON COMMIT DELETE ROWS;
 """
 
 _NEXT = f"""
 WITH counted AS (
     SELECT h.source_id, h.hour, (SELECT count(*) FROM events e WHERE {_WITHIN.format("e", "ts")}) AS rows
-    FROM (SELECT source_id, hour FROM stale_hour ORDER BY source_id, hour LIMIT {_HOURS_AT_ONCE}) h)
+    FROM (SELECT source_id, hour FROM stale_hour ORDER BY source_id, hour LIMIT {_HOURS_PER_QUERY}) h)
 SELECT source_id, hour FROM (
     SELECT source_id, hour, sum(rows) OVER (ORDER BY source_id, hour) - rows AS before FROM counted) AS each_hour
-WHERE before < {ROWS_AT_ONCE} ORDER BY source_id, hour
+WHERE before < {ROWS_PER_CHUNK} ORDER BY source_id, hour
 """  # noqa: S608 - constants only
 
 _ROWS = f"""
-SELECT {row_reader.COLUMNS} FROM mended_hour h JOIN events e ON {_WITHIN.format("e", "ts")}
+SELECT {readers.ROW_COLUMNS} FROM refreshed_hour h JOIN events e ON {_WITHIN.format("e", "ts")}
 """  # noqa: S608 - constants only
 
 _CLEAR = f"""
-INSERT INTO mended_field SELECT DISTINCT r.source_id, r.field
-    FROM mended_hour h JOIN rollup_hour r ON {_WITHIN.format("r", "start")};
-DELETE FROM rollup_minute r USING mended_hour h WHERE {_WITHIN.format("r", "start")};
-DELETE FROM rollup_hour r USING mended_hour h WHERE {_WITHIN.format("r", "start")};
+INSERT INTO refreshed_field SELECT DISTINCT r.source_id, r.field
+    FROM refreshed_hour h JOIN rollup_hour r ON {_WITHIN.format("r", "start")};
+DELETE FROM rollup_minute r USING refreshed_hour h WHERE {_WITHIN.format("r", "start")};
+DELETE FROM rollup_hour r USING refreshed_hour h WHERE {_WITHIN.format("r", "start")};
 """  # noqa: S608 - constants only
 
-# The newest hour has the newest event.
+# The newest hour contains the newest event.
 _LATEST = """
-DELETE FROM latest_value v USING mended_field f WHERE v.source_id = f.source_id AND v.field = f.field
+DELETE FROM latest_value v USING refreshed_field f WHERE v.source_id = f.source_id AND v.field = f.field
     AND NOT EXISTS (SELECT FROM rollup_hour r WHERE r.source_id = f.source_id AND r.field = f.field);
 INSERT INTO latest_value AS v (source_id, field, value, ts, event_id)
 SELECT f.source_id, f.field, r.last, r.last_ts, r.last_id
-FROM (SELECT DISTINCT source_id, field FROM mended_field) f CROSS JOIN LATERAL (
+FROM (SELECT DISTINCT source_id, field FROM refreshed_field) f CROSS JOIN LATERAL (
     SELECT last, last_ts, last_id FROM rollup_hour h WHERE h.source_id = f.source_id AND h.field = f.field
     ORDER BY start DESC LIMIT 1) r
 ORDER BY 1, 2
 ON CONFLICT (source_id, field) DO UPDATE SET value = excluded.value, ts = excluded.ts, event_id = excluded.event_id;
 """
 
-_DONE = "DELETE FROM stale_hour s USING mended_hour h WHERE s.source_id = h.source_id AND s.hour = h.hour;"
+_DONE = "DELETE FROM stale_hour s USING refreshed_hour h WHERE s.source_id = h.source_id AND s.hour = h.hour;"
 
 
-def refresh(connection: psycopg.Connection, *, course: Course) -> int:
-    """Compute every stale hour anew, a few at a time; give how many there were. May be killed and repeated.
+def refresh(connection: psycopg.Connection, *, progress: Progress) -> int:
+    """Refresh every stale hour, a few at a time; return their number. It may be killed and repeated.
 
     :param connection: of mending.session, outside a transaction
-    :raises Stopped: the course was told to end; the hours that are left stay marked
+    :raises Interrupted: SIGTERM or SIGINT arrived; the remaining hours stay marked
     """
     connection.execute(TABLES)
     done = 0
@@ -76,24 +76,24 @@ def refresh(connection: psycopg.Connection, *, course: Course) -> int:
         with mending.between_batches(connection):
             _refresh(connection, hours)
         done += len(hours)
-        course.reached("hours of sources", done)
+        progress.advance("hours of sources", done)
     return done
 
 
 def refresh_latest(connection: psycopg.Connection, fields: list[tuple[str, str]]) -> None:
-    """Take the latest values of these fields, given as (source, field), from the hours' rollups."""
+    """Refresh the latest values of these fields, given as (source, field), from the hourly rollups."""
     connection.execute(TABLES)
     with mending.between_batches(connection):
         with connection.cursor() as cursor:
-            cursor.executemany("INSERT INTO mended_field VALUES (%s, %s)", fields)
+            cursor.executemany("INSERT INTO refreshed_field VALUES (%s, %s)", fields)
         connection.execute(_LATEST, prepare=False)
 
 
 def _refresh(connection: psycopg.Connection, hours: list[Hour]) -> None:
     with connection.cursor() as cursor:
-        cursor.executemany("INSERT INTO mended_hour VALUES (%s, %s)", hours)
-    # Else the planner takes it for larger than it is, and reads whole tables instead of a few of their rows.
-    connection.execute("ANALYZE mended_hour")
+        cursor.executemany("INSERT INTO refreshed_hour VALUES (%s, %s)", hours)
+    # Without statistics the planner overestimates the table, and reads whole tables instead of a few rows.
+    connection.execute("ANALYZE refreshed_hour")
     minutes: Spans = {}
     for chunk in _entries(connection):
         merge(minutes, by_minute(chunk))
@@ -110,5 +110,5 @@ def _refresh(connection: psycopg.Connection, hours: list[Hour]) -> None:
 def _entries(connection: psycopg.Connection) -> Iterator[list[Entry]]:
     with connection.cursor("stale_hours", binary=True) as cursor:
         cursor.execute(_ROWS)
-        while found := cursor.fetchmany(_CHUNK):
-            yield [row_reader.entry(row) for row in found]
+        while found := cursor.fetchmany(_ROWS_PER_FETCH):
+            yield [readers.event_of_row(row) for row in found]

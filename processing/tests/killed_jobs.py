@@ -17,7 +17,7 @@ from processing.letters.redrive import Redrive  # noqa: E402 - after the setup
 
 
 def main() -> None:
-    """Wrap the sending, then work until it kills."""
+    """Run jobs until the second chunk is sent, or marked, then kill this process."""
     moment = sys.argv[1]
     send, chunks = Redrive._send, 0
 

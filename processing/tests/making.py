@@ -77,6 +77,14 @@ def put_all(topic: str, values: list[bytes], *, partition: int = 0, headers: rec
         producer.close_producer(client, timeout=1)
 
 
+def good_lines(count: int, *, first: int = 0) -> list[bytes]:
+    """Lines of sensor-1 in the public format, each with another payload."""
+    return [
+        f'{{"sourceId":"sensor-1","timestamp":"2026-03-01T12:00:00Z","payload":{{"n":{first + number}}}}}'.encode()
+        for number in range(count)
+    ]
+
+
 def as_rollups(spans: Spans, *, span: int) -> Rollups:
     """Write the product's sums as the reference does."""
     return {

@@ -7,11 +7,8 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connection
-from django.http import HttpResponse
-from django.http.response import HttpResponseBase
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -20,10 +17,11 @@ from deploy.testing.deployment import Deployment
 from processing import raw_text
 from processing.admin import SourceState, address, state_of
 from processing.admin import lists as admin_lists
-from processing.models import DeadLetter, Event, LatestValue, SourceStatistics, Topic
+from processing.models import DeadLetter, Event, LatestValue, SourceStatistics
+from processing.tests.admin_pages import INLINE, operator, text
+from processing.tests.stored_rows import raw_topic
 
 EARLY = datetime(2009, 3, 1, tzinfo=UTC)  # in the partition that every database has from the start
-INLINE = re.compile(r"""<script(?![^>]*\bsrc=)|<style|\sstyle=|\son[a-z]+=""")
 
 
 def test_a_source_is_live_then_late_then_silent() -> None:
@@ -156,7 +154,7 @@ def test_events_are_filtered_by_source_and_time(site: Deployment) -> None:
 
 @pytest.mark.services
 def test_a_list_of_events_counts_no_further_than_its_bound(site: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admin_lists, "MOST_LISTED", 2)
+    monkeypatch.setattr(admin_lists, "MAX_ROWS", 2)
     for number in range(5):
         make_event("sensor-1", at=EARLY + timedelta(seconds=number))
     client = operator()
@@ -244,18 +242,6 @@ def test_pages_of_the_admin_carry_no_inline_code(site: Deployment) -> None:
     assert {path: INLINE.findall(page) for path, page in pages.items()} == {path: [] for path in paths}
 
 
-def operator() -> Client:
-    client = Client()
-    client.force_login(User.objects.create_superuser("operator", password=None))
-    return client
-
-
-def text(answer: HttpResponseBase) -> str:
-    assert isinstance(answer, HttpResponse)
-    assert answer.status_code == 200
-    return answer.content.decode()
-
-
 def make_source(source_id: str, *, seen: datetime, stored: int) -> SourceStatistics:
     return SourceStatistics.objects.create(
         source_id=source_id, first_seen=seen, last_seen=seen, read=stored, stored=stored
@@ -295,7 +281,3 @@ def make_letter(raw: bytes) -> DeadLetter:
         last_seen=EARLY,
         fingerprint="f",
     )
-
-
-def raw_topic() -> Topic:
-    return Topic.objects.get_or_create(kafka_id=UUID(int=1), defaults={"name": "raw-data"})[0]

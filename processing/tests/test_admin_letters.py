@@ -1,10 +1,9 @@
-"""Dead letters and jobs under /admin/: found, read, asked about, and handed to jobs; no worker runs here."""
+"""The admin of dead letters and jobs: lists, pages, confirmations and enqueued jobs; no worker runs here."""
 
 from __future__ import annotations
 
 import re
 import threading
-from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
@@ -22,7 +21,8 @@ from processing.admin import facets as admin_facets
 from processing.letters import discard
 from processing.letters.selection import Selection
 from processing.models import DeadLetter, DeadLetterAction, Job
-from processing.tests.test_admin import INLINE, operator, raw_topic, text
+from processing.tests.admin_pages import INLINE, operator, text
+from processing.tests.stored_rows import make_letter
 
 pytestmark = pytest.mark.services
 
@@ -44,14 +44,14 @@ def test_facets_count_what_the_other_filters_leave(site: Deployment) -> None:
 
 
 def test_facets_count_no_further_than_the_newest(site: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admin_facets, "MOST_LISTED", 2)
+    monkeypatch.setattr(admin_facets, "MAX_ROWS", 2)
     for line in range(4):
         make_letter(line)
 
     assert "open (2)" in listed(text(operator().get(LIST)))
 
 
-def test_a_letter_is_found_by_event_source_and_words_of_its_detail_and_reason(site: Deployment) -> None:
+def test_letters_are_found_by_event_source_detail_and_reason(site: Deployment) -> None:
     one = make_letter(0, event_id=EVENT, source_id="sensor-1", detail="expected a number")
     other = make_letter(1, source_id="sensor-2", detail="expected an object", reason="id_conflict")
     client = operator()
@@ -76,10 +76,10 @@ def test_letters_first_seen_since_a_time_are_listed_and_chosen_alike(site: Deplo
 
     assert f"/deadletter/{fresh.pk}/change/" in (page := text(client.get(f"{LIST}?{offered}")))
     assert "1 dead letter" in page
-    assert set(admin_choice.selection_of(QueryDict(offered)).query()) == {fresh}
+    assert set(admin_choice.selection_from(QueryDict(offered)).query()) == {fresh}
     # A time that can't be read means none, in the list and in what is chosen by it.
     assert "0 dead letters" in text(client.get(f"{LIST}?since=2026"))
-    assert not admin_choice.selection_of(QueryDict("since=2026")).query().exists()
+    assert not admin_choice.selection_from(QueryDict("since=2026")).query().exists()
 
 
 def test_the_page_of_a_letter_tells_its_story(site: Deployment) -> None:
@@ -139,7 +139,7 @@ def test_what_the_list_shows_is_what_an_action_takes(site: Deployment) -> None:
 
     foreign = [client.get(f"{LIST}?{filtered}") for filtered in ("partition=3", "id__lt=2", "topic__name=x")]
     listed = text(client.get(f"{LIST}?source=a&q=b"))
-    chosen = [admin_choice.selection_of(QueryDict(f"source=a&q={search}")).query().count() for search in "ab"]
+    chosen = [admin_choice.selection_from(QueryDict(f"source=a&q={search}")).query().count() for search in "ab"]
 
     # Refused: it would be honoured by the list alone.
     assert [answer.status_code for answer in foreign] == [400] * 3
@@ -158,7 +158,7 @@ def test_a_dry_run_says_what_would_become_of_letters_and_sends_nothing(site: Dep
     assert set(DeadLetter.objects.values_list("state", flat=True)) == {"open"}
 
 
-def test_what_can_not_be_sent_is_left_out_and_said(site: Deployment) -> None:
+def test_letters_that_can_not_be_sent_are_left_out_and_counted(site: Deployment) -> None:
     make_letter(0, state="stored")
     make_letter(1, state="discarded")
     parked = make_letter(2, state="parked")
@@ -167,7 +167,7 @@ def test_what_can_not_be_sent_is_left_out_and_said(site: Deployment) -> None:
     everything = text(client.get(f"{LIST}redrive/"))
     named = text(client.get(f"{LIST}redrive/?ids={parked.pk}"))
 
-    assert "Every open dead letter is meant: <b>0</b>" in everything
+    assert "All open dead letters are selected: <b>0</b>" in everything
     assert "3 further ones are left out" in everything
     assert "<b>1</b> dead letter," in named
 
@@ -175,8 +175,8 @@ def test_what_can_not_be_sent_is_left_out_and_said(site: Deployment) -> None:
 def test_numbers_that_can_not_be_read_mean_no_letter(site: Deployment) -> None:
     make_letter(0)
 
-    assert Selection() == admin_choice.selection_of(QueryDict(""))
-    assert not admin_choice.selection_of(QueryDict("ids=all")).actionable().exists()
+    assert Selection() == admin_choice.selection_from(QueryDict(""))
+    assert not admin_choice.selection_from(QueryDict("ids=all")).actionable().exists()
 
 
 def test_letters_are_discarded_for_a_reason_only(site: Deployment) -> None:
@@ -209,7 +209,7 @@ def test_letters_that_come_in_after_they_were_counted_are_left_alone(site: Deplo
     make_letter(3)
     client.post(f"{LIST}discard/?stage=rows", {"note": "asked for by nobody who saw a page"})
     make_letter(4, stage="rows")
-    while jobs.work("one", {discard.KIND: discard.step}, stopping=threading.Event()):
+    while jobs.run_next("one", {discard.KIND: discard.step}, stopping=threading.Event()):
         pass
 
     assert all("<b>2</b>" in page for page in (asked, again))
@@ -243,7 +243,7 @@ def test_a_letter_that_is_on_its_way_is_not_edited(site: Deployment) -> None:
     assert "there is nothing to edit" in text(answer)
 
 
-def test_who_may_only_look_changes_nothing(site: Deployment) -> None:
+def test_viewers_can_change_nothing(site: Deployment) -> None:
     letter = make_letter(0)
     job = make_job()
     client = viewer()
@@ -283,7 +283,7 @@ def test_a_job_shows_how_far_it_is_and_is_cancelled(site: Deployment) -> None:
     job.refresh_from_db()
     assert '<progress max="20" value="6"></progress> 6 of 20' in page
     assert job.cancel_requested
-    assert "It ends after what it has in hand." in after
+    assert "It ends after the current chunk." in after
     assert "6 of 20" in text(client.get("/admin/processing/job/"))
 
 
@@ -335,12 +335,3 @@ def make_job(*, state: Job.State = Job.State.QUEUED, **values: int) -> Job:
     return Job.objects.create(
         kind="redrive", arguments=arguments, state=state, who="ann", created_at=now, heartbeat=now, **values
     )
-
-
-def make_letter(line: int, **values: object) -> DeadLetter:
-    at = datetime(2009, 3, 1, tzinfo=UTC)
-    usual: dict[str, object] = {
-        "raw": b"{", "reason": "not_json", "detail": "expected JSON", "stage": "decode", "fingerprint": "f"
-    }  # fmt: skip
-    place = {"topic": raw_topic(), "partition": 2, "offset": 7, "line": line}
-    return DeadLetter.objects.create(**place, received=at, first_seen=at, last_seen=at, **(usual | values))

@@ -14,7 +14,7 @@ from processing.condition import Waits
 from processing.end_offsets import Ends
 from processing.lag import PartitionLag
 from processing.models import SourceStatistics
-from processing.tests.test_reconcile import produce
+from processing.tests import making
 
 TOPIC = UUID(int=1)
 
@@ -91,7 +91,7 @@ def test_the_door_is_closed_while_too_much_becomes_dead_letters(site: Deployment
     site.start_consumer()
     site.wait_for(lambda: guard_of(door) == (200, "open"), 10)
 
-    produce(site, [b"garbage"] * 200)
+    making.put_all(site.raw_topic, [b"garbage"] * 200, partition=1)
     site.wait_for(lambda: SourceStatistics.objects.filter(dead_lettered=200).exists(), 20)
 
     site.wait_for(lambda: post(door.url, event("more")).status == 503, 15)

@@ -21,11 +21,11 @@ from processing.failures import StoreUnavailable
 from processing.models import DeadLetter, Incident, PartitionStart, Topic
 from processing.row_store import RowStore
 from processing.tests import group, making, truth
+from processing.tests.commands import run_json
+from processing.tests.in_flight import write_documents_in_flight
 from processing.tests.making import NOON, event_id, line
 from processing.tests.reference import Sent
 from processing.tests.running import running_loop
-from processing.tests.test_holds import command
-from processing.tests.test_reconcile import write_documents_in_flight
 from processing.tests.truth import Expected
 
 MOST_CRASHES = 8
@@ -170,8 +170,8 @@ def test_what_is_left_of_a_record_that_was_isolated_as_a_whole_becomes_no_row(si
     with running_loop():
         site.wait_for(lambda: truth.caught_up(site), 30)
 
-    rebuilt = command("rebuild_rows")
-    repaired = command("reconcile", "--repair")
+    rebuilt = run_json("rebuild_rows")
+    repaired = run_json("reconcile", "--repair")
 
     assert [letter.line for letter in DeadLetter.objects.all()] == [0]
     assert rebuilt["rows"] == 0

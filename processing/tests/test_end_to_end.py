@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
-from collections.abc import Sequence
-
 import pytest
 from django.db import connection
 
 from deploy.testing.deployment import Deployment
 from processing import documents
 from processing.models import DeadLetter, Event, LatestValue, RollupHour, RollupMinute, SourceStatistics
+from processing.tests.posting import post, readings
 
 pytestmark = pytest.mark.services
-
-
-def post(url: str, body: object) -> dict[str, object]:
-    request = urllib.request.Request(f"{url}/ingest", json.dumps(body).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=10) as response:
-        answer: dict[str, object] = json.loads(response.read())
-    return answer
-
-
-def readings(source: str, count: int, *, start: int = 0) -> Sequence[dict[str, object]]:
-    return [
-        {
-            "sourceId": source,
-            "timestamp": f"2026-03-01T12:{n // 60:02}:{n % 60:02}Z",
-            "payload": {"temperature": n + 0.5, "status": "ok", "inner": {"level": n}},
-        }
-        for n in range(start, start + count)
-    ]
 
 
 def stored(count: int) -> bool:

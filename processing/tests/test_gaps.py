@@ -21,9 +21,9 @@ from processing.models import DeadLetter, LedgerGap, PartitionStart, Progress, T
 from processing.recovery import reconcile
 from processing.row_store import RowStore, write_letters
 from processing.tests import group, making, truth
+from processing.tests.commands import run_json
+from processing.tests.in_flight import write_documents_in_flight
 from processing.tests.running import running_loop
-from processing.tests.test_holds import command, good_lines
-from processing.tests.test_reconcile import write_documents_in_flight
 
 pytestmark = pytest.mark.services
 
@@ -38,7 +38,7 @@ def gaps() -> list[Found]:
 
 
 def put(site: Deployment, count: int, *, first: int) -> None:
-    making.put_all(site.raw_topic, good_lines(count, first=first), partition=PARTITION)
+    making.put_all(site.raw_topic, making.good_lines(count, first=first), partition=PARTITION)
 
 
 def commit(offset: int) -> None:
@@ -191,8 +191,8 @@ def test_an_answer_that_was_old_moves_no_progress(site: Deployment) -> None:
 def test_offsets_can_be_shown_and_moved_before_there_ever_was_a_consumer(site: Deployment) -> None:
     put(site, 30, first=0)
 
-    shown = command("offsets", "show")
-    command("offsets", "reset", "--to", "10", "--partition", str(PARTITION))
+    shown = run_json("offsets", "show")
+    run_json("offsets", "reset", "--to", "10", "--partition", str(PARTITION))
     consume_all(site)
 
     assert shown["members"] == 0
@@ -207,9 +207,9 @@ def test_offsets_move_forward_over_a_gap_and_back_without_doubling(site: Deploym
     put(site, 30, first=30)
     before = {row.partition: row.next_offset for row in Progress.objects.all()}
 
-    planned = command("offsets", "reset", "--to", "50", "--partition", str(PARTITION), "--dry-run")
+    planned = run_json("offsets", "reset", "--to", "50", "--partition", str(PARTITION), "--dry-run")
     assert {row.partition: row.next_offset for row in Progress.objects.all()} == before
-    done = command("offsets", "reset", "--to", "50", "--partition", str(PARTITION))
+    done = run_json("offsets", "reset", "--to", "50", "--partition", str(PARTITION))
     consume_all(site)
 
     assert planned["partitions"] == done["partitions"]
@@ -217,12 +217,12 @@ def test_offsets_move_forward_over_a_gap_and_back_without_doubling(site: Deploym
     assert truth.totals(site) == {"sensor-1": (40, 40, 0, 0)}
     assert truth.differences() == []
 
-    command("offsets", "reset", "--to", "earliest")
+    run_json("offsets", "reset", "--to", "earliest")
     assert group.committed(site.name)[PARTITION] == 0
     consume_all(site)
-    command("offsets", "reset", "--to", "2026-01-01")
+    run_json("offsets", "reset", "--to", "2026-01-01")
     assert group.committed(site.name)[PARTITION] == 0
-    command("offsets", "reset", "--to", "latest")
+    run_json("offsets", "reset", "--to", "latest")
 
     assert group.committed(site.name)[PARTITION] == 60
     assert truth.totals(site) == {"sensor-1": (40, 40, 0, 0)}
@@ -236,10 +236,10 @@ def test_offsets_move_forward_over_a_gap_and_back_without_doubling(site: Deploym
 def test_what_a_failed_batch_left_of_skipped_records_is_never_stored(site: Deployment) -> None:
     making.put(site.raw_topic, *(making.line(number) for number in range(20)), partition=PARTITION)
     assert write_documents_in_flight() == 20
-    command("offsets", "reset", "--to", "latest")
+    run_json("offsets", "reset", "--to", "latest")
 
-    rebuilt = command("rebuild_rows")
-    repaired = command("reconcile", "--repair")
+    rebuilt = run_json("rebuild_rows")
+    repaired = run_json("reconcile", "--repair")
 
     assert (rebuilt["rows"], rebuilt["left"]) == (0, 20)
     assert repaired["repaired"] == {"documentsDiscarded": 20}
@@ -252,7 +252,7 @@ def test_a_reset_is_refused_while_a_consumer_runs(site: Deployment) -> None:
     site.wait_for(lambda: truth.caught_up(site), WAIT)
 
     with pytest.raises(CommandError, match="the group is active") as refused:
-        command("offsets", "reset", "--to", "latest")
+        run_json("offsets", "reset", "--to", "latest")
 
     assert refused.value.returncode == 1
     out = StringIO()

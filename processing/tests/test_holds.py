@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from io import StringIO
-
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError
 
 from deploy.testing.deployment import Deployment, ProductProcess
 from ingestion.tests.client import call
 from processing.incidents import open_incidents
 from processing.models import ConsumerMember, DeadLetter, Hold, Progress
 from processing.tests import group, making, truth
+from processing.tests.commands import run_json
 
 pytestmark = pytest.mark.services
 
 BAD = 1  # the partition
 GOOD = 2
 WAIT = 30  # seconds
-
-
-def good_lines(count: int, *, first: int = 0) -> list[bytes]:
-    return [
-        f'{{"sourceId":"sensor-1","timestamp":"2026-03-01T12:00:00Z","payload":{{"n":{first + number}}}}}'.encode()
-        for number in range(count)
-    ]
 
 
 def bad_lines(count: int) -> list[bytes]:
@@ -42,15 +33,8 @@ def health(consumer: ProductProcess) -> dict[str, object]:
     return found
 
 
-def command(name: str, *arguments: str) -> dict[str, object]:
-    out = StringIO()
-    call_command(name, *arguments, "--json", stdout=out)
-    found: dict[str, object] = json.loads(out.getvalue())
-    return found
-
-
 def resume(site: Deployment, *options: str) -> dict[str, object]:
-    return command("partitions", "resume", site.raw_topic, str(BAD), *options)
+    return run_json("partitions", "resume", site.raw_topic, str(BAD), *options)
 
 
 def held() -> list[int]:
@@ -58,19 +42,19 @@ def held() -> list[int]:
 
 
 @pytest.mark.sample
-def test_a_thousand_bad_lines_in_a_row_hold_their_partition_alone_until_an_operator_lets_them_through(
+def test_bad_lines_in_a_row_hold_their_partition_until_an_operator_acts(
     site: Deployment,
 ) -> None:
     consumer = site.start_consumer()
-    making.put_all(site.raw_topic, [*bad_lines(1_000), *good_lines(5)], partition=BAD)
-    making.put_all(site.raw_topic, good_lines(100), partition=GOOD)
+    making.put_all(site.raw_topic, [*bad_lines(1_000), *making.good_lines(5)], partition=BAD)
+    making.put_all(site.raw_topic, making.good_lines(100), partition=GOOD)
 
     # 200 went through before it was held; the other partition goes on.
     site.wait_for(lambda: held() == [BAD] and progress(GOOD) == 100, WAIT)
     assert (progress(BAD), DeadLetter.objects.count()) == (200, 200)
     assert open_incidents().get().subject == f"{site.raw_topic}/{BAD}"
     site.wait_for(lambda: health(consumer)["held"] == [BAD], WAIT)
-    making.put_all(site.raw_topic, good_lines(100, first=100), partition=GOOD)
+    making.put_all(site.raw_topic, making.good_lines(100, first=100), partition=GOOD)
     site.wait_for(lambda: progress(GOOD) == 200, WAIT)
     assert (health(consumer)["status"], progress(BAD)) == ("ready", 200)
 
@@ -99,7 +83,7 @@ def test_a_thousand_bad_lines_in_a_row_hold_their_partition_alone_until_an_opera
 
 
 def test_one_bad_line_in_a_hundred_never_holds_a_partition(site: Deployment) -> None:
-    lines = [line for round_ in range(30) for line in [*good_lines(99, first=round_ * 99), b"not JSON"]]
+    lines = [line for round_ in range(30) for line in [*making.good_lines(99, first=round_ * 99), b"not JSON"]]
     making.put_all(site.raw_topic, lines, partition=BAD)
 
     site.start_consumer()
@@ -114,8 +98,8 @@ def test_a_partition_that_trips_under_one_of_two_consumers_is_held_for_both(site
     consumers = [site.start_consumer(), site.start_consumer()]
     site.wait_for(lambda: len(ConsumerMember.objects.exclude(partitions=[])) == 2, WAIT)
     for partition in range(6):
-        making.put_all(site.raw_topic, good_lines(50, first=partition * 50), partition=partition)
-    making.put_all(site.raw_topic, [*bad_lines(300), *good_lines(5, first=900)], partition=BAD)
+        making.put_all(site.raw_topic, making.good_lines(50, first=partition * 50), partition=partition)
+    making.put_all(site.raw_topic, [*bad_lines(300), *making.good_lines(5, first=900)], partition=BAD)
 
     site.wait_for(lambda: held() == [BAD], WAIT)
     site.wait_for(lambda: [health(one)["held"] for one in consumers].count([BAD]) == 1, WAIT)
@@ -126,7 +110,7 @@ def test_a_partition_that_trips_under_one_of_two_consumers_is_held_for_both(site
     # The partition goes to the other one, which does not read it either, and goes on with the rest.
     assert holder.stop() == 0
     site.wait_for(lambda: health(other)["held"] == [BAD], WAIT)
-    making.put_all(site.raw_topic, good_lines(50, first=1_000), partition=GOOD)
+    making.put_all(site.raw_topic, making.good_lines(50, first=1_000), partition=GOOD)
     site.wait_for(lambda: progress(GOOD) == 100, WAIT)
     assert progress(BAD) == 250
 

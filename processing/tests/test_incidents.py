@@ -51,5 +51,5 @@ def test_the_admin_lists_incidents_and_gaps_and_takes_note_of_what_is_over_by_na
 
     assert all("records 30 to 49 were removed from the topic before they were read" in page for page in lists)
     assert [one.kind for one in open_incidents()] == [BREAKER]
-    assert "1 noted. 1 end by themselves" in told.content.decode()
+    assert "1 acknowledged. 1 close by themselves" in told.content.decode()
     assert "raw-data/3" in operator.get("/admin/processing/incident/?state=open").content.decode()

@@ -1,4 +1,4 @@
-"""Jobs: who works on them, how far they are, and how they end."""
+"""Jobs: which worker runs them, their progress, and how they end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from processing.letters import jobs as letter_jobs
 from processing.letters.selection import Selection
 from processing.models import Job
 from processing.tests.faults import inflicting
-from processing.tests.test_admin_letters import make_letter
+from processing.tests.stored_rows import make_letter
 
 pytestmark = pytest.mark.services
 
@@ -75,7 +75,7 @@ def test_a_job_waits_for_a_store_that_is_away_and_goes_on() -> None:
     job = enqueue("count")
     told: list[str] = []
 
-    taken = jobs.take("one", {"count": Counting().step})
+    taken = jobs.claim("one", {"count": Counting().step})
     assert taken is not None
     steps = Counting({2: StoreUnavailable("Kafka is away")})
     jobs.run(taken, steps.step, stopping=threading.Event(), report=lambda at: told.append(f"{at.done} {at.message}"))
@@ -91,7 +91,7 @@ def test_while_postgresql_is_read_only_jobs_wait_and_commands_say_so(site: Deplo
 
     with ExitStack() as fault:
         fault.enter_context(inflicting.read_only(site))
-        site.wait_for(is_read_only, 10)
+        site.wait_for(inflicting.is_read_only, 10)
 
         def report(at: Job) -> None:
             told.append(at.message)
@@ -116,7 +116,7 @@ def test_a_job_goes_on_after_its_worker_was_frozen_within_a_chunk(
     told: list[str] = []
 
     def step(at: Job) -> float | None:
-        with letter_jobs.chunk():
+        with letter_jobs.chunk_transaction():
             if not told:
                 connected = connection.connection.info.backend_pid
                 site.wait_for(lambda: not is_connected(site, connected), 10)
@@ -129,7 +129,7 @@ def test_a_job_goes_on_after_its_worker_was_frozen_within_a_chunk(
     assert (job.state, job.done) == ("done", 3)
 
 
-def test_a_job_has_more_time_for_a_statement_than_a_page_and_counts_only_what_is_counted_soon(site: Deployment) -> None:
+def test_job_statements_have_more_time_and_counts_are_bounded(site: Deployment) -> None:
     letter = make_letter(0, source_id="slow")
     job = discard.request(Selection(source_id="slow"), who="ann", note="a test", worker="one")
     told: list[str] = []
@@ -170,16 +170,16 @@ def test_a_job_goes_to_another_worker_once_its_own_is_silent() -> None:
     job = enqueue("count", worker="one")
     steps = {"count": Counting().step}
 
-    assert jobs.take("two", steps) is None
-    Job.objects.update(heartbeat=timezone.now() - jobs.SILENCE - timedelta(seconds=1))
-    taken = jobs.take("two", steps)
+    assert jobs.claim("two", steps) is None
+    Job.objects.update(heartbeat=timezone.now() - jobs.WORKER_TIMEOUT - timedelta(seconds=1))
+    taken = jobs.claim("two", steps)
 
     assert taken == job
     assert taken is not None
     assert taken.worker == "two"
 
 
-def test_a_worker_that_was_frozen_leaves_its_job_to_whoever_has_it_now() -> None:
+def test_frozen_worker_leaves_its_job_to_the_next_worker() -> None:
     job = enqueue("count", worker="one")
 
     def step(at: Job) -> float | None:
@@ -241,13 +241,6 @@ def is_waited_for(site: Deployment) -> bool:
         return other.execute(query, [site.name]).fetchone() is not None
 
 
-def is_read_only() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SHOW transaction_read_only")
-        row: tuple[str] = cursor.fetchone()
-    return row == ("on",)
-
-
 def is_connected(site: Deployment, pid: int) -> bool:
     with inflicting.operator(site) as other:
         return other.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [pid]).fetchone() is not None
@@ -258,7 +251,7 @@ def enqueue(kind: str, *, worker: str = "") -> Job:
 
 
 def work(steps: Mapping[str, jobs.Step] | None = None) -> bool:
-    return jobs.work("one", steps or {"count": Counting().step}, stopping=threading.Event())
+    return jobs.run_next("one", steps or {"count": Counting().step}, stopping=threading.Event())
 
 
 def test_a_worker_that_finds_no_table_says_what_to_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from processing.batch import Batch
 from processing.letters import redrive
 from processing.letters import selection as letters
 from processing.letters import text as letter_text
-from processing.letters.rehearsal import Rehearsal
+from processing.letters.rehearsal import DryRun
 from processing.letters.revision import revise
 from processing.letters.selection import Selection
 from processing.models import DeadLetter
@@ -61,14 +61,14 @@ def test_a_selection_survives_being_the_argument_of_a_job() -> None:
 def test_an_edit_begins_with_all_that_was_sent() -> None:
     raw = b'{"sourceId": "sensor-1", "payload": {"text": "' + b"x" * 100_000 + b'"}, \xff'
 
-    assert letter_text.editable(make_letter(raw, reason=Code.NOT_JSON)) == raw[:-1].decode() + r"\xff"
+    assert letter_text.to_editable_text(make_letter(raw, reason=Code.NOT_JSON)) == raw[:-1].decode() + r"\xff"
 
 
-def test_a_canonical_line_is_read_in_the_public_format_with_its_numbers_as_sent() -> None:
+def test_canonical_line_is_shown_in_the_public_format_with_its_numbers() -> None:
     letter = make_letter(line(1, b'{"n":1.50,"n":2}'))
 
-    assert letter_text.readable(letter) == PUBLIC % event_id(1)
-    assert letter_text.editable(letter) == PUBLIC % event_id(1)
+    assert letter_text.to_text(letter) == PUBLIC % event_id(1)
+    assert letter_text.to_editable_text(letter) == PUBLIC % event_id(1)
 
 
 @pytest.mark.parametrize(
@@ -83,10 +83,10 @@ def test_a_canonical_line_is_read_in_the_public_format_with_its_numbers_as_sent(
 def test_other_bytes_are_shown_as_they_are(raw: bytes, readable: str | None, editable: str) -> None:
     letter = make_letter(raw)
 
-    assert (letter_text.readable(letter), letter_text.editable(letter)) == (readable, editable)
+    assert (letter_text.to_text(letter), letter_text.to_editable_text(letter)) == (readable, editable)
 
 
-def test_a_line_that_another_producer_wrote_in_our_form_is_not_taken_for_ours() -> None:
+def test_canonical_line_of_another_producer_is_not_taken_for_ours() -> None:
     raw = line(1, b'{"n":1}')
 
     ours, foreign = make_letter(raw), make_letter(raw, reason=Code.UNKNOWN_FIELD)
@@ -117,27 +117,27 @@ def test_a_record_of_ours_that_became_one_letter_goes_whole() -> None:
     assert dict(sent.headers) == {"v": b"1", "n": b"2", "redrive-of": b"17"}
 
 
-def test_an_edit_keeps_when_it_was_received_and_what_the_public_format_cannot_say() -> None:
+def test_edit_keeps_time_of_receipt_and_hidden_fields() -> None:
     raw = line(1, b'{"n":1}', received=NOON - 5)[:-1] + b',"timed":false,"attributes":{"a":1}}'
     letter = make_letter(raw)
     letter.received = RECEIVED
-    text = letter_text.editable(letter)
+    text = letter_text.to_editable_text(letter)
 
-    same = letter_text.lines_of(revise(letter, text.replace(": 1", ": 2").encode(), now=NOON))[0]
-    moved = letter_text.lines_of(revise(letter, text.replace("12:00", "11:00").encode(), now=NOON))[0]
-    elsewhere = letter_text.lines_of(revise(letter, text.replace("sensor-1", "b").encode(), now=NOON))[0]
+    same = letter_text.parse_lines(revise(letter, text.replace(": 1", ": 2").encode(), now=NOON))[0]
+    moved = letter_text.parse_lines(revise(letter, text.replace("12:00", "11:00").encode(), now=NOON))[0]
+    elsewhere = letter_text.parse_lines(revise(letter, text.replace("sensor-1", "b").encode(), now=NOON))[0]
 
     assert (same.id, same.received, bytes(same.payload)) == (event_id(1), NOON, b'{"n":2}')
     assert (same.timed, bytes(same.attributes)) == (False, b'{"a":1}')
     assert (moved.timed, elsewhere.timed, bytes(elsewhere.attributes)) == (True, False, b"")
 
 
-def test_an_edited_id_conflict_gets_a_fresh_id_unless_it_has_another_already() -> None:
+def test_edited_id_conflict_gets_a_new_id_unless_it_was_changed() -> None:
     letter = make_letter(line(1, b'{"n":1}'), reason=Code.ID_CONFLICT, event=1)
-    text = letter_text.editable(letter)
+    text = letter_text.to_editable_text(letter)
 
-    fresh = [letter_text.lines_of(revise(letter, text.encode(), now=NOON))[0].id for _ in range(2)]
-    given = letter_text.lines_of(revise(letter, text.replace(event_id(1), event_id(2)).encode(), now=NOON))[0].id
+    fresh = [letter_text.parse_lines(revise(letter, text.encode(), now=NOON))[0].id for _ in range(2)]
+    given = letter_text.parse_lines(revise(letter, text.replace(event_id(1), event_id(2)).encode(), now=NOON))[0].id
 
     assert fresh[0] == fresh[1] != event_id(1)
     assert given == event_id(2)
@@ -162,14 +162,14 @@ def test_a_header_that_names_no_letter_is_nobodys() -> None:
 @pytest.mark.parametrize(
     ("outcome", "sentence"),
     [
-        (Rehearsal(0), "No letter is to be sent."),
-        (Rehearsal(57, 57, 41, 0, Counter(not_json=16)), "41 of 57 would be stored now; 16 fail again: not_json."),
+        (DryRun(0), "No letter is to be sent."),
+        (DryRun(57, 57, 41, 0, Counter(not_json=16)), "41 of 57 would be stored now; 16 fail again: not_json."),
         (
-            Rehearsal(letters.MOST_COUNTED, 2_000, 1_990, 4, Counter(not_json=4, id_conflict=2)),
+            DryRun(letters.MAX_COUNTED, 2_000, 1_990, 4, Counter(not_json=4, id_conflict=2)),
             "1,994 of the first 2,000 (of 10,000 or more) would be stored now (4 of them are stored already);"
             " 6 fail again: 4 not_json, 2 id_conflict.",
         ),
     ],
 )
-def test_a_rehearsal_is_said_in_a_sentence(outcome: Rehearsal, sentence: str) -> None:
+def test_dry_run_is_described_in_a_sentence(outcome: DryRun, sentence: str) -> None:
     assert str(outcome) == sentence

@@ -13,7 +13,7 @@ from deploy.testing.deployment import Deployment
 from ingestion.tests.client import call
 from processing import documents
 from processing.tests import truth
-from processing.tests.test_kills import World, consume_the_rest, send_round
+from processing.tests.kill_rounds import KillRounds, consume_the_rest, send_round
 
 pytestmark = pytest.mark.services
 
@@ -27,13 +27,13 @@ def rebuild(*arguments: str, code: int = 0) -> dict[str, int]:
     return found
 
 
-def test_lost_documents_come_back_from_kafka_and_older_ones_from_their_rows(site: Deployment) -> None:
-    world = World(site, site.start_ingest().url)
+def test_lost_documents_come_back_from_kafka_or_their_rows(site: Deployment) -> None:
+    rounds = KillRounds(site, site.start_ingest().url)
     untimed = {"specversion": "1.0", "id": "A", "source": "untimed", "type": "t", "data": {"level": 1}}
-    send_round(world)
+    send_round(rounds)
     kind = {"Content-Type": "application/cloudevents+json"}
-    assert call(world.door, "POST", "/ingest", json.dumps(untimed).encode(), kind).status == 202
-    consume_the_rest(world)
+    assert call(rounds.url, "POST", "/ingest", json.dumps(untimed).encode(), kind).status == 202
+    consume_the_rest(rounds)
     kept = truth.documents(site)
     collection = documents.database()["events"]
 

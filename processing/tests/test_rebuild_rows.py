@@ -1,4 +1,4 @@
-"""Rows that PostgreSQL lost come back from MongoDB, with all that is summed up from them."""
+"""Rows that PostgreSQL lost are restored from MongoDB, with their rollups."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from deploy.local import processes
 from deploy.testing.deployment import Deployment
 from processing.models import Event, LedgerMinute, SourceStatistics, StaleHour
 from processing.tests import truth
-from processing.tests.test_kills import World, consume_the_rest, send_round
+from processing.tests.kill_rounds import KillRounds, consume_the_rest, send_round
 
 pytestmark = pytest.mark.services
 
@@ -26,13 +26,13 @@ TABLES = (
 )  # fmt: skip
 
 
-@pytest.fixture(name="world", scope="module")
-def _world(module_site: Deployment) -> World:
+@pytest.fixture(name="rounds", scope="module")
+def _rounds(module_site: Deployment) -> KillRounds:
     """Events of several sources and two months, with a duplicate, a conflict and garbage; all stored."""
-    world = World(module_site, module_site.start_ingest().url)
-    send_round(world)
-    consume_the_rest(world)
-    return world
+    rounds = KillRounds(module_site, module_site.start_ingest().url)
+    send_round(rounds)
+    consume_the_rest(rounds)
+    return rounds
 
 
 def rebuild(*arguments: str) -> dict[str, object]:
@@ -48,7 +48,7 @@ def execute(statement: str) -> int:
         return int(cursor.rowcount)
 
 
-def test_the_lost_rows_of_a_month_come_back_with_their_sums(world: World) -> None:
+def test_the_lost_rows_of_a_month_come_back_with_their_sums(rounds: KillRounds) -> None:
     lost = execute("DELETE FROM events WHERE ts < '2026-02-01'")
     assert 0 < lost < 300
 
@@ -58,10 +58,10 @@ def test_the_lost_rows_of_a_month_come_back_with_their_sums(world: World) -> Non
 
     assert (tried["rows"], found["rows"], again["rows"]) == (lost, lost, 0)
     assert (found["accounted"], found["damaged"]) == (0, 0)
-    truth.assert_exact(world.site, world.expected)
+    truth.assert_exact(rounds.site, rounds.expected)
 
 
-def test_a_dropped_partition_of_the_table_comes_back(world: World) -> None:
+def test_a_dropped_partition_of_the_table_comes_back(rounds: KillRounds) -> None:
     lost = Event.objects.filter(ts__gte="2026-02-01T00:00Z").count()
     execute("DROP TABLE events_2026_02")
     execute("DELETE FROM rollup_hour WHERE start >= '2026-02-01'")
@@ -69,10 +69,10 @@ def test_a_dropped_partition_of_the_table_comes_back(world: World) -> None:
     found = rebuild()
 
     assert found["rows"] == lost > 0
-    truth.assert_exact(world.site, world.expected)
+    truth.assert_exact(rounds.site, rounds.expected)
 
 
-def test_the_rows_of_one_source_come_back_alone(world: World) -> None:
+def test_the_rows_of_one_source_come_back_alone(rounds: KillRounds) -> None:
     lost = execute("DELETE FROM events WHERE source_id IN ('killed-1', 'killed-2')")
 
     first = rebuild("--source", "killed-1")
@@ -80,22 +80,22 @@ def test_the_rows_of_one_source_come_back_alone(world: World) -> None:
 
     assert (first["documents"], rest["documents"]) == (first["rows"], rest["rows"])
     assert [first["rows"], rest["rows"]] == [43, lost - 43]
-    truth.assert_exact(world.site, world.expected)
+    truth.assert_exact(rounds.site, rounds.expected)
 
 
 @pytest.mark.faults
-def test_what_a_kill_interrupted_is_finished_by_the_next_run(world: World) -> None:
+def test_what_a_kill_interrupted_is_finished_by_the_next_run(rounds: KillRounds) -> None:
     execute("DELETE FROM events")
 
     # As one that is killed between the rows and the sums, and one that is killed whenever.
-    stale_only(world.site)
+    stale_only(rounds.site)
     assert StaleHour.objects.exists()
     execute("DELETE FROM events WHERE source_id = 'killed-3'")
-    killed(world.site)
+    killed(rounds.site)
     rebuild()
 
     assert not StaleHour.objects.exists()
-    truth.assert_exact(world.site, world.expected)
+    truth.assert_exact(rounds.site, rounds.expected)
 
 
 def stale_only(site: Deployment) -> None:
@@ -129,23 +129,23 @@ def run(site: Deployment, damage: str, *, code: int = 9) -> None:
     assert ended.returncode == code, ended.stderr
 
 
-def test_a_postgresql_that_was_lost_whole_is_rebuilt_from_documents_and_kafka(world: World) -> None:
-    [partition, kept] = max(truth.progress(world.site).items(), key=lambda item: item[1])
+def test_lost_postgresql_is_rebuilt_from_documents_and_kafka(rounds: KillRounds) -> None:
+    [partition, kept] = max(truth.progress(rounds.site).items(), key=lambda item: item[1])
     older = Event.objects.filter(partition=partition, offset__lt=kept - 1).count()
-    world.site.remove_raw_records(before={partition: kept - 1})
+    rounds.site.remove_raw_records(before={partition: kept - 1})
     execute(f"TRUNCATE {', '.join(TABLES)} CASCADE")
 
     found = rebuild()
     assert (found["rows"], found["accounted"]) == (older, older)
     assert found["left"] == 300 - older
-    consume_the_rest(world)
+    consume_the_rest(rounds)
 
     assert rebuild()["rows"] == 0
     assert truth.differences() == []
-    assert truth.difference(truth.rows(world.site), contents(world)) == {}
+    assert truth.difference(truth.rows(rounds.site), contents(rounds)) == {}
     assert sum(SourceStatistics.objects.values_list("stored", flat=True)) == 300
     assert sum(LedgerMinute.objects.values_list("stored", flat=True)) == 300
 
 
-def contents(world: World) -> dict[truth.Identity, truth.Content]:
-    return {identity: (event.ts, event.payload) for identity, event in world.expected.events.items()}
+def contents(rounds: KillRounds) -> dict[truth.Identity, truth.Content]:
+    return {identity: (event.ts, event.payload) for identity, event in rounds.expected.events.items()}

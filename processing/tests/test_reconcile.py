@@ -1,10 +1,9 @@
-"""What reconcile proves, on real servers, and what it names when something is changed behind its back."""
+"""What reconcile proves on real servers, and which differences it reports after direct changes."""
 
 from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
@@ -16,18 +15,16 @@ from django.core.management import CommandError, call_command
 from django.db import connection, connections
 
 from deploy.testing.deployment import Deployment, ProductProcess
-from ingestion import producer
-from processing import decoding, documents
-from processing.batch import Batch
+from processing import documents
 from processing.document_ids import document_id
 from processing.document_store import DocumentStore
 from processing.models import DeadLetter, Event, Progress, SourceStatistics
 from processing.recovery import reconcile, reconcile_text, recount_sql
 from processing.recovery.reconcile import Report
 from processing.tests import making, truth
+from processing.tests.in_flight import write_documents_in_flight
+from processing.tests.posting import post, readings
 from processing.tests.running import running_loop
-from processing.tests.test_end_to_end import post, readings
-from processing.topic_reader import TopicReader
 
 pytestmark = pytest.mark.services
 
@@ -50,16 +47,6 @@ def execute(statement: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement)
         assert cursor.rowcount == 1
-
-
-def produce(site: Deployment, values: list[bytes]) -> None:
-    """Write plain records, as other programs do."""
-    client = producer.open_producer()
-    try:
-        found = [producer.Record(partition=1, key=None, value=value, headers=[]) for value in values]
-        producer.send_all(client, site.raw_topic, found, timeout=10)
-    finally:
-        producer.close_producer(client, timeout=1)
 
 
 @pytest.fixture(name="ingest")
@@ -163,7 +150,7 @@ def undone() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("settled")
-def test_a_ledger_count_that_is_not_what_was_counted_is_named_with_its_minute() -> None:
+def test_wrong_ledger_count_is_named_with_its_minute() -> None:
     execute("UPDATE ledger_minute SET read = read + 2 WHERE source_id = 'sensor-2'")
 
     report = reconcile.run()
@@ -212,7 +199,7 @@ def test_a_document_that_kafka_and_rows_know_nothing_of_is_named() -> None:
     assert (report.differences[0]["sourceId"], report.differences[0]["eventId"]) == ("sensor-1", str(stray))
 
 
-def test_what_is_in_flight_is_no_difference(site: Deployment, ingest: ProductProcess) -> None:
+def test_events_in_flight_are_no_difference(site: Deployment, ingest: ProductProcess) -> None:
     consumer = site.start_consumer()
     post(ingest.url, readings("sensor-1", 40))
     site.wait_for(lambda: was_read("sensor-1", 40))
@@ -230,22 +217,9 @@ def test_what_is_in_flight_is_no_difference(site: Deployment, ingest: ProductPro
     assert report.recounted["mongodb"] == {"documents": 40, "inFlight": 20}
 
 
-def write_documents_in_flight() -> int:
-    with TopicReader() as reader:
-        ends = reader.ends()
-        done = {progress.partition: progress.next_offset for progress in Progress.objects.all()}
-        stretches = {partition: (done.get(partition, 0), end) for partition, (_, end) in ends.partitions.items()}
-        batch = Batch([record for chunk in reader.read(stretches, limit=10) for record in chunk])
-    decoding.decode(batch, now=time.time_ns() // 1000)
-    store = DocumentStore()
-    store.insert(batch.entries, topic=ends.topic.bytes)
-    store.close()
-    return len(batch.entries)
-
-
 def test_garbage_repetitions_and_conflicts_agree(site: Deployment, ingest: ProductProcess) -> None:
     site.start_consumer()
-    produce(site, GARBAGE)
+    making.put_all(site.raw_topic, GARBAGE, partition=1)
     # Twice and in conflict within one request, and once more in the next.
     other = {**ONE, "timestamp": "2026-03-02T12:00:00Z"}
     post(ingest.url, [ONE, ONE, other, {**ONE, "payload": {"level": 1.0}}])
@@ -314,9 +288,7 @@ def test_what_is_older_than_the_topic_is_carried_not_proven(site: Deployment, in
     assert shown in reconcile_text.render(report)
 
 
-def test_records_removed_before_anything_was_read_of_a_partition_are_named_until_they_are_a_gap(
-    site: Deployment,
-) -> None:
+def test_records_removed_unread_are_named_until_they_are_a_gap(site: Deployment) -> None:
     making.put_all(site.raw_topic, [b"{}"] * 10, partition=2)
     site.remove_raw_records(before={2: 5})
     assert agreed(reconcile.run())  # no consumer ever was
@@ -360,7 +332,7 @@ def test_fields_past_a_sources_cap_do_not_count(site: Deployment, ingest: Produc
 
 
 @pytest.mark.usefixtures("settled")
-def test_the_exit_code_and_json_tell_programs() -> None:
+def test_exit_code_and_json_report_differences() -> None:
     out = StringIO()
     call_command("reconcile", "--json", stdout=out)
     found = json.loads(out.getvalue())
@@ -382,20 +354,20 @@ def test_the_exit_code_and_json_tell_programs() -> None:
 
 
 @pytest.mark.usefixtures("settled")
-def test_one_source_can_be_judged_alone() -> None:
+def test_reconcile_can_cover_one_source() -> None:
     execute("DELETE FROM dead_letter")
     out = StringIO()
 
     call_command("reconcile", "--source", "sensor-1", stdout=out)
 
     text = out.getvalue()
-    assert "Judged is sensor-1" in text
+    assert "Compared: sensor-1" in text
     assert "All agree" in text
     assert "sensor-2" not in text
 
 
 @pytest.mark.faults
-def test_without_a_store_it_can_not_tell(settled: Deployment) -> None:
+def test_reconcile_fails_without_a_store(settled: Deployment) -> None:
     settled.servers.mongo.stop()
 
     with pytest.raises(CommandError, match=r"^Can't tell: MongoDB: [^\n]+$") as refused:

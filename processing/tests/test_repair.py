@@ -20,20 +20,20 @@ from processing import documents
 from processing.document_ids import document_id
 from processing.models import DeadLetter, Event
 from processing.tests import truth
-from processing.tests.test_kills import World, consume_the_rest, send_round
+from processing.tests.kill_rounds import KillRounds, consume_the_rest, send_round
 
 pytestmark = pytest.mark.services
 
 ONE = "source_id = 'killed-3'"
 
 
-@pytest.fixture(name="world", scope="module")
-def _world(module_site: Deployment) -> Iterator[World]:
-    world = World(module_site, module_site.start_ingest().url)
-    send_round(world)
-    consume_the_rest(world)
-    yield world
-    world.redrive._outlet.close()
+@pytest.fixture(name="rounds", scope="module")
+def _rounds(module_site: Deployment) -> Iterator[KillRounds]:
+    rounds = KillRounds(module_site, module_site.start_ingest().url)
+    send_round(rounds)
+    consume_the_rest(rounds)
+    yield rounds
+    rounds.redrive._outlet.close()
 
 
 def reconcile(*arguments: str, code: int = 0) -> dict[str, Any]:
@@ -71,17 +71,17 @@ ROLLUPS_AND_COUNTS = {
 
 
 @pytest.mark.parametrize("damage", ROLLUPS_AND_COUNTS)
-def test_sums_and_accounts_are_corrected_from_what_was_counted(world: World, damage: str) -> None:
+def test_sums_and_accounts_are_corrected_from_what_was_counted(rounds: KillRounds, damage: str) -> None:
     assert execute(damage)
 
     report = reconcile("--repair")
 
     assert set(report["repaired"]) >= ROLLUPS_AND_COUNTS[damage] - {"latestValues"}
     assert not set(report["repaired"]) & {"eventsFromKafka", "rowsFromDocuments", "documentsDiscarded"}
-    truth.assert_exact(world.site, world.expected)
+    truth.assert_exact(rounds.site, rounds.expected)
 
 
-def test_a_dry_run_says_what_the_repair_then_does(world: World) -> None:
+def test_a_dry_run_says_what_the_repair_then_does(rounds: KillRounds) -> None:
     execute(f"UPDATE rollup_minute SET sum = sum + 1 WHERE {ONE}")
     execute(f"UPDATE source_statistics SET duplicate = 7 WHERE {ONE}")
     documents.database()["events"].delete_many({"source": "killed-2"})
@@ -91,10 +91,10 @@ def test_a_dry_run_says_what_the_repair_then_does(world: World) -> None:
 
     assert tried["repaired"] == report["repaired"]
     assert set(report["repaired"]) == {"hours", "statistics", "documentsFromKafka"}
-    truth.assert_exact(world.site, world.expected)
+    truth.assert_exact(rounds.site, rounds.expected)
 
 
-def test_rows_that_are_gone_or_changed_are_made_from_documents_or_kafka(world: World) -> None:
+def test_rows_that_are_gone_or_changed_are_made_from_documents_or_kafka(rounds: KillRounds) -> None:
     execute(f"DELETE FROM events WHERE {ONE} AND ts < '2026-01-15'")
     execute("UPDATE events SET payload = '{\"n\": 1}' WHERE source_id = 'killed-4'")
     execute("UPDATE events SET content_hash = 5 WHERE source_id = 'killed-5' AND ts < '2026-01-10'")
@@ -108,10 +108,10 @@ def test_rows_that_are_gone_or_changed_are_made_from_documents_or_kafka(world: W
 
     assert tried["repaired"]["eventsFromKafka"] == report["repaired"]["eventsFromKafka"] == len(keys)
     assert report["repaired"]["rowsFromDocuments"] > 0
-    truth.assert_exact(world.site, world.expected)
+    truth.assert_exact(rounds.site, rounds.expected)
 
 
-def test_documents_that_are_gone_or_changed_or_strangers_are_put_right(world: World) -> None:
+def test_documents_that_are_gone_or_changed_or_strangers_are_put_right(rounds: KillRounds) -> None:
     collection = documents.database()["events"]
     some = collection.find_one({"source": "killed-1"})
     assert some is not None
@@ -123,18 +123,18 @@ def test_documents_that_are_gone_or_changed_or_strangers_are_put_right(world: Wo
 
     report = reconcile("--repair")
 
-    replaced = len(of(world, "killed-3")) + len(of(world, "killed-4"))
+    replaced = len(of(rounds, "killed-3")) + len(of(rounds, "killed-4"))
     assert report["repaired"]["documentsDiscarded"] == 1 + replaced
-    assert report["repaired"]["documentsFromKafka"] == len(of(world, "killed-2")) + replaced
-    truth.assert_exact(world.site, world.expected)
+    assert report["repaired"]["documentsFromKafka"] == len(of(rounds, "killed-2")) + replaced
+    truth.assert_exact(rounds.site, rounds.expected)
 
 
-def test_what_was_changed_in_both_stores_comes_back_from_kafka(world: World) -> None:
+def test_what_was_changed_in_both_stores_comes_back_from_kafka(rounds: KillRounds) -> None:
     change_everywhere("killed-3")
     execute(f"DELETE FROM events WHERE {ONE} AND ts < '2026-01-15'")
 
-    assert reconcile("--repair")["repaired"]["eventsFromKafka"] == len(of(world, "killed-3"))
-    truth.assert_exact(world.site, world.expected)
+    assert reconcile("--repair")["repaired"]["eventsFromKafka"] == len(of(rounds, "killed-3"))
+    truth.assert_exact(rounds.site, rounds.expected)
 
 
 def change_everywhere(source: str) -> None:
@@ -143,11 +143,11 @@ def change_everywhere(source: str) -> None:
     execute(f"UPDATE events SET payload = payload || '{{\"changed\": 1}}' WHERE source_id = '{source}'")
 
 
-def of(world: World, source: str) -> list[truth.Identity]:
-    return [identity for identity in world.expected.events if identity[0] == source]
+def of(rounds: KillRounds, source: str) -> list[truth.Identity]:
+    return [identity for identity in rounds.expected.events if identity[0] == source]
 
 
-def test_letters_that_are_gone_are_written_again(world: World) -> None:
+def test_letters_that_are_gone_are_written_again(rounds: KillRounds) -> None:
     wanted = letters()
     DeadLetter.objects.all().delete()
 
@@ -155,7 +155,7 @@ def test_letters_that_are_gone_are_written_again(world: World) -> None:
 
     assert report["repaired"] == {"lettersFromKafka": 2}
     assert letters() == wanted
-    truth.assert_exact(world.site, world.expected)
+    truth.assert_exact(rounds.site, rounds.expected)
 
 
 def letters() -> list[tuple[object, ...]]:
@@ -168,7 +168,7 @@ def letters() -> list[tuple[object, ...]]:
     ]
 
 
-def test_a_leftover_of_a_refused_event_is_discarded_and_not_stored(world: World) -> None:
+def test_a_leftover_of_a_refused_event_is_discarded_and_not_stored(rounds: KillRounds) -> None:
     collection = documents.database()["events"]
     letter = DeadLetter.objects.get(reason="id_conflict")
     some = collection.find_one({"source": letter.source_id})
@@ -178,10 +178,10 @@ def test_a_leftover_of_a_refused_event_is_discarded_and_not_stored(world: World)
     collection.insert_one({**some, **place, "_id": document_id(other, letter.source_id)})
 
     assert reconcile("--repair")["repaired"] == {"documentsDiscarded": 1}
-    truth.assert_exact(world.site, world.expected)
+    truth.assert_exact(rounds.site, rounds.expected)
 
 
-def test_one_source_and_one_time_can_be_judged_alone(world: World) -> None:
+def test_one_source_and_one_time_can_be_judged_alone(rounds: KillRounds) -> None:
     execute(f"UPDATE ledger_minute SET read = read + 1 WHERE {ONE}")
     hours = "UPDATE rollup_hour SET sum = sum + {} WHERE source_id = 'killed-4'"
     execute(hours.format(1))
@@ -200,10 +200,10 @@ def test_one_source_and_one_time_can_be_judged_alone(world: World) -> None:
 
     assert set(reconcile("--repair", "--source", "killed-4")["repaired"]) == {"hours", "ledgerMinutes", "statistics"}
     assert reconcile()["ok"]
-    truth.assert_exact(world.site, world.expected)
+    truth.assert_exact(rounds.site, rounds.expected)
 
 
-def test_a_repair_mends_everything_and_judges_what_it_is_asked_about(world: World) -> None:
+def test_a_repair_mends_everything_and_judges_what_it_is_asked_about(rounds: KillRounds) -> None:
     execute("UPDATE events SET payload = '{\"n\": 1}' WHERE source_id = 'killed-4'")
 
     other = reconcile("--repair", "--dry-run", "--source", "killed-3")
@@ -213,7 +213,7 @@ def test_a_repair_mends_everything_and_judges_what_it_is_asked_about(world: Worl
     assert other["judged"]["sourceId"] == "killed-3"
     assert other["repaired"] == same["repaired"]
     assert reconcile()["ok"]
-    truth.assert_exact(world.site, world.expected)
+    truth.assert_exact(rounds.site, rounds.expected)
 
 
 @pytest.mark.parametrize("wrong", [["--dry-run"], ["--from", "yesterday"]])
@@ -240,22 +240,20 @@ BULK = {
         for number, command in enumerate(BULK)
     ],
 )
-def test_a_long_command_that_is_told_to_end_midway_ends_in_order_and_can_be_run_again(
-    world: World, command: tuple[str, ...]
-) -> None:
+def test_interrupted_command_ends_in_order_and_can_be_repeated(rounds: KillRounds, command: tuple[str, ...]) -> None:
     moment, damage = BULK[command]
     if moment == "documents from Kafka":
         documents.database()["events"].delete_many({"source": "killed-2"})
     if damage:
         execute(damage)
 
-    told = told_to_end(world.site, command, moment=moment)
+    told = told_to_end(rounds.site, command, moment=moment)
 
     assert told.returncode == 1, told.stderr
     assert told.stderr.splitlines() == [told.stderr.strip()]
     assert "Stopped" in told.stderr
     call_command(*command, stdout=StringIO())
-    truth.assert_exact(world.site, world.expected)
+    truth.assert_exact(rounds.site, rounds.expected)
 
 
 def told_to_end(site: Deployment, command: tuple[str, ...], *, moment: str) -> subprocess.CompletedProcess[str]:
@@ -263,12 +261,12 @@ def told_to_end(site: Deployment, command: tuple[str, ...], *, moment: str) -> s
     script = (
         "import os, signal, sys\n"
         "from django.core.management import execute_from_command_line\n"
-        "from processing.course import Course\n"
-        "reached, moment = Course.reached, sys.argv.pop(1)\n"
+        "from processing.course import Progress\n"
+        "reached, moment = Progress.advance, sys.argv.pop(1)\n"
         "def reported(self, what, *numbers):\n"
         "    if what == moment: os.kill(os.getpid(), signal.SIGTERM)\n"
         "    reached(self, what, *numbers)\n"
-        "Course.reached = reported\n"
+        "Progress.advance = reported\n"
         "execute_from_command_line(['manage.py', *sys.argv[1:]])\n"
     )
     return subprocess.run(
@@ -277,24 +275,24 @@ def told_to_end(site: Deployment, command: tuple[str, ...], *, moment: str) -> s
     )  # fmt: skip
 
 
-def test_a_row_is_not_discarded_for_a_document_that_was_changed_too(world: World) -> None:
-    every = {partition: end for partition, end in truth.progress(world.site).items() if end}
-    world.site.remove_raw_records(before=every)
+def test_a_row_is_not_discarded_for_a_document_that_was_changed_too(rounds: KillRounds) -> None:
+    every = {partition: end for partition, end in truth.progress(rounds.site).items() if end}
+    rounds.site.remove_raw_records(before=every)
     change_everywhere("killed-3")
 
     report = reconcile("--repair", code=1)
     documents.database()["events"].update_many({"source": "killed-3"}, {"$unset": {"payload.changed": 1}})
     mended = reconcile("--repair")
 
-    count = len(of(world, "killed-3"))
+    count = len(of(rounds, "killed-3"))
     assert report["kinds"] == {"row_changed": count, "document_changed": count}
     assert (mended["repaired"]["rowsDiscarded"], mended["repaired"]["rowsFromDocuments"]) == (count, count)
-    truth.assert_exact(world.site, world.expected)
+    truth.assert_exact(rounds.site, rounds.expected)
 
 
-def test_an_event_that_no_store_has_any_more_stays_a_difference(world: World) -> None:
-    [partition, end] = max(truth.progress(world.site).items(), key=lambda item: item[1])
-    world.site.remove_raw_records(before={partition: end})
+def test_an_event_that_no_store_has_any_more_stays_a_difference(rounds: KillRounds) -> None:
+    [partition, end] = max(truth.progress(rounds.site).items(), key=lambda item: item[1])
+    rounds.site.remove_raw_records(before={partition: end})
     event = Event.objects.filter(partition=partition)[0]
     assert reconcile()["ok"]
     documents.database()["events"].delete_one({"_id": document_id(event.id, event.source_id)})

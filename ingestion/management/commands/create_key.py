@@ -1,4 +1,4 @@
-"""`manage.py create_key`: make a key, or a second one for the same client."""
+"""`manage.py create_key`: create, rotate, expire or revoke an API key."""
 
 from __future__ import annotations
 
@@ -12,55 +12,57 @@ from django.db import InternalError, OperationalError
 from django.utils import timezone
 
 from ingestion import keys
-from ingestion.management.command import OperatorCommand
+from ingestion.management.command import OperatorCommand, add_dry_run, add_json
 from ingestion.models import Key, Scope
 
 
 class Command(OperatorCommand):
     help = (
-        "Make a key and print it; it is stored nowhere and can't be shown again. Or rotate, end or revoke one.\n\n"
+        "Create a key and print it; it is not stored and can't be shown again. Or rotate, expire or revoke a key.\n\n"
         "  manage.py create_key meter-7 --source sensor-123 --rate 200:1,5000:60\n"
         "  manage.py create_key operator --scope read --scope admin --days 30\n"
-        "  manage.py create_key --rotate 1a2b3c4d              a second key like it; the first ends in a day\n"
+        "  manage.py create_key --rotate 1a2b3c4d              create a second key like it; the first expires in a day\n"
         "  manage.py create_key --expire 1a2b3c4d --days 30\n"
-        "  manage.py create_key --revoke 1a2b3c4d --dry-run    whether there is such a key, and whose it is\n\n"
-        "The token alone goes to standard output, words to standard error.\n\n"
-        "Exit code 0: done; 1: there is no such key; 2: wrong usage, or PostgreSQL is away."
+        "  manage.py create_key --revoke 1a2b3c4d --dry-run    check that the key exists, and whose it is\n\n"
+        "Only the token goes to standard output, messages go to standard error.\n\n"
+        "Exit code 0: done; 1: there is no such key; 2: wrong usage, or PostgreSQL is unavailable."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         which = parser.add_mutually_exclusive_group()
-        which.add_argument("name", nargs="?", help="who uses it, for lists and logs")
-        which.add_argument("--rotate", metavar="PREFIX", help="make a second key like this one, which ends in a day")
-        which.add_argument("--expire", metavar="PREFIX", help="end this key in --days; without them: never")
-        which.add_argument("--revoke", metavar="PREFIX", help="end this key now")
+        which.add_argument("name", nargs="?", help="the client that uses it, for lists and logs")
+        which.add_argument(
+            "--rotate", metavar="PREFIX", help="create a second key like this one, which expires in a day"
+        )
+        which.add_argument("--expire", metavar="PREFIX", help="expire this key in --days; without --days: never")
+        which.add_argument("--revoke", metavar="PREFIX", help="revoke this key now")
         parser.add_argument("--scope", action="append", choices=Scope.values, help="default: ingest; may be repeated")
         parser.add_argument("--source", action="append", default=[], help="only this source; may be repeated")
         parser.add_argument("--rate", default="", help='events:seconds, such as "200:1,5000:60"')
         parser.add_argument("--days", type=float, help="days until it expires; default: never")
-        parser.add_argument("--dry-run", action="store_true", help="say what it would do, and change nothing")
-        parser.add_argument("--json", action="store_true", help="write one JSON object")
+        add_dry_run(parser)
+        add_json(parser)
 
-    def handle(self, *, json: bool, dry_run: bool, **options: Any) -> None:
-        """Do it, and say what was done."""
+    def handle(self, *, as_json: bool, dry_run: bool, **options: Any) -> None:
+        """Exit with 1 if there is no such key, with 2 if PostgreSQL takes no changes."""
         try:
-            key, token, said = _do(options, dry_run=dry_run)
+            key, token, message = _act(options, dry_run=dry_run)
         except ValidationError as error:
             raise CommandError("; ".join(error.messages), returncode=2) from error
-        # InternalError: it is read-only.
+        # InternalError: PostgreSQL is read-only.
         except (OperationalError, InternalError) as error:
             raise CommandError("PostgreSQL takes no changes now; nothing was changed.", returncode=2) from error
-        if json:
+        if as_json:
             self.stdout.write(_as_json(key, token, dry_run=dry_run))
             return
-        if said or dry_run:
-            self.stderr.write(f"Would do: {said}" if dry_run else said)
+        if message or dry_run:
+            self.stderr.write(f"Would do: {message}" if dry_run else message)
         if token:
             self.stdout.write(token)
 
 
-def _do(options: dict[str, Any], *, dry_run: bool) -> tuple[Key, str, str]:
-    """Give the key, the token if there is a new one, and a sentence for people."""
+def _act(options: dict[str, Any], *, dry_run: bool) -> tuple[Key, str, str]:
+    """Return the key, the token if it is a new key, and a message."""
     if prefix := options["rotate"]:
         return _rotate(_key(prefix), dry_run=dry_run)
     if prefix := options["expire"]:
@@ -72,7 +74,7 @@ def _do(options: dict[str, Any], *, dry_run: bool) -> tuple[Key, str, str]:
         return key, "", f"The key {key} is revoked."
     if options["name"]:
         return _create(options, dry_run=dry_run)
-    raise CommandError("Say who the key is for: manage.py create_key NAME", returncode=2)
+    raise CommandError("Name the client that the key is for: manage.py create_key NAME", returncode=2)
 
 
 def _create(options: dict[str, Any], *, dry_run: bool) -> tuple[Key, str, str]:
@@ -85,20 +87,20 @@ def _create(options: dict[str, Any], *, dry_run: bool) -> tuple[Key, str, str]:
         dry_run=dry_run,
     )
     if dry_run:
-        key.prefix = ""  # nobody could ever use it
-        return key, "", f"A key for {key.name} is made."
+        key.prefix = ""  # it is not stored
+        return key, "", f"A key for {key.name} is created."
     return key, token, ""
 
 
 def _rotate(key: Key, *, dry_run: bool) -> tuple[Key, str, str]:
-    said = f"Both keys are valid now; {key} ends in {keys.GRACE.days} day."
-    return (key, "", said) if dry_run else (*keys.rotate(key), said)
+    message = f"Both keys are valid now; {key} expires in {keys.GRACE.days} day."
+    return (key, "", message) if dry_run else (*keys.rotate(key), message)
 
 
 def _expire(key: Key, ends: datetime | None, *, dry_run: bool) -> tuple[Key, str, str]:
     if not dry_run:
         keys.expire(key, at=ends)
-    return key, "", f"The key {key} ends {f'at {ends:%Y-%m-%d %H:%M} UTC' if ends else 'never'}."
+    return key, "", f"The key {key} expires {f'at {ends:%Y-%m-%d %H:%M} UTC' if ends else 'never'}."
 
 
 def _as_json(key: Key, token: str, *, dry_run: bool) -> str:

@@ -1,4 +1,4 @@
-"""Takes events over gRPC, until it is told to stop."""
+"""`manage.py serve_grpc`: receive events over gRPC, until stopped."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from ingestion.management.command import OperatorCommand
 
 class Command(OperatorCommand):
     help = (
-        "Take events over gRPC (dataflow.ingest.v1.Ingestion, docs/grpc.md) and publish them to raw-data.\n"
-        "Run as many of these as you like behind a balancer. SIGTERM answers what is in flight.\n\n"
+        "Receive events over gRPC (dataflow.ingest.v1.Ingestion, docs/grpc.md) and publish them to raw-data.\n"
+        "Any number of these may run behind a load balancer. On SIGTERM, calls in flight are answered.\n\n"
         "  manage.py serve_grpc\n"
         "  GRPC_SERVICE_PORT=50052 manage.py serve_grpc    a second one beside the first\n\n"
-        "Exit code 0: it was told to stop; 1: nobody can listen on that address. While Kafka is away it answers\n"
+        "Exit code 0: stopped by a signal; 1: the address can't be listened on. While Kafka is unavailable, calls get\n"
         "UNAVAILABLE."
     )
 
     def handle(self, **_options: object) -> None:
-        """Serve; exit 0 after SIGTERM or SIGINT."""
+        """Serve until SIGTERM or SIGINT, then exit with 0."""
         try:
             uvloop.run(server.run(f"{settings.DATAFLOW_GRPC_HOST}:{settings.GRPC_SERVICE_PORT}"))
         except server.CannotListen as error:
             raise CommandError(
-                f"Nobody can listen on {error}: set GRPC_SERVICE_PORT to a free port, DATAFLOW_GRPC_HOST to an address of"
-                " this machine."
+                f"Can't listen on {error}: set GRPC_SERVICE_PORT to a free port, DATAFLOW_GRPC_HOST to an address of this"
+                " machine."
             ) from error

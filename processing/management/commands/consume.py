@@ -1,4 +1,4 @@
-"""Reads raw-data and writes both stores, until it is told to stop."""
+"""`manage.py consume`: read raw-data and write to both stores, until stopped."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from processing.row_store import RowStore
 
 class Command(OperatorCommand):
     help = (
-        "Read raw-data, keep the events in PostgreSQL and MongoDB, publish them to processed-data.\n"
-        "Run as many of these as the topic has partitions. SIGTERM finishes the batch in hand.\n\n"
+        "Read raw-data, store the events in PostgreSQL and MongoDB, publish them to processed-data.\n"
+        "Up to as many consumers may run as the topic has partitions. SIGTERM finishes the current batch.\n\n"
         "  manage.py consume\n"
         "  PROCESSOR_SERVICE_PORT=8083 manage.py consume    a second one beside the first\n\n"
-        "Exit code 0: it was told to stop; 1: PROCESSOR_SERVICE_PORT is taken, or there are rows but no document at\n"
-        "all. While a store is away it waits."
+        "Exit code 0: stopped by a signal; 1: PROCESSOR_SERVICE_PORT is taken, or PostgreSQL has rows but MongoDB has\n"
+        "no document at all. While a store is unavailable it waits."
     )
 
     def handle(self, **_options: object) -> None:
-        """Run the loop; exit 0 after SIGTERM or SIGINT."""
+        """Run the loop until SIGTERM or SIGINT, then exit with 0."""
         stopping = threading.Event()
 
         def stop(_number: int, _frame: FrameType | None) -> None:
@@ -48,25 +48,25 @@ class Command(OperatorCommand):
                 f"Port {settings.PROCESSOR_SERVICE_PORT} is taken: set PROCESSOR_SERVICE_PORT to a free one."
             ) from error
         capacity.start(stopping)
-        # What is there now stays; the collector need not look at it again.
+        # Objects that exist now are never freed, so the garbage collector may skip them.
         gc.collect()
         gc.freeze()
         loop.run()
-        # A thread may still be in a call to a frozen store: Python's own end would wait for it, or abort on its return.
+        # A thread may still be in a call to a frozen store. The interpreter's own exit would wait for it, or abort on its return.
         logging.shutdown()
         os._exit(0)
 
 
 def _refuse_lost_documents() -> None:
-    """Rows without any document mean that MongoDB was lost: storing on would hide it.
+    """Raise CommandError if there are rows but no documents: MongoDB was lost, and more documents would hide it.
 
-    A store that is away is no reason to refuse: the loop waits for it.
+    An unavailable store is no reason to refuse: the loop waits for it.
     """
     rows, documents = RowStore(), DocumentStore()
     try:
         if rows.has_rows() and not documents.has_documents():
             raise CommandError(
-                "PostgreSQL has events, but MongoDB has no document: it is another or an emptied database."
+                "PostgreSQL has events, but MongoDB has no document: it is another database, or was emptied."
                 " Check MONGO_URI and MONGO_DATABASE, or restore the documents first: manage.py rebuild_documents."
             )
     except (StoreUnavailable, NeedsOperator):

@@ -1,69 +1,59 @@
-"""Lists the partitions that are held, and resumes them."""
+"""`manage.py partitions`: list paused partitions, and resume them."""
 
 from __future__ import annotations
 
-import json
-import sys
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from ingestion.management.command import OperatorCommand
+from ingestion.management.command import add_dry_run, add_json
 from processing import holds
-from processing.failures import POSTGRESQL_AWAY, NeedsOperator, StoreUnavailable, postgresql_in_words
+from processing.command import StoreCommand
 from processing.models import Hold
 
 WHO = "command line"
 
 
-class Command(OperatorCommand):
+class Command(StoreCommand):
     help = (
-        "List the partitions of raw-data that the dead letter breaker holds, and resume them. A partition is held when\n"
-        "200 of its events in a row, or more than 200 of its last 1,000, became dead letters. Nothing of it is dropped:\n"
-        "its records wait in Kafka, for as long as the topic's retention.\n\n"
+        "List the partitions of raw-data that the circuit breaker for dead letters holds (pauses), and resume them. A\n"
+        "partition is held when 200 of its events in a row, or more than 200 of its last 1,000, became dead letters.\n"
+        "Nothing of it is dropped: its records wait in Kafka, up to the topic's retention.\n\n"
         "  manage.py partitions list\n"
-        "  manage.py partitions resume raw-data 3                  go on and count anew; it may be held again\n"
-        "  manage.py partitions resume raw-data 3 --through-end    what is in it now may all become dead letters\n"
+        "  manage.py partitions resume raw-data 3                  resume and reset the count; it may be held again\n"
+        "  manage.py partitions resume raw-data 3 --through-end    all that is in it now may become dead letters\n"
         "  manage.py partitions resume --all --dry-run\n\n"
-        "Exit code 0: done; 1: some are held (list), or what was to be resumed is not held; 2: wrong usage, or a\n"
-        "store is away."
+        "Exit code 0: done; 1: some are held (list), or the partition to resume is not held (resume); 2: wrong usage,\n"
+        "or a store is unavailable."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
-        listing = actions.add_parser("list", help="say which are held, since when and why")
-        resume = actions.add_parser("resume", help="let consumers, within seconds, read on")
+        listing = actions.add_parser("list", help="show which are held, since when and why")
+        resume = actions.add_parser("resume", help="let consumers read on, within seconds")
         resume.add_argument("topic", nargs="?")
         resume.add_argument("partition", nargs="?", type=int)
-        resume.add_argument("--all", action="store_true", dest="everything", help="all that are held")
+        resume.add_argument("--all", action="store_true", dest="everything", help="every held partition")
         resume.add_argument(
-            "--through-end", action="store_true", help="do not count dead letters up to the present end"
+            "--through-end", action="store_true", help="do not count dead letters up to the current end"
         )
-        resume.add_argument("--dry-run", action="store_true", help="say what it would do, and change nothing")
+        add_dry_run(resume)
         for action in (listing, resume):
-            action.add_argument("--json", action="store_true", help="write one JSON object")
+            add_json(action)
 
-    def handle(self, *, action: str, json: bool, **options: Any) -> None:
-        """Do it and say what was done."""
-        try:
+    def handle(self, *, action: str, as_json: bool, **options: Any) -> None:
+        """Exit with 1 if partitions are held (list), or the partition to resume is not (resume)."""
+        with self.store_errors():
             found = list(holds.held_now())
             if action == "list":
-                self._list(found, as_json=json)
+                self._list(found, as_json=as_json)
             else:
-                self._resume(_chosen(found, options), as_json=json, **options)
-        except (StoreUnavailable, NeedsOperator) as error:
-            raise CommandError(str(error), returncode=2) from error
-        except POSTGRESQL_AWAY as error:
-            raise CommandError(postgresql_in_words(error), returncode=2) from error
+                self._resume(_chosen(found, options), as_json=as_json, **options)
 
     def _list(self, found: list[Hold], *, as_json: bool) -> None:
-        if as_json:
-            self.stdout.write(json.dumps({"held": [_shape(one) for one in found]}, indent=2))
-        else:
-            lines = [f"{_name(one)}  held since {_time(one)}: {one.reason}" for one in found]
-            self.stdout.write("\n".join(lines or ["No partition is held."]))
-        if found:
-            sys.exit(1)
+        lines = [f"{_name(one)}  held since {_time(one)}: {one.reason}" for one in found]
+        text = "\n".join(lines or ["No partition is held."])
+        self.report({"held": [_shape(one) for one in found]}, text, as_json=as_json, ok=not found)
 
     def _resume(
         self, chosen: list[Hold], *, as_json: bool, through_end: bool, dry_run: bool, **_options: object
@@ -72,24 +62,25 @@ class Command(OperatorCommand):
         if not dry_run:
             for one in chosen:
                 holds.resume(one, who=WHO, lenient_until=lenient.get(one.partition, 0))
-        if as_json:
-            shapes = [{**_shape(one), "lenientUntil": lenient.get(one.partition, 0)} for one in chosen]
-            self.stdout.write(json.dumps({"dryRun": dry_run, "resumed": shapes}, indent=2))
-            return
         verb = "would be resumed" if dry_run else "resumed"
-        for one in chosen:
-            end = f", leniently up to offset {lenient[one.partition]}" if through_end else ""
-            self.stdout.write(f"{_name(one)}  {verb}{end}")
+        ends = {
+            one: f", ignoring dead letters up to offset {lenient[one.partition]}" if through_end else ""
+            for one in chosen
+        }
+        shapes = [{**_shape(one), "lenientUntil": lenient.get(one.partition, 0)} for one in chosen]
+        lines = [f"{_name(one)}  {verb}{end}" for one, end in ends.items()]
+        text = "\n".join(lines or ["No partition is held."])
+        self.report({"dryRun": dry_run, "resumed": shapes}, text, as_json=as_json)
 
 
 def _chosen(found: list[Hold], options: dict[str, Any]) -> list[Hold]:
     topic, partition = options["topic"], options["partition"]
     if options["everything"] == (topic is not None or partition is not None):
-        raise CommandError("Say either a topic and a partition, or --all.", returncode=2)
+        raise CommandError("Name a topic and a partition, or use --all.", returncode=2)
     if options["everything"]:
         return found
     if partition is None:
-        raise CommandError("Say which partition of the topic.", returncode=2)
+        raise CommandError("Name the partition of the topic.", returncode=2)
     chosen = [one for one in found if (one.topic.name, one.partition) == (topic, partition)]
     if not chosen:
         raise CommandError(f"{topic}/{partition} is not held.")

@@ -1,4 +1,4 @@
-"""Works on the jobs that wait: bulk redrives, discards and other long operations."""
+"""`manage.py run_jobs`: run queued jobs, such as bulk redrives and discards."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from django.db import ProgrammingError
 from ingestion.management.command import OperatorCommand
 from processing import job_kinds, jobs
 
-IDLE = 0.5  # seconds between two looks for a job
+IDLE = 0.5  # seconds between two queries for a job
 
 
 class Command(OperatorCommand):
     help = (
-        "Work on the jobs that wait, one after the other. Run as many of these as you like: a job is one worker's, and\n"
-        "that of a worker which died goes to another after 30 s. SIGTERM finishes the chunk in hand; the job goes on\n"
-        "from there with the next worker.\n\n"
+        "Run queued jobs, one after the other. Any number of these workers may run: each job has one worker, and the\n"
+        "job of a dead worker goes to another after 30 s. On SIGTERM the worker finishes its chunk; the next worker\n"
+        "continues the job from there.\n\n"
         "  manage.py run_jobs\n\n"
-        "Exit code 0: it was told to stop; 2: PostgreSQL has no tables. While PostgreSQL is away it waits."
+        "Exit code 0: stopped by a signal; 2: PostgreSQL has no tables. While PostgreSQL is unavailable it waits."
     )
 
     def handle(self, **_options: object) -> None:
-        """Work until SIGTERM or SIGINT; exit 0.
+        """Run jobs until SIGTERM or SIGINT, then exit with 0.
 
-        A job's own errors end that job; what comes out here is that there is no table to find jobs in.
+        A job's own errors end only that job. The one error here is that the table of jobs does not exist.
         """
         stopping = threading.Event()
 
@@ -39,7 +39,7 @@ class Command(OperatorCommand):
         worker, steps = jobs.new_worker(), job_kinds.steps()
         try:
             while not stopping.is_set():
-                if not jobs.work(worker, steps, stopping=stopping):
+                if not jobs.run_next(worker, steps, stopping=stopping):
                     stopping.wait(IDLE)
         except ProgrammingError as error:
             raise CommandError("PostgreSQL lacks a table or column: run manage.py migrate.", returncode=2) from error

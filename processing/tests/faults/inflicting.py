@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
+from django.db import connection
 from psycopg import sql
 
 from deploy.local.postgres import SYSTEM_USER
@@ -161,3 +162,11 @@ def operator(site: Deployment) -> Iterator[psycopg.Connection]:
 def lasting(seconds: float) -> None:
     """The length of a fault that consists in lasting so long: not a wait for something."""
     time.sleep(seconds)
+
+
+def is_read_only() -> bool:
+    """Return whether PostgreSQL takes no changes from this process."""
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW transaction_read_only")
+        row: tuple[str] = cursor.fetchone()
+    return row == ("on",)

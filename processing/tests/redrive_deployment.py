@@ -1,4 +1,4 @@
-"""A deployment whose dead letters are mended, and what tests of that share."""
+"""A deployment for tests that redrive dead letters."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ CONSUMER = ProcessSpec("refusing consumer", "PROCESSOR_SERVICE_PORT", ("-m", "pr
 
 
 @dataclass(slots=True)
-class Yard:
-    """One deployment for all tests, each with sources of its own; what earlier ones stored has to stay exact too."""
+class RedriveDeployment:
+    """One deployment for all tests, each with its own sources; what earlier tests stored must stay exact too."""
 
     site: Deployment
     jobs: Process
     expected: Expected = field(default_factory=Expected)
 
     def refuse(self, source: str, count: int, *, mark: str = "once") -> list[Sent]:
-        """Bring so many events of a source into the dead letters."""
+        """Make this many events of a source dead letters."""
         first = len(self.expected.events) + self.expected.letters.total()
         sent = [
             making.make_sent(number, source=source, payload={"n": number, "refuse": mark})
@@ -51,24 +51,24 @@ class Yard:
         truth.assert_exact(self.site, self.expected)
 
 
-def started(site: Deployment) -> Yard:
-    """Start a consumer that refuses some events and a job worker on a clean deployment."""
+def started(site: Deployment) -> RedriveDeployment:
+    """Start a consumer that refuses some events, and a worker for jobs, on a clean deployment."""
     site.start(CONSUMER)
-    return Yard(site, site.start_jobs())
+    return RedriveDeployment(site, site.start_jobs())
 
 
 def letters(source: str, **filters: str) -> int:
     return DeadLetter.objects.filter(source_id=source, **filters).count()
 
 
-def await_letter(yard: Yard, source: str, *, redrives: int = 0) -> DeadLetter:
+def await_letter(deployment: RedriveDeployment, source: str, *, redrives: int = 0) -> DeadLetter:
     wanted = DeadLetter.objects.filter(source_id=source, redrives=redrives)
-    yard.site.wait_for(wanted.all().exists, 30)
+    deployment.site.wait_for(wanted.all().exists, 30)
     return wanted.get()
 
 
-def await_state(yard: Yard, source: str, state: str, count: int) -> None:
-    yard.site.wait_for(lambda: letters(source, state=state) == count, 30)
+def await_state(deployment: RedriveDeployment, source: str, state: str, count: int) -> None:
+    deployment.site.wait_for(lambda: letters(source, state=state) == count, 30)
 
 
 def history(letter: DeadLetter) -> list[tuple[str, str, str]]:
