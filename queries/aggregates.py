@@ -72,7 +72,7 @@ def read(query: AggregateQuery, *, now: datetime) -> Aggregate:
     """Read the buckets, in order of source, field and start.
 
     :raises InvalidParameter: there are more than MAX_BUCKETS
-    :raises StoreUnavailable: PostgreSQL does not answer
+    :raises ReadUnavailable: PostgreSQL does not answer
     """
     closed = query.end is not None and query.end < now - timedelta(hours=1)
     return cache.remembered(

@@ -67,7 +67,7 @@ def find(event_id: UUID, *, source_id: str | None, thorough: bool = True) -> Fin
     id costs a search.
 
     :param thorough: search even if MongoDB says that there is no document
-    :raises StoreUnavailable: PostgreSQL does not answer, or not in time
+    :raises ReadUnavailable: PostgreSQL does not answer, or not in time
     """
     raw, state = _documents(event_id)
     search = thorough or state == "unavailable"
@@ -80,7 +80,7 @@ def read(event_id: UUID, *, source_id: str | None = None) -> EventDetail:
 
     :raises EventNotFound: there is none
     :raises AmbiguousEvent: `source_id` is None and there are several
-    :raises StoreUnavailable: PostgreSQL does not answer, or not in time
+    :raises ReadUnavailable: PostgreSQL does not answer, or not in time
     """
     found = find(event_id, source_id=source_id)
     if not found.rows:

@@ -9,6 +9,7 @@ from dashboard import readings
 from dashboard.tests.conftest import DoorBeats
 from dashboard.tests.test_pages import text_of
 from deploy.local.site import Site
+from ingestion import problems
 from ingestion.guard import State
 
 services = pytest.mark.services
@@ -17,7 +18,7 @@ services = pytest.mark.services
 def test_the_most_frequent_reasons_stand_first_in_words() -> None:
     refused = dict.fromkeys(("a", "b", "c", "d"), 1) | {"not_json": 3, "missing_field": 40}
 
-    shown = readings.at_the_doors({"acceptedPerSecond": 0, "accepted": 0, "refused": refused, "processes": []})
+    shown = readings.receivers({"acceptedPerSecond": 0, "accepted": 0, "refused": refused, "processes": []})
 
     assert shown is not None
     assert shown["refused"] == 47
@@ -26,7 +27,7 @@ def test_the_most_frequent_reasons_stand_first_in_words() -> None:
 
 
 def test_a_reason_that_this_release_does_not_know_is_shown_by_its_code() -> None:
-    assert readings.meaning("from_the_future") == "from_the_future"
+    assert problems.in_words("from_the_future") == "from_the_future"
 
 
 @services
