@@ -30,11 +30,11 @@ class LiveFeedSocket(AsyncWebsocketConsumer):
             await self.close()  # before the handshake is accepted: a 403
             return
         await self.accept()
-        self.viewer = Viewer(send=self._say, close=self._go_away)
+        self.viewer = Viewer(send=self._send, close=self._disconnect)
         self.hub = hub.current()
-        await self._say(protocol.welcome())
+        await self._send(protocol.welcome())
         for state in self.hub.states():
-            await self._say(state)
+            await self._send(state)
         self.hub.join(self.viewer)
         self._subscribe("overview", Subscription("overview"))
 
@@ -54,7 +54,7 @@ class LiveFeedSocket(AsyncWebsocketConsumer):
         try:
             await self._handle(protocol.parse(text_data or ""))
         except ProtocolError as problem:
-            await self._say(protocol.error(problem.code, str(problem)))
+            await self._send(protocol.error(problem.code, str(problem)))
 
     async def _handle(self, message: protocol.ClientMessage) -> None:
         match message:
@@ -79,9 +79,9 @@ class LiveFeedSocket(AsyncWebsocketConsumer):
         if identity not in known and len(known) >= protocol.MAX_SUBSCRIPTIONS:
             raise ProtocolError("too_many_subscriptions", f"expected at most {protocol.MAX_SUBSCRIPTIONS}")
 
-    async def _say(self, message: str) -> None:
+    async def _send(self, message: str) -> None:
         await self.send(text_data=message)
 
-    async def _go_away(self) -> None:
+    async def _disconnect(self) -> None:
         self.hub.leave(self.viewer)
         await self.close(code=TRY_AGAIN_LATER)

@@ -37,7 +37,7 @@ def test_the_overview_says_what_the_doors_count_without_scripts(client: Client, 
 
     text = text_of(client, "/")
 
-    assert "Accepted a second 123 Accepted 1,234 Refused 5" in text
+    assert "Accepted per second 123 Accepted 1,234 Rejected 5" in text
     assert "A required field is missing missing_field 5" in text
     assert "ingest host-2 closed: processing is more than 9 s behind" in text
     assert "no part of the ledger" in text
@@ -49,7 +49,7 @@ def test_doors_that_refused_nothing_say_so_and_no_doors_is_nothing_yet(client: C
     door_beats.say("host-1")
 
     assert panel(before).count("Nothing yet.") == 1
-    assert "Nothing was refused." in text_of(client, "/")
+    assert "Nothing was rejected." in text_of(client, "/")
 
 
 @services
@@ -60,7 +60,7 @@ def test_without_redis_the_panel_cannot_tell(client: Client, site: Site) -> None
     finally:
         site.servers.redis.start()
 
-    assert "Cannot tell." in panel(html)
+    assert "Unknown." in panel(html)
 
 
 @services

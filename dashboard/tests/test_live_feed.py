@@ -200,7 +200,7 @@ async def test_a_foreign_or_missing_origin_is_refused(site: Site, headers: list[
     assert not await Client(headers).connect()
 
 
-async def test_nothing_runs_once_nobody_watches(site: Site) -> None:
+async def test_nothing_runs_without_viewers(site: Site) -> None:
     client = Client()
     await client.connect()
     await client.close()
