@@ -53,10 +53,10 @@ class NewKey(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields
         name, rate = self.name.strip(), self.rate.strip()
         sources = [source.strip() for source in self.sources]
         wrong = {
-            "name": None if 0 < len(name) <= MAX_NAME else f"expected 1 to {MAX_NAME} characters",
+            "name": None if _is_name(name) else f"expected 1 to {MAX_NAME} characters, without NUL",
             "scopes": None if set(self.scopes) <= set(Scope.values) else f"expected some of {', '.join(Scope.values)}",
             "sources": _problem(check_source, sources),
-            "rate": _problem(check_rate, [rate] if rate else []),
+            "rate": _rate_problem(rate),
             "expiresAt": None if self.expires_at is None or _time(self.expires_at) else _NOT_A_TIME,
         }
         json_body.refuse_members({member: problem for member, problem in wrong.items() if problem})
@@ -81,6 +81,16 @@ class KeyExpiry(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fie
         return moment
 
 
+def _is_name(name: str) -> bool:
+    return 0 < len(name) <= MAX_NAME and "\0" not in name
+
+
+def _rate_problem(rate: str) -> str | None:
+    if len(rate) > MAX_RATE:
+        return f"expected at most {MAX_RATE} characters"
+    return _problem(check_rate, [rate] if rate else [])
+
+
 def _problem(check: Callable[[str], None], texts: Iterable[str]) -> str | None:
     try:
         for text in texts:
@@ -92,9 +102,9 @@ def _problem(check: Callable[[str], None], texts: Iterable[str]) -> str | None:
 
 
 def _time(text: str) -> datetime | None:
-    """Return a time, in UTC if it names no zone; None: the text is not a time."""
+    """Return a time in UTC, which is also the default zone; None: the text is not a time."""
     try:
         found = parse_datetime(text)
-    except ValueError:
+        return found and (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return found.replace(tzinfo=UTC) if found is not None and found.tzinfo is None else found
