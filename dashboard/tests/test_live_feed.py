@@ -1,3 +1,5 @@
+"""The live feed over a WebSocket: snapshots, frames, acknowledgements and outages."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What stands above everything on the overview, and the ledger in words."""
+"""The notices of the overview, and the ledger in words."""
 
 from __future__ import annotations
 

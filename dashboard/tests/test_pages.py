@@ -1,3 +1,5 @@
+"""The pages as rendered by the server, without JavaScript."""
+
 from __future__ import annotations
 
 import re

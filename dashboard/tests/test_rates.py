@@ -1,3 +1,5 @@
+"""Rates between two samples."""
+
 from __future__ import annotations
 
 from dashboard.rates import UNKNOWN, Account, Rates, rates

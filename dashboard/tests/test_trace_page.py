@@ -1,4 +1,4 @@
-"""The admin's page that says what became of one event."""
+"""The admin's page with the history of one event."""
 
 from __future__ import annotations
 

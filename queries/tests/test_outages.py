@@ -1,4 +1,4 @@
-"""What the web process answers while a server is frozen or gone."""
+"""Answers of the web process while a server is frozen or stopped."""
 
 from __future__ import annotations
 
