@@ -6,4 +6,6 @@ from django.apps import AppConfig
 
 
 class DashboardConfig(AppConfig):
+    """The dashboard app."""
+
     name = "dashboard"

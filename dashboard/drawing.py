@@ -1,4 +1,4 @@
-"""Charts as the server draws them, for readers without JavaScript: points for SVG, no styles."""
+"""Charts for readers without JavaScript: points for SVG elements, no styles."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WIDTH, HEIGHT = 600.0, 120.0
 
 @dataclass(frozen=True, slots=True)
 class FieldCard:
-    """One numeric field: its newest value, and its aggregates as a line within a band."""
+    """One numeric field: its latest value, and its aggregates as a line within a band."""
 
     name: str
     latest: float | None = None
@@ -24,7 +24,10 @@ class FieldCard:
 
 
 def field_card(name: str, latest: float | None, buckets: Sequence[Bucket]) -> FieldCard:
-    """:param buckets: of this field alone, in order of start"""
+    """Return the card of a field.
+
+    :param buckets: of this field only, in order of start
+    """
     if not buckets:
         return FieldCard(name, latest)
     low, high = min(bucket["min"] for bucket in buckets), max(bucket["max"] for bucket in buckets)
@@ -34,7 +37,7 @@ def field_card(name: str, latest: float | None, buckets: Sequence[Bucket]) -> Fi
     first, span = times[0], times[-1] - times[0]
 
     def point(at: float, value: float) -> str:
-        # Halved before subtracting, so that the widest range a double has does not overflow.
+        # Halved before the subtraction, so that the full range of a double does not overflow.
         share = (value / 2 - low / 2) / (high / 2 - low / 2) if high > low else 0.5
         return f"{(at - first) / span * WIDTH:.1f},{HEIGHT - share * (HEIGHT - 8) - 4:.1f}"
 

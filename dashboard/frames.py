@@ -1,4 +1,4 @@
-"""What changed over a span of time, per kind of subscription, and how two spans become one."""
+"""Deltas: what changed over a span of time, by kind of subscription, and how two spans are merged."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from dashboard.sample import Overview
 from processing.live import ConsumerFrame, SourceFrame, TailEvent
 from queries.shapes import Bucket, EventShape
 
-SHOWN_SOURCES = 50  # rows of the overview's columns; `seen` says how many there were
-SHOWN_EVENTS = 50  # rows of the tail's columns
+SHOWN_SOURCES = 50  # rows in the columns of `overview`; `seen` is the number of all
+SHOWN_EVENTS = 50  # rows in the columns of `tail`
 PREVIEW_CHARACTERS = 240  # of an event's payload
 SHOWN_VALUES = 4  # fields of one source on the overview
 OUTCOMES = ("read", "stored", "duplicate", "deadLettered", "dropped")
@@ -24,29 +24,31 @@ BucketKey = tuple[str, str]  # field, start
 
 
 class Delta(Protocol):
-    """Changes between `start` and `end`, monotonic seconds. Sums add, keyed values keep the latest."""
+    """Changes between `start` and `end` (monotonic seconds). Sums are added; of values with a key the latest stays."""
 
     start: float
     end: float
 
     def take(self, frame: ConsumerFrame) -> None:
-        """Add what one consumer did."""
+        """Add the changes in one consumer's frame."""
 
     def add(self, later: Self) -> None:
-        """Widen by what came after. Keeps no reference into `later`, which other viewers share."""
+        """Merge a later span into this one. Keeps no reference into `later`, which other viewers share."""
 
-    def changed(self) -> bool: ...
+    def changed(self) -> bool:
+        """Return whether there is anything to send."""
 
     def body(self) -> dict[str, object]:
-        """The JSON of this span: `interval` in ms, sums, columns."""
+        """Return the JSON of this span: `interval` in ms, sums, columns."""
 
 
 def interval(delta: Delta) -> int:
+    """Return the length of a span in ms."""
     return round((delta.end - delta.start) * 1000)
 
 
 def newest(values: dict[str, Value], later: dict[str, Value]) -> None:
-    """Keep the value of the newest event time per field; at a tie the one that came later."""
+    """Merge `later` into `values`: for each field the value with the newest event time, at a tie the later one."""
     for name, value in later.items():
         known = values.get(name)
         if known is None or known[0] <= value[0]:
@@ -55,13 +57,14 @@ def newest(values: dict[str, Value], later: dict[str, Value]) -> None:
 
 @dataclass(slots=True)
 class SourceCell:
-    """What one source did in a span."""
+    """The changes of one source in a span."""
 
     stored: int = 0
     last_seen: int = 0  # microseconds since the epoch
     values: dict[str, Value] = field(default_factory=dict)
 
     def add(self, stored: int, last_seen: int, values: dict[str, Value]) -> None:
+        """Add further changes of the source."""
         self.stored += stored
         self.last_seen = max(self.last_seen, last_seen)
         newest(self.values, values)
@@ -69,13 +72,13 @@ class SourceCell:
 
 @dataclass(slots=True)
 class OverviewDelta:
-    """The whole pipeline over a span: sums of outcomes, sources that moved, the newest sample."""
+    """The channel `overview`: sums of outcomes, sources with new events, the newest sample."""
 
     start: float
     end: float
     sums: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
     sources: dict[str, SourceCell] = field(default_factory=dict)
-    sample: Overview | None = None  # absolute numbers
+    sample: Overview | None = None  # totals, not changes
 
     def changed(self) -> bool:
         return self.sample is not None or bool(self.sources) or any(self.sums.values())
@@ -122,12 +125,13 @@ class OverviewDelta:
 
 
 def shown_values(cell: SourceCell) -> dict[str, float]:
+    """Return the values of the first few fields of a source, by name."""
     return {name: cell.values[name][1] for name in sorted(cell.values)[:SHOWN_VALUES]}
 
 
 @dataclass(slots=True)
 class SeriesDelta:
-    """One source over a span: its newest values, and the aggregates that moved."""
+    """The channel `series`: the newest values of one source, and its changed aggregates."""
 
     start: float
     end: float
@@ -166,6 +170,8 @@ class SeriesDelta:
 
 
 class BucketColumns(TypedDict):
+    """Aggregates as columns of equal length."""
+
     field: list[str]
     start: list[str]
     count: list[int]
@@ -175,6 +181,7 @@ class BucketColumns(TypedDict):
 
 
 def bucket_columns(buckets: list[Bucket]) -> BucketColumns:
+    """Return aggregates as columns."""
     return {
         "field": [bucket["field"] for bucket in buckets],
         "start": [bucket["start"] for bucket in buckets],
@@ -187,13 +194,13 @@ def bucket_columns(buckets: list[Bucket]) -> BucketColumns:
 
 @dataclass(slots=True)
 class TailDelta:
-    """The newest events of a span, of one source or of all; `seen` counts those not shown too."""
+    """The channel `tail`: the newest events, of one source or of all; `seen` counts all events of the span."""
 
     start: float
     end: float
     source_id: str | None
     seen: int = 0
-    sampled: bool = False  # read from the store: how many were not shown is unknown
+    sampled: bool = False  # read from the store, so the number of all events is unknown
     events: deque[TailEvent | EventShape] = field(default_factory=lambda: deque(maxlen=SHOWN_EVENTS))
 
     def changed(self) -> bool:
@@ -224,7 +231,7 @@ class TailDelta:
 
 
 def event_columns(events: Sequence[TailEvent | EventShape]) -> dict[str, list[object]]:
-    """Events as columns, oldest first, as frames bring them."""
+    """Return events as columns, oldest first."""
     return {
         "eventId": [event["eventId"] for event in events],
         "sourceId": [event["sourceId"] for event in events],
@@ -235,6 +242,6 @@ def event_columns(events: Sequence[TailEvent | EventShape]) -> dict[str, list[ob
 
 
 def preview(payload: dict[str, object]) -> str:
-    """The payload as one line of JSON, cut: a payload may be 256 KiB, a row on a screen may not."""
+    """Return a payload as one line of JSON, cut to PREVIEW_CHARACTERS (a payload may have 256 KiB)."""
     text = json.dumps(payload, ensure_ascii=False, separators=(", ", ": "))
     return text if len(text) <= PREVIEW_CHARACTERS else text[: PREVIEW_CHARACTERS - 1] + "…"

@@ -1,4 +1,4 @@
-"""The one Hub of a web process: consumers' frames and samples in, conflated frames at 4 Hz out."""
+"""The live feed of a web process: frames and samples come in, conflated frames go out four times a second."""
 
 from __future__ import annotations
 
@@ -25,12 +25,20 @@ _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
 
 
 def current() -> Hub:
-    """The Hub of this process, which has one event loop; a test's loops have one each."""
+    """Return the Hub of the running event loop. A web process has one loop, so it has one Hub."""
     return _hubs.setdefault(asyncio.get_running_loop(), Hub())
 
 
 class Hub:
-    """Runs only while someone watches. Used from its event loop alone."""
+    """Feeds the viewers of one web process.
+
+    It holds the viewers, one `Delta` for each distinct subscription (what changed since the last tick) and the last
+    known states of feed and servers. Equal subscriptions share one delta, which is encoded once.
+
+    All methods run on the event loop of the process, so the Hub has no locks. `sockets.LiveFeedSocket` calls `join`,
+    `leave`, `subscribe` and `states`. Three tasks of the Hub call `take`, `tick` and `sample`; they run from the first
+    viewer's `join` to the last viewer's `leave`. No method blocks the loop: reads run on the threads of the `Sampler`.
+    """
 
     def __init__(self) -> None:
         self.viewers: set[Viewer] = set()
@@ -42,12 +50,14 @@ class Hub:
         self._ending: asyncio.Task[None] | None = None
 
     def join(self, viewer: Viewer) -> None:
+        """Add a viewer; the first one starts the tasks of the Hub."""
         self.viewers.add(viewer)
         VIEWERS.inc()
         if self._running is None:
             self._running = asyncio.create_task(self._run())
 
     def leave(self, viewer: Viewer) -> None:
+        """Remove a viewer; the last one stops the tasks of the Hub. May be called again for the same viewer."""
         if viewer not in self.viewers:
             return
         self.viewers.discard(viewer)
@@ -58,15 +68,19 @@ class Hub:
 
     @property
     def running(self) -> bool:
+        """Return whether the tasks of the Hub run, which is the case while there are viewers."""
         return self._running is not None
 
     async def ended(self) -> None:
-        """Wait until what the last viewer's leaving stops has stopped."""
+        """Wait until the tasks that the last viewer's `leave` cancelled have ended."""
         if self._ending is not None:
             await asyncio.wait([self._ending])
 
     async def subscribe(self, viewer: Viewer, identity: str, subscription: Subscription) -> None:
-        """Send the viewer where it starts from; what changes meanwhile follows."""
+        """Send the viewer the snapshot that its subscription starts with.
+
+        Reads the stores, which may take seconds. Changes in the meantime are held and follow the snapshot.
+        """
         viewer.open(identity, subscription)
         self._feeds.setdefault(subscription, blank(subscription, time.monotonic()))
         data = await self._sampler.start_of(subscription)
@@ -75,17 +89,20 @@ class Hub:
             viewer.opened(identity)
 
     def states(self) -> Iterator[str]:
-        """What is known of the parts, as messages for a newcomer."""
+        """Return the last known states of feed and servers, as messages for a new viewer."""
         return (protocol.event(name, state) for name, state in self._states.items())
 
     def take(self, frame: ConsumerFrame) -> None:
-        """Add one consumer's frame to every feed."""
+        """Add one consumer's frame to the delta of every subscription. Called for each message from Redis."""
         self._sampler.note(frame)
         for feed in self._feeds.values():
             feed.take(frame)
 
     async def tick(self, now: float) -> None:
-        """Send every viewer what changed since the tick before, or hold it for those who lag."""
+        """Send every viewer what changed since the last tick; for viewers with a full window it is held.
+
+        :param now: monotonic seconds
+        """
         changed = {subscription: feed for subscription, feed in self._feeds.items() if feed.changed()}
         for feed in changed.values():
             feed.end = now
@@ -95,7 +112,7 @@ class Hub:
             await self._serve(viewer, tick)
 
     async def sample(self) -> None:
-        """Ask the stores for what frames do not say; for everything when no frames flow."""
+        """Read from the stores what frames do not contain, or everything if no frames arrive."""
         watched = self._watched()
         self._sampler.forget_moves({subscription.source_id or "" for subscription in watched})
         for subscription in watched:
@@ -121,7 +138,7 @@ class Hub:
             await viewer.send(message)
 
     def _took_sample(self, sample: Overview) -> None:
-        # The feeds may have been sent and begun anew while the stores were asked.
+        # A tick may have replaced the deltas during the read.
         feed = self._feeds.get(Subscription("overview"))
         if isinstance(feed, OverviewDelta):
             feed.sample = sample
@@ -150,7 +167,7 @@ class Hub:
         self._announce("feed", state)
 
     def _announce(self, name: str, state: str) -> None:
-        """Tell everyone of a change; never conflated, so each goes out."""
+        """Queue a change of state for every viewer. State changes are never conflated."""
         if self._states.get(name) == state:
             return
         self._states[name] = state
@@ -158,14 +175,14 @@ class Hub:
         for viewer in self.viewers:
             viewer.news.append(message)
 
-    async def _tick_for_ever(self) -> None:
+    async def _tick_forever(self) -> None:
         due = time.monotonic()
         while True:
             due = max(due + protocol.TICK_SECONDS, time.monotonic())
             await asyncio.sleep(due - time.monotonic())
             await self.tick(time.monotonic())
 
-    async def _sample_for_ever(self) -> None:
+    async def _sample_forever(self) -> None:
         while True:
             began = time.monotonic()
             await self.sample()
@@ -175,10 +192,10 @@ class Hub:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(listen(self.take, self._feed_state))
-                group.create_task(self._tick_for_ever())
-                group.create_task(self._sample_for_ever())
+                group.create_task(self._tick_forever())
+                group.create_task(self._sample_forever())
         except Exception:
-            logger.exception("the live feed stopped; its viewers are sent away to come back")
+            logger.exception("the live feed failed; its viewers are disconnected and will reconnect")
             self._running = None
             for viewer in list(self.viewers):
                 await viewer.close()

@@ -1,4 +1,4 @@
-"""The one Redis subscription of a web process: the consumers' frames as they come."""
+"""The Redis subscription of a web process, from which the consumers' frames come."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from redis.exceptions import RedisError
 from processing import live
 from processing.live import ConsumerFrame
 
-PING_SECONDS = 1.0  # a Redis that is silent is asked whether it is still there
-SILENT_SECONDS = 3.0  # no answer for so long: it is away
+PING_SECONDS = 1.0  # interval of pings while no message arrives
+SILENT_SECONDS = 3.0  # without an answer for this long, Redis counts as unavailable
 RETRY_SECONDS = (0.25, 5.0)  # back-off, doubled from the first to the second, with jitter
 
-FeedState = Literal["live", "sampling"]  # frames flow, or the stores have to be asked instead
+FeedState = Literal["live", "sampling"]  # frames arrive, or the stores are read instead
 
 logger = logging.getLogger(__name__)
 _decoder = msgspec.json.Decoder(ConsumerFrame)
 
 
 async def listen(on_frame: Callable[[ConsumerFrame], None], on_state: Callable[[FeedState], None]) -> None:
-    """Hand on every frame, for ever; `on_state` hears whether they flow."""
+    """Pass every frame to `on_frame`, and each change of the feed's state to `on_state`. Ends only by cancellation."""
     delay = RETRY_SECONDS[0]
     while True:
         began = time.monotonic()
@@ -60,10 +60,13 @@ async def _listen_once(on_frame: Callable[[ConsumerFrame], None], on_state: Call
 async def _pump(
     pubsub: PubSub, on_frame: Callable[[ConsumerFrame], None], on_state: Callable[[FeedState], None]
 ) -> None:
-    """:raises TimeoutError: Redis took the connection and answers no more"""
+    """Pass messages on.
+
+    :raises TimeoutError: Redis accepted the connection and does not answer any more
+    """
     heard = asked = time.monotonic()
     task = asyncio.current_task()
-    # The client swallows a cancellation that comes while it connects (redis 8.1), so it is looked at here as well.
+    # The client swallows a cancellation that arrives while it connects (redis 8.1), so it is checked here as well.
     while task is not None and not task.cancelling():
         message = await pubsub.get_message(timeout=PING_SECONDS)
         now = time.monotonic()

@@ -1,4 +1,4 @@
-"""What the web process adds to Django: the content security policy, static files under ASGI."""
+"""Middleware of the web process: the content security policy, and static files under ASGI."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.utils.deprecation import MiddlewareMixin
 from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.responders import StaticFile
 
-# Pages bring everything from here: no inline scripts or styles, no other hosts. The admin lives with it.
+# Everything comes from this host, and there are no inline scripts or styles. The admin works with this policy.
 POLICY = "; ".join(
     (
         "default-src 'self'",
@@ -18,31 +18,32 @@ POLICY = "; ".join(
         "object-src 'none'",
         "frame-ancestors 'none'",
         "form-action 'self'",
-        # Bootstrap, which the browsable API brings, draws its arrows by data: addresses in its style sheet.
+        # The style sheet of Bootstrap, which the browsable API uses, has images in data: URLs.
         "img-src 'self' data:",
     )
 )
-# Django's own pages about errors in development are one file with everything inside.
+# Django's error pages in development have inline scripts and styles.
 DEBUG_PAGES = {404, 500}
 
 
 class ContentSecurityPolicy(MiddlewareMixin):
-    """Adds the policy to every answer."""
+    """Adds the policy to every response."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """Add the header, unless the view set one."""
         if not (settings.DEBUG and response.status_code in DEBUG_PAGES):
             response.headers.setdefault("Content-Security-Policy", POLICY)
         return response
 
 
 class StaticFiles(WhiteNoiseMiddleware):  # type: ignore[misc]
-    """Serves the apps' static files, with or without DEBUG, without collecting them first."""
+    """Serves the apps' static files, with or without DEBUG. They need not be collected first."""
 
     get_response: Callable[[HttpRequest], HttpResponse]
 
     @staticmethod
     def serve(static_file: StaticFile, request: HttpRequest) -> HttpResponse:
-        """Answer whole: ASGI would read a file response into memory anyway, and warn of it each time."""
+        """Return the whole file as a response. ASGI would read a file response into memory as well, with a warning."""
         answer = static_file.get_response(request.method, request.META)
         body = b""
         if answer.file is not None:

@@ -1,17 +1,15 @@
-"""What each page shows, and which state its panels are in, before any script runs."""
+"""The template context of each page: what it shows, and the state of each of its panels."""
 
 from __future__ import annotations
-
-from urllib.parse import parse_qs, urlsplit
 
 from dashboard import readings, series
 from dashboard.drawing import FieldCard
 from dashboard.protocol import Channel, Interval
-from dashboard.readings import NOWHERE, Unknown
+from dashboard.readings import Unknown
 from dashboard.sample import Doors
-from queries import cursors
+from queries import paging
 from queries import sources as source_reads
-from queries.postgres import StoreUnavailable
+from queries.postgres import ReadUnavailable
 from queries.shapes import EventShape
 from queries.sources import SourceCursor, SourceQuery
 
@@ -22,6 +20,7 @@ Context = dict[str, object]
 
 
 def overview() -> Context:
+    """Return the context of the overview; panels whose data is unknown are in the state `unknown`."""
     sample = readings.overview()
     states = dict(sample["stores"] or {})
     return {
@@ -35,23 +34,30 @@ def overview() -> Context:
 
 
 def source_list(cursor: str | None) -> Context:
-    """:raises InvalidParameter: the cursor is none of ours"""
-    place = None if cursor is None else cursors.read(cursor, SourceCursor)
+    """Return the context of one page of the list of sources.
+
+    :raises InvalidParameter: the cursor is not one of this list
+    """
+    position = None if cursor is None else paging.read_cursor(cursor, SourceCursor)
     try:
-        page = source_reads.page(SourceQuery(limit=LISTED_SOURCES, cursor=place), address=NOWHERE)
-    except StoreUnavailable:
+        page = source_reads.page(SourceQuery(limit=LISTED_SOURCES, cursor=position))
+    except ReadUnavailable:
         return {"sources": [], "sources_state": "unknown"}
-    rows = [readings.source_row(found) for found in page["results"]]
+    rows = [readings.source_row(found) for found in page.results]
     return {
         "sources": rows,
         "sources_state": _state(rows),
-        "next": _cursor_of(page["next"]),
-        "previous": _cursor_of(page["previous"]),
+        "next": page.next,
+        "previous": page.previous,
     }
 
 
 def source(source_id: str, interval: Interval | None) -> Context:
-    """:raises SourceNotFound: nothing of it was ever read"""
+    """Return the context of a source's page.
+
+    :param interval: of the aggregates; None: the finest that shows a line
+    :raises SourceNotFound: no event of this source was ever read
+    """
     common: Context = {"source_id": source_id, "blank_field": FieldCard("")}
     try:
         found = series.charts(source_id, interval)
@@ -71,7 +77,7 @@ def source(source_id: str, interval: Interval | None) -> Context:
 
 
 def polled(channel: Channel, source_id: str | None, interval: Interval) -> object:
-    """What a subscription begins with; None when it cannot be told."""
+    """Return what a subscription to a channel starts with, for clients that poll; None: the stores do not answer."""
     try:
         if channel == "overview":
             return {"sample": readings.overview(), "history": None}
@@ -91,18 +97,14 @@ def _events(source_id: str | None) -> dict[str, list[EventShape] | str | None]:
 
 
 def _state(rows: object) -> str | None:
-    """The state of a panel with these rows: none when it shows them."""
+    """Return the state of a panel with these rows; None: it shows them."""
     if rows is None:
         return "unknown"
     return None if rows else "never"
 
 
 def _doors_state(doors: Doors | None) -> str | None:
-    """Doors that run show themselves, even if nobody ever came."""
+    """Return the state of the receivers' panel; it shows running receivers even if they received nothing."""
     if doors is None:
         return "unknown"
     return None if doors["processes"] else "never"
-
-
-def _cursor_of(address: str | None) -> str | None:
-    return None if address is None else parse_qs(urlsplit(address).query)["cursor"][0]

@@ -1,4 +1,4 @@
-"""How fast the pipeline goes, from samples of the ledger. Unknown is None, never 0."""
+"""Rates of the pipeline, computed from samples of the ledger. An unknown rate is None, never 0."""
 
 from __future__ import annotations
 
@@ -7,27 +7,29 @@ from typing import NamedTuple, TypedDict
 
 from processing.ledger import Equation
 
-# Samples further apart say nothing about now: nobody watched in between.
+# Samples further apart give no current rate: there were no viewers in between.
 MAX_APART = 5_000  # ms
-# Closer ones would make a rate of a commit that happens to lie between them: ten events in 5 ms are not 2,000/s.
+# Between closer samples a single commit would look like a rate: ten events in 5 ms are not 2,000/s.
 MIN_APART = 500  # ms
 
 
 class Rates(TypedDict):
-    """Events a second."""
+    """Events per second."""
 
     accepted: float | None
     stored: float | None
 
 
 class RatePoint(NamedTuple):
+    """One point of the rate chart, in events per second."""
+
     at: int  # ms since the epoch
     accepted: float | None
     stored: float | None
 
 
 class Account(NamedTuple):
-    """The ledger as it stood at one moment."""
+    """The ledger at one moment."""
 
     at: int  # ms since the epoch
     ledger: Equation | None
@@ -37,7 +39,7 @@ UNKNOWN: Rates = {"accepted": None, "stored": None}
 
 
 def rates(before: Account | None, now: Account) -> Rates:
-    """Events a second between two samples."""
+    """Return the rates between two samples."""
     if before is None or not MIN_APART <= now.at - before.at <= MAX_APART:
         return UNKNOWN
     if before.ledger is None or now.ledger is None:
@@ -50,6 +52,7 @@ def rates(before: Account | None, now: Account) -> Rates:
 
 
 def rate_columns(points: Iterable[RatePoint]) -> dict[str, list[float | None]]:
+    """Return points of the rate chart as columns."""
     kept = list(points)
     return {
         "at": [point.at for point in kept],
@@ -61,5 +64,5 @@ def rate_columns(points: Iterable[RatePoint]) -> dict[str, list[float | None]]:
 def _grown(before: int | None, now: int | None, seconds: float) -> float | None:
     if before is None or now is None:
         return None
-    # What is in flight is estimated, so the sum may step back a little; events are never un-accepted.
+    # The number in flight is an estimate, so the sum may decrease a little.
     return max(now - before, 0) / seconds

@@ -1,4 +1,4 @@
-"""What pages and the live feed show, as `queries` reads it."""
+"""The reads behind the pages and the live feed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from datetime import UTC, datetime
 from dashboard import notices, rates
 from dashboard.frames import SHOWN_VALUES, event_columns
 from dashboard.sample import Doors, Lag, Overview, SourceRow
-from ingestion.problems import MEANINGS, Code
+from ingestion import problems
 from queries import doors, events, minutes, pipeline, sources, stores
 from queries.event_query import EventQuery
-from queries.paging import Address
-from queries.postgres import StoreUnavailable
+from queries.postgres import ReadUnavailable
 from queries.shapes import Doors as DoorCounters
 from queries.shapes import EventShape, FieldShape, LagShape, SourceShape, Stores
 from queries.times import parse_time
@@ -21,19 +20,19 @@ SOURCE_ROWS = 20
 EVENT_ROWS = 20
 REASON_ROWS = 5
 MINUTE_ROWS = 6
-# Pages show one piece of a list and link to none of its neighbours.
-NOWHERE = Address("", {})
 
 
 class Unknown(Exception):
-    """The stores cannot be asked; show "cannot tell" and ask again."""
+    """The stores do not answer; show the panel as unknown and read again later."""
 
 
 def milliseconds(text: str) -> int:
+    """Return an RFC 3339 time as milliseconds since the epoch."""
     return round(parse_time(text).timestamp() * 1000)
 
 
 def total_lag(lag: list[LagShape] | None) -> Lag | None:
+    """Return the lag over all partitions; `seconds` is that of the partition furthest behind."""
     if lag is None:
         return None
     seconds = [partition["seconds"] for partition in lag if partition["records"]]
@@ -45,7 +44,8 @@ def total_lag(lag: list[LagShape] | None) -> Lag | None:
     }
 
 
-def at_the_doors(counted: DoorCounters | None) -> Doors | None:
+def receivers(counted: DoorCounters | None) -> Doors | None:
+    """Return the receivers' counters with the most frequent reasons of rejection, in words."""
     if counted is None:
         return None
     frequent = sorted(counted["refused"].items(), key=lambda item: (-item[1], item[0]))[:REASON_ROWS]
@@ -53,17 +53,13 @@ def at_the_doors(counted: DoorCounters | None) -> Doors | None:
         "acceptedPerSecond": counted["acceptedPerSecond"],
         "accepted": counted["accepted"],
         "refused": sum(counted["refused"].values()),
-        "reasons": [{"code": code, "meaning": meaning(code), "count": count} for code, count in frequent],
+        "reasons": [{"code": code, "meaning": problems.in_words(code), "count": count} for code, count in frequent],
         "processes": counted["processes"],
     }
 
 
-def meaning(code: str) -> str:
-    """What a reason code means, in words; a door of another release may know more codes than we do."""
-    return MEANINGS[Code(code)][1] if code in MEANINGS else code
-
-
 def source_row(source: SourceShape) -> SourceRow:
+    """Return one row of a list of sources."""
     return {
         "sourceId": source["sourceId"],
         "lastSeen": milliseconds(source["lastSeen"]),
@@ -73,17 +69,18 @@ def source_row(source: SourceShape) -> SourceRow:
 
 
 def latest_values(fields: list[FieldShape]) -> dict[str, float]:
+    """Return the latest values of the first few fields, by name."""
     ordered = sorted(fields, key=lambda field: field["name"])
     return {field["name"]: field["latest"] for field in ordered[:SHOWN_VALUES]}
 
 
 def overview() -> Overview:
-    """Sample the line; what cannot be told is None."""
+    """Read the state of the whole pipeline; unknown parts are None. Blocks up to some seconds."""
     try:
         return _whole_overview()
     except pipeline.LedgerUnavailable as error:
         return unknown_overview(error.states)
-    except StoreUnavailable:
+    except ReadUnavailable:
         return unknown_overview(stores.states())
 
 
@@ -99,14 +96,14 @@ def _whole_overview() -> Overview:
         "rates": rates.UNKNOWN,
         "lag": total_lag(line["lag"]),
         "consumers": line["consumers"],
-        "doors": at_the_doors(line["doors"]),
+        "doors": receivers(line["doors"]),
         "stores": line["stores"],
         "sources": [source_row(source) for source in heard],
     }
 
 
 def unknown_overview(states: Stores | None) -> Overview:
-    """What can be said when the ledger cannot be read: how servers and doors are, and no more."""
+    """Return a sample without the ledger: only the states of servers and receivers are known."""
     asked = states is not None and states["redis"]["state"] == "up"
     return {
         "at": time.time_ns() // 1_000_000,
@@ -118,14 +115,14 @@ def unknown_overview(states: Stores | None) -> Overview:
         "rates": rates.UNKNOWN,
         "lag": None,
         "consumers": None,
-        "doors": at_the_doors(doors.read()) if asked else None,
+        "doors": receivers(doors.read()) if asked else None,
         "stores": states,
         "sources": None,
     }
 
 
 def newest_events(source_id: str | None) -> list[EventShape]:
-    """The newest events, oldest first, as frames bring them.
+    """Return the newest events, oldest first, in the order of the live feed.
 
     :raises Unknown: PostgreSQL does not answer
     """
@@ -133,13 +130,13 @@ def newest_events(source_id: str | None) -> list[EventShape]:
         if source_id is None:
             return events.newest(count=EVENT_ROWS)[::-1]
         query = EventQuery(source_id=source_id, limit=EVENT_ROWS)
-        return events.page(query, address=NOWHERE)["results"][::-1]
-    except StoreUnavailable as error:
+        return events.page(query).results[::-1]
+    except ReadUnavailable as error:
         raise Unknown from error
 
 
 def tail(source_id: str | None) -> dict[str, object]:
-    """The start of a tail.
+    """Return the first message of the channel `tail`.
 
     :raises Unknown: PostgreSQL does not answer
     """

@@ -1,4 +1,4 @@
-"""One sample of the whole line, as pages and the live feed show it."""
+"""The types of a sample: the state of the pipeline as pages and the live feed show it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from queries.shapes import ConsumerShape, DoorShape, RecentMinute, Stores
 
 
 class Lag(TypedDict):
-    """Over all partitions."""
+    """The lag over all partitions."""
 
     records: int
     events: int
@@ -19,7 +19,7 @@ class Lag(TypedDict):
 
 
 class SourceRow(TypedDict):
-    """A source in the overview's list."""
+    """One row of a list of sources."""
 
     sourceId: str
     lastSeen: int  # ms since the epoch
@@ -28,7 +28,7 @@ class SourceRow(TypedDict):
 
 
 class Refusals(TypedDict):
-    """How often the doors refused for one reason."""
+    """The number of rejections for one reason."""
 
     code: str
     meaning: str
@@ -36,7 +36,7 @@ class Refusals(TypedDict):
 
 
 class Doors(TypedDict):
-    """The doors by their own counters, since each one's start."""
+    """The receivers' own counters, each since the start of its process."""
 
     acceptedPerSecond: float
     accepted: int
@@ -46,7 +46,7 @@ class Doors(TypedDict):
 
 
 class Overview(TypedDict):
-    """One sample of the whole line; None is what cannot be told."""
+    """One sample of the whole pipeline; None: unknown."""
 
     at: int  # ms since the epoch
     notices: list[Notice]

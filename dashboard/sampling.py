@@ -1,4 +1,4 @@
-"""What the live feed asks the stores about once a second, since the consumers' frames do not say it."""
+"""Reads from the stores, once a second, what the consumers' frames do not contain."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from dashboard.sample import Overview
 from processing.live import ConsumerFrame
 from queries.shapes import Bucket, EventShape
 
-READ_SECONDS = 7.0  # a read that takes longer counts as unknown; the stores' own limits are shorter
-FRESH_MS = 2_500  # a newcomer begins with a sample no older
+READ_SECONDS = 7.0  # the result of a slower read is unknown; the stores' own limits are shorter
+FRESH_MS = 2_500  # maximum age of the sample with which a new viewer starts
 HISTORY_POINTS = 300  # one a second
 
 P = ParamSpec("P")
@@ -27,20 +27,24 @@ T = TypeVar("T")
 
 
 class Sampler:
-    """Reads in threads of its own; an answer that does not come in time is unknown, not an error."""
+    """Reads on two threads of its own, for the Hub.
+
+    All methods are called on the event loop, and the coroutines wait for the threads without blocking it. A read that
+    fails or takes too long is unknown (None or empty), not an error.
+    """
 
     def __init__(self) -> None:
         self.history: deque[RatePoint] = deque(maxlen=HISTORY_POINTS)
         self.latest: Overview | None = None
         self._account: Account | None = None
-        self._stored = 0  # since the sample before
+        self._stored = 0  # since the last sample
         self._counted_since: float | None = None  # monotonic seconds
-        self._moved: dict[str, int] = {}  # source -> oldest event time since its buckets were read
+        self._moved: dict[str, int] = {}  # by source: the oldest event time since its aggregates were read
         self._known: dict[Subscription, set[tuple[str, str]]] = {}
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="live-feed")
 
     def note(self, frame: ConsumerFrame) -> None:
-        """Remember what a frame moved, for the next sample."""
+        """Record what a frame changed, for the next sample."""
         for source_id, source in frame["sources"].items():
             self._stored += source["stored"]
             times = [at for at, _ in source["values"].values()]
@@ -48,11 +52,11 @@ class Sampler:
                 self._moved[source_id] = min(*times, self._moved.get(source_id, times[0]))
 
     def forget_moves(self, watched: set[str]) -> None:
-        """Sources that nobody looks at any more, or never did."""
+        """Forget the changes of sources that have no viewer."""
         self._moved = {source_id: at for source_id, at in self._moved.items() if source_id in watched}
 
     async def start_of(self, subscription: Subscription) -> object:
-        """The snapshot a subscription begins with; None when the stores cannot be asked."""
+        """Return the data with which a subscription starts; None: the stores do not answer."""
         if subscription.channel == "series":
             assert subscription.source_id is not None
             return await self._read(series.series, subscription.source_id, subscription.interval)
@@ -65,10 +69,10 @@ class Sampler:
         return self.latest is not None and protocol.now_ms() - self.latest["at"] < FRESH_MS
 
     async def overview(self, *, frames_flow: bool) -> Overview:
-        """Sample the pipeline. While frames flow they say what was stored, else the ledger does."""
+        """Return a sample. The stored rate comes from frames while they arrive, else from the ledger."""
         sample = await self._read(readings.overview) or readings.unknown_overview(None)
         if self.latest is not None and sample["at"] - self.latest["at"] < rates.MIN_APART:
-            # An answer that was kept, or one a newcomer asked for: too near to the last sample to tell a rate.
+            # A cached answer, or one read for a new viewer: too close to the last sample for a rate.
             return self.latest
         before, self._account = self._account, Account(sample["at"], sample["ledger"])
         sample["rates"] = rates.rates(before, self._account)
@@ -80,14 +84,14 @@ class Sampler:
         return sample
 
     def _counted(self) -> float | None:
-        """Events a second that frames brought since this was asked last."""
+        """Return the events per second in frames since the last call."""
         now = time.monotonic()
         stored, self._stored = self._stored, 0
         since, self._counted_since = self._counted_since, now
         return None if since is None or now - since > rates.MAX_APART / 1000 else stored / (now - since)
 
     async def buckets(self, subscription: Subscription, *, frames_flow: bool) -> list[Bucket]:
-        """The aggregates of a series that moved since they were read last."""
+        """Return the aggregates of a series that changed since the last call."""
         assert subscription.source_id is not None
         oldest = self._moved.pop(subscription.source_id, None)
         if frames_flow and oldest is None:
@@ -96,7 +100,7 @@ class Sampler:
         return found or []
 
     async def events(self, subscription: Subscription) -> list[EventShape]:
-        """Events stored since this was asked last, oldest first; for when no frames flow."""
+        """Return the events stored since the last call, oldest first. Used while no frames arrive."""
         found = await self._read(readings.newest_events, subscription.source_id) or []
         identities = {(event["sourceId"], event["eventId"]) for event in found}
         known = self._known.get(subscription, identities)
@@ -108,7 +112,7 @@ class Sampler:
             try:
                 return read(*args, **kwargs)
             finally:
-                # A connection that stays open would be lost to the pool.
+                # An open connection would never go back to the pool.
                 connections.close_all()
 
         loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""The charts of one source: the aggregates of all its numeric fields over the time before its newest event."""
+"""The charts of one source: the aggregates of its numeric fields over the time before its newest event."""
 
 from __future__ import annotations
 
@@ -13,28 +13,32 @@ from dashboard.protocol import Interval
 from dashboard.readings import Unknown, milliseconds
 from queries import aggregates, sources
 from queries.aggregates import INTERVALS, MAX_BUCKETS, AggregateQuery
-from queries.postgres import StoreUnavailable
+from queries.postgres import ReadUnavailable
 from queries.shapes import Bucket, SourceShape
 from queries.times import format_time, from_micros, parse_time
 
-# How far a chart reaches, as long as all charts of a page stay within MAX_BUCKETS.
+# Length of a chart, unless the charts of a page together exceed MAX_BUCKETS.
 REACH: dict[Interval, int] = {"1m": 120, "1h": 168, "1d": 366}  # buckets
-ENOUGH_BUCKETS = 3  # of one field, for an interval to be chosen by itself
+ENOUGH_BUCKETS = 3  # of one field, the minimum for an interval to be chosen automatically
 
 
 class LatestColumns(TypedDict):
+    """The latest value of each field, as columns."""
+
     field: list[str]
     at: list[int]  # ms since the epoch
     value: list[float]
 
 
 class SourceNumbers(TypedDict):
+    """The totals of a source."""
+
     lastSeen: int  # ms since the epoch
     events: int
 
 
 class Series(TypedDict):
-    """Where a series begins: what its frames build on."""
+    """The data with which a subscription to `series` starts; its frames are changes to it."""
 
     start: str
     source: SourceNumbers
@@ -44,7 +48,7 @@ class Series(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Charts:
-    """One source and the aggregates of its fields from `start` on."""
+    """One source and the aggregates of its fields from `start` to `end`."""
 
     source: SourceShape
     interval: Interval
@@ -53,7 +57,7 @@ class Charts:
     buckets: list[Bucket]
 
     def cards(self) -> list[FieldCard]:
-        """One for every numeric field, by name."""
+        """Return a card for each numeric field, in order of name."""
         by_field: dict[str, list[Bucket]] = defaultdict(list)
         for bucket in self.buckets:
             by_field[bucket["field"]].append(bucket)
@@ -62,9 +66,9 @@ class Charts:
 
 
 def charts(source_id: str, interval: Interval | None) -> Charts:
-    """Read the charts of a source; without an interval the finest that shows something.
+    """Read the charts of a source. Without an interval the finest one with enough buckets is used.
 
-    :raises SourceNotFound: nothing of it was ever read
+    :raises SourceNotFound: no event of this source was ever read
     :raises Unknown: PostgreSQL does not answer
     """
     try:
@@ -73,12 +77,12 @@ def charts(source_id: str, interval: Interval | None) -> Charts:
             return _charts(source, interval)
         read = (_charts(source, finest) for finest in INTERVALS)
         return next(found for found in read if _tells(found))
-    except StoreUnavailable as error:
+    except ReadUnavailable as error:
         raise Unknown from error
 
 
 def series(source_id: str, interval: Interval) -> Series | None:
-    """The start of a subscription; None for a source that was never heard.
+    """Return the data with which a subscription starts; None: no event of this source was ever read.
 
     :raises Unknown: PostgreSQL does not answer
     """
@@ -100,9 +104,9 @@ def series(source_id: str, interval: Interval) -> Series | None:
 
 
 def moved_buckets(source_id: str, interval: Interval, oldest: int | None) -> list[Bucket]:
-    """The aggregates from an event time on, which newer events have moved.
+    """Return the aggregates from an event time on.
 
-    :param oldest: microseconds since the epoch; None: those around the newest event
+    :param oldest: microseconds since the epoch; None: from the newest event on
     :raises Unknown: PostgreSQL does not answer
     """
     try:
@@ -112,7 +116,7 @@ def moved_buckets(source_id: str, interval: Interval, oldest: int | None) -> lis
         return _read(source_id, interval, parse_time(newest), None) if newest else []
     except sources.SourceNotFound:
         return []
-    except StoreUnavailable as error:
+    except ReadUnavailable as error:
         raise Unknown from error
 
 

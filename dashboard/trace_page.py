@@ -1,4 +1,4 @@
-"""The admin's page that says what became of one event."""
+"""The admin's page with the history of one event."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from django.views.decorators.http import require_safe
 from ingestion.requests import Refused
 from queries import trace
 from queries.event_detail import AmbiguousEvent
-from queries.postgres import StoreUnavailable
+from queries.postgres import ReadUnavailable
 from queries.shapes import Outcome, Stage, Trace
 
 Context = dict[str, object]
 
 OUTCOMES: dict[Outcome, str] = {
     "stored": "It is stored.",
-    "dead_lettered": "It was set aside, and waits for someone to mend or discard it.",
-    "closed": "It was set aside, and what was sent instead of it ended well: its dead letter says what.",
-    "discarded": "It was set aside and given up: its dead letter says why.",
-    "in_flight": "It waits in Kafka to be processed.",
-    "missing": "Its record was processed, but neither store nor a dead letter knows it: run manage.py reconcile.",
+    "dead_lettered": "It is an open dead letter: redrive or discard it.",
+    "closed": "It became a dead letter, which was redriven with success. The dead letter shows the new event.",
+    "discarded": "It became a dead letter, which was discarded. The dead letter shows why.",
+    "in_flight": "It is waiting in Kafka to be processed.",
+    "missing": "Its record was processed, but no store and no dead letter has it. Run manage.py reconcile.",
 }
 TITLES: dict[Stage, str] = {
     "received": "Received",
@@ -32,9 +32,9 @@ TITLES: dict[Stage, str] = {
     "stored": "Stored",
     "published_again": "Published again",
     "duplicate": "Duplicate",
-    "dead_lettered": "Set aside",
-    "redriven": "Sent once more",
-    "edited": "Edited and sent once more",
+    "dead_lettered": "Dead-lettered",
+    "redriven": "Redriven",
+    "edited": "Edited and redriven",
     "failed": "Failed again",
     "closed": "Closed",
     "parked": "Parked",
@@ -45,9 +45,9 @@ TITLES: dict[Stage, str] = {
 
 @require_safe
 def trace_page(request: HttpRequest) -> HttpResponse:
-    """Show the trace of `?id=`, of `?source_id=` alone where several sources have the id."""
+    """Show the history of the event `?id=`; `?source_id=` chooses between sources with the same id."""
     text = request.GET.get("id", "").strip()
-    context = {**admin.site.each_context(request), "title": "What became of an event", "trace_id": text}
+    context = {**admin.site.each_context(request), "title": "History of an event", "trace_id": text}
     found = _found(text, request.GET.get("source_id") or None) if text else {}
     return render(request, "admin/trace.html", {**context, **found})
 
@@ -56,13 +56,13 @@ def _found(text: str, source_id: str | None) -> Context:
     try:
         return _titled(trace.read(UUID(text), source_id=source_id))
     except ValueError:
-        return {"problem": "This is not the id of an event: expected a UUID."}
+        return {"problem": "This is not an event id: expected a UUID."}
     except AmbiguousEvent as error:
         return {"sources": error.sources}
     except Refused as error:
         return {"problem": error.detail}
-    except StoreUnavailable:
-        return {"problem": "PostgreSQL does not answer; ask again later."}
+    except ReadUnavailable:
+        return {"problem": "PostgreSQL does not answer; try again later."}
 
 
 def _titled(found: Trace) -> Context:

@@ -1,4 +1,4 @@
-"""The pages, and what the live feed reads where no socket works."""
+"""The addresses of the pages, and of the snapshots for clients without a WebSocket."""
 
 from __future__ import annotations
 

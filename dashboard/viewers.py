@@ -1,4 +1,4 @@
-"""One client of the live feed: what it watches, what it has shown, what waits for it."""
+"""One client of the live feed: its subscriptions, its window of unacknowledged frames, and its held changes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from dashboard import protocol
 from dashboard.frames import Delta, OverviewDelta, SeriesDelta, TailDelta, interval
 from dashboard.protocol import Subscription
 
-ABANDONED_SECONDS = 60.0  # a full window for so long: nobody is there
+ABANDONED_SECONDS = 60.0  # a client whose window is full for this long is disconnected
 
 Send = Callable[[str], Awaitable[None]]
 
 
 def blank(subscription: Subscription, now: float) -> Delta:
-    """An empty span that begins now."""
+    """Return an empty delta that starts now (monotonic seconds)."""
     if subscription.channel == "overview":
         return OverviewDelta(now, now)
     if subscription.channel == "series":
@@ -26,7 +26,7 @@ def blank(subscription: Subscription, now: float) -> Delta:
 
 
 class Tick:
-    """What changed in one tick, per distinct subscription, encoded at most once each."""
+    """The changes of one tick by distinct subscription. Each is encoded at most once, however many viewers get it."""
 
     def __init__(self, now: float, deltas: Mapping[Subscription, Delta]) -> None:
         self.now = now  # monotonic seconds
@@ -34,6 +34,7 @@ class Tick:
         self._encoded: dict[Subscription, str] = {}
 
     def encoded(self, subscription: Subscription) -> str:
+        """Return the body of a subscription's frame as JSON text."""
         if subscription not in self._encoded:
             self._encoded[subscription] = protocol.encode(self.deltas[subscription].body())
         return self._encoded[subscription]
@@ -41,48 +42,63 @@ class Tick:
 
 @dataclass(slots=True, eq=False)
 class Viewer:
-    """A client with a window of 8: while it is full, changes are held and widen the next frame."""
+    """One client of the live feed, with a window of `protocol.WINDOW` unacknowledged frames.
+
+    It holds the client's subscriptions, the numbers of the last sent and the last acknowledged frame, state changes
+    to send, and changes that could not be sent yet. While the window is full, or the client paused, changes are held
+    and merged into the next frame, so a slow client gets fewer frames and loses no sums.
+
+    All methods run on the event loop and none of them waits: `LiveFeedSocket` calls them as messages arrive, the
+    `Hub` at every tick. Only `send` and `close`, which the Hub awaits, do I/O.
+    """
 
     send: Send
     close: Callable[[], Awaitable[None]]
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
-    opening: set[str] = field(default_factory=set)  # their snapshot is not out yet
+    opening: set[str] = field(default_factory=set)  # subscriptions whose snapshot is not sent yet
     paused: bool = False
-    seq: int = 0
-    acked: int = 0
-    last_sent: float = 0.0
-    full_since: float | None = None
-    news: deque[str] = field(default_factory=deque)  # changes of state, sent whole and in order
+    seq: int = 0  # number of the last sent frame
+    acked: int = 0  # number of the last acknowledged frame
+    last_sent: float = 0.0  # monotonic seconds
+    full_since: float | None = None  # monotonic seconds; None: the window has room
+    news: deque[str] = field(default_factory=deque)  # changes of state, each sent, in order
     _held: dict[str, Delta] = field(default_factory=dict)
 
     def has_room(self) -> bool:
+        """Return whether another frame may be sent before the client acknowledges one."""
         return self.seq - self.acked < protocol.WINDOW
 
     def open(self, identity: str, subscription: Subscription) -> None:
-        """Watch something more; its changes are held until `opened`."""
+        """Add a subscription. Its changes are held until `opened`, so that they follow the snapshot."""
         self.subscriptions[identity] = subscription
         self.opening.add(identity)
         self._held.pop(identity, None)
 
     def opened(self, identity: str) -> None:
+        """Start to send the changes of a subscription; its snapshot is sent."""
         self.opening.discard(identity)
 
     def drop(self, identity: str) -> None:
+        """Remove a subscription and its held changes."""
         self.subscriptions.pop(identity, None)
         self.opening.discard(identity)
         self._held.pop(identity, None)
 
     def ack(self, seq: int) -> None:
-        """:raises protocol.ProtocolError: that frame was never sent"""
+        """Record that the client showed this frame and all before it.
+
+        :raises protocol.ProtocolError: that frame was never sent
+        """
         if seq > self.seq:
             raise protocol.ProtocolError("invalid_ack", f"seq: expected at most {self.seq}")
         self.acked = max(self.acked, seq)
 
     def abandoned(self, now: float) -> bool:
+        """Return whether the window has been full for so long that the client is to be disconnected."""
         return self.full_since is not None and now - self.full_since > ABANDONED_SECONDS
 
     def next_message(self, tick: Tick) -> str | None:
-        """The frame or heartbeat that is due, if any; what cannot go out now is held."""
+        """Return the frame or heartbeat that is due, or None. Changes that can't be sent now are held."""
         if not self.has_room():
             self.full_since = self.full_since or tick.now
             self._hold_all(tick)

@@ -1,4 +1,4 @@
-"""The pages, rendered whole on the server; scripts only keep them moving."""
+"""The pages. The server renders them whole; scripts only update them."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ INTERVALS: list[tuple[Interval, str]] = [("1m", "Minutes"), ("1h", "Hours"), ("1
 @require_safe
 @never_cache
 def overview(request: HttpRequest) -> HttpResponse:
+    """The overview of the pipeline."""
     context = {"here": "overview", "now": _now(), "door": settings.INGESTION_SERVICE_PORT}
     return render(request, "dashboard/overview.html", {**pages.overview(), **context})
 
@@ -29,6 +30,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def sources(request: HttpRequest) -> HttpResponse:
+    """One page of the list of sources; `?cursor=` chooses which."""
     try:
         page = pages.source_list(request.GET.get("cursor"))
     except InvalidParameter as error:
@@ -39,10 +41,11 @@ def sources(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def source(request: HttpRequest, source_id: str) -> HttpResponse:
+    """The charts and newest events of one source; `?interval=` chooses the length of the charts."""
     try:
         page = pages.source(source_id, _interval(request))
     except SourceNotFound as error:
-        raise Http404("No event of such a source was ever read.") from error
+        raise Http404("No event of this source was ever read.") from error
     context = {"here": "sources", "intervals": INTERVALS, "now": _now()}
     return render(request, "dashboard/source.html", {**page, **context})
 
@@ -50,7 +53,7 @@ def source(request: HttpRequest, source_id: str) -> HttpResponse:
 @require_safe
 @never_cache
 def live(request: HttpRequest, channel: str) -> JsonResponse:
-    """What a subscription begins with, for pages that no socket reaches and that have to poll."""
+    """The snapshot of a channel, for pages that have no WebSocket and poll instead."""
     if channel not in get_args(Channel):
         raise Http404
     wanted = cast("Channel", channel)
@@ -59,7 +62,7 @@ def live(request: HttpRequest, channel: str) -> JsonResponse:
 
 
 def _interval(request: HttpRequest) -> Interval | None:
-    """The interval asked for; None leaves the choice to what there is."""
+    """Return the requested interval; None: choose it by the data."""
     return next((interval for interval, _ in INTERVALS if interval == request.GET.get("interval")), None)
 
 

@@ -21,20 +21,20 @@ MAX_BUCKETS = 10_000
 # source, field, start, count, sum, min, max
 Row = tuple[str, str, datetime, int, float | None, float | None, float, float]
 
-# Sums past this are added up apart and scaled down, since PostgreSQL refuses a total past the largest double.
+# Larger sums are added up separately and scaled down, since PostgreSQL rejects a total above the largest double.
 _HUGE = "1e300"
 _SCALE = 2.0**64
 
 Interval = Literal["1m", "1h", "1d"]
 INTERVALS: dict[Interval, timedelta] = {"1m": timedelta(minutes=1), "1h": timedelta(hours=1), "1d": timedelta(days=1)}
 
-# Late events still correct old buckets, so even a range that is over is kept for a moment only.
+# Late events still change old buckets, so even a range in the past is cached for a short time only.
 CLOSED_KEPT_FOR = 10.0  # seconds
 OPEN_KEPT_FOR = 1.0  # seconds
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-# Days are put together from hours.
+# Days are aggregated from hours.
 _TABLES: dict[Interval, tuple[str, str]] = {
     "1m": ("rollup_minute", "start"),
     "1h": ("rollup_hour", "start"),
@@ -44,7 +44,7 @@ _TABLES: dict[Interval, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AggregateQuery:
-    """Which buckets: those that overlap the range, each whole."""
+    """Which buckets to read: all that overlap the range, each whole."""
 
     source_id: str | None = None
     field: str | None = None
@@ -54,7 +54,7 @@ class AggregateQuery:
 
     @classmethod
     def from_parameters(cls, parameters: Parameters) -> Self:
-        """Read the query.
+        """Parse the query parameters.
 
         :raises InvalidParameter: a value can't be used
         """
@@ -72,7 +72,7 @@ def read(query: AggregateQuery, *, now: datetime) -> Aggregate:
     """Read the buckets, in order of source, field and start.
 
     :raises InvalidParameter: there are more than MAX_BUCKETS
-    :raises StoreUnavailable: PostgreSQL does not answer
+    :raises ReadUnavailable: PostgreSQL does not answer
     """
     closed = query.end is not None and query.end < now - timedelta(hours=1)
     return cache.remembered(
@@ -96,7 +96,8 @@ def _read(query: AggregateQuery) -> Aggregate:
         rows = cursor.fetchall()
     if len(rows) > MAX_BUCKETS:
         raise InvalidParameter(
-            "interval", f"interval: more than {MAX_BUCKETS} buckets; narrow the range or the field, or take longer ones"
+            "interval",
+            f"interval: more than {MAX_BUCKETS} buckets; use a shorter range, one field or a longer interval",
         )
     return {"interval": query.interval, "timezone": "UTC", "results": [_bucket(row) for row in rows]}
 
@@ -123,7 +124,7 @@ def _ceiling(moment: datetime, width: timedelta) -> datetime:
 def _bucket(row: Row) -> Bucket:
     source, field, start, count, usual, huge, least, most = row
     total = (usual or 0.0) + (huge or 0.0) * _SCALE
-    # The stores keep a sum that is beyond all numbers as the largest one.
+    # The stores keep a sum that overflowed as the largest double.
     finite = abs(total) < LARGEST
     return {
         "sourceId": source,

@@ -6,4 +6,6 @@ from django.apps import AppConfig
 
 
 class QueriesConfig(AppConfig):
+    """The read API app."""
+
     name = "queries"

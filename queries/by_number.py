@@ -1,4 +1,4 @@
-"""Lists of rows by their numbers, newest first: their parameters, cursors and pages."""
+"""Lists of rows in order of their primary keys, newest first: parameters, cursors and pages."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Self, TypeVar
 import msgspec
 from django.db.models import Model, QuerySet
 
-from queries import cursors, paging, postgres
+from queries import paging, postgres
+from queries.paging import CursorPage
 from queries.parameters import Parameters
-from queries.shapes import Page
 
 PARAMETERS = ("limit", "offset", "cursor")
 
@@ -20,15 +20,15 @@ Item = TypeVar("Item")
 
 
 class NumberCursor(msgspec.Struct, array_like=True, frozen=True):
-    """A place in a list; each list has a kind of its own, so that none takes another's."""
+    """A position in a list. Each list has a subclass of its own, so that no list accepts a cursor of another."""
 
     backward: bool
     number: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Which page of a list."""
+class IdPage:
+    """Which page of a list to read."""
 
     kind: type[NumberCursor]
     limit: int = paging.DEFAULT_LIMIT
@@ -37,7 +37,7 @@ class Place:
 
     @classmethod
     def from_parameters(cls, parameters: Parameters, kind: type[NumberCursor]) -> Self:
-        """Read the place.
+        """Parse the parameters of a page.
 
         :raises InvalidParameter: a value can't be used
         """
@@ -46,26 +46,25 @@ class Place:
             kind=kind,
             limit=paging.limit(parameters),
             offset=paging.offset(parameters),
-            cursor=None if text is None else cursors.read(text, kind),
+            cursor=None if text is None else paging.read_cursor(text, kind),
         )
 
 
-def page(rows: QuerySet[Row], place: Place, *, address: paging.Address, shape: Callable[[Row], Item]) -> Page[Item]:
+def page(rows: QuerySet[Row], wanted: IdPage, *, shape: Callable[[Row], Item]) -> CursorPage[Item]:
     """Read one page of these rows.
 
-    :raises StoreUnavailable: PostgreSQL does not answer
+    :raises ReadUnavailable: PostgreSQL does not answer
     """
-    backward = place.cursor is not None and place.cursor.backward
+    backward = wanted.cursor is not None and wanted.cursor.backward
     rows = rows.order_by("pk" if backward else "-pk")
-    if place.cursor is not None:
-        rows = rows.filter(**{"pk__gt" if backward else "pk__lt": place.cursor.number})
+    if wanted.cursor is not None:
+        rows = rows.filter(**{"pk__gt" if backward else "pk__lt": wanted.cursor.number})
     with postgres.bounded():
-        found = list(rows[place.offset : place.offset + place.limit + 1])
-    continued = place.cursor is not None or place.offset > 0
+        found = list(rows[wanted.offset : wanted.offset + wanted.limit + 1])
+    continued = wanted.cursor is not None or wanted.offset > 0
     return paging.page(
-        paging.cut(found, limit=place.limit, backward=backward, continued=continued),
-        address=address,
-        forward=lambda row: place.kind(backward=False, number=row.pk),
-        backward=lambda row: place.kind(backward=True, number=row.pk),
+        paging.cut(found, limit=wanted.limit, backward=backward, continued=continued),
+        forward=lambda row: wanted.kind(backward=False, number=row.pk),
+        backward=lambda row: wanted.kind(backward=True, number=row.pk),
         shape=shape,
     )

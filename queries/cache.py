@@ -1,4 +1,4 @@
-"""Answers kept in Redis for a moment: makes pages cheaper, is never needed for them to be right."""
+"""Short-lived cache of answers in Redis. It saves reads; correctness does not depend on it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.core.cache import cache
 
 Answer = TypeVar("Answer")
 
-# Redis is not asked again for so long after it failed or was slow, so that it can't slow every answer.
+# Redis is skipped for this long after it failed or was slow, so that it does not slow down every answer.
 PAUSE = 5.0  # seconds
 TOO_SLOW = 0.04  # seconds
 
@@ -18,7 +18,7 @@ _paused_until = 0.0  # time.monotonic()
 
 
 def remembered(key: str, *, seconds: float, read: Callable[[], Answer]) -> Answer:
-    """Give the kept answer, or read it and keep it so long."""
+    """Return the cached answer, or read it and cache it for `seconds`."""
     kept = _timed(lambda: cache.get(key))
     if kept is not None:
         return cast("Answer", kept)
@@ -28,11 +28,11 @@ def remembered(key: str, *, seconds: float, read: Callable[[], Answer]) -> Answe
 
 
 def _timed(ask: Callable[[], object]) -> object:
-    global _paused_until  # noqa: PLW0603 - one process, one opinion on Redis
+    global _paused_until  # noqa: PLW0603 - state of the whole process
     started = time.monotonic()
     if started < _paused_until:
         return None
-    # Errors are swallowed by the cache (IGNORE_EXCEPTIONS): one that is refused at once costs nothing.
+    # The cache ignores errors (IGNORE_EXCEPTIONS); a refused connection costs no time.
     answer = ask()
     ended = time.monotonic()
     if ended - started > TOO_SLOW:

@@ -9,10 +9,10 @@ from processing.letters import as_json
 from processing.letters.selection import Selection
 from processing.letters.shapes import DeadLetterDetail, DeadLetterShape
 from processing.models import DeadLetter
-from queries import by_number, letter_query, paging, postgres
-from queries.by_number import NumberCursor, Place
+from queries import by_number, letter_query, postgres
+from queries.by_number import IdPage, NumberCursor
+from queries.paging import CursorPage
 from queries.parameters import Parameters
-from queries.shapes import Page
 
 PARAMETERS = (*letter_query.PARAMETERS, *by_number.PARAMETERS)
 
@@ -22,42 +22,42 @@ class DeadLetterNotFound(Exception):
 
 
 class DeadLetterCursor(NumberCursor, frozen=True):
-    """A place in the list of dead letters."""
+    """A position in the list of dead letters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetterQuery:
-    """Which dead letters, from where."""
+    """Which dead letters to read, and which page of them."""
 
     selection: Selection = field(default_factory=Selection)
-    place: Place = field(default_factory=lambda: Place(kind=DeadLetterCursor))
+    page: IdPage = field(default_factory=lambda: IdPage(kind=DeadLetterCursor))
 
     @classmethod
     def from_parameters(cls, parameters: Parameters) -> Self:
-        """Read the query.
+        """Parse the query parameters.
 
         :raises InvalidParameter: a value can't be used
         """
         return cls(
             selection=letter_query.from_parameters(parameters),
-            place=Place.from_parameters(parameters, DeadLetterCursor),
+            page=IdPage.from_parameters(parameters, DeadLetterCursor),
         )
 
 
-def page(query: DeadLetterQuery, *, address: paging.Address) -> Page[DeadLetterShape]:
+def page(query: DeadLetterQuery) -> CursorPage[DeadLetterShape]:
     """Read one page of dead letters.
 
-    :raises StoreUnavailable: PostgreSQL does not answer
+    :raises ReadUnavailable: PostgreSQL does not answer
     """
     rows = query.selection.query().select_related("topic").defer("raw", "edited")
-    return by_number.page(rows, query.place, address=address, shape=as_json.letter)
+    return by_number.page(rows, query.page, shape=as_json.letter)
 
 
 def find(number: int) -> DeadLetter:
-    """Give one dead letter.
+    """Return one dead letter.
 
     :raises DeadLetterNotFound: there is none
-    :raises StoreUnavailable: PostgreSQL does not answer
+    :raises ReadUnavailable: PostgreSQL does not answer
     """
     with postgres.bounded():
         row = DeadLetter.objects.select_related("topic").filter(id=number).first()
@@ -67,11 +67,11 @@ def find(number: int) -> DeadLetter:
 
 
 def one(number: int, *, whole: bool) -> DeadLetterDetail:
-    """Give one dead letter with what was sent, what is wrong with it and what was done about it.
+    """Return one dead letter with the bytes as sent, what is wrong with them and the history of actions.
 
-    :param whole: every byte, not only the preview
+    :param whole: include every byte, not only the preview
     :raises DeadLetterNotFound: there is none
-    :raises StoreUnavailable: PostgreSQL does not answer
+    :raises ReadUnavailable: PostgreSQL does not answer
     """
     row = find(number)
     with postgres.bounded():

@@ -1,4 +1,4 @@
-"""How views describe themselves in the OpenAPI schema: their answers by queries.shapes itself."""
+"""Describes the views in the OpenAPI schema, with the types that they return and read."""
 
 from __future__ import annotations
 
@@ -15,14 +15,20 @@ from processing.letters import export as letter_export
 from processing.letters.export import ExportedLetter
 from processing.letters.shapes import DeadLetterDetail, DeadLetterShape, DiscardRehearsal, JobShape, RedriveRehearsal
 from queries import aggregates, dead_letters, event_query, minutes, paging, sources
+from queries.key_bodies import KeyExpiry, NewKey
 from queries.letter_bodies import DiscardMany, DiscardOne, RedriveMany, RedriveOne
+from queries.partitions import ResumePartition
 from queries.shapes import (
     Aggregate,
     EventDetail,
     EventShape,
+    Keys,
+    KeyShape,
+    KeyWithToken,
     LedgerMinutes,
     Page,
     Pipeline,
+    ResumedPartition,
     SourceShape,
     Trace,
 )
@@ -50,12 +56,19 @@ _SHAPES: list[object] = [
     Pipeline,
     LedgerMinutes,
     Trace,
+    Keys,
+    KeyShape,
+    KeyWithToken,
+    NewKey,
+    KeyExpiry,
+    ResumePartition,
+    ResumedPartition,
     Problem,
 ]
 
 
 def _custom(kind: type) -> dict[str, Any]:
-    """Describe what msgspec does not: Django's choices, and `object`, which stands for any JSON value."""
+    """Return the schema of types unknown to msgspec: Django's choices, and `object` for any JSON value."""
     if issubclass(kind, Choices):
         return {"enum": list(kind.values)}
     if kind is not object:
@@ -71,33 +84,37 @@ _REFERENCE_OF = dict(zip(map(str, _SHAPES), _REFERENCES, strict=True))
 _PARAMETERS: dict[str, tuple[OpenApiTypes, str, Sequence[str] | None]] = {
     "source_id": (
         OpenApiTypes.STR,
-        "Only of this source; for dead letters, empty means those whose source can't be read.",
+        "Only this source. For dead letters, an empty value matches those whose source can't be read.",
         None,
     ),
-    "start_time": (OpenApiTypes.DATETIME, "From this event time on, inclusive.", None),
-    "end_time": (OpenApiTypes.DATETIME, "Up to this event time, exclusive.", None),
-    "limit": (OpenApiTypes.INT, f"Results on a page: {paging.DEFAULT_LIMIT}, at most {paging.MAX_LIMIT}.", None),
-    "offset": (OpenApiTypes.INT, f"Results to skip, at most {paging.MAX_OFFSET}; then follow `next`.", None),
-    "cursor": (OpenApiTypes.STR, "A place in the list, as given in `next` and `previous`.", None),
-    "order": (OpenApiTypes.STR, "By event time; newest first unless told.", ("asc", "desc")),
+    "start_time": (OpenApiTypes.DATETIME, "Start of the event time, inclusive.", None),
+    "end_time": (OpenApiTypes.DATETIME, "End of the event time, exclusive.", None),
+    "limit": (
+        OpenApiTypes.INT,
+        f"Results on a page. Default {paging.DEFAULT_LIMIT}, maximum {paging.MAX_LIMIT}.",
+        None,
+    ),
+    "offset": (OpenApiTypes.INT, f"Results to skip, at most {paging.MAX_OFFSET}. Follow `next` to read further.", None),
+    "cursor": (OpenApiTypes.STR, "A position in the list, as given in `next` and `previous`.", None),
+    "order": (OpenApiTypes.STR, "Order by event time. Default: newest first.", ("asc", "desc")),
     "field": (OpenApiTypes.STR, "Only this numeric field: its dotted path in the payload.", None),
-    "interval": (OpenApiTypes.STR, "Length of a bucket; 1h unless told.", tuple(aggregates.INTERVALS)),
-    "state": (OpenApiTypes.STR, "Only those in this state.", None),
-    "reason": (OpenApiTypes.STR, "Only those with this reason code.", None),
-    "event_id": (OpenApiTypes.UUID, "Only those of this event.", None),
-    "fingerprint": (OpenApiTypes.STR, "Only those that are alike: with this fingerprint.", None),
-    "stage": (OpenApiTypes.STR, "Only those that failed at this stage.", None),
-    "topic": (OpenApiTypes.STR, "Only those of this Kafka topic.", None),
-    "partition": (OpenApiTypes.INT, "Only those of this Kafka partition.", None),
+    "interval": (OpenApiTypes.STR, "Length of a bucket. Default: 1h.", tuple(aggregates.INTERVALS)),
+    "state": (OpenApiTypes.STR, "Only results in this state.", None),
+    "reason": (OpenApiTypes.STR, "Only results with this reason code.", None),
+    "event_id": (OpenApiTypes.UUID, "Only results of this event.", None),
+    "fingerprint": (OpenApiTypes.STR, "Only results with this fingerprint, which similar errors share.", None),
+    "stage": (OpenApiTypes.STR, "Only results that failed at this stage.", None),
+    "topic": (OpenApiTypes.STR, "Only results from this Kafka topic.", None),
+    "partition": (OpenApiTypes.INT, "Only results from this Kafka partition.", None),
     "text": (
         OpenApiTypes.STR,
-        "Only those with this text in their detail, their reason or its words, whatever its case.",
+        "Only results with this text in their detail, reason code or its description. Case is ignored.",
         None,
     ),
-    "kind": (OpenApiTypes.STR, "Only those of this kind.", None),
+    "kind": (OpenApiTypes.STR, "Only results of this kind.", None),
 }
 
-# The parameters that each address knows.
+# The query parameters of each address.
 EVENTS = event_query.PARAMETERS
 AGGREGATE = aggregates.PARAMETERS
 SOURCES = sources.PARAMETERS
@@ -106,25 +123,21 @@ LEDGER = minutes.PARAMETERS
 
 
 def describe(
-    shape: object,
+    answer: object,
     *,
     name: str,
     parameters: Sequence[str] = (),
     errors: Sequence[int] = (),
     body: type[msgspec.Struct] | None = None,
-    accepted: object = None,
 ) -> Callable[[Handler], Handler]:
-    """Describe a view's handler: what it answers with, and the parameters it knows.
+    """Describe a view or one of its methods: its parameters, its body and its answers.
 
-    :param shape: of the answer 200
-    :param accepted: shape of the answer 202
+    :param answer: the type of the answer 200, or a dict of the types by status
     """
-    media = letter_export.CONTENT_TYPE if shape is ExportedLetter else JSON
-    answers = {200: (media, shape), 202: (JSON, accepted)}
-    responses = {
-        (status, kind): _REFERENCE_OF[str(answer)] for status, (kind, answer) in answers.items() if answer is not None
-    }
-    responses |= {(status, CONTENT_TYPE): _REFERENCE_OF[str(Problem)] for status in (400, *errors, 503)}
+    media = letter_export.CONTENT_TYPE if answer is ExportedLetter else JSON
+    answers = answer if isinstance(answer, dict) else {200: answer}
+    responses = {(status, media): _REFERENCE_OF[str(shape)] for status, shape in answers.items()}
+    responses |= {(error, CONTENT_TYPE): _REFERENCE_OF[str(Problem)] for error in (400, *errors, 503)}
     decorator: Callable[[Handler], Handler] = extend_schema(
         operation_id=name,
         parameters=[_parameter(each) for each in parameters],
@@ -140,6 +153,6 @@ def _parameter(name: str) -> OpenApiParameter:
 
 
 def add_shapes(result: dict[str, Any], **_: object) -> dict[str, Any]:
-    """Put the shapes into a generated schema (setting POSTPROCESSING_HOOKS)."""
+    """Add the types to a generated schema (setting POSTPROCESSING_HOOKS)."""
     result["components"] = {"schemas": _COMPONENTS}
     return result

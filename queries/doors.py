@@ -1,23 +1,25 @@
-"""What the doors say about themselves, through Redis: their own counters, best effort and no part of the ledger."""
+"""The receivers' own counters and their rejections by minute, from Redis. Best effort, no part of the ledger."""
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 import msgspec
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
-from ingestion import pulse
+from ingestion import pulse, refusals
 from ingestion.pulse import Pulse
-from queries.shapes import Doors, DoorShape
+from queries.shapes import Doors, DoorShape, RefusedMinute
 from queries.times import format_time, from_micros
 
 _decode = msgspec.json.Decoder(Pulse).decode
 
 
 def read() -> Doors | None:
-    """Give every door process that was heard of in the last seconds; None: Redis does not answer."""
+    """Return every receiver process that sent a heartbeat in the last seconds; None: Redis does not answer."""
     try:
         pulses = _pulses()
     except RedisError:
@@ -31,6 +33,42 @@ def read() -> Doors | None:
         "accepted": sum(each.accepted for each in pulses),
         "refused": refused,
         "processes": [_shape(each) for each in pulses],
+    }
+
+
+def rejections(start: datetime, end: datetime, *, limit: int) -> list[RefusedMinute] | None:
+    """Return the minutes from `start` up to `end` in which receivers rejected anything, newest first.
+
+    :return: None: Redis does not answer
+    """
+    first, last = int(start.timestamp()), int(end.timestamp())
+    try:
+        hashes = _rejection_hashes(first, last)
+    except RedisError:
+        return None
+    minutes: defaultdict[int, Counter[str]] = defaultdict(Counter)
+    for found in hashes:
+        for minute, code, count in refusals.read(found):
+            if first <= minute < last:
+                minutes[minute][code] += count
+    return [_minute_shape(minute, minutes[minute]) for minute in sorted(minutes, reverse=True)[:limit]]
+
+
+def _rejection_hashes(first: int, last: int) -> list[dict[bytes, bytes]]:
+    # Older hours have expired.
+    oldest = max(first, last - refusals.KEPT_SECONDS - refusals.HOUR)
+    pipeline = get_redis_connection("default").pipeline(transaction=False)
+    for hour in range(oldest // refusals.HOUR * refusals.HOUR, last, refusals.HOUR):
+        pipeline.hgetall(refusals.key(hour))
+    hashes: list[dict[bytes, bytes]] = pipeline.execute()
+    return hashes
+
+
+def _minute_shape(minute: int, reasons: Counter[str]) -> RefusedMinute:
+    return {
+        "minute": format_time(datetime.fromtimestamp(minute, tz=UTC)),
+        "refused": reasons.total(),
+        "reasons": dict(reasons.most_common()),
     }
 
 
@@ -50,7 +88,7 @@ def _read(texts: Iterable[bytes]) -> Iterable[Pulse]:
         try:
             yield _decode(text)
         except msgspec.DecodeError:
-            # A door of another release, which counts otherwise.
+            # A receiver of another release, with other counters.
             continue
 
 

@@ -1,4 +1,4 @@
-"""One event with everything that is known of it: the row, its origin, its raw document."""
+"""One event: its row, its position in Kafka and its raw document."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from queries.events import COLUMNS, EventRow, Value, event_shape
 from queries.shapes import DocumentShape, DocumentState, EventDetail, Origin
 from queries.times import format_time, from_micros
 
-# Ids of these versions begin with milliseconds since the epoch (RFC 9562); ours with those of the event time.
+# UUIDs of these versions begin with milliseconds since the epoch (RFC 9562); ids made here with the event time.
 _TIMED_VERSIONS = {7, 8}
 _COLUMNS = COLUMNS.replace("id, source_id", "events.id, source_id", 1)
 _MAX_MILLISECONDS = 253_402_300_799_000  # 9999-12-31T23:59:59Z
@@ -36,7 +36,7 @@ class EventNotFound(Exception):
 
 
 class AmbiguousEvent(Exception):
-    """Several sources have an event of this id; answer 409 and name them."""
+    """Several sources have an event with this id; answer 409 and list them."""
 
     def __init__(self, sources: list[str]) -> None:
         super().__init__()
@@ -44,30 +44,30 @@ class AmbiguousEvent(Exception):
 
 
 class Findings(NamedTuple):
-    """What the stores hold under one id."""
+    """What the stores have under one id."""
 
     rows: list[Found]
     documents: list[StoredDocument]
-    documents_state: DocumentState  # of those that are missing
+    documents_state: DocumentState  # of sources without a document
 
     def document_of(self, source: str) -> StoredDocument | None:
-        """Give the raw document of a source's event."""
+        """Return the raw document of a source's event."""
         return next((one for one in self.documents if one["source"] == source), None)
 
     def state_of(self, source: str) -> DocumentState:
-        """Tell whether there is one."""
+        """Return whether a source has a document."""
         return "found" if self.document_of(source) else self.documents_state
 
 
 def find(event_id: UUID, *, source_id: str | None, thorough: bool = True) -> Findings:
-    """Look for an id in both stores.
+    """Search both stores for an id.
 
-    The documents come first: their key begins with the event's id, and they know source and time, which lead
-    PostgreSQL to the row by its own key. Without them an id that holds its event time leads there as well; any other
-    id costs a search.
+    MongoDB is read first: the key of a document begins with the event's id, and the document has the source and the
+    time, which are the key of the row in PostgreSQL. Without a document, an id that contains its event time leads to
+    the row. For any other id all rows have to be searched.
 
-    :param thorough: search even if MongoDB says that there is no document
-    :raises StoreUnavailable: PostgreSQL does not answer, or not in time
+    :param thorough: search all rows even if MongoDB has no document
+    :raises ReadUnavailable: PostgreSQL does not answer, or not in time
     """
     raw, state = _documents(event_id)
     search = thorough or state == "unavailable"
@@ -76,11 +76,11 @@ def find(event_id: UUID, *, source_id: str | None, thorough: bool = True) -> Fin
 
 
 def read(event_id: UUID, *, source_id: str | None = None) -> EventDetail:
-    """Give one event.
+    """Return one event.
 
-    :raises EventNotFound: there is none
-    :raises AmbiguousEvent: `source_id` is None and there are several
-    :raises StoreUnavailable: PostgreSQL does not answer, or not in time
+    :raises EventNotFound: no event has this id
+    :raises AmbiguousEvent: `source_id` is None and several sources have an event with this id
+    :raises ReadUnavailable: PostgreSQL does not answer, or not in time
     """
     found = find(event_id, source_id=source_id)
     if not found.rows:
@@ -111,7 +111,7 @@ def _rows(event_id: UUID, source_id: str | None, raw: Sequence[StoredDocument], 
 
 
 def _by_keys(event_id: UUID, raw: Sequence[StoredDocument]) -> Condition:
-    """Give the keys that the documents know, or that the id's own time leads to."""
+    """Return a condition for the keys in the documents, or for the time in the id."""
     ways: list[str] = []
     values: list[Value] = []
     if raw:

@@ -1,4 +1,4 @@
-"""Which events a page of GET /data shows: its parameters, and the cursor between its pages."""
+"""The query of GET /data: its parameters, and the cursor between its pages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal, Self, cast
 
 import msgspec
 
-from queries import cursors, paging
+from queries import paging
 from queries.parameters import InvalidParameter, Parameters
 from queries.times import from_micros
 
@@ -17,19 +17,19 @@ PARAMETERS = ("source_id", "start_time", "end_time", "limit", "offset", "cursor"
 
 Order = Literal["asc", "desc"]
 
-# Parameters that make a list, with their fields in EventQuery.
+# The parameters that define a list, with their fields in EventQuery.
 _FILTERS = {"source_id": "source_id", "start_time": "start", "end_time": "end", "order": "order"}
 
 
 class EventCursor(msgspec.Struct, array_like=True, frozen=True):
-    """A place in the list of events, and the list as it stood when its first page was read."""
+    """A position in the list of events, and the state of the list when its first page was read."""
 
     backward: bool
-    ts: int  # with the next two: the row to go on from; microseconds since the epoch
+    ts: int  # with the next two: the row to continue from; microseconds since the epoch
     source_id: str
     id: str
     visible: str  # pg_snapshot of the first page
-    settled: int  # rows stored until then need no look at `visible`; microseconds since the epoch
+    settled: int  # rows stored up to this time are visible without a check of `visible`; microseconds since the epoch
     order: Order
     only_source: str | None
     start: int | None  # microseconds since the epoch
@@ -38,7 +38,7 @@ class EventCursor(msgspec.Struct, array_like=True, frozen=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventQuery:
-    """Which events, in which order, from where."""
+    """Which events to read, in which order, and which page of them."""
 
     source_id: str | None = None
     start: datetime | None = None  # inclusive
@@ -50,7 +50,7 @@ class EventQuery:
 
     @classmethod
     def from_parameters(cls, parameters: Parameters) -> Self:
-        """Read the query; one with a cursor takes what it leaves out from there.
+        """Parse the query parameters. Filters that are not given come from the cursor, if there is one.
 
         :raises InvalidParameter: a value can't be used, or the cursor belongs to another list
         """
@@ -64,12 +64,12 @@ class EventQuery:
             limit=paging.limit(parameters),
             offset=paging.offset(parameters),
         )
-        return query if text is None else query.continued(cursors.read(text, EventCursor), given=parameters.given)
+        return query if text is None else query.continued(paging.read_cursor(text, EventCursor), given=parameters.given)
 
     def continued(self, cursor: EventCursor, *, given: Container[str]) -> Self:
-        """Give the query of another page of the cursor's list.
+        """Return the query of another page of the cursor's list.
 
-        :param given: the parameters beside the cursor, which may repeat those of the list
+        :param given: the parameters beside the cursor; they may repeat the parameters of the list
         """
         whole = self.__class__(
             source_id=cursor.only_source,

@@ -10,17 +10,14 @@ from uuid import UUID
 from django.db import connection
 
 from processing.jsonb import load_payload
-from queries import paging, postgres
+from queries import paging, postgres, row_visibility
 from queries.event_query import EventCursor, EventQuery
-from queries.shapes import EventShape, Page
+from queries.paging import CursorPage
+from queries.shapes import EventShape
 from queries.times import format_time, from_micros, to_micros
 
-# Rows stored so long before the first page were visible to it, however far the consumer's clock is off.
+# Rows stored this long before the first page was read were visible to it, even if the consumer's clock is wrong.
 SETTLED_AFTER = 3_600  # seconds
-
-# A row's xmin is the low half of its transaction's number. Completed to the number that is nearest to the snapshot's
-# it is right for two milliard transactions; no hour has so many, and older rows are settled.
-WHOLE_NUMBER = "(%s::bigint + ((xmin::text::bigint - %s::bigint + 2147483648) & 4294967295) - 2147483648)"
 
 Value = str | int | datetime | None
 
@@ -28,7 +25,7 @@ COLUMNS = "id, source_id, ts, received, stored, payload, tags"
 
 
 class EventRow(NamedTuple):
-    """A row of the table `events`, the part that is shown; `payload` is still JSON."""
+    """The columns of a row of the table `events` that the API shows; `payload` is JSON text."""
 
     id: UUID
     source_id: str
@@ -41,21 +38,20 @@ class EventRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The state of the table that all pages of one list show: that of its first page."""
+    """The state of the table that all pages of one list show: the state when its first page was read."""
 
     visible: str  # pg_snapshot
     settled: int  # microseconds since the epoch
 
 
-def page(query: EventQuery, *, address: paging.Address) -> Page[EventShape]:
+def page(query: EventQuery) -> CursorPage[EventShape]:
     """Read one page of events.
 
-    Pages that follow each other through `next` show every event that was stored when the first of them was read,
-    each once, and none stored later: the cursor carries PostgreSQL's snapshot of the first page. So a commit in
-    progress then is not part of the list, whatever time its rows carry, and the clocks of the processes play no
-    part.
+    The pages that `next` leads to show every event that was stored when the first page was read, each once, and
+    none that was stored later. The cursor carries PostgreSQL's snapshot of the first page. So the rows of a
+    transaction that was in progress then are not part of the list, and the result does not depend on any clock.
 
-    :raises StoreUnavailable: PostgreSQL does not answer
+    :raises ReadUnavailable: PostgreSQL does not answer
     """
     rows, view = _read(query)
     backward = query.cursor is not None and query.cursor.backward
@@ -63,7 +59,6 @@ def page(query: EventQuery, *, address: paging.Address) -> Page[EventShape]:
     part = paging.cut(rows, limit=query.limit, backward=backward, continued=continued)
     return paging.page(
         part,
-        address=address,
         forward=lambda row: _cursor(row, query, view, backward=False),
         backward=lambda row: _cursor(row, query, view, backward=True),
         shape=event_shape,
@@ -71,13 +66,13 @@ def page(query: EventQuery, *, address: paging.Address) -> Page[EventShape]:
 
 
 def newest(*, count: int) -> list[EventShape]:
-    """Give the newest events of all sources, the newest first."""
+    """Return the newest events of all sources, the newest first."""
     rows, _ = _read(EventQuery(limit=count))
     return [event_shape(row) for row in rows[:count]]
 
 
 def event_shape(row: EventRow) -> EventShape:
-    """Lay out one event."""
+    """Return one event as JSON."""
     return {
         "eventId": str(row.id),
         "sourceId": row.source_id,
@@ -93,7 +88,7 @@ def _read(query: EventQuery) -> tuple[list[EventRow], View]:
     where, values = _conditions(query)
     backward = query.cursor is not None and query.cursor.backward
     direction = "ASC" if (query.order == "asc") != backward else "DESC"
-    # The snapshot is taken in the statement itself, so that it is the very one its rows were read by.
+    # The snapshot is taken by the statement itself, so that it is the one by which the rows were read.
     statement = f"""
         SELECT {COLUMNS}, pg_current_snapshot()::text, extract(epoch FROM now())::bigint FROM events WHERE {where}
         ORDER BY ts {direction}, source_id {direction}, id {direction} LIMIT %s OFFSET %s
@@ -138,9 +133,8 @@ def _beyond(cursor: EventCursor) -> tuple[str, list[Value]]:
 
 
 def _in_view(cursor: EventCursor) -> tuple[str, list[Value]]:
-    latest = int(cursor.visible.split(":")[1])
-    condition = f"(stored <= %s OR pg_visible_in_snapshot(greatest({WHOLE_NUMBER}, 3)::text::xid8, %s::pg_snapshot))"
-    return condition, [from_micros(cursor.settled), latest, latest % 2**32, cursor.visible]
+    visible, values = row_visibility.condition(cursor.visible)
+    return f"(stored <= %s OR {visible})", [from_micros(cursor.settled), *values]
 
 
 def _cursor(row: EventRow, query: EventQuery, view: View, *, backward: bool) -> EventCursor:

@@ -1,9 +1,9 @@
-"""Who may read: everyone on an open site, else whoever is signed in or sends a key with the scope `read`."""
+"""Authentication of readers: a session, or a key with the scope `read`. Sites may be open to all readers."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -18,20 +18,21 @@ from ingestion.models import Scope
 from ingestion.problems import Code
 from ingestion.requests import SECRETS, Refused
 from queries import problems
+from queries.parameters import Parameters
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
-# The admin and what only operators may do ask by themselves, and probes come from inside.
+# The admin and the addresses for operators check access themselves; probes need no key.
 _OPEN = re.compile(r"/(admin/|static/|healthz$|readyz$|metrics$|api/keys(/|$)|api/pipeline/partitions/)")
 _FOR_PROGRAMS = re.compile(r"/(api|data)(/|$)")
-# Who may change them may read them; the views ask for more where more is needed.
+# The scope `admin` includes reading them; the views require it where something is changed.
 _FOR_OPERATORS = re.compile(r"/api/(dead-letters|jobs)(/|$)")
 _ONE_SOURCE = re.compile(r"/api/sources/([^/]+)/?$")
 _HEADERS = {"authorization": "HTTP_AUTHORIZATION", "x-api-key": "HTTP_X_API_KEY"}
 
 
 class ReadGate:
-    """Middleware; comes after sessions and users."""
+    """Middleware that refuses readers without access. It runs after sessions and users."""
 
     def __init__(self, get_response: Handler) -> None:
         self._get_response = get_response
@@ -51,9 +52,9 @@ class ReadGate:
 
 
 def grant_of(request: HttpRequest | Request, *scopes: Scope) -> Grant:
-    """What the request's key grants.
+    """Return what the request's key grants.
 
-    :param scopes: one of them is enough
+    :param scopes: the key needs one of them
     :raises Refused: no valid key, or one without the scope
     """
     if any(name.lower() in SECRETS for name in request.GET):
@@ -69,7 +70,7 @@ def grant_of(request: HttpRequest | Request, *scopes: Scope) -> Grant:
 
 
 def operator(request: HttpRequest | Request) -> Grant:
-    """What the key of whoever may change everything grants.
+    """Return what an operator's key grants.
 
     :raises Refused: no valid key, one without the scope `admin`, or one for some sources
     """
@@ -79,8 +80,21 @@ def operator(request: HttpRequest | Request) -> Grant:
     return grant
 
 
+def admin_name(request: Request, *, known: Sequence[str] = ()) -> str:
+    """Return the name under which the history records a request with an operator's key.
+
+    :param known: the query parameters that the address takes
+    :raises InvalidParameter: the request has others
+    :raises Refused: no key with the scope `admin`, or one for some sources
+    """
+    grant = grant_of(request, Scope.ADMIN)
+    check(request, grant)
+    Parameters(request.query_params, known=known)
+    return f"key {grant.key}"
+
+
 def holds(request: HttpRequest | Request, scope: Scope) -> bool:
-    """Tell whether the request's key has a scope, and is for all sources."""
+    """Return whether the request's key has a scope and is for all sources."""
     try:
         return grant_of(request, scope).sources is None
     except Refused:
@@ -88,7 +102,7 @@ def holds(request: HttpRequest | Request, scope: Scope) -> bool:
 
 
 def check(request: HttpRequest, grant: Grant) -> None:
-    """Hold a key that is for some sources to requests that name one of them.
+    """Check that a request with a key for some sources names only those.
 
     :raises Refused: the request is about other sources too
     """

@@ -1,6 +1,8 @@
-"""Redriving and discarding dead letters: a dry run's answer, or the job that does it."""
+"""Redrives and discards dead letters: makes a job, or does a dry run."""
 
 from __future__ import annotations
+
+import time
 
 from processing.letters import as_json, discard, redrive, rehearsal
 from processing.letters.redrive import NotMendable
@@ -11,18 +13,19 @@ from processing.models import DeadLetter, Job
 from queries import dead_letters, postgres
 from queries.letter_bodies import DiscardMany, DiscardOne, RedriveMany, RedriveOne
 
+Outcome = Job | RedriveRehearsal | DiscardRehearsal
 
-def redrive_one(number: int, body: RedriveOne, *, who: str, now: int) -> Job | RedriveRehearsal:
-    """Send one letter once more, with the body's event if it has one.
 
-    :param now: microseconds since the epoch
-    :raises DeadLetterNotFound: there is none of this number
-    :raises NotMendable: it is on its way, stored or discarded
+def redrive_one(body: RedriveOne, *, who: str, number: int) -> Job | RedriveRehearsal:
+    """Redrive one letter, with the body's event if it has one.
+
+    :raises DeadLetterNotFound: there is no letter of this number
+    :raises NotMendable: it was redriven and is in flight, or is stored or discarded
     :raises InvalidEvent: the body's event breaks the contract
     """
     letter = _mendable(number)
     if body.event:
-        return _redrive_edited(letter, bytes(body.event), body, who=who, now=now)
+        return _redrive_edited(letter, bytes(body.event), body, who=who, now=time.time_ns() // 1000)
     selection = Selection(ids=(number,))
     if body.dry_run:
         return as_json.rehearsed(rehearsal.rehearse(selection))
@@ -31,7 +34,7 @@ def redrive_one(number: int, body: RedriveOne, *, who: str, now: int) -> Job | R
 
 
 def redrive_many(body: RedriveMany, *, who: str) -> Job | RedriveRehearsal:
-    """Send letters once more, as they came."""
+    """Redrive letters as they came."""
     selection = body.selection()
     if body.dry_run:
         return as_json.rehearsed(rehearsal.rehearse(selection, up_to=body.up_to))
@@ -39,18 +42,18 @@ def redrive_many(body: RedriveMany, *, who: str) -> Job | RedriveRehearsal:
         return redrive.request(selection, who=who, rate=body.rate, note=body.note, up_to=body.up_to)
 
 
-def discard_one(number: int, body: DiscardOne, *, who: str) -> Job | DiscardRehearsal:
-    """Give one letter up.
+def discard_one(body: DiscardOne, *, who: str, number: int) -> Job | DiscardRehearsal:
+    """Discard one letter.
 
-    :raises DeadLetterNotFound: there is none of this number
-    :raises NotMendable: it is on its way, stored or discarded
+    :raises DeadLetterNotFound: there is no letter of this number
+    :raises NotMendable: it was redriven and is in flight, or is stored or discarded
     """
     _mendable(number)
     return _discard(Selection(ids=(number,)), body, who=who, up_to=number)
 
 
 def discard_many(body: DiscardMany, *, who: str) -> Job | DiscardRehearsal:
-    """Give letters up."""
+    """Discard letters."""
     return _discard(body.selection(), body, who=who, up_to=body.up_to)
 
 

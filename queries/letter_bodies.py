@@ -1,4 +1,4 @@
-"""What a request to redrive or discard dead letters may say."""
+"""The JSON bodies that redrive or discard dead letters."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import msgspec
 from ingestion.problems import Code
 from processing.letters.redrive import MAX_RATE
 from processing.letters.selection import Selection
-from queries.bodies import InvalidBody
+from queries.json_body import InvalidBody
 from queries.letter_query import Filter, Number
 
-MOST_NUMBERS = 1_000  # letters named one by one; a filter names any number
+MOST_NUMBERS = 1_000  # letters listed one by one; a filter may match any number
 
 Note = Annotated[str, msgspec.Meta(max_length=1_000)]
 Why = Annotated[str, msgspec.Meta(min_length=1, max_length=1_000, pattern=r"\S")]
@@ -20,7 +20,7 @@ Rate = Annotated[int, msgspec.Meta(ge=1, le=MAX_RATE)]
 
 
 class RedriveOne(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """Send a letter once more: as it came, or the event given here instead."""
+    """Redrive a letter: as it came, or with the event given here instead."""
 
     event: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
     note: Note = ""
@@ -28,16 +28,16 @@ class RedriveOne(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fi
 
 
 class DiscardOne(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """Give a letter up; the note says why."""
+    """Discard a letter; the note says why."""
 
     note: Why
     dry_run: bool = False
 
 
 class Chosen(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """Letters by their numbers or by a filter; an empty filter means every open one.
+    """Letters by their numbers or by a filter; an empty filter matches every open letter.
 
-    `upTo` is the newest number that is meant; without it the newest there is when the request comes in.
+    `upTo` is the newest number to include; by default it is the newest number at the time of the request.
     """
 
     ids: Annotated[list[Number], msgspec.Meta(min_length=1, max_length=MOST_NUMBERS)] | None = None
@@ -46,9 +46,9 @@ class Chosen(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields
     dry_run: bool = False
 
     def selection(self) -> Selection:
-        """Give the letters that are meant.
+        """Return the letters to redrive or discard.
 
-        :raises InvalidBody: they are named both ways, or not at all
+        :raises InvalidBody: the body has both ids and filter, or neither
         """
         if (self.ids is None) == (self.filter is None):
             raise InvalidBody(Code.INVALID_PARAMETER, "the body: expected either ids or filter")
@@ -56,13 +56,13 @@ class Chosen(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields
 
 
 class RedriveMany(Chosen, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """Send letters once more, as they came; `rate` is in events a second."""
+    """Redrive letters as they came; `rate` is in events per second."""
 
     rate: Rate | None = None
     note: Note = ""
 
 
 class DiscardMany(Chosen, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """Give letters up; the note says why."""
+    """Discard letters; the note says why."""
 
     note: Why

@@ -1,4 +1,4 @@
-"""Which dead letters a request is about: the shared filters, as query parameters and as members of a body."""
+"""Filters of dead letters, as query parameters and as members of a JSON body."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Filter(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
-    """Filters that all have to hold; times are of when a letter was first seen, half open.
+    """Filters, all of which must match. Times apply to when a letter was first seen; the end is exclusive.
 
-    An empty source id is that of letters whose source can't be read.
+    An empty source id matches letters whose source can't be read.
     """
 
     state: DeadLetter.State | None = None
@@ -54,7 +54,7 @@ _FIELDS = {"start_time": "since", "end_time": "until"}
 
 
 def from_parameters(parameters: Parameters) -> Selection:
-    """Read the filters of a query.
+    """Parse the filters from query parameters.
 
     :raises InvalidParameter: a value can't be used
     """

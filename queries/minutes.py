@@ -1,4 +1,4 @@
-"""The ledger minute by minute, with what the doors refused and what nobody will ever read."""
+"""The ledger by minute and source, with rejected events and records that Kafka lost."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ import msgspec
 from django.db.models import Q, Sum
 
 from processing import ledger
-from processing.ledger import Totals
+from processing.ledger import Equation, Totals
 from processing.models import LedgerGap, LedgerMinute, SourceStatistics
-from queries import cache, cursors, paging, postgres, refusals, standing
+from queries import cache, doors, paging, postgres, standing
+from queries.paging import Address, CursorPage
 from queries.parameters import Parameters
-from queries.shapes import GapShape, LedgerMinutes, MinuteEquation, RecentMinute, RefusedMinute
+from queries.shapes import LedgerMinutes, LostRecordsShape, MinuteEquation, RecentMinute, RefusedMinute
 from queries.standing import Standing
 from queries.times import format_time, from_micros, to_micros
 
 PARAMETERS = ("source_id", "start_time", "end_time", "limit", "cursor")
 MINUTE = timedelta(minutes=1)
-REFUSED_SPAN = timedelta(hours=1)  # of the doors' counters, unless told
+REFUSED_SPAN = timedelta(hours=1)  # of rejections, if no time is given
 MOST_GAPS = 100
 KEPT_FOR = 2.0  # seconds
 
@@ -31,7 +32,7 @@ _SUMS = {f"{name}_sum": Sum(name) for name in _COUNTS}
 
 @dataclass(frozen=True, slots=True)
 class Minute:
-    """What came in within one minute, of one source or of all."""
+    """What was received within one minute, of one source or of all."""
 
     start: datetime
     source_id: str
@@ -39,7 +40,7 @@ class Minute:
 
 
 class MinuteCursor(msgspec.Struct, array_like=True, frozen=True):
-    """A place in the list of minutes and sources, which runs back in time."""
+    """A position in the list of minutes and sources, which is newest first."""
 
     backward: bool
     minute: int  # microseconds since the epoch
@@ -48,7 +49,7 @@ class MinuteCursor(msgspec.Struct, array_like=True, frozen=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MinutesQuery:
-    """Which minutes, from where."""
+    """Which minutes to read, and which page of them."""
 
     source_id: str | None = None
     start: datetime | None = None
@@ -58,7 +59,7 @@ class MinutesQuery:
 
     @classmethod
     def from_parameters(cls, parameters: Parameters) -> Self:
-        """Read the query.
+        """Parse the query parameters.
 
         :raises InvalidParameter: a value can't be used
         """
@@ -69,14 +70,36 @@ class MinutesQuery:
             start=start,
             end=end,
             limit=paging.limit(parameters),
-            cursor=None if text is None else cursors.read(text, MinuteCursor),
+            cursor=None if text is None else paging.read_cursor(text, MinuteCursor),
         )
 
 
-def page(query: MinutesQuery, *, address: paging.Address, now: datetime) -> LedgerMinutes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerPage:
+    """One page of the ledger, with the account of everything (or of one source)."""
+
+    at: datetime
+    total: Equation
+    minutes: CursorPage[MinuteEquation]
+    rejected: list[RefusedMinute] | None
+    gaps: list[LostRecordsShape]
+
+    def as_json(self, address: Address) -> LedgerMinutes:
+        """Return the page as JSON, with addresses in place of cursors."""
+        return {
+            **paging.as_json(self.minutes, address),
+            "at": format_time(self.at),
+            "total": self.total,
+            "inFlightEstimated": self.total["inFlight"] != 0,
+            "refusedAtDoors": self.rejected,
+            "gaps": self.gaps,
+        }
+
+
+def page(query: MinutesQuery, *, now: datetime) -> LedgerPage:
     """Read one page, the newest minute first.
 
-    :raises StoreUnavailable: PostgreSQL does not answer
+    :raises ReadUnavailable: PostgreSQL does not answer
     """
     backward = query.cursor is not None and query.cursor.backward
     with postgres.bounded():
@@ -87,27 +110,18 @@ def page(query: MinutesQuery, *, address: paging.Address, now: datetime) -> Ledg
     part = paging.cut(found, limit=query.limit, backward=backward, continued=query.cursor is not None)
     minutes = paging.page(
         part,
-        address=address,
         forward=lambda row: MinuteCursor(False, to_micros(row.start), row.source_id),  # noqa: FBT003 - a msgspec.Struct by place
         backward=lambda row: MinuteCursor(True, to_micros(row.start), row.source_id),  # noqa: FBT003
         shape=lambda row: _shape(row, here),
     )
-    return {
-        "next": minutes["next"],
-        "previous": minutes["previous"],
-        "at": format_time(now),
-        "total": total,
-        "inFlightEstimated": total["inFlight"] != 0,
-        "results": minutes["results"],
-        "refusedAtDoors": None if query.source_id else _refused(query, now),
-        "gaps": gaps,
-    }
+    rejected = None if query.source_id else _rejected(query, now)
+    return LedgerPage(at=now, total=total, minutes=minutes, rejected=rejected, gaps=gaps)
 
 
 def recent(now: datetime, *, count: int) -> list[RecentMinute]:
-    """Give those of the last minutes in which anything came in or was refused, over all sources.
+    """Return those of the last minutes in which anything was received or rejected, over all sources.
 
-    :raises StoreUnavailable: PostgreSQL does not answer
+    :raises ReadUnavailable: PostgreSQL does not answer
     """
     return cache.remembered(f"minutes.recent.{count}", seconds=KEPT_FOR, read=lambda: _recent(now, count))
 
@@ -117,7 +131,7 @@ def _recent(now: datetime, count: int) -> list[RecentMinute]:
     with postgres.bounded():
         rows = LedgerMinute.objects.filter(minute__gt=start).values("minute").annotate(**_SUMS)
         accounts = {format_time(minute): _added_up(sums) for minute, *sums in rows.values_list("minute", *_SUMS)}
-    refused = refusals.read(start, now, limit=count)
+    refused = doors.rejections(start, now, limit=count)
     counts = {each["minute"]: each["refused"] for each in refused or ()}
     return [
         _recent_shape(minute, accounts.get(minute, Totals()), None if refused is None else counts.get(minute, 0))
@@ -139,7 +153,7 @@ def _recent_shape(minute: str, totals: Totals, refused: int | None) -> RecentMin
 
 
 def _minutes(query: MinutesQuery, *, backward: bool) -> list[Minute]:
-    """Read one more than asked for, away from the cursor."""
+    """Read one row more than the limit, away from the cursor."""
     rows = LedgerMinute.objects.filter(_wanted(query))
     if query.cursor is not None:
         rows = rows.filter(_beyond(query.cursor))
@@ -182,12 +196,12 @@ def _totals(query: MinutesQuery) -> Totals:
     return Totals(*(row or ()))
 
 
-def _refused(query: MinutesQuery, now: datetime) -> list[RefusedMinute] | None:
+def _rejected(query: MinutesQuery, now: datetime) -> list[RefusedMinute] | None:
     end = query.end or now
-    return refusals.read(query.start or end - REFUSED_SPAN, end, limit=query.limit)
+    return doors.rejections(query.start or end - REFUSED_SPAN, end, limit=query.limit)
 
 
-def _gaps() -> list[GapShape]:
+def _gaps() -> list[LostRecordsShape]:
     rows = LedgerGap.objects.select_related("topic").order_by("-noticed_at", "-id")[:MOST_GAPS]
     return [
         {

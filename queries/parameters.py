@@ -1,4 +1,4 @@
-"""Query parameters: which exist, what they may hold, and what to say when they don't."""
+"""Query parameters: which names and values are valid, and the error for those that are not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from queries.times import InvalidTime, parse_time
 _SOURCE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 _CAPITAL = re.compile(r"(?<=[a-z])[A-Z]")
 _INTEGER = re.compile(r"[0-9]{1,18}")
-# Every address takes it: the browsable pages choose their format by it.
+# Valid at every address: the browsable API chooses the format with it.
 _FORMAT = "format"
 
 
@@ -29,19 +29,19 @@ class InvalidParameter(Exception):
 
 
 class Query(Protocol):
-    """What is used of Django's QueryDict."""
+    """The part of Django's QueryDict that is used here."""
 
     def lists(self) -> Iterable[tuple[str, list[str]]]:
-        """Give every name with all its values."""
+        """Return every name with all its values."""
 
 
 class Parameters:
     """The parameters of one request, by their snake_case names."""
 
     def __init__(self, query: Query, *, known: Sequence[str]) -> None:
-        """Take those of `known`, in snake_case or camelCase.
+        """Store the parameters in `known`, in snake_case or camelCase.
 
-        :raises InvalidParameter: one is unknown, or given twice
+        :raises InvalidParameter: a parameter is unknown, or given twice
         """
         self._values: dict[str, str] = {}
         for name, values in query.lists():
@@ -57,18 +57,18 @@ class Parameters:
 
     @property
     def given(self) -> Mapping[str, str]:
-        """What was sent, by snake_case names."""
+        """Return the values as sent, by snake_case names."""
         return self._values
 
     def text(self, name: str) -> str | None:
-        """Give a text, which may not be empty nor hold a NUL."""
+        """Return a text, which may not be empty or contain a NUL."""
         value = self._values.get(name)
         if value is not None and (not value or "\0" in value or len(value) > 4_096):
             raise InvalidParameter(name, f"{name}: expected a text of 1 to 4096 characters, without NUL")
         return value
 
     def source_id(self, name: str = "source_id", *, blank: bool = False) -> str | None:
-        """Give a source id, or an empty text where that may be `blank`."""
+        """Return a source id, or an empty text if that may be `blank`."""
         value = self._values.get(name)
         if blank and value == "":
             return value
@@ -79,7 +79,7 @@ class Parameters:
         return value
 
     def integer(self, name: str, *, default: int, least: int, most: int, hint: str = "") -> int:
-        """Give a whole number from `least` to `most`."""
+        """Return a whole number from `least` to `most`."""
         value = self._values.get(name)
         if value is None:
             return default
@@ -88,14 +88,14 @@ class Parameters:
         return int(value)
 
     def choice(self, name: str, choices: Sequence[str], *, default: str | None = None) -> str | None:
-        """Give one of `choices`."""
+        """Return one of `choices`."""
         value = self._values.get(name, default)
         if value is not None and value not in choices:
             raise InvalidParameter(name, f"{name}: expected one of {', '.join(choices)}")
         return value
 
     def time(self, name: str) -> datetime | None:
-        """Give a time, in UTC."""
+        """Return a time, in UTC."""
         value = self._values.get(name)
         if value is None:
             return None
@@ -105,7 +105,7 @@ class Parameters:
             raise InvalidParameter(name, f"{name}: {error}") from error
 
     def span(self) -> tuple[datetime | None, datetime | None]:
-        """Give `start_time` (inclusive) and `end_time` (exclusive)."""
+        """Return `start_time` (inclusive) and `end_time` (exclusive)."""
         start, end = self.time("start_time"), self.time("end_time")
         if start and end and end < start:
             raise InvalidParameter("end_time", "end_time: expected a time that is not before start_time")
@@ -113,8 +113,8 @@ class Parameters:
 
 
 def _unknown(name: str, known: Sequence[str]) -> str:
-    # The name itself is the sender's text and is not repeated.
+    # The unknown name is the sender's text, so it is not repeated.
     near = get_close_matches(name, known, n=1, cutoff=0.0)
     if not near:
-        return "a query parameter is unknown; this address takes none"
+        return "a query parameter is unknown; this address has none"
     return f"a query parameter is unknown; the nearest one is {near[0]} (all: {', '.join(known)})"

@@ -1,26 +1,28 @@
-"""The whole line at one moment: ledger, lag, consumers, incidents, doors, stores."""
+"""The state of the pipeline at one moment: ledger, lag, consumers, incidents, receivers, stores."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
+from processing import holds, incidents
 from processing.end_offsets import Ends
 from processing.lag import PartitionLag
 from processing.models import ConsumerMember
-from queries import cache, doors, incidents, postgres, standing, stores
-from queries.shapes import ConsumerShape, LagShape, Pipeline, SourceEquation, Stores
+from queries import cache, doors, postgres, standing, stores
+from queries.shapes import ConsumerShape, HeldShape, IncidentShape, LagShape, Pipeline, SourceEquation, Stores
 from queries.standing import Standing
 from queries.times import format_time
 
 KEPT_FOR = 1.0  # seconds
 MAX_SOURCES = 1_000
-# A consumer that missed so many of its signs of life is gone.
+MAX_INCIDENTS = 100  # listed; there is at most one for each kind and subject
+# A consumer that missed this many heartbeats is gone.
 MISSED_HEARTBEATS = 3
 
 
-class LedgerUnavailable(postgres.StoreUnavailable):
-    """PostgreSQL, which holds the ledger, does not answer; how the servers are is known all the same."""
+class LedgerUnavailable(postgres.ReadUnavailable):
+    """PostgreSQL, which stores the ledger, does not answer. The states of the servers are in `states`."""
 
     def __init__(self, states: Stores) -> None:
         super().__init__()
@@ -28,10 +30,10 @@ class LedgerUnavailable(postgres.StoreUnavailable):
 
 
 def read() -> Pipeline:
-    """Give the line as it is, at most KEPT_FOR old.
+    """Return the state of the pipeline, at most KEPT_FOR old.
 
-    :raises LedgerUnavailable: PostgreSQL was found to be away
-    :raises StoreUnavailable: it went away while it was read
+    :raises LedgerUnavailable: PostgreSQL does not answer the probe
+    :raises ReadUnavailable: PostgreSQL stopped to answer after the probe
     """
     return cache.remembered("pipeline", seconds=KEPT_FOR, read=lambda: _read(datetime.now(tz=UTC)))
 
@@ -43,7 +45,7 @@ def _read(now: datetime) -> Pipeline:
     with postgres.bounded():
         now_standing = standing.read(now, max_sources=MAX_SOURCES + 1)
         consumers = _consumers(now)
-        held, open_incidents = incidents.held(), incidents.opened()
+        held, open_incidents = _held(), _incidents()
     ends, lags = now_standing.ends, now_standing.lags
     return {
         "at": format_time(now),
@@ -75,8 +77,34 @@ def _consumers(now: datetime) -> list[ConsumerShape]:
     ]
 
 
+def _held() -> list[HeldShape]:
+    return [
+        {
+            "topic": row.topic.name,
+            "partition": row.partition,
+            "since": format_time(row.since),
+            "reason": row.reason,
+        }
+        for row in holds.held_now()
+    ]
+
+
+def _incidents() -> list[IncidentShape]:
+    return [
+        {
+            "kind": row.kind,
+            "subject": row.subject,
+            "detail": row.detail,
+            "since": format_time(row.since),
+            "lastSeen": format_time(row.last_seen),
+            "count": row.count,
+        }
+        for row in incidents.open_incidents()[:MAX_INCIDENTS]
+    ]
+
+
 def lag_shapes(ends: Ends, lags: Iterable[PartitionLag]) -> list[LagShape]:
-    """Lay out what each partition holds beyond its progress."""
+    """Return the lag of each partition as JSON."""
     return [
         {
             "topic": ends.name,

@@ -1,4 +1,4 @@
-"""PostgreSQL as readers use it: bounded in time whatever the server does, and one kind of error."""
+"""Reads from PostgreSQL with a time limit that holds whatever the server does, and one exception."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from django.db import connection
 
 from processing.failures import POSTGRESQL_AWAY
 
-# Seconds for everything that one request reads. A frozen server honours no statement_timeout, and its kernel
-# still acknowledges TCP, so that no TCP timeout ends it either.
+# Seconds for all that one request reads. A frozen server ignores statement_timeout, and its kernel still acknowledges
+# TCP segments, so no TCP timeout applies either.
 READ_TIMEOUT = 3.0
 
 
-class StoreUnavailable(Exception):
-    """PostgreSQL is absent, frozen or too slow; answer 503, the same request may do later."""
+class ReadUnavailable(Exception):
+    """PostgreSQL does not answer in time; answer 503, and the client may retry."""
 
 
 @contextmanager
 def bounded(seconds: float = READ_TIMEOUT) -> Iterator[None]:
-    """Read within; past `seconds` the connection is cut, which ends the query that hangs on it.
+    """Limit the reads inside to `seconds`. After that the connection is shut down, which ends the query.
 
-    :raises StoreUnavailable: no connection, a lost one, a read-only server, or the time is up
+    :raises ReadUnavailable: no connection, a lost one, a read-only server, or the time is up
     """
     try:
         _connect()
         with _cut_after(seconds):
             yield
     except POSTGRESQL_AWAY as error:
-        # A pool must not hand this connection to the next request.
+        # The pool must not give this connection to another request.
         connection.close()
-        raise StoreUnavailable from error
+        raise ReadUnavailable from error
 
 
 def _connect() -> None:
     connection.ensure_connection()
-    # Idle connections that a restarted server closed; the pool believes in them until one is used.
+    # A restarted server closed its idle connections. The pool keeps them until one is used.
     while _closed_by_server():
         connection.connection.close()
         connection.close()
@@ -48,7 +48,7 @@ def _connect() -> None:
 
 
 def _closed_by_server() -> bool:
-    # Looks at the socket instead of asking, which costs nothing and can't hang: nothing is due on an idle one.
+    # Polls the socket instead of sending a query: that is cheap and can't block. An idle connection has no data to read.
     poll = select.poll()
     poll.register(connection.connection.pgconn.socket, select.POLLIN | select.POLLHUP)
     return bool(poll.poll(0))
@@ -56,7 +56,7 @@ def _closed_by_server() -> bool:
 
 @contextmanager
 def _cut_after(seconds: float) -> Iterator[None]:
-    # A duplicate, so that the timer can never hit another socket that got the same number.
+    # A duplicate, so that the timer never shuts down another socket with the same descriptor.
     with closing(socket.socket(fileno=os.dup(connection.connection.pgconn.socket))) as line:
         timer = threading.Timer(seconds, _cut, args=(line,))
         timer.daemon = True
@@ -71,5 +71,5 @@ def _cut(line: socket.socket) -> None:
     try:
         line.shutdown(socket.SHUT_RDWR)
     except OSError:
-        # It ended in this very moment.
+        # The connection was closed at the same moment.
         return

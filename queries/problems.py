@@ -1,4 +1,4 @@
-"""Errors as application/problem+json, for Django REST framework's views and for Django's own answers."""
+"""Errors as application/problem+json, for views of Django REST framework and for Django's own error pages."""
 
 from __future__ import annotations
 
@@ -21,47 +21,47 @@ from ingestion.requests import Refused
 from processing import failures
 from processing.jobs import JobNotFound
 from processing.letters.redrive import NotMendable
-from queries.bodies import InvalidBody
 from queries.dead_letters import DeadLetterNotFound
 from queries.event_detail import AmbiguousEvent, EventNotFound
+from queries.json_body import InvalidBody
 from queries.parameters import InvalidParameter
-from queries.postgres import StoreUnavailable
+from queries.postgres import ReadUnavailable
 from queries.sources import SourceNotFound
 
 RETRY_AFTER = "2"  # seconds
 
 logger = logging.getLogger(__name__)
 
-# What we raise, and what it is to the client.
+# The exceptions that views raise, and the code and detail of the answer.
 _PLAIN: dict[type[Exception], tuple[Code, str]] = {
     DatabaseError: (Code.STORE_UNAVAILABLE, "PostgreSQL did not answer in time; ask again later"),
-    StoreUnavailable: (Code.STORE_UNAVAILABLE, "PostgreSQL did not answer in time; ask again later"),
+    ReadUnavailable: (Code.STORE_UNAVAILABLE, "PostgreSQL did not answer in time; ask again later"),
     EventNotFound: (Code.NOT_FOUND, "no stored event has this id (from this source)"),
     SourceNotFound: (Code.NOT_FOUND, "no event of this source was ever read"),
     failures.StoreUnavailable: (Code.STORE_UNAVAILABLE, "a store did not answer in time; ask again later"),
-    failures.NeedsOperator: (Code.STORE_UNAVAILABLE, "a store refuses to work until someone acts; the log has it"),
+    failures.NeedsOperator: (Code.STORE_UNAVAILABLE, "a store needs an operator; see the log"),
     DeadLetterNotFound: (Code.NOT_FOUND, "there is no dead letter of this number"),
     NotMendable: (Code.NOT_MENDABLE, "expected a letter that is open or parked"),
     JobNotFound: (Code.NOT_FOUND, "there is no job of this number"),
-    RequestDataTooBig: (Code.BODY_TOO_LARGE, "the body is larger than this address takes"),
+    RequestDataTooBig: (Code.BODY_TOO_LARGE, "the body is larger than this address allows"),
     Http404: (Code.NOT_FOUND, "there is nothing at this address"),
     PermissionDenied: (Code.FORBIDDEN, "this is not allowed"),
     exceptions.NotFound: (Code.NOT_FOUND, "there is nothing at this address"),
-    exceptions.MethodNotAllowed: (Code.METHOD_NOT_ALLOWED, "see the header Allow for the methods that are taken"),
-    exceptions.NotAcceptable: (Code.NOT_ACCEPTABLE, "there is application/json"),
+    exceptions.MethodNotAllowed: (Code.METHOD_NOT_ALLOWED, "see the header Allow for the allowed methods"),
+    exceptions.NotAcceptable: (Code.NOT_ACCEPTABLE, "only application/json is available"),
     exceptions.UnsupportedMediaType: (Code.UNSUPPORTED_MEDIA_TYPE, "expected application/json"),
     exceptions.ParseError: (Code.NOT_JSON, "the body is not JSON"),
     exceptions.PermissionDenied: (Code.FORBIDDEN, "this is not allowed"),
 }
 
-# Django's own answers, by status.
+# Django's own error pages, by status.
 _STATUSES: dict[int, tuple[Code, str]] = {
-    400: (Code.BAD_REQUEST, "the request can't be used as it is; look at its headers, the host first"),
+    400: (Code.BAD_REQUEST, "the request is not valid; check its headers, first of all Host"),
     403: (Code.FORBIDDEN, "this is not allowed"),
     404: (Code.NOT_FOUND, "there is nothing at this address"),
-    405: (Code.METHOD_NOT_ALLOWED, "see the header Allow for the methods that are taken"),
-    406: (Code.NOT_ACCEPTABLE, "there is application/json"),
-    500: (Code.INTERNAL_ERROR, "an error on our side; the log has it"),
+    405: (Code.METHOD_NOT_ALLOWED, "see the header Allow for the allowed methods"),
+    406: (Code.NOT_ACCEPTABLE, "only application/json is available"),
+    500: (Code.INTERNAL_ERROR, "an error on our side; see the log"),
 }
 
 
@@ -73,7 +73,7 @@ def answer(
     errors: Iterable[FieldError] = (),
     more: Mapping[str, object] | None = None,
 ) -> HttpResponse:
-    """Build an error answer.
+    """Build an error response.
 
     :param more: further members
     """
@@ -89,7 +89,7 @@ def answer(
 
 
 def handle(error: Exception, context: dict[str, Any]) -> HttpResponse:
-    """Answer for what a view of Django REST framework raised (setting EXCEPTION_HANDLER)."""
+    """Return the response to an exception of a view of Django REST framework (setting EXCEPTION_HANDLER)."""
     request = cast("Request", context["request"])
     if isinstance(error, Refused):
         return refused(error, path=request.path)
@@ -100,7 +100,7 @@ def handle(error: Exception, context: dict[str, Any]) -> HttpResponse:
 
 
 def refused(refusal: Refused, *, path: str) -> HttpResponse:
-    """Answer a request that was not let in."""
+    """Return the response to a rejected request."""
     response = answer(refusal.code, refusal.detail, path=path)
     for name, value in refusal.headers:
         response[name.decode().title()] = value.decode()
@@ -108,45 +108,30 @@ def refused(refusal: Refused, *, path: str) -> HttpResponse:
 
 
 def _answer_for(error: Exception, *, path: str) -> HttpResponse:
-    if isinstance(error, InvalidParameter | InvalidBody | InvalidEvent):
+    if isinstance(error, InvalidBody):
+        return answer(error.code, error.detail, path=path, errors=error.errors)
+    if isinstance(error, InvalidParameter | InvalidEvent):
         wrong: FieldError = {"pointer": _pointer(error), "code": error.code, "detail": error.detail}
         return answer(error.code, error.detail, path=path, errors=[wrong])
     if isinstance(error, AmbiguousEvent):
         detail = "several sources have an event with this id; name one with source_id"
         return answer(Code.AMBIGUOUS_EVENT, detail, path=path, more={"sources": error.sources})
-    if isinstance(error, exceptions.ValidationError):
-        return answer(Code.INVALID_PARAMETER, "the body is not of the required form", path=path, errors=_wrong(error))
     for kind, (code, detail) in _PLAIN.items():
         if isinstance(error, kind):
             return answer(code, detail, path=path)
     logger.error("a view failed", exc_info=error, extra={"path": path})
-    return answer(Code.INTERNAL_ERROR, "an error on our side; the log has it", path=path)
+    return answer(Code.INTERNAL_ERROR, "an error on our side; see the log", path=path)
 
 
-def _pointer(error: InvalidParameter | InvalidBody | InvalidEvent) -> str:
+def _pointer(error: InvalidParameter | InvalidEvent) -> str:
     if isinstance(error, InvalidParameter):
         return f"?{error.parameter}"
-    # An event stands in the member `event` of a body.
-    return f"/event{error.pointer}" if isinstance(error, InvalidEvent) else error.pointer
-
-
-def _wrong(error: exceptions.ValidationError) -> list[FieldError]:
-    fields = error.detail if isinstance(error.detail, dict) else {"": error.detail}
-    return [
-        {"pointer": f"/{name}" if name else "", "code": Code.INVALID_PARAMETER.value, "detail": _first(texts)}
-        for name, texts in fields.items()
-    ]
-
-
-def _first(texts: object) -> str:
-    while isinstance(texts, list | dict):
-        texts = next(iter(texts.values() if isinstance(texts, dict) else texts))
-    # The framework repeats what was sent in quotes.
-    return str(texts).split('"')[0].strip() or "not one of the values that are taken"
+    # The event is the member `event` of the body.
+    return f"/event{error.pointer}"
 
 
 def instead_of(response: HttpResponse, request: HttpRequest) -> HttpResponse:
-    """Turn an HTML error of Django's into a problem; what has no meaning here is left as it is."""
+    """Return a problem instead of an HTML error page of Django's; other responses are returned unchanged."""
     meaning = _STATUSES.get(response.status_code)
     if meaning is None:
         return response

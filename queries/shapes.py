@@ -1,4 +1,4 @@
-"""Every JSON shape that the read API answers with (README, "The API"). Times are RFC 3339 in UTC."""
+"""The JSON types that the read API returns. Times are RFC 3339 in UTC."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class EventShape(TypedDict):
 
 
 class Origin(TypedDict):
-    """Where in Kafka an event came from; `line` counts from 0 within the record."""
+    """The position of an event in Kafka; `line` counts from 0 within the record."""
 
     topic: str
     partition: int
@@ -39,7 +39,7 @@ class Origin(TypedDict):
 
 
 class DocumentOrigin(TypedDict):
-    """As the document holds it: the topic by Kafka's id."""
+    """The position as the document stores it: the topic by Kafka's id."""
 
     topicId: str
     partition: int
@@ -56,8 +56,8 @@ class DocumentShape(TypedDict):
     timestamp: str
     receivedAt: str
     payload: dict[str, object]
-    attributes: dict[str, object]  # what came with the payload: CloudEvents' context attributes
-    contentHash: str  # hexadecimal, since JavaScript can't hold 64 bits
+    attributes: dict[str, object]  # CloudEvents' context attributes
+    contentHash: str  # hexadecimal, since numbers of JavaScript have 53 bits
     origin: DocumentOrigin
 
 
@@ -65,11 +65,11 @@ DocumentState = Literal["found", "absent", "unavailable"]
 
 
 class EventDetail(EventShape):
-    """One event with where it came from and its raw document."""
+    """One event with its position in Kafka and its raw document."""
 
     origin: Origin
     document: DocumentShape | None
-    documentState: DocumentState  # tells "there is none" from "MongoDB is away"
+    documentState: DocumentState  # "absent": no document; "unavailable": MongoDB does not answer
 
 
 Stage = Literal[
@@ -80,7 +80,7 @@ Stage = Literal[
     "published_again",
     "duplicate",
     "dead_lettered",
-    # What was done about a dead letter
+    # Actions on a dead letter
     "redriven",
     "edited",
     "failed",
@@ -93,18 +93,18 @@ Outcome = Literal["stored", "dead_lettered", "closed", "discarded", "in_flight",
 
 
 class TraceStep(TypedDict):
-    """One thing that happened to an event."""
+    """One step in the history of an event."""
 
     stage: Stage
     at: str | None  # None: not recorded
     detail: str
     origin: Origin | None
-    letter: int | None  # the dead letter that it is about
-    traceparents: list[str]  # of all requests whose events share the record
+    letter: int | None  # the number of its dead letter
+    traceparents: list[str]  # of all requests with events in the record
 
 
 class TraceSearch(TypedDict):
-    """How far the topic was looked through; it is cut after some seconds."""
+    """How much of the topic was searched. A search stops after some seconds."""
 
     records: int
     seconds: float
@@ -112,18 +112,18 @@ class TraceSearch(TypedDict):
 
 
 class Trace(TypedDict):
-    """What became of one event, copy by copy if it was sent several times.
+    """The history of one event, copy by copy if it was sent several times.
 
-    `closed`: it was set aside, and what was sent instead of it ended well, under an id of its own where an edit gave one.
-    `missing`: its record was processed, yet neither store nor a dead letter knows it; let `reconcile` look.
+    `closed`: it became a dead letter, which was redriven with success. An edited event may have another id.
+    `missing`: its record was processed, but no store and no dead letter has it. Run `reconcile`.
     """
 
     eventId: str
     sourceId: str | None  # None: not known
     outcome: Outcome
     steps: list[TraceStep]
-    lag: LagShape | None  # of the partition in which it waits
-    search: TraceSearch | None  # None: Kafka can't be asked
+    lag: LagShape | None  # of the partition in which it is waiting
+    search: TraceSearch | None  # None: Kafka does not answer
 
 
 class Bucket(TypedDict):
@@ -140,7 +140,7 @@ class Bucket(TypedDict):
 
 
 class Aggregate(TypedDict):
-    """Buckets in order of source, field, start; empty ones are left out."""
+    """Buckets in order of source, field and start. Empty buckets are left out."""
 
     interval: str
     timezone: str
@@ -148,7 +148,7 @@ class Aggregate(TypedDict):
 
 
 class FieldShape(TypedDict):
-    """A numeric field and its value in the newest event that had it."""
+    """A numeric field and its value in the newest event that has it."""
 
     name: str
     latest: float
@@ -156,7 +156,7 @@ class FieldShape(TypedDict):
 
 
 class SourceShape(TypedDict):
-    """A source: when it was heard, what it sent, what it last said."""
+    """A source: when it sent events, how many, and the latest value of each numeric field."""
 
     sourceId: str
     firstSeen: str
@@ -170,7 +170,7 @@ class SourceShape(TypedDict):
 
 
 class SourceEquation(Equation):
-    """The account of one source; None holds the lines whose source can't be read."""
+    """The account of one source; `sourceId` is null for lines whose source can't be read."""
 
     sourceId: str | None  # noqa: N815 - a member of a JSON answer
 
@@ -178,17 +178,17 @@ class SourceEquation(Equation):
 class MinuteEquation(SourceEquation):
     """The account of one source and minute of receipt.
 
-    What is in flight has no minute yet: it is None, and so is what was accepted, until nothing of that minute can be.
+    `inFlight` and `accepted` are null until no event of that minute can be in flight any more.
     """
 
     minute: str
-    read: int  # taken from the topic so far
+    read: int  # from the topic, so far
 
 
 class RefusedMinute(TypedDict):
-    """What the doors refused in one minute, by their own counters: events one by one, requests as a whole.
+    """What receivers rejected in one minute, by their own counters. An event counts as one, and so does a request.
 
-    By reason only: of what is refused the source is often not known.
+    The counts are by reason. The source of a rejected event or request is often unknown.
     """
 
     minute: str
@@ -197,7 +197,7 @@ class RefusedMinute(TypedDict):
 
 
 class RecentMinute(TypedDict):
-    """One of the last minutes, over all sources; `refused` is what the doors counted, None while Redis is away."""
+    """One of the last minutes, over all sources; `refused` is counted by the receivers, and null while Redis does not answer."""
 
     minute: str
     read: int
@@ -209,8 +209,8 @@ class RecentMinute(TypedDict):
     refused: int | None
 
 
-class GapShape(TypedDict):
-    """Records that nobody will ever read: `firstOffset` up to, not including, `nextOffset`."""
+class LostRecordsShape(TypedDict):
+    """Records that Kafka lost before they were read: from `firstOffset` up to, not including, `nextOffset`."""
 
     topic: str
     partition: int
@@ -230,14 +230,14 @@ class LedgerMinutes(TypedDict):
     total: Equation
     inFlightEstimated: bool
     results: list[MinuteEquation]
-    # The doors' own counters of the time asked for, else of the last hour; best effort, no part of the equation.
-    # None while Redis can't be asked, and for one source, since doors don't count by source.
+    # The receivers' own counters of the requested time, by default of the last hour. Best effort, no part of the
+    # equation. None while Redis does not answer, and if one source is requested: receivers do not count by source.
     refusedAtDoors: list[RefusedMinute] | None
-    gaps: list[GapShape]  # the latest
+    gaps: list[LostRecordsShape]  # the latest
 
 
 class IncidentShape(TypedDict):
-    """Something that an operator should know of, while it lasts."""
+    """A problem that needs an operator's attention, while it lasts."""
 
     kind: str
     subject: str
@@ -248,7 +248,7 @@ class IncidentShape(TypedDict):
 
 
 class HeldShape(TypedDict):
-    """A partition that no consumer reads until an operator says so."""
+    """A partition that the circuit breaker paused. No consumer reads it until an operator resumes it."""
 
     topic: str
     partition: int
@@ -257,13 +257,13 @@ class HeldShape(TypedDict):
 
 
 class LagShape(TypedDict):
-    """What one partition holds that has no effects yet."""
+    """The records of one partition that are not processed yet."""
 
     topic: str
     partition: int
     records: int
-    events: int  # estimated from the events a record had so far, unless 0
-    seconds: float | None  # age of the last record with effects; 0 without lag, None before the first
+    events: int  # estimated from the average number of events in a record, unless 0
+    seconds: float | None  # age of the last processed record; 0 without lag, None before the first
 
 
 class ConsumerShape(TypedDict):
@@ -284,7 +284,7 @@ class StoreState(TypedDict):
 
 
 class Stores(TypedDict):
-    """Every server the product stands on."""
+    """Every server that the product uses."""
 
     postgresql: StoreState
     mongodb: StoreState
@@ -293,28 +293,28 @@ class Stores(TypedDict):
 
 
 class GuardShape(TypedDict):
-    """Whether a door lets events in while processing is behind; `off`: it always does."""
+    """Backpressure of a receiver: whether it accepts events while processing is behind; `off`: always."""
 
     state: Literal["off", "open", "closed"]
     reason: str | None
 
 
 class DoorShape(TypedDict):
-    """One door process by its own counters, which begin anew with the process."""
+    """One receiver process by its own counters, which start at 0 with the process."""
 
     process: str
     kind: Literal["ingest", "web", "grpc"]
     since: str
     acceptedPerSecond: float
     accepted: int  # events
-    refused: dict[str, int]  # by reason code: events one by one, requests as a whole
+    refused: dict[str, int]  # by reason code; an event counts as one, and so does a request
     inFlightEvents: int
     inFlightBytes: int
     guard: GuardShape
 
 
 class Doors(TypedDict):
-    """The doors' own counters, each since its process' start, summed up. Best effort, no part of the ledger."""
+    """The sums of the receivers' own counters, each since the start of its process. Best effort, no part of the ledger."""
 
     acceptedPerSecond: float
     accepted: int
@@ -323,17 +323,50 @@ class Doors(TypedDict):
 
 
 class Pipeline(TypedDict):
-    """The whole line at one moment."""
+    """The state of the pipeline at one moment."""
 
     at: str
     ledger: Equation
     inFlightEstimated: bool
     sources: list[SourceEquation]
-    moreSources: bool  # only those last seen are listed
-    lag: list[LagShape] | None  # None while Kafka can't be asked
-    lagAgeSeconds: float | None  # how old the answer from Kafka is
+    moreSources: bool  # only the sources last seen are listed
+    lag: list[LagShape] | None  # None while Kafka does not answer
+    lagAgeSeconds: float | None  # age of the answer from Kafka
     consumers: list[ConsumerShape]
     held: list[HeldShape]
-    incidents: list[IncidentShape]  # those that are not over
-    doors: Doors | None  # None while Redis can't be asked
+    incidents: list[IncidentShape]  # open ones
+    doors: Doors | None  # None while Redis does not answer
     stores: Stores
+
+
+class KeyShape(TypedDict):
+    """An API key without its token. No `sources` means all of them."""
+
+    prefix: str
+    name: str
+    scopes: list[str]
+    sources: list[str]
+    rate: str
+    createdAt: str | None
+    expiresAt: str | None  # None: never
+    revokedAt: str | None
+
+
+class KeyWithToken(KeyShape):
+    """A new key with its token, which can't be read again."""
+
+    token: str
+
+
+class Keys(TypedDict):
+    """Every API key, newest first."""
+
+    results: list[KeyShape]
+
+
+class ResumedPartition(TypedDict):
+    """A partition that consumers read again. Up to `lenientUntil` any number of events may become dead letters."""
+
+    topic: str
+    partition: int
+    lenientUntil: int

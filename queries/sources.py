@@ -1,4 +1,4 @@
-"""Sources: when they were heard and what they last said."""
+"""Sources: when they sent events, and the latest value of each numeric field."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import msgspec
 
 from ingestion.models import Source
 from processing.models import LatestValue, SourceStatistics
-from queries import cache, cursors, paging, postgres
+from queries import cache, paging, postgres
+from queries.paging import CursorPage
 from queries.parameters import Parameters
-from queries.shapes import FieldShape, Page, SourceShape
+from queries.shapes import FieldShape, SourceShape
 from queries.times import format_time
 
 PARAMETERS = ("limit", "offset", "cursor")
@@ -25,7 +26,7 @@ class SourceNotFound(Exception):
 
 
 class SourceCursor(msgspec.Struct, array_like=True, frozen=True):
-    """A place in the list of sources, which is in order of their ids."""
+    """A position in the list of sources, which is in order of source id."""
 
     backward: bool
     source_id: str
@@ -33,7 +34,7 @@ class SourceCursor(msgspec.Struct, array_like=True, frozen=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceQuery:
-    """Which page of the list."""
+    """Which page of the list to read."""
 
     limit: int = paging.DEFAULT_LIMIT
     offset: int = 0
@@ -41,7 +42,7 @@ class SourceQuery:
 
     @classmethod
     def from_parameters(cls, parameters: Parameters) -> Self:
-        """Read the query.
+        """Parse the query parameters.
 
         :raises InvalidParameter: a value can't be used
         """
@@ -49,14 +50,14 @@ class SourceQuery:
         return cls(
             limit=paging.limit(parameters),
             offset=paging.offset(parameters),
-            cursor=None if text is None else cursors.read(text, SourceCursor),
+            cursor=None if text is None else paging.read_cursor(text, SourceCursor),
         )
 
 
-def page(query: SourceQuery, *, address: paging.Address) -> Page[SourceShape]:
+def page(query: SourceQuery) -> CursorPage[SourceShape]:
     """Read one page of sources, in order of their ids.
 
-    :raises StoreUnavailable: PostgreSQL does not answer
+    :raises ReadUnavailable: PostgreSQL does not answer
     """
     backward = query.cursor is not None and query.cursor.backward
     rows = SourceStatistics.objects.exclude(source_id="").order_by("-source_id" if backward else "source_id")
@@ -70,7 +71,6 @@ def page(query: SourceQuery, *, address: paging.Address) -> Page[SourceShape]:
         shapes = {shape["sourceId"]: shape for shape in _shapes(part.rows)}
     return paging.page(
         part,
-        address=address,
         forward=lambda row: SourceCursor(False, row.source_id),  # noqa: FBT003 - a msgspec.Struct by place
         backward=lambda row: SourceCursor(True, row.source_id),  # noqa: FBT003
         shape=lambda row: shapes[row.source_id],
@@ -78,9 +78,9 @@ def page(query: SourceQuery, *, address: paging.Address) -> Page[SourceShape]:
 
 
 def recent(*, count: int) -> list[SourceShape]:
-    """Give the sources that were heard last, the latest first.
+    """Return the sources that sent events most recently, the latest first.
 
-    :raises StoreUnavailable: PostgreSQL does not answer
+    :raises ReadUnavailable: PostgreSQL does not answer
     """
     return cache.remembered(f"sources.recent.{count}", seconds=KEPT_FOR, read=lambda: _recent(count))
 
@@ -92,10 +92,10 @@ def _recent(count: int) -> list[SourceShape]:
 
 
 def one(source_id: str) -> SourceShape:
-    """Give one source.
+    """Return one source.
 
-    :raises SourceNotFound: nothing of it was ever read
-    :raises StoreUnavailable: PostgreSQL does not answer
+    :raises SourceNotFound: no event of this source was ever read
+    :raises ReadUnavailable: PostgreSQL does not answer
     """
     with postgres.bounded():
         shapes = _shapes(SourceStatistics.objects.filter(source_id=source_id).exclude(source_id=""))
@@ -124,7 +124,7 @@ def _shape(row: SourceStatistics, registered: Source | None, fields: list[FieldS
         "events": row.stored,
         "fields": fields,
         "fieldsCapped": row.fields_capped,
-        # A source is registered when someone has something to say about it; until then it may send.
+        # A source without a registry entry is enabled.
         "enabled": registered is None or registered.enabled,
         "labels": registered.labels if registered else {},
     }

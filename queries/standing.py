@@ -1,4 +1,4 @@
-"""Where the line stands: the ledger and what Kafka holds beyond it, of one moment."""
+"""A snapshot of the pipeline: the ledger and the lag, both of one moment."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from processing.end_offsets import Ends
 from processing.lag import PartitionLag
 from processing.ledger import Equation, Snapshot, Totals
 
-# An answer of Kafka's that is older says that there is none any more.
+# Offsets that are older mean that Kafka does not answer any more.
 KAFKA_SILENT_AFTER = 2.0  # seconds
-# A record's time may differ from its neighbours' by the doors' clocks and by how long one waited for Kafka.
+# Times of records next to each other differ by the receivers' clocks and by how long each waited for Kafka.
 SLACK = timedelta(minutes=1)
 
 
@@ -24,12 +24,12 @@ class Standing:
     at: datetime
     snapshot: Snapshot
     ends: Ends | None
-    lags: list[PartitionLag] | None  # None: Kafka never gave its offsets
+    lags: list[PartitionLag] | None  # None: Kafka has not returned its offsets yet
     lag_age: float | None  # seconds
 
     @property
     def known(self) -> list[PartitionLag] | None:
-        """The lag unless it is old: an old one is shown with its age, but what came in since then nobody knows."""
+        """The lag, or None if it is old: then the records published since are unknown. The API shows it with its age."""
         return None if self.lag_age is None or self.lag_age > KAFKA_SILENT_AFTER else self.lags
 
     @property
@@ -38,18 +38,18 @@ class Standing:
         return None if self.known is None else sum(partition.events for partition in self.known)
 
     def equation(self) -> Equation:
-        """Lay out the account of everything."""
+        """Return the account of everything."""
         return ledger.equation(self.snapshot.total, in_flight=self.in_flight)
 
     def equation_of(self, source: str, totals: Totals) -> Equation:
-        """Lay out the account of one source."""
+        """Return the account of one source."""
         if self.ends is None or self.known is None:
             return ledger.equation(totals, in_flight=None)
         waiting = lag.Waiting(self.ends.topic, self.known, self.snapshot.progress)
         return ledger.equation(totals, in_flight=waiting.of_source(source, read=totals.read))
 
     def settled_before(self) -> datetime | None:
-        """Give the time before which nothing that was received is still in flight; None: it can't be told."""
+        """Return the time before which no received event is still in flight; None: unknown."""
         if self.known is None:
             return None
         ages = [partition.seconds for partition in self.known if partition.records]
@@ -62,9 +62,9 @@ class Standing:
 def read(now: datetime, *, max_sources: int | None) -> Standing:
     """Read both, within `postgres.bounded`.
 
-    :param max_sources: only so many, those last seen first; the total is always of all
+    :param max_sources: read this many sources at most, the latest first; the total covers all of them
     """
-    # Before the ledger, so that nothing it counts as read can be counted as in flight as well.
+    # Read before the ledger, so that no event counts both as read and as in flight.
     ends = end_offsets.raw_data_ends()
     snapshot = ledger.snapshot(max_sources=max_sources)
     lags = None if ends is None else lag.lags(ends, snapshot.progress, now=now)

@@ -15,7 +15,7 @@ from queries import postgres
 from queries.shapes import Stores, StoreState
 from queries.standing import KAFKA_SILENT_AFTER
 
-# Seconds. Every probe is bounded by itself: the slowest is PostgreSQL's, whose pool waits 2 s for a connection.
+# Seconds. Every probe has a limit of its own. The slowest is PostgreSQL's, whose pool waits 2 s for a connection.
 PROBE_TIMEOUT = 2.0
 
 DOWN: StoreState = {"state": "down", "latencyMs": None}
@@ -24,7 +24,7 @@ _probes = ThreadPoolExecutor(max_workers=8, thread_name_prefix="probe")
 
 
 def states() -> Stores:
-    """Ask every server at once; takes as long as the slowest, under 5 s."""
+    """Probe all servers at once. Takes as long as the slowest probe, at most 5 s."""
     asked = {
         "postgresql": _probes.submit(_postgresql),
         "mongodb": _probes.submit(_mongodb),
@@ -44,7 +44,7 @@ def _laid_out(asked: dict[str, Future[StoreState]]) -> Stores:
 
 
 def kafka() -> StoreState:
-    """Tell how fast Kafka gave its offsets."""
+    """Return how fast Kafka returned its offsets."""
     ends = end_offsets.raw_data_ends()
     if ends is None or time.monotonic() - ends.read_at > KAFKA_SILENT_AFTER:
         return DOWN
@@ -53,9 +53,9 @@ def kafka() -> StoreState:
 
 def _postgresql() -> StoreState:
     try:
-        return _probe(_ask_postgresql, postgres.StoreUnavailable)
+        return _probe(_ask_postgresql, postgres.ReadUnavailable)
     finally:
-        # The probe's thread outlives the request, which the pool would wait for.
+        # The thread outlives the request, so its connection must go back to the pool here.
         connection.close()
 
 

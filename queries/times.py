@@ -1,4 +1,4 @@
-"""Times as text: RFC 3339 in UTC, out and in."""
+"""Times as RFC 3339 text: formatting and parsing."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class InvalidTime(ValueError):
-    """The text is no time; its message says what was expected."""
+    """The text is not a time; the message says what was expected."""
 
 
 format_time = timestamps.to_text
 
 
 def to_micros(moment: datetime) -> int:
-    """Give microseconds since the epoch."""
+    """Return microseconds since the epoch."""
     return (moment - _EPOCH) // _MICROSECOND
 
 
 def from_micros(micros: int) -> datetime:
-    """Give the time that is so many microseconds after the epoch."""
+    """Return the time this many microseconds after the epoch."""
     return _EPOCH + micros * _MICROSECOND
 
 
 def parse_time(text: str) -> datetime:
-    """Read an RFC 3339 time with a zone, or a bare date, which means its midnight in UTC.
+    """Parse an RFC 3339 time with a zone, or a date, which means midnight UTC.
 
     :raises InvalidTime: it is neither
     """

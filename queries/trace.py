@@ -1,9 +1,10 @@
-"""What became of one event: from the stores, the dead letters and, within seconds, the topic itself."""
+"""The history of one event, from the stores, the dead letters and a bounded search of the topic."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db.models import Q
@@ -22,22 +23,29 @@ from queries.trace_steps import Step
 
 MAX_LETTERS = 50
 
-Place = tuple[int, int, int]  # partition, offset, line
 _CLOSED = (DeadLetter.State.STORED, DeadLetter.State.DISCARDED)
+
+
+class LinePosition(NamedTuple):
+    """The position of a line in the topic; `line` counts from 0 within the record."""
+
+    partition: int
+    offset: int
+    line: int
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What PostgreSQL and MongoDB know of an id."""
+    """What PostgreSQL and MongoDB store under an id."""
 
     findings: Findings
     letters: list[DeadLetter]
-    # Places in the topic as it is now; those in one that was deleted, or that Kafka lost, can't be looked at.
-    places: set[Place]
+    # In the topic as it is now. Positions in a topic that was deleted, or that Kafka lost, can't be read.
+    positions: set[LinePosition]
 
     @property
     def sources(self) -> set[str]:
-        """Every source that it is known of."""
+        """Every source that sent an event with this id."""
         return {row.source_id for row, _ in self.findings.rows} | {each.source_id for each in self.letters} - {""}
 
     def __bool__(self) -> bool:
@@ -45,9 +53,9 @@ class Known:
 
 
 def read(event_id: UUID, *, source_id: str | None) -> Trace:
-    """Follow one event.
+    """Return the history of one event.
 
-    :raises Refused: nobody knows the id, or Kafka would have to be asked and does not answer
+    :raises Refused: the id is unknown, or only Kafka could have it and Kafka does not answer
     :raises AmbiguousEvent: `source_id` is None and there are several
     :raises postgres.StoreUnavailable: PostgreSQL does not answer
     """
@@ -58,7 +66,7 @@ def read(event_id: UUID, *, source_id: str | None) -> Trace:
     search = _search(event_id, known, here)
     copies = [copy for copy in search.copies if source_id in {None, copy.source}] if search else []
     if copies and not known:
-        # Perhaps it was processed while the topic was looked through.
+        # It may have been processed while the topic was searched.
         known = _known(event_id, source_id, here)
     if not copies and not known:
         raise _unknown(search)
@@ -69,20 +77,20 @@ def read(event_id: UUID, *, source_id: str | None) -> Trace:
 
 
 def _known(event_id: UUID, source_id: str | None, here: Standing) -> Known:
-    # Of one source a search is cheap; through all rows it is for those only who ask for the event itself.
+    # A search of one source's rows is cheap; a search of all rows is left to requests for the event itself.
     findings = event_detail.find(event_id, source_id=source_id, thorough=source_id is not None)
     with postgres.bounded():
         letters = _letters(event_id, source_id)
-        places = {place for each in letters if (place := _place(each, here))}
+        positions = {found for each in letters if (found := _position(each, here))}
         for row, _ in findings.rows:
             event = Event.objects.select_related("topic").get(source_id=row.source_id, ts=row.ts, id=row.id)
-            if place := _place(event, here):
-                places.add(place)
-    return Known(findings, letters, places)
+            if position := _position(event, here):
+                positions.add(position)
+    return Known(findings, letters, positions)
 
 
 def _letters(event_id: UUID, source_id: str | None) -> list[DeadLetter]:
-    """Give the dead letters of an event with those they came from or led to, oldest first."""
+    """Return the dead letters of an event with their predecessors and successors, oldest first."""
     own = DeadLetter.objects.filter(event_id=event_id)
     if source_id is not None:
         own = own.filter(source_id=source_id)
@@ -95,22 +103,22 @@ def _letters(event_id: UUID, source_id: str | None) -> list[DeadLetter]:
     return list(letters.order_by("id")[:MAX_LETTERS]) if found else []
 
 
-def _place(found: Event | DeadLetter, here: Standing) -> Place | None:
+def _position(found: Event | DeadLetter, here: Standing) -> LinePosition | None:
     if here.ends is None or found.topic.kafka_id != here.ends.topic or found.offset < 0:
         return None
-    return found.partition, found.offset, found.line
+    return LinePosition(found.partition, found.offset, found.line)
 
 
 def _search(event_id: UUID, known: Known, here: Standing) -> Search | None:
-    """Look from the first place known to the end of its partition, or through all that waits; None: Kafka is away."""
+    """Search each partition from the first known position, else all unread records; None: Kafka does not answer."""
     if here.ends is None or here.known is None:
         return None
     stretches = {}
     for partition, (earliest, end) in here.ends.partitions.items():
-        first = [offset for number, offset, _ in known.places if number == partition]
+        first = [position.offset for position in known.positions if position.partition == partition]
         done = here.snapshot.progress.get((here.ends.topic, partition))
         unread = done.next_offset if done else earliest
-        if not known.places or first:
+        if not known.positions or first:
             stretches[partition] = (max(earliest, min(first, default=unread)), end)
     try:
         return topic_search.search(event_id, stretches)
@@ -120,14 +128,12 @@ def _search(event_id: UUID, known: Known, here: Standing) -> Search | None:
 
 def _unknown(search: Search | None) -> Refused:
     if search is None:
-        return Refused(
-            Code.BROKER_UNAVAILABLE, "neither store knows this id, and Kafka can't be asked; ask again later"
-        )
+        return Refused(Code.BROKER_UNAVAILABLE, "neither store has this id, and Kafka does not answer; try again later")
     if search.complete:
-        return Refused(Code.NOT_FOUND, "no event of this id is stored, set aside or waiting")
+        return Refused(Code.NOT_FOUND, "no event with this id is stored, set aside or waiting")
     return Refused(
         Code.NOT_FOUND,
-        f"no event of this id is stored or set aside, nor is it among the first {search.records} records that wait;"
+        f"no event with this id is stored, set aside or among the first {search.records} unread records;"
         " there are more",
     )
 
@@ -146,18 +152,18 @@ def _laid_out(event_id: UUID, known: Known, copies: list[Copy], search: Search |
 
 
 def _steps(known: Known, copies: list[Copy], waiting: list[Copy]) -> list[list[Step]]:
-    """Tell each copy's story by itself."""
-    by_place = {(copy.partition, copy.offset, copy.line): copy for copy in copies}
-    stories: list[list[Step]] = []
+    """Return the steps of each copy separately."""
+    by_position = {LinePosition(copy.partition, copy.offset, copy.line): copy for copy in copies}
+    histories: list[list[Step]] = []
     for row, origin in known.findings.rows:
-        copy = by_place.pop((origin["partition"], origin["offset"], origin["line"]), None)
+        copy = by_position.pop(LinePosition(origin["partition"], origin["offset"], origin["line"]), None)
         document = known.findings.state_of(row.source_id)
-        stories.append(trace_steps.of_row(row, origin, copy, document=document))
+        histories.append(trace_steps.of_row(row, origin, copy, document=document))
     for letter in known.letters:
-        copy = by_place.pop((letter.partition, letter.offset, letter.line), None)
-        stories.append(trace_steps.of_letter(letter, copy))
-    stories += [trace_steps.of_copy(copy, waits=copy in waiting) for copy in by_place.values()]
-    return stories
+        copy = by_position.pop(LinePosition(letter.partition, letter.offset, letter.line), None)
+        histories.append(trace_steps.of_letter(letter, copy))
+    histories += [trace_steps.of_copy(copy, waits=copy in waiting) for copy in by_position.values()]
+    return histories
 
 
 def _outcome(known: Known, waiting: list[Copy]) -> Outcome:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from django.conf import settings
 
-from ingestion.problems import MEANINGS, Code
+from ingestion import problems
 from processing.models import DeadLetter, DeadLetterAction
 from processing.topic_search import Copy
 from queries.events import EventRow
@@ -18,7 +18,7 @@ from queries.times import format_time, from_micros
 _DOCUMENTS: dict[DocumentState, str] = {
     "found": "a row in PostgreSQL, the raw document in MongoDB",
     "absent": "a row in PostgreSQL, but no raw document in MongoDB: let reconcile look",
-    "unavailable": "a row in PostgreSQL; MongoDB, which does not answer, has the raw document",
+    "unavailable": "a row in PostgreSQL; the raw document is in MongoDB, which does not answer",
 }
 _ACTIONS: dict[str, Stage] = {
     DeadLetterAction.Kind.REDRIVEN: "redriven",
@@ -32,7 +32,7 @@ _ACTIONS: dict[str, Stage] = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step before it is laid out."""
+    """One step, before it is turned into JSON."""
 
     stage: Stage
     at: datetime | None
@@ -43,10 +43,10 @@ class Step:
 
 
 def of_row(row: EventRow, origin: Origin, copy: Copy | None, *, document: DocumentState) -> list[Step]:
-    """Tell how a stored event got there; `copy` is its line in the topic, where that can be read."""
+    """Return the steps of a stored event; `copy` is its line in the topic, if that can be read."""
     tags = f"tagged {', '.join(row.tags)}" if row.tags else "no step or rule changed it"
     return [
-        Step("received", row.received, "taken at a door, or by Kafka from another producer"),
+        Step("received", row.received, "by a receiver, or by Kafka from another producer"),
         _published(origin, copy),
         Step("processed", None, tags),
         Step("stored", row.stored, _DOCUMENTS[document]),
@@ -55,16 +55,16 @@ def of_row(row: EventRow, origin: Origin, copy: Copy | None, *, document: Docume
 
 
 def of_letter(letter: DeadLetter, copy: Copy | None) -> list[Step]:
-    """Tell how a line was set aside, and what was done about it."""
+    """Return the steps of a line that became a dead letter, and the actions on it."""
     origin: Origin = {
         "topic": letter.topic.name,
         "partition": letter.partition,
         "offset": letter.offset,
         "line": letter.line,
     }
-    what = f"{_in_words(letter.reason)}: {letter.detail}; now {letter.state}"
+    what = f"{problems.in_words(letter.reason)}: {letter.detail}; now {letter.state}"
     return [
-        Step("received", letter.received, "taken at a door, or by Kafka from another producer", letter=letter.id),
+        Step("received", letter.received, "by a receiver, or by Kafka from another producer", letter=letter.id),
         _published(origin, copy, letter=letter.id),
         Step("dead_lettered", letter.first_seen, what, origin, letter.id),
         *(_of_action(letter, action) for action in letter.actions.all()),
@@ -72,36 +72,36 @@ def of_letter(letter: DeadLetter, copy: Copy | None) -> list[Step]:
 
 
 def of_copy(copy: Copy, *, waits: bool) -> list[Step]:
-    """Tell of a line in the topic that neither a row nor a letter comes from."""
+    """Return the steps of a line in the topic that led to no row and no dead letter."""
     origin = _origin(copy)
-    steps = [Step("received", from_micros(copy.received), "taken at a door, or by Kafka from another producer")]
+    steps = [Step("received", from_micros(copy.received), "by a receiver, or by Kafka from another producer")]
     if waits:
         text = "waits to be processed" if copy.readable else "waits to be processed; it can't be read as an event"
         return [*steps, _published(origin, copy), Step("in_flight", None, text, origin)]
     if copy.readable:
-        return [*steps, _published(origin, copy), Step("duplicate", None, "the same event once more, counted", origin)]
+        return [
+            *steps,
+            _published(origin, copy),
+            Step("duplicate", None, "a repeat of a stored event, counted and ignored", origin),
+        ]
     return [*steps, _published(origin, copy)]
 
 
-def in_order(stories: Iterable[list[Step]]) -> list[TraceStep]:
-    """Lay steps out copy by copy, the one received first before the others."""
-    ordered = sorted(stories, key=lambda steps: steps[0].at or datetime.max.replace(tzinfo=UTC))
+def in_order(histories: Iterable[list[Step]]) -> list[TraceStep]:
+    """Return the steps as JSON, copy by copy, in order of receipt."""
+    ordered = sorted(histories, key=lambda steps: steps[0].at or datetime.max.replace(tzinfo=UTC))
     return [_shape(step) for steps in ordered for step in steps]
 
 
 def _published(origin: Origin, copy: Copy | None, *, letter: int | None = None) -> Step:
     at = None if copy is None else from_micros(copy.record_time)
-    gone = "" if copy else "; the record is not there to be read any more, or was not looked at"
+    gone = "" if copy else "; the record is no longer in Kafka, or was not searched"
     return Step("published", at, f"acknowledged by Kafka{gone}", origin, letter, copy.traces if copy else [])
 
 
 def _of_action(letter: DeadLetter, action: DeadLetterAction) -> Step:
     note = f": {action.note}" if action.note else ""
     return Step(_ACTIONS[action.kind], action.at, f"by {action.who}{note}", letter=letter.id)
-
-
-def _in_words(reason: str) -> str:
-    return MEANINGS[Code(reason)][1] if reason in MEANINGS else reason
 
 
 def _origin(copy: Copy) -> Origin:

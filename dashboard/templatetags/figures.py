@@ -1,4 +1,4 @@
-"""Numbers and times as the pages write them. What is unknown is a dash, never 0."""
+"""Filters that format numbers and times for the pages. An unknown value is a dash, never 0."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def number(value: object) -> str:
 
 @register.filter
 def rate(value: object) -> str:
-    """Events a second: one decimal below ten, as scripts write it."""
+    """Events per second, with one decimal below ten, as in js/format.js."""
     return f"{value:.1f}" if _is_number(value) and 0 < value < 10 else number(value)  # type: ignore[operator]
 
 

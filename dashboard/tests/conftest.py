@@ -1,4 +1,4 @@
-"""What the dashboard's tests share: rows as the consumer writes them, its frames on Redis."""
+"""Fixtures of the dashboard's tests: rows as the consumer writes them, and its frames in Redis."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Announcer:
         self._client = client
 
     def publish(self, frame: ConsumerFrame) -> int:
-        """Give how many web processes heard it."""
+        """Return the number of web processes that received it."""
         return int(self._client.publish(live.CHANNEL, msgspec.json.encode(frame)))
 
 
@@ -34,7 +34,7 @@ UNGUARDED = State("off", None)
 
 
 class DoorBeats:
-    """Says what door processes say."""
+    """Writes heartbeats as receiver processes do."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client

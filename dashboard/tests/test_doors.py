@@ -9,6 +9,7 @@ from dashboard import readings
 from dashboard.tests.conftest import DoorBeats
 from dashboard.tests.test_pages import text_of
 from deploy.testing.deployment import Deployment
+from ingestion import problems
 from ingestion.guard import State
 
 services = pytest.mark.services
@@ -17,7 +18,7 @@ services = pytest.mark.services
 def test_the_most_frequent_reasons_stand_first_in_words() -> None:
     refused = dict.fromkeys(("a", "b", "c", "d"), 1) | {"not_json": 3, "missing_field": 40}
 
-    shown = readings.at_the_doors({"acceptedPerSecond": 0, "accepted": 0, "refused": refused, "processes": []})
+    shown = readings.receivers({"acceptedPerSecond": 0, "accepted": 0, "refused": refused, "processes": []})
 
     assert shown is not None
     assert shown["refused"] == 47
@@ -26,7 +27,7 @@ def test_the_most_frequent_reasons_stand_first_in_words() -> None:
 
 
 def test_a_reason_that_this_release_does_not_know_is_shown_by_its_code() -> None:
-    assert readings.meaning("from_the_future") == "from_the_future"
+    assert problems.in_words("from_the_future") == "from_the_future"
 
 
 @services
@@ -36,7 +37,7 @@ def test_the_overview_says_what_the_doors_count_without_scripts(client: Client, 
 
     text = text_of(client, "/")
 
-    assert "Accepted a second 123 Accepted 1,234 Refused 5" in text
+    assert "Accepted per second 123 Accepted 1,234 Rejected 5" in text
     assert "A required field is missing missing_field 5" in text
     assert "ingest host-2 closed: processing is more than 9 s behind" in text
     assert "no part of the ledger" in text
@@ -48,7 +49,7 @@ def test_doors_that_refused_nothing_say_so_and_no_doors_is_nothing_yet(client: C
     door_beats.say("host-1")
 
     assert panel(before).count("Nothing yet.") == 1
-    assert "Nothing was refused." in text_of(client, "/")
+    assert "Nothing was rejected." in text_of(client, "/")
 
 
 @services
@@ -59,7 +60,7 @@ def test_without_redis_the_panel_cannot_tell(client: Client, site: Deployment) -
     finally:
         site.servers.redis.start()
 
-    assert "Cannot tell." in panel(html)
+    assert "Unknown." in panel(html)
 
 
 @services

@@ -1,3 +1,5 @@
+"""Deltas: sums, merged spans and shown rows."""
+
 from __future__ import annotations
 
 from typing import cast

@@ -1,3 +1,5 @@
+"""The live feed over a WebSocket: snapshots, frames, acknowledgements and outages."""
+
 from __future__ import annotations
 
 import asyncio
@@ -200,7 +202,7 @@ async def test_a_foreign_or_missing_origin_is_refused(site: Deployment, headers:
     assert not await Client(headers).connect()
 
 
-async def test_nothing_runs_once_nobody_watches(site: Deployment) -> None:
+async def test_nothing_runs_without_viewers(site: Deployment) -> None:
     client = Client()
     await client.connect()
     await client.close()

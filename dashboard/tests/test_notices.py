@@ -1,4 +1,4 @@
-"""What stands above everything on the overview, and the ledger in words."""
+"""The notices of the overview, and the ledger in words."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SINCE = datetime(2026, 3, 1, 12, tzinfo=UTC)
     ("totals", "in_flight", "words"),
     [
         (Totals(read=3, stored=3), 0, "Every event is accounted for."),
-        (Totals(read=3, stored=3), None, "how many wait is not known"),
+        (Totals(read=3, stored=3), None, "the number in flight is unknown"),
         (Totals(read=1203, stored=3), 0, "1,200 events that were read have no outcome"),
     ],
 )
@@ -64,7 +64,7 @@ def test_an_outage_is_said_on_the_overview_and_forgotten_when_it_is_over(client:
     seconds = time.monotonic() - began
     site.servers.postgres.start()
 
-    assert "PostgreSQL does not answer. Events are taken and wait in Kafka" in during
+    assert "PostgreSQL does not answer. Events are accepted and wait in Kafka" in during
     assert seconds < 6
     site.wait_for(lambda: "does not answer" not in text_of(client, "/"), 10)
 

@@ -1,3 +1,5 @@
+"""The pages as rendered by the server, without JavaScript."""
+
 from __future__ import annotations
 
 import re
@@ -53,7 +55,7 @@ def test_an_empty_deployment_says_how_to_send_the_first_event(client: Client) ->
     assert "curl -X POST" in text
 
 
-def test_a_rate_that_nobody_measured_is_unknown_and_not_zero(client: Client) -> None:
+def test_a_rate_without_samples_is_unknown_and_not_zero(client: Client) -> None:
     assert "Accepted – / s" in text_of(client, "/")
 
 
@@ -78,7 +80,7 @@ def test_a_source_with_capped_fields_says_so(client: Client, rows: Rows) -> None
 
 
 def test_a_source_never_heard_is_not_found(client: Client) -> None:
-    assert client.get("/sources/nobody/").status_code == 404
+    assert client.get("/sources/unheard/").status_code == 404
 
 
 def test_all_sources_can_be_paged_through(client: Client, rows: Rows) -> None:
@@ -117,10 +119,10 @@ def test_without_postgresql_the_pages_say_that_they_cannot_tell(client: Client, 
     # Each page waits for its time to run out.
     overview = text_of(client, "/")
 
-    assert "Cannot tell." in overview
+    assert "Unknown." in overview
     assert "Unaccounted –" in overview
-    assert "Cannot tell." in text_of(client, "/sources/")
-    assert "Cannot tell." in text_of(client, "/sources/sensor-1/")
+    assert "Unknown." in text_of(client, "/sources/")
+    assert "Unknown." in text_of(client, "/sources/sensor-1/")
 
 
 @pytest.mark.parametrize("debug", [True, False])

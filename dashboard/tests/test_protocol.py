@@ -1,3 +1,5 @@
+"""Messages of clients: valid ones and errors."""
+
 from __future__ import annotations
 
 import pytest

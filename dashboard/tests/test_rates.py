@@ -1,3 +1,5 @@
+"""Rates between two samples."""
+
 from __future__ import annotations
 
 from dashboard.rates import UNKNOWN, Account, Rates, rates
@@ -18,7 +20,7 @@ def test_accepted_counts_what_is_still_in_flight() -> None:
     assert found == Rates(accepted=150.0, stored=100.0)
 
 
-def test_accepted_is_unknown_while_nobody_knows_what_is_in_flight() -> None:
+def test_accepted_is_unknown_while_the_number_in_flight_is_unknown() -> None:
     found = rates(account(0, stored=1), account(1000, stored=2, in_flight=None))
 
     assert found == Rates(accepted=None, stored=1.0)

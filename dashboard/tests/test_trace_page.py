@@ -1,4 +1,4 @@
-"""The admin's page that says what became of one event."""
+"""The admin's page with the history of one event."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_dead_letter_links_to_the_trace_of_its_event(operator: Client, rows: R
 
 def test_what_is_no_id_or_unknown_is_said_in_words(operator: Client) -> None:
     assert "expected a UUID" in text_of(operator, "/admin/trace/?id=sensor-1")
-    assert "no event of this id is stored, set aside or waiting" in text_of(operator, f"/admin/trace/?id={uuid4()}")
+    assert "no event with this id is stored, set aside or waiting" in text_of(operator, f"/admin/trace/?id={uuid4()}")
 
 
 def test_only_operators_are_told(client: Client) -> None:

@@ -1,3 +1,5 @@
+"""The window of one client: held changes, pauses and abandoned clients."""
+
 from __future__ import annotations
 
 import json

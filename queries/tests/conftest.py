@@ -1,4 +1,4 @@
-"""What the read API's tests share."""
+"""Fixtures of the tests of the read API."""
 
 from __future__ import annotations
 

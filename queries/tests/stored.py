@@ -1,4 +1,4 @@
-"""What the consumer leaves behind in PostgreSQL and MongoDB, written by the tests themselves."""
+"""Writes rows and documents as the consumer does, and reads the API."""
 
 from __future__ import annotations
 

@@ -16,7 +16,6 @@ from django.test.utils import CaptureQueriesContext
 
 from deploy.testing.deployment import Deployment
 from processing import months
-from queries.events import WHOLE_NUMBER
 from queries.tests.stored import NOON, get, ids, make_event, refused, series, store, store_text, walk
 
 pytestmark = [pytest.mark.services, pytest.mark.usefixtures("site")]
@@ -153,15 +152,6 @@ def test_a_consumer_whose_clock_is_ahead_loses_nothing_from_the_pages() -> None:
     stored = store(*events)
 
     assert ids(walk("/data?order=asc&limit=2")) == stored
-
-
-def test_the_low_half_of_a_transaction_number_is_completed_rightly() -> None:
-    # Numbers that no test database ever gets to: after one and two rounds of 32 bits.
-    for latest, number in [(800, 799), (2**32 + 5, 2**32 - 3), (2**32 + 5, 2**32 + 2), (2**33 - 2, 2**33 + 7)]:
-        statement = WHOLE_NUMBER.replace("xmin::text", "%s::text")
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT {statement}", [latest, number % 2**32, latest % 2**32])
-            assert cursor.fetchone() == (number,)
 
 
 def test_time_filters_include_their_start_and_not_their_end() -> None:

@@ -1,3 +1,5 @@
+"""Access to the read API, and the API of keys."""
+
 from __future__ import annotations
 
 import json

@@ -143,7 +143,7 @@ def test_without_redis_the_ledger_is_whole_and_only_the_doors_counters_are_missi
 
 @services
 @pytest.mark.usefixtures("site")
-def test_records_that_nobody_will_ever_read_are_listed() -> None:
+def test_records_that_kafka_lost_are_listed() -> None:
     LedgerGap.objects.create(
         topic=topic(), partition=3, first_offset=10, next_offset=25, cause=LedgerGap.Cause.REMOVED, noticed_at=NOON
     )

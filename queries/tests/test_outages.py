@@ -1,4 +1,4 @@
-"""What the web process answers while a server is frozen or gone."""
+"""Answers of the web process while a server is frozen or stopped."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from queries.tests.stored import account, make_event, roll_up, series, store, st
 
 pytestmark = pytest.mark.services
 
-WITHIN = 6.0  # seconds; what DESIGN promises for a frozen PostgreSQL
+WITHIN = 6.0  # seconds; the promised limit while PostgreSQL is frozen
 READINGS = ("/data", "/api/sources/", "/api/data/aggregate/", "/api/dead-letters/", "/api/pipeline/")
 
 

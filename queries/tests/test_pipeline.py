@@ -81,9 +81,9 @@ def test_records_that_retention_removed_are_no_lag() -> None:
 def test_progress_of_a_topic_that_was_recreated_does_not_count() -> None:
     old = {(UUID(int=2), 0): next(iter(progress(0, next_offset=50, records=50, events=50).values()))}
 
-    [anew] = lag.lags(ends((0, 3)), old, now=NOW)
+    [recreated] = lag.lags(ends((0, 3)), old, now=NOW)
 
-    assert anew.records == 3
+    assert recreated.records == 3
 
 
 @pytest.fixture

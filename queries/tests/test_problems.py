@@ -1,4 +1,4 @@
-"""Errors are application/problem+json, whoever makes them, and never a 5xx for a client's mistake."""
+"""Errors are application/problem+json, from every layer, and never a 5xx for a client's mistake."""
 
 from __future__ import annotations
 

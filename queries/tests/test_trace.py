@@ -1,4 +1,4 @@
-"""/api/events/<id>/trace/: what became of one event, wherever it is."""
+"""/api/events/<id>/trace/: the history of one event in the stores, the dead letters and the topic."""
 
 from __future__ import annotations
 

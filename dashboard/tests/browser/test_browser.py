@@ -39,7 +39,7 @@ def test_the_overview_moves_without_being_loaded_again(
     page.goto(web.url)
     expect(page.locator(".connection")).to_have_text("Live", timeout=15_000)
     latest = page.locator('tr[data-source="sensor-1"] dd')
-    # Frames are best effort: one that comes before the page's subscription is nobody's.
+    # Frames are best effort: a frame before the page subscribes reaches no page.
     site.wait_for(lambda: announcer.publish(hot_frame()) and latest.inner_text() == "35.5", 15)
 
     expect(page.locator('[data-panel="tail"]')).to_contain_text("the-newest")
@@ -72,7 +72,7 @@ def test_the_doors_counters_move_without_the_page_being_loaded_again(
     expect(panel).to_contain_text("Nothing yet.")
 
     door_beats.say("host-1", accepted=50, refused={"not_json": 2})
-    expect(panel).to_contain_text("Accepted a second5.0 Accepted50 Refused2", timeout=15_000)
+    expect(panel).to_contain_text("Accepted per second5.0 Accepted50 Rejected2", timeout=15_000)
     door_beats.say("host-1", accepted=1_000, refused={"not_json": 2, "missing_field": 9}, guard=State("closed", "late"))
 
     expect(panel.locator("[data-doors]")).to_have_text("ingest host-1closed: late")

@@ -1,4 +1,4 @@
-// uPlot in our colours, sizes and clocks.
+// Charts by uPlot, in the colours, sizes and time format of the pages.
 
 import { clock, measure, rate } from "./format.js";
 
@@ -21,11 +21,16 @@ function build(element, options, data) {
   element.replaceChildren();
   const chart = new uPlot({ ...size(), legend: { show: false }, ...options }, data, element);
   new ResizeObserver(() => chart.setSize(size())).observe(element);
-  // Colours are asked for at every drawing, so a changed theme needs a redraw and no more.
+  // Colours are read at every drawing, so a change of theme needs only a redraw.
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => chart.redraw(false, true));
   return chart;
 }
 
+/**
+ * Return the chart of accepted and stored events per second.
+ * @param {Element} element is replaced by the chart
+ * @param {number} seconds length of the time axis
+ */
 export function rateChart(element, seconds) {
   const options = {
     padding: [10, 10, 0, 0],
@@ -47,9 +52,14 @@ export function rateChart(element, seconds) {
   return build(element, options, [[], [], []]);
 }
 
+/**
+ * Return the chart of one field: the mean, within lowest and highest value.
+ * @param {Element} element is replaced by the chart
+ * @param {"1m"|"1h"|"1d"} span interval of the aggregates
+ */
 export function seriesChart(element, span) {
   const options = {
-    padding: [8, 34, 0, 0], // half a date stands beside the last tick
+    padding: [8, 34, 0, 0], // room for half of the last label
     cursor: { y: false, points: { size: 6 } },
     scales: { x: { time: true } },
     axes: [

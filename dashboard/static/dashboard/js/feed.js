@@ -1,29 +1,136 @@
-// The connection to /ws/live: subscriptions, acks, reconnecting, and polling where no socket works.
-//
-// Events: "snapshot" {id, data, now}, "frame" {id, body, now}, "state" {name, state}, "connection" {state}.
+// The connection to /ws/live: subscriptions, acknowledgements, reconnecting, and polling if no WebSocket works.
+// The server's side of these messages is dashboard/protocol.py and dashboard/frames.py.
 
-const STALE_MS = 3000; // no message for so long: what is shown may be old
-const DEAD_MS = 10000; // no message for so long: connect anew
+/**
+ * A channel with its filters.
+ * @typedef {object} Subscription
+ * @property {"overview"|"series"|"tail"} channel
+ * @property {string} [sourceId] required for `series`
+ * @property {"1m"|"1h"|"1d"} [interval] of the aggregates of `series`
+ */
+
+/**
+ * A message of the client.
+ * @typedef {{type: "subscribe", id: string} & Subscription
+ *   | {type: "unsubscribe", id: string}
+ *   | {type: "ack", seq: number}
+ *   | {type: "pause", paused: boolean}} ClientMessage
+ */
+
+/**
+ * A message of the server. Every message but `error` has `now`: the server's clock in ms since the epoch.
+ * @typedef {{type: "welcome", version: number, now: number, interval: number, heartbeat: number, window: number}
+ *   | {type: "snapshot", id: string, channel: string, now: number, data: ?(OverviewData|SeriesData|TailBody)}
+ *   | {type: "frame", seq: number, now: number, interval: number, subscriptions: Object<string, Body>}
+ *   | {type: "heartbeat", now: number}
+ *   | {type: "event", name: string, state: string, detail: string, now: number}
+ *   | {type: "error", code: string, detail: string, id: ?string}} ServerMessage
+ */
+
+/** The body of a frame, by channel. @typedef {OverviewBody|SeriesBody|TailBody} Body */
+
+/**
+ * The state of the pipeline; null: unknown. The types of its parts are in dashboard/sample.py and queries.
+ * @typedef {object} Sample
+ * @property {number} at ms since the epoch
+ * @property {{tone: string, title: string, text: string, since: ?string}[]} notices
+ * @property {?Object<string, ?number>} ledger events by outcome, with `accepted`, `inFlight` and `unaccounted`
+ * @property {?string} verdict the ledger in words
+ * @property {?object[]} minutes of the ledger, newest first
+ * @property {boolean} inFlightEstimated
+ * @property {{accepted: ?number, stored: ?number}} rates events per second
+ * @property {?{records: number, events: number, seconds: ?number}} lag
+ * @property {?{member: string, partitions: number[], state: string}[]} consumers
+ * @property {?{acceptedPerSecond: number, accepted: number, refused: number, reasons: object[], processes: object[]}} doors
+ * @property {?Object<string, {state: "up"|"down", latencyMs: ?number}>} stores
+ * @property {?{sourceId: string, lastSeen: number, events: number, values: Object<string, number>}[]} sources
+ */
+
+/**
+ * The data with which `overview` starts.
+ * @typedef {object} OverviewData
+ * @property {Sample} sample
+ * @property {?{at: number[], accepted: Array<?number>, stored: Array<?number>}} history columns of the rate chart; null if polled
+ */
+
+/**
+ * The changes of `overview` in one frame.
+ * @typedef {object} OverviewBody
+ * @property {number} interval ms
+ * @property {Object<string, number>} sums events by outcome
+ * @property {number} seen sources with new events
+ * @property {number} shown sources in `columns`
+ * @property {{sourceId: string[], lastSeen: number[], stored: number[], values: Object<string, number>[]}} columns
+ * @property {Sample} [sample]
+ */
+
+/**
+ * Aggregates as columns of equal length.
+ * @typedef {{field: string[], start: string[], count: number[], avg: Array<?number>, min: number[], max: number[]}} BucketColumns
+ */
+
+/**
+ * The data with which `series` starts.
+ * @typedef {object} SeriesData
+ * @property {string} start of the charts, RFC 3339
+ * @property {{lastSeen: number, events: number}} source
+ * @property {{field: string[], at: number[], value: number[]}} latest
+ * @property {BucketColumns} buckets
+ */
+
+/**
+ * The changes of `series` in one frame.
+ * @typedef {object} SeriesBody
+ * @property {number} interval ms
+ * @property {{stored: number}} sums
+ * @property {{field: string[], at: number[], value: number[]}} columns latest values
+ * @property {BucketColumns} buckets changed aggregates
+ */
+
+/**
+ * The newest events, oldest first: in a frame of `tail`, and the data with which it starts.
+ * @typedef {object} TailBody
+ * @property {number} [interval] ms
+ * @property {?number} seen all events of the time; null: unknown
+ * @property {number} shown events in `columns`
+ * @property {{eventId: string[], sourceId: string[], timestamp: string[], storedAt: string[], preview: string[]}} columns
+ */
+
+const STALE_MS = 3000; // without a message for this long, what is shown may be old
+const DEAD_MS = 10000; // without a message for this long, reconnect
 const POLL_MS = 2000;
 const FAILURES_BEFORE_POLLING = 3;
 const RETRY_MS = [500, 15000];
 
+/**
+ * The live feed of a page.
+ *
+ * It dispatches CustomEvents with these details:
+ * "snapshot" {id, data, now}, "frame" {id, body, now}, "state" {name, state} and "connection" {state}, where state is
+ * "waiting", "live", "sampling", "polling", "late", "unknown" or "denied".
+ */
 export class Feed extends EventTarget {
   #socket = null;
   #subscriptions = new Map([["overview", { channel: "overview" }]]);
   #failures = 0;
   #heard = 0;
-  #skew = 0; // server's clock minus ours, ms
+  #skew = 0; // server's clock minus the browser's, ms
   #state = "waiting";
-  #frames = "live"; // or "sampling": the server has no frames and reads the stores instead
+  #frames = "live"; // or "sampling": the server gets no frames and reads the stores instead
   #polling = null;
   #retry = null;
 
+  /**
+   * Add a subscription.
+   * @param {string} id of the page's choice
+   * @param {Subscription} filters
+   */
   subscribe(id, filters) {
     this.#subscriptions.set(id, filters);
-    this.#say({ type: "subscribe", id, ...filters });
+    this.#send({ type: "subscribe", id, ...filters });
   }
 
+  /** Connect. Call once, after the listeners are added. */
   start() {
     this.#connect();
     setInterval(() => this.#watch(), 500);
@@ -32,10 +139,12 @@ export class Feed extends EventTarget {
     addEventListener("pageshow", (event) => event.persisted && this.#connect());
   }
 
+  /** Ask for a new snapshot of a subscription. @param {string} id */
   refresh(id) {
-    this.#say({ type: "subscribe", id, ...this.#subscriptions.get(id) });
+    this.#send({ type: "subscribe", id, ...this.#subscriptions.get(id) });
   }
 
+  /** Return the server's clock, in ms since the epoch. */
   now() {
     return Date.now() + this.#skew;
   }
@@ -46,7 +155,7 @@ export class Feed extends EventTarget {
     const socket = new WebSocket(`${scheme}//${location.host}/ws/live`);
     this.#socket = socket;
     socket.addEventListener("open", () => this.#opened());
-    socket.addEventListener("message", (message) => this.#hear(JSON.parse(message.data)));
+    socket.addEventListener("message", (message) => this.#receive(JSON.parse(message.data)));
     socket.addEventListener("close", (event) => socket === this.#socket && this.#closed(event.code));
   }
 
@@ -56,7 +165,7 @@ export class Feed extends EventTarget {
     clearInterval(this.#polling);
     this.#polling = null;
     for (const [id, filters] of this.#subscriptions) {
-      if (id !== "overview") this.#say({ type: "subscribe", id, ...filters });
+      if (id !== "overview") this.#send({ type: "subscribe", id, ...filters });
     }
     if (document.hidden) this.#visibility();
   }
@@ -66,7 +175,7 @@ export class Feed extends EventTarget {
     if (code === 4401 || code === 4403) return this.#become("denied");
     this.#failures += 1;
     const longest = Math.min(RETRY_MS[0] * 2 ** this.#failures, RETRY_MS[1]);
-    // Jitter, so that a restarted server is not met by every page at once.
+    // Jitter, so that not all pages reconnect to a restarted server at once.
     this.#retry = setTimeout(() => this.#connect(), longest * (0.5 + Math.random() / 2));
     if (this.#failures >= FAILURES_BEFORE_POLLING && !this.#polling) {
       this.#polling = setInterval(() => this.#poll(), POLL_MS);
@@ -75,19 +184,21 @@ export class Feed extends EventTarget {
     return undefined;
   }
 
-  #say(message) {
+  /** @param {ClientMessage} message */
+  #send(message) {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
   }
 
-  #hear(message) {
+  /** @param {ServerMessage} message */
+  #receive(message) {
     this.#heard = performance.now();
     if (message.now) this.#skew = message.now - Date.now();
     if (message.type === "frame") {
       for (const [id, body] of Object.entries(message.subscriptions)) {
         this.#emit("frame", { id, body, now: message.now });
       }
-      // Only now: a page that is slow to draw gets fewer, wider frames.
-      this.#say({ type: "ack", seq: message.seq });
+      // Acknowledged after drawing, so that a slow page gets fewer frames, each over a longer time.
+      this.#send({ type: "ack", seq: message.seq });
     } else if (message.type === "snapshot") {
       this.#emit("snapshot", message);
     } else if (message.type === "event") {
@@ -112,7 +223,7 @@ export class Feed extends EventTarget {
   }
 
   #visibility() {
-    this.#say({ type: "pause", paused: document.hidden });
+    this.#send({ type: "pause", paused: document.hidden });
     if (!document.hidden) for (const id of this.#subscriptions.keys()) this.refresh(id);
   }
 

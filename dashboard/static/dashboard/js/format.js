@@ -1,18 +1,21 @@
-// Numbers and times as people read them. Unknown is "–", never 0.
+// Formats numbers and times. An unknown value is "–", never 0.
 
 export const UNKNOWN = "–";
 const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 const fine = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 6 });
 
+/** @param {number} value a count; NaN: unknown */
 export function count(value) {
   return Number.isFinite(value) ? whole.format(value) : UNKNOWN;
 }
 
+/** @param {number} value events per second; NaN: unknown */
 export function rate(value) {
   if (!Number.isFinite(value)) return UNKNOWN;
   return value > 0 && value < 10 ? value.toFixed(1) : whole.format(value);
 }
 
+/** @param {number} value a measured value; NaN: unknown */
 export function measure(value) {
   if (!Number.isFinite(value)) return UNKNOWN;
   const size = Math.abs(value);
@@ -20,6 +23,7 @@ export function measure(value) {
   return fine.format(value);
 }
 
+/** @param {number} seconds */
 export function duration(seconds) {
   if (!Number.isFinite(seconds)) return UNKNOWN;
   if (seconds < 10) return `${Math.max(0, seconds).toFixed(1)} s`;
@@ -29,6 +33,11 @@ export function duration(seconds) {
   return `${Math.round(seconds / 86400)} d`;
 }
 
+/**
+ * Return how long ago a time was.
+ * @param {number} at ms since the epoch
+ * @param {number} now ms since the epoch, by the server's clock
+ */
 export function age(at, now) {
   const seconds = (now - at) / 1000;
   if (!Number.isFinite(seconds)) return UNKNOWN;
@@ -36,10 +45,12 @@ export function age(at, now) {
   return seconds < 10 ? `${Math.round(seconds)} s ago` : `${duration(seconds)} ago`;
 }
 
+/** @param {string} text an RFC 3339 time in UTC */
 export function stamp(text) {
   return text.replace("T", " ").replace(/(\.\d+)?Z$/, "");
 }
 
+/** @param {number} at ms since the epoch */
 export function clock(at) {
   return new Date(at).toISOString().slice(11, 19);
 }

@@ -5,11 +5,12 @@ import { make, setState, setText } from "./panels.js";
 
 const ROWS = 20;
 
+/** The table of the newest events in a panel. */
 export class Tail {
   #panel;
   #body;
   #known = new Set();
-  #held = false;
+  #paused = false;
 
   constructor(panel) {
     this.#panel = panel;
@@ -18,19 +19,24 @@ export class Tail {
     const button = panel.querySelector("button");
     button.hidden = false;
     button.addEventListener("click", () => {
-      this.#held = !this.#held;
-      button.setAttribute("aria-pressed", String(this.#held));
-      button.textContent = this.#held ? "Go on" : "Hold";
+      this.#paused = !this.#paused;
+      button.setAttribute("aria-pressed", String(this.#paused));
+      button.textContent = this.#paused ? "Continue" : "Pause";
     });
   }
 
+  /** Whether the table has no rows. */
   get empty() {
     return this.#body.rows.length === 0;
   }
 
-  // `columns` come oldest first.
+  /**
+   * Add events to the table; nothing is added while it is paused.
+   * @param {import("./feed.js").TailBody} body
+   * @param {{fresh: boolean}} options fresh: highlight the rows, since the events were just stored
+   */
   show({ columns, seen, shown }, { fresh }) {
-    if (this.#held) return;
+    if (this.#paused) return;
     const first = Math.max(0, columns.eventId.length - ROWS);
     for (let i = first; i < columns.eventId.length; i += 1) this.#add(columns, i, fresh);
     while (this.#body.rows.length > ROWS) {

@@ -1,4 +1,7 @@
-// The overview: numbers, rate, sources, servers and newest events, as they change.
+// The overview: updates numbers, rate, sources, servers and newest events.
+
+/** @typedef {import("./feed.js").Sample} Sample */
+/** @typedef {import("./feed.js").OverviewBody} OverviewBody */
 
 import { rateChart } from "./chart.js";
 import { Feed } from "./feed.js";
@@ -7,8 +10,8 @@ import { Tail } from "./live-tail.js";
 import { followConnection, make, setState, setText } from "./panels.js";
 
 const CHART_SECONDS = 300;
-const RATE_MS = 2000; // the shown rate is the mean of so long
-const GAP_MS = 3500; // points further apart are not joined
+const RATE_MS = 2000; // the shown rate is the mean over this time
+const GAP_MS = 3500; // points further apart are not connected
 const SOURCE_ROWS = 20;
 const VALUES = 4; // of one source
 
@@ -22,9 +25,9 @@ const tail = new Tail(panels.tail);
 const recent = []; // {at, interval, stored} of the last frames
 let points = [[], [], []];
 let chart = null;
-let polled = null; // the last sample that was polled
-let doorsState = panels.doors.querySelector(".slot [data-state]")?.dataset.state ?? null; // as the server drew it
-let framesCount = false; // whether frames bring what was stored; else the samples' rates are shown
+let polled = null; // the last polled sample
+let doorsState = panels.doors.querySelector(".slot [data-state]")?.dataset.state ?? null; // as rendered by the server
+let framesCount = false; // whether the stored rate comes from frames; else it comes from samples
 
 function bind(name, text) {
   for (const element of bound.get(name) ?? []) setText(element, text);
@@ -36,13 +39,14 @@ function tone(name, value) {
 
 function storedRate(now) {
   while (recent.length && recent[0].at <= now - RATE_MS) recent.shift();
-  // A wide frame counts with the part of it that lies inside the time looked at.
+  // Of a frame that began before this time, only the part inside it counts.
   return recent.reduce((sum, { at, interval, stored }) => {
     const inside = Math.min(interval, at - (now - RATE_MS));
     return sum + (interval > 0 ? (stored * inside) / interval : 0);
   }, 0) / (RATE_MS / 1000);
 }
 
+/** @param {Sample} sample */
 function showSample(sample) {
   const { ledger, lag } = sample;
   for (const name of ["accepted", "stored", "duplicate", "deadLettered", "dropped", "inFlight", "unaccounted"]) {
@@ -66,7 +70,7 @@ function showSample(sample) {
   setState(panels.numbers, ledger ? null : "unknown");
 }
 
-// Kept while nothing changes: a screen reader says again what is put in anew.
+// The list is left as it is while nothing changes: screen readers announce every replacement.
 function showNotices(notices) {
   const list = document.querySelector("[data-notices]");
   const told = JSON.stringify(notices);
@@ -135,7 +139,7 @@ function showDoors(doors) {
   panels.doors.querySelector(".doors").hidden = !doors.processes.length;
   panels.doors.querySelector("[data-doors]").replaceChildren(...doors.processes.map(doorRow));
   panels.doors.querySelector("[data-reasons]").replaceChildren(...doors.reasons.map(reasonRow));
-  setText(panels.doors.querySelector("[data-no-refusal]"), doors.reasons.length ? "" : "Nothing was refused.");
+  setText(panels.doors.querySelector("[data-no-refusal]"), doors.reasons.length ? "" : "Nothing was rejected.");
 }
 
 function doorRow({ kind, process, acceptedPerSecond, inFlightEvents, guard }) {
@@ -177,7 +181,7 @@ function sourceRow(id) {
 function showSources(sources) {
   if (!sources) return;
   const body = panels.sources.querySelector("tbody");
-  // Newest last, so that each new one lands on top; known rows keep their place, for the eye's sake.
+  // Newest last, so that each new row ends up on top. Existing rows keep their position, so that rows do not jump.
   for (const source of [...sources].reverse()) {
     let row = body.querySelector(`tr[data-source="${CSS.escape(source.sourceId)}"]`);
     if (!row) body.prepend((row = sourceRow(source.sourceId)));
@@ -213,6 +217,7 @@ function showValues(row, values) {
   }
 }
 
+/** @param {OverviewBody} body */
 function showColumns({ columns }) {
   columns.sourceId.forEach((id, i) => {
     const row = panels.sources.querySelector(`tr[data-source="${CSS.escape(id)}"]`);
@@ -222,7 +227,7 @@ function showColumns({ columns }) {
   });
 }
 
-// What is polled has no rates: they are the difference to the answer before.
+// Polled samples have no rates, so they are computed from two samples.
 function ratesBetween(before, now) {
   const seconds = before ? (now.at - before.at) / 1000 : 0;
   const grown = (name) => {
@@ -252,7 +257,7 @@ function drawRate() {
   if (!drawn) return;
   chart ??= rateChart(panels.rate.querySelector(".chart"), CHART_SECONDS);
   chart.setData(points);
-  const words = `accepted ${rate(points[1].at(-1) ?? NaN)}, stored ${rate(points[2].at(-1) ?? NaN)} events a second`;
+  const words = `accepted ${rate(points[1].at(-1) ?? NaN)}, stored ${rate(points[2].at(-1) ?? NaN)} events per second`;
   panels.rate.querySelector(".chart").setAttribute("aria-label", `Rate over the last five minutes; now ${words}`);
 }
 

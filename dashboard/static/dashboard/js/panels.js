@@ -1,4 +1,4 @@
-// The worded states of a panel, and the connection's lamp. The words stand in the page's template.
+// The states of a panel, and the connection indicator. The texts come from the template element of the page.
 
 const CONNECTION = {
   waiting: "Connecting",
@@ -6,10 +6,15 @@ const CONNECTION = {
   sampling: "Live, once a second",
   polling: "Every two seconds",
   late: "Late",
-  unknown: "Cannot tell",
+  unknown: "Unknown",
   denied: "Not allowed",
 };
 
+/**
+ * Show the text of a state in a panel, or remove it.
+ * @param {Element} panel
+ * @param {?("never"|"waiting"|"late"|"unknown"|"denied")} state null: the panel shows its data
+ */
 export function setState(panel, state) {
   const slot = panel.querySelector(".slot");
   if (!slot || slot.dataset.state === (state ?? "")) return;
@@ -19,7 +24,12 @@ export function setState(panel, state) {
   panel.classList.toggle("old", state === "late" || state === "unknown");
 }
 
-// While the feed is late, unknown or refused, every panel says so; `settle` tells each one's own state.
+/**
+ * Follow the connection: while it is late, unknown or denied, every panel shows that state, else its own.
+ * @param {import("./feed.js").Feed} feed
+ * @param {Element[]} panels
+ * @param {function(Element): ?string} settle returns the own state of a panel
+ */
 export function followConnection(feed, panels, settle) {
   const lamp = document.querySelector(".connection");
   feed.addEventListener("connection", ({ detail: { state } }) => {
@@ -30,10 +40,17 @@ export function followConnection(feed, panels, settle) {
   });
 }
 
+/** Set the text of an element, if there is one and the text differs. */
 export function setText(element, text) {
   if (element && element.textContent !== text) element.textContent = text;
 }
 
+/**
+ * Return a new element.
+ * @param {string} name
+ * @param {string} [className]
+ * @param {string} [text]
+ */
 export function make(name, className, text) {
   const element = document.createElement(name);
   if (className) element.className = className;

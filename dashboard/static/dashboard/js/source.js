@@ -1,4 +1,6 @@
-// The page of one source: a chart per numeric field, its newest events, as they change.
+// The page of one source: updates a chart per numeric field, and its newest events.
+
+/** @typedef {import("./feed.js").BucketColumns} BucketColumns */
 
 import { seriesChart } from "./chart.js";
 import { Feed } from "./feed.js";
@@ -6,7 +8,7 @@ import { age, count, measure } from "./format.js";
 import { Tail } from "./live-tail.js";
 import { followConnection, setState, setText } from "./panels.js";
 
-const REREAD_MS = 60000; // late events may have moved aggregates that no frame speaks of
+const REREAD_MS = 60000; // late events may have changed aggregates that no frame contains
 
 const page = document.querySelector("[data-source-page]");
 const { sourceId, interval } = page.dataset;
@@ -42,6 +44,7 @@ function fieldOf(name) {
   return adopt(card);
 }
 
+/** @param {BucketColumns} columns */
 function takeBuckets(columns) {
   const moved = new Set();
   columns.field.forEach((name, i) => {
