@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import msgspec
@@ -11,6 +11,7 @@ from ingestion import identity, sources
 from ingestion.columns import one_a_line
 from ingestion.contract import SOURCE_ID_PATTERN, Event, InvalidEvent
 from ingestion.events import parse_event
+from ingestion.halving import failing
 from ingestion.problems import Code
 
 FORMAT_VERSION = 1
@@ -100,7 +101,7 @@ def decode(value: bytes | None, headers: Headers, *, received: int, now: int) ->
     try:
         return _canonical(value)
     except _NOT_ALL_RIGHT:
-        return _by_halves(texts(value), first=0)
+        return _line_by_line(texts(value))
 
 
 def _canonical(value: bytes) -> list[Line | BadLine]:
@@ -126,18 +127,20 @@ def _canonical(value: bytes) -> list[Line | BadLine]:
     return list(lines)
 
 
-def _by_halves(lines: list[bytes], *, first: int) -> list[Line | BadLine]:
-    """Read lines of which some are not right: those around a single bad one still go together, which is ten times faster."""
-    if len(lines) == 1:
-        return [_one_canonical(first, lines[0])]
-    middle = len(lines) // 2
-    found: list[Line | BadLine] = []
-    for half, start in ((lines[:middle], first), (lines[middle:], first + middle)):
+def _line_by_line(lines: list[bytes]) -> list[Line | BadLine]:
+    """Decode lines of which some are invalid: the good ones in groups, which is ten times faster."""
+    decoded: dict[int, Line | BadLine] = {}
+
+    def fails(numbers: Sequence[int]) -> bool:
         try:
-            found += _canonical(b"\n".join(half))
+            decoded.update(zip(numbers, _canonical(b"\n".join([lines[number] for number in numbers])), strict=True))
         except _NOT_ALL_RIGHT:
-            found += _by_halves(half, first=start)
-    return found
+            return True
+        return False
+
+    for number in failing(range(len(lines)), fails):
+        decoded[number] = _one_canonical(number, lines[number])
+    return [decoded[number] for number in range(len(lines))]
 
 
 def _one_canonical(number: int, text: bytes) -> Line | BadLine:
