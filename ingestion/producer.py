@@ -5,17 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import TypeAlias
 
 from django.conf import settings
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
-from kafka.partitioner.default import murmur2
 from kafka.producer.future import FutureRecordMetadata
 
-from ingestion.records import Headers
+from ingestion.producer_record import ProducerRecord
 
 DELIVERY_TIMEOUT = (
     4.0  # seconds; under DATAFLOW_PUBLISH_DEADLINE_SECONDS, so that most answers know what became of the record
@@ -26,29 +23,12 @@ METADATA_TIMEOUT = 2.0  # seconds that send() may block when the topic is unknow
 # Kafka's default limit for one batch is 1,048,588 bytes; a partition's share of a flush should fit in one.
 BATCH_BYTES = 768 * 1024
 REQUEST_BYTES = 8 * 1024 * 1024
-REMEMBERED_SOURCES = 100_000  # one entry is about 200 bytes
 
 Client: TypeAlias = KafkaProducer
 
 
 class PublishFailed(Exception):
     """Some records may not be in Kafka, or may still arrive: publish all of them again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What is handed to Kafka."""
-
-    partition: int
-    key: bytes | None
-    value: bytes
-    headers: Headers
-
-
-@lru_cache(maxsize=REMEMBERED_SOURCES)
-def partition_of(source: str, partitions: int) -> int:
-    """Choose a source's partition by the Java client's rule, so that producers of others that key by source agree."""
-    return int(murmur2(source.encode()) & 0x7FFFFFFF) % partitions
 
 
 def open_producer() -> Client:
@@ -108,7 +88,7 @@ def round_trip(producer: Client, *, timeout: float) -> float:
     return time.monotonic() - started
 
 
-def send(producer: Client, topic: str, record: Record) -> FutureRecordMetadata:
+def send(producer: Client, topic: str, record: ProducerRecord) -> FutureRecordMetadata:
     """Hand one record to the client; its callbacks run on the client's thread.
 
     Blocks for METADATA_TIMEOUT when the topic is not known, so learn partition_count() first.
@@ -124,7 +104,7 @@ def send(producer: Client, topic: str, record: Record) -> FutureRecordMetadata:
         raise PublishFailed(f"Kafka took no record for topic {topic}, partition {record.partition}") from error
 
 
-def send_all(producer: Client, topic: str, records: Sequence[Record], *, timeout: float) -> None:
+def send_all(producer: Client, topic: str, records: Sequence[ProducerRecord], *, timeout: float) -> None:
     """Publish records and wait, for at most `timeout` seconds, until Kafka has acknowledged every one.
 
     :raises PublishFailed: a record was not acknowledged; any of them may be in the topic

@@ -180,7 +180,7 @@ class Publisher:
         self._flush_due = False
         if not self._waiting or not self._partitions:
             return
-        self._flush = Flush(self._take(), loop=self.loop, landed=self._landed)
+        self._flush = Flush(self._take(), loop=self.loop, on_complete=self._on_complete)
         metrics.FLUSH_EVENTS.observe(self._flush.events)
         self._flush.send(self._producer, self._topic, self._partitions)
 
@@ -196,7 +196,7 @@ class Publisher:
         taken, self._waiting = self._waiting, []
         return taken
 
-    def _landed(self, flush: Flush) -> None:
+    def _on_complete(self, flush: Flush) -> None:
         self._flush = None
         metrics.FLUSH_SECONDS.observe(self.loop.time() - flush.started)
         if flush.events >= BUSY_EVENTS:

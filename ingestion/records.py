@@ -13,13 +13,10 @@ from ingestion.contract import SOURCE_ID_PATTERN, Event, InvalidEvent
 from ingestion.events import parse_event
 from ingestion.halving import failing
 from ingestion.problems import Code
+from ingestion.producer_record import Headers
 
 FORMAT_VERSION = 1
 MAX_VERSION_DIGITS = 4
-MAX_EVENTS = 1_000  # events in one record; docs/records.md has the measurement
-MAX_BYTES = 256 * 1024  # of one record's value, unless a single event is larger
-
-Headers = list[tuple[str, bytes]]
 
 WHITE_SPACE = b" \t\r\n"
 

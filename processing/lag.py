@@ -16,7 +16,7 @@ from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient, OffsetSpec
 from kafka.errors import KafkaError, UnknownTopicOrPartitionError
 
-from ingestion.producer import partition_of
+from ingestion.partitioner import partition_of
 from processing.failures import NeedsOperator, from_kafka
 from processing.ledger import PartitionProgress
 

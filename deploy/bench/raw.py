@@ -11,7 +11,7 @@ from deploy.bench.events import make_events
 from ingestion import records
 from ingestion.contract import Event
 from ingestion.events import parse_event
-from ingestion.producer import partition_of
+from ingestion.partitioner import partition_of
 
 PER_RECORD = 100  # events; about what the door puts together under load
 BATCH_BYTES = 768 * 1024  # of one request to a partition

@@ -17,6 +17,7 @@ from django.db import connection, connections
 
 from deploy.local.site import ProductProcess, Site
 from ingestion import producer
+from ingestion.producer_record import ProducerRecord
 from processing import decoding, documents
 from processing.batch import Batch
 from processing.document_store import DocumentStore
@@ -55,7 +56,7 @@ def produce(site: Site, values: list[bytes]) -> None:
     """Write plain records, as other programs do."""
     client = producer.open_producer()
     try:
-        found = [producer.Record(partition=1, key=None, value=value, headers=[]) for value in values]
+        found = [ProducerRecord(partition=1, key=None, value=value, headers=[]) for value in values]
         producer.send_all(client, site.raw_topic, found, timeout=10)
     finally:
         producer.close_producer(client, timeout=1)
