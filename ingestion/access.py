@@ -17,7 +17,8 @@ from ingestion import keys, redis_link, tokens
 from ingestion.keys import ANYONE, Grant
 from ingestion.per_loop import PerLoop
 from ingestion.problems import Code
-from ingestion.rates import Bucket, read_rate
+from ingestion.rate_windows import parse_rate
+from ingestion.rates import Bucket
 from ingestion.registry import Registry
 from ingestion.requests import Refused
 from ingestion.terms import terms
@@ -152,7 +153,7 @@ class Access:
         if not grant.rate:
             return None
         if verdict.bucket is None:
-            verdict.bucket = Bucket(read_rate(grant.rate), now=self.loop.time())
+            verdict.bucket = Bucket(parse_rate(grant.rate), now=self.loop.time())
         verdict.bucket.check(self.loop.time())
         return verdict.bucket
 

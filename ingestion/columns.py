@@ -11,6 +11,7 @@ import msgspec
 from ingestion import identity, payloads, sources, timestamps
 from ingestion.contract import MAX_AHEAD, MAX_KEYS, MAX_NUMBER_LENGTH, Event, InvalidEvent
 from ingestion.events import Envelope, may_hide
+from ingestion.syntax import has_one_object_a_line
 
 _decode_array = msgspec.json.Decoder(list[Envelope]).decode
 _decode_lines = msgspec.json.Decoder(Envelope).decode_lines
@@ -42,7 +43,7 @@ def parse_lines(body: bytes, *, now: int) -> list[Event] | None:
         if may_hide(body):
             return None
         envelopes = _decode_lines(body)
-        if not one_a_line(body, len(envelopes)):
+        if not has_one_object_a_line(body, len(envelopes)):
             return None
         return _events(envelopes, body, is_folded=b"\r" in body, now=now)
     except _DOUBTS:
@@ -63,16 +64,6 @@ def parse_columns(columns: Columns, *, now: int) -> list[Event] | None:
         return _made(columns, known, stamps, times, is_folded=b"\r" in body or body.count(b"\n") >= len(times))
     except _DOUBTS:
         return None
-
-
-def one_a_line(text: bytes, count: int) -> bool:
-    """Whether each of `count` objects that a decoder found in a text has a line of its own, with nothing else.
-
-    Between two objects of a valid text is nothing but white space, and only there a line can end with } and the next
-    begin with {: as many such places as gaps, and no further newline, leave one object a line.
-    """
-    gaps = count - 1
-    return text.count(b"}\n{") == gaps and text.count(b"\n") == gaps + text.endswith(b"\n")
 
 
 def fits(events: Sequence[Event], body: bytes, *, max_event_bytes: int) -> bool:

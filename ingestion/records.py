@@ -8,12 +8,12 @@ from typing import Annotated
 import msgspec
 
 from ingestion import identity, sources
-from ingestion.columns import one_a_line
 from ingestion.contract import SOURCE_ID_PATTERN, Event, InvalidEvent
 from ingestion.events import parse_event
 from ingestion.halving import failing
 from ingestion.problems import Code
 from ingestion.producer_record import Headers
+from ingestion.syntax import has_one_object_a_line
 
 FORMAT_VERSION = 1
 MAX_VERSION_DIGITS = 4
@@ -109,7 +109,7 @@ def _canonical(value: bytes) -> list[Line | BadLine]:
     if not value.isascii():
         value.decode()
     lines = _decode_lines(value)
-    if not one_a_line(value, len(lines)):
+    if not has_one_object_a_line(value, len(lines)):
         raise InvalidEvent(Code.NOT_JSON, "expected one event a line")
     ids = "\n".join([line.id for line in lines]).encode()
     if ids.translate(_HEX_TO_ZERO) != b"\n".join([_ID_SHAPE] * len(lines)):

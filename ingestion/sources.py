@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from hashlib import blake2b
 
-from ingestion.contract import SOURCE_ID_PATTERN, InvalidEvent
+from ingestion.contract import SOURCE_ID_FORM, SOURCE_ID_PATTERN, InvalidEvent
 from ingestion.problems import Code
 
 REMEMBERED = 100_000  # source ids in the cache where there is no limit; others are checked each time
@@ -26,7 +26,7 @@ def check(source: str) -> None:
     if source not in known and not SOURCE_ID_PATTERN.fullmatch(source):
         raise InvalidEvent(
             Code.INVALID_SOURCE_ID,
-            "expected 1 to 128 of A-Z a-z 0-9 . _ : - that start with a letter or digit",
+            f"expected {SOURCE_ID_FORM}",
             pointer="/sourceId",
         )
 
