@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from ingestion import redis_link, tokens
 from ingestion.models import Key, Scope
+from ingestion.timestamps import to_text_if_known
 
 logger = logging.getLogger(__name__)
 
@@ -74,9 +75,9 @@ def shape(key: Key) -> dict[str, object]:
         "scopes": key.scopes,
         "sources": key.sources,
         "rate": key.rate,
-        "createdAt": _time(key.created_at),
-        "expiresAt": _time(key.expires_at),
-        "revokedAt": _time(key.revoked_at),
+        "createdAt": to_text_if_known(key.created_at),
+        "expiresAt": to_text_if_known(key.expires_at),
+        "revokedAt": to_text_if_known(key.revoked_at),
     }
 
 
@@ -115,10 +116,6 @@ def find(digest: str) -> Grant | None:
         key.rate or settings.DATAFLOW_KEY_RATE,
         key.expires_at.timestamp() if key.expires_at else None,
     )
-
-
-def _time(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat().replace("+00:00", "Z")
 
 
 def push(message: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from django.http import StreamingHttpResponse
@@ -11,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from ingestion import timestamps
 from ingestion.models import Scope
 from processing.letters import as_json
 from processing.letters import export as letter_export
@@ -87,7 +87,7 @@ class DeadLetterRedrive(APIView):
     )
     def post(self, request: Request, number: str) -> Response:
         who, body = _operator(request), bodies.read(request, RedriveOne)
-        now = time.time_ns() // 1000
+        now = timestamps.now()
         return _answer(letter_actions.redrive_one(int(number), body, who=who, now=now))
 
 

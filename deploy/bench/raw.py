@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 
 from kafka import KafkaProducer
 
 from deploy.bench.events import make_events
-from ingestion import records
+from ingestion import records, timestamps
 from ingestion.contract import Event
 from ingestion.events import parse_event
 from ingestion.partitioner import partition_of
@@ -19,7 +18,7 @@ BATCH_BYTES = 768 * 1024  # of one request to a partition
 
 def make_lines(count: int, *, prefix: str) -> Iterator[tuple[Event, bytes]]:
     """Make the events of `deploy.bench.events` as the door would write them."""
-    now = time.time_ns() // 1000
+    now = timestamps.now()
     for text in make_events(count, prefix=prefix):
         event = parse_event(text, now=now)
         yield event, records.line(event, received=now)

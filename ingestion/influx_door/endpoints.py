@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache, partial
 from urllib.parse import parse_qsl
 
 import msgspec
 
-from ingestion import answers, intake, metrics
+from ingestion import answers, intake, metrics, timestamps
 from ingestion.answers import Answer
 from ingestion.http import Door, Request, only
 from ingestion.influx_door import line_protocol, points, shapes
@@ -89,7 +88,7 @@ async def _take(body: bytes, caller: Caller, *, unit: int) -> Tally:
     limit = MAX_PIECES * terms().max_batch_events
     if body.count(b"\n") > limit:
         raise Refused(Code.TOO_MANY_EVENTS, f"expected at most {limit:,} lines in one request")
-    reading = Terms(unit, time.time_ns() // 1000, intake.limits())
+    reading = Terms(unit, timestamps.now(), intake.limits())
     tally = Tally()
     for piece in _pieces(line_protocol.lines(body)):
         batch, labels = points.read(piece, reading)

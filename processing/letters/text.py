@@ -35,7 +35,7 @@ def lines_of(raw: bytes) -> Sequence[records.Line]:
 
 def public(line: records.Line) -> bytes:
     """Write a canonical line as a sender would, on one line."""
-    stamp = (timestamps.EPOCH + line.ts * timestamps.MICROSECOND).isoformat().replace("+00:00", "Z")
+    stamp = timestamps.to_text(timestamps.from_micros(line.ts))
     return _PUBLIC % (_encode(line.source), stamp.encode(), bytes(line.payload), _encode(line.id))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -17,6 +16,7 @@ from deploy.local.product import Part
 from deploy.local.servers import Servers
 from deploy.local.site import Site
 from deploy.local.topics import Topics
+from ingestion import timestamps
 from ingestion.tests.client import post
 from ingestion.tests.orders import Order, Orders
 from processing import loop, pipeline
@@ -129,7 +129,7 @@ def redrive_conflict(world: World) -> None:
     if letter is None:
         return
     text = letter_text.editable(letter).encode()
-    job = redrive.request_edited(letter, text, who="ann", now=time.time_ns() // 1000, worker="one")
+    job = redrive.request_edited(letter, text, who="ann", now=timestamps.now(), worker="one")
     world.redrive.step(job)
     world.redrive._send([letter.pk])
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
@@ -16,7 +15,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, connections
 
 from deploy.local.site import ProductProcess, Site
-from ingestion import producer
+from ingestion import producer, timestamps
 from ingestion.producer_record import ProducerRecord
 from processing import decoding, documents
 from processing.batch import Batch
@@ -236,7 +235,7 @@ def write_documents_in_flight() -> int:
         done = {progress.partition: progress.next_offset for progress in Progress.objects.all()}
         stretches = {partition: (done.get(partition, 0), end) for partition, (_, end) in ends.partitions.items()}
         batch = Batch([record for chunk in reader.read(stretches, limit=10) for record in chunk])
-    decoding.decode(batch, now=time.time_ns() // 1000)
+    decoding.decode(batch, now=timestamps.now())
     store = DocumentStore()
     store.insert(batch.entries, topic=ends.topic.bytes)
     store.close()

@@ -20,7 +20,7 @@ from deploy.local.servers import Servers
 from deploy.local.site import close_pool
 from deploy.local.topics import Topics
 from ingestion.contract import InvalidEvent
-from ingestion.timestamps import EPOCH, MICROSECOND
+from ingestion.timestamps import to_micros
 from processing import jobs
 from processing.failures import StoreUnavailable
 from processing.letters import discard, redrive, rehearsal
@@ -66,7 +66,7 @@ def test_garbage_is_mended_stored_and_its_letter_closed(yard: Yard) -> None:
     yard.expected.add([Sent("mended", sent.id, NOON, {"n": 1})])
     assert history(letter) == [("ann", "edited", "the clock was off"), ("consumer", "stored", "stored")]
     assert letter.closed_at is not None
-    assert sent.received == (letter.received - EPOCH) // MICROSECOND
+    assert sent.received == to_micros(letter.received)
     assert {'-  "timestamp": "yesterday",', '+  "timestamp": "2026-03-01T12:00:00Z",'} < set(
         letter_text.difference(letter)
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from deploy.local.product import Part
 from deploy.local.servers import Servers
 from deploy.local.site import Site
 from deploy.local.topics import Topics
+from ingestion import timestamps
 from processing.models import DeadLetter, Job
 from processing.tests import making, truth
 from processing.tests.reference import Sent
@@ -84,4 +84,4 @@ def history(letter: DeadLetter) -> list[tuple[str, str, str]]:
 
 
 def now() -> int:
-    return time.time_ns() // 1000
+    return timestamps.now()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import Error as DatabaseError
 from psycopg.errors import QueryCanceled
 
+from ingestion import timestamps
 from ingestion.contract import InvalidEvent
 from ingestion.management.command import OperatorCommand
 from processing import foreground, job_kinds, jobs
@@ -113,7 +113,7 @@ class Command(OperatorCommand):
     def _redrive_edited(self, options: dict[str, Any]) -> bool:
         if len(options["ids"]) != 1:
             raise CommandError("--edited is for one letter: say which by --id.", returncode=2)
-        letter, text, now = _find(options["ids"][0]), _read(options["edited"]), time.time_ns() // 1000
+        letter, text, now = _find(options["ids"][0]), _read(options["edited"]), timestamps.now()
         try:
             if options["dry_run"]:
                 return self._rehearsed(rehearsal.rehearse_edited(letter, revise(letter, text, now=now)), options)
