@@ -1,4 +1,4 @@
-"""Publishes processed events to `processed-data`, at least once."""
+"""Publishes processed events to the topic `processed-data`, at least once."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _LINE = b'{"id":"%b","source":"%b","ts":%d,"received":%d,"stored":%d,"payload":%
 
 
 class Delivery:
-    """The producer for processed events, for one thread; not to be used after a fork."""
+    """The producer of processed events. For one thread; not to be used after a fork."""
 
     def __init__(self) -> None:
         self._outlet = Outlet()
 
     def publish(self, rows: Iterable[tuple[Entry, int]]) -> None:
-        """Publish rows, each with the time it was stored (microseconds); returns once Kafka has them all.
+        """Publish rows, each with the time when it was stored (microseconds). Returns once Kafka has acknowledged all.
 
-        :raises StoreUnavailable: Kafka did not acknowledge; publish all of them again
+        :raises StoreUnavailable: Kafka did not acknowledge; publish all rows again
         """
         self._outlet.send(settings.KAFKA_TOPIC_PROCESSED_DATA, lambda partitions: _records(rows, partitions))
 

@@ -1,4 +1,4 @@
-"""Publishes what processing itself has to say to Kafka: all of it acknowledged, or all of it again."""
+"""A blocking Kafka producer: returns once all records are acknowledged, or raises."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from ingestion import producer
 from ingestion.producer_record import ProducerRecord
 from processing.failures import from_kafka
 
-TIMEOUT = 10.0  # seconds for one try
+TIMEOUT = 10.0  # seconds for one attempt
 
 
 class Outlet:
-    """A producer that is made when it is first needed, for one thread; not to be used after a fork."""
+    """A producer that connects at its first use. For one thread; not to be used after a fork."""
 
     def __init__(self) -> None:
         self._client: producer.Client | None = None
 
     def send(self, topic: str, build: Callable[[int], Iterable[ProducerRecord]]) -> None:
-        """Publish what `build` gives for the topic's number of partitions; returns once Kafka has it all.
+        """Publish the records that `build` returns for the topic's number of partitions. Blocks until all are acknowledged.
 
-        :raises StoreUnavailable: Kafka did not acknowledge; send all of it again
-        :raises NeedsOperator: the same, and someone must act
-        :raises TooLarge: the same, for the size of one or more of them
+        :raises StoreUnavailable: Kafka did not acknowledge; send all of them again
+        :raises NeedsOperator: the same, and an operator must act
+        :raises TooLarge: the same, since a record is too large
         """
         try:
             if self._client is None:

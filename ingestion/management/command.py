@@ -1,4 +1,4 @@
-"""What the operators' commands have in common."""
+"""The base class of the operators' commands, of all apps; it is here since the others may import ingestion."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-# The system checks that look at the site's settings carry it.
+# The tag of the system checks of the site's settings.
 SETTINGS_TAG = "dataflow"
 
 
 class OperatorCommand(BaseCommand):
-    """Shows its help as it is written, and refuses to run with wrong settings."""
+    """Prints its help with the line breaks as written, and refuses to run with invalid settings."""
 
-    # Django's own checks judge code, which `make check` did; they would load every page and the admin first.
+    # Django's own checks are for code, which `make check` covers; they would load all views and the admin first.
     requires_system_checks = (SETTINGS_TAG,)
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:

@@ -192,4 +192,4 @@ def test_a_frozen_redis_stops_no_request_and_is_told_of_all_when_it_is_back(site
 
     when(site, client, door, accepted=sent)
     site.wait_for(lambda: [count.code for count in refused_in(client, hour)] == ["missing_field"], 5)
-    assert door.log.count("Redis does not answer the door") == 1
+    assert door.log.count("Redis does not answer the receiver") == 1

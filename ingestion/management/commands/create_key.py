@@ -1,4 +1,4 @@
-"""`manage.py create_key`: make a key, or a second one for the same client."""
+"""`manage.py create_key`: create, rotate, expire or revoke an API key."""
 
 from __future__ import annotations
 
@@ -42,29 +42,29 @@ class Command(OperatorCommand):
         parser.add_argument("--json", action="store_true", help="write one JSON object")
 
     def handle(self, *, json: bool, dry_run: bool, **options: Any) -> None:
-        """Do it, and say what was done."""
+        """Exit with 1 if there is no such key, with 2 for wrong usage or if PostgreSQL accepts no changes."""
         try:
-            key, token, said = _do(options, dry_run=dry_run)
+            key, token, message = _run(options, dry_run=dry_run)
         except ValidationError as error:
             raise CommandError("; ".join(error.messages), returncode=2) from error
-        # InternalError: it is read-only.
+        # InternalError: PostgreSQL is read-only.
         except (OperationalError, InternalError) as error:
             raise CommandError("PostgreSQL takes no changes now; nothing was changed.", returncode=2) from error
         if json:
             self.stdout.write(_as_json(key, token, dry_run=dry_run))
             return
-        if said or dry_run:
-            self.stderr.write(f"Would do: {said}" if dry_run else said)
+        if message or dry_run:
+            self.stderr.write(f"Would do: {message}" if dry_run else message)
         if token:
             self.stdout.write(token)
 
 
-def _do(options: dict[str, Any], *, dry_run: bool) -> tuple[Key, str, str]:
-    """Give the key, the token if there is a new one, and a sentence for people."""
+def _run(options: dict[str, Any], *, dry_run: bool) -> tuple[Key, str, str]:
+    """Return the key, the token if it is new, and a message."""
     if prefix := options["rotate"]:
         return _rotate(_key(prefix), dry_run=dry_run)
     if prefix := options["expire"]:
-        return _expire(_key(prefix), _ends(options["days"]), dry_run=dry_run)
+        return _expire(_key(prefix), _expiry(options["days"]), dry_run=dry_run)
     if prefix := options["revoke"]:
         key = _key(prefix)
         if not dry_run:
@@ -81,24 +81,24 @@ def _create(options: dict[str, Any], *, dry_run: bool) -> tuple[Key, str, str]:
         options["scope"] or [Scope.INGEST],
         sources=options["source"],
         rate=options["rate"],
-        expires_at=_ends(options["days"]),
+        expires_at=_expiry(options["days"]),
         dry_run=dry_run,
     )
     if dry_run:
-        key.prefix = ""  # nobody could ever use it
+        key.prefix = ""  # a dry run creates no usable key
         return key, "", f"A key for {key.name} is made."
     return key, token, ""
 
 
 def _rotate(key: Key, *, dry_run: bool) -> tuple[Key, str, str]:
-    said = f"Both keys are valid now; {key} ends in {keys.GRACE.days} day."
-    return (key, "", said) if dry_run else (*keys.rotate(key), said)
+    message = f"Both keys are valid now; {key} ends in {keys.GRACE.days} day."
+    return (key, "", message) if dry_run else (*keys.rotate(key), message)
 
 
-def _expire(key: Key, ends: datetime | None, *, dry_run: bool) -> tuple[Key, str, str]:
+def _expire(key: Key, expires_at: datetime | None, *, dry_run: bool) -> tuple[Key, str, str]:
     if not dry_run:
-        keys.expire(key, at=ends)
-    return key, "", f"The key {key} ends {f'at {ends:%Y-%m-%d %H:%M} UTC' if ends else 'never'}."
+        keys.expire(key, at=expires_at)
+    return key, "", f"The key {key} ends {f'at {expires_at:%Y-%m-%d %H:%M} UTC' if expires_at else 'never'}."
 
 
 def _as_json(key: Key, token: str, *, dry_run: bool) -> str:
@@ -112,5 +112,5 @@ def _key(prefix: str) -> Key:
     return key
 
 
-def _ends(days: float | None) -> datetime | None:
+def _expiry(days: float | None) -> datetime | None:
     return None if days is None else timezone.now() + timedelta(days=days)

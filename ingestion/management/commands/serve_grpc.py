@@ -1,4 +1,4 @@
-"""Takes events over gRPC, until it is told to stop."""
+"""`manage.py serve_grpc`: serve the gRPC receiver until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Command(OperatorCommand):
     )
 
     def handle(self, **_options: object) -> None:
-        """Serve; exit 0 after SIGTERM or SIGINT."""
+        """Serve; exit with 0 after SIGTERM or SIGINT, with 1 if the address can't be used."""
         try:
             uvloop.run(server.run(f"{settings.DATAFLOW_GRPC_HOST}:{settings.GRPC_SERVICE_PORT}"))
         except server.CannotListen as error:
