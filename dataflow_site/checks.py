@@ -14,7 +14,7 @@ from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A
 
 from dataflow_site.env import env
 from ingestion.management.command import SETTINGS_TAG
-from ingestion.rates import BadRate, read_rate
+from ingestion.rate_windows import InvalidRate, parse_rate
 
 PORTS = ("API_SERVICE_PORT", "INGESTION_SERVICE_PORT", "GRPC_SERVICE_PORT", "PROCESSOR_SERVICE_PORT")
 AT_LEAST_ONE = (
@@ -64,8 +64,8 @@ def limits(app_configs: Apps, **kwargs: object) -> list[CheckMessage]:
         if _value(name) < 1
     ]
     try:
-        read_rate(settings.DATAFLOW_KEY_RATE)
-    except BadRate as error:
+        parse_rate(settings.DATAFLOW_KEY_RATE)
+    except InvalidRate as error:
         found.append(Error("DATAFLOW_KEY_RATE is no rate.", hint=str(error), id="dataflow.E013"))
     found += [
         Error(

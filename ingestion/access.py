@@ -1,4 +1,4 @@
-"""Who is let in at a door: verdicts about keys, remembered so that a store that is away stops nobody who is known."""
+"""Authenticates API keys, with a cache: while PostgreSQL does not answer, keys that are cached stay valid."""
 
 from __future__ import annotations
 
@@ -17,28 +17,29 @@ from ingestion import keys, redis_link, tokens
 from ingestion.keys import ANYONE, Grant
 from ingestion.per_loop import PerLoop
 from ingestion.problems import Code
-from ingestion.rates import Bucket, read_rate
+from ingestion.rate_windows import parse_rate
+from ingestion.rates import Bucket
 from ingestion.registry import Registry
 from ingestion.requests import Refused
 from ingestion.terms import terms
 
 logger = logging.getLogger(__name__)
 
-KNOWN_SECONDS = 60.0  # a good verdict holds so long unasked
-UNKNOWN_SECONDS = 10.0  # a bad one
-TRUSTED_SECONDS = 3600.0  # a good one while PostgreSQL is away
-LOOKUP_SECONDS = 2.0  # for one question to PostgreSQL
-AWAY_SECONDS = 1.0  # after none was answered, nobody asks for so long
-MAX_WAITING = 100  # questions at one time; a flood of made-up keys waits for nobody
-REMEMBERED = 10_000  # verdicts
+KNOWN_SECONDS = 60.0  # a valid key is cached
+UNKNOWN_SECONDS = 10.0  # an invalid one
+TRUSTED_SECONDS = 3600.0  # a valid one while PostgreSQL does not answer
+LOOKUP_SECONDS = 2.0  # for one query
+AWAY_SECONDS = 1.0  # after a query failed, no other is tried for so long
+MAX_WAITING = 100  # lookups at one time; limits what a flood of invented keys can cost
+REMEMBERED = 10_000  # keys in the cache
 PING_SECONDS = 5.0
 RETRY_SECONDS = 1.0
 
 Found = TypeVar("Found")
 
 
-class _Verdict:
-    """What is remembered about one token; times on the loop's clock."""
+class _CachedGrant:
+    """The cache entry of one token; times on the loop's clock."""
 
     __slots__ = ("bucket", "fresh_until", "grant", "trusted_until")
 
@@ -50,40 +51,40 @@ class _Verdict:
 
 
 class Access:
-    """One event loop's memory of keys and sources."""
+    """The cache of keys and sources of one event loop."""
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
-        # Threads of their own: one that PostgreSQL keeps waiting must not hold up Kafka's.
+        # Its own threads: one that waits for PostgreSQL must not delay those that Kafka needs.
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="access")
-        self._verdicts: dict[str, _Verdict] = {}
-        self._asking: dict[str, asyncio.Task[Grant | None]] = {}
+        self._cached: dict[str, _CachedGrant] = {}
+        self._lookups: dict[str, asyncio.Task[Grant | None]] = {}
         self._away_until = 0.0
         self.registry = Registry(self.ask)
         self._listening = self.loop.create_task(self._listen())
 
     def recall(self, head: Mapping[bytes, bytes], scope: str) -> tuple[Grant, Bucket | None] | None:
-        """Let a request in by what is remembered; None where `grant` has to tell.
+        """Authenticate a request from the cache; None if `grant` has to be awaited.
 
-        :param head: its headers
-        :raises Refused: past its rate
+        :param head: the headers of the request
+        :raises Refused: over the rate of its key
         """
         token = tokens.token_of(head)
         if terms().open_ingest and (token is None or not token.startswith(b"dfe_")):
             return ANYONE, None
         if token is None or not tokens.SHAPE.fullmatch(token):
             return None
-        kept = self._verdicts.get(tokens.digest(token))
-        if kept is None or self.loop.time() >= kept.fresh_until or not _allows(kept.grant, scope):
+        cached = self._cached.get(tokens.digest(token))
+        if cached is None or self.loop.time() >= cached.fresh_until or not _allows(cached.grant, scope):
             return None
-        assert kept.grant is not None
-        return kept.grant, self._admit(kept, kept.grant)
+        assert cached.grant is not None
+        return cached.grant, self._admit(cached, cached.grant)
 
     async def grant(self, head: Mapping[bytes, bytes], scope: str) -> tuple[Grant, Bucket | None]:
-        """Let a request in.
+        """Authenticate a request.
 
-        :param head: its headers
-        :raises Refused: without a valid key, without the scope, or past its rate
+        :param head: the headers of the request
+        :raises Refused: no valid key, a missing scope, or over the rate of its key
         """
         known = self.recall(head, scope)
         if known is not None:
@@ -91,27 +92,29 @@ class Access:
         token = tokens.token_of(head)
         if token is None or not tokens.SHAPE.fullmatch(token):
             raise tokens.unauthenticated()
-        verdict = await self._verdict(tokens.digest(token))
-        grant = verdict.grant
+        cached = await self._cached_grant(tokens.digest(token))
+        grant = cached.grant
         if grant is None or _has_ended(grant):
             raise tokens.unauthenticated()
         if scope not in grant.scopes:
             raise Refused(Code.FORBIDDEN, f"the key does not have the scope {scope!r}")
-        return grant, self._admit(verdict, grant)
+        return grant, self._admit(cached, grant)
 
-    async def ask(self, question: Callable[[], Found]) -> Found:
-        """Ask PostgreSQL in a thread.
+    async def ask(self, query: Callable[[], Found]) -> Found:
+        """Run a query in a thread.
 
-        :raises Refused: it does not answer
+        :raises Refused: PostgreSQL does not answer
         """
         if self.loop.time() < self._away_until:
             raise _store_away()
         try:
             async with asyncio.timeout(LOOKUP_SECONDS):
-                return await self.loop.run_in_executor(self._threads, _closing, question)
+                return await self.loop.run_in_executor(self._threads, _run_query, query)
         except (DatabaseError, OSError, TimeoutError) as error:
             self._away_until = self.loop.time() + AWAY_SECONDS
-            logger.warning("PostgreSQL does not tell the door about keys", extra={"reason": type(error).__name__})
+            logger.warning(
+                "PostgreSQL does not answer, keys can't be looked up", extra={"reason": type(error).__name__}
+            )
             raise _store_away() from error
 
     def close(self) -> None:
@@ -119,45 +122,45 @@ class Access:
         self.registry.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _verdict(self, digest: str) -> _Verdict:
+    async def _cached_grant(self, digest: str) -> _CachedGrant:
         now = self.loop.time()
-        kept = self._verdicts.get(digest)
-        if kept is not None and now < kept.fresh_until:
-            return kept
+        cached = self._cached.get(digest)
+        if cached is not None and now < cached.fresh_until:
+            return cached
         try:
             grant = await self._look_up(digest)
         except Refused:
-            if kept is None or kept.grant is None or now >= kept.trusted_until:
+            if cached is None or cached.grant is None or now >= cached.trusted_until:
                 raise
-            return kept
-        fresh = _Verdict(grant, self.loop.time())
-        if kept is not None and kept.grant == grant:
-            fresh.bucket = kept.bucket
-        while len(self._verdicts) >= REMEMBERED:
-            del self._verdicts[next(iter(self._verdicts))]
-        self._verdicts[digest] = fresh
+            return cached
+        fresh = _CachedGrant(grant, self.loop.time())
+        if cached is not None and cached.grant == grant:
+            fresh.bucket = cached.bucket
+        while len(self._cached) >= REMEMBERED:
+            del self._cached[next(iter(self._cached))]
+        self._cached[digest] = fresh
         return fresh
 
     async def _look_up(self, digest: str) -> Grant | None:
-        """Ask once for all who want to know at the same time."""
-        asking = self._asking.get(digest)
-        if asking is None:
-            if len(self._asking) >= MAX_WAITING:
+        """Look up a key; concurrent requests with the same key share one query."""
+        lookup = self._lookups.get(digest)
+        if lookup is None:
+            if len(self._lookups) >= MAX_WAITING:
                 raise Refused(Code.OVERLOADED, "too many unknown keys are being looked up")
-            asking = self._asking[digest] = self.loop.create_task(self.ask(lambda: keys.find(digest)))
-            asking.add_done_callback(lambda _: self._asking.pop(digest, None))
-        return await asyncio.shield(asking)
+            lookup = self._lookups[digest] = self.loop.create_task(self.ask(lambda: keys.find(digest)))
+            lookup.add_done_callback(lambda _: self._lookups.pop(digest, None))
+        return await asyncio.shield(lookup)
 
-    def _admit(self, verdict: _Verdict, grant: Grant) -> Bucket | None:
+    def _admit(self, cached: _CachedGrant, grant: Grant) -> Bucket | None:
         if not grant.rate:
             return None
-        if verdict.bucket is None:
-            verdict.bucket = Bucket(read_rate(grant.rate), now=self.loop.time())
-        verdict.bucket.check(self.loop.time())
-        return verdict.bucket
+        if cached.bucket is None:
+            cached.bucket = Bucket(parse_rate(grant.rate), now=self.loop.time())
+        cached.bucket.check(self.loop.time())
+        return cached.bucket
 
     async def _listen(self) -> None:
-        """Hear of revoked keys and changed sources, for ever."""
+        """Receive notifications of revoked keys and changed sources, until cancelled."""
         while True:
             try:
                 await self._listen_once()
@@ -167,24 +170,24 @@ class Access:
     async def _listen_once(self) -> None:
         async with redis_link.connect(timeout=PING_SECONDS) as redis, redis.pubsub() as pubsub:
             await pubsub.subscribe(keys.CHANNEL)
-            self._doubt()
+            self._invalidate_all()
             while True:
                 message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=PING_SECONDS)
                 if message is None:
                     await pubsub.ping()
                 elif message["type"] == "message":
-                    self._hear(message["data"].decode())
+                    self._invalidate(message["data"].decode())
 
-    def _hear(self, message: str) -> None:
+    def _invalidate(self, message: str) -> None:
         if message == keys.SOURCES:
             self.registry.refresh()
         else:
-            self._verdicts.pop(message, None)
+            self._cached.pop(message, None)
 
-    def _doubt(self) -> None:
-        """Ask about every key anew, since a message may have been missed."""
-        for verdict in self._verdicts.values():
-            verdict.fresh_until = 0.0
+    def _invalidate_all(self) -> None:
+        """Expire every cached key, since a notification may have been missed."""
+        for cached in self._cached.values():
+            cached.fresh_until = 0.0
         self.registry.refresh()
 
 
@@ -199,9 +202,9 @@ def _allows(grant: Grant | None, scope: str) -> bool:
     return grant is not None and scope in grant.scopes and not _has_ended(grant)
 
 
-def _closing(question: Callable[[], Found]) -> Found:
+def _run_query(query: Callable[[], Found]) -> Found:
     try:
-        return question()
+        return query()
     finally:
         connection.close()  # back to the pool
 

@@ -1,4 +1,4 @@
-"""Sources and keys under /admin/: register and disable sources; make, rotate, expire and revoke keys."""
+"""Sources and keys under /admin/: register and disable sources; create, rotate, expire and revoke keys."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ingestion import keys
 from ingestion.models import Key, Scope, Source
 from ingestion.snippets import Address, Snippet, address_of, snippets
 
-EXAMPLE = "sensor-123"  # the source in the snippets of a key that is for all of them
+EXAMPLE = "sensor-123"  # the source in the samples of a key for all sources
 
 
 @admin.register(Source)
 class SourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic while it runs
-    """The registry. What a source has sent stands under its statistics."""
+    """The registry of sources; what they sent is under Source statistics."""
 
     list_display = ("source_id", "enabled", "registered_at")
     list_filter = ("enabled",)
@@ -63,14 +63,16 @@ class KeyForm(ModelForm):  # type: ignore[type-arg]
 
 @admin.register(Key)
 class KeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Keys are ended, never deleted, so that a list still says whose key a log line names."""
+    """Keys are revoked or expire, but are never deleted, so that the key in a log line can still be found."""
 
     form = KeyForm
     list_display = ("name", "prefix", "scopes", "state", "created_at", "expires_at", "revoked_at")
     search_fields = ("name", "prefix")
     readonly_fields = ("prefix", "created_at", "revoked_at")
     actions = ("rotate", "revoke")
-    _tokens: WeakKeyDictionary[HttpRequest, str] = WeakKeyDictionary()  # of keys made by requests that still run
+    _tokens: WeakKeyDictionary[HttpRequest, str] = (
+        WeakKeyDictionary()
+    )  # tokens of keys that were created by requests in progress
 
     @admin.display
     def state(self, key: Key) -> str:
@@ -108,7 +110,7 @@ class KeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         self.message_user(request, "Revoked; every door refuses them from now on.")
 
     def _show(self, request: HttpRequest, made: Iterable[tuple[Key, str]]) -> HttpResponse:
-        """Show tokens in the answer itself: messages would keep them in a cookie or in the session."""
+        """Render tokens in the response itself: Django's messages would store them in a cookie or the session."""
         address = address_of(request)
         shown = [{"key": key, "token": token, "snippets": _snippets(address, key, token)} for key, token in made]
         context = {**self.admin_site.each_context(request), "title": "Copy the key now", "made_keys": shown}

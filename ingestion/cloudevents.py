@@ -17,7 +17,7 @@ from ingestion.bodies import Batch, Limits, array, single
 from ingestion.contract import SOURCE_ID_PATTERN, Event, InvalidEvent
 from ingestion.problems import Code
 from ingestion.registry import Labels
-from ingestion.slugs import slug
+from ingestion.sources import slug
 from ingestion.strict import Members, Reading
 
 LABEL = "cloudEventsSource"  # of a source whose own name is not of our form: that name

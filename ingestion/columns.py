@@ -1,4 +1,4 @@
-"""The fast path of a batch: checks all its events at once, column by column, and leaves any doubt to the others."""
+"""Parses a batch fast: checks all its events at once, column by column. Whatever is unusual is left to the other parsers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import msgspec
 from ingestion import identity, payloads, sources, timestamps
 from ingestion.contract import MAX_AHEAD, MAX_KEYS, MAX_NUMBER_LENGTH, Event, InvalidEvent
 from ingestion.events import Envelope, may_hide
+from ingestion.syntax import has_one_object_a_line
 
 _decode_array = msgspec.json.Decoder(list[Envelope]).decode
 _decode_lines = msgspec.json.Decoder(Envelope).decode_lines
-_DOUBTS = (InvalidEvent, msgspec.MsgspecError, ValueError, RecursionError)
+_UNUSUAL = (InvalidEvent, msgspec.MsgspecError, ValueError, RecursionError)
 
 
 class Columns(NamedTuple):
@@ -27,63 +28,53 @@ class Columns(NamedTuple):
 
 
 def parse_array(body: bytes, *, now: int) -> list[Event] | None:
-    """Parse an array of events from sources seen before; None leaves it to be judged event by event."""
+    """Parse an array of events from known sources; None: parse it event by event."""
     try:
         if may_hide(body):
             return None
-        return _events(_decode_array(body), body, is_folded=b"\n" in body or b"\r" in body, now=now)
-    except _DOUBTS:
+        return _parse(_decode_array(body), body, is_folded=b"\n" in body or b"\r" in body, now=now)
+    except _UNUSUAL:
         return None
 
 
 def parse_lines(body: bytes, *, now: int) -> list[Event] | None:
-    """Parse lines of events from sources seen before; None leaves them to be judged line by line."""
+    """Parse lines of events from known sources; None: parse them line by line."""
     try:
         if may_hide(body):
             return None
         envelopes = _decode_lines(body)
-        if not one_a_line(body, len(envelopes)):
+        if not has_one_object_a_line(body, len(envelopes)):
             return None
-        return _events(envelopes, body, is_folded=b"\r" in body, now=now)
-    except _DOUBTS:
+        return _parse(envelopes, body, is_folded=b"\r" in body, now=now)
+    except _UNUSUAL:
         return None
 
 
 def parse_columns(columns: Columns, *, now: int) -> list[Event] | None:
-    """Parse events whose fields came apart, from sources seen before; None leaves them to be judged event by event."""
+    """Parse events from known sources whose fields were read elsewhere; None: parse them event by event."""
     try:
-        # With a newline between two of them nothing is valid together that is not valid alone.
+        # No JSON string contains a newline, so texts that are invalid alone can't be valid when joined.
         body = b"\n".join(columns.texts)
         if may_hide(body):
             return None
         stamps, times = _times(columns.stamps)
         known = _known(columns.names, times, now=now)
-        if known is None or not _are_right(columns.texts, colons=body.count(b":")):
+        if known is None or not _are_valid(columns.texts, colons=body.count(b":")):
             return None
-        return _made(columns, known, stamps, times, is_folded=b"\r" in body or body.count(b"\n") >= len(times))
-    except _DOUBTS:
+        return _build(columns, known, stamps, times, is_folded=b"\r" in body or body.count(b"\n") >= len(times))
+    except _UNUSUAL:
         return None
 
 
-def one_a_line(text: bytes, count: int) -> bool:
-    """Whether each of `count` objects that a decoder found in a text has a line of its own, with nothing else.
-
-    Between two objects of a valid text is nothing but white space, and only there a line can end with } and the next
-    begin with {: as many such places as gaps, and no further newline, leave one object a line.
-    """
-    gaps = count - 1
-    return text.count(b"}\n{") == gaps and text.count(b"\n") == gaps + text.endswith(b"\n")
-
-
 def fits(events: Sequence[Event], body: bytes, *, max_event_bytes: int) -> bool:
-    """Whether surely no event of a body was larger than the limit."""
+    """Check that no event of a body can be larger than the limit."""
     if len(body) <= max_event_bytes:
         return True
     sizes = [len(event.payload) for event in events]
     return max(sizes, default=0) + len(body) - sum(sizes) <= max_event_bytes
 
 
-def _events(envelopes: list[Envelope], body: bytes, *, is_folded: bool, now: int) -> list[Event] | None:
+def _parse(envelopes: list[Envelope], body: bytes, *, is_folded: bool, now: int) -> list[Event] | None:
     if not envelopes:
         return []
     columns = Columns(
@@ -96,23 +87,23 @@ def _events(envelopes: list[Envelope], body: bytes, *, is_folded: bool, now: int
     known = _known(columns.names, times, now=now)
     if known is None:
         return None
-    # The colons outside of payloads, each member's and those in values.
+    # The colons outside of payloads: one for each member, and those in values.
     colons = 4 * len(times) - columns.given.count(None) + b"".join(stamps).count(b":") + b"".join(known).count(b":")
-    if not _are_right(columns.texts, colons=body.count(b":") - colons):
+    if not _are_valid(columns.texts, colons=body.count(b":") - colons):
         return None
-    return _made(columns, known, stamps, times, is_folded=is_folded)
+    return _build(columns, known, stamps, times, is_folded=is_folded)
 
 
 def _known(names: list[str], times: list[int], *, now: int) -> list[bytes] | None:
-    """The bytes of the source ids; None if one was not seen before, or a time is out of range."""
+    """Return the bytes of the source ids; None if one is not known, or a time is out of range."""
     known = [sources.known.get(name, b"") for name in names]
     return known if all(known) and min(times) >= 0 and max(times) <= now + MAX_AHEAD else None
 
 
-def _made(
+def _build(
     columns: Columns, known: list[bytes], stamps: list[bytes], times: list[int], *, is_folded: bool
 ) -> list[Event]:
-    """Make events of what was checked, each payload on one line."""
+    """Build events of checked fields, each payload on one line."""
     texts, given = columns.texts, columns.given
     if is_folded:
         texts = [text.translate(None, b"\r\n") for text in texts]
@@ -138,8 +129,8 @@ def _shapes(texts: list[bytes]) -> list[bytes]:
     return b"\n".join(texts).translate(timestamps.DIGITS_TO_ZERO).split(b"\n")
 
 
-def _are_right(texts: list[bytes], *, colons: int) -> bool:
-    """Whether the payloads surely are, given how many colons their texts have together."""
+def _are_valid(texts: list[bytes], *, colons: int) -> bool:
+    """Check that all payloads are valid, by the number of colons in their texts; False: possibly not."""
     values = list(map(payloads.decode_flat, texts))
     counts = list(map(len, values))
     if max(counts) > MAX_KEYS or sum(counts) != colons:
@@ -156,5 +147,5 @@ def _id(given: str | None, derived: str) -> str:
     if given is None:
         return derived
     if given == identity.NIL or not identity.is_canonical(given):
-        raise ValueError("not an id")
+        raise ValueError("not an event id")
     return given

@@ -1,4 +1,4 @@
-"""When two events say the same: the hash of an event's content."""
+"""The hash of an event's content, by which duplicates are told from conflicts."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 
 
 def content_hash(ts: int | None, payload: dict[str, Any]) -> int:
-    """A signed 64-bit hash of event time and JSON values: equal for 1 and 1.0, and for any order of keys.
+    """Return a signed 64-bit hash of event time and JSON values: equal for 1 and 1.0, and for any order of keys.
 
-    Integers are told apart to the last digit, although floats are not.
+    Integers differ in every digit, also beyond the precision of floats.
 
-    :param ts: microseconds since the epoch; None where the sender gave no time
+    :param ts: microseconds since the epoch; None if the sender gave no time
     """
     for value in payload.values():
-        # Numbers that are written in two ways, or may be inside: only then a canonical form has to be made.
+        # Only numbers that can be written in two ways need a canonical form; objects and arrays may contain such.
         kind = value.__class__
         if (kind is float and value.is_integer()) or kind is dict or kind is list:
             payload = {
@@ -34,7 +34,7 @@ def content_hash(ts: int | None, payload: dict[str, Any]) -> int:
 
 def _canonical(value: object) -> object:
     if isinstance(value, float):
-        # A float beyond 64 bits can't equal an integer that the contract takes, and msgspec could not write it as one.
+        # A float beyond 64 bits can't equal an integer of the contract, and msgspec could not encode it as one.
         return int(value) if value.is_integer() and INT64_MIN <= value <= INT64_MAX else value
     if isinstance(value, dict):
         return {key: _canonical(member) for key, member in value.items()}

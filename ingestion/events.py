@@ -1,4 +1,4 @@
-"""The event contract: the one parser that every door and the consumer share."""
+"""The event parser that all receivers and the consumer share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["SOURCE_ID_PATTERN", "Envelope", "Event", "InvalidEvent", "finish", "
 
 
 class Envelope(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """An event as most senders write it; other spellings are left to the strict path."""
+    """An event as most senders write it; other spellings are left to the strict parser."""
 
     sourceId: str  # noqa: N815
     timestamp: str | int
@@ -26,16 +26,16 @@ def parse_event(text: bytes, *, now: int, max_sources: int | None = None) -> Eve
     """Parse one JSON event.
 
     :param now: microseconds since the epoch; an event may be at most 24 h ahead of it
-    :param max_sources: how many distinct sources this process takes
-    :raises InvalidEvent: the event breaks the contract
+    :param max_sources: how many distinct sources this process accepts
+    :raises InvalidEvent: it breaks the contract
     """
     return finish(quick(text, now=now) or strict.read(text, now=now), max_sources=max_sources)
 
 
 def finish(reading: strict.Reading, *, max_sources: int | None) -> Event:
-    """Make a checked reading an event: admit its source, put the payload on one line, derive an id if it has none.
+    """Build an event of checked fields: admit its source, put the payload on one line, derive an id if it has none.
 
-    :raises InvalidEvent: it is one source too many
+    :raises InvalidEvent: too many distinct sources
     """
     source = sources.admit(reading.source, limit=max_sources)
     payload = reading.payload.translate(None, b"\r\n")
@@ -44,14 +44,14 @@ def finish(reading: strict.Reading, *, max_sources: int | None) -> Event:
 
 
 def quick(text: bytes, *, now: int) -> strict.Reading | None:
-    """Read an event that is as most are; None leaves it to the strict path."""
+    """Parse a common event fast; None: use the strict parser."""
     try:
-        return _quick(text, now=now)
+        return _parse_fast(text, now=now)
     except (msgspec.MsgspecError, InvalidEvent, ValueError, RecursionError):
         return None
 
 
-def _quick(text: bytes, *, now: int) -> strict.Reading | None:
+def _parse_fast(text: bytes, *, now: int) -> strict.Reading | None:
     if may_hide(text):
         return None
     envelope = _decode(text)
@@ -66,7 +66,7 @@ def _quick(text: bytes, *, now: int) -> strict.Reading | None:
     values = payloads.decode(payload)
     if values is None:
         return None
-    # Each member has one colon outside of strings, so an equal count proves that no key stood twice and was lost.
+    # Each member has one colon outside of strings, so an equal count proves that there was no duplicate key.
     fields = 3 if event_id is None else 4
     colons = text.count(b":") - fields - stamp.count(":") - envelope.sourceId.count(":")
     if colons != len(values) and colons != payloads.colons(values):
@@ -75,7 +75,7 @@ def _quick(text: bytes, *, now: int) -> strict.Reading | None:
 
 
 def may_hide(text: bytes) -> bool:
-    """Whether escapes in a text may write a NUL, or a colon that `payloads.colons` would take for one of the text.
+    """Whether a text may contain an escaped NUL, or an escaped colon, which `payloads.colons` would count wrongly.
 
     :raises UnicodeDecodeError: the text is not UTF-8
     """

@@ -1,4 +1,4 @@
-"""Closes a process' doors while processing is too far behind or sets too much aside; off unless a setting says when."""
+"""Backpressure: refuses requests while processing lags too far or dead-letters too much; off unless a setting enables it."""
 
 from __future__ import annotations
 
@@ -18,53 +18,53 @@ from ingestion.requests import Refused
 
 logger = logging.getLogger(__name__)
 
-LOOK_SECONDS = 2.0  # between two looks at processing
-WINDOW_SECONDS = 60.0  # over which the share of dead letters counts
-FEWEST = 100  # events in the window, or the share says nothing
-RETRY_AFTER = b"10"  # seconds; a backlog does not go away in one
+CHECK_SECONDS = 2.0  # between two checks of processing
+WINDOW_SECONDS = 60.0  # over which the share of dead letters is measured
+FEWEST = 100  # events in the window; with fewer the share is not judged
+RETRY_AFTER = b"10"  # seconds; a backlog takes longer than one second to clear
 
 
 class Condition(NamedTuple):
-    """How processing is doing."""
+    """How far processing is behind, and how much it has dead-lettered."""
 
-    lag_seconds: float  # how long the oldest record without effects has been waiting
-    read: int  # lines that were read from the topic, ever
-    dead_lettered: int  # those that were set aside, ever
+    lag_seconds: float  # age of the oldest record that is not processed yet
+    read: int  # lines read from the topic so far
+    dead_lettered: int  # those of them that became dead letters
 
 
 class Watch(Protocol):
-    """Looks at processing; the setting DATAFLOW_GUARD_WATCH names the class, since this stage imports nothing of the next."""
+    """Measures processing. The setting DATAFLOW_GUARD_WATCH names the class, since ingestion may not import processing."""
 
     def measure(self) -> Condition | None:
-        """Look now; may block. None: it can't be told."""
+        """Measure now; may block. None: not known."""
 
 
 class State(NamedTuple):
-    """What a page or a probe shows."""
+    """The state that pages and probes show."""
 
     state: Literal["off", "open", "closed"]
     reason: str | None
 
 
 class Guard:
-    """One event loop's guard."""
+    """The guard of one event loop."""
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self._is_on = settings.DATAFLOW_GUARD_LAG_SECONDS > 0 or settings.DATAFLOW_GUARD_DEAD_LETTER_PERCENT > 0
         self._reason: str | None = None
         self._history: deque[tuple[float, Condition]] = deque()
-        self._looking = self.loop.create_task(self._keep_looking()) if self._is_on else None
+        self._checking = self.loop.create_task(self._keep_checking()) if self._is_on else None
 
     @property
     def state(self) -> State:
-        """Whether events are let in, and why not."""
+        """Whether events are accepted, and if not, why."""
         if not self._is_on:
             return State("off", None)
         return State("closed" if self._reason else "open", self._reason)
 
     def check(self) -> None:
-        """Let a request in.
+        """Check that a request may be accepted.
 
         :raises Refused: processing is too far behind
         """
@@ -72,9 +72,9 @@ class Guard:
             raise Refused(Code.PIPELINE_BEHIND, self._reason, headers=[(b"retry-after", RETRY_AFTER)])
 
     def judge(self, condition: Condition, *, now: float) -> str | None:
-        """Say why the doors have to be closed; None: they need not.
+        """Return why requests have to be refused; None: they may be accepted.
 
-        :param now: seconds on a clock that never goes back
+        :param now: seconds on a monotonic clock
         """
         self._history.append((now, condition))
         while now - self._history[0][0] > WINDOW_SECONDS:
@@ -88,39 +88,39 @@ class Guard:
         return None
 
     def close(self) -> None:
-        """Look no more."""
-        if self._looking is not None:
-            self._looking.cancel()
+        """Stop checking."""
+        if self._checking is not None:
+            self._checking.cancel()
 
     def _percent(self, condition: Condition) -> float:
         first = self._history[0][1]
         read = condition.read - first.read
         return 100 * (condition.dead_lettered - first.dead_lettered) / read if read >= FEWEST else 0.0
 
-    async def _keep_looking(self) -> None:
+    async def _keep_checking(self) -> None:
         watch: Watch = import_string(settings.DATAFLOW_GUARD_WATCH)()
-        # A thread of its own: a store that is frozen holds up nothing else.
+        # Its own thread: a store that is frozen delays nothing else.
         with ThreadPoolExecutor(1, thread_name_prefix="guard") as thread:
             while True:
                 try:
-                    condition = await self.loop.run_in_executor(thread, _look, watch)
+                    condition = await self.loop.run_in_executor(thread, _measure, watch)
                 except Exception:
-                    logger.exception("the guard could not look at processing")
+                    logger.exception("the guard could not measure processing")
                     condition = None
-                # What can't be told changes nothing: the doors need Kafka alone.
+                # An unknown condition changes nothing: receivers need Kafka alone.
                 if condition is not None:
-                    self._turn(self.judge(condition, now=self.loop.time()))
-                await asyncio.sleep(LOOK_SECONDS)
+                    self._set_reason(self.judge(condition, now=self.loop.time()))
+                await asyncio.sleep(CHECK_SECONDS)
 
-    def _turn(self, reason: str | None) -> None:
+    def _set_reason(self, reason: str | None) -> None:
         if reason and not self._reason:
-            logger.warning("the doors are closed", extra={"reason": reason})
+            logger.warning("requests are refused because of processing", extra={"reason": reason})
         elif self._reason and not reason:
-            logger.warning("the doors are open again")
+            logger.warning("requests are accepted again")
         self._reason = reason
 
 
-def _look(watch: Watch) -> Condition | None:
+def _measure(watch: Watch) -> Condition | None:
     try:
         return watch.measure()
     finally:

@@ -1,4 +1,4 @@
-"""The ids of events: those that senders give, and those derived from what they sent."""
+"""Event ids: the check of those that senders set, and how to derive one for an event without."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from hashlib import blake2b
 NIL = "00000000-0000-0000-0000-000000000000"
 is_canonical = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 
-# The first hexadecimal digit of the third part with the two bits of RFC 9562's variant in it.
+# A hexadecimal digit with its two high bits set to RFC 9562's variant.
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 def derived_id(content: bytes, ts: int) -> str:
-    """The UUIDv8 of an event that came without an id: 48 bits of milliseconds, then 74 bits of a hash.
+    """Return the UUIDv8 of an event that came without an id: 48 bits of milliseconds, then 74 bits of a hash.
 
     :param content: source, timestamp as sent and payload on one line each
     :param ts: event time in microseconds
@@ -24,7 +24,7 @@ def derived_id(content: bytes, ts: int) -> str:
 
 
 def named_id(*names: str) -> str:
-    """The UUIDv8 of something that has names of its own: 122 bits of their hash, and no time."""
+    """Return the UUIDv8 of something that is identified by names: 122 bits of their hash, without a time."""
     content = b"\0".join(name.encode() for name in names)
     digits = blake2b(content, digest_size=16).digest().hex()
     return f"{digits[:8]}-{digits[8:12]}-8{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ingestion import answers, cloudevents, idempotency, intake, metrics
+from ingestion import answers, cloudevents, idempotency, intake, metrics, timestamps
 from ingestion.answers import Answer
 from ingestion.bodies import Batch, parse_json, parse_ndjson
 from ingestion.http import Request, only
@@ -115,7 +114,7 @@ async def _accept(request: Request, asked: Asked) -> Answer:
 
 
 async def _take(body: bytes, asked: Asked, caller: Caller, *, deadline: float) -> Answer:
-    received = time.time_ns() // 1000
+    received = timestamps.now()
     parsed = await intake.screen(parse(body, asked, now=received), caller)
     if is_to_be_published(parsed, asked.options):
         labels = labels_of(parsed, asked.form)

@@ -1,4 +1,4 @@
-"""Making, rotating, ending and finding keys; every change is pushed to the doors at once, through Redis."""
+"""Creates, rotates, expires, revokes and finds API keys; Redis notifies all receivers of every change at once."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from django.utils import timezone
 
 from ingestion import redis_link, tokens
 from ingestion.models import Key, Scope
+from ingestion.timestamps import to_text_if_known
 
 logger = logging.getLogger(__name__)
 
 CHANNEL = "dataflow:access"  # a message is a key's digest, or SOURCES
 SOURCES = "sources"  # the registry of sources has changed
-GRACE = timedelta(days=1)  # how long the old key lives beside the new one after a rotation
+GRACE = timedelta(days=1)  # how long the old key stays valid after a rotation
 REDIS_TIMEOUT = 0.5  # seconds
 
 
 class Grant(msgspec.Struct, frozen=True, gc=False):
-    """What the bearer of a key may do."""
+    """The rights of a key."""
 
-    key: str  # the key's prefix; empty where no key was needed
+    key: str  # the key's prefix; empty if no key was required
     scopes: frozenset[str]
     sources: frozenset[str] | None  # None: all of them
     rate: str
@@ -44,9 +45,9 @@ def create(
     expires_at: datetime | None = None,
     dry_run: bool = False,
 ) -> tuple[Key, str]:
-    """Make a key; the token is given here and can't be had again. In a dry run it is checked, and not kept.
+    """Create a key and return it with its token, which is not stored. A dry run only validates.
 
-    :raises django.core.exceptions.ValidationError: a scope, a source or the rate is not of its form
+    :raises django.core.exceptions.ValidationError: a scope, a source or the rate is invalid
     """
     token = tokens.make()
     key = Key(
@@ -61,27 +62,27 @@ def create(
     key.full_clean()
     if not dry_run:
         key.save()
-        # A door may remember that there was no such key.
+        # Receivers may have cached that there is no such key.
         push(key.digest)
     return key, token
 
 
 def shape(key: Key) -> dict[str, object]:
-    """Lay a key out for programs, without its token."""
+    """Return a key as JSON, without its token."""
     return {
         "prefix": key.prefix,
         "name": key.name,
         "scopes": key.scopes,
         "sources": key.sources,
         "rate": key.rate,
-        "createdAt": _time(key.created_at),
-        "expiresAt": _time(key.expires_at),
-        "revokedAt": _time(key.revoked_at),
+        "createdAt": to_text_if_known(key.created_at),
+        "expiresAt": to_text_if_known(key.expires_at),
+        "revokedAt": to_text_if_known(key.revoked_at),
     }
 
 
 def rotate(key: Key, *, grace: timedelta = GRACE) -> tuple[Key, str]:
-    """Make a second key with the same rights; the first one ends after the grace."""
+    """Create a second key with the same rights; the first one expires after `grace`."""
     fresh, token = create(key.name, key.scopes, sources=key.sources, rate=key.rate)
     ends = timezone.now() + grace
     if key.expires_at is None or key.expires_at > ends:
@@ -90,21 +91,21 @@ def rotate(key: Key, *, grace: timedelta = GRACE) -> tuple[Key, str]:
 
 
 def expire(key: Key, *, at: datetime | None) -> None:
-    """Let a key end at a time; None: never."""
+    """Set when a key expires; None: never."""
     key.expires_at = at
     key.save(update_fields=["expires_at"])
     push(key.digest)
 
 
 def revoke(key: Key) -> None:
-    """End a key now and for ever."""
+    """Revoke a key; this can't be undone."""
     key.revoked_at = key.revoked_at or timezone.now()
     key.save(update_fields=["revoked_at"])
     push(key.digest)
 
 
 def find(digest: str) -> Grant | None:
-    """Give what the key with this digest grants; None: no such key, or it has ended."""
+    """Return the rights of the key with this digest; None: there is none, or it is revoked or expired."""
     key = Key.objects.filter(digest=digest, revoked_at=None).first()
     if key is None or (key.expires_at is not None and key.expires_at <= timezone.now()):
         return None
@@ -117,14 +118,12 @@ def find(digest: str) -> Grant | None:
     )
 
 
-def _time(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat().replace("+00:00", "Z")
-
-
 def push(message: str) -> None:
-    """Tell every door that something has changed; without Redis they notice within a minute."""
+    """Notify every receiver of a change; without Redis they notice it within a minute."""
     try:
         with redis_link.connect_from_thread(timeout=REDIS_TIMEOUT) as client:
             client.publish(CHANNEL, message)
     except (redis.RedisError, OSError) as error:
-        logger.warning("doors learn of a change late: Redis is away", extra={"reason": type(error).__name__})
+        logger.warning(
+            "Redis does not answer, receivers notice the change within a minute", extra={"reason": type(error).__name__}
+        )

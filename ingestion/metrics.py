@@ -1,4 +1,4 @@
-"""Every metric of the doors; none is labelled by source, since sources have no bound."""
+"""All metrics of ingest processes; none is labelled by source, since the number of sources is not bounded."""
 
 from __future__ import annotations
 
@@ -10,40 +10,40 @@ from prometheus_client.samples import Sample
 
 from ingestion.problems import Code
 
-# Events that Kafka has acknowledged and whose sender was told so.
+# Events that Kafka has acknowledged, and whose sender got that response.
 EVENTS_ACCEPTED = Counter("ingestion_events_accepted_total", "Events acknowledged by Kafka")
 
-# Events that were refused one by one, by the reason code of ingestion.problems.
+# Events that were rejected one by one, by the reason code of ingestion.problems.
 EVENTS_REJECTED = Counter("ingestion_events_rejected_total", "Events refused, by reason", ["code"])
 
-# Requests that were refused as a whole, by the same codes; the events that they brought are counted nowhere.
+# Requests that were refused as a whole, by the same codes. Their events are not counted.
 REQUESTS_REFUSED = Counter("ingestion_requests_refused_total", "Requests refused as a whole, by reason", ["code"])
 
-# Requests to POST /ingest that were answered, by HTTP status. A client that hung up is not counted.
+# Requests to POST /ingest that were answered, by HTTP status. Requests whose client disconnected are not counted.
 REQUESTS = Counter("ingestion_requests_total", "Requests answered, by HTTP status", ["status"])
 
-# From handing one flush to the Kafka client to the acknowledgement of its last record. Flushes that failed count too.
+# From sending the first record of a flush to the acknowledgement of its last one; includes failed flushes.
 FLUSH_SECONDS = Histogram(
     "ingestion_flush_seconds",
     "Time Kafka took for one flush",
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
 
-# Grows by itself with the load: what gathers while one flush is in flight makes up the next.
+# Grows with the load: events that arrive during one flush make up the next.
 FLUSH_EVENTS = Histogram(
     "ingestion_flush_events", "Events in one flush", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 )
 
-# Flushes of which at least one record was not acknowledged; what became of its events is unknown.
+# Flushes with at least one record that was not acknowledged; its events may or may not be in Kafka.
 FLUSHES_FAILED = Counter("ingestion_flushes_failed_total", "Flushes that Kafka did not acknowledge in time")
 
-# What waits for Kafka, against the budget DATAFLOW_IN_FLIGHT_EVENTS and DATAFLOW_IN_FLIGHT_BYTES.
+# What waits for Kafka; the limits are DATAFLOW_IN_FLIGHT_EVENTS and DATAFLOW_IN_FLIGHT_BYTES.
 IN_FLIGHT_EVENTS = Gauge("ingestion_in_flight_events", "Events waiting for Kafka's acknowledgement")
 IN_FLIGHT_BYTES = Gauge("ingestion_in_flight_bytes", "Approximate memory of the events that wait for Kafka")
 
 
 def answered(status: int) -> None:
-    """Count one answer."""
+    """Count one response."""
     _requests(status).inc()
 
 
@@ -58,12 +58,12 @@ def rejected(code: Code, events: int = 1) -> None:
 
 
 def accepted() -> int:
-    """Events that were accepted since the process' start."""
+    """Return the number of events accepted since the process's start."""
     return sum(int(sample.value) for sample in _totals(EVENTS_ACCEPTED))
 
 
 def refusals() -> dict[str, int]:
-    """What was refused since the process' start, by code: events one by one and requests as a whole."""
+    """Return the counts of rejected events plus refused requests since the process's start, by code."""
     found: dict[str, int] = {}
     for sample in (*_totals(EVENTS_REJECTED), *_totals(REQUESTS_REFUSED)):
         code = sample.labels["code"]

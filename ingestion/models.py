@@ -1,4 +1,4 @@
-"""Who may send and read: the registry of sources, and the keys."""
+"""The registry of sources, and the API keys."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from ingestion.contract import SOURCE_ID_PATTERN
-from ingestion.rates import BadRate, read_rate
+from ingestion.contract import SOURCE_ID_FORM, SOURCE_ID_PATTERN
+from ingestion.rate_windows import InvalidRate, parse_rate
 
 
 def check_rate(text: str) -> None:
-    """Hold a rate to its form."""
+    """Validate a rate."""
     try:
-        read_rate(text)
-    except BadRate as error:
+        parse_rate(text)
+    except InvalidRate as error:
         raise ValidationError(str(error)) from error
 
 
 def check_source(text: str) -> None:
-    """Hold a source id to its form."""
+    """Validate a source id."""
     if not SOURCE_ID_PATTERN.fullmatch(text):
-        raise ValidationError("Expected 1 to 128 of A-Z a-z 0-9 . _ : - that start with a letter or digit.")
+        raise ValidationError(f"Expected {SOURCE_ID_FORM}.")
 
 
 class Source(models.Model):
-    """One sender of events. What it sent is counted in processing.models.SourceStatistics."""
+    """One sender of events; processing.models.SourceStatistics counts what it sent."""
 
     source_id = models.CharField(max_length=128, primary_key=True, validators=[check_source])
     enabled = models.BooleanField(default=True)
@@ -49,7 +49,7 @@ class Scope(models.TextChoices):
 
 
 class Key(models.Model):
-    """A key for programs; the token itself is shown once and never stored."""
+    """An API key; the token itself is shown once and never stored."""
 
     name = models.CharField(max_length=100, help_text="Who uses it, for lists and logs.")
     prefix = models.CharField(max_length=8, unique=True, editable=False)

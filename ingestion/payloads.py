@@ -1,4 +1,4 @@
-"""The quick checks of a payload: what they pass is right, what they do not is for `ingestion.strict` to judge."""
+"""Fast checks of a payload: what passes is valid; the rest is left to `ingestion.strict`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Values = dict[str, Any]
 
 _Key = Annotated[str, msgspec.Meta(max_length=MAX_KEY_LENGTH)]
 _Scalar = Annotated[int, msgspec.Meta(ge=INT64_MIN, le=INT64_MAX)] | float | str | bool | None
-# Written out, since each further level doubles what msgspec builds. Deeper ones are left to the strict path.
+# Written out, since each further level doubles what msgspec builds. Deeper payloads are left to the strict parser.
 _Level1 = _Scalar | list[_Scalar] | dict[_Key, _Scalar]
 _Level2 = _Scalar | list[_Level1] | dict[_Key, _Level1]
 _Level3 = _Scalar | list[_Level2] | dict[_Key, _Level2]
@@ -29,9 +29,9 @@ _LONG_EXPONENT = re.compile(rb"[eE][+-]?[0-9]{4}")
 
 
 def decode(payload: bytes) -> Values | None:
-    """The values of a payload, or None where only the strict path can tell what they are.
+    """Return the values of a payload; None: only the strict parser can check them.
 
-    :raises msgspec.MsgspecError: against the contract, or nested deeper than five levels
+    :raises msgspec.MsgspecError: invalid, or nested deeper than five levels
     """
     try:
         values: Values = decode_flat(payload)
@@ -47,7 +47,7 @@ def decode(payload: bytes) -> Values | None:
 
 
 def members(values: Values) -> int:
-    """How many keys there are, over all levels."""
+    """Return the number of keys over all levels."""
     return sum(map(_members, values.values()), len(values))
 
 
@@ -58,7 +58,7 @@ def _members(value: object) -> int:
 
 
 def colons(value: object) -> int:
-    """How many colons the JSON of a value has, if no key stands twice and none is written as an escape."""
+    """Return the number of colons in the JSON of a value without duplicate keys and without escaped colons."""
     if isinstance(value, str):
         return value.count(":")
     if isinstance(value, dict):
@@ -67,9 +67,9 @@ def colons(value: object) -> int:
 
 
 def may_hold_odd_numbers(payload: bytes, *, zero: bool) -> bool:
-    """Whether a number's text might be beyond the contract although its value is not.
+    """Whether the text of a number may be invalid although its value is valid.
 
-    :param zero: whether some value may be 0.0, the only one that a large exponent can lead to unless the number is long
+    :param zero: whether some value may be 0.0, the only result of a large exponent in a short number
     """
     if len(payload) > MAX_NUMBER_LENGTH and _LONG_RUN in payload.translate(DIGITS_TO_ZERO):
         return True

@@ -1,4 +1,4 @@
-"""Things of which each event loop has one, made at its first use."""
+"""Objects that exist once for each event loop, created at first use."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import Generic, ParamSpec, Protocol, TypeVar
 
 
 class OfLoop(Protocol):
-    """Something that belongs to one event loop."""
+    """An object that belongs to one event loop."""
 
     loop: asyncio.AbstractEventLoop
 
 
-Made = TypeVar("Made", bound=OfLoop)
-Given = ParamSpec("Given")
+Object = TypeVar("Object", bound=OfLoop)
+Parameters = ParamSpec("Parameters")
 
 
-class PerLoop(Generic[Given, Made]):
-    """Called, it gives the running loop's one. One loop serves a process; a fork, or a test, starts another one."""
+class PerLoop(Generic[Parameters, Object]):
+    """Returns the object of the running loop when called. A process has one loop; a fork or a test starts another."""
 
-    def __init__(self, make: Callable[Given, Made]) -> None:
-        self._make = make
-        self._made: Made | None = None
+    def __init__(self, create: Callable[Parameters, Object]) -> None:
+        self._create = create
+        self._object: Object | None = None
 
-    def __call__(self, *args: Given.args, **kwargs: Given.kwargs) -> Made:
-        # Which loop runs is not asked: on Python 3.11 that is a call of the system each time, and several of them are a
-        # fifth of the cost of a small request.
-        if self._made is None or not self._made.loop.is_running():
-            self._made = self._make(*args, **kwargs)
-        return self._made
+    def __call__(self, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Object:
+        # Not by asyncio.get_running_loop(): on Python 3.11 that is a system call (getpid), and the several of a small
+        # request were a fifth of its cost.
+        if self._object is None or not self._object.loop.is_running():
+            self._object = self._create(*args, **kwargs)
+        return self._object

@@ -1,59 +1,38 @@
-"""The one place that writes to Kafka."""
+"""The Kafka producer: connects, publishes records, asks for metadata, closes."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import TypeAlias
 
 from django.conf import settings
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
-from kafka.partitioner.default import murmur2
 from kafka.producer.future import FutureRecordMetadata
 
 from ingestion import client_internals
-from ingestion.records import Headers
+from ingestion.producer_record import ProducerRecord
 
-DELIVERY_TIMEOUT = (
-    4.0  # seconds; under DATAFLOW_PUBLISH_DEADLINE_SECONDS, so that most answers know what became of the record
-)
-REQUEST_TIMEOUT = 3.0  # seconds for one try; kafka-python wants it under the delivery timeout
-CONNECT_TIMEOUT = 2.0  # seconds until a broker that is away counts as away
-METADATA_TIMEOUT = 2.0  # seconds that send() may block when the topic is unknown
+# Seconds. Below DATAFLOW_PUBLISH_DEADLINE_SECONDS, so that most responses know whether a record was published.
+DELIVERY_TIMEOUT = 4.0
+REQUEST_TIMEOUT = 3.0  # seconds for one attempt; kafka-python requires it to be below the delivery timeout
+CONNECT_TIMEOUT = 2.0  # seconds until a broker counts as unavailable
+METADATA_TIMEOUT = 2.0  # seconds that send() may block while the topic is unknown
 # Kafka's default limit for one batch is 1,048,588 bytes; a partition's share of a flush should fit in one.
 BATCH_BYTES = 768 * 1024
 REQUEST_BYTES = 8 * 1024 * 1024
-REMEMBERED_SOURCES = 100_000  # one entry is about 200 bytes
 
 Client: TypeAlias = KafkaProducer
 
 
 class PublishFailed(Exception):
-    """Some records may not be in Kafka, or may still arrive: publish all of them again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What is handed to Kafka."""
-
-    partition: int
-    key: bytes | None
-    value: bytes
-    headers: Headers
-
-
-@lru_cache(maxsize=REMEMBERED_SOURCES)
-def partition_of(source: str, partitions: int) -> int:
-    """Choose a source's partition by the Java client's rule, so that producers of others that key by source agree."""
-    return int(murmur2(source.encode()) & 0x7FFFFFFF) % partitions
+    """Some records may not be in Kafka, or may still arrive. Publish all of them again."""
 
 
 def open_producer() -> Client:
-    """Connect to Kafka. Blocks for some seconds while the broker is away; not to be used after a fork.
+    """Connect to Kafka. Blocks for some seconds while no broker answers. Not to be used after a fork.
 
     :raises PublishFailed: no broker answered
     """
@@ -62,20 +41,20 @@ def open_producer() -> Client:
             bootstrap_servers=settings.KAFKA_BOOTSTRAP_SERVERS,
             client_id="dataflow",
             acks="all",
-            # An idempotent producer is stuck for ever once a batch outlives the delivery timeout. One request in flight
-            # keeps the order without it; its rare duplicate is absorbed by the events' ids.
+            # An idempotent producer stays stuck once a batch exceeds the delivery timeout. One request in flight keeps
+            # the order without it, and the consumer drops the rare duplicate by the events' ids.
             enable_idempotence=False,
             max_in_flight_requests_per_connection=1,
             delivery_timeout_ms=int(DELIVERY_TIMEOUT * 1000),
             request_timeout_ms=int(REQUEST_TIMEOUT * 1000),
             max_block_ms=int(METADATA_TIMEOUT * 1000),
             bootstrap_timeout_ms=int(CONNECT_TIMEOUT * 1000),
-            # The default of 30 s keeps the door closed long after the broker is back.
+            # The default of 30 s would delay the reconnect long after the broker answers again.
             reconnect_backoff_max_ms=500,
             allow_auto_create_topics=False,
             batch_size=BATCH_BYTES,
             max_request_size=REQUEST_BYTES,
-            # Costs time for every record, and nothing reads them: ours are in ingestion.metrics.
+            # They cost time for every record and are not used; see ingestion.metrics.
             metrics_enabled=False,
         )
     except KafkaError as error:
@@ -83,9 +62,9 @@ def open_producer() -> Client:
 
 
 def partition_count(producer: Client, topic: str) -> int:
-    """Learn how many partitions a topic has. Blocks for up to METADATA_TIMEOUT when it is not known yet.
+    """Return how many partitions a topic has. Blocks for up to METADATA_TIMEOUT if it is not known yet.
 
-    :raises PublishFailed: the topic is unknown, or the broker is away
+    :raises PublishFailed: the topic is unknown, or no broker answers
     """
     try:
         return len(producer.partitions_for(topic))
@@ -94,7 +73,7 @@ def partition_count(producer: Client, topic: str) -> int:
 
 
 def round_trip(producer: Client, *, timeout: float) -> float:
-    """Ask Kafka for its metadata; gives the seconds it took. Blocks for at most `timeout` seconds.
+    """Request metadata from Kafka and return the seconds it took. Blocks for at most `timeout` seconds.
 
     :raises PublishFailed: no answer in time
     """
@@ -106,23 +85,23 @@ def round_trip(producer: Client, *, timeout: float) -> float:
     return time.monotonic() - started
 
 
-def send(producer: Client, topic: str, record: Record) -> FutureRecordMetadata:
-    """Hand one record to the client; its callbacks run on the client's thread.
+def send(producer: Client, topic: str, record: ProducerRecord) -> FutureRecordMetadata:
+    """Send one record; the callbacks of the future run on the client's thread.
 
-    Blocks for METADATA_TIMEOUT when the topic is not known, so learn partition_count() first.
+    Blocks for up to METADATA_TIMEOUT if the topic is not known, so call partition_count() first.
 
-    :raises PublishFailed: it was not taken
+    :raises PublishFailed: the client did not accept it
     """
     try:
         return producer.send(
             topic, value=record.value, key=record.key, headers=record.headers, partition=record.partition
         )
-    # ValueError: the topic has no such partition (any more).
+    # ValueError: the topic has no such partition.
     except (KafkaError, ValueError) as error:
         raise PublishFailed(f"Kafka took no record for topic {topic}, partition {record.partition}") from error
 
 
-def send_all(producer: Client, topic: str, records: Sequence[Record], *, timeout: float) -> None:
+def send_all(producer: Client, topic: str, records: Sequence[ProducerRecord], *, timeout: float) -> None:
     """Publish records and wait, for at most `timeout` seconds, until Kafka has acknowledged every one.
 
     :raises PublishFailed: a record was not acknowledged; any of them may be in the topic
@@ -137,7 +116,7 @@ def send_all(producer: Client, topic: str, records: Sequence[Record], *, timeout
 
 
 def close_producer(producer: Client, *, timeout: float) -> None:
-    """Send what waits, then close; give up what is unsent after `timeout` seconds."""
+    """Send pending records, then close; drop those that are still pending after `timeout` seconds."""
     try:
         producer.close(timeout=timeout)
     except KafkaTimeoutError:

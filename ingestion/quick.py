@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-import time
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 
-from ingestion import answers, ingest, intake, metrics, tracing
+from ingestion import answers, ingest, intake, metrics, timestamps, tracing
 from ingestion.answers import Answer, Header
 from ingestion.bodies import Batch
 from ingestion.compression import Gunzip
@@ -90,7 +89,7 @@ class QuickCycle:
         self.body.clear()
         if self._asked.gzip:
             body = _unpacked(body)
-        received = time.time_ns() // 1000
+        received = timestamps.now()
         deadline = intake.deadline()
         parsed = intake.sift(ingest.parse(body, self._asked, now=received), self._caller)
         if not ingest.is_to_be_published(parsed, self._asked.options):

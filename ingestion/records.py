@@ -1,24 +1,22 @@
-"""The value of a Kafka record: one or more events, one canonical JSON line each."""
+"""The format of Kafka records: one or more events, one canonical JSON line each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import msgspec
 
 from ingestion import identity, sources
-from ingestion.columns import one_a_line
 from ingestion.contract import SOURCE_ID_PATTERN, Event, InvalidEvent
 from ingestion.events import parse_event
+from ingestion.halving import failing
 from ingestion.problems import Code
+from ingestion.producer_record import Headers
+from ingestion.syntax import has_one_object_a_line
 
 FORMAT_VERSION = 1
 MAX_VERSION_DIGITS = 4
-MAX_EVENTS = 1_000  # events in one record; docs/records.md has the measurement
-MAX_BYTES = 256 * 1024  # of one record's value, unless a single event is larger
-
-Headers = list[tuple[str, bytes]]
 
 WHITE_SPACE = b" \t\r\n"
 
@@ -27,7 +25,7 @@ _TIMELESS = b',"timed":false}'
 _ATTRIBUTES = b',"attributes":%b}'
 
 
-# The last instant of the year 9998: Python's datetime ends a year later, and a month's partition needs its end.
+# The end of the year 9998: Python's datetime ends a year later, and a monthly partition needs its upper bound.
 _LAST_TIME = 253_370_764_799_999_999
 Time = Annotated[int, msgspec.Meta(ge=0, le=_LAST_TIME)]
 
@@ -38,9 +36,9 @@ class Line(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     id: str
     source: str
     ts: Time
-    received: Time  # the door's clock
+    received: Time  # the receiver's clock
     payload: msgspec.Raw
-    timed: bool = True  # as ingestion.contract.Event has them, as the next
+    timed: bool = True  # see ingestion.contract.Event, also for `attributes`
     attributes: msgspec.Raw = msgspec.Raw(b"")
 
 
@@ -52,12 +50,12 @@ class BadLine(msgspec.Struct, frozen=True, gc=False):
     code: Code
     detail: str
     pointer: str
-    source: str | None  # where it can be read, and is a valid source id
-    event_id: str | None  # where it can be read, and is a UUID
+    source: str | None  # if it can be read and is a valid source id
+    event_id: str | None  # if it can be read and is a UUID
 
 
 class _Names(msgspec.Struct, frozen=True, gc=False):
-    """What a line that is not an event may still tell about itself, in either form."""
+    """The ids of an invalid line, in any spelling."""
 
     source: object = None
     sourceId: object = None  # noqa: N815
@@ -67,8 +65,8 @@ class _Names(msgspec.Struct, frozen=True, gc=False):
     event_id: object = None
 
 
-# What `_canonical` raises.
-_NOT_ALL_RIGHT = (msgspec.MsgspecError, InvalidEvent, UnicodeDecodeError, RecursionError)
+# Raised by `_canonical`.
+_INVALID = (msgspec.MsgspecError, InvalidEvent, UnicodeDecodeError, RecursionError)
 
 _decode_lines = msgspec.json.Decoder(Line).decode_lines
 _decode_names = msgspec.json.Decoder(_Names).decode
@@ -77,20 +75,20 @@ _ID_SHAPE = b"00000000-0000-0000-0000-000000000000"
 
 
 class UnknownVersion(Exception):
-    """The record was written by a newer release: an operator must upgrade this one. Never a dead letter."""
+    """A newer release wrote the record: an operator must upgrade this one. Never a dead letter."""
 
 
 def decode(value: bytes | None, headers: Headers, *, received: int, now: int) -> list[Line | BadLine]:
-    """Read a record of ours or of another producer, in the order of its lines.
+    """Decode a record of ours or of another producer.
 
-    There is one entry for each line that is not blank, so an entry's position is its line number, from 0.
+    There is one entry for each line that is not blank, so the index of an entry is its line number.
 
     :param received: Kafka's time of the record in microseconds: when a plain event came in
     :param now: microseconds since the epoch
     :raises UnknownVersion: the header `v` is newer than this code
     """
     version = next((mark for name, mark in headers if name == "v"), b"")
-    # Without digits, or with too many, the header is another producer's own.
+    # A header that is no such number belongs to another producer.
     if version.isdigit() and len(version) <= MAX_VERSION_DIGITS and int(version) > FORMAT_VERSION:
         raise UnknownVersion(f"the record is of version {int(version)}, this release reads up to {FORMAT_VERSION}")
     if not value or not value.strip(WHITE_SPACE):
@@ -99,19 +97,19 @@ def decode(value: bytes | None, headers: Headers, *, received: int, now: int) ->
         return _plain(value, received=received, now=now)
     try:
         return _canonical(value)
-    except _NOT_ALL_RIGHT:
-        return _by_halves(texts(value), first=0)
+    except _INVALID:
+        return _line_by_line(texts(value))
 
 
 def _canonical(value: bytes) -> list[Line | BadLine]:
-    """All lines of a record at once.
+    """Decode all lines of a record at once.
 
-    :raises InvalidEvent: some line is not right, or not alone on its line
+    :raises InvalidEvent: some line is invalid, or holds more than one event
     """
     if not value.isascii():
         value.decode()
     lines = _decode_lines(value)
-    if not one_a_line(value, len(lines)):
+    if not has_one_object_a_line(value, len(lines)):
         raise InvalidEvent(Code.NOT_JSON, "expected one event a line")
     ids = "\n".join([line.id for line in lines]).encode()
     if ids.translate(_HEX_TO_ZERO) != b"\n".join([_ID_SHAPE] * len(lines)):
@@ -126,18 +124,20 @@ def _canonical(value: bytes) -> list[Line | BadLine]:
     return list(lines)
 
 
-def _by_halves(lines: list[bytes], *, first: int) -> list[Line | BadLine]:
-    """Read lines of which some are not right: those around a single bad one still go together, which is ten times faster."""
-    if len(lines) == 1:
-        return [_one_canonical(first, lines[0])]
-    middle = len(lines) // 2
-    found: list[Line | BadLine] = []
-    for half, start in ((lines[:middle], first), (lines[middle:], first + middle)):
+def _line_by_line(lines: list[bytes]) -> list[Line | BadLine]:
+    """Decode lines of which some are invalid: the good ones in groups, which is ten times faster."""
+    decoded: dict[int, Line | BadLine] = {}
+
+    def fails(numbers: Sequence[int]) -> bool:
         try:
-            found += _canonical(b"\n".join(half))
-        except _NOT_ALL_RIGHT:
-            found += _by_halves(half, first=start)
-    return found
+            decoded.update(zip(numbers, _canonical(b"\n".join([lines[number] for number in numbers])), strict=True))
+        except _INVALID:
+            return True
+        return False
+
+    for number in failing(range(len(lines)), fails):
+        decoded[number] = _one_canonical(number, lines[number])
+    return [decoded[number] for number in range(len(lines))]
 
 
 def _one_canonical(number: int, text: bytes) -> Line | BadLine:
@@ -146,7 +146,7 @@ def _one_canonical(number: int, text: bytes) -> Line | BadLine:
     except InvalidEvent as error:
         return _bad(number, text, error)
     except msgspec.ValidationError as error:
-        # Its text names the field and the types, never the value.
+        # The message names the field and the types, never the value.
         return _bad(number, text, InvalidEvent(Code.WRONG_TYPE, str(error)))
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _bad(number, text, InvalidEvent(Code.NOT_JSON, "expected JSON in UTF-8"))
@@ -171,7 +171,7 @@ def _one_plain(number: int, text: bytes, *, received: int, now: int) -> Line | B
 
 
 def texts(value: bytes) -> list[bytes]:
-    """Split a record of several lines into those that count, by their numbers, without reading them."""
+    """Split a record into its lines, without blank ones; the index of each is its line number."""
     return [text for text in value.split(b"\n") if text.strip(WHITE_SPACE)]
 
 
@@ -181,7 +181,7 @@ def _bad(number: int, text: bytes, error: InvalidEvent) -> BadLine:
 
 
 def who(text: bytes) -> tuple[str | None, str | None]:
-    """Give source and id of a line that is not an event, so far as they can be read."""
+    """Return source id and event id of an invalid line, None for each that can't be read."""
     try:
         names = _decode_names(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -199,12 +199,12 @@ def _text_of(*values: object) -> str:
 
 
 def encode(events: Iterable[Event], *, received: int) -> bytes:
-    """Build a record's value from checked events."""
+    """Return the value of a record of checked events."""
     return b"\n".join([line(event, received=received) for event in events])
 
 
 def line(event: Event, *, received: int) -> bytes:
-    """Build one canonical line, without the newline."""
+    """Return one canonical line, without the newline."""
     text = _LINE % (event.id.encode(), event.source.encode(), event.ts, received, event.payload)
     if not event.timed:
         text = text[:-1] + _TIMELESS
@@ -212,5 +212,5 @@ def line(event: Event, *, received: int) -> bytes:
 
 
 def headers(*, count: int, traces: Iterable[bytes] = ()) -> Headers:
-    """Headers of a record that holds `count` events, sent under the W3C trace contexts `traces`."""
+    """Return the headers of a record with `count` events that came with the W3C trace contexts `traces`."""
     return [("v", b"%d" % FORMAT_VERSION), ("n", b"%d" % count), *[("traceparent", trace) for trace in traces]]

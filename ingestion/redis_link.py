@@ -1,4 +1,4 @@
-"""The door's way to Redis: quick or not at all, since the door works without it."""
+"""The Redis client of receivers, with a short timeout: receivers work without Redis."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from ingestion.per_loop import PerLoop
 
 logger = logging.getLogger(__name__)
 
-TIMEOUT = 0.09  # seconds for one command; a request waits no longer
-AWAY_SECONDS = 1.0  # after a failure Redis is left alone for so long
+TIMEOUT = 0.09  # seconds for one command, the longest that a request may wait
+AWAY_SECONDS = 1.0  # after a failure no command is tried for so long
 
 
 class RedisAway(Exception):
-    """Redis does not answer; the caller goes on without it."""
+    """Redis does not answer; the caller continues without it."""
 
 
 class RedisLink:
-    """One event loop's connections."""
+    """The connections of one event loop."""
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self._away_until = 0.0
-        self._is_away = False  # said once, not at every try
+        self._is_away = False  # so that it is logged once
         self.redis = connect(timeout=TIMEOUT)
 
     async def call(self, *command: bytes | str | int) -> Any:
-        """Give Redis's answer to one command.
+        """Return the answer to one command.
 
-        :raises RedisAway: there is none
+        :raises RedisAway: Redis does not answer
         """
         if self.loop.time() < self._away_until:
             raise RedisAway
@@ -45,7 +45,7 @@ class RedisLink:
         except (RedisError, OSError, TimeoutError) as error:
             self._away_until = self.loop.time() + AWAY_SECONDS
             if not self._is_away:
-                logger.warning("Redis does not answer the door", extra={"reason": type(error).__name__})
+                logger.warning("Redis does not answer the receiver", extra={"reason": type(error).__name__})
             self._is_away = True
             raise RedisAway from error
         self._is_away = False
@@ -56,12 +56,12 @@ link = PerLoop(RedisLink)
 
 
 def connect(*, timeout: float) -> Redis:
-    """Make a client; it connects at its first command."""
+    """Create a client; it connects at its first command."""
     return Redis(**_options(timeout))
 
 
 def connect_from_thread(*, timeout: float) -> redis.Redis:
-    """Make a client for code without an event loop; it connects at its first command."""
+    """Create a client for code without an event loop; it connects at its first command."""
     return redis.Redis(**_options(timeout))
 
 

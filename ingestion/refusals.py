@@ -1,4 +1,4 @@
-"""How often the doors refused, by minute and reason: kept in Redis for two days, best effort, no part of the ledger."""
+"""Counts of refused requests and events by minute and reason: kept in Redis for two days, best effort, not in the ledger."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Count(NamedTuple):
 
 
 def key(second: int) -> str:
-    """Where the refusals of this second's hour stand: a hash of all processes' counts."""
+    """Return the Redis key of the hour that holds this second: a hash with the counts of all processes."""
     return f"dataflow:refused:{second // HOUR}"
 
 
 def read(fields: Mapping[bytes, bytes]) -> Iterator[Count]:
-    """Read a hash; what another release wrote otherwise is left out."""
+    """Parse such a hash; skip fields in the format of another release."""
     for name, count in fields.items():
         minute, _, rest = name.decode(errors="replace").partition(" ")
         code = rest.partition(" ")[0]
@@ -33,22 +33,22 @@ def read(fields: Mapping[bytes, bytes]) -> Iterator[Count]:
             yield Count(int(minute), code, int(count))
 
 
-class Tally:
-    """What this process refused in each minute, so far as Redis has not heard of it.
+class RefusalCounter:
+    """The counts of this process by minute, until they are published to Redis.
 
-    Each minute's count is said as a whole and not what was added, so that saying it again changes nothing.
+    A minute's count is published as a total, not as an increment, so publishing it again changes nothing.
     """
 
     def __init__(self, process: str) -> None:
-        self._process = process  # begins anew with the counters
+        self._process = process  # unique for each start, as the counters are
         self._seen: dict[str, int] = {}
-        self._unsaid: set[int] = set()
+        self._unpublished: set[int] = set()
         self._minutes: defaultdict[int, dict[str, int]] = defaultdict(dict)
 
-    def note(self, totals: Mapping[str, int], *, now: float) -> None:
-        """Count towards this minute what the totals grew by.
+    def update(self, totals: Mapping[str, int], *, now: float) -> None:
+        """Add what the totals grew by to the count of this minute.
 
-        :param totals: by code, since the process' start
+        :param totals: by code, since the process's start
         """
         minute = int(now) // MINUTE * MINUTE
         for code, total in totals.items():
@@ -56,27 +56,27 @@ class Tally:
             if grown > 0:
                 counts = self._minutes[minute]
                 counts[code] = counts.get(code, 0) + grown
-                self._unsaid.add(minute)
+                self._unpublished.add(minute)
         self._seen = dict(totals)
-        self._forget(minute)
+        self._drop_old(minute)
 
-    def unsaid(self) -> list[int]:
-        """Give the minutes that Redis has to hear of, oldest first."""
-        return sorted(self._unsaid)
+    def unpublished(self) -> list[int]:
+        """Return the minutes that have to be published, oldest first."""
+        return sorted(self._unpublished)
 
     def fields(self, minute: int) -> list[str | int]:
-        """Give what a minute's hash is to hold, name and value in turn."""
+        """Return the fields of a minute for HSET: name and value in turn."""
         named = ((f"{minute} {code} {self._process}", count) for code, count in self._minutes[minute].items())
         return [word for pair in named for word in pair]
 
-    def said(self, minute: int) -> None:
-        """Note that Redis has a minute as it is now."""
-        self._unsaid.discard(minute)
+    def mark_published(self, minute: int) -> None:
+        """Record that Redis has the current counts of a minute."""
+        self._unpublished.discard(minute)
 
-    def _forget(self, minute: int) -> None:
-        """Drop minutes that are over and said, and those that Redis would have dropped by now."""
-        over = [each for each in self._minutes if each < minute]
-        for each in over:
-            if each not in self._unsaid or each < minute - KEPT_SECONDS:
+    def _drop_old(self, minute: int) -> None:
+        """Drop past minutes that are published, or older than Redis would keep them."""
+        past = [each for each in self._minutes if each < minute]
+        for each in past:
+            if each not in self._unpublished or each < minute - KEPT_SECONDS:
                 del self._minutes[each]
-                self._unsaid.discard(each)
+                self._unpublished.discard(each)

@@ -1,4 +1,4 @@
-"""Which sources there are and which are disabled; what is new is written down on the way, best effort."""
+"""A copy of the table of sources: which are registered and which disabled. New sources are inserted, best effort."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Labels = Mapping[str, dict[str, str]]  # by source
 Ask = Callable[[Callable[[], Any]], Awaitable[Any]]
 
 REFRESH_SECONDS = 60.0
-RETRY_SECONDS = 5.0  # after PostgreSQL did not answer
-WRITE_SECONDS = 1.0  # new sources are written together
-AGAIN_SECONDS = 10.0  # an unknown source may make us look again so often
+RETRY_SECONDS = 5.0  # after a query failed
+WRITE_SECONDS = 1.0  # between two inserts of new sources
+AGAIN_SECONDS = 10.0  # between two reads because of an unknown source
 
 
-# A label that an operator has given stays.
+# Labels set by an operator are kept.
 _REGISTER = """
 INSERT INTO source AS s (source_id, enabled, labels, registered_at) VALUES (%s, true, %s::jsonb, now())
 ON CONFLICT (source_id) DO UPDATE SET labels = excluded.labels || s.labels WHERE NOT s.labels @> excluded.labels
@@ -34,21 +34,21 @@ ON CONFLICT (source_id) DO UPDATE SET labels = excluded.labels || s.labels WHERE
 
 
 class Registry:
-    """One event loop's copy."""
+    """The copy of one event loop."""
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
         self._loop = asyncio.get_running_loop()
-        self._known: set[str] | None = None  # None: not heard yet
+        self._known: set[str] | None = None  # None: not read yet
         self.disabled: frozenset[str] = frozenset()
-        self._new: dict[str, dict[str, str]] = {}  # to be written down, with their labels
+        self._new: dict[str, dict[str, str]] = {}  # to be inserted, with their labels
         self._labelled: set[str] = set()
         self._changed = asyncio.Event()
         self._read_at = 0.0
         self._tasks = [self._loop.create_task(self._keep_reading()), self._loop.create_task(self._keep_writing())]
 
     def refresh(self) -> None:
-        """Look again, soon."""
+        """Read the table again soon."""
         self._changed.set()
 
     def close(self) -> None:
@@ -56,18 +56,18 @@ class Registry:
             task.cancel()
 
     async def unknown(self, names: set[str]) -> set[str]:
-        """Give those of the sources that are not registered.
+        """Return those of the sources that are not registered.
 
-        :raises Refused: nobody could tell yet
+        :raises Refused: the table could not be read yet
         """
         if self._known is None or (names - self._known and self._loop.time() > self._read_at + AGAIN_SECONDS):
             await self._read()
         return names - (self._known or set())
 
     def note(self, events: list[Event], labels: Labels | None = None) -> None:
-        """Register the sources that are not yet registered, later.
+        """Register new sources later, in the background.
 
-        :param labels: what to write down about sources that may be new
+        :param labels: labels of sources that may be new
         """
         if self._known is None:
             return

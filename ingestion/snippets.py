@@ -1,4 +1,4 @@
-"""Ready pieces to send events with: the real address, the source and the key filled in."""
+"""Code samples that send events, with the site's address, a source and a key filled in."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ _TELEGRAF = """\
 
 
 class Snippet(NamedTuple):
-    """Something to copy."""
+    """A code sample with its title."""
 
     title: str
     text: str
 
 
 class Address(NamedTuple):
-    """Where the doors are, for whoever reaches this site by its pages."""
+    """The address of the receivers, as seen by the user of a page."""
 
     host: str
     is_secure: bool
@@ -62,16 +62,16 @@ class Address(NamedTuple):
 
 
 def address_of(request: HttpRequest) -> Address:
-    """Tell the doors' address by that of a page."""
+    """Return the receivers' address, derived from that of a page."""
     host = urlsplit(f"//{request.get_host()}").hostname or "localhost"
     return Address(f"[{host}]" if ":" in host else host, request.is_secure())
 
 
 def snippets(address: Address, *, source: str, key: str | None = None) -> list[Snippet]:
-    """Give one snippet for each way in.
+    """Return one sample for each protocol.
 
-    :param source: an id; of the characters that it may have none means anything between quotes
-    :param key: a token to write out; None: it is taken from the environment
+    :param source: a source id; none of the characters that it may contain is special between quotes
+    :param key: a token to include; None: the sample reads it from the environment
     """
     filled = {
         "url": address.url,

@@ -1,4 +1,4 @@
-"""The complete judge of one event: slow, and right about what is wrong and where."""
+"""The strict parser of one event: slow, but it reports exactly what is wrong and where."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ REQUIRED = ("sourceId", "timestamp", "payload")
 
 
 class Reading(NamedTuple):
-    """What one event says, checked."""
+    """The checked fields of one event."""
 
     source: str
     stamp: str  # the timestamp as sent
@@ -36,30 +36,34 @@ class Reading(NamedTuple):
 
 
 class Members(NamedTuple):
-    """An object as written: json's own dictionaries would keep the last of two equal keys."""
+    """A JSON object with all its members: a dictionary would drop duplicate keys."""
 
     pairs: list[tuple[str, object]]
 
 
-class _OddNumber(NamedTuple):
-    """A number that no store could keep."""
+class _UnstorableNumber(NamedTuple):
+    """A number that the stores can't hold."""
 
     detail: str
 
 
-def _integer(text: str) -> int | _OddNumber:
-    # The length first: Python refuses to convert very long ones, and takes its time for long ones.
+def _integer(text: str) -> int | _UnstorableNumber:
+    # The length first: Python refuses to convert very long numbers, and is slow for long ones.
     if len(text) > len(str(INT64_MIN)) or not INT64_MIN <= int(text) <= INT64_MAX:
-        return _OddNumber("expected an integer of at most 64 bits")
+        return _UnstorableNumber("expected an integer of at most 64 bits")
     return int(text)
 
 
-def _decimal(text: str) -> float | _OddNumber:
+def _decimal(text: str) -> float | _UnstorableNumber:
     exponent = text.lower().partition("e")[2]
     if len(text) > MAX_NUMBER_LENGTH or abs(int(exponent or 0)) > MAX_EXPONENT:
-        return _OddNumber(f"expected at most {MAX_NUMBER_LENGTH} characters and an exponent within {MAX_EXPONENT}")
+        return _UnstorableNumber(
+            f"expected at most {MAX_NUMBER_LENGTH} characters and an exponent within {MAX_EXPONENT}"
+        )
     number = float(text)
-    return number if abs(number) != float("inf") else _OddNumber("expected a number that a 64-bit float can hold")
+    return (
+        number if abs(number) != float("inf") else _UnstorableNumber("expected a number that a 64-bit float can hold")
+    )
 
 
 def _no_constant(_name: str) -> NoReturn:
@@ -69,14 +73,14 @@ def _no_constant(_name: str) -> NoReturn:
 _decode = json.JSONDecoder(
     object_pairs_hook=Members, parse_int=_integer, parse_float=_decimal, parse_constant=_no_constant
 ).decode
-# The members of an object as they were written; of a key given twice the last.
+# The members of an object as sent; the last one of duplicate keys.
 raw_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def read(text: bytes, *, now: int) -> Reading:
-    """Judge one event.
+    """Parse one event.
 
-    :raises InvalidEvent: the first thing that is wrong: syntax, then the fields as a whole, then each field
+    :raises InvalidEvent: the first error found: in the syntax, then in the set of fields, then in each field
     """
     fields = _fields(parse(text))
     source = _source(fields["sourceId"])
@@ -87,7 +91,7 @@ def read(text: bytes, *, now: int) -> Reading:
 
 
 def parse(text: bytes) -> object:
-    """Parse JSON so that nothing is lost: objects become Members, numbers that no store keeps are marked.
+    """Parse JSON without loss: objects become Members, and numbers that the stores can't hold become _UnstorableNumber.
 
     :raises InvalidEvent: not JSON, or nested too deep
     """
@@ -136,7 +140,7 @@ def _timestamp(value: object, *, now: int) -> tuple[str, int]:
         ts = timestamps.from_text(value)
     elif isinstance(value, int) and not isinstance(value, bool):
         ts = timestamps.from_number(value)
-    elif isinstance(value, _OddNumber):
+    elif isinstance(value, _UnstorableNumber):
         raise InvalidEvent(Code.INVALID_TIMESTAMP, value.detail, pointer="/timestamp")
     else:
         raise wrong_type("/timestamp", "a string or an integer", value)
@@ -145,7 +149,7 @@ def _timestamp(value: object, *, now: int) -> tuple[str, int]:
 
 
 def read_id(value: object) -> str | None:
-    """Read an event id that the sender gave; None: it gave none.
+    """Parse the event id of the sender; None: it sent none.
 
     :raises InvalidEvent: not a UUID, or the nil one
     """
@@ -162,9 +166,9 @@ def read_id(value: object) -> str | None:
 
 
 def check_payload(value: object, *, pointer: str = "/payload") -> None:
-    """Hold a parsed payload to the contract.
+    """Validate a parsed payload.
 
-    :raises InvalidEvent: the first thing that is wrong
+    :raises InvalidEvent: the first error found
     """
     if not isinstance(value, Members):
         raise wrong_type(pointer, "an object", value)
@@ -173,10 +177,10 @@ def check_payload(value: object, *, pointer: str = "/payload") -> None:
 
 
 def _check_value(value: object, *, pointer: str, depth: int) -> int:
-    """Hold a value to the contract and count its keys."""
+    """Validate a value and return the number of its keys."""
     if isinstance(value, str):
         check_text(value, pointer=pointer)
-    elif isinstance(value, _OddNumber):
+    elif isinstance(value, _UnstorableNumber):
         raise InvalidEvent(Code.NUMBER_OUT_OF_RANGE, f"{pointer}: {value.detail}", pointer=pointer)
     elif isinstance(value, Members):
         return _check_members(value, pointer=pointer, depth=_deeper(depth, pointer))
@@ -204,9 +208,9 @@ def _check_members(value: Members, *, pointer: str, depth: int) -> int:
 
 
 def check_text(text: str, *, pointer: str) -> None:
-    """Hold a text to what every store keeps.
+    """Check that all stores can hold a text.
 
-    :raises InvalidEvent: a NUL, or half a surrogate pair
+    :raises InvalidEvent: a NUL, or a lone surrogate
     """
     if "\0" in text:
         raise InvalidEvent(Code.INVALID_TEXT, f"{pointer}: expected text without NUL", pointer=pointer)
@@ -231,7 +235,7 @@ def _too_deep(pointer: str) -> InvalidEvent:
 
 
 def wrong_type(pointer: str, expected: str, value: object) -> InvalidEvent:
-    """Say what stands at a place and what was expected."""
+    """Return an InvalidEvent that names the expected and the actual type."""
     return InvalidEvent(Code.WRONG_TYPE, f"{pointer}: expected {expected}, got {kind(value)}", pointer=pointer)
 
 
@@ -239,11 +243,11 @@ _KINDS = {str: "a string", bool: "a boolean", list: "an array", Members: "an obj
 
 
 def kind(value: object) -> str:
-    """Name the JSON type of a parsed value."""
+    """Return the name of a parsed value's JSON type."""
     return _KINDS.get(type(value), "a number")
 
 
 def at(pointer: str, key: str) -> str:
-    """Extend a JSON pointer (RFC 6901) by a key, made fit to be shown."""
+    """Extend a JSON pointer (RFC 6901) by a key, which is shortened and made printable."""
     shown = key[:MAX_KEY_LENGTH].encode(errors="replace").decode().replace("\0", "\ufffd")
     return pointer + "/" + shown.replace("~", "~0").replace("/", "~1")

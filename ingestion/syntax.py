@@ -1,4 +1,4 @@
-"""Whether a text is JSON, at any depth: the C parsers give up at a thousand levels."""
+"""Checks JSON syntax at any depth: the C parsers stop at a thousand levels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 
-# What may come next.
+# Which tokens are allowed next.
 _VALUE, _VALUE_OR_END, _KEY, _KEY_OR_END, _COLON, _COMMA = range(6)
 _VALUES = {_VALUE, _VALUE_OR_END}
 
@@ -23,19 +23,29 @@ class NotJson(Exception):
 
 
 def items(text: str, *, limit: int) -> list[str]:
-    """Split a JSON text that is an array into the texts of its items; anything else is its own only item.
+    """Split a JSON array into the texts of its items; any other text is returned as the only item.
 
-    No more is read once there are more than `limit` items.
+    Stops as soon as there are more than `limit` items.
 
-    :raises NotJson: as far as it was read
+    :raises NotJson: in the part that was read
     """
     scan = _Scan(text, limit=limit)
     scan.run()
     return scan.items
 
 
+def has_one_object_a_line(text: bytes, count: int) -> bool:
+    """Check that each of the `count` objects that a decoder found in a text is alone on its line.
+
+    Between two objects of a valid text there is only white space, and only there a line can end with } and the next one
+    begin with {. So there must be as many such places as gaps between objects, and no further newline.
+    """
+    gaps = count - 1
+    return text.count(b"}\n{") == gaps and text.count(b"\n") == gaps + text.endswith(b"\n")
+
+
 class _Scan:
-    """One pass over a text: a stack of what is open, and what may come next."""
+    """One pass over a text: the stack of open brackets, and which token is expected next."""
 
     def __init__(self, text: str, *, limit: int) -> None:
         self.text = text

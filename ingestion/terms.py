@@ -1,4 +1,4 @@
-"""The settings that every request asks for, read once: Django's own way costs a request as much as parsing its event."""
+"""A snapshot of the settings that every request needs: reading Django's settings costs as much as parsing an event."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.core.signals import setting_changed
 
 
 class Terms(NamedTuple):
-    """On what terms a door takes requests; the settings of the same names, without DATAFLOW_."""
+    """The limits and rules for requests: the settings of the same names, without DATAFLOW_."""
 
     max_body_bytes: int
     max_event_bytes: int
@@ -27,13 +27,13 @@ class Terms(NamedTuple):
 
 @cache
 def terms() -> Terms:
-    """Give the terms as the settings are."""
+    """Return the snapshot of the current settings."""
     return Terms(*[getattr(settings, f"DATAFLOW_{name.upper()}") for name in Terms._fields])
 
 
-def _read_anew(**_changed: object) -> None:
+def _clear_cache(**_changed: object) -> None:
     terms.cache_clear()
 
 
-# A test may change a setting; nobody else does while a process runs.
-setting_changed.connect(_read_anew)
+# Only tests change settings while a process runs.
+setting_changed.connect(_clear_cache)

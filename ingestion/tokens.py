@@ -1,4 +1,4 @@
-"""What a key looks like, and what is kept of it: `dfe_<prefix>_<secret>`, of which only a keyed hash is stored."""
+"""Tokens of API keys: `dfe_<prefix>_<secret>`. Only a keyed hash of a token is stored."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from ingestion.problems import Code
 from ingestion.requests import CHALLENGE, Refused
 
 SHAPE = re.compile(rb"dfe_[0-9a-f]{8}_[0-9a-f]{40}")
-PREFIX = slice(4, 12)  # of a token: what lists and logs may show
+PREFIX = slice(4, 12)  # of a token: the part that lists and logs may show
 
 _DETAIL = "send a valid key as Authorization: Bearer, or as X-API-Key"
 
 
 def make() -> str:
-    """Make a token with 160 secret bits."""
+    """Create a token with 160 secret bits."""
     return f"dfe_{secrets.token_hex(4)}_{secrets.token_hex(20)}"
 
 
 def digest(token: bytes) -> str:
-    """Hash a token; without the site's secret nobody can tell whether a hash belongs to it."""
+    """Return the hash of a token, keyed with the site's secret."""
     return _digest(token, settings.SECRET_KEY)
 
 
 def token_of(head: Mapping[bytes, bytes]) -> bytes | None:
-    """Find the token in a request's headers: Bearer, Token, Basic (as the password) or X-API-Key."""
+    """Return the token in a request's headers: Bearer, Token, Basic (as the password) or X-API-Key."""
     whole = head.get(b"authorization")
     if whole is None:
         return head.get(b"x-api-key")
@@ -45,7 +45,7 @@ def token_of(head: Mapping[bytes, bytes]) -> bytes | None:
 
 
 def unauthenticated(detail: str = _DETAIL) -> Refused:
-    """Refuse a request without a valid key; no answer tells a wrong key from a revoked one."""
+    """Return the refusal of a request without a valid key; it is the same for unknown and revoked keys."""
     return Refused(Code.UNAUTHENTICATED, detail, headers=[CHALLENGE])
 
 
@@ -56,7 +56,7 @@ def _password(credentials: bytes) -> bytes:
         return b""
 
 
-# A client sends the same one over and over.
+# A client sends the same token with every request.
 @lru_cache(maxsize=1024)
 def _digest(token: bytes, secret: str) -> str:
     return blake2b(token, key=_pepper(secret), digest_size=32).hexdigest()

@@ -1,4 +1,4 @@
-"""Who asks and for what: the request's id and trace, for its answer, its records and its log lines."""
+"""The request id and the W3C trace context of a request, for its response, its records and its log lines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from uuid import uuid4
 
-# Each request runs in a context of its own.
+# Each request runs in its own context.
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 _traceparent: ContextVar[bytes | None] = ContextVar("traceparent", default=None)
 
@@ -17,7 +17,7 @@ _TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0
 
 
 def begin(head: Mapping[bytes, bytes]) -> bytes | None:
-    """Remember what the request's headers say, and give the id that the client chose, if it is well formed."""
+    """Store both from the request's headers; return the request id that the client chose, if it is valid."""
     trace = head.get(b"traceparent")
     if trace is not None and _TRACEPARENT.fullmatch(trace):
         _traceparent.set(trace)
@@ -29,7 +29,7 @@ def begin(head: Mapping[bytes, bytes]) -> bytes | None:
 
 
 def request_id() -> str:
-    """The request's id; made now if the client sent none."""
+    """Return the request's id; it is created now if the client sent none."""
     found = _request_id.get()
     if found is None:
         found = uuid4().hex
@@ -38,12 +38,12 @@ def request_id() -> str:
 
 
 def traceparent() -> bytes | None:
-    """The W3C trace context that came with the request, as sent."""
+    """Return the W3C trace context of the request, as sent."""
     return _traceparent.get()
 
 
 def named() -> dict[str, str]:
-    """What a log line says about the request it belongs to; empty where there is none."""
+    """Return the log fields of the current request; empty outside of requests."""
     found: dict[str, str] = {}
     request, trace = _request_id.get(), _traceparent.get()
     if request is not None:

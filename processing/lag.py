@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from ingestion.producer import partition_of
+from ingestion.partitioner import partition_of
 from processing.end_offsets import Ends
 from processing.ledger import PartitionProgress
 

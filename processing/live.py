@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import TypedDict
 
 import msgspec
 import redis
 
-from ingestion import redis_link
+from ingestion import redis_link, timestamps
 from processing.accounts import Gain, Gains
 from processing.batch import Batch, Entry
 from processing.rollups import Span, Spans
@@ -23,8 +21,6 @@ CHANNEL = "dataflow:live"
 FRAME_INTERVAL = 0.25  # seconds
 TAIL_EVENTS = 20  # in one frame
 REDIS_TIMEOUT = 0.25  # seconds
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class TailEvent(TypedDict):
@@ -106,7 +102,7 @@ class LivePublisher:
             if not frame["sources"]:
                 return
             self._frame = _empty(self._member)
-        frame["at"] = time.time_ns() // 1000
+        frame["at"] = timestamps.now()
         try:
             self._redis.publish(CHANNEL, msgspec.json.encode(frame))
         except redis.RedisError as error:
@@ -128,7 +124,7 @@ def tail_event(entry: Entry, stored: int) -> TailEvent:
 
 def rfc3339(microseconds: int) -> str:
     """Write a time, in microseconds since the epoch, as RFC 3339 in UTC."""
-    return (_EPOCH + timedelta(microseconds=microseconds)).isoformat().replace("+00:00", "Z")
+    return timestamps.to_text(timestamps.from_micros(microseconds))
 
 
 def _empty(member: str) -> ConsumerFrame:

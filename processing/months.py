@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 from psycopg import sql
 
+from ingestion.timestamps import EPOCH
+
 DAY = 86_400_000_000  # microseconds
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # One partition holds all that is older (migration 0002).
 _FIRST = datetime(2010, 1, 1, tzinfo=UTC)
 _LOCK = 0x6D6F6E7468  # "month", for pg_advisory_xact_lock
@@ -18,7 +19,7 @@ _LOCK = 0x6D6F6E7468  # "month", for pg_advisory_xact_lock
 
 def months(days: Iterable[int]) -> set[datetime]:
     """Give the first instant of each month that days since the epoch fall in, leaving out those before 2010."""
-    starts = {(_EPOCH + timedelta(days=day)).replace(day=1) for day in days}
+    starts = {(EPOCH + timedelta(days=day)).replace(day=1) for day in days}
     return {start for start in starts if start >= _FIRST}
 
 

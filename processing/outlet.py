@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ingestion import producer
+from ingestion.producer_record import ProducerRecord
 from processing.failures import kafka_errors
 
-TIMEOUT = 10.0  # seconds for one try
+TIMEOUT = 10.0  # seconds for one attempt
 
 
 class Outlet:
@@ -16,7 +17,7 @@ class Outlet:
     def __init__(self) -> None:
         self._client: producer.Client | None = None
 
-    def send(self, topic: str, build: Callable[[int], Iterable[producer.Record]]) -> None:
+    def send(self, topic: str, build: Callable[[int], Iterable[ProducerRecord]]) -> None:
         """Publish the records that `build` returns for the topic's number of partitions; wait until Kafka has them all.
 
         :raises StoreUnavailable: Kafka did not acknowledge; send all of it again

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from uuid import UUID
 from django.conf import settings
 from psycopg.errors import UniqueViolation
 
+from ingestion import timestamps
 from ingestion.problems import Code
 from ingestion.records import UnknownVersion
 from processing import accounts, asides, decoding
@@ -102,7 +102,7 @@ def decode(_stores: Stores, work: Work) -> None:
     :raises NeedsOperator: a record was written by a newer release
     """
     try:
-        decoding.decode(work.batch, now=time.time_ns() // 1000)
+        decoding.decode(work.batch, now=timestamps.now())
     except UnknownVersion as error:
         raise NeedsOperator(f"upgrade this consumer: {error}") from error
 
@@ -126,7 +126,7 @@ def claim(stores: Stores, work: Work) -> None:
     if below:
         work.batch.redelivered += below
         _keep(stores, work, [record for record in work.batch.records if record.offset >= done[record.partition]])
-    work.batch.stored_at = time.time_ns() // 1000
+    work.batch.stored_at = timestamps.now()
 
 
 def write_documents(stores: Stores, work: Work) -> None:
@@ -195,7 +195,7 @@ def publish(stores: Stores, work: Work) -> None:
     rows: list[tuple[Entry, int]] = []
     if work.batch.redelivered:
         again = Batch(records=work.batch.redelivered, asides=work.batch.asides)
-        decoding.decode(again, now=time.time_ns() // 1000)
+        decoding.decode(again, now=timestamps.now())
         rows += stores.rows.rows_of(again.entries, work.topic.row)
     rows += [(entry, at) for entry in work.batch.stored]
     if rows:

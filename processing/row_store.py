@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from hashlib import blake2b
 from uuid import UUID
 
@@ -15,6 +15,7 @@ import psycopg
 from django.conf import settings
 from psycopg.errors import UniqueViolation
 
+from ingestion.timestamps import from_micros
 from processing import closing, holds, months, placement, row_sql, rows
 from processing.accounts import Gains
 from processing.batch import Batch, Entry, Letter
@@ -36,13 +37,6 @@ PATIENCE = 5.0  # seconds
 IDLE_TIMEOUT = 30.0  # seconds
 OPTIONS = f"-c lock_timeout={LOCK_TIMEOUT}s -c idle_in_transaction_session_timeout={IDLE_TIMEOUT}s"
 CONNECT_TIMEOUT = 3  # seconds
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def instant(microseconds: int) -> datetime:
-    """Convert from microseconds since the epoch."""
-    return _EPOCH + timedelta(microseconds=microseconds)
 
 
 def failures() -> AbstractContextManager[None]:
@@ -351,5 +345,5 @@ def _letter_row(letter: Letter, topic: int, now: datetime) -> list[object]:
     return [
         topic, letter.partition, letter.offset, letter.line, letter.raw, letter.reason, letter.detail, letter.pointer,
         letter.stage, letter.source, UUID(bytes=letter.event_id) if letter.event_id else None,
-        instant(letter.received), now, now, alike.hexdigest(),
+        from_micros(letter.received), now, now, alike.hexdigest(),
     ]  # fmt: skip

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 
+from ingestion import timestamps
 from processing import asides, decoding, isolation, pipeline
 from processing.batch import WHOLE, Batch, Left, Record
 from processing.failures import NeedsOperator, StoreUnavailable
@@ -106,6 +106,6 @@ def _try(stores: Stores, work: Work) -> Fault | None:
 def _left_by(record: Record, line: int) -> tuple[Left, ...]:
     """Name the documents that a line may have left in a trial."""
     batch = Batch([record])
-    decoding.decode(batch, now=time.time_ns() // 1000)
+    decoding.decode(batch, now=timestamps.now())
     entries = [entry for entry in (*batch.entries, *batch.duplicates) if line in (WHOLE, entry.line)]
     return tuple(Left(entry.key, entry.partition, entry.offset, entry.line) for entry in entries)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from ingestion import records
+from ingestion import records, timestamps
 from ingestion.records import BadLine, Line, UnknownVersion
 from processing.batch import Record
 from processing.topic_reader import TopicReader
@@ -71,7 +71,7 @@ def _copies(event_id: UUID, record: Record) -> Iterator[Copy]:
     if ours and text.encode() not in (record.value or b""):
         return
     try:
-        lines = records.decode(record.value, record.headers, received=record.time, now=time.time_ns() // 1000)
+        lines = records.decode(record.value, record.headers, received=record.time, now=timestamps.now())
     except UnknownVersion:
         return
     traces = [value.decode(errors="replace") for name, value in record.headers if name == "traceparent"]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal, Self, cast
 
 from django.db import connection
 
+from ingestion.timestamps import EPOCH
 from processing.rollups import LARGEST
 from queries import cache, postgres
 from queries.parameters import InvalidParameter, Parameters
@@ -32,7 +33,6 @@ INTERVALS: dict[Interval, timedelta] = {"1m": timedelta(minutes=1), "1h": timede
 CLOSED_KEPT_FOR = 10.0  # seconds
 OPEN_KEPT_FOR = 1.0  # seconds
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # Days are aggregated from hours.
 _TABLES: dict[Interval, tuple[str, str]] = {
@@ -114,11 +114,11 @@ def _conditions(query: AggregateQuery) -> tuple[str, list[str | datetime]]:
 
 
 def _floor(moment: datetime, width: timedelta) -> datetime:
-    return moment - (moment - _EPOCH) % width
+    return moment - (moment - EPOCH) % width
 
 
 def _ceiling(moment: datetime, width: timedelta) -> datetime:
-    return moment + (_EPOCH - moment) % width
+    return moment + (EPOCH - moment) % width
 
 
 def _bucket(row: Row) -> Bucket:

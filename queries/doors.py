@@ -10,8 +10,8 @@ import msgspec
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
-from ingestion import pulse, refusals
-from ingestion.pulse import Pulse
+from ingestion import heartbeat, refusals
+from ingestion.heartbeat import Pulse
 from queries.shapes import Doors, DoorShape, RefusedMinute
 from queries.times import format_time, from_micros
 
@@ -74,12 +74,12 @@ def _minute_shape(minute: int, reasons: Counter[str]) -> RefusedMinute:
 
 def _pulses() -> list[Pulse]:
     redis = get_redis_connection("default")
-    names = sorted(name.decode() for name in redis.smembers(pulse.DOORS))
-    found = redis.mget([pulse.key(name) for name in names]) if names else []
+    names = sorted(name.decode() for name in redis.smembers(heartbeat.DOORS))
+    found = redis.mget([heartbeat.key(name) for name in names]) if names else []
     texts = dict(zip(names, found, strict=True))
     gone = [name for name, text in texts.items() if text is None]
     if gone:
-        redis.srem(pulse.DOORS, *gone)
+        redis.srem(heartbeat.DOORS, *gone)
     return list(_read(text for text in texts.values() if text is not None))
 
 

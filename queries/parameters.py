@@ -8,10 +8,10 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import Protocol
 
+from ingestion.contract import SOURCE_ID_FORM, SOURCE_ID_PATTERN
 from ingestion.problems import Code
 from queries.times import InvalidTime, parse_time
 
-_SOURCE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 _CAPITAL = re.compile(r"(?<=[a-z])[A-Z]")
 _INTEGER = re.compile(r"[0-9]{1,18}")
 # Valid at every address: the browsable API chooses the format with it.
@@ -72,10 +72,8 @@ class Parameters:
         value = self._values.get(name)
         if blank and value == "":
             return value
-        if value is not None and not _SOURCE_ID.fullmatch(value):
-            raise InvalidParameter(
-                name, f"{name}: expected 1 to 128 of A-Z a-z 0-9 . _ : - that begin with a letter or digit"
-            )
+        if value is not None and not SOURCE_ID_PATTERN.fullmatch(value):
+            raise InvalidParameter(name, f"{name}: expected {SOURCE_ID_FORM}")
         return value
 
     def integer(self, name: str, *, default: int, least: int, most: int, hint: str = "") -> int:

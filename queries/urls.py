@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, re_path
 
+from ingestion.contract import SOURCE_ID_PATTERN
 from ingestion.problems import Code
 from queries import (
     problems,
@@ -20,7 +21,7 @@ from queries import (
 app_name = "queries"
 
 EVENT_ID = "(?P<event_id>[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})"
-SOURCE_ID = "(?P<source_id>[A-Za-z0-9][A-Za-z0-9._:-]{0,127})"
+SOURCE_ID = f"(?P<source_id>{SOURCE_ID_PATTERN.pattern})"
 PREFIX = "(?P<prefix>[0-9a-f]{8})"
 TOPIC = "(?P<topic>[A-Za-z0-9._-]{1,249})"
 PARTITION = "(?P<partition>[0-9]{1,9})"

@@ -12,9 +12,9 @@ from django.test import Client
 
 from dashboard.tests.rows import Rows
 from deploy.testing.deployment import Deployment
-from ingestion import pulse
+from ingestion import heartbeat
 from ingestion.guard import State
-from ingestion.pulse import Pulse
+from ingestion.heartbeat import Pulse
 from processing import end_offsets, live
 from processing.live import ConsumerFrame
 
@@ -48,8 +48,8 @@ class DoorBeats:
         guard: State = UNGUARDED,
     ) -> None:
         said = Pulse(process, "ingest", 0, accepted / 10, accepted, refused or {}, 0, 0, guard)
-        self._client.set(pulse.key(process), msgspec.json.encode(said), ex=15)
-        self._client.sadd(pulse.DOORS, process)
+        self._client.set(heartbeat.key(process), msgspec.json.encode(said), ex=15)
+        self._client.sadd(heartbeat.DOORS, process)
 
 
 @pytest.fixture(autouse=True)

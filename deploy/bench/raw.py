@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 
 from kafka import KafkaProducer
 
 from deploy.bench.events import make_events
-from ingestion import records
+from ingestion import records, timestamps
 from ingestion.contract import Event
 from ingestion.events import parse_event
-from ingestion.producer import partition_of
+from ingestion.partitioner import partition_of
 
 PER_RECORD = 100  # events; about as many as the receiver groups under load
 BATCH_BYTES = 768 * 1024  # of one request to a partition
@@ -19,7 +18,7 @@ BATCH_BYTES = 768 * 1024  # of one request to a partition
 
 def make_lines(count: int, *, prefix: str) -> Iterator[tuple[Event, bytes]]:
     """Yield the events of `deploy.bench.events` in the format that the receivers write."""
-    now = time.time_ns() // 1000
+    now = timestamps.now()
     for text in make_events(count, prefix=prefix):
         event = parse_event(text, now=now)
         yield event, records.line(event, received=now)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
-from ingestion import answers, ingest, intake
+from ingestion import answers, ingest, intake, timestamps
 from ingestion.answers import Outcome
 from ingestion.bodies import Batch
 from ingestion.grpc_door import fields, reading
@@ -60,7 +59,7 @@ async def take(
 
     :raises Refused: nothing was taken
     """
-    received = time.time_ns() // 1000
+    received = timestamps.now()
     deadline = call.deadline()
     parsed = reading.batch(sent, now=received, limits=intake.limits(), single=single)
     parsed = await intake.screen(parsed, caller)

@@ -1,6 +1,6 @@
-"""How many fields stand at the top of a message, told without decoding it.
+"""Counts the top-level fields of a message without decoding it.
 
-A message of 5 MiB can hold 2.6 million empty events, which take 265 MB once they are decoded.
+A message of 5 MiB can hold 2.6 million empty events, which would take 265 MB when decoded.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # https://protobuf.dev/program
 
 
 def count(message: bytes, *, most: int) -> int:
-    """Count fields, up to one more than `most`; what comes after malformed bytes is left to the decoder to refuse."""
+    """Return the number of fields, at most `most` + 1; stops at malformed bytes, which the decoder refuses later."""
     found = position = 0
     try:
         while position < len(message) and found <= most:
@@ -21,7 +21,7 @@ def count(message: bytes, *, most: int) -> int:
 
 
 def _after(message: bytes, position: int) -> int:
-    """Where the field that begins at a position ends."""
+    """Return where the field that begins at a position ends."""
     tag, position = _varint(message, position)
     kind = tag & 7
     if kind == _VARINT:

@@ -1,4 +1,4 @@
-"""grpc.health.v1: SERVING while Kafka answers, since the door needs nothing else."""
+"""grpc.health.v1: SERVING while Kafka answers, since the receiver needs nothing else."""
 
 from __future__ import annotations
 
@@ -7,44 +7,36 @@ import asyncio
 from grpc_health.v1 import health
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 
-from ingestion.publisher import BrokerUnavailable, publisher
+from ingestion.publisher import publisher
 
-LOOK_SECONDS = 1.0  # between two looks at Kafka
+CHECK_SECONDS = 1.0  # between two checks of Kafka
 
 
 class Health:
-    """What the health service says, of the server as a whole and of each service."""
+    """The health service: one status for the server as a whole and for each service."""
 
     def __init__(self, services: list[str]) -> None:
         self.servicer = health.aio.HealthServicer()
         self._services = ["", *services]
-        self._looking: asyncio.Task[None] | None = None
+        self._checking: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Look at Kafka from now on."""
-        await self._say(is_serving=False)
-        self._looking = asyncio.create_task(self._look())
+        """Start checking Kafka."""
+        await self._set(is_serving=False)
+        self._checking = asyncio.create_task(self._keep_checking())
 
     async def close(self) -> None:
-        """Say NOT_SERVING from now on, so that nobody new comes."""
-        if self._looking is not None:
-            self._looking.cancel()
+        """Report NOT_SERVING from now on, so that balancers send no new calls."""
+        if self._checking is not None:
+            self._checking.cancel()
         await self.servicer.enter_graceful_shutdown()
 
-    async def _look(self) -> None:
+    async def _keep_checking(self) -> None:
         while True:
-            await self._say(is_serving=await _kafka_answers())
-            await asyncio.sleep(LOOK_SECONDS)
+            await self._set(is_serving=await publisher().latency() is not None)
+            await asyncio.sleep(CHECK_SECONDS)
 
-    async def _say(self, *, is_serving: bool) -> None:
+    async def _set(self, *, is_serving: bool) -> None:
         status = HealthCheckResponse.SERVING if is_serving else HealthCheckResponse.NOT_SERVING
         for service in self._services:
             await self.servicer.set(service, status)
-
-
-async def _kafka_answers() -> bool:
-    try:
-        await publisher().latency()
-    except BrokerUnavailable:
-        return False
-    return True

@@ -1,4 +1,4 @@
-"""Asks a server's health service whether it serves: `python -m ingestion.grpc_door.probe 127.0.0.1:50051`."""
+"""Checks a server by its health service: `python -m ingestion.grpc_door.probe 127.0.0.1:50051`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import grpc
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 METHOD = "/grpc.health.v1.Health/Check"
-PATIENCE = 2.0  # seconds
+TIMEOUT = 2.0  # seconds
 
 
 def serves(address: str, *, service: str = "") -> bool:
-    """Tell whether the server says SERVING, of itself or of one service."""
+    """Return whether the server reports SERVING, for itself or for one service."""
     with grpc.insecure_channel(address) as channel:
         check: grpc.UnaryUnaryMultiCallable[HealthCheckRequest, HealthCheckResponse] = channel.unary_unary(
             METHOD,
@@ -20,7 +20,7 @@ def serves(address: str, *, service: str = "") -> bool:
             response_deserializer=HealthCheckResponse.FromString,
         )
         try:
-            reply = check(HealthCheckRequest(service=service), timeout=PATIENCE)
+            reply = check(HealthCheckRequest(service=service), timeout=TIMEOUT)
         except grpc.RpcError:
             return False
     return bool(reply.status == HealthCheckResponse.SERVING)

@@ -10,7 +10,7 @@ from ingestion import columns, events, payloads, sources, strict, timestamps
 from ingestion.bodies import Batch, Limits, Rejected
 from ingestion.columns import Columns
 from ingestion.contract import Event, InvalidEvent
-from ingestion.grpc_door import instants, structs
+from ingestion.grpc_door import protobuf_json
 from ingestion.problems import Code
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
 from ingestion.requests import Refused
@@ -94,7 +94,7 @@ def _stamp(event: wire.Event) -> str | int:
         case "timestamp_epoch":
             return event.timestamp_epoch
         case "timestamp_instant":
-            return instants.text(event.timestamp_instant)
+            return protobuf_json.timestamp_text(event.timestamp_instant)
     raise _missing("timestamp")
 
 
@@ -106,7 +106,7 @@ def _payload(event: wire.Event, limits: Limits) -> bytes:
             # Before its text is made, since a Struct of many small values takes long.
             if event.payload_struct.ByteSize() > limits.max_event_bytes:
                 raise _too_large(limits)
-            return structs.text(event.payload_struct)
+            return protobuf_json.struct_text(event.payload_struct)
     raise _missing("payload")
 
 

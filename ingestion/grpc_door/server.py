@@ -1,9 +1,8 @@
-"""The gRPC process: its services and limits, its start and its end."""
+"""The gRPC server: services, limits, start and stop."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import signal
 
@@ -12,32 +11,28 @@ from django.conf import settings
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from ingestion import intake
-from ingestion.access import access
+from ingestion import intake, lifecycle
 from ingestion.grpc_door import unary
 from ingestion.grpc_door.calls import Context
 from ingestion.grpc_door.health import Health
 from ingestion.grpc_door.stream import Stream
-from ingestion.guard import guard
-from ingestion.heartbeat import heartbeat
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
-from ingestion.publisher import publisher
 
 logger = logging.getLogger(__name__)
 
 SERVICE = wire.DESCRIPTOR.services_by_name["Ingestion"].full_name
-GRACE = 10.0  # seconds for what is in flight when a signal comes
-MAX_CALLS = 1_000  # at one time, over all connections; a stream is one
-OVERHEAD = 64 * 1024  # bytes that a message of the largest body may have beside it
+GRACE = 10.0  # seconds for the calls in flight after a signal
+MAX_CALLS = 1_000  # at one time, over all connections; a stream counts as one
+OVERHEAD = 64 * 1024  # bytes of a message beside the largest body
 IDENTITY_ONLY = 1  # a bit for each compression: https://grpc.github.io/grpc/core/group__grpc__arg__keys.html
 
 
 class CannotListen(Exception):
-    """The port is taken, or the address is none of this machine's."""
+    """The port is in use, or the address is not one of this machine."""
 
 
 class Server:
-    """One event loop's server."""
+    """The gRPC server of one event loop."""
 
     def __init__(self) -> None:
         self._streams: set[Stream] = set()
@@ -48,34 +43,26 @@ class Server:
         reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
 
     async def start(self, address: str) -> None:
-        """Listen, and look for Kafka.
+        """Start listening, and connect to Kafka in the background.
 
-        :raises CannotListen: at that address nobody can
+        :raises CannotListen: the port is in use, or the address is not one of this machine
         """
         try:
             self._server.add_insecure_port(address)
         except RuntimeError as error:
             raise CannotListen(address) from error
-        publisher()
-        access()
-        guard()
-        heartbeat("grpc")
+        lifecycle.start("grpc")
         await self._health.start()
         await self._server.start()
-        # What lives from here to the end need not be looked at by every collection.
-        gc.collect()
-        gc.freeze()
+        lifecycle.freeze_garbage_collector()
 
     async def stop(self) -> None:
-        """Take nothing more, answer what is in flight, then leave everything."""
+        """Refuse new calls, answer those in flight, then close all connections."""
         await self._health.close()
         for stream in self._streams:
             stream.stop()
         await self._server.stop(GRACE)
-        await publisher().close()
-        access().close()
-        await heartbeat("grpc").close()
-        guard().close()
+        await lifecycle.stop("grpc")
 
     async def _run_stream(self, _requests: object, context: Context) -> None:
         stream = Stream(context)
@@ -86,8 +73,9 @@ class Server:
             self._streams.discard(stream)
 
     def _handlers(self) -> grpc.GenericRpcHandler:
-        # As streams of one message, which look the same on the wire, calls are seen before their message is read.
-        # Without serializers messages come as bytes, so that one which can't be decoded is answered as over HTTP.
+        # Unary calls are served as streams of one message, which look the same on the wire: so a call is checked before
+        # its message is read. Without deserializers messages arrive as bytes, so that the servicer itself answers for
+        # one that can't be decoded, as over HTTP.
         methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
             "Ingest": grpc.stream_unary_rpc_method_handler(unary.answering(unary.ingest)),
             "IngestBatch": grpc.stream_unary_rpc_method_handler(unary.answering(unary.ingest_batch)),
@@ -97,32 +85,32 @@ class Server:
 
 
 async def run(address: str) -> None:
-    """Serve until a signal comes.
+    """Serve until SIGTERM or SIGINT.
 
-    :raises CannotListen: at that address nobody can
+    :raises CannotListen: the port is in use, or the address is not one of this machine
     """
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     server = Server()
     await server.start(address)
-    logger.info("the gRPC door is open", extra={"address": address})
+    logger.info("the gRPC receiver is open", extra={"address": address})
     await stopping.wait()
     await server.stop()
-    logger.info("the gRPC door is closed")
+    logger.info("the gRPC receiver is closed")
 
 
 def _options() -> list[tuple[str, int]]:
     return [
         ("grpc.max_receive_message_length", intake.max_body_bytes() + OVERHEAD),
-        # The soft limit would refuse at random between the two.
+        # Between a soft and a hard limit gRPC would refuse at random, so both are the same.
         ("grpc.max_metadata_size", settings.DATAFLOW_MAX_HEADER_BYTES),
         ("grpc.absolute_max_metadata_size", settings.DATAFLOW_MAX_HEADER_BYTES),
-        # The limit of a message holds before it is unpacked, so a small one could grow without bound.
+        # gRPC checks the size before it decompresses, so a small message could grow without bound.
         ("grpc.compression_enabled_algorithms_bitset", IDENTITY_ONLY),
-        # A second process on the same port would share its connections without a word.
+        # Otherwise a second process on the same port would silently share its connections.
         ("grpc.so_reuseport", 0),
-        # A client that vanished is noticed, and its streams are given up.
+        # Detects clients that are gone, and ends their streams.
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
     ]

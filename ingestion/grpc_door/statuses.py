@@ -1,4 +1,4 @@
-"""How a refusal is said over gRPC: a google.rpc.Status whose details programs can read."""
+"""Refusals over gRPC: a google.rpc.Status with machine-readable details."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ STATUSES = {
     500: grpc.StatusCode.INTERNAL,
     503: grpc.StatusCode.UNAVAILABLE,
 }
-# A status travels in the trailers, of which many clients take 8 KiB: https://grpc.io/docs/guides/metadata/
+# A status is sent in the trailers, of which many clients accept 8 KiB: https://grpc.io/docs/guides/metadata/
 MAX_VIOLATIONS = 10
-MAX_TEXT = 200  # bytes of a message, a place or a description
+MAX_TEXT = 200  # bytes of a message, a field or a description
 
 _BY_NUMBER = {status.value[0]: status for status in grpc.StatusCode}
 
 
 class Violation(NamedTuple):
-    """One thing that is wrong in a message."""
+    """One error in a message."""
 
     place: str  # a JSON pointer from the message's root
     code: str
@@ -41,31 +41,31 @@ class Violation(NamedTuple):
 
 
 def of(code: Code) -> grpc.StatusCode:
-    """The gRPC status that goes with a code."""
+    """Return the gRPC status of a reason code."""
     return STATUSES.get(problems.status_of(code), grpc.StatusCode.INVALID_ARGUMENT)
 
 
 def named(status: Status) -> grpc.StatusCode:
-    """The name of a status' number."""
+    """Return the gRPC status code of a status."""
     return _BY_NUMBER[status.code]
 
 
 def refusal(refused: Refused) -> Status:
-    """Say that a message is refused as a whole."""
+    """Return the status of a message that is refused as a whole."""
     return build(refused.code, refused.detail, headers=refused.headers)
 
 
 def build(code: Code, detail: str, *, violations: Iterable[Violation] = (), headers: Iterable[Header] = ()) -> Status:
-    """Build a status; of many violations it names the first ones."""
+    """Build a status; it names MAX_VIOLATIONS violations at most."""
     number: int = of(code).value[0]
-    status = Status(code=number, message=_short(detail))
+    status = Status(code=number, message=_truncate(detail))
     details: list[Message] = [
         ErrorInfo(reason=code.value, domain=DOMAIN),
         RequestInfo(request_id=tracing.request_id()),
     ]
-    named_ones = [_named(violation) for violation in islice(violations, MAX_VIOLATIONS)]
-    if named_ones:
-        details.append(BadRequest(field_violations=named_ones))
+    field_violations = [_field_violation(violation) for violation in islice(violations, MAX_VIOLATIONS)]
+    if field_violations:
+        details.append(BadRequest(field_violations=field_violations))
     seconds = retry_after(code, headers)
     if seconds is not None:
         details.append(RetryInfo(retry_delay=Duration(seconds=seconds)))
@@ -75,18 +75,18 @@ def build(code: Code, detail: str, *, violations: Iterable[Violation] = (), head
 
 
 def retry_after(code: Code, headers: Iterable[Header]) -> int | None:
-    """Seconds after which the same may be taken; None where it never will be."""
+    """Return the seconds after which to retry; None if a retry can't succeed."""
     given = dict(headers).get(b"retry-after")
     if given is None and problems.status_of(code) == 503:
         given = answers.RETRY_AFTER
     return None if given is None else int(given)
 
 
-def _named(violation: Violation) -> BadRequest.FieldViolation:
+def _field_violation(violation: Violation) -> BadRequest.FieldViolation:
     place, code, detail = violation
-    return BadRequest.FieldViolation(field=_short(place), description=_short(detail), reason=code)
+    return BadRequest.FieldViolation(field=_truncate(place), description=_truncate(detail), reason=code)
 
 
-def _short(text: str) -> str:
+def _truncate(text: str) -> str:
     whole = text.encode()
     return text if len(whole) <= MAX_TEXT else whole[:MAX_TEXT].decode(errors="ignore") + "…"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache, partial
 from urllib.parse import parse_qsl
 
 import msgspec
 
-from ingestion import answers, intake, metrics
+from ingestion import answers, intake, metrics, timestamps
 from ingestion.answers import Answer
 from ingestion.http import Door, Request, only
 from ingestion.influx_door import line_protocol, points, shapes
@@ -18,7 +17,7 @@ from ingestion.influx_door.points import Terms, Text
 from ingestion.influx_door.shapes import V1, V2, Tally, Version
 from ingestion.intake import Caller
 from ingestion.problems import Code
-from ingestion.publisher import BrokerUnavailable, publisher
+from ingestion.publisher import publisher
 from ingestion.requests import CHALLENGE, ENCODINGS, REMEMBERED, SECRETS, Refused, too_large
 from ingestion.terms import terms
 
@@ -42,9 +41,7 @@ async def ping(request: Request) -> Answer:
 async def health(request: Request) -> Answer:
     """Judge Kafka alone, as /readyz does."""
     only(request, "GET", "HEAD")
-    try:
-        await publisher().latency()
-    except BrokerUnavailable:
+    if await publisher().latency() is None:
         return _health(503, "fail", "Kafka does not answer")
     return _health(200, "pass", "ready for writes")
 
@@ -91,7 +88,7 @@ async def _take(body: bytes, caller: Caller, *, unit: int) -> Tally:
     limit = MAX_PIECES * terms().max_batch_events
     if body.count(b"\n") > limit:
         raise Refused(Code.TOO_MANY_EVENTS, f"expected at most {limit:,} lines in one request")
-    reading = Terms(unit, time.time_ns() // 1000, intake.limits())
+    reading = Terms(unit, timestamps.now(), intake.limits())
     tally = Tally()
     for piece in _pieces(line_protocol.lines(body)):
         batch, labels = points.read(piece, reading)

@@ -14,7 +14,7 @@ from ingestion.bodies import Batch, Limits, Rejected
 from ingestion.contract import MAX_AHEAD, MAX_KEYS, SOURCE_ID_PATTERN, Event, InvalidEvent
 from ingestion.influx_door import line_protocol
 from ingestion.problems import Code
-from ingestion.slugs import slug
+from ingestion.sources import slug
 
 SOURCE_TAGS = ("sourceId", "source_id")
 ID_KEYS = ("eventId", "event_id")

@@ -20,20 +20,20 @@ def main() -> None:
     """Wrap the points, then serve."""
     path, *arguments = sys.argv[1:]
     orders = Orders(Path(path))
-    send, landed = Flush.send, Publisher._landed
+    send, on_complete = Flush.send, Publisher._on_complete
 
     def sending(self: Flush, producer: Client, topic: str, partitions: int) -> None:
         orders.passing("before send")
         send(self, producer, topic, partitions)
         orders.passing("after send")
 
-    def landing(self: Publisher, flush: Flush) -> None:
+    def completing(self: Publisher, flush: Flush) -> None:
         # Nobody has been answered yet.
         orders.passing("after acknowledgement")
-        landed(self, flush)
+        on_complete(self, flush)
 
     Flush.send = sending  # type: ignore[method-assign]
-    Publisher._landed = landing  # type: ignore[method-assign]
+    Publisher._on_complete = completing  # type: ignore[method-assign]
     uvicorn.main(arguments)
 
 

@@ -4,8 +4,8 @@ import asyncio
 
 from ingestion.contract import Event
 from ingestion.flush import Submission, group
-from ingestion.producer import partition_of
-from ingestion.records import MAX_BYTES, MAX_EVENTS
+from ingestion.partitioner import partition_of
+from ingestion.record_builder import MAX_BYTES, MAX_EVENTS
 
 ID = "018f0000-0000-8000-8000-000000000000"
 

@@ -15,7 +15,7 @@ from google.protobuf.struct_pb2 import Struct, Value
 from deploy.local.processes import ROOT
 from ingestion import requests, strict
 from ingestion.contract import InvalidEvent
-from ingestion.grpc_door import instants, statuses, structs
+from ingestion.grpc_door import protobuf_json, statuses
 from ingestion.problems import Code
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
 
@@ -54,24 +54,28 @@ def test_a_batch_of_the_proto_has_the_options_of_the_query() -> None:
 
 @pytest.mark.parametrize("number", [0.0, 1.0, -1.0, 2.0**53, -(2.0**53)])
 def test_a_whole_double_is_an_integer_where_doubles_are_exact(number: float) -> None:
-    assert structs.text(Struct(fields={"n": Value(number_value=number)})) == b'{"n":%d}' % number
+    assert protobuf_json.struct_text(Struct(fields={"n": Value(number_value=number)})) == b'{"n":%d}' % number
 
 
 @pytest.mark.parametrize("number", [-0.0, 0.1, 2.0**53 + 2, 1e300, 5e-324])
 def test_any_other_double_comes_back_as_it_was(number: float) -> None:
-    text = structs.text(Struct(fields={"n": Value(number_value=number)}))
+    text = protobuf_json.struct_text(Struct(fields={"n": Value(number_value=number)}))
 
     assert repr(float(text[5:-1])) == repr(number)
     assert b"." in text or b"e" in text
 
 
 def test_the_bounds_of_an_instant_are_the_years_1_and_9999() -> None:
-    assert instants.text(wire.Event(timestamp_instant={"seconds": instants.FIRST}).timestamp_instant).startswith(
-        "0001-"
-    )
-    assert instants.text(wire.Event(timestamp_instant={"seconds": instants.LAST}).timestamp_instant).startswith("9999-")
+    assert protobuf_json.timestamp_text(
+        wire.Event(timestamp_instant={"seconds": protobuf_json.FIRST}).timestamp_instant
+    ).startswith("0001-")
+    assert protobuf_json.timestamp_text(
+        wire.Event(timestamp_instant={"seconds": protobuf_json.LAST}).timestamp_instant
+    ).startswith("9999-")
     with pytest.raises(InvalidEvent):
-        instants.text(wire.Event(timestamp_instant={"seconds": instants.LAST + 1}).timestamp_instant)
+        protobuf_json.timestamp_text(
+            wire.Event(timestamp_instant={"seconds": protobuf_json.LAST + 1}).timestamp_instant
+        )
 
 
 def test_the_page_names_the_status_of_every_code_that_is_not_invalid_argument() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ingestion import events, sources
 from ingestion.bodies import Batch, Limits
 from ingestion.contract import Event, InvalidEvent
-from ingestion.grpc_door import batches, fields, reading, structs
+from ingestion.grpc_door import batches, fields, protobuf_json, reading
 from ingestion.problems import Code
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
 from ingestion.requests import Refused
@@ -80,10 +80,10 @@ def test_a_timestamp_of_a_message_means_what_it_means_as_json(stamp: str) -> Non
 @QUICK_ENOUGH
 @given(st.dictionaries(st.text(max_size=3), STRUCTS, max_size=4))
 def test_a_struct_comes_out_with_the_values_that_it_has(values: dict[str, object]) -> None:
-    text = structs.text(_struct(values))
+    text = protobuf_json.struct_text(_struct(values))
 
     assert json.loads(text) == values
-    assert text == structs.text(_struct(dict(reversed(values.items()))))
+    assert text == protobuf_json.struct_text(_struct(dict(reversed(values.items()))))
 
 
 def _struct(values: dict[str, object]) -> Struct:

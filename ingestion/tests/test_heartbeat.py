@@ -12,7 +12,7 @@ import redis
 from django.conf import settings
 
 from deploy.testing.deployment import Deployment, ProductProcess
-from ingestion import heartbeat, pulse, refusals
+from ingestion import heartbeat, refusals
 from ingestion.tests.client import JSON, call, event, numbered, post
 from ingestion.tests.conftest import open_door
 from ingestion.tests.grpc_client import Client as GrpcClient
@@ -31,9 +31,9 @@ Said = dict[str, Any]
 
 
 def pulse_of(client: redis.Redis, process: ProductProcess) -> Said | None:
-    for name in client.smembers(pulse.DOORS):
+    for name in client.smembers(heartbeat.DOORS):
         process_name = name.decode() if isinstance(name, bytes) else name
-        text = client.get(pulse.key(process_name))
+        text = client.get(heartbeat.key(process_name))
         if text is not None and process_name.endswith(f"-{process.pid}"):
             found: Said = json.loads(text)
             return found
@@ -171,7 +171,7 @@ def test_a_door_that_is_stopped_is_forgotten_at_once_and_a_killed_one_soon(
     assert pulse_of(client, stopped) is None
     left = pulse_of(client, killed)
     assert left is not None
-    assert 0 < client.ttl(pulse.key(left["process"])) <= heartbeat.EXPIRES_SECONDS
+    assert 0 < client.ttl(heartbeat.key(left["process"])) <= heartbeat.EXPIRES_SECONDS
 
 
 @pytest.mark.faults
@@ -197,4 +197,4 @@ def test_a_frozen_redis_stops_no_request_and_is_told_of_all_when_it_is_back(
 
     when(site, client, door, accepted=sent)
     site.wait_for(lambda: [count.code for count in refused_in(client, hour)] == ["missing_field"], 5)
-    assert door.log.count("Redis does not answer the door") == 1
+    assert door.log.count("Redis does not answer the receiver") == 1

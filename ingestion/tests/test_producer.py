@@ -14,7 +14,6 @@ from ingestion.producer import (
     DELIVERY_TIMEOUT,
     Client,
     PublishFailed,
-    Record,
     close_producer,
     open_producer,
     partition_count,
@@ -22,6 +21,7 @@ from ingestion.producer import (
     send,
     send_all,
 )
+from ingestion.producer_record import ProducerRecord
 from ingestion.tests.topic import kept
 
 # A client that found no broker leaves a pair of sockets to the garbage collector, which may come in a later test.
@@ -31,8 +31,8 @@ pytestmark = [
 ]
 
 
-def record(number: int) -> Record:
-    return Record(partition=number % 6, key=b"key", value=b'{"n":%d}' % number, headers=[("v", b"1")])
+def record(number: int) -> ProducerRecord:
+    return ProducerRecord(partition=number % 6, key=b"key", value=b'{"n":%d}' % number, headers=[("v", b"1")])
 
 
 def senders() -> int:
@@ -79,7 +79,7 @@ def test_a_topic_that_does_not_exist_is_a_failure_not_a_new_topic(site: Deployme
     with pytest.raises(PublishFailed):
         partition_count(producer, f"{site.raw_topic}-missing")
     with pytest.raises(PublishFailed):
-        send_all(producer, site.raw_topic, [Record(99, None, b"{}", [])], timeout=5)
+        send_all(producer, site.raw_topic, [ProducerRecord(99, None, b"{}", [])], timeout=5)
 
 
 @pytest.mark.alone

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.contract import SOURCE_ID_PATTERN
-from ingestion.slugs import slug
+from ingestion.sources import slug
 
 
 @pytest.mark.parametrize(

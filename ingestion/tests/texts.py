@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TypeVar
 
 from hypothesis import strategies as st
+
+from ingestion import timestamps
 
 NOW = 1_795_500_000_000_000  # microseconds: 2026-11-24T06:00:00Z
 
 T = TypeVar("T")
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SPACE = st.sampled_from([b"", b"", b"", b"", b"", b"", b" ", b"\n", b"\r\n", b"\t"])
 _HEX = st.sampled_from([b"0000", b"003a", b"003A", b"00b0", b"d83d", b"de00", b"d83d\\ude00", b"ffff"])
 _PIECES = st.one_of(
@@ -95,7 +96,7 @@ payloads = st.integers(0, 19).flatmap(
 
 _stamps = _likely(
     st.one_of(
-        st.integers(0, NOW).map(lambda us: _EPOCH + timedelta(microseconds=us)).map(_stamp),
+        st.integers(0, NOW).map(timestamps.from_micros).map(_stamp),
         st.sampled_from(
             [b'"2026-11-24T03:15:20.123456Z"', b'"2026-11-24T03:15:20Z"', b'"2026-11-24T03:15:20.5+02:00"']
         ),

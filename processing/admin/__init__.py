@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from ingestion import timestamps
 from processing.admin import text as admin_text
 from processing.admin.incidents import IncidentAdmin, LedgerGapAdmin
 from processing.admin.jobs import JobAdmin
@@ -27,7 +28,6 @@ admin.site.register(Job, JobAdmin)
 admin.site.register(Incident, IncidentAdmin)
 admin.site.register(LedgerGap, LedgerGapAdmin)
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 COUNTS = ["read", "stored", "duplicate", "dead_lettered", "dropped"]
 MAX_VALUES = 500  # latest values shown of one source; DATAFLOW_MAX_FIELDS_PER_SOURCE has the same default
@@ -116,7 +116,7 @@ class EventAdmin(ReadOnlyAdmin):
         """Return the event of an `address`; None for any other text."""
         try:
             event_id, microseconds, source = object_id.split("|", 2)
-            moment = EPOCH + int(microseconds) * MICROSECOND
+            moment = timestamps.from_micros(int(microseconds))
             key = {"id": UUID(event_id), "ts": moment, "source_id": source}
         except (ValueError, OverflowError):
             return None
@@ -140,4 +140,4 @@ class EventAdmin(ReadOnlyAdmin):
 
 def address(row: Event) -> str:
     """Return the whole key of an event's row as text, for its URL."""
-    return f"{row.id}|{(row.ts - EPOCH) // MICROSECOND}|{row.source_id}"
+    return f"{row.id}|{timestamps.to_micros(row.ts)}|{row.source_id}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 
+from ingestion import timestamps
 from ingestion.contract import InvalidEvent
 from ingestion.problems import in_words
 from processing.admin import choice as admin_choice
@@ -202,4 +202,4 @@ def _who(request: HttpRequest) -> str:
 
 
 def _now() -> int:
-    return time.time_ns() // 1000
+    return timestamps.now()

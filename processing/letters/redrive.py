@@ -15,8 +15,9 @@ from django.conf import settings
 from django.db.models import Case, Value, When
 from django.db.models.functions import Now
 
-from ingestion import producer, records
-from ingestion.producer import partition_of
+from ingestion import records
+from ingestion.partitioner import partition_of
+from ingestion.producer_record import ProducerRecord
 from processing import jobs
 from processing.batch import REDRIVE_OF
 from processing.closing import MAX_REDRIVES
@@ -126,14 +127,14 @@ class Redrive:
         )
 
 
-def record_of(letter: DeadLetter, partitions: int) -> producer.Record:
+def record_of(letter: DeadLetter, partitions: int) -> ProducerRecord:
     """Build the record that redrives a letter: its original bytes, or a canonical line if it was edited."""
     value = bytes(letter.raw if letter.edited is None else letter.edited)
     lines = letter_text.canonical_lines(letter) if letter.edited is None else letter_text.parse_lines(value)
     marks = records.headers(count=len(lines)) if lines else []
     sources = {line.source for line in lines} or {letter.source_id}
     source = sources.pop() if len(sources) == 1 else ""
-    return producer.Record(
+    return ProducerRecord(
         # Without a single source, any partition is right.
         partition=partition_of(source, partitions) if source else letter.partition % partitions,
         key=source.encode() or None,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from ingestion import timestamps
 from ingestion.problems import Code
 from processing import decoding
 from processing.batch import Batch, Entry, Record
@@ -108,7 +108,7 @@ def _opened() -> Iterator[Stores]:
 
 def _test(chosen: Sequence[DeadLetter], stores: Stores, result: DryRun) -> None:
     """Run letters through the consumer's steps that change nothing; the offset of a record is the index of its letter."""
-    now = time.time_ns() // 1000
+    now = timestamps.now()
     batch = Batch(records=[_record(index, letter, now=now) for index, letter in enumerate(chosen)])
     decoding.decode(batch, now=now)
     failing = {letter.offset: str(letter.reason) for letter in batch.letters} | _refused_by_mongo(chosen)

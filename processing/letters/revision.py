@@ -30,7 +30,7 @@ def revise(letter: DeadLetter, text: bytes, *, now: int) -> bytes:
     lines = letter_text.canonical_lines(letter)
     if len(lines) == 1:
         event = _with_hidden_fields(event, lines[0])
-    return records.line(event, received=(letter.received - timestamps.EPOCH) // timestamps.MICROSECOND)
+    return records.line(event, received=timestamps.to_micros(letter.received))
 
 
 def _compact(text: bytes) -> bytes:

@@ -35,7 +35,7 @@ def parse_lines(raw: bytes) -> Sequence[records.Line]:
 
 def to_public_format(line: records.Line) -> bytes:
     """Return a canonical line in the public event format, on one line."""
-    stamp = (timestamps.EPOCH + line.ts * timestamps.MICROSECOND).isoformat().replace("+00:00", "Z")
+    stamp = timestamps.to_text(timestamps.from_micros(line.ts))
     return _PUBLIC % (_encode(line.source), stamp.encode(), bytes(line.payload), _encode(line.id))
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 import psycopg
 from psycopg import IsolationLevel
 
+from ingestion import timestamps
 from processing import document_store, gaps, ledger, row_store, rows
 from processing.batch import MINUTE, Entry, Letter
 from processing.course import Progress
@@ -102,7 +103,7 @@ def count_topic(
         _copy_rows(connection, recount_sql.COPY_LINES, recount_sql.LINE_TYPES, lines)
         for record in chunk:
             counted[record.partition] += 1
-            since.setdefault(record.partition, row_store.instant(record.time))
+            since.setdefault(record.partition, timestamps.from_micros(record.time))
         for line in lines:
             events[line[4]] += 1  # type: ignore[index]
         progress.advance("lines of Kafka counted", sum(events.values()))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 
 import msgspec
 import psycopg
 
-from ingestion import records
+from ingestion import records, timestamps
 from ingestion.records import UnknownVersion
 from processing import asides, decoding
 from processing.batch import Asides, Batch, Entry, Letter, Record
@@ -21,7 +20,7 @@ def lines(connection: psycopg.Connection, found: Sequence[Record], *, topic: int
     :param topic: the row id of the records' topic
     :raises NeedsOperator: a record was written by a newer release
     """
-    now = time.time_ns() // 1000
+    now = timestamps.now()
     known = asides.of_letters(connection, found, topic=topic)
     for record in found:
         batch = _decoded(record, now=now, aside=known.get((record.partition, record.offset)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
@@ -10,6 +9,7 @@ from uuid import UUID
 import psycopg
 from django.conf import settings
 
+from ingestion import timestamps
 from processing import asides, months, row_sql, rows
 from processing.batch import Entry
 
@@ -47,7 +47,7 @@ class RowWriter:
         """Insert events that have no row and no dead letter; return their number. A dry run only counts them."""
         if not entries:
             return 0
-        data = rows.events(entries, stored=time.time_ns() // 1000, topic=self._topic_row(topic))
+        data = rows.events(entries, stored=timestamps.now(), topic=self._topic_row(topic))
         if not self._dry_run:
             self._ensure_months(entries)
         with self._connection.transaction():

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import resource
 import sys
-import time
 from typing import Any
 
 import django
@@ -17,7 +16,7 @@ django.setup()
 
 from django.core.management import call_command  # noqa: E402 - after the setup
 
-from ingestion import records  # noqa: E402 - after the setup
+from ingestion import records, timestamps  # noqa: E402 - after the setup
 from processing import decoding, pipeline  # noqa: E402 - after the setup
 from processing.batch import Batch  # noqa: E402 - after the setup
 from processing.pipeline import Step, Stores, Work  # noqa: E402 - after the setup
@@ -50,7 +49,7 @@ def die_decoding() -> None:
 def dying(step: Step) -> Step:
     def wrapped(stores: Stores, work: Work) -> None:
         again = Batch(work.batch.redelivered, asides=work.batch.asides)
-        decoding.decode(again, now=time.time_ns() // 1000)
+        decoding.decode(again, now=timestamps.now())
         step(stores, work)
         if any(POISON in entry.payload for entry in (*work.batch.entries, *again.entries)):
             # As late as it can be: there are documents.

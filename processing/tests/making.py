@@ -7,6 +7,7 @@ from uuid import UUID, uuid5
 
 from ingestion import producer, records
 from ingestion.content import content_hash
+from ingestion.producer_record import Headers, ProducerRecord
 from processing.batch import Entry, Record
 from processing.document_ids import source_digest
 from processing.rollups import Span, Spans
@@ -53,7 +54,7 @@ def line(
 
 
 def record(
-    *lines: bytes, partition: int = 0, offset: int = 0, headers: records.Headers | None = None, time: int = NOON
+    *lines: bytes, partition: int = 0, offset: int = 0, headers: Headers | None = None, time: int = NOON
 ) -> Record:
     """A record of ours, unless `headers` say otherwise."""
     return Record(
@@ -61,17 +62,17 @@ def record(
     )
 
 
-def put(topic: str, *lines: bytes, partition: int = 0, headers: records.Headers | None = None) -> None:
+def put(topic: str, *lines: bytes, partition: int = 0, headers: Headers | None = None) -> None:
     """Put a record straight into a topic, past the door."""
     marks = records.headers(count=len(lines)) if headers is None else headers
     put_all(topic, [b"\n".join(lines)], partition=partition, headers=marks)
 
 
-def put_all(topic: str, values: list[bytes], *, partition: int = 0, headers: records.Headers | None = None) -> None:
+def put_all(topic: str, values: list[bytes], *, partition: int = 0, headers: Headers | None = None) -> None:
     """Put many records, plain ones unless `headers` say otherwise."""
     client = producer.open_producer()
     try:
-        found = [producer.Record(partition, None, value, headers or []) for value in values]
+        found = [ProducerRecord(partition, None, value, headers or []) for value in values]
         producer.send_all(client, topic, found, timeout=10)
     finally:
         producer.close_producer(client, timeout=1)

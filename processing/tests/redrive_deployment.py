@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import dataclass, field
 
 from deploy.local.process import Process
 from deploy.local.processes import ProcessSpec
 from deploy.testing.deployment import Deployment
+from ingestion import timestamps
 from processing.models import DeadLetter, Job
 from processing.tests import making, truth
 from processing.tests.reference import Sent
@@ -76,4 +76,4 @@ def history(letter: DeadLetter) -> list[tuple[str, str, str]]:
 
 
 def now() -> int:
-    return time.time_ns() // 1000
+    return timestamps.now()

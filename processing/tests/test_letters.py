@@ -9,8 +9,8 @@ from uuid import UUID
 import pytest
 
 from ingestion.contract import InvalidEvent
+from ingestion.partitioner import partition_of
 from ingestion.problems import Code
-from ingestion.producer import partition_of
 from processing.batch import Batch
 from processing.letters import redrive
 from processing.letters import selection as letters

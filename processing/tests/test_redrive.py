@@ -16,7 +16,7 @@ from deploy.local.processes import ProcessSpec, is_assumed_ready
 from deploy.local.server import Server
 from deploy.testing.deployment import Deployment, close_pool
 from ingestion.contract import InvalidEvent
-from ingestion.timestamps import EPOCH, MICROSECOND
+from ingestion.timestamps import to_micros
 from processing import jobs
 from processing.failures import StoreUnavailable
 from processing.letters import discard, redrive, rehearsal
@@ -55,7 +55,7 @@ def test_garbage_is_mended_stored_and_its_letter_closed(deployment: RedriveDeplo
     deployment.expected.add([Sent("mended", sent.id, NOON, {"n": 1})])
     assert history(letter) == [("ann", "edited", "the clock was off"), ("consumer", "stored", "stored")]
     assert letter.closed_at is not None
-    assert sent.received == (letter.received - EPOCH) // MICROSECOND
+    assert sent.received == to_micros(letter.received)
     assert {'-  "timestamp": "yesterday",', '+  "timestamp": "2026-03-01T12:00:00Z",'} < set(
         letter_text.diff_of_edit(letter)
     )

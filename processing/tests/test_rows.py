@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from deploy.testing.deployment import Deployment
 from ingestion.contract import INT64_MAX, INT64_MIN
-from processing import row_sql, row_store, rows
+from ingestion.timestamps import EPOCH
+from processing import row_sql, rows
 from processing.accounts import Gain
 from processing.batch import MINUTE, Entry
 from processing.rollups import Span
@@ -20,7 +21,6 @@ from processing.tests.making import NOON, event_id, make_entry, make_sent
 
 pytestmark = pytest.mark.services
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LAST = 253_370_764_799_999_999  # the last microsecond of 9998
 PAYLOADS: list[bytes] = [
     b"{}",
@@ -118,6 +118,6 @@ def written(entries: list[Entry], *, stored: int = NOON, topic: int = 1) -> list
     store.close()
     for row in found:
         for name in ("ts", "received", "stored"):
-            row[name] = (row[name] - row_store.instant(0)) // timedelta(microseconds=1)
+            row[name] = (row[name] - EPOCH) // timedelta(microseconds=1)
         row["id"] = str(row["id"])
     return found

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 
 from deploy.testing.deployment import Deployment
+from ingestion import timestamps
 from processing import settling
 from processing.batch import WHOLE, Aside, Asides, Batch, Place, Record
 from processing.end_offsets import EndsReader
@@ -57,7 +57,7 @@ def settle(site: Deployment, *records: Record, asides: dict[Place, Asides] | Non
 
 def again(number: int) -> Record:
     """The record that `put` made of one event, the first of the topic."""
-    return making.record(line(number, b'{"n":%d}' % number), time=time.time_ns() // 1000)
+    return making.record(line(number, b'{"n":%d}' % number), time=timestamps.now())
 
 
 def test_an_event_that_is_stored_keeps_its_document_when_its_record_comes_again_and_is_suspected(

@@ -7,6 +7,7 @@ import pytest
 from deploy.testing.deployment import Deployment
 from ingestion import producer, records
 from ingestion.contract import Event as Accepted
+from ingestion.producer_record import ProducerRecord
 from processing import documents
 from processing.models import DeadLetter, Event, RollupMinute, SourceStatistics
 from processing.tests import truth
@@ -28,7 +29,7 @@ def write(site: Deployment, *batches: list[Accepted]) -> None:
     client = producer.open_producer()
     try:
         found = [
-            producer.Record(1, b"sensor-1", records.encode(batch, received=batch[0].ts), records.headers(count=1))
+            ProducerRecord(1, b"sensor-1", records.encode(batch, received=batch[0].ts), records.headers(count=1))
             for batch in batches
         ]
         producer.send_all(client, site.raw_topic, found, timeout=10)

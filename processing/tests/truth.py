@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,13 +14,13 @@ from django.db import connections
 from pymongo import MongoClient
 
 from deploy.testing.deployment import Deployment, close_pool
+from ingestion import timestamps
 from ingestion.tests import topic
 from processing.end_offsets import EndsReader
 from processing.recovery import reconcile
 from processing.tests import group, reference
 from processing.tests.reference import Rollups, Sent, Statistics
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STATISTICS = "source_id, field, start, count, sum, min, max, first, first_ts, first_id, last, last_ts, last_id"
 
 Identity = tuple[str, str]  # source, event id
@@ -61,7 +61,7 @@ class Expected:
 
 def timestamp(microseconds: int) -> str:
     """Write a time as a sender would."""
-    return (_EPOCH + timedelta(microseconds=microseconds)).isoformat().replace("+00:00", "Z")
+    return timestamps.to_text(timestamps.from_micros(microseconds))
 
 
 def as_json(event: Sent) -> dict[str, object]:
@@ -221,4 +221,4 @@ def query(site: Deployment, text: str) -> list[tuple[Any, ...]]:
 
 
 def _microseconds(time: datetime) -> int:
-    return (time - _EPOCH) // timedelta(microseconds=1)
+    return timestamps.to_micros(time)

@@ -11,9 +11,9 @@ from django.conf import settings
 from django.core.cache import cache
 
 from deploy.testing.deployment import Deployment
-from ingestion import pulse
+from ingestion import heartbeat
 from ingestion.guard import State
-from ingestion.pulse import Pulse
+from ingestion.heartbeat import Pulse
 from queries.tests.stored import get
 
 pytestmark = pytest.mark.services
@@ -27,8 +27,8 @@ def client(site: Deployment) -> Iterator[redis.Redis]:
 
 def beat(client: redis.Redis, process: str, *, accepted: int = 0, refused: dict[str, int] | None = None) -> None:
     said = Pulse(process, "ingest", 1_000, accepted / 10, accepted, refused or {}, 3, 900, State("off", None))
-    client.set(pulse.key(process), msgspec.json.encode(said), ex=15)
-    client.sadd(pulse.DOORS, process)
+    client.set(heartbeat.key(process), msgspec.json.encode(said), ex=15)
+    client.sadd(heartbeat.DOORS, process)
 
 
 def test_the_doors_counters_add_up_and_each_process_stands_by_itself(client: redis.Redis) -> None:
@@ -56,16 +56,16 @@ def test_the_doors_counters_add_up_and_each_process_stands_by_itself(client: red
 def test_a_door_that_says_nothing_any_more_is_left_out_and_forgotten(client: redis.Redis) -> None:
     beat(client, "killed")
     beat(client, "alive")
-    client.delete(pulse.key("killed"))
+    client.delete(heartbeat.key("killed"))
 
     assert [process["process"] for process in get("/api/pipeline/")["doors"]["processes"]] == ["alive"]
-    assert client.smembers(pulse.DOORS) == {b"alive"}
+    assert client.smembers(heartbeat.DOORS) == {b"alive"}
 
 
 def test_what_a_door_of_another_release_says_hides_no_other(client: redis.Redis) -> None:
     beat(client, "ours")
-    client.set(pulse.key("theirs"), b'{"process": "theirs", "speed": "high"}', ex=15)
-    client.sadd(pulse.DOORS, "theirs")
+    client.set(heartbeat.key("theirs"), b'{"process": "theirs", "speed": "high"}', ex=15)
+    client.sadd(heartbeat.DOORS, "theirs")
 
     assert [process["process"] for process in get("/api/pipeline/")["doors"]["processes"]] == ["ours"]
 

@@ -66,7 +66,7 @@ def _act(options: dict[str, Any], *, dry_run: bool) -> tuple[Key, str, str]:
     if prefix := options["rotate"]:
         return _rotate(_key(prefix), dry_run=dry_run)
     if prefix := options["expire"]:
-        return _expire(_key(prefix), _ends(options["days"]), dry_run=dry_run)
+        return _expire(_key(prefix), _expiry(options["days"]), dry_run=dry_run)
     if prefix := options["revoke"]:
         key = _key(prefix)
         if not dry_run:
@@ -83,7 +83,7 @@ def _create(options: dict[str, Any], *, dry_run: bool) -> tuple[Key, str, str]:
         options["scope"] or [Scope.INGEST],
         sources=options["source"],
         rate=options["rate"],
-        expires_at=_ends(options["days"]),
+        expires_at=_expiry(options["days"]),
         dry_run=dry_run,
     )
     if dry_run:
@@ -97,10 +97,10 @@ def _rotate(key: Key, *, dry_run: bool) -> tuple[Key, str, str]:
     return (key, "", message) if dry_run else (*keys.rotate(key), message)
 
 
-def _expire(key: Key, ends: datetime | None, *, dry_run: bool) -> tuple[Key, str, str]:
+def _expire(key: Key, expires_at: datetime | None, *, dry_run: bool) -> tuple[Key, str, str]:
     if not dry_run:
-        keys.expire(key, at=ends)
-    return key, "", f"The key {key} expires {f'at {ends:%Y-%m-%d %H:%M} UTC' if ends else 'never'}."
+        keys.expire(key, at=expires_at)
+    return key, "", f"The key {key} expires {f'at {expires_at:%Y-%m-%d %H:%M} UTC' if expires_at else 'never'}."
 
 
 def _as_json(key: Key, token: str, *, dry_run: bool) -> str:
@@ -114,5 +114,5 @@ def _key(prefix: str) -> Key:
     return key
 
 
-def _ends(days: float | None) -> datetime | None:
+def _expiry(days: float | None) -> datetime | None:
     return None if days is None else timezone.now() + timedelta(days=days)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import OperationalError
 from psycopg.errors import QueryCanceled
 
+from ingestion import timestamps
 from ingestion.contract import InvalidEvent
 from ingestion.management.command import add_dry_run, add_json
 from processing import foreground, job_kinds, jobs
@@ -109,7 +109,7 @@ class Command(StoreCommand):
     def _redrive_edited(self, options: dict[str, Any]) -> None:
         if len(options["ids"]) != 1:
             raise CommandError("--edited is for one letter: name it by --id.", returncode=2)
-        letter, text, now = _find(options["ids"][0]), _read(options["edited"]), time.time_ns() // 1000
+        letter, text, now = _find(options["ids"][0]), _read(options["edited"]), timestamps.now()
         try:
             if options["dry_run"]:
                 dry_run = rehearsal.rehearse_edited(letter, revise(letter, text, now=now))

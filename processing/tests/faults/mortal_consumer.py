@@ -22,6 +22,7 @@ django.setup()
 from django.core.management import call_command  # noqa: E402 - after the setup
 
 from ingestion import records  # noqa: E402 - after the setup
+from ingestion.producer_record import Headers  # noqa: E402 - after the setup
 from ingestion.tests.orders import Orders  # noqa: E402 - after the setup
 from processing import loop, pipeline, row_store  # noqa: E402 - after the setup
 from processing.batch import Letter, Record  # noqa: E402 - after the setup
@@ -108,7 +109,7 @@ def reading_also(version: bytes) -> Callable[..., list[records.Line | records.Ba
     """Read records of this version as if they were of ours."""
     decode = records.decode
 
-    def decoding(value: bytes | None, headers: records.Headers, **times: int) -> list[records.Line | records.BadLine]:
+    def decoding(value: bytes | None, headers: Headers, **times: int) -> list[records.Line | records.BadLine]:
         ours = [("v", b"%d" % records.FORMAT_VERSION) if mark == ("v", version) else mark for mark in headers]
         return decode(value, ours, **times)
 

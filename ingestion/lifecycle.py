@@ -1,0 +1,32 @@
+"""Starts and stops what every ingest process has once: publisher, authenticator, backpressure guard and heartbeat."""
+
+from __future__ import annotations
+
+import gc
+
+from ingestion.access import access
+from ingestion.guard import guard
+from ingestion.heartbeat import Kind, heartbeat
+from ingestion.publisher import publisher
+
+
+def start(kind: Kind) -> None:
+    """Create the singletons of the running loop; they connect to their servers in the background."""
+    publisher()
+    access()
+    guard()
+    heartbeat(kind)
+
+
+async def stop(kind: Kind) -> None:
+    """Wait until Kafka has acknowledged what is in flight, then close all."""
+    await publisher().close()
+    access().close()
+    await heartbeat(kind).close()
+    guard().close()
+
+
+def freeze_garbage_collector() -> None:
+    """Exclude all objects that exist now from garbage collection, since they live until the process ends."""
+    gc.collect()
+    gc.freeze()

@@ -1,0 +1,17 @@
+"""A record as it is handed to the Kafka client."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Headers = list[tuple[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class ProducerRecord:
+    """One record to be published, with its partition already chosen."""
+
+    partition: int
+    key: bytes | None
+    value: bytes
+    headers: Headers
