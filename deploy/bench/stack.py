@@ -124,6 +124,10 @@ class Stack:
         return int(self._env[product.INGEST.port_setting])
 
     @property
+    def web_port(self) -> int:
+        return int(self._env[product.WEB.port_setting])
+
+    @property
     def grpc_port(self) -> int:
         return int(self._env[product.GRPC.port_setting])
 
