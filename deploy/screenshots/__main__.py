@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Page
-
 from deploy.bench.stack import Stack, fresh_stack, running_servers
 from deploy.demo.client import Client, NotRunning, Refused
 from deploy.local.process import DidNotStart
@@ -70,10 +68,11 @@ def _take(stack: Stack, seconds: float, folder: Path) -> None:
         for page in pages.values():
             # The pages answer the live feed while they wait.
             page.wait_for_timeout(1000 * seconds / len(pages))
-        for scheme, page in pages.items():
-            _save(page, folder / f"overview-{scheme}.png")
+        pictures = {scheme: page.screenshot() for scheme, page in pages.items()}
         if not load.is_alive():
             raise NoLoad("the load ended before them")
+    for scheme, picture in pictures.items():
+        _save(picture, folder / f"overview-{scheme}.png")
 
 
 @contextmanager
@@ -90,14 +89,17 @@ def under_load(port: int) -> Iterator[threading.Thread]:
             load.join()
 
 
-def _save(page: Page, file: Path) -> None:
-    """:raises TooLarge: the picture must be taken with a smaller page or scale"""
-    picture = shrink(page.screenshot())
-    if len(picture) > LARGEST:
-        raise TooLarge(f"{file.name} has {len(picture):,} bytes, more than {LARGEST:,}")
+def _save(picture: bytes, file: Path) -> None:
+    """Write a picture in as few bytes as it needs.
+
+    :raises TooLarge: the picture must be taken of a smaller page or at a smaller scale
+    """
+    smaller = shrink(picture)
+    if len(smaller) > LARGEST:
+        raise TooLarge(f"{file.name} has {len(smaller):,} bytes, more than {LARGEST:,}")
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(picture)
-    print(f"{file}: {len(picture):,} bytes", flush=True)
+    file.write_bytes(smaller)
+    print(f"{file}: {len(smaller):,} bytes", flush=True)
 
 
 if __name__ == "__main__":
