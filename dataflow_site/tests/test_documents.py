@@ -10,6 +10,7 @@ import pytest
 from prometheus_client import Counter, Gauge, Histogram
 
 from dashboard import metrics as dashboard_metrics
+from dashboard import notices
 from dataflow_site.env import BASE_DIR, env
 from deploy.local import product
 from ingestion import metrics as ingestion_metrics
@@ -82,50 +83,58 @@ def test_every_process_is_documented_with_its_server() -> None:
     assert [word for word in named if word not in page] == []
 
 
+def test_every_notice_of_the_overview_is_explained() -> None:
+    page = text_of("operations.md")
+
+    titles = [title for _, title, _ in notices.OUTAGES.values()] + list(notices.TITLES.values())
+
+    assert [title for title in titles if f"*{title}*" not in page] == []
+
+
 def test_every_problem_code_is_documented() -> None:
     documented = re.findall(r"^\| `(\w+)` \| (\d+) \| (.*) \|$", text_of("problems.md"), re.MULTILINE)
 
     assert documented == [(code.value, str(status), title) for code, (status, title) in MEANINGS.items()]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(BASE_DIR)))
-def test_every_test_that_is_named_exists(page: Path) -> None:
+@pytest.mark.parametrize("document", PAGES, ids=lambda document: str(document.relative_to(BASE_DIR)))
+def test_every_test_that_is_named_exists(document: Path) -> None:
     written = {
         name for file in BASE_DIR.glob("*/**/test_*.py") for name in re.findall(r"def (test_\w+)", file.read_text())
     }
 
-    named = set(re.findall(r"`(test_\w+)`", page.read_text()))
+    named = set(re.findall(r"`(test_\w+)`", document.read_text()))
 
     assert named <= written
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(BASE_DIR)))
-def test_every_file_that_is_linked_or_named_exists(page: Path) -> None:
-    text = page.read_text()
-    linked = {page.parent / target for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text)}
+@pytest.mark.parametrize("document", PAGES, ids=lambda document: str(document.relative_to(BASE_DIR)))
+def test_every_file_that_is_linked_or_named_exists(document: Path) -> None:
+    text = document.read_text()
+    linked = {document.parent / target for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text)}
     named = {BASE_DIR / path for path in re.findall(r"`((?:\w+/)+\w+\.\w+)`", text)}
 
     assert [str(path) for path in linked | named if not path.exists()] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(BASE_DIR)))
-def test_every_heading_that_is_linked_exists(page: Path) -> None:
-    linked = re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", page.read_text())
+@pytest.mark.parametrize("document", PAGES, ids=lambda document: str(document.relative_to(BASE_DIR)))
+def test_every_heading_that_is_linked_exists(document: Path) -> None:
+    linked = re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", document.read_text())
 
     missing = [
         f"{target}#{anchor}"
         for target, anchor in linked
-        if anchor not in anchors(page.parent / target if target else page)
+        if anchor not in anchors(document.parent / target if target else document)
     ]
 
     assert missing == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(BASE_DIR)))
-def test_every_make_target_that_is_named_exists(page: Path) -> None:
+@pytest.mark.parametrize("document", PAGES, ids=lambda document: str(document.relative_to(BASE_DIR)))
+def test_every_make_target_that_is_named_exists(document: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (BASE_DIR / "Makefile").read_text(), re.MULTILINE))
 
-    named = set(re.findall(r"(?:^|`)make ([a-z-]+)", page.read_text(), re.MULTILINE))
+    named = set(re.findall(r"(?:^|`)make ([a-z-]+)", document.read_text(), re.MULTILINE))
 
     assert named <= targets
 
@@ -151,9 +160,9 @@ def test_every_command_of_ours_that_is_named_exists() -> None:
     assert named <= commands
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(BASE_DIR)))
-def test_every_example_of_the_shell_is_one_that_the_shell_can_read(page: Path) -> None:
-    blocks = re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL)
+@pytest.mark.parametrize("document", PAGES, ids=lambda document: str(document.relative_to(BASE_DIR)))
+def test_every_example_of_the_shell_is_one_that_the_shell_can_read(document: Path) -> None:
+    blocks = re.findall(r"```sh\n(.*?)```", document.read_text(), re.DOTALL)
 
     for block in blocks:
         subprocess.run(["bash", "-n"], input=block, text=True, check=True)
