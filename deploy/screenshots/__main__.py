@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from playwright.sync_api import Error as PageFailed
+
 from deploy.bench.stack import Stack, fresh_stack, running_servers
 from deploy.demo.client import Client, NotRunning, Refused
 from deploy.local.process import DidNotStart
@@ -41,7 +43,7 @@ def main() -> None:
         with running_servers() as servers, fresh_stack(servers, "screenshots") as stack:
             _start(stack)
             _take(stack, options.seconds, options.folder)
-    except (CannotPrepare, DidNotStart, NoBrowser, NoLoad, NotRunning, Refused, TooLarge) as error:
+    except (CannotPrepare, DidNotStart, NoBrowser, NoLoad, NotRunning, Refused, TooLarge, PageFailed) as error:
         sys.exit(f"No pictures were taken: {error}")
 
 

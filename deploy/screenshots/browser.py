@@ -15,7 +15,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
 WIDTH, HEIGHT = 1200, 760  # CSS pixels
 SCALE = 1.25  # device pixels for each of them: sharp on most screens, and small enough for the README
-FIRST_FRAME = 30_000  # milliseconds
+PATIENCE = 120_000  # milliseconds for each step; a browser beside all servers on two cores is slow
 
 Scheme = Literal["light", "dark"]
 
@@ -45,6 +45,7 @@ def chromium() -> Iterator[Browser]:
 def open_page(browser: Browser, address: str, scheme: Scheme) -> Page:
     """Open a page that follows the live feed from now on."""
     page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=SCALE, color_scheme=scheme)
+    page.set_default_timeout(PATIENCE)
     page.goto(address)
-    page.wait_for_selector(".chart:not([hidden]) canvas", timeout=FIRST_FRAME)
+    page.wait_for_selector(".chart:not([hidden]) canvas")
     return page
