@@ -6,7 +6,7 @@ BOOTSTRAP = @$(PYTHON) -m deploy.local.bootstrap
 DEV = $(BOOTSTRAP) requirements-dev.txt -- -m
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults check bench fuzz demo clean-data
+.PHONY: help run test faults check bench fuzz demo screenshots clean-data
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ fuzz: ## Send ten minutes of bent requests to a real door
 
 demo: ## Send 18,979 real weather events, then a live feed (while `make run` runs)
 	$(DEV) deploy.demo
+
+screenshots: ## Take the README's pictures of the overview under load (about 5 minutes)
+	$(DEV) deploy.screenshots
 
 clean-data: ## Remove the data of the local servers
 	@$(PYTHON) -m deploy.local.clean

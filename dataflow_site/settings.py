@@ -1,4 +1,4 @@
-"""Every setting of the product; each works unset on a laptop (README, "Settings")."""
+"""Every setting of the product; each works unset on a laptop (docs/settings.md)."""
 
 from __future__ import annotations
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-
+from ingestion import timestamps
 from processing.letters import as_json, discard, redrive, rehearsal
 from processing.letters.redrive import NotMendable
 from processing.letters.revision import revise
@@ -25,7 +24,7 @@ def redrive_one(body: RedriveOne, *, who: str, number: int) -> Job | RedriveRehe
     """
     letter = _mendable(number)
     if body.event:
-        return _redrive_edited(letter, bytes(body.event), body, who=who, now=time.time_ns() // 1000)
+        return _redrive_edited(letter, bytes(body.event), body, who=who, now=timestamps.now())
     selection = Selection(ids=(number,))
     if body.dry_run:
         return as_json.rehearsed(rehearsal.rehearse(selection))

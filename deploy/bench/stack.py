@@ -132,6 +132,10 @@ class Stack:
         return int(self._env[processes.INGEST.port_setting])
 
     @property
+    def web_port(self) -> int:
+        return int(self._env[product.WEB.port_setting])
+
+    @property
     def grpc_port(self) -> int:
         """Return the port of the gRPC process."""
         return int(self._env[processes.GRPC.port_setting])

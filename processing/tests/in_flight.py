@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-
+from ingestion import timestamps
 from processing import decoding
 from processing.batch import Batch
 from processing.document_store import DocumentStore
@@ -18,7 +17,7 @@ def write_documents_in_flight() -> int:
         done = {progress.partition: progress.next_offset for progress in Progress.objects.all()}
         ranges = {partition: (done.get(partition, 0), end) for partition, (_, end) in ends.partitions.items()}
         batch = Batch([record for chunk in reader.read(ranges, limit=10) for record in chunk])
-    decoding.decode(batch, now=time.time_ns() // 1000)
+    decoding.decode(batch, now=timestamps.now())
     store = DocumentStore()
     store.insert(batch.entries, topic=ends.topic.bytes)
     store.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -11,6 +10,7 @@ from uuid import uuid4
 
 from deploy.local.processes import ProcessSpec
 from deploy.testing.deployment import Deployment
+from ingestion import timestamps
 from ingestion.tests.client import post
 from ingestion.tests.orders import Order, Orders
 from processing.letters import redrive
@@ -62,7 +62,7 @@ def redrive_conflict(rounds: KillRounds) -> None:
     if letter is None:
         return
     text = letter_text.to_editable_text(letter).encode()
-    job = redrive.request_edited(letter, text, who="ann", now=time.time_ns() // 1000, worker="one")
+    job = redrive.request_edited(letter, text, who="ann", now=timestamps.now(), worker="one")
     rounds.redrive.step(job)
     rounds.redrive._send([letter.pk])
 

@@ -1,0 +1,108 @@
+"""`python -m deploy.screenshots`: take the README's pictures of the overview from the real product under load."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Error as PageFailed
+
+from deploy.bench.stack import Stack, fresh_stack, running_servers
+from deploy.demo.client import Client, NotRunning, Refused
+from deploy.local.process import DidNotStart
+from deploy.local.product import ROOT
+from deploy.local.server import CannotPrepare
+from deploy.screenshots.browser import NoBrowser, Scheme, chromium, open_page
+from deploy.screenshots.png import shrink
+from deploy.screenshots.traffic import send_until
+
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
+FOLDER = ROOT / "docs" / "images"
+LARGEST = 200 * 1024  # bytes; README.md is opened over slow lines too
+BEFORE = 5.0  # seconds of load before the pages are opened, so that they have something to show
+
+
+class NoLoad(Exception):
+    """The load ended before the pictures were taken; the reason stands on stderr."""
+
+
+class TooLarge(Exception):
+    """A picture has more bytes than the README should cost."""
+
+
+def main() -> None:
+    options = _options()
+    # So that a SIGTERM also stops what was started and removes its data.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        with running_servers() as servers, fresh_stack(servers, "screenshots") as stack:
+            _start(stack)
+            _take(stack, options.seconds, options.folder)
+    except (CannotPrepare, DidNotStart, NoBrowser, NoLoad, NotRunning, Refused, TooLarge, PageFailed) as error:
+        sys.exit(f"No pictures were taken: {error}")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m deploy.screenshots", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=240, help="of load before the pictures (default %(default)s)")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="for the pictures (default docs/images)")
+    return parser.parse_args()
+
+
+def _start(stack: Stack) -> None:
+    """Start all five processes, as `make run` does."""
+    stack.start_ingest()
+    stack.start_grpc()
+    stack.start_jobs()
+    stack.start_web()
+    stack.start_consumer()
+
+
+def _take(stack: Stack, seconds: float, folder: Path) -> None:
+    with under_load(stack.ingest_port) as load, chromium() as browser:
+        load.join(BEFORE)
+        pages = {scheme: open_page(browser, f"http://127.0.0.1:{stack.web_port}/", scheme) for scheme in SCHEMES}
+        for page in pages.values():
+            # The pages answer the live feed while they wait.
+            page.wait_for_timeout(1000 * seconds / len(pages))
+        pictures = {scheme: page.screenshot() for scheme, page in pages.items()}
+        if not load.is_alive():
+            raise NoLoad("the load ended before them")
+    for scheme, picture in pictures.items():
+        _save(picture, folder / f"overview-{scheme}.png")
+
+
+@contextmanager
+def under_load(port: int) -> Iterator[threading.Thread]:
+    """Send events to that port in a thread until the block ends."""
+    stopped = threading.Event()
+    with Client("127.0.0.1", port) as client:
+        load = threading.Thread(target=send_until, args=(stopped, client.post_events), daemon=True)
+        load.start()
+        try:
+            yield load
+        finally:
+            stopped.set()
+            load.join()
+
+
+def _save(picture: bytes, file: Path) -> None:
+    """Write a picture in as few bytes as it needs.
+
+    :raises TooLarge: the picture must be taken of a smaller page or at a smaller scale
+    """
+    smaller = shrink(picture)
+    if len(smaller) > LARGEST:
+        raise TooLarge(f"{file.name} has {len(smaller):,} bytes, more than {LARGEST:,}")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(smaller)
+    print(f"{file}: {len(smaller):,} bytes", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""The overview in a Chromium, in both colour schemes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
+WIDTH, HEIGHT = 1200, 760  # CSS pixels
+SCALE = 1.25  # device pixels for each of them: sharp on most screens, and small enough for the README
+PATIENCE = 120_000  # milliseconds for each step; a browser beside all servers on two cores is slow
+
+Scheme = Literal["light", "dark"]
+
+
+class NoBrowser(Exception):
+    """There is no Chromium on this machine; the text says how to get one."""
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Start `CHROMIUM`, one on PATH, or playwright's own.
+
+    :raises NoBrowser: there is none
+    """
+    with sync_playwright() as playwright:
+        on_path = next((path for name in NAMES if (path := shutil.which(name))), None)
+        found = os.environ.get("CHROMIUM") or on_path or playwright.chromium.executable_path
+        if not Path(found).exists():
+            raise NoBrowser("no Chromium: set CHROMIUM, install one on PATH, or run `playwright install chromium`")
+        browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def open_page(browser: Browser, address: str, scheme: Scheme) -> Page:
+    """Open a page that follows the live feed from now on."""
+    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=SCALE, color_scheme=scheme)
+    page.set_default_timeout(PATIENCE)
+    page.goto(address)
+    page.wait_for_selector(".chart:not([hidden]) canvas")
+    return page
