@@ -16,7 +16,7 @@ class Command(OperatorCommand):
         "Run as many of these as you like behind a balancer. SIGTERM answers what is in flight.\n\n"
         "  manage.py serve_grpc\n"
         "  GRPC_SERVICE_PORT=50052 manage.py serve_grpc    a second one beside the first\n\n"
-        "Exit code 0: it was told to stop; 1: nobody can listen on that address. While Kafka is away it answers\n"
+        "Exit code 0: stopped by a signal; 1: the address can't be used. While Kafka does not answer, calls get\n"
         "UNAVAILABLE."
     )
 
@@ -26,6 +26,6 @@ class Command(OperatorCommand):
             uvloop.run(server.run(f"{settings.DATAFLOW_GRPC_HOST}:{settings.GRPC_SERVICE_PORT}"))
         except server.CannotListen as error:
             raise CommandError(
-                f"Nobody can listen on {error}: set GRPC_SERVICE_PORT to a free port, DATAFLOW_GRPC_HOST to an address of"
+                f"Can't listen on {error}: set GRPC_SERVICE_PORT to a free port, DATAFLOW_GRPC_HOST to an address of"
                 " this machine."
             ) from error
