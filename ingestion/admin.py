@@ -107,7 +107,7 @@ class KeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def revoke(self, request: HttpRequest, queryset: QuerySet[Key]) -> None:
         for key in queryset:
             keys.revoke(key)
-        self.message_user(request, "Revoked; every door refuses them from now on.")
+        self.message_user(request, "Revoked; every receiver refuses them from now on.")
 
     def _show(self, request: HttpRequest, made: Iterable[tuple[Key, str]]) -> HttpResponse:
         """Render tokens in the response itself: Django's messages would store them in a cookie or the session."""

@@ -12,7 +12,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from dashboard import metrics as dashboard_metrics
 from dashboard import notices
 from dataflow_site.env import BASE_DIR, env
-from deploy.local import product
+from deploy.local import processes
 from ingestion import metrics as ingestion_metrics
 from ingestion.problems import MEANINGS
 from processing import metrics as processing_metrics
@@ -77,7 +77,7 @@ def test_the_words_of_the_glossary_are_sorted_and_unique() -> None:
 def test_every_process_is_documented_with_its_server() -> None:
     page = text_of("operations.md")
 
-    parts = (product.INGEST, product.GRPC, product.CONSUMER, product.JOBS, product.WEB)
+    parts = (processes.INGEST, processes.GRPC, processes.CONSUMER, processes.JOBS, processes.WEB)
     named = [word for part in parts for word in part.arguments if ":" in word] + [part.name for part in parts]
 
     assert [word for word in named if word not in page] == []

@@ -133,7 +133,7 @@ class Stack:
 
     @property
     def web_port(self) -> int:
-        return int(self._env[product.WEB.port_setting])
+        return int(self._env[processes.WEB.port_setting])
 
     @property
     def grpc_port(self) -> int:

@@ -15,7 +15,7 @@ from playwright.sync_api import Error as PageFailed
 from deploy.bench.stack import Stack, fresh_stack, running_servers
 from deploy.demo.client import Client, NotRunning, Refused
 from deploy.local.process import DidNotStart
-from deploy.local.product import ROOT
+from deploy.local.processes import ROOT
 from deploy.local.server import CannotPrepare
 from deploy.screenshots.browser import NoBrowser, Scheme, chromium, open_page
 from deploy.screenshots.png import shrink

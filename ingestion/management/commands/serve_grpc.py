@@ -16,7 +16,7 @@ class Command(OperatorCommand):
         "Any number of these may run behind a load balancer. On SIGTERM, calls in flight are answered.\n\n"
         "  manage.py serve_grpc\n"
         "  GRPC_SERVICE_PORT=50052 manage.py serve_grpc    a second one beside the first\n\n"
-        "Exit code 0: stopped by a signal; 1: the address can't be listened on. While Kafka is unavailable, calls get\n"
+        "Exit code 0: stopped by a signal; 1: the address can't be used. While Kafka does not answer, calls get\n"
         "UNAVAILABLE."
     )
 
@@ -26,6 +26,6 @@ class Command(OperatorCommand):
             uvloop.run(server.run(f"{settings.DATAFLOW_GRPC_HOST}:{settings.GRPC_SERVICE_PORT}"))
         except server.CannotListen as error:
             raise CommandError(
-                f"Can't listen on {error}: set GRPC_SERVICE_PORT to a free port, DATAFLOW_GRPC_HOST to an address of this"
-                " machine."
+                f"Can't listen on {error}: set GRPC_SERVICE_PORT to a free port, DATAFLOW_GRPC_HOST to an address of"
+                " this machine."
             ) from error
