@@ -148,7 +148,7 @@ def kill_after(world: World, step: str, *, careful: bool = False) -> None:
     Orders(orders).give(Order(step, signal.SIGKILL, careful=careful))
     arguments = ("-m", "processing.tests.faults.mortal_consumer", str(orders))
     process = world.site.launch(ProcessSpec("killed consumer", "PROCESSOR_SERVICE_PORT", arguments))
-    world.site.wait_for(lambda: not process.running, 20)
+    world.site.wait_for(lambda: not process.running, 60)
     assert process.exit_code == -signal.SIGKILL, process.log
     group.expel_members(world.site.name)
 
@@ -156,5 +156,5 @@ def kill_after(world: World, step: str, *, careful: bool = False) -> None:
 def consume_the_rest(world: World) -> None:
     consumer = world.site.start_consumer()
     # A batch that was committed and not published comes again: its offsets tell that it was.
-    world.site.wait_for(lambda: truth.caught_up(world.site) and truth.all_committed(world.site), 30)
+    world.site.wait_for(lambda: truth.caught_up(world.site) and truth.all_committed(world.site), 60)
     assert consumer.stop() == 0
