@@ -11,12 +11,17 @@ from pathlib import Path
 
 import pytest
 
+FAULT = 10  # times the duration of another test with servers
+
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Start a parallel run with the files that have the most tests with servers, since these take longest."""
+    """Start a parallel run with the files that take longest, so that all workers end at about the same time."""
     if not hasattr(config, "workerinput"):
         return
-    with_servers: Counter[Path] = Counter(item.path for item in items if item.get_closest_marker("services"))
+    durations: Counter[Path] = Counter()
+    for item in items:
+        if item.get_closest_marker("services"):
+            durations[item.path] += FAULT if item.get_closest_marker("sample") else 1
     # The sort is stable, so the tests of a file stay in their order.
-    items.sort(key=lambda item: (-with_servers[item.path], item.path))
+    items.sort(key=lambda item: (-durations[item.path], item.path))

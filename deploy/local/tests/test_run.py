@@ -53,7 +53,7 @@ class Run:
 def run(site: Deployment, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Run]:
     launched = Run(site, tmp_path, getattr(request, "param", {}))
     try:
-        site.wait_for(lambda: launched.has_printed("Ctrl-C stops everything"), seconds=90)
+        site.wait_for(lambda: launched.has_printed("Ctrl-C stops everything"), seconds=240)
         yield launched
     finally:
         launched.process.stop(40)
@@ -68,13 +68,13 @@ def test_the_product_runs_once_in_a_folder_restarts_what_dies_and_ends_whole_by_
     assert len(run.children()) == len(plan.PROCESSES)
 
     second = run.another("second.log")
-    site.wait_for(lambda: not second.running, seconds=30)
+    site.wait_for(lambda: not second.running, seconds=60)
     assert second.exit_code == 1
     assert second.log == f"`make run` runs already in this folder (process {run.process.pid}).\n"
 
     consumer = run.children()["consumer"].pid
     os.kill(consumer, signal.SIGKILL)
-    site.wait_for(lambda: run.has_printed("was ended by SIGKILL; starting it again in 1 s"), seconds=10)
+    site.wait_for(lambda: run.has_printed("was ended by SIGKILL; starting it again in 1 s"), seconds=60)
     port = run.ports[processes.CONSUMER.port_setting]
     site.wait_for(lambda: processes.is_healthy(port), seconds=60)
     children = run.children()
@@ -104,7 +104,7 @@ def test_a_port_that_is_taken_is_one_sentence(site: Deployment, tmp_path: Path) 
             env=env,
             cwd=processes.ROOT,
         )
-        site.wait_for(lambda: not launcher.running, seconds=20)
+        site.wait_for(lambda: not launcher.running, seconds=60)
 
     assert launcher.exit_code == 1
     assert f"Port {taken}, for web, is already taken" in launcher.log
