@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import heapq
-import json
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, Self, TypedDict
+from typing import Protocol, Self
 
+from dashboard.columns import SHOWN_VALUES, bucket_columns, event_columns
 from dashboard.sample import Overview
 from processing.live import ConsumerFrame, SourceFrame, TailEvent
 from queries.shapes import Bucket, EventShape
 
 SHOWN_SOURCES = 50  # rows in the columns of `overview`; `seen` is the number of all
 SHOWN_EVENTS = 50  # rows in the columns of `tail`
-PREVIEW_CHARACTERS = 240  # of an event's payload
-SHOWN_VALUES = 4  # fields of one source on the overview
 OUTCOMES = ("read", "stored", "duplicate", "deadLettered", "dropped")
 
 Value = tuple[int, float]  # event time in microseconds, value
@@ -169,29 +166,6 @@ class SeriesDelta:
         }
 
 
-class BucketColumns(TypedDict):
-    """Aggregates as columns of equal length."""
-
-    field: list[str]
-    start: list[str]
-    count: list[int]
-    avg: list[float | None]
-    min: list[float]
-    max: list[float]
-
-
-def bucket_columns(buckets: list[Bucket]) -> BucketColumns:
-    """Return aggregates as columns."""
-    return {
-        "field": [bucket["field"] for bucket in buckets],
-        "start": [bucket["start"] for bucket in buckets],
-        "count": [bucket["count"] for bucket in buckets],
-        "avg": [bucket["avg"] for bucket in buckets],
-        "min": [bucket["min"] for bucket in buckets],
-        "max": [bucket["max"] for bucket in buckets],
-    }
-
-
 @dataclass(slots=True)
 class TailDelta:
     """The channel `tail`: the newest events, of one source or of all; `seen` counts all events of the span."""
@@ -228,20 +202,3 @@ class TailDelta:
             "shown": len(self.events),
             "columns": event_columns(list(self.events)),
         }
-
-
-def event_columns(events: Sequence[TailEvent | EventShape]) -> dict[str, list[object]]:
-    """Return events as columns, oldest first."""
-    return {
-        "eventId": [event["eventId"] for event in events],
-        "sourceId": [event["sourceId"] for event in events],
-        "timestamp": [event["timestamp"] for event in events],
-        "storedAt": [event["storedAt"] for event in events],
-        "preview": [preview(event["payload"]) for event in events],
-    }
-
-
-def preview(payload: dict[str, object]) -> str:
-    """Return a payload as one line of JSON, cut to PREVIEW_CHARACTERS (a payload may have 256 KiB)."""
-    text = json.dumps(payload, ensure_ascii=False, separators=(", ", ": "))
-    return text if len(text) <= PREVIEW_CHARACTERS else text[: PREVIEW_CHARACTERS - 1] + "…"

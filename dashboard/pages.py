@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dashboard import readings, series
+from dashboard.columns import Interval
 from dashboard.drawing import FieldCard
-from dashboard.protocol import Channel, Interval
+from dashboard.protocol import Channel
 from dashboard.readings import Unknown
 from dashboard.sample import Doors
 from queries import paging

@@ -8,6 +8,8 @@ from typing import Literal
 
 import msgspec
 
+from dashboard.columns import Interval
+
 VERSION = 1
 WINDOW = 8  # frames a client may leave unacknowledged
 TICK_SECONDS = 0.25
@@ -17,7 +19,6 @@ MAX_SUBSCRIPTIONS = 16  # per client
 MAX_SOURCE_ID = 128  # characters, as in events
 
 Channel = Literal["overview", "series", "tail"]
-Interval = Literal["1m", "1h", "1d"]
 
 
 class ProtocolError(Exception):

@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime
 
 from dashboard import notices, rates
-from dashboard.frames import SHOWN_VALUES, event_columns
+from dashboard.columns import SHOWN_VALUES, event_columns
 from dashboard.sample import Doors, Lag, Overview, SourceRow
 from ingestion import problems
 from queries import doors, events, minutes, pipeline, sources, stores

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypedDict
 
+from dashboard.columns import BucketColumns, Interval, bucket_columns
 from dashboard.drawing import FieldCard, field_card
-from dashboard.frames import BucketColumns, bucket_columns
-from dashboard.protocol import Interval
 from dashboard.readings import Unknown, milliseconds
 from queries import aggregates, sources
 from queries.aggregates import INTERVALS, MAX_BUCKETS, AggregateQuery

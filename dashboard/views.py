@@ -12,7 +12,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from dashboard import pages, protocol
-from dashboard.protocol import Channel, Interval
+from dashboard.columns import Interval
+from dashboard.protocol import Channel
 from queries.parameters import InvalidParameter
 from queries.sources import SourceNotFound
 

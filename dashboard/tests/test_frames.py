@@ -7,7 +7,8 @@ from typing import cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.frames import PREVIEW_CHARACTERS, SHOWN_SOURCES, OverviewDelta, SeriesDelta, TailDelta, preview
+from dashboard.columns import PREVIEW_CHARACTERS, preview
+from dashboard.frames import SHOWN_SOURCES, OverviewDelta, SeriesDelta, TailDelta
 from dashboard.tests.frames import consumer_frame, source_frame, tail_event
 from processing.live import ConsumerFrame
 
