@@ -1,1 +1,1 @@
-"""The pages and their live feed, on the reads of `queries`."""
+"""Pages for people and their live feed: pages, live -> panels."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from dashboard import views
+from dashboard.pages import views
 
 urlpatterns = [
     path("", views.overview, name="overview"),

@@ -15,9 +15,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dataflow_site.settings")
 pages = get_asgi_application()
 
 # These read settings and models, so they come after Django's set-up.
-from dashboard.sockets import LiveFeedSocket  # noqa: E402
-from ingestion.application import DOORS  # noqa: E402
-from ingestion.application import mounted as door  # noqa: E402
+from dashboard.live.sockets import LiveFeedSocket  # noqa: E402
+from ingestion.server import DOORS  # noqa: E402
+from ingestion.server import mounted as door  # noqa: E402
 
 
 async def refuse(scope: dict[str, object], receive: object, send: Callable[[dict[str, str]], Awaitable[None]]) -> None:

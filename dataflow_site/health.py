@@ -8,7 +8,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from queries import stores
+from queries.pipeline import dependencies
 
 OTHERS: tuple[Literal["mongodb", "redis", "kafka"], ...] = ("mongodb", "redis", "kafka")
 
@@ -24,7 +24,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
 @never_cache
 def readyz(request: HttpRequest) -> JsonResponse:
     """Judge by PostgreSQL alone; without the others some of what is shown is missing, which is no reason to go."""
-    states = stores.states()
+    states = dependencies.states()
     ready = states["postgresql"]["state"] == "up"
     whole = ready and all(states[name]["state"] == "up" for name in OTHERS)
     status = "ready" if whole else "degraded" if ready else "unavailable"

@@ -6,18 +6,18 @@ import json
 import logging
 from datetime import UTC, datetime
 
-from ingestion import tracing
+from ingestion.runtime import request_context
 
 # What every record has; the rest came with `extra`.
 _STANDARD = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName", "color_message"}
 
 
 class Formatter(logging.Formatter):
-    """`2025-04-11T12:00:00.123Z WARNING processing.loop: batch not stored reason="no answer" events=12`."""
+    """`2025-04-11T12:00:00.123Z WARNING processing.consumer.loop: batch not stored reason="no answer" events=12`."""
 
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        extra = {name: value for name, value in vars(record).items() if name not in _STANDARD} | tracing.named()
+        extra = {name: value for name, value in vars(record).items() if name not in _STANDARD} | request_context.named()
         fields = "".join(f" {name}={_shown(value)}" for name, value in extra.items())
         line = f"{moment.removesuffix('+00:00')}Z {record.levelname:<7} {record.name}: {record.getMessage()}{fields}"
         trace = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""

@@ -9,8 +9,8 @@ from django.shortcuts import render
 from django.utils.deprecation import MiddlewareMixin
 
 from ingestion.problems import Code
-from processing.failures import POSTGRESQL_AWAY
-from queries import problems
+from processing.errors import POSTGRESQL_AWAY
+from queries import errors
 
 # Under these nobody expects pages; elsewhere it goes by what the client accepts.
 _API_PATHS = ("/api/", "/data", "/ingest", "/live/", "/healthz", "/readyz", "/metrics")
@@ -25,13 +25,13 @@ class ProblemPages(MiddlewareMixin):
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, POSTGRESQL_AWAY):
             return None
-        return problems.answer(Code.STORE_UNAVAILABLE, "PostgreSQL does not answer", path=request.path)
+        return errors.answer(Code.STORE_UNAVAILABLE, "PostgreSQL does not answer", path=request.path)
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         if response.status_code < 400:
             return response
         if _wants_json(request):
-            return response if _is_ours(response) else problems.instead_of(response, request)
+            return response if _is_ours(response) else errors.instead_of(response, request)
         return _page(request, response) if response.status_code == 503 and _is_ours(response) else response
 
 

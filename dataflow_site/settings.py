@@ -50,15 +50,15 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
-    "dashboard.middleware.ContentSecurityPolicy",
+    "dashboard.pages.middleware.ContentSecurityPolicy",
     "dataflow_site.problem_pages.ProblemPages",
     "django.middleware.security.SecurityMiddleware",
-    "dashboard.middleware.StaticFiles",
+    "dashboard.pages.middleware.StaticFiles",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "queries.gate.ReadGate",
+    "queries.authentication.ReadGate",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
@@ -176,7 +176,7 @@ DATAFLOW_PUBLISH_DEADLINE_SECONDS = env.float("DATAFLOW_PUBLISH_DEADLINE_SECONDS
 DATAFLOW_GUARD_LAG_SECONDS = env.float("DATAFLOW_GUARD_LAG_SECONDS", 0.0)
 DATAFLOW_GUARD_DEAD_LETTER_PERCENT = env.float("DATAFLOW_GUARD_DEAD_LETTER_PERCENT", 0.0)
 # What the doors' stage asks about the next one, which it can't import.
-DATAFLOW_GUARD_WATCH = "processing.condition.Watch"
+DATAFLOW_GUARD_WATCH = "processing.monitoring.backlog.Watch"
 
 # --- Keys ---
 # Whether events are taken, and data is shown, without a key.
@@ -202,13 +202,13 @@ REST_FRAMEWORK: dict[str, object] = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "UNAUTHENTICATED_USER": None,
     "DEFAULT_AUTHENTICATION_CLASSES": [],
-    "EXCEPTION_HANDLER": "queries.problems.handle",
+    "EXCEPTION_HANDLER": "queries.errors.handle",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "data-flow-engine",
     "DESCRIPTION": "Read what the pipeline stored.",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
-    "POSTPROCESSING_HOOKS": ["queries.described.add_shapes"],
+    "POSTPROCESSING_HOOKS": ["queries.openapi.add_shapes"],
     "VERSION": "0.1.0",
 }

@@ -6,14 +6,14 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django_prometheus.exports import ExportToDjangoView
 
-from dashboard import trace_page
+from dashboard.pages import admin_trace
 from dataflow_site import health
 
 admin.autodiscover()
 
 urlpatterns: list[URLPattern | URLResolver] = [
     # The admin answers for every other address below its own.
-    path("admin/trace/", admin.site.admin_view(trace_page.trace_page), name="trace"),
+    path("admin/trace/", admin.site.admin_view(admin_trace.trace_page), name="trace"),
     path("admin/", admin.site.urls),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

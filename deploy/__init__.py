@@ -1,0 +1,1 @@
+"""Everything around the product: the local launcher, test deployments, benchmarks, demo, faults, image."""

@@ -14,9 +14,9 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from ingestion import keys
+from ingestion.auth import api_keys
+from ingestion.code_samples import Address, Snippet, address_of, snippets
 from ingestion.models import Key, Scope, Source
-from ingestion.snippets import Address, Snippet, address_of, snippets
 
 EXAMPLE = "sensor-123"  # the source in the samples of a key for all sources
 
@@ -42,15 +42,15 @@ class SourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic wh
 
     def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        keys.push(keys.SOURCES)
+        api_keys.push(api_keys.SOURCES)
 
     def delete_model(self, request: HttpRequest, obj: Source) -> None:
         super().delete_model(request, obj)
-        keys.push(keys.SOURCES)
+        api_keys.push(api_keys.SOURCES)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
         super().delete_queryset(request, queryset)
-        keys.push(keys.SOURCES)
+        api_keys.push(api_keys.SOURCES)
 
 
 class KeyForm(ModelForm):  # type: ignore[type-arg]
@@ -86,9 +86,11 @@ class KeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def save_model(self, request: HttpRequest, obj: Key, form: Any, change: bool) -> None:
         if change:
             super().save_model(request, obj, form, change)
-            keys.push(obj.digest)
+            api_keys.push(obj.digest)
             return
-        made, token = keys.create(obj.name, obj.scopes, sources=obj.sources, rate=obj.rate, expires_at=obj.expires_at)
+        made, token = api_keys.create(
+            obj.name, obj.scopes, sources=obj.sources, rate=obj.rate, expires_at=obj.expires_at
+        )
         obj.pk, obj.prefix = made.pk, made.prefix
         self._tokens[request] = token
 
@@ -101,12 +103,12 @@ class KeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if not valid:
             self.message_user(request, "A revoked key can't be rotated; make another one.", messages.ERROR)
             return None
-        return self._show(request, [keys.rotate(key) for key in valid])
+        return self._show(request, [api_keys.rotate(key) for key in valid])
 
     @admin.action(description="Revoke: end these keys now", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Key]) -> None:
         for key in queryset:
-            keys.revoke(key)
+            api_keys.revoke(key)
         self.message_user(request, "Revoked; every receiver refuses them from now on.")
 
     def _show(self, request: HttpRequest, made: Iterable[tuple[Key, str]]) -> HttpResponse:

@@ -11,6 +11,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dataflow_site.settings")  # noq
 django.setup()
 
 # This one has models, so it comes after Django's set-up.
-from ingestion.application import application  # noqa: E402
+from ingestion.server import application  # noqa: E402
 
 __all__ = ["application"]

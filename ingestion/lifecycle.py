@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gc
 
-from ingestion.access import access
-from ingestion.guard import guard
-from ingestion.heartbeat import Kind, heartbeat
-from ingestion.publisher import publisher
+from ingestion.acceptance.backpressure import guard
+from ingestion.acceptance.heartbeat import Kind, heartbeat
+from ingestion.auth.authenticator import access
+from ingestion.kafka.group_commit import publisher
 
 
 def start(kind: Kind) -> None:

@@ -6,7 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from ingestion.contract import SOURCE_ID_FORM, SOURCE_ID_PATTERN
+from ingestion.events.model import SOURCE_ID_FORM, SOURCE_ID_PATTERN
 from ingestion.rate_windows import InvalidRate, parse_rate
 
 

@@ -1,4 +1,4 @@
-"""The tables of processing in PostgreSQL; the consumer writes events with its own SQL (processing.row_store)."""
+"""The tables of processing in PostgreSQL; the consumer writes events with its own SQL (processing.stores.row_store)."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Event(models.Model):
     partition = models.IntegerField()
     offset = models.BigIntegerField()
     line = models.IntegerField()  # within the record, from 0
-    content_hash = models.BigIntegerField()  # ingestion.content
+    content_hash = models.BigIntegerField()  # ingestion.events.content_hash
 
     class Meta:
         db_table = "events"
@@ -158,7 +158,7 @@ class LedgerMinute(models.Model):
 
     class Meta:
         db_table = "ledger_minute"
-        # For "the last minutes of all sources", queries.minutes.
+        # For "the last minutes of all sources", queries.pipeline.ledger_minutes.
         indexes = [models.Index(fields=["minute", "source_id"], name="ledger_by_minute")]
 
     def __str__(self) -> str:
@@ -205,7 +205,7 @@ class DeadLetter(models.Model):
             models.UniqueConstraint(fields=["topic", "partition", "offset", "line"], name="dead_letter_origin")
         ]
         indexes = [
-            # For "newest first, filtered", queries.dead_letters, the admin and `manage.py dead_letters`.
+            # For "newest first, filtered", queries.dead_letters.listing, the admin and `manage.py dead_letters`.
             models.Index(fields=["state", "-id"], name="dead_letter_by_state"),
             models.Index(fields=["reason", "-id"], name="dead_letter_by_reason"),
             models.Index(fields=["source_id", "-id"], name="dead_letter_by_source"),
@@ -253,7 +253,7 @@ class Job(models.Model):
         FAILED = "failed"
         CANCELLED = "cancelled"
 
-    kind = models.CharField(max_length=30)  # KIND of processing.letters.redrive or processing.letters.discard
+    kind = models.CharField(max_length=30)  # KIND of processing.dead_letters.redrive or processing.dead_letters.discard
     arguments = models.JSONField(default=dict)
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     who = models.CharField(max_length=200)  # as in DeadLetterAction
@@ -270,7 +270,7 @@ class Job(models.Model):
 
     class Meta:
         db_table = "job"
-        # For "the oldest that waits" and "newest first", processing.jobs and the admin.
+        # For "the oldest that waits" and "newest first", processing.jobs.queue and the admin.
         indexes = [models.Index(fields=["state", "id"], name="job_by_state")]
 
     def __str__(self) -> str:

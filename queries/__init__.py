@@ -1,1 +1,1 @@
-"""Reads what is stored and serves it as the HTTP API. May import `processing` and `ingestion`, except their machinery."""
+"""The read API: views -> events, trace, pipeline, dead_letters -> reads, request."""

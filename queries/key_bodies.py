@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.utils.dateparse import parse_datetime
 
 from ingestion.models import Scope, check_rate, check_source
-from queries import json_body
+from queries.request import json_body
 
 MAX_NAME = 100  # characters
 MAX_RATE = 100  # characters

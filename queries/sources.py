@@ -11,11 +11,12 @@ import msgspec
 
 from ingestion.models import Source
 from processing.models import LatestValue, SourceStatistics
-from queries import cache, paging, postgres
-from queries.paging import CursorPage
-from queries.parameters import Parameters
-from queries.shapes import FieldShape, SourceShape
-from queries.times import format_time
+from queries.reads import cache, postgres
+from queries.request import pagination
+from queries.request.pagination import CursorPage
+from queries.request.query_params import Parameters
+from queries.request.times import format_time
+from queries.schemas import FieldShape, SourceShape
 
 PARAMETERS = ("limit", "offset", "cursor")
 KEPT_FOR = 1.0  # seconds
@@ -36,7 +37,7 @@ class SourceCursor(msgspec.Struct, array_like=True, frozen=True):
 class SourceQuery:
     """Which page of the list to read."""
 
-    limit: int = paging.DEFAULT_LIMIT
+    limit: int = pagination.DEFAULT_LIMIT
     offset: int = 0
     cursor: SourceCursor | None = None
 
@@ -48,9 +49,9 @@ class SourceQuery:
         """
         text = parameters.text("cursor")
         return cls(
-            limit=paging.limit(parameters),
-            offset=paging.offset(parameters),
-            cursor=None if text is None else paging.read_cursor(text, SourceCursor),
+            limit=pagination.limit(parameters),
+            offset=pagination.offset(parameters),
+            cursor=None if text is None else pagination.read_cursor(text, SourceCursor),
         )
 
 
@@ -67,9 +68,9 @@ def page(query: SourceQuery) -> CursorPage[SourceShape]:
     with postgres.bounded():
         found = list(rows[query.offset : query.offset + query.limit + 1])
         continued = query.cursor is not None or query.offset > 0
-        part = paging.cut(found, limit=query.limit, backward=backward, continued=continued)
+        part = pagination.cut(found, limit=query.limit, backward=backward, continued=continued)
         shapes = {shape["sourceId"]: shape for shape in _shapes(part.rows)}
-    return paging.page(
+    return pagination.page(
         part,
         forward=lambda row: SourceCursor(False, row.source_id),  # noqa: FBT003 - a msgspec.Struct by place
         backward=lambda row: SourceCursor(True, row.source_id),  # noqa: FBT003

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from django import template
 
-from dashboard.columns import preview as cut_payload
+from dashboard.panels.columns import preview as cut_payload
 
 UNKNOWN = "–"
 register = template.Library()

@@ -12,11 +12,12 @@ from django.test import Client
 
 from dashboard.tests.rows import Rows
 from deploy.testing.deployment import Deployment
-from ingestion import heartbeat
-from ingestion.guard import State
-from ingestion.heartbeat import Pulse
-from processing import end_offsets, live
-from processing.live import ConsumerFrame
+from ingestion.acceptance import heartbeat
+from ingestion.acceptance.backpressure import State
+from ingestion.acceptance.heartbeat import Pulse
+from processing import live_feed
+from processing.kafka import end_offsets
+from processing.live_feed import ConsumerFrame
 
 
 class Announcer:
@@ -27,7 +28,7 @@ class Announcer:
 
     def publish(self, frame: ConsumerFrame) -> int:
         """Return the number of web processes that received it."""
-        return int(self._client.publish(live.CHANNEL, msgspec.json.encode(frame)))
+        return int(self._client.publish(live_feed.CHANNEL, msgspec.json.encode(frame)))
 
 
 UNGUARDED = State("off", None)

@@ -1,0 +1,1 @@
+"""`make bench`: measures the product on real servers."""

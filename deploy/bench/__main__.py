@@ -10,7 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 
-from deploy.bench import (
+from deploy.bench import machine
+from deploy.bench.figures import Figure, medians, table
+from deploy.bench.load.sender import LoadFailed
+from deploy.bench.measurements import (
     acknowledge,
     backlog,
     baseline,
@@ -19,16 +22,13 @@ from deploy.bench import (
     grpc_batches,
     idle,
     latency,
-    machine,
     pressure,
     spoiled,
 )
-from deploy.bench.figures import Figure, medians, table
-from deploy.bench.load import LoadFailed
 from deploy.bench.stack import running_servers
 from deploy.bench.stores import NotExact
 from deploy.local.process import DidNotStart
-from deploy.local.server import CannotPrepare
+from deploy.local.servers.server import CannotPrepare
 from deploy.testing.servers import Servers
 
 Measurement = Callable[..., Iterator[Figure]]  # (servers, name)

@@ -9,15 +9,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from deploy.bench.events import array_requests
-from deploy.bench.load import send
+from deploy.bench.load.events import array_requests
+from deploy.bench.load.sender import send
 from deploy.bench.stores import Stores
 from deploy.local import ports, processes
-from deploy.local.kafka import Kafka
-from deploy.local.mongo import MongoDB
-from deploy.local.postgres import PostgreSQL
 from deploy.local.process import Process
-from deploy.local.redis import Redis
+from deploy.local.servers.kafka import Kafka
+from deploy.local.servers.mongo import MongoDB
+from deploy.local.servers.postgres import PostgreSQL
+from deploy.local.servers.redis import Redis
 from deploy.testing.servers import Servers
 
 START_PATIENCE = 60.0  # seconds

@@ -9,8 +9,8 @@ import psycopg
 import pymongo
 from psycopg import sql
 
-from deploy.local.mongo import MongoDB
-from deploy.local.postgres import PostgreSQL
+from deploy.local.servers.mongo import MongoDB
+from deploy.local.servers.postgres import PostgreSQL
 
 POLL = 0.02  # seconds; both questions are answered from a few rows or from MongoDB's own counter
 

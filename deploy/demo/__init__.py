@@ -1,0 +1,1 @@
+"""`make demo`: sends 18,979 real weather readings and a live feed."""

@@ -1,0 +1,1 @@
+"""`make fuzz`: sends malformed requests to a real receiver."""

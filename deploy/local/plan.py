@@ -10,12 +10,12 @@ from pathlib import Path
 from django.conf import settings
 
 from deploy.local import ports
-from deploy.local.kafka import Kafka
-from deploy.local.mongo import MongoDB
-from deploy.local.postgres import PostgreSQL
 from deploy.local.processes import CONSUMER, GRPC, INGEST, JOBS, WEB, ProcessSpec
-from deploy.local.redis import Redis
-from deploy.local.server import Server
+from deploy.local.servers.kafka import Kafka
+from deploy.local.servers.mongo import MongoDB
+from deploy.local.servers.postgres import PostgreSQL
+from deploy.local.servers.redis import Redis
+from deploy.local.servers.server import Server
 
 PROCESSES = (INGEST, GRPC, CONSUMER, JOBS, WEB)
 

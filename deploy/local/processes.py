@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local import ports
-from ingestion.grpc_door import probe
+from ingestion.receivers.grpc import health_probe
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -28,7 +28,7 @@ def is_healthy(port: int) -> bool:
 
 def is_serving(port: int) -> bool:
     """Return whether the gRPC health service on that port reports SERVING."""
-    return probe.serves(f"{ports.HOST}:{port}")
+    return health_probe.serves(f"{ports.HOST}:{port}")
 
 
 def is_assumed_ready(_port: int) -> bool:
@@ -60,7 +60,7 @@ INGEST = ProcessSpec(
     "INGESTION_SERVICE_PORT",
     (
         *("-m", "uvicorn", "ingestion.asgi:application", "--host", "{host}", "--port", "{port}"),
-        *("--loop", "uvloop", "--http", "ingestion.protocol:DoorProtocol"),
+        *("--loop", "uvloop", "--http", "ingestion.receivers.http.server_protocol:DoorProtocol"),
         *("--ws", "none", "--no-proxy-headers", "--no-access-log", "--log-level", "warning"),
     ),
 )

@@ -19,7 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 from deploy.local import lock, plan, ports, processes
 from deploy.local.console import Line, LogTail, say, table
 from deploy.local.process import DidNotStart, Process
-from deploy.local.server import CannotPrepare, Server
+from deploy.local.servers.server import CannotPrepare, Server
 
 OPERATOR = "operator"
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds before a process is started again

@@ -16,7 +16,7 @@ from deploy.bench.stack import Stack, fresh_stack, running_servers
 from deploy.demo.client import Client, NotRunning, Refused
 from deploy.local.process import DidNotStart
 from deploy.local.processes import ROOT
-from deploy.local.server import CannotPrepare
+from deploy.local.servers.server import CannotPrepare
 from deploy.screenshots.browser import NoBrowser, Scheme, chromium, open_page
 from deploy.screenshots.png import shrink
 from deploy.screenshots.traffic import send_until

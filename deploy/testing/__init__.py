@@ -1,1 +1,1 @@
-"""Prepare real servers and clean deployments for tests; imports `deploy.local` and the apps, imported by tests and `deploy.bench`."""
+"""The pytest plugin: real servers per session, a clean deployment per test."""

@@ -17,10 +17,10 @@ import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
 from deploy.local import ports
-from deploy.local.kafka import Kafka
-from deploy.local.mongo import MongoDB
-from deploy.local.postgres import PostgreSQL
-from deploy.local.redis import Redis
+from deploy.local.servers.kafka import Kafka
+from deploy.local.servers.mongo import MongoDB
+from deploy.local.servers.postgres import PostgreSQL
+from deploy.local.servers.redis import Redis
 from deploy.testing import deployment
 from deploy.testing.deployment import Deployment
 from deploy.testing.servers import Servers

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from deploy.local.kafka import Kafka
-from deploy.local.mongo import MongoDB
-from deploy.local.postgres import PostgreSQL
-from deploy.local.redis import Redis
-from deploy.local.server import Server
+from deploy.local.servers.kafka import Kafka
+from deploy.local.servers.mongo import MongoDB
+from deploy.local.servers.postgres import PostgreSQL
+from deploy.local.servers.redis import Redis
+from deploy.local.servers.server import Server
 
 
 @dataclass(frozen=True, slots=True)

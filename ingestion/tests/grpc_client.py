@@ -13,8 +13,8 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RequestInfo, Ret
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
-from ingestion.grpc_door.server import SERVICE
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
+from ingestion.receivers.grpc.server import SERVICE
 
 Metadata = Sequence[tuple[str, str]]
 Part = TypeVar("Part", bound=Message)

@@ -14,12 +14,12 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from ingestion import timestamps
-from processing.admin import text as admin_text
+from ingestion.events import timestamps
+from processing.admin import formatting as admin_text
+from processing.admin.dead_letters import DeadLetterAdmin
 from processing.admin.incidents import IncidentAdmin, LedgerGapAdmin
 from processing.admin.jobs import JobAdmin
-from processing.admin.letters import DeadLetterAdmin
-from processing.admin.lists import ReadOnlyAdmin, SourceFilter, TimeFilter
+from processing.admin.readonly import ReadOnlyAdmin, SourceFilter, TimeFilter
 from processing.models import DeadLetter, Event, Incident, Job, LatestValue, LedgerGap, SourceStatistics
 
 # Registered here, where Django's autodiscovery finds them.

@@ -7,8 +7,8 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from processing import gaps
-from processing.admin.lists import ReadOnlyAdmin
+from processing.admin.readonly import ReadOnlyAdmin
+from processing.ledger import lost_records
 from processing.models import Incident, LedgerGap
 
 # Single events, open until an operator acknowledges them. Other incidents close by themselves.
@@ -54,4 +54,4 @@ class LedgerGapAdmin(ReadOnlyAdmin):
     sortable_by = ["noticed_at"]
 
     def what(self, row: LedgerGap) -> str:
-        return gaps.sentence(row.first_offset, row.next_offset, LedgerGap.Cause(row.cause))
+        return lost_records.sentence(row.first_offset, row.next_offset, LedgerGap.Cause(row.cause))

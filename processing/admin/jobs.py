@@ -13,9 +13,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from processing import jobs
-from processing.admin import text as admin_text
-from processing.admin.lists import ReadOnlyAdmin
+from processing.admin import formatting as admin_text
+from processing.admin.readonly import ReadOnlyAdmin
+from processing.jobs import queue
 from processing.models import Job
 
 PERMISSION = "processing.change_job"
@@ -77,8 +77,8 @@ class JobAdmin(ReadOnlyAdmin):
         if not request.user.has_perm(PERMISSION):
             raise PermissionDenied
         try:
-            jobs.cancel(number)
-        except jobs.JobNotFound as error:
+            queue.cancel(number)
+        except queue.JobNotFound as error:
             raise Http404 from error
         return HttpResponseRedirect(admin_text.change_url("job", str(number)))
 

@@ -1,1 +1,1 @@
-"""Recovery: compare the stores (reconcile), repair them, and restore lost rows or documents. Imports no view or command."""
+"""Prove and repair what is stored: reconcile, rebuild, repair. Rooms: repair -> rebuild, reconcile -> recount."""

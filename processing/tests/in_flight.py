@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ingestion import timestamps
-from processing import decoding
-from processing.batch import Batch
-from processing.document_store import DocumentStore
+from ingestion.events import timestamps
+from processing.events import decoding
+from processing.events.batch import Batch
+from processing.kafka.topic_reader import TopicReader
 from processing.models import Progress
-from processing.topic_reader import TopicReader
+from processing.stores.document_store import DocumentStore
 
 
 def write_documents_in_flight() -> int:

@@ -10,16 +10,16 @@ from uuid import uuid4
 
 from deploy.local.processes import ProcessSpec
 from deploy.testing.deployment import Deployment
-from ingestion import timestamps
+from ingestion.events import timestamps
 from ingestion.tests.client import post
-from ingestion.tests.orders import Order, Orders
-from processing.letters import redrive
-from processing.letters import text as letter_text
-from processing.letters.redrive import Redrive
+from ingestion.tests.kill_points import Order, Orders
+from processing.dead_letters import redrive
+from processing.dead_letters import rendering as letter_text
+from processing.dead_letters.redrive import Redrive
 from processing.models import DeadLetter
-from processing.tests import group, making, truth
-from processing.tests.reference import Sent
-from processing.tests.truth import Expected
+from processing.tests import expectations, factories, group
+from processing.tests.expectations import Expected
+from processing.tests.reference_rollups import Sent
 
 START = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z, microseconds
 SOURCES = 7
@@ -46,8 +46,8 @@ def send_round(rounds: KillRounds) -> None:
     conflict = Sent(events[9].source, events[9].id, events[9].ts, {"n": "other"})
 
     for batch in (events[:200], events[200:], [again], [conflict]):
-        assert post(rounds.url, [truth.as_json(event) for event in batch]).status == 202
-    making.put(rounds.site.raw_topic, b"\xff not an event", headers=[])
+        assert post(rounds.url, [expectations.as_json(event) for event in batch]).status == 202
+    factories.put(rounds.site.raw_topic, b"\xff not an event", headers=[])
 
     rounds.expected.add(events)
     rounds.expected.duplicates[again.source] += 1
@@ -83,7 +83,7 @@ def make_event(number: int) -> Sent:
 def kill_after(rounds: KillRounds, step: str, *, careful: bool = False) -> None:
     orders = rounds.site.folder / "orders"
     Orders(orders).give(Order(step, signal.SIGKILL, careful=careful))
-    arguments = ("-m", "processing.tests.faults.mortal_consumer", str(orders))
+    arguments = ("-m", "processing.tests.faults.killable_consumer", str(orders))
     process = rounds.site.launch(ProcessSpec("killed consumer", "PROCESSOR_SERVICE_PORT", arguments))
     rounds.site.wait_for(lambda: not process.running, 60)
     assert process.exit_code == -signal.SIGKILL, process.log
@@ -93,5 +93,5 @@ def kill_after(rounds: KillRounds, step: str, *, careful: bool = False) -> None:
 def consume_the_rest(rounds: KillRounds) -> None:
     consumer = rounds.site.start_consumer()
     # A batch that was committed but not published is read again; its committed offsets show the end of that.
-    rounds.site.wait_for(lambda: truth.caught_up(rounds.site) and truth.all_committed(rounds.site), 60)
+    rounds.site.wait_for(lambda: expectations.caught_up(rounds.site) and expectations.all_committed(rounds.site), 60)
     assert consumer.stop() == 0

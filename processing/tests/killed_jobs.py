@@ -13,7 +13,7 @@ django.setup()
 
 from django.core.management import call_command  # noqa: E402 - after the setup
 
-from processing.letters.redrive import Redrive  # noqa: E402 - after the setup
+from processing.dead_letters.redrive import Redrive  # noqa: E402 - after the setup
 
 
 def main() -> None:

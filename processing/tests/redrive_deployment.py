@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from deploy.local.process import Process
 from deploy.local.processes import ProcessSpec
 from deploy.testing.deployment import Deployment
-from ingestion import timestamps
+from ingestion.events import timestamps
 from processing.models import DeadLetter, Job
-from processing.tests import making, truth
-from processing.tests.reference import Sent
-from processing.tests.truth import Expected
+from processing.tests import expectations, factories
+from processing.tests.expectations import Expected
+from processing.tests.reference_rollups import Sent
 
 CONSUMER = ProcessSpec("refusing consumer", "PROCESSOR_SERVICE_PORT", ("-m", "processing.tests.refusing_consumer"))
 
@@ -29,14 +29,14 @@ class RedriveDeployment:
         """Make this many events of a source dead letters."""
         first = len(self.expected.events) + self.expected.letters.total()
         sent = [
-            making.make_sent(number, source=source, payload={"n": number, "refuse": mark})
+            factories.make_sent(number, source=source, payload={"n": number, "refuse": mark})
             for number in range(first, first + count)
         ]
         lines = [
-            making.line(first + place, json.dumps(one.payload).encode(), source=source)
+            factories.line(first + place, json.dumps(one.payload).encode(), source=source)
             for place, one in enumerate(sent)
         ]
-        making.put(self.site.raw_topic, *lines)
+        factories.put(self.site.raw_topic, *lines)
         self.site.wait_for(lambda: letters(source, state="open") == count, 30)
         self.expected.letters[source, "refused_by_store"] += count
         return sent
@@ -47,8 +47,8 @@ class RedriveDeployment:
         return job
 
     def assert_exact(self) -> None:
-        self.site.wait_for(lambda: truth.caught_up(self.site), 30)
-        truth.assert_exact(self.site, self.expected)
+        self.site.wait_for(lambda: expectations.caught_up(self.site), 30)
+        expectations.assert_exact(self.site, self.expected)
 
 
 def started(site: Deployment) -> RedriveDeployment:

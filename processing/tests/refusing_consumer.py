@@ -14,8 +14,9 @@ django.setup()
 from django.core.management import call_command  # noqa: E402 - after the setup
 
 from ingestion.problems import Code  # noqa: E402 - after the setup
-from processing import breaker, decoding  # noqa: E402 - after the setup
-from processing.batch import Batch, Entry  # noqa: E402 - after the setup
+from processing.events import decoding  # noqa: E402 - after the setup
+from processing.events.batch import Batch, Entry  # noqa: E402 - after the setup
+from processing.partitions import circuit_breaker  # noqa: E402 - after the setup
 
 decode = decoding.decode
 
@@ -24,7 +25,7 @@ def main() -> None:
     """Wrap the decoder, then consume."""
     decoding.decode = refusing
     # Hundreds of dead letters are what a test wants.
-    breaker.MOST_IN_A_ROW = breaker.MOST_IN_WINDOW = sys.maxsize
+    circuit_breaker.MOST_IN_A_ROW = circuit_breaker.MOST_IN_WINDOW = sys.maxsize
     call_command("consume")
 
 

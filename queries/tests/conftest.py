@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from processing import end_offsets
+from processing.kafka import end_offsets
 
 
 @pytest.fixture(autouse=True)

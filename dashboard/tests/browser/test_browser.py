@@ -6,11 +6,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from dashboard.tests.conftest import Announcer, DoorBeats
-from dashboard.tests.frames import consumer_frame, source_frame, tail_event
+from dashboard.tests.consumer_frames import consumer_frame, source_frame, tail_event
 from dashboard.tests.rows import Rows
 from deploy.testing.deployment import Deployment, ProductProcess
-from ingestion.guard import State
-from processing.live import ConsumerFrame
+from ingestion.acceptance.backpressure import State
+from processing.live_feed import ConsumerFrame
 
 pytestmark = [pytest.mark.browser, pytest.mark.services]
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from deploy.testing.deployment import Deployment, ProductProcess
 from processing.models import DeadLetter, Event
-from processing.tests import making
+from processing.tests import factories
 
 pytestmark = [pytest.mark.browser, pytest.mark.services]
 
@@ -41,7 +41,7 @@ def _clean_console(page: Page) -> Iterator[None]:
 
 
 def test_garbage_is_found_read_mended_and_closed(page: Page, web: ProductProcess, site: Deployment) -> None:
-    making.put(site.raw_topic, GARBAGE, headers=[])
+    factories.put(site.raw_topic, GARBAGE, headers=[])
     site.wait_for(DeadLetter.objects.exists, 30)
 
     page.goto(f"{web.url}/admin/processing/deadletter/")

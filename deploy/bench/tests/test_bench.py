@@ -10,10 +10,10 @@ from contextlib import suppress
 
 import pytest
 
-from deploy.bench.events import array_requests, make_events, ndjson_requests
 from deploy.bench.figures import Figure, medians, milliseconds, table
-from deploy.bench.load import LoadFailed, send
-from ingestion.events import parse_event
+from deploy.bench.load.events import array_requests, make_events, ndjson_requests
+from deploy.bench.load.sender import LoadFailed, send
+from ingestion.events.parser import parse_event
 
 REQUESTS = [b"POST /ingest HTTP/1.1\r\nContent-Length: 1\r\n\r\n1"] * 50
 NOW = 4_000_000_000_000_000  # microseconds; later than any event of the benchmark

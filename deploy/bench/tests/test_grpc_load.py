@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from deploy.bench.events import make_events
-from deploy.bench.grpc_load import batch_requests, send_calls, send_stream
-from deploy.bench.load import Answers, LoadFailed
+from deploy.bench.load.events import make_events
+from deploy.bench.load.grpc_load import batch_requests, send_calls, send_stream
+from deploy.bench.load.sender import Answers, LoadFailed
 from deploy.testing.deployment import Deployment
 from ingestion.tests.topic import events
 

@@ -93,7 +93,7 @@ def test_the_image_holds_all_that_the_product_needs(tmp_path: Path) -> None:
     image = tmp_path / "app"
     shutil.copytree(ROOT, image, ignore=left_out)
     steps = re.findall(r"^RUN python (.*)", (ROOT / "deploy/docker/Dockerfile").read_text(), re.MULTILINE)
-    imports = "import dataflow_site.asgi, ingestion.application, dataflow_site.urls"
+    imports = "import dataflow_site.asgi, ingestion.server, dataflow_site.urls"
     # The browser tests allow themselves what a deployment must not.
     env = {name: value for name, value in os.environ.items() if not name.startswith("DJANGO_")} | PRODUCTION
 

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from deploy.fuzz.sender import Report, Surprise, judge, send
 from deploy.fuzz.wires import SEEDS, bent
 from deploy.testing.deployment import Deployment
-from ingestion import cloudevents, records
-from ingestion.bodies import Batch, Limits, parse_json, parse_ndjson
-from ingestion.influx_door import line_protocol, points
-from ingestion.influx_door.points import Terms
-from ingestion.records import Line
-from ingestion.requests import Refused
+from ingestion.kafka import record_format
+from ingestion.kafka.record_format import Line
+from ingestion.receivers.http import cloudevents
+from ingestion.receivers.http.body_parsers import Batch, Limits, parse_json, parse_ndjson
+from ingestion.receivers.http.request_head import Refused
+from ingestion.receivers.influx import line_protocol, points
+from ingestion.receivers.influx.points import Terms
 from ingestion.tests.conftest import open_door
 
 SECONDS = 5.0
@@ -41,7 +42,9 @@ def parsed(body: bytes) -> Iterator[Batch | None]:
 def test_every_parser_refuses_any_bytes_or_makes_events_of_them_that_a_record_can_hold(body: bytes) -> None:
     for batch in parsed(body):
         events = batch.events if batch else []
-        lines = records.decode(records.encode(events, received=NOW), records.headers(count=1), received=NOW, now=NOW)
+        lines = record_format.decode(
+            record_format.encode(events, received=NOW), record_format.headers(count=1), received=NOW, now=NOW
+        )
         found = [(line.id, line.source, line.ts) for line in lines if isinstance(line, Line)]
         assert found == [(event.id, event.source, event.ts) for event in events]
 

@@ -12,8 +12,8 @@ import pytest
 
 from deploy.local import bootstrap, lock, ports
 from deploy.local.console import Line, LogTail, table
-from deploy.local.mongo import missing_libraries
 from deploy.local.processes import ROOT
+from deploy.local.servers.mongo import missing_libraries
 
 
 def test_a_port_is_taken_while_somebody_listens() -> None:

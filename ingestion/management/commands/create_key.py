@@ -11,7 +11,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import InternalError, OperationalError
 from django.utils import timezone
 
-from ingestion import keys
+from ingestion.auth import api_keys
 from ingestion.management.command import OperatorCommand, add_dry_run, add_json
 from ingestion.models import Key, Scope
 
@@ -70,7 +70,7 @@ def _act(options: dict[str, Any], *, dry_run: bool) -> tuple[Key, str, str]:
     if prefix := options["revoke"]:
         key = _key(prefix)
         if not dry_run:
-            keys.revoke(key)
+            api_keys.revoke(key)
         return key, "", f"The key {key} is revoked."
     if options["name"]:
         return _create(options, dry_run=dry_run)
@@ -78,7 +78,7 @@ def _act(options: dict[str, Any], *, dry_run: bool) -> tuple[Key, str, str]:
 
 
 def _create(options: dict[str, Any], *, dry_run: bool) -> tuple[Key, str, str]:
-    key, token = keys.create(
+    key, token = api_keys.create(
         options["name"],
         options["scope"] or [Scope.INGEST],
         sources=options["source"],
@@ -93,18 +93,18 @@ def _create(options: dict[str, Any], *, dry_run: bool) -> tuple[Key, str, str]:
 
 
 def _rotate(key: Key, *, dry_run: bool) -> tuple[Key, str, str]:
-    message = f"Both keys are valid now; {key} expires in {keys.GRACE.days} day."
-    return (key, "", message) if dry_run else (*keys.rotate(key), message)
+    message = f"Both keys are valid now; {key} expires in {api_keys.GRACE.days} day."
+    return (key, "", message) if dry_run else (*api_keys.rotate(key), message)
 
 
 def _expire(key: Key, expires_at: datetime | None, *, dry_run: bool) -> tuple[Key, str, str]:
     if not dry_run:
-        keys.expire(key, at=expires_at)
+        api_keys.expire(key, at=expires_at)
     return key, "", f"The key {key} expires {f'at {expires_at:%Y-%m-%d %H:%M} UTC' if expires_at else 'never'}."
 
 
 def _as_json(key: Key, token: str, *, dry_run: bool) -> str:
-    return json.dumps({"dryRun": dry_run, "key": keys.shape(key), "token": token or None}, indent=2)
+    return json.dumps({"dryRun": dry_run, "key": api_keys.shape(key), "token": token or None}, indent=2)
 
 
 def _key(prefix: str) -> Key:

@@ -6,8 +6,8 @@ import uvloop
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from ingestion.grpc_door import server
 from ingestion.management.command import OperatorCommand
+from ingestion.receivers.grpc import server
 
 
 class Command(OperatorCommand):

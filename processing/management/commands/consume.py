@@ -13,11 +13,12 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from ingestion.management.command import OperatorCommand
-from processing import capacity, health
-from processing.document_store import DocumentStore
-from processing.failures import NeedsOperator, StoreUnavailable
-from processing.loop import Loop
-from processing.row_store import RowStore
+from processing.consumer import health
+from processing.consumer.loop import Loop
+from processing.errors import NeedsOperator, StoreUnavailable
+from processing.monitoring import capacity
+from processing.stores.document_store import DocumentStore
+from processing.stores.row_store import RowStore
 
 
 class Command(OperatorCommand):

@@ -12,18 +12,20 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import OperationalError
 from psycopg.errors import QueryCanceled
 
-from ingestion import timestamps
-from ingestion.contract import InvalidEvent
+from ingestion.events import timestamps
+from ingestion.events.model import InvalidEvent
 from ingestion.management.command import add_dry_run, add_json
-from processing import foreground, job_kinds, jobs
-from processing.command import StoreCommand
-from processing.letters import arguments as letter_arguments
-from processing.letters import as_json, discard, redrive, rehearsal
-from processing.letters import report as letter_report
-from processing.letters import selection as letters
-from processing.letters.rehearsal import DryRun
-from processing.letters.revision import revise
-from processing.letters.selection import Selection
+from processing import job_registry
+from processing.commandline.command import StoreCommand
+from processing.dead_letters import discard, redrive, serializers
+from processing.dead_letters import dry_run as rehearsal
+from processing.dead_letters import filters as letters
+from processing.dead_letters.cli import arguments as letter_arguments
+from processing.dead_letters.cli import output as letter_report
+from processing.dead_letters.dry_run import DryRun
+from processing.dead_letters.edit import revise
+from processing.dead_letters.filters import Selection
+from processing.jobs import foreground, queue
 from processing.models import DeadLetter, Job
 
 WHO = "command line"
@@ -86,13 +88,13 @@ class Command(StoreCommand):
         chosen = letter_arguments.selection(options).query()
         total = letters.count(chosen)
         found = list(chosen.select_related("topic").defer("raw", "edited").order_by("-id")[: options["limit"]])
-        shapes = {**as_json.counted(total), "letters": [as_json.letter(one) for one in found]}
+        shapes = {**serializers.counted(total), "letters": [serializers.letter(one) for one in found]}
         self.report(shapes, letter_report.letter_table(found, total=total), as_json=options["as_json"])
 
     def _show(self, options: dict[str, Any]) -> None:
         letter = _find(options["number"])
         self.report(
-            {**as_json.detail(letter, whole=True)}, letter_report.letter_page(letter), as_json=options["as_json"]
+            {**serializers.detail(letter, whole=True)}, letter_report.letter_page(letter), as_json=options["as_json"]
         )
 
     def _redrive(self, options: dict[str, Any]) -> None:
@@ -103,7 +105,7 @@ class Command(StoreCommand):
         if options["dry_run"]:
             self._report_dry_run(rehearsal.rehearse(selection), options)
             return
-        job = redrive.request(selection, who=WHO, rate=options["rate"], note=options["note"], worker=jobs.new_worker())
+        job = redrive.request(selection, who=WHO, rate=options["rate"], note=options["note"], worker=queue.new_worker())
         self._run_job(job, options)
 
     def _redrive_edited(self, options: dict[str, Any]) -> None:
@@ -115,7 +117,9 @@ class Command(StoreCommand):
                 dry_run = rehearsal.rehearse_edited(letter, revise(letter, text, now=now))
                 self._report_dry_run(dry_run, options)
                 return
-            job = redrive.request_edited(letter, text, who=WHO, now=now, note=options["note"], worker=jobs.new_worker())
+            job = redrive.request_edited(
+                letter, text, who=WHO, now=now, note=options["note"], worker=queue.new_worker()
+            )
         except InvalidEvent as error:
             raise CommandError(f"{error.code}: {error.detail}", returncode=2) from error
         except redrive.NotMendable as error:
@@ -125,22 +129,22 @@ class Command(StoreCommand):
     def _discard(self, options: dict[str, Any]) -> None:
         selection = _require_filters(options)
         if options["dry_run"]:
-            found = as_json.to_discard(selection)
+            found = serializers.to_discard(selection)
             text = f"{found['total']:,} would be discarded."
             self.report({"dryRun": True, **found}, text, as_json=options["as_json"])
             return
         if not options["note"]:
             raise CommandError("Give the reason by --note.", returncode=2)
-        self._run_job(discard.request(selection, who=WHO, note=options["note"], worker=jobs.new_worker()), options)
+        self._run_job(discard.request(selection, who=WHO, note=options["note"], worker=queue.new_worker()), options)
 
     def _report_dry_run(self, outcome: DryRun, options: dict[str, Any]) -> None:
-        shape = {"dryRun": True, **as_json.rehearsed(outcome)}
+        shape = {"dryRun": True, **serializers.rehearsed(outcome)}
         self.report(shape, str(outcome), as_json=options["as_json"], ok=not outcome.failing)
 
     def _run_job(self, job: Job, options: dict[str, Any]) -> None:
-        foreground.run(job, job_kinds.steps()[job.kind], out=sys.stderr)
+        foreground.run(job, job_registry.steps()[job.kind], out=sys.stderr)
         done = job.state == Job.State.DONE
-        self.report({"job": as_json.job(job)}, letter_report.job_result(job), as_json=options["as_json"], ok=done)
+        self.report({"job": serializers.job(job)}, letter_report.job_result(job), as_json=options["as_json"], ok=done)
 
 
 def _require_filters(options: dict[str, Any]) -> Selection:

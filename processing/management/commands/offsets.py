@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 from django.core.management.base import CommandError, CommandParser
 
 from ingestion.management.command import add_dry_run, add_json
-from processing import event_range, reset_offsets
-from processing.command import StoreCommand
-from processing.consumer_group import EARLIEST, LATEST, GroupActive, Target, open_group
-from processing.reset_offsets import Move, Position
+from processing.commandline import event_range
+from processing.commandline.command import StoreCommand
+from processing.kafka.consumer_group import EARLIEST, LATEST, GroupActive, Target, open_group
+from processing.partitions import reset_offsets
+from processing.partitions.reset_offsets import Move, Position
 
 
 class Outcome(NamedTuple):

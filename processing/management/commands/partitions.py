@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from ingestion.management.command import add_dry_run, add_json
-from processing import holds
-from processing.command import StoreCommand
+from processing.commandline.command import StoreCommand
 from processing.models import Hold
+from processing.partitions import paused
 
 WHO = "command line"
 
@@ -44,7 +44,7 @@ class Command(StoreCommand):
     def handle(self, *, action: str, as_json: bool, **options: Any) -> None:
         """Exit with 1 if partitions are held (list), or the partition to resume is not (resume)."""
         with self.store_errors():
-            found = list(holds.held_now())
+            found = list(paused.held_now())
             if action == "list":
                 self._list(found, as_json=as_json)
             else:
@@ -58,10 +58,10 @@ class Command(StoreCommand):
     def _resume(
         self, chosen: list[Hold], *, as_json: bool, through_end: bool, dry_run: bool, **_options: object
     ) -> None:
-        lenient = holds.present_ends() if through_end else {}
+        lenient = paused.present_ends() if through_end else {}
         if not dry_run:
             for one in chosen:
-                holds.resume(one, who=WHO, lenient_until=lenient.get(one.partition, 0))
+                paused.resume(one, who=WHO, lenient_until=lenient.get(one.partition, 0))
         verb = "would be resumed" if dry_run else "resumed"
         ends = {
             one: f", ignoring dead letters up to offset {lenient[one.partition]}" if through_end else ""

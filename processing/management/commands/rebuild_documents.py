@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from django.core.management.base import CommandParser
 
 from ingestion.management.command import add_dry_run, add_json
-from processing import command_arguments
-from processing.command import StoreCommand
-from processing.recovery import rebuild_documents
-from processing.recovery.rebuild_documents import Rebuilt
+from processing.commandline import arguments
+from processing.commandline.command import StoreCommand
+from processing.recovery.rebuild import documents
+from processing.recovery.rebuild.documents import Rebuilt
 
 
 class Command(StoreCommand):
@@ -26,7 +26,7 @@ class Command(StoreCommand):
     json_indent = None
 
     def add_arguments(self, parser: CommandParser) -> None:
-        command_arguments.add_range(parser, by="event time")
+        arguments.add_range(parser, by="event time")
         parser.add_argument(
             "--from-rows",
             action="store_true",
@@ -38,10 +38,10 @@ class Command(StoreCommand):
 
     def handle(self, *, from_rows: bool, dry_run: bool, as_json: bool, **options: object) -> None:
         """Exit with 1 if rows remain without a document."""
-        events = command_arguments.events(options)
+        events = arguments.events(options)
         interrupted = "Stopped. Restored documents stay; run it again to continue."
         with self.long_run("Can't rebuild: ", interrupted=interrupted) as progress:
-            rebuilt = rebuild_documents.run(events, from_rows=from_rows, dry_run=dry_run, progress=progress)
+            rebuilt = documents.run(events, from_rows=from_rows, dry_run=dry_run, progress=progress)
         ok = not rebuilt.left
         self.report(
             {"ok": ok, **rebuilt.as_dict()}, "\n".join(_lines(rebuilt, dry_run=dry_run)), as_json=as_json, ok=ok

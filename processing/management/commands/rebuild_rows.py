@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from django.core.management.base import CommandParser
 
 from ingestion.management.command import add_dry_run, add_json
-from processing import command_arguments
-from processing.command import StoreCommand
-from processing.recovery import rebuild_rows
-from processing.recovery.rebuild_rows import Rebuilt
+from processing.commandline import arguments
+from processing.commandline.command import StoreCommand
+from processing.recovery.rebuild import rows
+from processing.recovery.rebuild.rows import Rebuilt
 
 
 class Command(StoreCommand):
@@ -27,17 +27,17 @@ class Command(StoreCommand):
     json_indent = None
 
     def add_arguments(self, parser: CommandParser) -> None:
-        command_arguments.add_range(parser, by="event time")
+        arguments.add_range(parser, by="event time")
         add_dry_run(parser, "count what is missing; change nothing")
         add_json(parser)
 
     def handle(self, *, dry_run: bool, as_json: bool, **options: object) -> None:
         """Exit with 1 if some documents could not be used."""
-        events = command_arguments.events(options)
+        events = arguments.events(options)
         with self.long_run(
             "Can't rebuild: ", interrupted="Stopped. Restored rows stay; run it again to continue."
         ) as progress:
-            rebuilt = rebuild_rows.run(events, dry_run=dry_run, progress=progress)
+            rebuilt = rows.run(events, dry_run=dry_run, progress=progress)
         ok = not rebuilt.damaged
         self.report(
             {"ok": ok, **rebuilt.as_dict()}, "\n".join(_lines(rebuilt, dry_run=dry_run)), as_json=as_json, ok=ok

@@ -5,13 +5,13 @@ from __future__ import annotations
 from django.core.management.base import CommandError, CommandParser
 
 from ingestion.management.command import add_dry_run, add_json
-from processing import command_arguments
-from processing.command import StoreCommand
-from processing.event_range import EventRange
-from processing.recovery import reconcile, reconcile_text
-from processing.recovery import repair as repairs
-from processing.recovery.reconcile import Report
-from processing.recovery.repair import Repaired
+from processing.commandline import arguments
+from processing.commandline.command import StoreCommand
+from processing.commandline.event_range import EventRange
+from processing.recovery.reconcile import reconcile, report_text
+from processing.recovery.reconcile.reconcile import Report
+from processing.recovery.repair import repair as repairs
+from processing.recovery.repair.repair import Repaired
 
 
 class Command(StoreCommand):
@@ -31,14 +31,14 @@ class Command(StoreCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        command_arguments.add_range(parser, by="time received")
+        arguments.add_range(parser, by="time received")
         parser.add_argument("--repair", action="store_true", help="repair everything that differs")
         add_dry_run(parser, "with --repair: report what would be done; change nothing")
         add_json(parser)
 
     def handle(self, *, repair: bool, dry_run: bool, as_json: bool, **options: object) -> None:
         """Exit with 1 on any difference."""
-        events = command_arguments.events(options)
+        events = arguments.events(options)
         if dry_run and not repair:
             raise CommandError("--dry-run needs --repair: without it nothing is changed.", returncode=2)
         repaired = self._repair(events, dry_run=dry_run) if repair else Repaired(self._compare(events))
@@ -63,4 +63,4 @@ class Command(StoreCommand):
 def _text(repaired: Repaired, *, dry_run: bool) -> str:
     verb = "To be repaired" if dry_run else "Repaired"
     done = [f"  {count:>7,}  {repairs.MEANINGS[name]}" for name, count in repaired.done.items()]
-    return "\n".join([reconcile_text.render(repaired.report), *(["", f"{verb}:", *done] if done else [])])
+    return "\n".join([report_text.render(repaired.report), *(["", f"{verb}:", *done] if done else [])])

@@ -10,7 +10,8 @@ from django.core.management.base import CommandError
 from django.db import ProgrammingError
 
 from ingestion.management.command import OperatorCommand
-from processing import job_kinds, jobs
+from processing import job_registry
+from processing.jobs import queue
 
 IDLE = 0.5  # seconds between two queries for a job
 
@@ -36,10 +37,10 @@ class Command(OperatorCommand):
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
-        worker, steps = jobs.new_worker(), job_kinds.steps()
+        worker, steps = queue.new_worker(), job_registry.steps()
         try:
             while not stopping.is_set():
-                if not jobs.run_next(worker, steps, stopping=stopping):
+                if not queue.run_next(worker, steps, stopping=stopping):
                     stopping.wait(IDLE)
         except ProgrammingError as error:
             raise CommandError("PostgreSQL lacks a table or column: run manage.py migrate.", returncode=2) from error

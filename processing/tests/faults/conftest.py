@@ -11,9 +11,9 @@ import pytest
 
 from deploy.testing.plugin import OpenDeployment
 
-pytest.register_assert_rewrite("processing.tests.faults.verdict", "processing.tests.faults.world")
+pytest.register_assert_rewrite("processing.tests.faults.loss_report", "processing.tests.faults.fault_deployment")
 
-from processing.tests.faults.world import World  # noqa: E402 - after the line above, which is about it
+from processing.tests.faults.fault_deployment import World  # noqa: E402 - after the line above, which is about it
 
 SEEDS = range(1, 6)
 HERE = Path(__file__).parent

@@ -11,8 +11,8 @@ from random import Random
 from uuid import UUID
 
 from ingestion.tests.client import post
-from processing.tests import truth
-from processing.tests.reference import Sent
+from processing.tests import expectations
+from processing.tests.reference_rollups import Sent
 
 START = 1_767_225_600_000_000  # 2026-01-01T00:00:00Z, microseconds
 # So that there are two partitions of the table and many buckets.
@@ -23,7 +23,7 @@ SOURCES = 4  # of one sender: the order of a source is that of one sender's requ
 FILLER = 3_000  # characters that do not compress, in each event of a load that swells
 
 # It is in every batch and must be nowhere afterwards.
-REFUSED = {"sourceId": "refused", "timestamp": truth.timestamp(START), "payload": 7}
+REFUSED = {"sourceId": "refused", "timestamp": expectations.timestamp(START), "payload": 7}
 
 
 def make_event(rng: Random, number: int, source: str, *, ts: int | None = None, filler: int = 0) -> Sent:
@@ -88,7 +88,7 @@ class Sender(threading.Thread):
 
     def _accepted(self, batch: list[Sent]) -> bool:
         try:
-            reply = post(self._door(), [*(truth.as_json(event) for event in batch), REFUSED])
+            reply = post(self._door(), [*(expectations.as_json(event) for event in batch), REFUSED])
         except (OSError, HTTPException):
             return False
         return reply.status == 207 and reply.json["accepted"] == len(batch)

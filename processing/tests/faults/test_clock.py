@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from processing.tests.faults.world import World
+from processing.tests.faults.fault_deployment import World
 
 LIBRARIES = [
     Path("/usr/lib") / folder / "faketime" / "libfaketimeMT.so.1"

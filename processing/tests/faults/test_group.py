@@ -11,8 +11,8 @@ import pytest
 from deploy.local.processes import CONSUMER
 from deploy.testing.deployment import Deployment, ProductProcess
 from ingestion.tests.client import call
-from processing.tests.faults import inflicting
-from processing.tests.faults.world import RECOVERY, World
+from processing.tests.faults import fault_injection
+from processing.tests.faults.fault_deployment import RECOVERY, World
 
 PARTITIONS = 6
 PACE = 3.0  # seconds between two changes of the group
@@ -60,7 +60,7 @@ def test_consumers_that_join_leave_and_freeze_every_three_seconds_are_exact_toge
         ends = time.monotonic() + CHURN.get(seed, SHORT_CHURN)
         while time.monotonic() < ends:
             group.change()
-            inflicting.lasting(PACE)
+            fault_injection.lasting(PACE)
         group.thaw()
         world.recovers(load)
     group.stop()

@@ -6,15 +6,15 @@ from random import Random
 
 import pytest
 
-from processing.tests.faults import inflicting
-from processing.tests.faults.inflicting import away, frozen
-from processing.tests.faults.world import World
+from processing.tests.faults import fault_injection
+from processing.tests.faults.fault_deployment import World
+from processing.tests.faults.fault_injection import away, frozen
 
 
 def test_a_kafka_that_stops_is_waited_for(world: World, rng: Random) -> None:
     with world.load(rng) as load:
         with away(world.site.servers.kafka):
-            inflicting.lasting(rng.uniform(1, 8))
+            fault_injection.lasting(rng.uniform(1, 8))
         world.recovers(load)
 
     world.assert_exact()
@@ -27,7 +27,7 @@ def test_a_kafka_frozen_longer_than_the_delivery_timeout_costs_nothing_that_was_
     with world.load(rng) as load:
         with frozen(world.site.servers.kafka):
             # Past the session timeout too, so that the group forgets its member.
-            inflicting.lasting(rng.uniform(11, 14))
+            fault_injection.lasting(rng.uniform(11, 14))
         world.recovers(load)
 
     world.assert_exact()

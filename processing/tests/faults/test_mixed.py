@@ -8,12 +8,12 @@ from contextlib import ExitStack
 from random import Random
 
 from deploy.local.processes import CONSUMER
-from ingestion.tests.mortal_door import POINTS as DOOR_POINTS
-from ingestion.tests.orders import Order
-from processing.tests.faults import inflicting
-from processing.tests.faults.inflicting import away, frozen
-from processing.tests.faults.mortal_consumer import POINTS as CONSUMER_POINTS
-from processing.tests.faults.world import RECOVERY, World
+from ingestion.tests.kill_points import Order
+from ingestion.tests.killable_receiver import POINTS as DOOR_POINTS
+from processing.tests.faults import fault_injection
+from processing.tests.faults.fault_deployment import RECOVERY, World
+from processing.tests.faults.fault_injection import away, frozen
+from processing.tests.faults.killable_consumer import POINTS as CONSUMER_POINTS
 
 ROUNDS = 8
 LONGEST = 4.0  # seconds of a fault that lasts
@@ -49,22 +49,22 @@ def servers_are_away_or_frozen(world: World, rng: Random) -> None:
     with ExitStack() as stack:
         for server in rng.sample(list(world.site.servers), rng.randrange(1, 3)):
             stack.enter_context(rng.choice([away, frozen])(server))
-        inflicting.lasting(rng.uniform(0, LONGEST))
+        fault_injection.lasting(rng.uniform(0, LONGEST))
 
 
 def postgresql_stops_at_once(world: World, rng: Random) -> None:
-    with rng.choice([inflicting.stopped_at_once, inflicting.stopped_during_commit])(world.site):
-        inflicting.lasting(rng.uniform(0, LONGEST))
+    with rng.choice([fault_injection.stopped_at_once, fault_injection.stopped_during_commit])(world.site):
+        fault_injection.lasting(rng.uniform(0, LONGEST))
 
 
 def postgresql_is_read_only(world: World, rng: Random) -> None:
-    with inflicting.read_only(world.site):
-        inflicting.lasting(rng.uniform(0, LONGEST))
+    with fault_injection.read_only(world.site):
+        fault_injection.lasting(rng.uniform(0, LONGEST))
 
 
 def a_table_is_locked(world: World, rng: Random) -> None:
-    with inflicting.locked(world.site, rng.choice(["events", "progress", "ledger_minute"])):
-        inflicting.lasting(rng.uniform(0, LONGEST))
+    with fault_injection.locked(world.site, rng.choice(["events", "progress", "ledger_minute"])):
+        fault_injection.lasting(rng.uniform(0, LONGEST))
 
 
 def garbage_comes_in(world: World, rng: Random) -> None:
@@ -77,14 +77,14 @@ def a_consumer_is_frozen(world: World, rng: Random) -> None:
     consumer = world.consumer
     consumer.freeze()
     try:
-        inflicting.lasting(rng.choice([rng.uniform(0, LONGEST), FORGOTTEN]))
+        fault_injection.lasting(rng.choice([rng.uniform(0, LONGEST), FORGOTTEN]))
     finally:
         consumer.thaw()
 
 
 def another_consumer_joins_and_leaves(world: World, rng: Random) -> None:
     other = world.site.launch(CONSUMER)
-    inflicting.lasting(rng.uniform(0, 2 * LONGEST))
+    fault_injection.lasting(rng.uniform(0, 2 * LONGEST))
     rng.choice([other.ask_to_stop, other.kill])()
     world.site.wait_for(lambda: not other.running, RECOVERY)
 

@@ -10,13 +10,13 @@ import pytest
 
 from deploy.local.processes import CONSUMER, ProcessSpec
 from deploy.testing.deployment import ProductProcess
-from ingestion.tests.mortal_door import POINTS as DOOR_POINTS
-from ingestion.tests.orders import Order
-from processing.crashes import AFTER
-from processing.tests import group, truth
+from ingestion.tests.kill_points import Order
+from ingestion.tests.killable_receiver import POINTS as DOOR_POINTS
+from processing.consumer.crash_isolation import AFTER
+from processing.tests import expectations, group
+from processing.tests.faults.fault_deployment import RECOVERY, World
+from processing.tests.faults.killable_consumer import POINTS as CONSUMER_POINTS
 from processing.tests.faults.load import make_event
-from processing.tests.faults.mortal_consumer import POINTS as CONSUMER_POINTS
-from processing.tests.faults.world import RECOVERY, World
 
 SIGNALS = [signal.SIGKILL, signal.SIGTERM]
 
@@ -57,7 +57,7 @@ def test_a_consumer_that_ends_at_any_point_under_load_loses_and_doubles_nothing(
 def test_an_event_that_aborts_the_process_is_set_aside_after_three_crashes(
     world: World, rng: Random, where: str
 ) -> None:
-    dying = ProcessSpec("dying consumer", CONSUMER.port_setting, ("-m", "processing.tests.dying_consumer", where))
+    dying = ProcessSpec("dying consumer", CONSUMER.port_setting, ("-m", "processing.tests.aborting_consumer", where))
     poison = replace(make_event(rng, next(world.numbers), "poisonous"), payload={"text": "poison"})
     world.expected.letters[poison.source, "internal_error"] += 1
     crashes = 0
@@ -78,5 +78,7 @@ def test_an_event_that_aborts_the_process_is_set_aside_after_three_crashes(
 
 def outlives(world: World, consumer: ProductProcess) -> bool:
     """Whether it sets aside what killed those before it; it ends in order then."""
-    world.site.wait_for(lambda: not consumer.running or truth.letters(world.site) == world.expected.letters, RECOVERY)
+    world.site.wait_for(
+        lambda: not consumer.running or expectations.letters(world.site) == world.expected.letters, RECOVERY
+    )
     return consumer.running and consumer.stop() == 0

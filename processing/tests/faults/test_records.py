@@ -7,13 +7,13 @@ from random import Random
 
 import pytest
 
-from ingestion import records
+from ingestion.kafka import record_format
 from ingestion.tests.client import post
-from processing.tests import making, truth
+from processing.tests import expectations, factories
+from processing.tests.faults.fault_deployment import PARTITIONS, RECOVERY, World, reached, waits_for
+from processing.tests.faults.killable_consumer import reading_also
 from processing.tests.faults.load import canonical, make_event
-from processing.tests.faults.mortal_consumer import reading_also
-from processing.tests.faults.world import PARTITIONS, RECOVERY, World, reached, waits_for
-from processing.tests.reference import Sent
+from processing.tests.reference_rollups import Sent
 
 
 @pytest.mark.sample
@@ -24,7 +24,7 @@ def test_garbage_bad_text_and_half_bad_records_cost_their_own_lines_only(world: 
             good = [make_event(rng, next(world.numbers), f"half-bad-{partition}") for _ in range(rng.randrange(1, 4))]
             lines = [canonical(event) for event in good]
             lines.insert(rng.randrange(len(lines) + 1), rng.choice([b"garbage", b"\xff\xfe", b"caf\xc3"]))
-            making.put(world.site.raw_topic, *lines, partition=partition)
+            factories.put(world.site.raw_topic, *lines, partition=partition)
             world.expected.add(good)
             world.expected.letters["", "not_json"] += 1
         world.recovers(load)
@@ -44,12 +44,14 @@ def test_a_row_that_the_store_refuses_in_a_batch_of_five_hundred_is_one_letter(w
 def test_a_thousand_bad_lines_in_a_row_hold_their_partition_and_nobody_elses(world: World, rng: Random) -> None:
     partition = rng.randrange(PARTITIONS)
     with world.load(rng) as load:
-        making.put_all(world.site.raw_topic, [b"not JSON %d" % number for number in range(1_000)], partition=partition)
+        factories.put_all(
+            world.site.raw_topic, [b"not JSON %d" % number for number in range(1_000)], partition=partition
+        )
         world.expected.letters["", "not_json"] += 1_000
         world.site.wait_for(lambda: held(world) == [partition], RECOVERY)
-        ends = truth.ends(world.site)
+        ends = expectations.ends(world.site)
         world.goes_on(load)
-        world.site.wait_for(lambda: reached(truth.progress(world.site), {**ends, partition: 0}), RECOVERY)
+        world.site.wait_for(lambda: reached(expectations.progress(world.site), {**ends, partition: 0}), RECOVERY)
         world.manage("partitions", "resume", world.site.raw_topic, str(partition), "--through-end")
         world.recovers(load)
 
@@ -59,7 +61,7 @@ def test_a_thousand_bad_lines_in_a_row_hold_their_partition_and_nobody_elses(wor
 
 def held(world: World) -> list[int]:
     query = "SELECT partition FROM hold WHERE released_at IS NULL ORDER BY partition"
-    return [partition for (partition,) in truth.query(world.site, query)]
+    return [partition for (partition,) in expectations.query(world.site, query)]
 
 
 @pytest.mark.sample
@@ -67,13 +69,13 @@ def test_a_hundred_identical_posts_at_once_are_one_event_and_ninety_nine_duplica
     event = make_event(rng, next(world.numbers), f"crowd-{rng.random()}")
     with world.load(rng) as load:
         with ThreadPoolExecutor(100) as pool:
-            replies = list(pool.map(lambda _: post(world.door.url, truth.as_json(event)), range(100)))
+            replies = list(pool.map(lambda _: post(world.door.url, expectations.as_json(event)), range(100)))
         assert {reply.status for reply in replies} == {202}
         world.expected.add([event] * 100)
         world.recovers(load)
 
     world.assert_exact()
-    assert truth.totals(world.site)[event.source] == (100, 1, 99, 0)
+    assert expectations.totals(world.site)[event.source] == (100, 1, 99, 0)
 
 
 @pytest.mark.sample
@@ -96,20 +98,22 @@ def test_the_same_id_with_another_payload_is_set_aside_and_the_first_stays(world
 def test_a_record_of_a_newer_release_waits_for_the_upgrade_and_nothing_is_set_aside(
     world: World, rng: Random, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    newer = f"{records.FORMAT_VERSION + 1}".encode()
+    newer = f"{record_format.FORMAT_VERSION + 1}".encode()
     with world.load(rng) as load:
         event = make_event(rng, next(world.numbers), "newer")
-        making.put(world.site.raw_topic, canonical(event), partition=rng.randrange(PARTITIONS), headers=[("v", newer)])
+        factories.put(
+            world.site.raw_topic, canonical(event), partition=rng.randrange(PARTITIONS), headers=[("v", newer)]
+        )
         world.expected.add([event])
         world.site.wait_for(lambda: waits_for(world.consumer) == "upgrade this consumer", 30)
         world.goes_on(load)
-        assert truth.letters(world.site) == world.expected.letters
+        assert expectations.letters(world.site) == world.expected.letters
         assert world.consumer.stop() == 0
         world.start_consumer(understands=newer.decode())
         world.recovers(load)
 
     # Reconcile, which reads the topic once more, is of the newer release too.
-    monkeypatch.setattr(records, "decode", reading_also(newer))
+    monkeypatch.setattr(record_format, "decode", reading_also(newer))
     world.reconciles = False
     world.assert_exact()
     # What the next test starts is not.

@@ -9,13 +9,13 @@ from random import Random
 
 import pytest
 
-from deploy.local.server import Server
+from deploy.local.servers.server import Server
 from ingestion.tests.client import JSON, call
-from processing.tests import truth
-from processing.tests.faults import inflicting
-from processing.tests.faults.inflicting import away, frozen
+from processing.tests import expectations
+from processing.tests.faults import fault_injection
+from processing.tests.faults.fault_deployment import World, waits_for
+from processing.tests.faults.fault_injection import away, frozen
 from processing.tests.faults.load import SPAN, START, make_event
-from processing.tests.faults.world import World, waits_for
 
 NAMES = {"postgres": "PostgreSQL", "mongo": "MongoDB"}
 sample = pytest.mark.sample
@@ -65,7 +65,7 @@ def test_sigterm_while_a_store_is_frozen_exits_in_time(world: World, rng: Random
 
 def test_postgresql_stopped_at_once_during_a_commit_repeats_nothing(world: World, rng: Random) -> None:
     with world.load(rng) as load:
-        with inflicting.stopped_during_commit(world.site):
+        with fault_injection.stopped_during_commit(world.site):
             world.goes_on(load, seconds=rng.uniform(0, 2))
         world.recovers(load)
 
@@ -75,8 +75,8 @@ def test_postgresql_stopped_at_once_during_a_commit_repeats_nothing(world: World
 @pytest.mark.sample
 def test_postgresql_stopped_at_once_at_any_moment_repeats_nothing(world: World, rng: Random) -> None:
     with world.load(rng) as load:
-        inflicting.lasting(rng.uniform(0, 0.5))
-        with inflicting.stopped_at_once(world.site):
+        fault_injection.lasting(rng.uniform(0, 0.5))
+        with fault_injection.stopped_at_once(world.site):
             world.goes_on(load)
         world.recovers(load)
 
@@ -87,7 +87,7 @@ def test_postgresql_stopped_at_once_at_any_moment_repeats_nothing(world: World, 
 def test_a_read_only_postgresql_is_waited_for_and_nothing_is_set_aside(world: World, rng: Random) -> None:
     with world.load(rng) as load:
         world.litter(rng)
-        with inflicting.read_only(world.site):
+        with fault_injection.read_only(world.site):
             world.site.wait_for(lambda: waits_for(world.consumer) == "PostgreSQL", 30)
             world.goes_on(load)
         world.recovers(load)
@@ -97,7 +97,7 @@ def test_a_read_only_postgresql_is_waited_for_and_nothing_is_set_aside(world: Wo
 
 def test_a_lock_that_is_held_for_twenty_seconds_is_waited_for(world: World, rng: Random) -> None:
     with world.load(rng) as load:
-        with inflicting.locked(world.site, rng.choice(["events", "progress", "ledger_minute"])):
+        with fault_injection.locked(world.site, rng.choice(["events", "progress", "ledger_minute"])):
             world.goes_on(load, seconds=20)
         world.recovers(load)
 
@@ -107,7 +107,7 @@ def test_a_lock_that_is_held_for_twenty_seconds_is_waited_for(world: World, rng:
 @pytest.mark.sample
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system for PostgreSQL to fill")
 def test_a_full_disk_is_waited_for_and_nothing_is_set_aside(world: World, rng: Random, seed: int) -> None:
-    with inflicting.SmallDisk(world.site) as disk, world.load(rng) as load:
+    with fault_injection.SmallDisk(world.site) as disk, world.load(rng) as load:
         # A month that nothing is stored in yet.
         load.swell(START - seed * 3 * SPAN)
         world.site.wait_for(lambda: waits_for(world.consumer) == "PostgreSQL", 60)
@@ -143,7 +143,7 @@ def slowest(world: World, rng: Random, *, requests: int = 40) -> float:
     longest = 0.0
     for _ in range(requests):
         event = make_event(rng, next(world.numbers), "hasty")
-        body, headers = json.dumps(truth.as_json(event)).encode(), {**JSON, "Idempotency-Key": event.id}
+        body, headers = json.dumps(expectations.as_json(event)).encode(), {**JSON, "Idempotency-Key": event.id}
         began = time.monotonic()
         assert call(world.door.url, "POST", "/ingest", body, headers).status == 202
         longest = max(longest, time.monotonic() - began)

@@ -6,21 +6,21 @@ from collections.abc import Mapping
 from random import Random
 
 from ingestion.tests import topic
-from processing.tests import truth
-from processing.tests.faults.world import RECOVERY, World
-from processing.tests.truth import Identity
+from processing.tests import expectations
+from processing.tests.expectations import Identity
+from processing.tests.faults.fault_deployment import RECOVERY, World
 
 Gap = tuple[int, int, int | None, str]  # partition, first and next offset, cause
 
 
 def newest_gap(world: World) -> int:
-    [(number,)] = truth.query(world.site, "SELECT coalesce(max(id), 0) FROM ledger_gap")
+    [(number,)] = expectations.query(world.site, "SELECT coalesce(max(id), 0) FROM ledger_gap")
     return int(number)
 
 
 def gaps(world: World, *, after: int) -> set[Gap]:
     """Those that were noticed since; a topic that is made anew again may have the same ones."""
-    rows = truth.query(world.site, "SELECT id, partition, first_offset, next_offset, cause FROM ledger_gap")
+    rows = expectations.query(world.site, "SELECT id, partition, first_offset, next_offset, cause FROM ledger_gap")
     return {(partition, first, next_, cause) for number, partition, first, next_, cause in rows if number > after}
 
 
@@ -39,9 +39,9 @@ def test_records_removed_before_they_were_read_are_a_gap_and_all_the_others_are_
     before = newest_gap(world)
     with world.load(rng) as load:
         assert world.consumer.stop() == 0
-        read = truth.progress(world.site)
+        read = expectations.progress(world.site)
         world.goes_on(load)
-        waiting = {number: end for number, end in truth.ends(world.site).items() if end > read.get(number, 0)}
+        waiting = {number: end for number, end in expectations.ends(world.site).items() if end > read.get(number, 0)}
         removed = {
             number: rng.randrange(read.get(number, 0), waiting[number]) + 1
             for number in rng.sample(sorted(waiting), rng.randrange(1, len(waiting) + 1))
@@ -63,11 +63,11 @@ def test_a_topic_that_is_made_anew_costs_what_nobody_had_read_and_is_read_from_i
     before = newest_gap(world)
     with world.load(rng) as load:
         assert world.consumer.stop() == 0
-        read = truth.progress(world.site)
+        read = expectations.progress(world.site)
         world.goes_on(load)
         # In order: then what the senders hold for accepted is all there, and they send the rest again.
         world.door.stop()
-        unread = held_between(world, read, truth.ends(world.site))
+        unread = held_between(world, read, expectations.ends(world.site))
         world.site.recreate_raw_topic()
         gone = unread & {(event.source, event.id) for event in load.acknowledged}
         world.start_door()

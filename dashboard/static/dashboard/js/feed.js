@@ -1,5 +1,5 @@
 // The connection to /ws/live: subscriptions, acknowledgements, reconnecting, and polling if no WebSocket works.
-// The server's side of these messages is dashboard/protocol.py and dashboard/frames.py.
+// The server's side of these messages is dashboard/live/messages.py and dashboard/live/deltas.py.
 
 /**
  * A channel with its filters.
@@ -30,7 +30,7 @@
 /** The body of a frame, by channel. @typedef {OverviewBody|SeriesBody|TailBody} Body */
 
 /**
- * The state of the pipeline; null: unknown. The types of its parts are in dashboard/sample.py and queries.
+ * The state of the pipeline; null: unknown. The types of its parts are in dashboard/panels/snapshot_types.py and queries.
  * @typedef {object} Sample
  * @property {number} at ms since the epoch
  * @property {{tone: string, title: string, text: string, since: ?string}[]} notices

@@ -1,0 +1,204 @@
+"""Deltas: what changed over a span of time, by kind of subscription, and how two spans are merged."""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Protocol, Self
+
+from dashboard.panels.columns import SHOWN_VALUES, bucket_columns, event_columns
+from dashboard.panels.snapshot_types import Overview
+from processing.live_feed import ConsumerFrame, SourceFrame, TailEvent
+from queries.schemas import Bucket, EventShape
+
+SHOWN_SOURCES = 50  # rows in the columns of `overview`; `seen` is the number of all
+SHOWN_EVENTS = 50  # rows in the columns of `tail`
+OUTCOMES = ("read", "stored", "duplicate", "deadLettered", "dropped")
+
+Value = tuple[int, float]  # event time in microseconds, value
+BucketKey = tuple[str, str]  # field, start
+
+
+class Delta(Protocol):
+    """Changes between `start` and `end` (monotonic seconds). Sums are added; of values with a key the latest stays."""
+
+    start: float
+    end: float
+
+    def take(self, frame: ConsumerFrame) -> None:
+        """Add the changes in one consumer's frame."""
+
+    def add(self, later: Self) -> None:
+        """Merge a later span into this one. Keeps no reference into `later`, which other viewers share."""
+
+    def changed(self) -> bool:
+        """Return whether there is anything to send."""
+
+    def body(self) -> dict[str, object]:
+        """Return the JSON of this span: `interval` in ms, sums, columns."""
+
+
+def interval(delta: Delta) -> int:
+    """Return the length of a span in ms."""
+    return round((delta.end - delta.start) * 1000)
+
+
+def newest(values: dict[str, Value], later: dict[str, Value]) -> None:
+    """Merge `later` into `values`: for each field the value with the newest event time, at a tie the later one."""
+    for name, value in later.items():
+        known = values.get(name)
+        if known is None or known[0] <= value[0]:
+            values[name] = (value[0], value[1])
+
+
+@dataclass(slots=True)
+class SourceCell:
+    """The changes of one source in a span."""
+
+    stored: int = 0
+    last_seen: int = 0  # microseconds since the epoch
+    values: dict[str, Value] = field(default_factory=dict)
+
+    def add(self, stored: int, last_seen: int, values: dict[str, Value]) -> None:
+        """Add further changes of the source."""
+        self.stored += stored
+        self.last_seen = max(self.last_seen, last_seen)
+        newest(self.values, values)
+
+
+@dataclass(slots=True)
+class OverviewDelta:
+    """The channel `overview`: sums of outcomes, sources with new events, the newest sample."""
+
+    start: float
+    end: float
+    sums: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
+    sources: dict[str, SourceCell] = field(default_factory=dict)
+    sample: Overview | None = None  # totals, not changes
+
+    def changed(self) -> bool:
+        return self.sample is not None or bool(self.sources) or any(self.sums.values())
+
+    def take(self, frame: ConsumerFrame) -> None:
+        for source_id, source in frame["sources"].items():
+            self._count(source)
+            if source_id:
+                self._cell(source_id).add(source["stored"], source["lastSeen"], source["values"])
+
+    def add(self, later: OverviewDelta) -> None:
+        self.end = later.end
+        self.sample = later.sample or self.sample
+        for outcome, count in later.sums.items():
+            self.sums[outcome] += count
+        for source_id, cell in later.sources.items():
+            self._cell(source_id).add(cell.stored, cell.last_seen, cell.values)
+
+    def body(self) -> dict[str, object]:
+        shown = heapq.nlargest(SHOWN_SOURCES, self.sources.items(), key=lambda item: item[1].last_seen)
+        body: dict[str, object] = {
+            "interval": interval(self),
+            "sums": self.sums,
+            "seen": len(self.sources),
+            "shown": len(shown),
+            "columns": {
+                "sourceId": [source_id for source_id, _ in shown],
+                "lastSeen": [cell.last_seen // 1000 for _, cell in shown],
+                "stored": [cell.stored for _, cell in shown],
+                "values": [shown_values(cell) for _, cell in shown],
+            },
+        }
+        return body if self.sample is None else body | {"sample": self.sample}
+
+    def _count(self, source: SourceFrame) -> None:
+        self.sums["read"] += source["read"]
+        self.sums["stored"] += source["stored"]
+        self.sums["duplicate"] += source["duplicate"]
+        self.sums["deadLettered"] += source["deadLettered"]
+        self.sums["dropped"] += source["dropped"]
+
+    def _cell(self, source_id: str) -> SourceCell:
+        return self.sources.setdefault(source_id, SourceCell())
+
+
+def shown_values(cell: SourceCell) -> dict[str, float]:
+    """Return the values of the first few fields of a source, by name."""
+    return {name: cell.values[name][1] for name in sorted(cell.values)[:SHOWN_VALUES]}
+
+
+@dataclass(slots=True)
+class SeriesDelta:
+    """The channel `series`: the newest values of one source, and its changed aggregates."""
+
+    start: float
+    end: float
+    source_id: str
+    stored: int = 0
+    values: dict[str, Value] = field(default_factory=dict)
+    buckets: dict[BucketKey, Bucket] = field(default_factory=dict)
+
+    def changed(self) -> bool:
+        return bool(self.stored or self.values or self.buckets)
+
+    def take(self, frame: ConsumerFrame) -> None:
+        source = frame["sources"].get(self.source_id)
+        if source is None:
+            return
+        self.stored += source["stored"]
+        newest(self.values, source["values"])
+
+    def add(self, later: SeriesDelta) -> None:
+        self.end = later.end
+        self.stored += later.stored
+        newest(self.values, later.values)
+        self.buckets.update(later.buckets)
+
+    def body(self) -> dict[str, object]:
+        return {
+            "interval": interval(self),
+            "sums": {"stored": self.stored},
+            "columns": {
+                "field": list(self.values),
+                "at": [at // 1000 for at, _ in self.values.values()],
+                "value": [value for _, value in self.values.values()],
+            },
+            "buckets": bucket_columns(list(self.buckets.values())),
+        }
+
+
+@dataclass(slots=True)
+class TailDelta:
+    """The channel `tail`: the newest events, of one source or of all; `seen` counts all events of the span."""
+
+    start: float
+    end: float
+    source_id: str | None
+    seen: int = 0
+    sampled: bool = False  # read from the store, so the number of all events is unknown
+    events: deque[TailEvent | EventShape] = field(default_factory=lambda: deque(maxlen=SHOWN_EVENTS))
+
+    def changed(self) -> bool:
+        return bool(self.seen or self.events)
+
+    def take(self, frame: ConsumerFrame) -> None:
+        if self.source_id is None:
+            self.seen += frame["seen"]
+            self.events.extend(frame["tail"])
+            return
+        source = frame["sources"].get(self.source_id)
+        self.seen += source["stored"] if source else 0
+        self.events.extend(event for event in frame["tail"] if event["sourceId"] == self.source_id)
+
+    def add(self, later: TailDelta) -> None:
+        self.end = later.end
+        self.seen += later.seen
+        self.sampled = self.sampled or later.sampled
+        self.events.extend(later.events)
+
+    def body(self) -> dict[str, object]:
+        return {
+            "interval": interval(self),
+            "seen": None if self.sampled else max(self.seen, len(self.events)),
+            "shown": len(self.events),
+            "columns": event_columns(list(self.events)),
+        }

@@ -1,0 +1,153 @@
+"""The messages of `/ws/live`: those of clients, validated, and those of the server."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from dashboard.panels.columns import Interval
+
+VERSION = 1
+WINDOW = 8  # frames a client may leave unacknowledged
+TICK_SECONDS = 0.25
+HEARTBEAT_SECONDS = 1.0
+MAX_MESSAGE = 4096  # characters a client may send at once
+MAX_SUBSCRIPTIONS = 16  # per client
+MAX_SOURCE_ID = 128  # characters, as in events
+
+Channel = Literal["overview", "series", "tail"]
+
+
+class ProtocolError(Exception):
+    """The client's message is not valid; send it `code` and the text as a message `error`, and continue."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A channel with its filters. Equal subscriptions share one delta, which is encoded once."""
+
+    channel: Channel
+    source_id: str | None = None
+    interval: Interval = "1m"  # of a series' aggregates
+
+
+class Subscribe(msgspec.Struct, tag_field="type", tag="subscribe", frozen=True, rename="camel"):
+    """Start a subscription, or replace the one with the same `id`. A snapshot follows, then frames."""
+
+    id: str
+    channel: Channel
+    source_id: str | None = None
+    interval: Interval = "1m"
+
+    def subscription(self) -> Subscription:
+        """Return the subscription that the message asks for.
+
+        :raises ProtocolError: a filter is missing or not valid
+        """
+        if self.source_id is None and self.channel == "series":
+            raise ProtocolError("missing_filter", "series: sourceId is required")
+        if self.source_id is not None and not 0 < len(self.source_id) <= MAX_SOURCE_ID:
+            raise ProtocolError("invalid_filter", f"sourceId: expected 1 to {MAX_SOURCE_ID} characters")
+        if not 0 < len(self.id) <= 64:
+            raise ProtocolError("invalid_id", "id: expected 1 to 64 characters")
+        if self.channel == "overview":
+            return Subscription("overview")
+        if self.channel == "tail":
+            return Subscription("tail", self.source_id)
+        return Subscription("series", self.source_id, self.interval)
+
+
+class Unsubscribe(msgspec.Struct, tag_field="type", tag="unsubscribe", frozen=True):
+    """End a subscription."""
+
+    id: str
+
+
+class Ack(msgspec.Struct, tag_field="type", tag="ack", frozen=True):
+    """Acknowledge frames, which makes room in the window."""
+
+    seq: int  # this frame and all before it are shown
+
+
+class Pause(msgspec.Struct, tag_field="type", tag="pause", frozen=True):
+    """Stop or continue sending frames. The first frame after a pause covers all of it."""
+
+    paused: bool = True
+
+
+ClientMessage = Subscribe | Unsubscribe | Ack | Pause
+_decoder = msgspec.json.Decoder(ClientMessage)
+
+
+def parse(text: str) -> ClientMessage:
+    """Parse a client's message.
+
+    :raises ProtocolError: it is too large, or of no known type
+    """
+    if len(text) > MAX_MESSAGE:
+        raise ProtocolError("message_too_large", f"expected at most {MAX_MESSAGE} characters")
+    try:
+        message: ClientMessage = _decoder.decode(text)
+    except msgspec.DecodeError:
+        raise ProtocolError("invalid_message", "expected subscribe, unsubscribe, ack or pause, as JSON") from None
+    return message
+
+
+def encode(message: object) -> str:
+    """Return a message as JSON text."""
+    return msgspec.json.encode(message).decode()
+
+
+def now_ms() -> int:
+    """Return the server's clock in ms since the epoch. Pages compute ages with it, not with their own clock."""
+    return time.time_ns() // 1_000_000
+
+
+def welcome() -> str:
+    """Return the first message of a connection: version, intervals in ms, size of the window."""
+    return encode(
+        {
+            "type": "welcome",
+            "version": VERSION,
+            "now": now_ms(),
+            "interval": round(TICK_SECONDS * 1000),
+            "heartbeat": round(HEARTBEAT_SECONDS * 1000),
+            "window": WINDOW,
+        }
+    )
+
+
+def snapshot(identity: str, channel: Channel, data: object) -> str:
+    """Return the message with which a subscription starts; `data` is null if the stores do not answer."""
+    return encode({"type": "snapshot", "id": identity, "channel": channel, "now": now_ms(), "data": data})
+
+
+def frame(seq: int, span: int, bodies: dict[str, str]) -> str:
+    """Return a frame of bodies that are JSON text already, by id of subscription.
+
+    :param span: ms that the frame covers
+    """
+    joined = ",".join(f"{encode(identity)}:{body}" for identity, body in bodies.items())
+    return f'{{"type":"frame","seq":{seq},"now":{now_ms()},"interval":{span},"subscriptions":{{{joined}}}}}'
+
+
+def heartbeat() -> str:
+    """Return the message that is sent if there are no changes, so that the client knows the connection works."""
+    return encode({"type": "heartbeat", "now": now_ms()})
+
+
+def event(name: str, state: str, detail: str = "") -> str:
+    """Return a change of state of the feed or a server. Each change is sent; they are never conflated."""
+    return encode({"type": "event", "name": name, "state": state, "detail": detail, "now": now_ms()})
+
+
+def error(code: str, detail: str, identity: str | None = None) -> str:
+    """Return the answer to a message that is not valid."""
+    return encode({"type": "error", "code": code, "detail": detail, "id": identity})

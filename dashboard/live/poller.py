@@ -1,0 +1,125 @@
+"""Reads from the stores, once a second, what the consumers' frames do not contain."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from django.db import connections
+
+from dashboard.live import messages
+from dashboard.live.messages import Subscription
+from dashboard.panels import rates, series, snapshot
+from dashboard.panels.rates import Account, RatePoint
+from dashboard.panels.snapshot_types import Overview
+from processing.live_feed import ConsumerFrame
+from queries.schemas import Bucket, EventShape
+
+READ_SECONDS = 7.0  # the result of a slower read is unknown; the stores' own limits are shorter
+FRESH_MS = 2_500  # maximum age of the sample with which a new viewer starts
+HISTORY_POINTS = 300  # one a second
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Sampler:
+    """Reads on two threads of its own, for the Hub.
+
+    All methods are called on the event loop, and the coroutines wait for the threads without blocking it. A read that
+    fails or takes too long is unknown (None or empty), not an error.
+    """
+
+    def __init__(self) -> None:
+        self.history: deque[RatePoint] = deque(maxlen=HISTORY_POINTS)
+        self.latest: Overview | None = None
+        self._account: Account | None = None
+        self._stored = 0  # since the last sample
+        self._counted_since: float | None = None  # monotonic seconds
+        self._moved: dict[str, int] = {}  # by source: the oldest event time since its aggregates were read
+        self._known: dict[Subscription, set[tuple[str, str]]] = {}
+        self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="live-feed")
+
+    def note(self, frame: ConsumerFrame) -> None:
+        """Record what a frame changed, for the next sample."""
+        for source_id, source in frame["sources"].items():
+            self._stored += source["stored"]
+            times = [at for at, _ in source["values"].values()]
+            if times:
+                self._moved[source_id] = min(*times, self._moved.get(source_id, times[0]))
+
+    def forget_moves(self, watched: set[str]) -> None:
+        """Forget the changes of sources that have no viewer."""
+        self._moved = {source_id: at for source_id, at in self._moved.items() if source_id in watched}
+
+    async def start_of(self, subscription: Subscription) -> object:
+        """Return the data with which a subscription starts; None: the stores do not answer."""
+        if subscription.channel == "series":
+            assert subscription.source_id is not None
+            return await self._read(series.series, subscription.source_id, subscription.interval)
+        if subscription.channel == "tail":
+            return await self._read(snapshot.tail, subscription.source_id)
+        sample = self.latest if self._fresh() else await self.overview(frames_flow=False)
+        return {"sample": sample, "history": rates.rate_columns(self.history)}
+
+    def _fresh(self) -> bool:
+        return self.latest is not None and messages.now_ms() - self.latest["at"] < FRESH_MS
+
+    async def overview(self, *, frames_flow: bool) -> Overview:
+        """Return a sample. The stored rate comes from frames while they arrive, else from the ledger."""
+        sample = await self._read(snapshot.overview) or snapshot.unknown_overview(None)
+        if self.latest is not None and sample["at"] - self.latest["at"] < rates.MIN_APART:
+            # A cached answer, or one read for a new viewer: too close to the last sample for a rate.
+            return self.latest
+        before, self._account = self._account, Account(sample["at"], sample["ledger"])
+        sample["rates"] = rates.rates(before, self._account)
+        counted = self._counted()
+        if frames_flow:
+            sample["rates"] = {**sample["rates"], "stored": counted}
+        self.latest = sample
+        self.history.append(RatePoint(sample["at"], sample["rates"]["accepted"], sample["rates"]["stored"]))
+        return sample
+
+    def _counted(self) -> float | None:
+        """Return the events per second in frames since the last call."""
+        now = time.monotonic()
+        stored, self._stored = self._stored, 0
+        since, self._counted_since = self._counted_since, now
+        return None if since is None or now - since > rates.MAX_APART / 1000 else stored / (now - since)
+
+    async def buckets(self, subscription: Subscription, *, frames_flow: bool) -> list[Bucket]:
+        """Return the aggregates of a series that changed since the last call."""
+        assert subscription.source_id is not None
+        oldest = self._moved.pop(subscription.source_id, None)
+        if frames_flow and oldest is None:
+            return []
+        found = await self._read(series.moved_buckets, subscription.source_id, subscription.interval, oldest)
+        return found or []
+
+    async def events(self, subscription: Subscription) -> list[EventShape]:
+        """Return the events stored since the last call, oldest first. Used while no frames arrive."""
+        found = await self._read(snapshot.newest_events, subscription.source_id) or []
+        identities = {(event["sourceId"], event["eventId"]) for event in found}
+        known = self._known.get(subscription, identities)
+        self._known[subscription] = identities
+        return [event for event in found if (event["sourceId"], event["eventId"]) not in known]
+
+    async def _read(self, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+        def in_thread() -> T:
+            try:
+                return read(*args, **kwargs)
+            finally:
+                # An open connection would never go back to the pool.
+                connections.close_all()
+
+        loop = asyncio.get_running_loop()
+        try:
+            # Not wait_for, which in Python 3.11 may swallow a cancellation.
+            async with asyncio.timeout(READ_SECONDS):
+                return await loop.run_in_executor(self._threads, in_thread)
+        except (snapshot.Unknown, TimeoutError):
+            return None

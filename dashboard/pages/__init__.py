@@ -1,0 +1,1 @@
+"""Server-rendered pages, each complete without JavaScript."""

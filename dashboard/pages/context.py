@@ -1,0 +1,111 @@
+"""The template context of each page: what it shows, and the state of each of its panels."""
+
+from __future__ import annotations
+
+from dashboard.live.messages import Channel
+from dashboard.panels import series, snapshot
+from dashboard.panels.columns import Interval
+from dashboard.panels.snapshot import Unknown
+from dashboard.panels.snapshot_types import Doors
+from dashboard.panels.sparkline import FieldCard
+from queries import sources as source_reads
+from queries.reads.postgres import ReadUnavailable
+from queries.request import pagination
+from queries.schemas import EventShape
+from queries.sources import SourceCursor, SourceQuery
+
+STORES = [("kafka", "Kafka"), ("postgresql", "PostgreSQL"), ("mongodb", "MongoDB"), ("redis", "Redis")]
+LISTED_SOURCES = 100
+
+Context = dict[str, object]
+
+
+def overview() -> Context:
+    """Return the context of the overview; panels whose data is unknown are in the state `unknown`."""
+    sample = snapshot.overview()
+    states = dict(sample["stores"] or {})
+    return {
+        "overview": sample,
+        "stores": [(name, title, states.get(name)) for name, title in STORES],
+        "doors_state": _doors_state(sample["doors"]),
+        "minutes_state": _state(sample["minutes"]),
+        "sources_state": _state(sample["sources"]),
+        **_events(None),
+    }
+
+
+def source_list(cursor: str | None) -> Context:
+    """Return the context of one page of the list of sources.
+
+    :raises InvalidParameter: the cursor is not one of this list
+    """
+    position = None if cursor is None else pagination.read_cursor(cursor, SourceCursor)
+    try:
+        page = source_reads.page(SourceQuery(limit=LISTED_SOURCES, cursor=position))
+    except ReadUnavailable:
+        return {"sources": [], "sources_state": "unknown"}
+    rows = [snapshot.source_row(found) for found in page.results]
+    return {
+        "sources": rows,
+        "sources_state": _state(rows),
+        "next": page.next,
+        "previous": page.previous,
+    }
+
+
+def source(source_id: str, interval: Interval | None) -> Context:
+    """Return the context of a source's page.
+
+    :param interval: of the aggregates; None: the finest that shows a line
+    :raises SourceNotFound: no event of this source was ever read
+    """
+    common: Context = {"source_id": source_id, "blank_field": FieldCard("")}
+    try:
+        found = series.charts(source_id, interval)
+    except Unknown:
+        return {**common, "interval": interval or "1m", "fields_state": "unknown", "events_state": "unknown"}
+    cards = found.cards()
+    return {
+        **common,
+        "source": found.source,
+        "interval": found.interval,
+        "start": found.start,
+        "end": found.end,
+        "fields": cards,
+        "fields_state": _state(cards),
+        **_events(source_id),
+    }
+
+
+def polled(channel: Channel, source_id: str | None, interval: Interval) -> object:
+    """Return what a subscription to a channel starts with, for clients that poll; None: the stores do not answer."""
+    try:
+        if channel == "overview":
+            return {"sample": snapshot.overview(), "history": None}
+        if channel == "tail":
+            return snapshot.tail(source_id)
+        return series.series(source_id or "", interval)
+    except Unknown:
+        return None
+
+
+def _events(source_id: str | None) -> dict[str, list[EventShape] | str | None]:
+    try:
+        found = snapshot.newest_events(source_id)[::-1]
+    except Unknown:
+        return {"events": [], "events_state": "unknown"}
+    return {"events": found, "events_state": _state(found)}
+
+
+def _state(rows: object) -> str | None:
+    """Return the state of a panel with these rows; None: it shows them."""
+    if rows is None:
+        return "unknown"
+    return None if rows else "never"
+
+
+def _doors_state(doors: Doors | None) -> str | None:
+    """Return the state of the receivers' panel; it shows running receivers even if they received nothing."""
+    if doors is None:
+        return "unknown"
+    return None if doors["processes"] else "never"

@@ -1,0 +1,55 @@
+"""Rows as columns of equal length, the form in which pages and the live feed send them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Literal, TypedDict
+
+from processing.live_feed import TailEvent
+from queries.schemas import Bucket, EventShape
+
+PREVIEW_CHARACTERS = 240  # of an event's payload
+SHOWN_VALUES = 4  # fields of one source on the overview
+
+Interval = Literal["1m", "1h", "1d"]  # of a series' aggregates
+
+
+class BucketColumns(TypedDict):
+    """Aggregates as columns of equal length."""
+
+    field: list[str]
+    start: list[str]
+    count: list[int]
+    avg: list[float | None]
+    min: list[float]
+    max: list[float]
+
+
+def bucket_columns(buckets: list[Bucket]) -> BucketColumns:
+    """Return aggregates as columns."""
+    return {
+        "field": [bucket["field"] for bucket in buckets],
+        "start": [bucket["start"] for bucket in buckets],
+        "count": [bucket["count"] for bucket in buckets],
+        "avg": [bucket["avg"] for bucket in buckets],
+        "min": [bucket["min"] for bucket in buckets],
+        "max": [bucket["max"] for bucket in buckets],
+    }
+
+
+def event_columns(events: Sequence[TailEvent | EventShape]) -> dict[str, list[object]]:
+    """Return events as columns, oldest first."""
+    return {
+        "eventId": [event["eventId"] for event in events],
+        "sourceId": [event["sourceId"] for event in events],
+        "timestamp": [event["timestamp"] for event in events],
+        "storedAt": [event["storedAt"] for event in events],
+        "preview": [preview(event["payload"]) for event in events],
+    }
+
+
+def preview(payload: dict[str, object]) -> str:
+    """Return a payload as one line of JSON, cut to PREVIEW_CHARACTERS (a payload may have 256 KiB)."""
+    text = json.dumps(payload, ensure_ascii=False, separators=(", ", ": "))
+    return text if len(text) <= PREVIEW_CHARACTERS else text[: PREVIEW_CHARACTERS - 1] + "…"

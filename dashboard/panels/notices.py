@@ -1,0 +1,92 @@
+"""The notices on top of the overview: servers that do not answer, incidents, held partitions."""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+from processing.ledger.ledger import Equation
+from queries.schemas import HeldShape, IncidentShape, Pipeline, Stores
+
+
+class Notice(TypedDict):
+    """One problem that an operator should see first."""
+
+    tone: Literal["warn", "bad"]
+    title: str
+    text: str
+    since: str | None  # RFC 3339; None: no start is known
+
+
+OUTAGES: dict[Literal["kafka", "postgresql", "mongodb", "redis"], tuple[Literal["warn", "bad"], str, str]] = {
+    "kafka": ("bad", "Kafka does not answer", "Receivers answer 503, and senders must retry. Stored events can be read."),
+    "postgresql": ("bad", "PostgreSQL does not answer", "Events are accepted and wait in Kafka. They are stored and shown when PostgreSQL is back."),
+    "mongodb": ("bad", "MongoDB does not answer", "Events are accepted and wait in Kafka. They are stored when MongoDB is back. Stored events can be read."),
+    "redis": ("warn", "Redis does not answer", "No event is lost. Live numbers update more slowly, and the receivers' counters are not shown."),
+}  # fmt: skip
+
+TITLES = {
+    "operator": "An operator is needed",
+    "breaker": "A partition is held",
+    "crash": "An event that crashed a consumer was isolated",
+    "gap": "Kafka deleted records before they were read",
+    "disk": "A volume fills up",
+    "retention": "Waiting records may expire before they are read",
+}
+_WORSE = {"operator", "gap", "retention"}
+
+
+def of_line(line: Pipeline) -> list[Notice]:
+    """Return the notices of a state of the pipeline, servers first."""
+    held = {f"{each['topic']}/{each['partition']}" for each in line["held"]}
+    incidents = [each for each in line["incidents"] if (each["kind"], each["subject"] in held) != ("breaker", True)]
+    return [
+        *of_stores(line["stores"]),
+        *_idle(line),
+        *(_of_held(each) for each in line["held"]),
+        *(_of_incident(each) for each in incidents),
+    ]
+
+
+def of_stores(stores: Stores) -> list[Notice]:
+    """Return a notice for each server that does not answer."""
+    return [
+        {"tone": tone, "title": title, "text": text, "since": None}
+        for name, (tone, title, text) in OUTAGES.items()
+        if stores[name]["state"] == "down"
+    ]
+
+
+def verdict(account: Equation | None) -> str | None:
+    """Return the ledger's equation in words; None: it is unknown."""
+    if account is None:
+        return None
+    if account["unaccounted"]:
+        return f"{account['unaccounted']:,} events that were read have no outcome, or two. Run manage.py reconcile."
+    if account["inFlight"] is None:
+        return "Every event that was read has exactly one outcome. Kafka does not answer, so the number in flight is unknown."
+    return "Every event is accounted for."
+
+
+def _idle(line: Pipeline) -> list[Notice]:
+    waiting = any(partition["records"] for partition in line["lag"] or ())
+    if line["consumers"] or not waiting:
+        return []
+    text = "Events are accepted and wait in Kafka. Start a consumer: manage.py consume."
+    return [{"tone": "bad", "title": "No consumer runs", "text": text, "since": None}]
+
+
+def _of_held(held: HeldShape) -> Notice:
+    where = f"{held['topic']}, partition {held['partition']}"
+    remedy = f"manage.py partitions resume {held['topic']} {held['partition']}"
+    text = f"{held['reason']}. No event is lost. Fix the cause, then run {remedy}."
+    return {"tone": "bad", "title": f"{where} is held", "text": text, "since": held["since"]}
+
+
+def _of_incident(incident: IncidentShape) -> Notice:
+    kind = incident["kind"]
+    return {
+        "tone": "bad" if kind in _WORSE else "warn",
+        "title": f"{TITLES.get(kind, kind)}: {incident['subject']}",
+        "text": incident["detail"],
+        "since": incident["since"],
+    }

@@ -1,0 +1,138 @@
+"""The charts of one source: the aggregates of its numeric fields over the time before its newest event."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TypedDict
+
+from dashboard.panels.columns import BucketColumns, Interval, bucket_columns
+from dashboard.panels.snapshot import Unknown, milliseconds
+from dashboard.panels.sparkline import FieldCard, field_card
+from queries import sources
+from queries.events import aggregates
+from queries.events.aggregates import INTERVALS, MAX_BUCKETS, AggregateQuery
+from queries.reads.postgres import ReadUnavailable
+from queries.request.times import format_time, from_micros, parse_time
+from queries.schemas import Bucket, SourceShape
+
+# Length of a chart, unless the charts of a page together exceed MAX_BUCKETS.
+REACH: dict[Interval, int] = {"1m": 120, "1h": 168, "1d": 366}  # buckets
+ENOUGH_BUCKETS = 3  # of one field, the minimum for an interval to be chosen automatically
+
+
+class LatestColumns(TypedDict):
+    """The latest value of each field, as columns."""
+
+    field: list[str]
+    at: list[int]  # ms since the epoch
+    value: list[float]
+
+
+class SourceNumbers(TypedDict):
+    """The totals of a source."""
+
+    lastSeen: int  # ms since the epoch
+    events: int
+
+
+class Series(TypedDict):
+    """The data with which a subscription to `series` starts; its frames are changes to it."""
+
+    start: str
+    source: SourceNumbers
+    latest: LatestColumns
+    buckets: BucketColumns
+
+
+@dataclass(frozen=True, slots=True)
+class Charts:
+    """One source and the aggregates of its fields from `start` to `end`."""
+
+    source: SourceShape
+    interval: Interval
+    start: datetime
+    end: datetime
+    buckets: list[Bucket]
+
+    def cards(self) -> list[FieldCard]:
+        """Return a card for each numeric field, in order of name."""
+        by_field: dict[str, list[Bucket]] = defaultdict(list)
+        for bucket in self.buckets:
+            by_field[bucket["field"]].append(bucket)
+        fields = sorted(self.source["fields"], key=lambda field: field["name"])
+        return [field_card(field["name"], field["latest"], by_field[field["name"]]) for field in fields]
+
+
+def charts(source_id: str, interval: Interval | None) -> Charts:
+    """Read the charts of a source. Without an interval the finest one with enough buckets is used.
+
+    :raises SourceNotFound: no event of this source was ever read
+    :raises Unknown: PostgreSQL does not answer
+    """
+    try:
+        source = sources.one(source_id)
+        if interval is not None:
+            return _charts(source, interval)
+        read = (_charts(source, finest) for finest in INTERVALS)
+        return next(found for found in read if _tells(found))
+    except ReadUnavailable as error:
+        raise Unknown from error
+
+
+def series(source_id: str, interval: Interval) -> Series | None:
+    """Return the data with which a subscription starts; None: no event of this source was ever read.
+
+    :raises Unknown: PostgreSQL does not answer
+    """
+    try:
+        found = charts(source_id, interval)
+    except sources.SourceNotFound:
+        return None
+    fields = found.source["fields"]
+    return {
+        "start": format_time(found.start),
+        "source": {"lastSeen": milliseconds(found.source["lastSeen"]), "events": found.source["events"]},
+        "latest": {
+            "field": [field["name"] for field in fields],
+            "at": [milliseconds(field["latestAt"]) for field in fields],
+            "value": [field["latest"] for field in fields],
+        },
+        "buckets": bucket_columns(found.buckets),
+    }
+
+
+def moved_buckets(source_id: str, interval: Interval, oldest: int | None) -> list[Bucket]:
+    """Return the aggregates from an event time on.
+
+    :param oldest: microseconds since the epoch; None: from the newest event on
+    :raises Unknown: PostgreSQL does not answer
+    """
+    try:
+        if oldest is not None:
+            return _read(source_id, interval, from_micros(oldest), None)
+        newest = sources.one(source_id)["latestEvent"]
+        return _read(source_id, interval, parse_time(newest), None) if newest else []
+    except sources.SourceNotFound:
+        return []
+    except ReadUnavailable as error:
+        raise Unknown from error
+
+
+def _charts(source: SourceShape, interval: Interval) -> Charts:
+    newest = source["latestEvent"]
+    end = parse_time(newest) + timedelta(microseconds=1) if newest else datetime.now(tz=UTC)
+    buckets = min(REACH[interval], max(1, MAX_BUCKETS // max(1, len(source["fields"])) - 1))
+    start = end - INTERVALS[interval] * buckets
+    found = _read(source["sourceId"], interval, start, end) if source["fields"] else []
+    return Charts(source, interval, start, end, found)
+
+
+def _read(source_id: str, interval: Interval, start: datetime, end: datetime | None) -> list[Bucket]:
+    query = AggregateQuery(source_id=source_id, interval=interval, start=start, end=end)
+    return aggregates.read(query, now=datetime.now(tz=UTC))["results"]
+
+
+def _tells(found: Charts) -> bool:
+    return found.interval == "1d" or len({bucket["start"] for bucket in found.buckets}) >= ENOUGH_BUCKETS

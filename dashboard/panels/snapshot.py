@@ -1,0 +1,146 @@
+"""The reads behind the pages and the live feed."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+from dashboard.panels import notices, rates
+from dashboard.panels.columns import SHOWN_VALUES, event_columns
+from dashboard.panels.snapshot_types import Doors, Lag, Overview, SourceRow
+from ingestion import problems
+from queries import sources
+from queries.events import listing
+from queries.events.query import EventQuery
+from queries.pipeline import dependencies, ingest_processes, ledger_minutes, status
+from queries.reads.postgres import ReadUnavailable
+from queries.request.times import parse_time
+from queries.schemas import Doors as DoorCounters
+from queries.schemas import EventShape, FieldShape, LagShape, SourceShape, Stores
+
+SOURCE_ROWS = 20
+EVENT_ROWS = 20
+REASON_ROWS = 5
+MINUTE_ROWS = 6
+
+
+class Unknown(Exception):
+    """The stores do not answer; show the panel as unknown and read again later."""
+
+
+def milliseconds(text: str) -> int:
+    """Return an RFC 3339 time as milliseconds since the epoch."""
+    return round(parse_time(text).timestamp() * 1000)
+
+
+def total_lag(lag: list[LagShape] | None) -> Lag | None:
+    """Return the lag over all partitions; `seconds` is that of the partition furthest behind."""
+    if lag is None:
+        return None
+    seconds = [partition["seconds"] for partition in lag if partition["records"]]
+    known = [age for age in seconds if age is not None]
+    return {
+        "records": sum(partition["records"] for partition in lag),
+        "events": sum(partition["events"] for partition in lag),
+        "seconds": (max(known) if known else None) if seconds else 0.0,
+    }
+
+
+def receivers(counted: DoorCounters | None) -> Doors | None:
+    """Return the receivers' counters with the most frequent reasons of rejection, in words."""
+    if counted is None:
+        return None
+    frequent = sorted(counted["refused"].items(), key=lambda item: (-item[1], item[0]))[:REASON_ROWS]
+    return {
+        "acceptedPerSecond": counted["acceptedPerSecond"],
+        "accepted": counted["accepted"],
+        "refused": sum(counted["refused"].values()),
+        "reasons": [{"code": code, "meaning": problems.in_words(code), "count": count} for code, count in frequent],
+        "processes": counted["processes"],
+    }
+
+
+def source_row(source: SourceShape) -> SourceRow:
+    """Return one row of a list of sources."""
+    return {
+        "sourceId": source["sourceId"],
+        "lastSeen": milliseconds(source["lastSeen"]),
+        "events": source["events"],
+        "values": latest_values(source["fields"]),
+    }
+
+
+def latest_values(fields: list[FieldShape]) -> dict[str, float]:
+    """Return the latest values of the first few fields, by name."""
+    ordered = sorted(fields, key=lambda field: field["name"])
+    return {field["name"]: field["latest"] for field in ordered[:SHOWN_VALUES]}
+
+
+def overview() -> Overview:
+    """Read the state of the whole pipeline; unknown parts are None. Blocks up to some seconds."""
+    try:
+        return _whole_overview()
+    except status.LedgerUnavailable as error:
+        return unknown_overview(error.states)
+    except ReadUnavailable:
+        return unknown_overview(dependencies.states())
+
+
+def _whole_overview() -> Overview:
+    line, heard = status.read(), sources.recent(count=SOURCE_ROWS)
+    return {
+        "at": milliseconds(line["at"]),
+        "notices": notices.of_line(line),
+        "ledger": line["ledger"],
+        "verdict": notices.verdict(line["ledger"]),
+        "minutes": ledger_minutes.recent(datetime.now(tz=UTC), count=MINUTE_ROWS),
+        "inFlightEstimated": line["inFlightEstimated"],
+        "rates": rates.UNKNOWN,
+        "lag": total_lag(line["lag"]),
+        "consumers": line["consumers"],
+        "doors": receivers(line["doors"]),
+        "stores": line["stores"],
+        "sources": [source_row(source) for source in heard],
+    }
+
+
+def unknown_overview(states: Stores | None) -> Overview:
+    """Return a sample without the ledger: only the states of servers and receivers are known."""
+    asked = states is not None and states["redis"]["state"] == "up"
+    return {
+        "at": time.time_ns() // 1_000_000,
+        "notices": [] if states is None else notices.of_stores(states),
+        "ledger": None,
+        "verdict": None,
+        "minutes": None,
+        "inFlightEstimated": False,
+        "rates": rates.UNKNOWN,
+        "lag": None,
+        "consumers": None,
+        "doors": receivers(ingest_processes.read()) if asked else None,
+        "stores": states,
+        "sources": None,
+    }
+
+
+def newest_events(source_id: str | None) -> list[EventShape]:
+    """Return the newest events, oldest first, in the order of the live feed.
+
+    :raises Unknown: PostgreSQL does not answer
+    """
+    try:
+        if source_id is None:
+            return listing.newest(count=EVENT_ROWS)[::-1]
+        query = EventQuery(source_id=source_id, limit=EVENT_ROWS)
+        return listing.page(query).results[::-1]
+    except ReadUnavailable as error:
+        raise Unknown from error
+
+
+def tail(source_id: str | None) -> dict[str, object]:
+    """Return the first message of the channel `tail`.
+
+    :raises Unknown: PostgreSQL does not answer
+    """
+    found = newest_events(source_id)
+    return {"seen": None, "shown": len(found), "columns": event_columns(found)}

@@ -1,0 +1,129 @@
+"""Deltas: sums, merged spans and shown rows."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.live.deltas import SHOWN_SOURCES, OverviewDelta, SeriesDelta, TailDelta
+from dashboard.panels.columns import PREVIEW_CHARACTERS, preview
+from dashboard.tests.consumer_frames import consumer_frame, source_frame, tail_event
+from processing.live_feed import ConsumerFrame
+
+
+def columns(body: dict[str, object]) -> dict[str, list[object]]:
+    return cast("dict[str, list[object]]", body["columns"])
+
+
+def overview(*frames: ConsumerFrame) -> OverviewDelta:
+    delta = OverviewDelta(0.0, 0.25)
+    for frame in frames:
+        delta.take(frame)
+    return delta
+
+
+def test_what_several_consumers_stored_adds_up() -> None:
+    delta = overview(consumer_frame({"a": source_frame(stored=3)}), consumer_frame({"a": source_frame(stored=4)}))
+
+    assert delta.body()["sums"] == {"read": 7, "stored": 7, "duplicate": 0, "deadLettered": 0, "dropped": 0}
+    assert columns(delta.body())["stored"] == [7]
+
+
+def test_the_value_of_the_newest_event_wins_whatever_comes_last() -> None:
+    newer = consumer_frame({"a": source_frame(temperature=(2_000, 21.0))})
+    older = consumer_frame({"a": source_frame(temperature=(1_000, 99.0))})
+
+    assert columns(overview(newer, older).body())["values"] == [{"temperature": 21.0}]
+    assert columns(overview(older, newer).body())["values"] == [{"temperature": 21.0}]
+
+
+def test_lines_without_a_readable_source_count_and_show_no_source() -> None:
+    delta = overview(consumer_frame({"": source_frame(stored=2)}))
+
+    assert cast("dict[str, int]", delta.body()["sums"])["read"] == 2
+    assert columns(delta.body())["sourceId"] == []
+
+
+def test_more_sources_than_are_shown_are_said() -> None:
+    many = {f"s{number}": source_frame(stored=1, at=number * 1000) for number in range(SHOWN_SOURCES + 30)}
+
+    body = overview(consumer_frame(many)).body()
+
+    assert (body["seen"], body["shown"]) == (SHOWN_SOURCES + 30, SHOWN_SOURCES)
+    assert columns(body)["sourceId"][0] == f"s{SHOWN_SOURCES + 29}"
+
+
+@given(st.lists(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 9), st.integers(1, 9)), max_size=4)))
+def test_widened_spans_say_what_one_span_over_all_would(spans: list[list[tuple[str, int, int]]]) -> None:
+    frames = [
+        [consumer_frame({source: source_frame(stored=n, at=at, x=(at, float(at)))}) for source, n, at in span]
+        for span in spans
+    ]
+
+    wide = OverviewDelta(0.0, 0.0)
+    for place, span in enumerate(frames):
+        part = overview(*span)
+        part.end = place * 0.25
+        wide.add(part)
+    whole = overview(*(frame for span in frames for frame in span))
+    whole.end = wide.end
+
+    assert sorted_rows(wide) == sorted_rows(whole)
+    assert wide.sums == whole.sums
+
+
+def sorted_rows(delta: OverviewDelta) -> list[tuple[object, ...]]:
+    shown = columns(delta.body())
+    return sorted(zip(shown["sourceId"], shown["stored"], shown["lastSeen"], map(str, shown["values"]), strict=True))
+
+
+def test_widening_leaves_the_span_that_others_share_alone() -> None:
+    shared = overview(consumer_frame({"a": source_frame(stored=1, x=(1, 1.0))}))
+    held = OverviewDelta(0.0, 0.0)
+
+    held.add(shared)
+    held.add(overview(consumer_frame({"a": source_frame(stored=5, x=(2, 2.0))})))
+
+    assert shared.sums["stored"] == 1
+    assert columns(shared.body())["values"] == [{"x": 1.0}]
+
+
+def test_a_series_hears_its_own_source_alone() -> None:
+    delta = SeriesDelta(0.0, 0.25, "a")
+
+    delta.take(
+        consumer_frame({"a": source_frame(stored=2, x=(5_000, 1.5)), "b": source_frame(stored=9, x=(6_000, 9.0))})
+    )
+
+    assert delta.body()["sums"] == {"stored": 2}
+    assert delta.body()["columns"] == {"field": ["x"], "at": [5], "value": [1.5]}
+
+
+def test_a_tail_says_how_many_events_it_does_not_show() -> None:
+    delta = TailDelta(0.0, 0.25, None)
+
+    delta.take(consumer_frame({"a": source_frame(stored=900)}, [tail_event("e1"), tail_event("e2")]))
+
+    body = delta.body()
+    assert (body["seen"], body["shown"]) == (900, 2)
+    assert columns(body)["eventId"] == ["e1", "e2"]
+
+
+def test_the_tail_of_one_source_leaves_the_others_out() -> None:
+    delta = TailDelta(0.0, 0.25, "a")
+
+    delta.take(
+        consumer_frame(
+            {"a": source_frame(stored=1), "b": source_frame(stored=1)}, [tail_event("e1", "a"), tail_event("e2", "b")]
+        )
+    )
+
+    assert columns(delta.body())["eventId"] == ["e1"]
+    assert delta.body()["seen"] == 1
+
+
+def test_a_large_payload_is_shown_cut() -> None:
+    assert preview({"t": 1.5}) == '{"t": 1.5}'
+    assert len(preview({"t": "x" * 100_000})) == PREVIEW_CHARACTERS

@@ -1,0 +1,49 @@
+"""Messages of clients: valid ones and errors."""
+
+from __future__ import annotations
+
+import pytest
+
+from dashboard.live.messages import Ack, Pause, ProtocolError, Subscribe, Subscription, Unsubscribe, parse
+
+
+def test_each_message_of_a_client_is_understood() -> None:
+    assert parse('{"type":"subscribe","id":"s","channel":"tail"}') == Subscribe(id="s", channel="tail")
+    assert parse('{"type":"unsubscribe","id":"s"}') == Unsubscribe(id="s")
+    assert parse('{"type":"ack","seq":7}') == Ack(seq=7)
+    assert parse('{"type":"pause","paused":false}') == Pause(paused=False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "x", "[]", "{}", '{"type":"dance"}', '{"type":"ack"}', '{"type":"ack","seq":"7"}', '{"type":"subscribe"}'],
+)
+def test_anything_else_is_an_error_with_a_code(text: str) -> None:
+    with pytest.raises(ProtocolError) as raised:
+        parse(text)
+
+    assert raised.value.code == "invalid_message"
+
+
+def test_an_overlong_message_is_not_even_read() -> None:
+    with pytest.raises(ProtocolError) as raised:
+        parse('{"type":"ack","seq":1}' + " " * 5000)
+
+    assert raised.value.code == "message_too_large"
+
+
+def test_a_series_names_its_source() -> None:
+    message = parse('{"type":"subscribe","id":"s","channel":"series"}')
+
+    assert isinstance(message, Subscribe)
+    with pytest.raises(ProtocolError, match="sourceId"):
+        message.subscription()
+
+
+def test_what_is_watched_in_the_same_way_is_one_subscription() -> None:
+    one = parse('{"type":"subscribe","id":"a","channel":"series","sourceId":"x","interval":"1h"}')
+    other = parse('{"type":"subscribe","id":"b","channel":"series","sourceId":"x","interval":"1h"}')
+
+    assert isinstance(one, Subscribe)
+    assert isinstance(other, Subscribe)
+    assert one.subscription() == other.subscription() == Subscription("series", "x", "1h")

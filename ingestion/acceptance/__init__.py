@@ -1,0 +1,1 @@
+"""What every receiver does with a batch: authenticate, check room, filter sources, submit, await Kafka. Knows no protocol."""

@@ -1,0 +1,214 @@
+"""Authenticates API keys, with a cache: while PostgreSQL does not answer, keys that are cached stay valid."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from django.db import DatabaseError, connection
+from redis.exceptions import RedisError
+
+from ingestion.auth import api_keys, tokens
+from ingestion.auth.api_keys import ANYONE, Grant
+from ingestion.auth.rate_limits import Bucket
+from ingestion.auth.source_registry import Registry
+from ingestion.problems import Code
+from ingestion.rate_windows import parse_rate
+from ingestion.receivers.http.request_head import Refused
+from ingestion.runtime import redis_client
+from ingestion.runtime.limits import terms
+from ingestion.runtime.loop_singleton import PerLoop
+
+logger = logging.getLogger(__name__)
+
+KNOWN_SECONDS = 60.0  # a valid key is cached
+UNKNOWN_SECONDS = 10.0  # an invalid one
+TRUSTED_SECONDS = 3600.0  # a valid one while PostgreSQL does not answer
+LOOKUP_SECONDS = 2.0  # for one query
+AWAY_SECONDS = 1.0  # after a query failed, no other is tried for so long
+MAX_WAITING = 100  # lookups at one time; limits what a flood of invented keys can cost
+REMEMBERED = 10_000  # keys in the cache
+PING_SECONDS = 5.0
+RETRY_SECONDS = 1.0
+
+Found = TypeVar("Found")
+
+
+class _CachedGrant:
+    """The cache entry of one token; times on the loop's clock."""
+
+    __slots__ = ("bucket", "fresh_until", "grant", "trusted_until")
+
+    def __init__(self, grant: Grant | None, now: float) -> None:
+        self.grant = grant
+        self.fresh_until = now + (KNOWN_SECONDS if grant else UNKNOWN_SECONDS)
+        self.trusted_until = now + TRUSTED_SECONDS
+        self.bucket: Bucket | None = None
+
+
+class Access:
+    """The cache of keys and sources of one event loop."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        # Its own threads: one that waits for PostgreSQL must not delay those that Kafka needs.
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="access")
+        self._cached: dict[str, _CachedGrant] = {}
+        self._lookups: dict[str, asyncio.Task[Grant | None]] = {}
+        self._away_until = 0.0
+        self.registry = Registry(self.ask)
+        self._listening = self.loop.create_task(self._listen())
+
+    def recall(self, head: Mapping[bytes, bytes], scope: str) -> tuple[Grant, Bucket | None] | None:
+        """Authenticate a request from the cache; None if `grant` has to be awaited.
+
+        :param head: the headers of the request
+        :raises Refused: over the rate of its key
+        """
+        token = tokens.token_of(head)
+        if terms().open_ingest and (token is None or not token.startswith(b"dfe_")):
+            return ANYONE, None
+        if token is None or not tokens.SHAPE.fullmatch(token):
+            return None
+        cached = self._cached.get(tokens.digest(token))
+        if cached is None or self.loop.time() >= cached.fresh_until or not _allows(cached.grant, scope):
+            return None
+        assert cached.grant is not None
+        return cached.grant, self._admit(cached, cached.grant)
+
+    async def grant(self, head: Mapping[bytes, bytes], scope: str) -> tuple[Grant, Bucket | None]:
+        """Authenticate a request.
+
+        :param head: the headers of the request
+        :raises Refused: no valid key, a missing scope, or over the rate of its key
+        """
+        known = self.recall(head, scope)
+        if known is not None:
+            return known
+        token = tokens.token_of(head)
+        if token is None or not tokens.SHAPE.fullmatch(token):
+            raise tokens.unauthenticated()
+        cached = await self._cached_grant(tokens.digest(token))
+        grant = cached.grant
+        if grant is None or _has_ended(grant):
+            raise tokens.unauthenticated()
+        if scope not in grant.scopes:
+            raise Refused(Code.FORBIDDEN, f"the key does not have the scope {scope!r}")
+        return grant, self._admit(cached, grant)
+
+    async def ask(self, query: Callable[[], Found]) -> Found:
+        """Run a query in a thread.
+
+        :raises Refused: PostgreSQL does not answer
+        """
+        if self.loop.time() < self._away_until:
+            raise _store_away()
+        try:
+            async with asyncio.timeout(LOOKUP_SECONDS):
+                return await self.loop.run_in_executor(self._threads, _run_query, query)
+        except (DatabaseError, OSError, TimeoutError) as error:
+            self._away_until = self.loop.time() + AWAY_SECONDS
+            logger.warning(
+                "PostgreSQL does not answer, keys can't be looked up", extra={"reason": type(error).__name__}
+            )
+            raise _store_away() from error
+
+    def close(self) -> None:
+        self._listening.cancel()
+        self.registry.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _cached_grant(self, digest: str) -> _CachedGrant:
+        now = self.loop.time()
+        cached = self._cached.get(digest)
+        if cached is not None and now < cached.fresh_until:
+            return cached
+        try:
+            grant = await self._look_up(digest)
+        except Refused:
+            if cached is None or cached.grant is None or now >= cached.trusted_until:
+                raise
+            return cached
+        fresh = _CachedGrant(grant, self.loop.time())
+        if cached is not None and cached.grant == grant:
+            fresh.bucket = cached.bucket
+        while len(self._cached) >= REMEMBERED:
+            del self._cached[next(iter(self._cached))]
+        self._cached[digest] = fresh
+        return fresh
+
+    async def _look_up(self, digest: str) -> Grant | None:
+        """Look up a key; concurrent requests with the same key share one query."""
+        lookup = self._lookups.get(digest)
+        if lookup is None:
+            if len(self._lookups) >= MAX_WAITING:
+                raise Refused(Code.OVERLOADED, "too many unknown keys are being looked up")
+            lookup = self._lookups[digest] = self.loop.create_task(self.ask(lambda: api_keys.find(digest)))
+            lookup.add_done_callback(lambda _: self._lookups.pop(digest, None))
+        return await asyncio.shield(lookup)
+
+    def _admit(self, cached: _CachedGrant, grant: Grant) -> Bucket | None:
+        if not grant.rate:
+            return None
+        if cached.bucket is None:
+            cached.bucket = Bucket(parse_rate(grant.rate), now=self.loop.time())
+        cached.bucket.check(self.loop.time())
+        return cached.bucket
+
+    async def _listen(self) -> None:
+        """Receive notifications of revoked keys and changed sources, until cancelled."""
+        while True:
+            try:
+                await self._listen_once()
+            except (RedisError, OSError, TimeoutError):
+                await asyncio.sleep(RETRY_SECONDS * random.uniform(0.5, 1.0))  # noqa: S311
+
+    async def _listen_once(self) -> None:
+        async with redis_client.connect(timeout=PING_SECONDS) as redis, redis.pubsub() as pubsub:
+            await pubsub.subscribe(api_keys.CHANNEL)
+            self._invalidate_all()
+            while True:
+                message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=PING_SECONDS)
+                if message is None:
+                    await pubsub.ping()
+                elif message["type"] == "message":
+                    self._invalidate(message["data"].decode())
+
+    def _invalidate(self, message: str) -> None:
+        if message == api_keys.SOURCES:
+            self.registry.refresh()
+        else:
+            self._cached.pop(message, None)
+
+    def _invalidate_all(self) -> None:
+        """Expire every cached key, since a notification may have been missed."""
+        for cached in self._cached.values():
+            cached.fresh_until = 0.0
+        self.registry.refresh()
+
+
+access = PerLoop(Access)
+
+
+def _has_ended(grant: Grant) -> bool:
+    return grant.expires is not None and grant.expires <= time.time()
+
+
+def _allows(grant: Grant | None, scope: str) -> bool:
+    return grant is not None and scope in grant.scopes and not _has_ended(grant)
+
+
+def _run_query(query: Callable[[], Found]) -> Found:
+    try:
+        return query()
+    finally:
+        connection.close()  # back to the pool
+
+
+def _store_away() -> Refused:
+    return Refused(Code.STORE_UNAVAILABLE, "the key can't be checked now: its store does not answer")

@@ -1,0 +1,77 @@
+"""What a call says beside its messages, and how it is ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NoReturn, cast
+
+import grpc
+from google.rpc.status_pb2 import Status
+
+from ingestion.acceptance import intake
+from ingestion.kafka.group_commit import publisher
+from ingestion.problems import Code
+from ingestion.receivers.grpc import statuses
+from ingestion.receivers.http.request_head import Refused
+from ingestion.receivers.http.responses import Header
+from ingestion.runtime import request_context
+
+Context = grpc.aio.ServicerContext[bytes, bytes]
+
+DETAILS = "grpc-status-details-bin"  # where clients look for a google.rpc.Status
+
+
+class Call:
+    """One call, from its metadata to its trailers."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.head = {_bytes(name): _bytes(value) for name, value in context.invocation_metadata() or ()}
+        self._given = request_context.begin(self.head)
+        remaining: float | None = context.time_remaining()
+        self._deadline = None if remaining is None else publisher().loop.time() + remaining
+
+    def deadline(self) -> float:
+        """Until when a message that is whole now is answered, on the loop's clock: what the client or the site says."""
+        ours = intake.deadline()
+        return ours if self._deadline is None else min(self._deadline, ours)
+
+    def trail(self, headers: Iterable[Header]) -> None:
+        """Say what goes with a good answer."""
+        trailers = _metadata(headers)
+        if self._given is not None:
+            trailers.append(("x-request-id", self._given.decode()))
+        if trailers:
+            self.context.set_trailing_metadata(tuple(trailers))
+
+    async def next_message(self) -> bytes | None:
+        """Read a message; None: the client has sent its last."""
+        message: bytes | object = await self.context.read()
+        return None if message is grpc.aio.EOF else cast("bytes", message)
+
+    async def only_message(self) -> bytes:
+        """Read the one message of the call.
+
+        :raises Refused: there is none
+        """
+        message = await self.next_message()
+        if message is None:
+            raise Refused(Code.BAD_REQUEST, "expected a message")
+        return message
+
+    async def end(self, status: Status, headers: Iterable[Header] = ()) -> NoReturn:
+        """End the call with a status, by what this raises."""
+        trailers = [
+            *_metadata(headers),
+            ("x-request-id", request_context.request_id()),
+            (DETAILS, status.SerializeToString()),
+        ]
+        await self.context.abort(statuses.named(status), status.message, tuple(trailers))
+
+
+def _metadata(headers: Iterable[Header]) -> list[tuple[str, str | bytes]]:
+    return [(name.decode(), value.decode("latin-1")) for name, value in headers]
+
+
+def _bytes(text: str | bytes) -> bytes:
+    return text.encode("latin-1", "replace") if isinstance(text, str) else text

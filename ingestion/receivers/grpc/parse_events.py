@@ -1,0 +1,134 @@
+"""From the events of a message to checked ones and the reasons for those refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from ingestion.events import batch_parser, parser, payload_checks, source_ids, strict_parser, timestamps
+from ingestion.events.batch_parser import Columns
+from ingestion.events.model import Event, InvalidEvent
+from ingestion.problems import Code
+from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
+from ingestion.receivers.grpc import protobuf_json
+from ingestion.receivers.http.body_parsers import Batch, Limits, Rejected
+from ingestion.receivers.http.request_head import Refused
+
+WHITE_SPACE = b" \t\r\n"
+
+
+def batch(sent: Sequence[wire.Event], *, now: int, limits: Limits, single: bool = False) -> Batch:
+    """Check events as the HTTP door checks them.
+
+    :param now: microseconds since the epoch
+    :raises Refused: too many
+    """
+    if len(sent) > limits.max_batch_events:
+        raise too_many(limits)
+    sent = list(sent)  # each look into a message's list makes its items anew
+    found = _quickly(sent, now=now, limits=limits)
+    return _one_by_one(sent, now=now, limits=limits, single=single) if found is None else Batch(found, None, [], single)
+
+
+def too_many(limits: Limits) -> Refused:
+    """Refuse a batch for the number of its events."""
+    return Refused(Code.TOO_MANY_EVENTS, f"expected at most {limits.max_batch_events} events in one request")
+
+
+def _quickly(sent: list[wire.Event], *, now: int, limits: Limits) -> list[Event] | None:
+    """Take events of which nothing is in doubt; None leaves them to be judged one by one."""
+    stamps: list[str | int] = [event.timestamp for event in sent]
+    texts = [event.payload.strip(WHITE_SPACE) for event in sent]
+    try:
+        if not all(stamps):
+            stamps = [_stamp(event) for event in sent]
+        if not all(texts):
+            texts = [_payload(event, limits) for event in sent]
+    except InvalidEvent:
+        return None
+    if max(map(len, texts), default=0) > limits.max_event_bytes:
+        return None
+    names = [event.source_id for event in sent]
+    given = [event.event_id or None for event in sent]
+    return batch_parser.parse_columns(Columns(names, stamps, texts, given), now=now)
+
+
+def _one_by_one(sent: list[wire.Event], *, now: int, limits: Limits, single: bool) -> Batch:
+    good: list[Event] = []
+    indexes: list[int] = []
+    rejected: list[Rejected] = []
+    for index, event in enumerate(sent):
+        try:
+            good.append(parser.finish(_read(event, now=now, limits=limits), max_sources=limits.max_sources))
+            indexes.append(index)
+        except InvalidEvent as error:
+            rejected.append(Rejected(index, error.code, error.pointer, error.detail))
+    return Batch(good, indexes if rejected else None, rejected, single)
+
+
+def _read(event: wire.Event, *, now: int, limits: Limits) -> strict_parser.Reading:
+    """Judge one event.
+
+    :raises InvalidEvent: the first thing that is wrong
+    """
+    if not event.source_id:
+        raise _missing("sourceId")
+    stamp = _stamp(event)
+    payload = _payload(event, limits)
+    if len(payload) > limits.max_event_bytes:
+        raise _too_large(limits)
+    source_ids.check(event.source_id)
+    ts = timestamps.read(stamp) if isinstance(stamp, int) else timestamps.from_text(stamp)
+    timestamps.check_range(ts, now=now)
+    event_id = strict_parser.read_id(event.event_id or None)
+    if not _is_surely_right(payload):
+        _judge(payload)
+    return strict_parser.Reading(event.source_id, str(stamp), ts, event_id, payload)
+
+
+def _stamp(event: wire.Event) -> str | int:
+    match event.WhichOneof("time"):
+        case "timestamp":
+            return event.timestamp
+        case "timestamp_epoch":
+            return event.timestamp_epoch
+        case "timestamp_instant":
+            return protobuf_json.timestamp_text(event.timestamp_instant)
+    raise _missing("timestamp")
+
+
+def _payload(event: wire.Event, limits: Limits) -> bytes:
+    match event.WhichOneof("content"):
+        case "payload":
+            return event.payload.strip(WHITE_SPACE)
+        case "payload_struct":
+            # Before its text is made, since a Struct of many small values takes long.
+            if event.payload_struct.ByteSize() > limits.max_event_bytes:
+                raise _too_large(limits)
+            return protobuf_json.struct_text(event.payload_struct)
+    raise _missing("payload")
+
+
+def _is_surely_right(payload: bytes) -> bool:
+    try:
+        values = None if parser.may_hide(payload) else payload_checks.decode(payload)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return False
+    # As many colons as keys prove that no key stood twice and was lost.
+    return values is not None and payload.count(b":") in {len(values), payload_checks.colons(values)}
+
+
+def _judge(payload: bytes) -> None:
+    try:
+        strict_parser.check_payload(strict_parser.parse(payload))
+    except InvalidEvent as error:
+        raise InvalidEvent(error.code, error.detail, pointer=error.pointer or "/payload") from error
+
+
+def _missing(name: str) -> InvalidEvent:
+    return InvalidEvent(Code.MISSING_FIELD, f"{name} is required", pointer=f"/{name}")
+
+
+def _too_large(limits: Limits) -> InvalidEvent:
+    return InvalidEvent(Code.EVENT_TOO_LARGE, f"expected an event of at most {limits.max_event_bytes} bytes")

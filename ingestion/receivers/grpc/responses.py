@@ -1,0 +1,41 @@
+"""What became of a batch, as a message."""
+
+from __future__ import annotations
+
+from google.rpc.status_pb2 import Status
+
+from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
+from ingestion.receivers.grpc import statuses
+from ingestion.receivers.grpc.statuses import Violation
+from ingestion.receivers.http.responses import Outcome, Result
+
+
+def message(outcome: Outcome) -> wire.IngestBatchResponse:
+    """Tell what became of each event."""
+    results = [_result(result) for result in outcome.results]
+    return wire.IngestBatchResponse(accepted=outcome.accepted, rejected=outcome.rejected, results=results)
+
+
+def refusal(outcome: Outcome) -> Status | None:
+    """Tell why none of the events was taken; None: some were."""
+    if outcome.refusal is None:
+        return None
+    code, detail = outcome.refusal
+    return statuses.build(code, detail, violations=map(_violation, outcome.results))
+
+
+def _violation(result: Result) -> Violation:
+    place = f"/events/{result['index']}" + result.get("pointer", "")
+    return Violation(place, result.get("code", ""), result.get("detail", ""))
+
+
+def _result(result: Result) -> wire.Result:
+    is_accepted = result["status"] == "accepted"
+    return wire.Result(
+        index=result["index"],
+        outcome=wire.OUTCOME_ACCEPTED if is_accepted else wire.OUTCOME_REJECTED,
+        event_id=result.get("eventId", ""),
+        code=result.get("code", ""),
+        pointer=result.get("pointer", ""),
+        detail=result.get("detail", ""),
+    )

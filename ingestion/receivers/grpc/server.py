@@ -1,0 +1,117 @@
+"""The gRPC server: services, limits, start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+
+import grpc
+from django.conf import settings
+from grpc_health.v1 import health, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from ingestion import lifecycle
+from ingestion.acceptance import intake
+from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
+from ingestion.receivers.grpc import unary
+from ingestion.receivers.grpc.call import Context
+from ingestion.receivers.grpc.health import Health
+from ingestion.receivers.grpc.stream import Stream
+
+logger = logging.getLogger(__name__)
+
+SERVICE = wire.DESCRIPTOR.services_by_name["Ingestion"].full_name
+GRACE = 10.0  # seconds for the calls in flight after a signal
+MAX_CALLS = 1_000  # at one time, over all connections; a stream counts as one
+OVERHEAD = 64 * 1024  # bytes of a message beside the largest body
+IDENTITY_ONLY = 1  # a bit for each compression: https://grpc.github.io/grpc/core/group__grpc__arg__keys.html
+
+
+class CannotListen(Exception):
+    """The port is in use, or the address is not one of this machine."""
+
+
+class Server:
+    """The gRPC server of one event loop."""
+
+    def __init__(self) -> None:
+        self._streams: set[Stream] = set()
+        self._health = Health([SERVICE])
+        self._server = grpc.aio.server(options=_options(), maximum_concurrent_rpcs=MAX_CALLS)
+        self._server.add_generic_rpc_handlers((self._handlers(),))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, self._server)
+        reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
+
+    async def start(self, address: str) -> None:
+        """Start listening, and connect to Kafka in the background.
+
+        :raises CannotListen: the port is in use, or the address is not one of this machine
+        """
+        try:
+            self._server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise CannotListen(address) from error
+        lifecycle.start("grpc")
+        await self._health.start()
+        await self._server.start()
+        lifecycle.freeze_garbage_collector()
+
+    async def stop(self) -> None:
+        """Refuse new calls, answer those in flight, then close all connections."""
+        await self._health.close()
+        for stream in self._streams:
+            stream.stop()
+        await self._server.stop(GRACE)
+        await lifecycle.stop("grpc")
+
+    async def _run_stream(self, _requests: object, context: Context) -> None:
+        stream = Stream(context)
+        self._streams.add(stream)
+        try:
+            await stream.run()
+        finally:
+            self._streams.discard(stream)
+
+    def _handlers(self) -> grpc.GenericRpcHandler:
+        # Unary calls are served as streams of one message, which look the same on the wire: so a call is checked before
+        # its message is read. Without deserializers messages arrive as bytes, so that the servicer itself answers for
+        # one that can't be decoded, as over HTTP.
+        methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+            "Ingest": grpc.stream_unary_rpc_method_handler(unary.answering(unary.ingest)),
+            "IngestBatch": grpc.stream_unary_rpc_method_handler(unary.answering(unary.ingest_batch)),
+            "IngestStream": grpc.stream_stream_rpc_method_handler(self._run_stream),
+        }
+        return grpc.method_handlers_generic_handler(SERVICE, methods)
+
+
+async def run(address: str) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    :raises CannotListen: the port is in use, or the address is not one of this machine
+    """
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    server = Server()
+    await server.start(address)
+    logger.info("the gRPC receiver is open", extra={"address": address})
+    await stopping.wait()
+    await server.stop()
+    logger.info("the gRPC receiver is closed")
+
+
+def _options() -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", intake.max_body_bytes() + OVERHEAD),
+        # Between a soft and a hard limit gRPC would refuse at random, so both are the same.
+        ("grpc.max_metadata_size", settings.DATAFLOW_MAX_HEADER_BYTES),
+        ("grpc.absolute_max_metadata_size", settings.DATAFLOW_MAX_HEADER_BYTES),
+        # gRPC checks the size before it decompresses, so a small message could grow without bound.
+        ("grpc.compression_enabled_algorithms_bitset", IDENTITY_ONLY),
+        # Otherwise a second process on the same port would silently share its connections.
+        ("grpc.so_reuseport", 0),
+        # Detects clients that are gone, and ends their streams.
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+    ]

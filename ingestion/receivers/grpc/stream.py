@@ -1,0 +1,124 @@
+"""IngestStream: batches one after the other, several on their way, answered in their order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import NamedTuple
+
+import grpc
+from google.rpc.status_pb2 import Status
+
+from ingestion import metrics
+from ingestion.acceptance import intake
+from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
+from ingestion.receivers.grpc import accept_batch, responses, statuses
+from ingestion.receivers.grpc.accept_batch import Taken
+from ingestion.receivers.grpc.call import Call, Context
+from ingestion.receivers.grpc.unary import unexpected
+from ingestion.receivers.http.request_head import Refused
+
+logger = logging.getLogger(__name__)
+
+MAX_UNANSWERED = 16  # batches of one stream; a further one is read when the first of them is answered
+# Who has no key now, or not the scope, may not go on.
+FATAL = {grpc.StatusCode.UNAUTHENTICATED.value[0]}
+STOPPING = "this server stops; connect anew and send again what was not answered"
+
+
+class _End(NamedTuple):
+    """What comes after the last batch: the status that the call ends with; None: all is well."""
+
+    status: Status | None
+
+
+class Stream:
+    """One call of IngestStream."""
+
+    def __init__(self, context: Context) -> None:
+        self._call = Call(context)
+        # In the order in which they came.
+        self._begun: asyncio.Queue[Taken | Status | _End] = asyncio.Queue()
+        self._room = asyncio.Semaphore(MAX_UNANSWERED)
+        self._reading: asyncio.Task[None] | None = None
+        self._number = 0
+
+    async def run(self) -> None:
+        """Answer batches until the client has sent its last, or a status ends the call."""
+        self._reading = asyncio.create_task(self._read())
+        try:
+            end = await self._answer()
+        finally:
+            self._reading.cancel()
+            self._forget()
+        if end is not None:
+            await self._call.end(end)
+        self._call.trail(())
+
+    def stop(self) -> None:
+        """Read no more; what was begun is answered."""
+        if self._reading is not None:
+            self._reading.cancel()
+
+    async def _read(self) -> None:
+        end = None
+        try:
+            while (message := await self._next()) is not None:
+                begun = await self._begin(message)
+                if isinstance(begun, Status) and begun.code in FATAL:
+                    end = begun
+                    break
+                self._begun.put_nowait(begun)
+        except asyncio.CancelledError:
+            end = Status(code=grpc.StatusCode.UNAVAILABLE.value[0], message=STOPPING)
+        self._begun.put_nowait(_End(end))
+
+    async def _next(self) -> bytes | None:
+        """The next message, read when there is room for it; None: the client has sent its last."""
+        await self._room.acquire()
+        return await self._call.next_message()
+
+    async def _begin(self, message: bytes) -> Taken | Status:
+        try:
+            # Each time, since a key may be revoked meanwhile, and has a rate.
+            caller = await intake.admit(self._call.head)
+            request = accept_batch.decoded_batch(message)
+            return await accept_batch.take(request.events, accept_batch.options_of(request), self._call, caller)
+        except Refused as refused:
+            return _refused(refused)
+        except Exception:
+            logger.exception("a batch of a stream failed")
+            return unexpected()
+
+    async def _answer(self) -> Status | None:
+        while not isinstance(begun := await self._begun.get(), _End):
+            answer = await _answer_to(begun)
+            answer.batch = self._number
+            self._number += 1
+            await self._call.context.write(answer.SerializeToString())
+            self._room.release()
+        return begun.status
+
+    def _forget(self) -> None:
+        while not self._begun.empty():
+            begun = self._begun.get_nowait()
+            if isinstance(begun, Taken):
+                begun.forget()
+
+
+async def _answer_to(begun: Taken | Status) -> wire.IngestStreamResponse:
+    if isinstance(begun, Status):
+        return wire.IngestStreamResponse(refused=begun)
+    try:
+        outcome = await begun.outcome()
+    except Refused as refused:
+        return wire.IngestStreamResponse(refused=_refused(refused))
+    except Exception:
+        logger.exception("a batch of a stream failed")
+        return wire.IngestStreamResponse(refused=unexpected())
+    return wire.IngestStreamResponse(outcome=responses.message(outcome), refused=responses.refusal(outcome))
+
+
+def _refused(refused: Refused) -> Status:
+    metrics.refused(refused.code)
+    return statuses.refusal(refused)

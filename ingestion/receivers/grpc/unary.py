@@ -1,0 +1,81 @@
+"""Ingest and IngestBatch: one message, one answer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from google.rpc.status_pb2 import Status
+
+from ingestion import metrics
+from ingestion.acceptance import intake
+from ingestion.problems import Code
+from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
+from ingestion.receivers.grpc import accept_batch, responses, statuses
+from ingestion.receivers.grpc.call import Call, Context
+from ingestion.receivers.grpc.statuses import Violation
+from ingestion.receivers.http.request_head import Options, Refused
+
+logger = logging.getLogger(__name__)
+
+# Answers a call, or says why not.
+Method = Callable[[Call], Awaitable[Message | Status]]
+Handler = Callable[[object, Context], Awaitable[bytes]]
+
+UNEXPECTED = "an error on our side; what became of the events is unknown"
+
+
+async def ingest(call: Call) -> wire.IngestResponse | Status:
+    """Take one event."""
+    # Before the message is read: a stranger's is not worth its memory.
+    caller = await intake.admit(call.head)
+    request = accept_batch.decoded(wire.IngestRequest, await call.only_message())
+    options = Options(validate=request.validate_only)
+    taken = await accept_batch.take([request.event], options, call, caller, single=True)
+    await taken.outcome()
+    for item in taken.parsed.rejected:
+        violation = Violation("/event" + item.pointer, item.code.value, item.detail)
+        return statuses.build(item.code, item.detail, violations=[violation])
+    call.trail(caller.headers())
+    seconds, microseconds = divmod(taken.received, 1_000_000)
+    received_at = Timestamp(seconds=seconds, nanos=microseconds * 1_000)
+    return wire.IngestResponse(event_id=taken.parsed.events[0].id, received_at=received_at)
+
+
+async def ingest_batch(call: Call) -> wire.IngestBatchResponse | Status:
+    """Take many events."""
+    caller = await intake.admit(call.head)
+    request = accept_batch.decoded_batch(await call.only_message())
+    taken = await accept_batch.take(request.events, accept_batch.options_of(request), call, caller)
+    outcome = await taken.outcome()
+    call.trail(caller.headers())
+    return responses.refusal(outcome) or responses.message(outcome)
+
+
+def answering(method: Method) -> Handler:
+    """Make a method what the server calls: whatever happens, the call ends with an answer or a status."""
+
+    async def handle(_messages: object, context: Context) -> bytes:
+        call = Call(context)
+        headers = []
+        try:
+            reply = await method(call)
+        except Refused as refused:
+            metrics.refused(refused.code)
+            reply, headers = statuses.refusal(refused), list(refused.headers)
+        except Exception:
+            logger.exception("a call failed")
+            reply = unexpected()
+        if isinstance(reply, Status):
+            await call.end(reply, headers)
+        return reply.SerializeToString()
+
+    return handle
+
+
+def unexpected() -> Status:
+    """Answer for an error in our own code."""
+    metrics.refused(Code.INTERNAL_ERROR)
+    return statuses.build(Code.INTERNAL_ERROR, UNEXPECTED)

@@ -1,0 +1,1 @@
+"""POST /ingest: JSON, NDJSON and CloudEvents over HTTP."""

@@ -1,0 +1,170 @@
+"""From a request's body to checked events and the reasons for those refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from io import BytesIO
+from itertools import islice
+from typing import NoReturn
+
+import msgspec
+
+from ingestion.events import batch_parser, json_scanner
+from ingestion.events.model import Event, InvalidEvent
+from ingestion.events.parser import parse_event
+from ingestion.problems import Code
+from ingestion.receivers.http.request_head import Refused
+
+NOT_JSON = "expected JSON in UTF-8 (RFC 8259)"
+WHITE_SPACE = b" \t\r\n"
+MAX_COMMAS = 100_000
+
+# Makes one event of its text, or raises InvalidEvent.
+Read = Callable[[bytes], Event]
+
+_split = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request, and one process, may bring."""
+
+    max_event_bytes: int = 256 * 1024
+    max_batch_events: int = 1_000
+    max_sources: int = 100_000
+
+
+class Rejected(msgspec.Struct, frozen=True, gc=False):
+    """Why one event of a batch was refused."""
+
+    index: int  # from 0, among the array's items or the body's non-blank lines
+    code: Code
+    pointer: str  # RFC 6901, from the event's root
+    detail: str
+
+
+class Batch(msgspec.Struct, frozen=True, gc=False):
+    """What a body held, in the order of the body."""
+
+    events: list[Event]
+    indexes: list[int] | None  # positions of `events` in the body; None: all of them were accepted
+    rejected: list[Rejected]
+    single: bool  # the body was one object, not an array or lines
+
+
+def parse_json(body: bytes, *, now: int, limits: Limits) -> Batch:
+    """Parse an object or an array of objects.
+
+    :param now: microseconds since the epoch
+    :raises Refused: not JSON, neither object nor array, or too much
+    """
+    start = body.lstrip(WHITE_SPACE)[:1]
+    if start == b"{":
+        return single(body, read=_reader(now, limits), limits=limits)
+    if start != b"[":
+        return _refuse_scalar(body)
+    events = batch_parser.parse_array(body, now=now)
+    if events is not None and batch_parser.fits(events, body, max_event_bytes=limits.max_event_bytes):
+        _check_count(len(events), limits)
+        return Batch(events, None, [], single=False)
+    return array(body, read=_reader(now, limits), limits=limits)
+
+
+def parse_ndjson(body: bytes, *, now: int, limits: Limits) -> Batch:
+    """Parse one object a line; blank lines are passed over.
+
+    :param now: microseconds since the epoch
+    :raises Refused: too many lines
+    """
+    events = batch_parser.parse_lines(body, now=now)
+    if events is not None and batch_parser.fits(events, body, max_event_bytes=limits.max_event_bytes):
+        _check_count(len(events), limits)
+        return Batch(events, None, [], single=False)
+    lines = (line for line in BytesIO(body) if line.strip(WHITE_SPACE))
+    return _one_by_one(islice(lines, limits.max_batch_events + 1), read=_reader(now, limits), limits=limits)
+
+
+def single(body: bytes, *, read: Read, limits: Limits) -> Batch:
+    """Read a body that is one event.
+
+    :raises Refused: not JSON, or too large
+    """
+    if len(body) > limits.max_event_bytes:
+        raise Refused(Code.EVENT_TOO_LARGE, _too_large(limits))
+    try:
+        event = read(body)
+    except InvalidEvent as error:
+        if error.code is Code.NOT_JSON:
+            raise Refused(Code.NOT_JSON, NOT_JSON) from error
+        return Batch([], [], [Rejected(0, error.code, error.pointer, error.detail)], single=True)
+    return Batch([event], None, [], single=True)
+
+
+def array(body: bytes, *, read: Read, limits: Limits) -> Batch:
+    """Read a body that is an array, item by item.
+
+    :raises Refused: not JSON, no array, or too many items
+    """
+    if body.lstrip(WHITE_SPACE)[:1] != b"[":
+        return _refuse_scalar(body)
+    batch = _one_by_one(_items(body, limits), read=read, limits=limits)
+    if any(rejected.code is Code.NOT_JSON for rejected in batch.rejected):
+        raise Refused(Code.NOT_JSON, NOT_JSON)
+    return batch
+
+
+def _reader(now: int, limits: Limits) -> Read:
+    return lambda text: parse_event(text, now=now, max_sources=limits.max_sources)
+
+
+def _refuse_scalar(body: bytes) -> NoReturn:
+    try:
+        json_scanner.items(body.decode(), limit=1)
+    except (json_scanner.NotJson, UnicodeDecodeError) as error:
+        raise Refused(Code.NOT_JSON, NOT_JSON) from error
+    raise Refused(Code.NOT_AN_EVENT, "expected an object, or an array of objects")
+
+
+def _items(body: bytes, limits: Limits) -> list[bytes]:
+    """The texts of an array's items."""
+    try:
+        text = body.decode()
+        # Each item is kept as an object of 64 bytes, so a long list of small ones is not split in one go.
+        if body.count(b",") <= MAX_COMMAS:
+            return [bytes(item) for item in _split(body)]
+    except (msgspec.DecodeError, RecursionError):
+        pass
+    except UnicodeDecodeError as error:
+        raise Refused(Code.NOT_JSON, NOT_JSON) from error
+    try:
+        return [item.encode() for item in json_scanner.items(text, limit=limits.max_batch_events)]
+    except json_scanner.NotJson as error:
+        raise Refused(Code.NOT_JSON, NOT_JSON) from error
+
+
+def _one_by_one(texts: Iterable[bytes], *, read: Read, limits: Limits) -> Batch:
+    texts = list(texts)
+    _check_count(len(texts), limits)
+    events: list[Event] = []
+    indexes: list[int] = []
+    rejected: list[Rejected] = []
+    for index, text in enumerate(texts):
+        if len(text.rstrip(b"\r\n")) > limits.max_event_bytes:
+            rejected.append(Rejected(index, Code.EVENT_TOO_LARGE, "", _too_large(limits)))
+            continue
+        try:
+            events.append(read(text))
+            indexes.append(index)
+        except InvalidEvent as error:
+            rejected.append(Rejected(index, error.code, error.pointer, error.detail))
+    return Batch(events, indexes if rejected else None, rejected, single=False)
+
+
+def _check_count(count: int, limits: Limits) -> None:
+    if count > limits.max_batch_events:
+        raise Refused(Code.TOO_MANY_EVENTS, f"expected at most {limits.max_batch_events} events in one request")
+
+
+def _too_large(limits: Limits) -> str:
+    return f"expected an event of at most {limits.max_event_bytes} bytes"

@@ -1,0 +1,218 @@
+"""CloudEvents 1.0 over HTTP: structured, batched and binary events become events of ours.
+
+https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Mapping
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+
+from ingestion.auth.source_registry import Labels
+from ingestion.events import event_ids, parser, strict_parser, timestamps
+from ingestion.events.model import SOURCE_ID_PATTERN, Event, InvalidEvent
+from ingestion.events.source_ids import slug
+from ingestion.events.strict_parser import Members, Reading
+from ingestion.problems import Code
+from ingestion.receivers.http.body_parsers import Batch, Limits, array, single
+
+LABEL = "cloudEventsSource"  # of a source whose own name is not of our form: that name
+
+REQUIRED = ("specversion", "id", "source", "type")
+DATA = ("data", "data_base64")
+
+_NAME = re.compile(r"[a-z0-9]{1,256}")
+_JSON_TYPE = re.compile(r"[^;]*/(json|[^;]*\+json)\s*(;.*)?", re.IGNORECASE)
+_TEXT_TYPE = re.compile(r"(text/[^;]*|[^;]*/xml|[^;]*\+xml)\s*(;.*)?", re.IGNORECASE)
+_ANY_BYTES = "application/octet-stream"
+_ESCAPED = re.compile(rb"\\(.)")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+# The event format's Integer: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#type-system
+_INT32 = range(-(2**31), 2**31)
+
+_encode = msgspec.json.Encoder().encode
+_decode_attributes = msgspec.json.Decoder(dict[str, str | int | bool]).decode
+
+Attributes = dict[str, str | int | bool]
+
+
+def parse_structured(body: bytes, *, now: int, limits: Limits) -> Batch:
+    """Parse one event in the JSON format.
+
+    :param now: microseconds since the epoch; the time of an event that has none
+    :raises Refused: not JSON, or too large
+    """
+    return single(body, read=lambda text: _structured(text, now=now, limits=limits), limits=limits)
+
+
+def parse_batch(body: bytes, *, now: int, limits: Limits) -> Batch:
+    """Parse an array of events in the JSON format.
+
+    :param now: as in parse_structured()
+    :raises Refused: not JSON, or too much
+    """
+    return array(body, read=lambda text: _structured(text, now=now, limits=limits), limits=limits)
+
+
+def parse_binary(body: bytes, head: Mapping[bytes, bytes], *, now: int, limits: Limits) -> Batch:
+    """Parse an event whose attributes are headers and whose data is the body.
+
+    :param head: names in lower case
+    :param now: as in parse_structured()
+    :raises Refused: data that is said to be JSON and is not, or too large
+    """
+    return single(body, read=lambda data: _binary(data, head, now=now, limits=limits), limits=limits)
+
+
+def labels(found: Iterable[Event]) -> Labels:
+    """Give the own names of those sources whose id had to be made from it."""
+    attributes = {event.source: event.attributes for event in found}
+    names = {source: str(_decode_attributes(text)["source"]) for source, text in attributes.items() if text}
+    return {source: {LABEL: name} for source, name in names.items() if name != source}
+
+
+def _structured(text: bytes, *, now: int, limits: Limits) -> Event:
+    value = strict_parser.parse(text)
+    if not isinstance(value, Members):
+        raise InvalidEvent(Code.NOT_AN_EVENT, f"expected an object, got {strict_parser.kind(value)}")
+    members: dict[str, object] = {}
+    for name, member in value.pairs:
+        if name in members:
+            pointer = strict_parser.at("", name)
+            raise InvalidEvent(Code.DUPLICATE_KEY, "the attribute stands here for the second time", pointer=pointer)
+        members[name] = member
+    if "data" in members and "data_base64" in members:
+        raise InvalidEvent(Code.UNKNOWN_FIELD, "expected data or data_base64, got both", pointer="/data_base64")
+    attributes = _checked({name: member for name, member in members.items() if name not in DATA})
+    return _event(attributes, _structured_data(members, text), now=now, limits=limits)
+
+
+def _structured_data(members: Mapping[str, object], text: bytes) -> bytes:
+    """Make the payload of the data as it is written; everything else in the text is checked already."""
+    if "data" in members:
+        _check_data(members["data"])
+        return _payload(members["data"], bytes(strict_parser.raw_members(text)["data"]))
+    if members.get("data_base64") is None:
+        return b"{}"
+    packed = members["data_base64"]
+    if not isinstance(packed, str):
+        raise strict_parser.wrong_type("/data_base64", "a string", packed)
+    media = members.get("datacontenttype")
+    try:
+        data = b64decode(packed, validate=True)
+    except ValueError as error:
+        raise InvalidEvent(Code.INVALID_ATTRIBUTE, "/data_base64: expected Base64", pointer="/data_base64") from error
+    return _binary_data(data, media if isinstance(media, str) else _ANY_BYTES)
+
+
+def _binary(data: bytes, head: Mapping[bytes, bytes], *, now: int, limits: Limits) -> Event:
+    attributes: dict[str, object] = {
+        name[3:].decode("latin-1"): _header(name, value) for name, value in head.items() if name.startswith(b"ce-")
+    }
+    media = head.get(b"content-type", b"").decode("latin-1")
+    if media:
+        attributes["datacontenttype"] = media
+    return _event(_checked(attributes), _binary_data(data, media), now=now, limits=limits)
+
+
+def _binary_data(data: bytes, media: str) -> bytes:
+    if not data:
+        return b"{}"
+    if not media or _JSON_TYPE.fullmatch(media):
+        value = strict_parser.parse(data)
+        _check_data(value)
+        return _payload(value, data.strip(b" \t\r\n"))
+    if _TEXT_TYPE.fullmatch(media):
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            return _packed(data)
+        _check_data(text)
+        return _payload(text, _encode(text))
+    return _packed(data)
+
+
+def _header(name: bytes, value: bytes) -> str:
+    """Undo quotes, which older senders use, then the percent encoding."""
+    if len(value) > 1 and value.startswith(b'"') and value.endswith(b'"'):
+        value = _ESCAPED.sub(rb"\1", value[1:-1])
+    try:
+        return unquote_to_bytes(value).decode()
+    except UnicodeDecodeError as error:
+        pointer = strict_parser.at("", name[3:].decode("latin-1"))
+        raise InvalidEvent(
+            Code.INVALID_ATTRIBUTE, f"{pointer}: expected UTF-8, percent-encoded", pointer=pointer
+        ) from error
+
+
+def _check_data(value: object) -> None:
+    if isinstance(value, Members):
+        strict_parser.check_payload(value, pointer="/data")
+    else:
+        strict_parser.check_payload(Members([("data", value)]), pointer="")
+
+
+def _payload(value: object, text: bytes) -> bytes:
+    """Make a payload of data; what is no object goes under `data`."""
+    return text if isinstance(value, Members) else b'{"data":%b}' % text
+
+
+def _packed(data: bytes) -> bytes:
+    return b'{"data_base64":"%b"}' % b64encode(data)
+
+
+def _event(attributes: Attributes, payload: bytes, *, now: int, limits: Limits) -> Event:
+    source, timed = str(attributes["source"]), "time" in attributes
+    ts = _time(str(attributes["time"]), now=now) if timed else now
+    name = source if SOURCE_ID_PATTERN.fullmatch(source) else slug(source)
+    event_id = event_ids.named_id("cloudevents", source, str(attributes["id"]))
+    reading = Reading(name, "", ts, event_id, payload)
+    event = parser.finish(reading, max_sources=limits.max_sources)
+    return Event(event.id, event.source, ts, event.payload, timed, _encode(attributes))
+
+
+def _checked(given: Mapping[str, object]) -> Attributes:
+    attributes: Attributes = {}
+    for name, value in given.items():
+        if not _NAME.fullmatch(name):
+            detail = "expected names of lower-case letters and digits"
+            raise InvalidEvent(Code.INVALID_ATTRIBUTE, detail, pointer=strict_parser.at("", name))
+        # null says that the attribute is not there.
+        if value is not None:
+            attributes[name] = _attribute(name, value)
+    for name in REQUIRED:
+        if name not in attributes:
+            raise InvalidEvent(Code.MISSING_FIELD, f"{name} is required", pointer=f"/{name}")
+    if attributes["specversion"] != "1.0":
+        raise InvalidEvent(Code.INVALID_ATTRIBUTE, "/specversion: expected 1.0", pointer="/specversion")
+    return attributes
+
+
+def _attribute(name: str, value: object) -> str | int | bool:
+    pointer = f"/{name}"
+    if name in REQUIRED or name == "time":
+        if not isinstance(value, str):
+            raise strict_parser.wrong_type(pointer, "a string", value)
+        if not value:
+            raise InvalidEvent(Code.INVALID_ATTRIBUTE, f"{pointer}: expected a text that is not empty", pointer=pointer)
+    if isinstance(value, str):
+        strict_parser.check_text(value, pointer=pointer)
+        if _CONTROL.search(value):
+            raise InvalidEvent(Code.INVALID_ATTRIBUTE, f"{pointer}: expected no control characters", pointer=pointer)
+    elif not isinstance(value, bool) and not (isinstance(value, int) and value in _INT32):
+        detail = f"{pointer}: expected a string, a boolean or an integer of 32 bits"
+        raise InvalidEvent(Code.INVALID_ATTRIBUTE, detail, pointer=pointer)
+    return value
+
+
+def _time(text: str, *, now: int) -> int:
+    try:
+        ts = timestamps.from_text(text)
+        timestamps.check_range(ts, now=now)
+    except InvalidEvent as error:
+        raise InvalidEvent(error.code, f"/time: {error.detail}", pointer="/time") from error
+    return ts

@@ -1,0 +1,56 @@
+"""Takes a gzip body apart as it comes, never past the limit."""
+
+from __future__ import annotations
+
+import zlib
+
+from ingestion.problems import Code
+from ingestion.receivers.http.request_head import Refused, too_large
+
+GZIP = 16 + zlib.MAX_WBITS
+MAX_MEMBERS = 100  # gzip files may follow each other in one body; each costs a new decompressor
+
+
+class Gunzip:
+    """One body; never holds more than `limit` bytes of it at a time."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._size = 0
+        self._members = 0
+        self._inflate = zlib.decompressobj(GZIP)
+        self._fresh = True  # the present member has no byte yet
+
+    def feed(self, piece: bytes) -> bytes:
+        """Decompress the next piece.
+
+        :raises Refused: not gzip, or more than the limit
+        """
+        whole = b""
+        while piece:
+            if self._inflate.eof:
+                self._next_member()
+            self._fresh = False
+            try:
+                whole += self._inflate.decompress(piece, self._limit - self._size + 1)
+            except zlib.error as error:
+                raise Refused(Code.INVALID_COMPRESSION, "Content-Encoding says gzip, the body is not") from error
+            if self._size + len(whole) > self._limit:
+                raise Refused(Code.BODY_TOO_LARGE, f"{too_large(self._limit)} when decompressed")
+            piece = self._inflate.unused_data
+        self._size += len(whole)
+        return whole
+
+    def finish(self) -> None:
+        """Hold the body to its end.
+
+        :raises Refused: it stops in the middle
+        """
+        if not self._inflate.eof and not (self._fresh and not self._members):
+            raise Refused(Code.INVALID_COMPRESSION, "the gzip body ends too soon")
+
+    def _next_member(self) -> None:
+        self._members += 1
+        if self._members >= MAX_MEMBERS:
+            raise Refused(Code.INVALID_COMPRESSION, f"expected at most {MAX_MEMBERS} gzip members in one body")
+        self._inflate = zlib.decompressobj(GZIP)

@@ -1,0 +1,46 @@
+"""Which Host a request may name, and how many headers it may have: asked by the ingest server and by the web port."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+from django.conf import settings
+from django.http.request import validate_host
+
+from ingestion.problems import Code
+from ingestion.receivers.http.request_head import Refused
+from ingestion.runtime.limits import terms
+
+ONE_HOST = "expected one Host header"
+WRONG_HOST = "Host: expected the name of this site (DATAFLOW_ALLOWED_HOSTS)"
+
+_HOST = re.compile(rb"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+
+
+@lru_cache(maxsize=256)
+def ours(host: bytes) -> bool:
+    """Tell whether a Host header names this site."""
+    match = _HOST.fullmatch(host)
+    return match is not None and validate_host(match[1].decode().lower().rstrip("."), settings.ALLOWED_HOSTS)
+
+
+def check(headers: Iterable[tuple[bytes, bytes]]) -> None:
+    """Hold a whole request's headers to what the ingest server asks for.
+
+    :raises Refused: another Host, none, several, or too many headers
+    """
+    headers = list(headers)
+    hosts = [value for name, value in headers if name == b"host"]
+    if len(headers) > terms().max_headers:
+        raise Refused(Code.HEADERS_TOO_LARGE, too_many())
+    if len(hosts) != 1:
+        raise Refused(Code.BAD_REQUEST, ONE_HOST)
+    if not ours(hosts[0]):
+        raise Refused(Code.BAD_REQUEST, WRONG_HOST)
+
+
+def too_many() -> str:
+    """Say how many headers a request may have."""
+    return f"there are more than {terms().max_headers} headers"

@@ -1,0 +1,95 @@
+"""Idempotency-Key: the same request again gets the first answer again.
+
+Kept in Redis, best effort: without it the header is ignored, and the events' own ids keep a resend harmless.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from hashlib import blake2b
+
+import msgspec
+
+from ingestion import metrics
+from ingestion.problems import Code
+from ingestion.receivers.http import responses
+from ingestion.receivers.http.request_head import Refused
+from ingestion.receivers.http.responses import Answer
+from ingestion.runtime.redis_client import RedisAway, link
+
+KEPT_SECONDS = 24 * 3600
+RUNNING_SECONDS = 60  # the mark of a request whose process died goes by itself
+REPLAYED = (b"idempotency-replayed", b"true")
+
+_KEY = re.compile(rb"[\x21-\x7e]{1,255}")
+
+
+class _Kept(msgspec.Struct):
+    """What Redis holds under one key; `status` 0 while the first request is still running."""
+
+    request: bytes
+    status: int = 0
+    content_type: bytes = b""
+    body: bytes = b""
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Kept).decode
+
+
+def check(key: bytes) -> None:
+    """Hold the header to its form.
+
+    :raises Refused: empty, too long, or not plain ASCII
+    """
+    if not _KEY.fullmatch(key):
+        raise Refused(Code.INVALID_HEADER, "Idempotency-Key: expected 1 to 255 visible ASCII characters")
+
+
+async def once(key: bytes, *, owner: str, request: bytes, run: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Run the request, or give the answer that the first one with this key got.
+
+    :param owner: whose key it is; two clients may choose the same
+    :param request: everything that makes the request what it is
+    """
+    name = b"dataflow:idempotency:" + blake2b(owner.encode() + b"\0" + key, digest_size=16).digest()
+    fingerprint = blake2b(request, digest_size=16).digest()
+    try:
+        mark = _encode(_Kept(fingerprint))
+        if not await link().call("SET", name, mark, "NX", "EX", RUNNING_SECONDS):
+            return _again(await link().call("GET", name), fingerprint)
+    except RedisAway:
+        return await run()
+    reply: Answer | None = None
+    try:
+        reply = await run()
+    finally:
+        await _settle(name, fingerprint, reply)
+    return reply
+
+
+def _again(found: bytes | None, fingerprint: bytes) -> Answer:
+    kept = _decode(found) if found else _Kept(fingerprint)
+    if kept.request != fingerprint:
+        detail = "this Idempotency-Key came with another request before; choose a new one for each request"
+        metrics.refused(Code.IDEMPOTENCY_KEY_REUSED)
+        return responses.problem(Code.IDEMPOTENCY_KEY_REUSED, detail)
+    if not kept.status:
+        retry = [(b"retry-after", responses.RETRY_AFTER)]
+        detail = "the first request with this Idempotency-Key is still running"
+        metrics.refused(Code.IDEMPOTENCY_KEY_IN_USE)
+        return responses.problem(Code.IDEMPOTENCY_KEY_IN_USE, detail, headers=retry)
+    return responses.answer(kept.status, kept.content_type, kept.body, [REPLAYED])
+
+
+async def _settle(name: bytes, fingerprint: bytes, reply: Answer | None) -> None:
+    """Keep a final answer; forget about a request that the client is told to send again."""
+    try:
+        if reply is None or reply.status in {408, 429} or reply.status >= 500:
+            await link().call("DEL", name)
+        else:
+            kept = _Kept(fingerprint, reply.status, dict(reply.headers)[b"content-type"], reply.body)
+            await link().call("SET", name, _encode(kept), "EX", KEPT_SECONDS)
+    except RedisAway:
+        pass

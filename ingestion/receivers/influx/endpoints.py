@@ -1,0 +1,156 @@
+"""InfluxDB's write API, versions 1 and 2: line protocol in, and what its clients ask before they send."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache, partial
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from ingestion import metrics
+from ingestion.acceptance import intake
+from ingestion.acceptance.intake import Caller
+from ingestion.events import timestamps
+from ingestion.kafka.group_commit import publisher
+from ingestion.problems import Code
+from ingestion.receivers.http import responses
+from ingestion.receivers.http.asgi import Door, Request, only
+from ingestion.receivers.http.request_head import CHALLENGE, ENCODINGS, REMEMBERED, SECRETS, Refused, too_large
+from ingestion.receivers.http.responses import Answer
+from ingestion.receivers.influx import line_protocol, points, write_responses
+from ingestion.receivers.influx.points import Terms, Text
+from ingestion.receivers.influx.write_responses import V1, V2, Tally, Version
+from ingestion.runtime.limits import terms
+
+# Clients look for the version whose API they speak; the build says what this is.
+VERSION = "2.7.0"
+ABOUT = [(b"x-influxdb-version", VERSION.encode()), (b"x-influxdb-build", b"data-flow-engine")]
+
+CREDENTIALS = SECRETS | {"u"}
+# Lines are read and published in pieces of what a request to /ingest may bring. So many of them: the body's limit is reached
+# before by lines of 50 bytes or more, and a body of the shortest ones is answered while its client still waits.
+MAX_PIECES = 100
+PIECE_BYTES = 512 * 1024  # about; reading so much holds up the loop for some milliseconds
+
+
+async def ping(request: Request) -> Answer:
+    """Say that somebody is here."""
+    only(request, "GET", "HEAD", "POST")
+    return Answer(204, list(ABOUT), b"")
+
+
+async def health(request: Request) -> Answer:
+    """Judge Kafka alone, as /readyz does."""
+    only(request, "GET", "HEAD")
+    if await publisher().latency() is None:
+        return _health(503, "fail", "Kafka does not answer")
+    return _health(200, "pass", "ready for writes")
+
+
+async def write(request: Request, version: Version) -> Answer:
+    """Take lines: answered once Kafka has them."""
+    only(request, "POST")
+    unit = unit_of(request.query, version)
+    gzip = _is_gzip(request.head)
+    caller = await intake.admit(request.head)
+    intake.check_room(request.head)
+    tally = await _take(await request.body(gzip=gzip), caller, unit=unit)
+    return write_responses.written(tally, version, headers=caller.headers())
+
+
+def _shaped(door: Door, version: Version) -> Door:
+    """Refuse as InfluxDB does."""
+
+    async def shaped(request: Request) -> Answer:
+        try:
+            return await door(request)
+        except Refused as refusal:
+            metrics.refused(refusal.code)
+            return write_responses.refused(refusal, version)
+
+    return shaped
+
+
+DOORS: dict[str, Door] = {
+    "/write": _shaped(partial(write, version=V1), V1),
+    "/api/v2/write": _shaped(partial(write, version=V2), V2),
+    "/ping": _shaped(ping, V2),
+    "/health": _shaped(health, V2),
+}
+
+
+def _health(status: int, word: str, message: str) -> Answer:
+    body = {"name": "influxdb", "message": message, "status": word, "checks": [], "version": VERSION}
+    return responses.answer(status, responses.JSON, msgspec.json.encode(body), ABOUT)
+
+
+async def _take(body: bytes, caller: Caller, *, unit: int) -> Tally:
+    """Take a body's lines piece by piece, so that neither memory nor the loop is held by all of them at once."""
+    limit = MAX_PIECES * terms().max_batch_events
+    if body.count(b"\n") > limit:
+        raise Refused(Code.TOO_MANY_EVENTS, f"expected at most {limit:,} lines in one request")
+    reading = Terms(unit, timestamps.now(), intake.limits())
+    tally = Tally()
+    for piece in _pieces(line_protocol.lines(body)):
+        batch, labels = points.read(piece, reading)
+        try:
+            batch = await intake.screen(batch, caller)
+            if batch.events:
+                await intake.publish(
+                    batch.events, caller, received=reading.now, deadline=intake.deadline(), labels=labels
+                )
+        except Refused as refusal:
+            raise _midway(refusal, tally) from refusal
+        intake.count_rejected(batch)
+        tally.add(batch)
+        await asyncio.sleep(0)  # others' turn
+    return tally
+
+
+def _pieces(texts: Iterable[Text]) -> Iterator[list[Text]]:
+    piece: list[Text] = []
+    size = 0
+    for text in texts:
+        piece.append(text)
+        size += len(text[1])
+        if len(piece) == terms().max_batch_events or size >= PIECE_BYTES:
+            yield piece
+            piece, size = [], 0
+    if piece:
+        yield piece
+
+
+def _midway(refusal: Refused, tally: Tally) -> Refused:
+    if not tally.accepted:
+        return refusal
+    detail = f"{tally.accepted} lines were taken, what became of those after them is unknown. Send all of them again"
+    return Refused(refusal.code, detail, headers=refusal.headers)
+
+
+def _is_gzip(head: Mapping[bytes, bytes]) -> bool:
+    """Judge the headers of a request; of what type a client says that the body is does not matter."""
+    if int(head.get(b"content-length", b"0")) > intake.max_body_bytes():
+        raise Refused(Code.BODY_TOO_LARGE, too_large(intake.max_body_bytes()))
+    encoding = head.get(b"content-encoding", b"").strip().lower()
+    if encoding not in ENCODINGS:
+        raise Refused(Code.UNSUPPORTED_ENCODING, "Content-Encoding: expected gzip or none")
+    return ENCODINGS[encoding]
+
+
+@lru_cache(maxsize=REMEMBERED)
+def unit_of(query: bytes, version: Version) -> int:
+    """Read the query string: the nanoseconds that a timestamp counts. What there is no use for is passed over.
+
+    :raises Refused: another precision, or a key
+    """
+    given = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    if any(name.lower() in CREDENTIALS for name, _ in given):
+        detail = "a key in the address ends up in logs: send it as Authorization: Token, or as the password of Basic"
+        raise Refused(Code.UNAUTHENTICATED, detail, headers=[CHALLENGE])
+    precisions = [value for name, value in given if name == "precision"] or [""]
+    if len(precisions) > 1 or precisions[0] not in version.units:
+        known = ", ".join(filter(None, version.units))
+        raise Refused(Code.INVALID_PARAMETER, f"precision: expected one of {known}, once")
+    return version.units[precisions[0]]

@@ -1,0 +1,186 @@
+"""From lines of line protocol to events: which source, which time, which id."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from ingestion.events import event_ids, source_ids, strict_parser, timestamps
+from ingestion.events.model import MAX_AHEAD, MAX_KEYS, SOURCE_ID_PATTERN, Event, InvalidEvent
+from ingestion.events.source_ids import slug
+from ingestion.problems import Code
+from ingestion.receivers.http.body_parsers import Batch, Limits, Rejected
+from ingestion.receivers.influx import line_protocol
+
+SOURCE_TAGS = ("sourceId", "source_id")
+ID_KEYS = ("eventId", "event_id")
+
+REMEMBERED = 20_000  # series
+MAX_REMEMBERED_LENGTH = 512  # bytes of measurement and tags; with the limit above some 20 MB at the very most
+
+# Fields as most senders write them: what stands here means the same to JSON. Anything else is left to the strict path.
+_NUMBER = rb"(?:0|[1-9][0-9]{0,14})u|-?(?:0|[1-9][0-9]{0,14})(?:i|(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?)"
+_FIELD = rb'[^\x00-\x20,="\\\x7f]{1,256}+=(?:"[^\x00-\x1f"\\]*+"|true|false|' + _NUMBER + rb")"
+_rest = re.compile(rb"(" + _FIELD + rb"(?:," + _FIELD + rb")*+)(?: (-?[0-9]{1,19}))?").fullmatch
+_pairs = re.compile(rb'([^,="]+)=("[^"]*"|true|false|[-+.0-9eE]+)[iu]?(?:,|\Z)').findall
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(str).decode
+
+
+class Series(msgspec.Struct, frozen=True, gc=False):
+    """What measurement and tags of a line stand for."""
+
+    source: str
+    key: bytes  # the source id's bytes
+    labels: dict[str, str]
+
+
+class Points(NamedTuple):
+    """What some lines held."""
+
+    batch: Batch
+    labels: dict[str, dict[str, str]]  # by source
+
+
+class Terms(NamedTuple):
+    """By which lines are read."""
+
+    unit: int  # nanoseconds that a timestamp counts
+    now: int  # microseconds since the epoch
+    limits: Limits
+
+
+Text = tuple[int, bytes]  # a line's number, from 0, and the line
+
+_known: dict[bytes, Series] = {}
+
+
+def read(texts: Iterable[Text], terms: Terms) -> Points:
+    """Make an event of each line; a line that is none is rejected, and the rest goes on."""
+    events: list[Event] = []
+    indexes: list[int] = []
+    rejected: list[Rejected] = []
+    labels: dict[str, dict[str, str]] = {}
+    for number, text in texts:
+        try:
+            event, series = quick(text, terms) or strictly(text, terms)
+        except InvalidEvent as error:
+            rejected.append(Rejected(number, error.code, error.pointer, error.detail))
+        else:
+            events.append(event)
+            indexes.append(number)
+            labels[event.source] = series.labels
+    return Points(Batch(events, indexes, rejected, single=False), labels)
+
+
+def quick(text: bytes, terms: Terms) -> tuple[Event, Series] | None:
+    """Read a line of a series seen before, if it is as most are; None leaves it to the strict path."""
+    head, _, rest = text.partition(b" ")
+    series = _known.get(head)
+    if series is None or len(text) > terms.limits.max_event_bytes:
+        return None
+    match = _rest(rest)
+    if match is None or not (text.isascii() or _is_utf8(text)):
+        return None
+    pairs = _pairs(match[1])
+    fields = dict(pairs)
+    if len(fields) != len(pairs) or len(pairs) > MAX_KEYS or b"eventId" in fields or b"event_id" in fields:
+        return None
+    payload = b"{" + b",".join([b'"%b":%b' % pair for pair in pairs]) + b"}"
+    if match[2] is None:
+        return Event(new_id(terms.now), series.source, terms.now, payload, timed=False), series
+    nanoseconds = int(match[2]) * terms.unit
+    ts = nanoseconds // 1000
+    if not 0 <= ts <= terms.now + MAX_AHEAD:
+        return None
+    event_id = event_ids.derived_id(b"%b\n%d\n%b" % (series.key, nanoseconds, payload), ts)
+    return Event(event_id, series.source, ts, payload), series
+
+
+def strictly(text: bytes, terms: Terms) -> tuple[Event, Series]:
+    """Read any line.
+
+    :raises InvalidEvent: the first thing that is wrong
+    """
+    limit = terms.limits.max_event_bytes
+    if len(text) > limit:
+        raise InvalidEvent(Code.EVENT_TOO_LARGE, f"expected a line of at most {limit} bytes")
+    line = line_protocol.parse(text)
+    given = _take_id(line)
+    series = _series(line, terms.limits)
+    payload = b"{" + b",".join([_encode(key) + b":" + value for key, value in line.fields.items()]) + b"}"
+    if line.stamp is None:
+        return Event(given or new_id(terms.now), series.source, terms.now, payload, timed=False), series
+    nanoseconds = line.stamp * terms.unit
+    ts = nanoseconds // 1000
+    timestamps.check_range(ts, now=terms.now)
+    # The instant, not the text: the same point in another precision is the same event.
+    content = b"%b\n%d\n%b" % (series.key, nanoseconds, payload)
+    return Event(given or event_ids.derived_id(content, ts), series.source, ts, payload), series
+
+
+def new_id(now: int) -> str:
+    """Make a UUIDv7: 48 bits of milliseconds, then 74 bits of chance.
+
+    :param now: microseconds since the epoch
+    """
+    milliseconds = (now // 1000).to_bytes(6, "big").hex("-", -4)
+    digits = secrets.token_hex(9)
+    return f"{milliseconds}-7{digits[:3]}-{secrets.choice('89ab')}{digits[3:6]}-{digits[6:]}"
+
+
+def _take_id(line: line_protocol.Line) -> str | None:
+    """Take the event's id out of the line's tags and fields.
+
+    :raises InvalidEvent: it is none, or there are several
+    """
+    found = [line.tags.pop(key) for key in ID_KEYS if key in line.tags]
+    # Another program's number of that name is a value like any other.
+    texts = [key for key in ID_KEYS if line.fields.get(key, b"").startswith(b'"')]
+    found += [_decode(line.fields.pop(key)) for key in texts]
+    if len(found) > 1:
+        raise InvalidEvent(Code.DUPLICATE_KEY, "/eventId: the id stands here for the second time", pointer="/eventId")
+    return strict_parser.read_id(found[0]) if found else None
+
+
+def _series(line: line_protocol.Line, limits: Limits) -> Series:
+    head = line.head.encode()
+    known = _known.get(head)
+    if known is not None:
+        return known
+    source = _source(line.measurement, line.tags)
+    labels = dict(line.tags)
+    labels["_measurement" if "measurement" in labels else "measurement"] = line.measurement
+    series = Series(source, source_ids.admit(source, limit=limits.max_sources), labels)
+    carries_id = any(f",{key}=" in line.head for key in ID_KEYS)
+    if len(head) <= MAX_REMEMBERED_LENGTH and not carries_id:
+        while len(_known) >= REMEMBERED:
+            del _known[next(iter(_known))]
+        _known[head] = series
+    return series
+
+
+def _source(measurement: str, tags: dict[str, str]) -> str:
+    """Name the source: as a tag says, else one for each series, so that no two mix in a rollup."""
+    for key in SOURCE_TAGS:
+        if SOURCE_ID_PATTERN.fullmatch(tags.get(key, "")):
+            return tags[key]
+    if not tags and SOURCE_ID_PATTERN.fullmatch(measurement):
+        return measurement
+    ordered = sorted(tags.items())
+    readable = ":".join([measurement, *(value for _, value in ordered)])
+    # No part holds a NUL, so that no two series are written alike.
+    return slug(readable, of="\0".join([measurement, *(part for tag in ordered for part in tag)]))
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,108 @@
+"""Answers as InfluxDB's clients know them: nothing where all is well, else JSON in the shape of either version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from ingestion import problems
+from ingestion.problems import Code
+from ingestion.receivers.http import responses
+from ingestion.receivers.http.body_parsers import Batch, Rejected
+from ingestion.receivers.http.request_head import Refused
+from ingestion.receivers.http.responses import Answer, Header
+from ingestion.runtime import request_context
+
+SHOWN = 10  # rejected lines that an answer lists; the rest is a number
+
+SECOND = 1_000_000_000  # nanoseconds
+UNITS = {"": 1, "ns": 1, "us": 1_000, "ms": 1_000_000, "s": SECOND}
+
+# https://github.com/influxdata/influxdb/blob/v2.7.1/kit/platform/errors/errors.go
+NAMES = {
+    401: "unauthorized",
+    403: "forbidden",
+    405: "method not allowed",
+    413: "request too large",
+    429: "too many requests",
+    503: "unavailable",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Version:
+    """What differs between the two versions of InfluxDB's write API."""
+
+    units: Mapping[str, int]  # nanoseconds, by the name of a precision
+    is_first: bool
+
+
+V1 = Version(UNITS | {"n": 1, "u": 1_000, "m": 60 * SECOND, "h": 3600 * SECOND}, is_first=True)
+V2 = Version(UNITS, is_first=False)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of a request's lines."""
+
+    accepted: int = 0
+    rejected: int = 0
+    forbidden: int = 0  # of the rejected ones those whose source may not send
+    first: list[Rejected] = field(default_factory=list)  # of the rejected ones
+
+    def add(self, batch: Batch) -> None:
+        """Count some lines whose good ones are in Kafka."""
+        self.accepted += len(batch.events)
+        self.rejected += len(batch.rejected)
+        self.forbidden += sum([problems.status_of(item.code) == 403 for item in batch.rejected])
+        self.first += batch.rejected[: SHOWN - len(self.first)]
+
+
+def written(tally: Tally, version: Version, *, headers: Iterable[Header]) -> Answer:
+    """Say what became of the lines.
+
+    Clients send a 400 never again, which is right for a partial write: its good lines are kept.
+    """
+    if not tally.rejected:
+        return Answer(204, list(headers), b"")
+    status = 403 if tally.forbidden == tally.rejected and not tally.accepted else 400
+    # A refusal whose text has "partial write" in it is dropped by Telegraf whatever its status, so no other text has it.
+    opening = "partial write" if tally.accepted else "no line was kept"
+    lines = [f"line {item.index + 1}: {item.detail}" for item in tally.first]
+    if tally.rejected > len(lines):
+        lines.append(f"and {tally.rejected - len(lines)} more")
+    text = f"{opening}: {'; '.join(lines)} dropped={tally.rejected}"
+    shown = [{"line": item.index + 1, "code": item.code.value, "detail": item.detail} for item in tally.first]
+    more = {"accepted": tally.accepted, "rejected": tally.rejected, "lines": shown}
+    return _error(status, text, version, reason=tally.first[0].code, headers=headers, more=more)
+
+
+def refused(refusal: Refused, version: Version) -> Answer:
+    """Refuse a request as a whole."""
+    status = problems.status_of(refusal.code)
+    # Telegraf's output for the first version throws away what a 4xx answers, and sends again after a 503:
+    # https://github.com/influxdata/telegraf/blob/master/plugins/outputs/influxdb/http.go
+    if status == 429 and version.is_first:
+        status = 503
+    headers = list(refusal.headers)
+    if status == 503 and b"retry-after" not in dict(headers):
+        headers.append((b"retry-after", responses.RETRY_AFTER))
+    return _error(status, refusal.detail, version, reason=refusal.code, headers=headers)
+
+
+def _error(
+    status: int,
+    text: str,
+    version: Version,
+    *,
+    reason: Code,
+    headers: Iterable[Header],
+    more: Mapping[str, object] | None = None,
+) -> Answer:
+    request_id = request_context.request_id()
+    shape = {"error": text} if version.is_first else {"code": NAMES.get(status, "invalid"), "message": text}
+    body = {**shape, "reason": reason.value, "requestId": request_id, **(more or {})}
+    marked = [(b"x-request-id", request_id.encode()), *headers]
+    return responses.answer(status, responses.JSON, msgspec.json.encode(body), marked)

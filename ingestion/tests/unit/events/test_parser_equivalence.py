@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+from ingestion.events import batch_parser, parser, source_ids, strict_parser
+from ingestion.events.model import Event, InvalidEvent
+from ingestion.problems import Code
+from ingestion.receivers.http import body_parsers
+from ingestion.receivers.http.request_head import Refused
+from ingestion.tests import strategies
+
+LIMITS = body_parsers.Limits()
+QUICK_ENOUGH = settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def judged(text: bytes) -> Event | Code:
+    """What the strict path alone makes of one event."""
+    try:
+        return parser.finish(strict_parser.read(text, now=strategies.NOW), max_sources=None)
+    except InvalidEvent as error:
+        return error.code
+
+
+def parsed(text: bytes) -> Event | Code:
+    try:
+        return parser.parse_event(text, now=strategies.NOW)
+    except InvalidEvent as error:
+        return error.code
+
+
+@QUICK_ENOUGH
+@given(strategies.events)
+def test_what_the_quick_path_accepts_the_strict_path_accepts_with_the_same_meaning(text: bytes) -> None:
+    quick = parser.quick(text, now=strategies.NOW)
+
+    event("quick" if quick else "strict")
+    assert quick is None or quick == strict_parser.read(text, now=strategies.NOW)
+
+
+@QUICK_ENOUGH
+@given(st.lists(strategies.events, min_size=1, max_size=4))
+def test_an_array_parsed_at_once_means_what_its_events_mean_one_by_one(batch: list[bytes]) -> None:
+    alone = [judged(text) for text in batch]
+
+    at_once = batch_parser.parse_array(b"[" + b",".join(batch) + b"]", now=strategies.NOW)
+
+    event("at once" if at_once is not None else "left")
+    assert at_once is None or at_once == alone
+
+
+@QUICK_ENOUGH
+@given(
+    st.lists(strategies.events, min_size=1, max_size=4), st.sampled_from([b"\n", b"\n", b"\r\n", b"\n\n", b"", b" "])
+)
+def test_lines_parsed_at_once_mean_what_they_mean_one_by_one(batch: list[bytes], between: bytes) -> None:
+    body = between.join(batch)
+    alone = [judged(line) for line in body.split(b"\n") if line.strip(b" \t\r\n")]
+
+    at_once = batch_parser.parse_lines(body, now=strategies.NOW)
+
+    event("at once" if at_once is not None else "left")
+    assert at_once is None or at_once == alone
+
+
+@QUICK_ENOUGH
+@given(strategies.events)
+def test_the_strict_path_accepts_only_what_another_parser_reads_too(text: bytes) -> None:
+    outcome = judged(text)
+
+    if isinstance(outcome, Code):
+        return
+    assert msgspec.json.decode(outcome.payload) == msgspec.json.decode(text)["payload"]
+    assert b"\n" not in outcome.payload
+    assert parsed(text) == outcome
+
+
+def parsed_batch(batch: list[bytes]) -> body_parsers.Batch | Refused:
+    try:
+        return body_parsers.parse_json(b"[" + b",".join(batch) + b"]", now=strategies.NOW, limits=LIMITS)
+    except Refused as error:
+        return error
+
+
+@QUICK_ENOUGH
+@given(st.lists(strategies.events, min_size=1, max_size=4))
+def test_a_body_gives_each_of_its_items_a_place(batch: list[bytes]) -> None:
+    result = parsed_batch(batch)
+    if isinstance(result, Refused):
+        assert result.code is Code.NOT_JSON
+        return
+
+    accepted = result.indexes if result.indexes is not None else list(range(len(result.events)))
+    places = sorted(accepted + [rejected.index for rejected in result.rejected])
+    assert places == list(range(len(places)))
+
+
+@pytest.fixture(autouse=True)
+def _known_sources() -> None:
+    for name in ("sensor-1", "site:7", "a"):
+        source_ids.admit(name, limit=None)

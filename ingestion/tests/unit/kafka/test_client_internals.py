@@ -1,0 +1,88 @@
+"""The private parts of kafka-python that this project uses exist in the installed version, and work as expected."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterator
+from operator import attrgetter
+
+import pytest
+from kafka import KafkaConsumer, KafkaProducer
+from kafka.future import Future
+
+from ingestion.kafka import client_internals
+
+PRODUCER = {"_metadata.request_update", "_sender.wakeup", "_sender.force_close"}
+CONSUMER = {"_cluster.request_update", "_cluster.topic_id", "_fetcher.config.update"}
+# Nothing answers there. With a version given, a client connects to no broker before it has something to send.
+NO_BROKER = {"bootstrap_servers": "127.0.0.1:9", "api_version": (3, 9), "metrics_enabled": False}
+
+
+@pytest.fixture
+def producer() -> Iterator[KafkaProducer]:
+    made = KafkaProducer(**NO_BROKER)
+    yield made
+    made.close(timeout=0)
+
+
+@pytest.fixture
+def consumer() -> Iterator[KafkaConsumer]:
+    made = KafkaConsumer(group_id=None, **NO_BROKER)
+    yield made
+    made.close(autocommit=False, timeout_ms=0)
+
+
+def test_the_module_uses_the_private_attributes_named_here_and_no_others() -> None:
+    assert used("producer") == PRODUCER
+    assert used("consumer") == CONSUMER
+
+
+def used(name: str) -> set[str]:
+    """Return the longest attribute paths that the module reads from a parameter of this name."""
+    tree = ast.parse(inspect.getsource(client_internals))
+    paths = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    ours = {path.removeprefix(f"{name}.") for path in paths if path.startswith(f"{name}._")}
+    return {path for path in ours if not any(other.startswith(f"{path}.") for other in ours)}
+
+
+@pytest.mark.parametrize("path", sorted(PRODUCER))
+def test_the_producer_has_the_private_method(producer: KafkaProducer, path: str) -> None:
+    assert callable(attrgetter(path)(producer))
+
+
+@pytest.mark.parametrize("path", sorted(CONSUMER))
+def test_the_consumer_has_the_private_method(consumer: KafkaConsumer, path: str) -> None:
+    assert callable(attrgetter(path)(consumer))
+
+
+def test_metadata_is_requested_without_waiting_for_the_answer(producer: KafkaProducer) -> None:
+    future = client_internals.request_metadata(producer, lambda _: None)
+
+    assert isinstance(future, Future)
+
+
+def test_a_producer_is_stopped_by_force(producer: KafkaProducer) -> None:
+    client_internals.force_close(producer)
+    producer._sender.join(10)
+
+    assert not producer._sender.is_alive()
+
+
+def test_a_topic_update_makes_the_metadata_outdated(consumer: KafkaConsumer) -> None:
+    client_internals.request_topic_update(consumer)
+
+    assert consumer._cluster._need_update
+
+
+def test_fetch_options_change_what_the_fetcher_reads(consumer: KafkaConsumer) -> None:
+    assert {"fetch_min_bytes", "fetch_max_wait_ms"} <= consumer._fetcher.config.keys()
+
+    client_internals.set_fetch_options(consumer, {"fetch_min_bytes": 65_536, "fetch_max_wait_ms": 50})
+
+    assert consumer._fetcher.config["fetch_min_bytes"] == 65_536
+    assert consumer._fetcher.config["fetch_max_wait_ms"] == 50
+
+
+def test_a_topic_that_the_consumer_does_not_know_has_no_id(consumer: KafkaConsumer) -> None:
+    assert client_internals.topic_id(consumer, "raw-data") is None

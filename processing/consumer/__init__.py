@@ -1,0 +1,1 @@
+"""The consumer process: its loop, the steps of a batch, retries and crash isolation."""

@@ -1,0 +1,112 @@
+"""Brings a batch through all steps, for as long as it takes; what our own steps fail on, or die of, is set aside."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from ingestion.events import timestamps
+from processing.consumer import bisection, steps
+from processing.consumer.bisection import Fault
+from processing.consumer.retry import Patience
+from processing.consumer.steps import Stores, Work
+from processing.errors import NeedsOperator, StoreUnavailable
+from processing.events import decoding, skipped_lines
+from processing.events.batch import WHOLE, Batch, Left, Record
+
+logger = logging.getLogger(__name__)
+
+# The stage that a letter names, by the step that failed; the others are about rows.
+_STAGES = {"decode": "decode", "process": "process", "write_documents": "documents", "judge_identity": "documents"}
+
+
+def settle(stores: Stores, work: Work, *, stopping: threading.Event, waiting: Callable[[str | None], None]) -> None:
+    """Store and publish a batch, for as long as it takes; prepare it, if that has failed before.
+
+    Safe to repeat: a batch delivered twice leaves the stores as one delivery would.
+
+    :param waiting: told why the batch waits, and None when it goes on
+    :raises Stopped: `stopping` was set while a store was away
+    """
+    patience = Patience(stopping, waiting, stores.rows.forget, stores.alarm)
+    alone = work.batch.records[0] if work.alone else None
+    if alone:
+        patience.until_done(lambda: _rehearse(stores, work, alone, patience))
+    patience.until_done(lambda: _keep_account(stores, work), mend=lambda: _mend(stores, work, patience))
+    for step in steps.DELIVER:
+        patience.until_done(lambda step=step: steps.run([step], stores, work))  # type: ignore[misc]
+    if alone:
+        patience.until_done(lambda: stores.crashes.acquit(alone))
+    stores.alarm.still()
+
+
+def _keep_account(stores: Stores, work: Work) -> None:
+    steps.prepare(stores, work)
+    steps.store(stores, work)
+
+
+def _mend(stores: Stores, work: Work, patience: Patience) -> None:
+    """Set aside what a bug is due to, so that the rest of the batch can be stored.
+
+    :raises NeedsOperator: no record fails alone
+    """
+
+    def trial(part: Batch) -> Fault | None:
+        patience.go_on("bug: looking for the events that it is due to")
+        return _try(stores, Work(batch=part, topic=work.topic))
+
+    found = bisection.culprits(work.batch, trial)
+    for record, line, aside in found:
+        logger.error("event set aside", extra={"partition": record.partition, "offset": record.offset, "line": line})
+        left = () if aside.stage == bisection.DECODE else _left_by(record, line)
+        work.batch.asides.setdefault((record.partition, record.offset), {})[line] = aside._replace(left=left)
+    if len(found) == bisection.MOST:
+        _cut(work, found[-1].record)
+    work.prepared, work.spans, work.verdict, work.writing = False, None, None, None
+    if not found and (fault := trial(Batch(work.batch.records, asides=work.batch.asides))):
+        raise NeedsOperator(f"bug: {fault.error} in {fault.step}, and no record alone meets it; the log has more")
+
+
+def _cut(work: Work, last: Record) -> None:
+    """Go on up to a record alone; the partitions of the others are placed anew, so that those come again."""
+    end = last.partition, last.offset
+    work.held |= {record.partition for record in work.batch.records if (record.partition, record.offset) > end}
+    work.batch.records = [record for record in work.batch.records if (record.partition, record.offset) <= end]
+
+
+def _rehearse(stores: Stores, work: Work, record: Record, patience: Patience) -> None:
+    """Try the lines of one record, each alone and marked, so that the one that ends the process is known afterwards."""
+    known = work.batch.asides.get((record.partition, record.offset), {})
+    lines = skipped_lines.numbers(record, known)
+    for line in lines:
+        patience.go_on("crashes: going on line by line")
+        stores.crashes.suspect(record, line)
+        left_out = skipped_lines.only([line], of=lines, known=known)
+        # A bug that shows here is met again, and mended then.
+        _try(stores, Work(Batch([record], asides={(record.partition, record.offset): left_out}), work.topic))
+    stores.crashes.suspect(record, WHOLE)
+
+
+def _try(stores: Stores, work: Work) -> Fault | None:
+    """Run all steps up to the commit and undo them; give what fails in them. Documents stay, as after a kill.
+
+    :raises StoreUnavailable: a store does not answer; begin anew
+    :raises NeedsOperator: the same, and someone must act
+    """
+    try:
+        steps.prepare(stores, work)
+        steps.store(stores, work, undo=True)
+    except (StoreUnavailable, NeedsOperator):
+        raise
+    except Exception as error:  # noqa: BLE001 - a bug of ours, which is looked for
+        return Fault(_STAGES.get(work.step, "rows"), work.step, type(error).__name__)
+    return None
+
+
+def _left_by(record: Record, line: int) -> tuple[Left, ...]:
+    """Name the documents that a line may have left in a trial."""
+    batch = Batch([record])
+    decoding.decode(batch, now=timestamps.now())
+    entries = [entry for entry in (*batch.entries, *batch.duplicates) if line in (WHOLE, entry.line)]
+    return tuple(Left(entry.key, entry.partition, entry.offset, entry.line) for entry in entries)

@@ -1,0 +1,222 @@
+"""Events that the process dies of: counts its starts that get nowhere, and finds the line that was in hand."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from psycopg import Connection, Cursor
+from psycopg.types.json import Jsonb
+
+from processing.events.batch import Aside, Asides, Place, Record
+from processing.kafka.end_offsets import Ends
+from processing.ledger.incidents import of_partition, open_incident
+from processing.models import Incident
+from processing.stores.row_store import APPLICATION, RowStore, failures
+
+logger = logging.getLogger(__name__)
+
+# Crashes at the same place. Fewer would be met by a process that is killed from outside while it starts, and going on
+# line by line takes minutes behind a backlog.
+AFTER = 3
+_DIED = Aside("process", "the consumer process ended, again and again, while this was in hand")
+
+Line = tuple[int, int]  # offset, and line or processing.events.batch.WHOLE
+
+# A process that rehearses has an advisory lock, which PostgreSQL gives up once the process is dead. One that is only slow,
+# or frozen, may have lost the partition to us with its mark still set: nobody has died of that. Only who has the lock marks.
+_READ = """
+SELECT partition, next_offset, starts, suspect_offset, suspect_line, isolated,
+    pg_try_advisory_xact_lock(%(topic)s::int, partition) AS nobodys
+FROM partition_start WHERE topic_id = %(topic)s AND partition = ANY(%(partitions)s) ORDER BY partition FOR UPDATE
+"""
+_REHEARSE = "SELECT pg_try_advisory_lock(%s::int, %s)"
+_END_REHEARSAL = "SELECT pg_advisory_unlock(%s::int, %s)"
+# The session of a process that lost the partition and still has its lock, which costs that one more try: as long as it has,
+# no mark of ours counts. Waits for a second at most.
+_END_FORMER = """
+SELECT pg_terminate_backend(l.pid, 1000) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.classid = %s::int::oid AND l.objid = %s::int::oid AND l.objsubid = 2 AND l.granted
+    AND a.application_name = %s AND a.datname = current_database() AND l.pid <> pg_backend_pid()
+"""
+_WRITE = """
+INSERT INTO partition_start (topic_id, partition, next_offset, starts, isolated) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (topic_id, partition) DO UPDATE SET next_offset = excluded.next_offset, starts = excluded.starts,
+    suspect_offset = NULL, suspect_line = NULL, isolated = excluded.isolated
+"""
+_SUSPECT = """
+UPDATE partition_start SET suspect_offset = %s, suspect_line = %s WHERE topic_id = %s AND partition = %s
+"""
+_LEAVE = """
+UPDATE partition_start SET starts = 0, suspect_offset = NULL, suspect_line = NULL
+WHERE topic_id = %s AND partition = ANY(%s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A consumer's start at one partition."""
+
+    next_offset: int
+    starts: int = 0  # at this place, none of which got past it or ended well
+    suspect: Line | None = None  # what was in hand alone
+    isolated: tuple[Line, ...] = ()  # what the process died of
+
+    @property
+    def rehearses(self) -> bool:
+        """Whether the first batch is to be gone through line by line."""
+        return self.starts > AFTER
+
+    def again(self, *, at: int) -> Start:
+        """Count one more. What was in hand alone when the process died is isolated; there may be more of it close by."""
+        if self.suspect and self.suspect not in self.isolated:
+            return Start(at, self.starts + 1, isolated=(*self.isolated, self.suspect))
+        return replace(self, next_offset=at, starts=self.starts + 1 if at == self.next_offset else 1, suspect=None)
+
+
+@dataclass(slots=True)
+class Crashes:
+    """What one consumer process knows of the crashes before it; counts and marks are for the stores' thread."""
+
+    rows: RowStore
+    _topic: int = 0  # its row id
+    _starts: dict[int, Start] = field(default_factory=dict)  # of the partitions that this process has
+    _isolated: dict[Place, Asides] = field(default_factory=dict)
+    _ends: dict[int, int] = field(default_factory=dict)  # partitions in rehearsal: the offset after their first batch
+    _locks: dict[int, Connection] = field(default_factory=dict)  # partitions whose lock we have: in which session
+
+    def count(self, progress: Mapping[int, int], ends: Ends) -> None:
+        """Count the start of partitions that this process did not have before, and learn what is isolated in all.
+
+        :param progress: next offset by partition
+        """
+        topic = self.rows.topic_row(ends.topic, ends.name)
+        if topic != self._topic:
+            self._unlock(list(self._locks))
+            self._topic, self._starts, self._isolated, self._ends = topic, {}, {}, {}
+        if not progress:
+            return
+        starting = sorted(progress.keys() - self._starts.keys())
+        with failures(), self.rows.connection.transaction(), self.rows.connection.cursor() as cursor:
+            before = _read(cursor, topic, sorted(progress))
+            starts = {number: _counted(before.get(number), at=progress[number]) for number in starting}
+            for number, start in starts.items():
+                _write(cursor, topic, number, start)
+                for line in start.isolated[len(before[number].isolated) :] if number in before else ():
+                    _tell(cursor, of_partition(ends.name, number), line)
+        self._starts |= starts
+        self._isolate(before | starts)
+        for number in (number for number, start in starts.items() if start.rehearses):
+            self._rehearse(number)
+
+    def _isolate(self, starts: Mapping[int, Start]) -> None:
+        """Keep what is isolated in partitions, and nothing else of them: Kafka may have lost records (processing.partitions.start_offsets)."""
+        isolated = {place: known for place, known in self._isolated.items() if place[0] not in starts}
+        for number, start in starts.items():
+            for offset, line in start.isolated:
+                isolated.setdefault((number, offset), {})[line] = _DIED
+        self._isolated = isolated
+
+    def _rehearse(self, partition: int) -> None:
+        logger.warning("the process died here before; going on line by line", extra={"partition": partition})
+        self._ends[partition] = -1
+        if not self._lock(partition):
+            with failures():
+                self.rows.connection.execute(_END_FORMER, [self._topic, partition, APPLICATION])
+            self._lock(partition)
+
+    def _lock(self, partition: int) -> bool:
+        """Take the lock of a rehearsal, unless this very session has it; False if another process does."""
+        connection = self.rows.connection
+        if self._locks.get(partition) is connection:
+            return True
+        with failures():
+            [(taken,)] = connection.execute(_REHEARSE, [self._topic, partition]).fetchall()
+        if taken:
+            self._locks[partition] = connection
+        return bool(taken)
+
+    def _unlock(self, partitions: Iterable[int]) -> None:
+        for partition in partitions:
+            if self._locks.pop(partition, None) is self.rows.connection:
+                with failures():
+                    self.rows.connection.execute(_END_REHEARSAL, [self._topic, partition])
+
+    def leave(self, partitions: Iterable[int]) -> None:
+        """Forget the starts at partitions that go while the process is well."""
+        gone = sorted(self._starts.keys() & set(partitions))
+        for partition in gone:
+            del self._starts[partition]
+            self._ends.pop(partition, None)
+        with failures():
+            self.rows.connection.execute(_LEAVE, [self._topic, gone])
+        self._unlock(gone)
+
+    def suspect(self, record: Record, line: int) -> None:
+        """Mark what is in hand, in a transaction of its own: should the process die now, it was this."""
+        # Once more, since a session that was lost took its lock along.
+        if self._lock(record.partition):
+            with failures():
+                self.rows.connection.execute(_SUSPECT, [record.offset, line, self._topic, record.partition])
+
+    def acquit(self, record: Record) -> None:
+        """Unmark: the record is done, and with the last one the rehearsal."""
+        if not self._lock(record.partition):
+            return
+        with failures():
+            self.rows.connection.execute(_SUSPECT, [None, None, self._topic, record.partition])
+        if record.offset + 1 >= self._ends.get(record.partition, 0):
+            self._unlock([record.partition])
+
+    def asides(self, records: Iterable[Record]) -> dict[Place, Asides]:
+        """Give the lines of records that the process died of."""
+        if not self._isolated:
+            return {}
+        places = [(record.partition, record.offset) for record in records]
+        return {place: dict(self._isolated[place]) for place in places if place in self._isolated}
+
+    def portion(self, held: Sequence[Record]) -> int:
+        """Tell how many of the records in hand go on together: one alone in a rehearsal."""
+        if not self._ends:
+            return len(held)
+        for partition, end in list(self._ends.items()):
+            mine = [record.offset for record in held if record.partition == partition]
+            if end < 0 and mine:
+                self._ends[partition] = max(mine) + 1
+            elif mine and min(mine) >= end:
+                # The stores' thread may have left it meanwhile.
+                self._ends.pop(partition, None)
+        first = next((index for index, record in enumerate(held) if record.partition in self._ends), len(held))
+        return max(first, 1)
+
+    def rehearses(self, records: Sequence[Record]) -> bool:
+        """Tell whether these are one record of a rehearsal."""
+        return len(records) == 1 and records[0].partition in self._ends
+
+
+def _counted(before: Start | None, *, at: int) -> Start:
+    return before.again(at=at) if before else Start(at, starts=1)
+
+
+def _read(cursor: Cursor, topic: int, partitions: list[int]) -> dict[int, Start]:
+    cursor.execute(_READ, {"topic": topic, "partitions": partitions})
+    return {
+        partition: Start(
+            next_offset,
+            starts,
+            suspect=None if suspect_offset is None or not nobodys else (suspect_offset, suspect_line),
+            isolated=tuple((offset, line) for offset, line in isolated),
+        )
+        for partition, next_offset, starts, suspect_offset, suspect_line, isolated, nobodys in cursor.fetchall()
+    }
+
+
+def _write(cursor: Cursor, topic: int, partition: int, start: Start) -> None:
+    isolated = Jsonb([list(line) for line in start.isolated])
+    cursor.execute(_WRITE, [topic, partition, start.next_offset, start.starts, isolated])
+
+
+def _tell(cursor: Cursor, partition: str, line: Line) -> None:
+    detail = f"the consumer died of the event at offset {line[0]}, line {max(line[1], 0)}: it is a dead letter now"
+    open_incident(Incident.Kind.CRASH, partition, detail, cursor=cursor)

@@ -1,0 +1,338 @@
+"""Runs the pipeline: gathers and prepares the next batch while the stores work on the one before."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from django.conf import settings
+
+from processing import metrics
+from processing.consumer import batch_runner, steps
+from processing.consumer.partition_starts import Placing
+from processing.consumer.retry import Patience, Stopped
+from processing.consumer.steps import Stores, Topic, Work
+from processing.consumer.store_executor import StoreThread
+from processing.errors import NeedsOperator, StoreUnavailable
+from processing.events.batch import Batch, Record
+from processing.kafka.consumer import Consumer
+from processing.live_feed import LivePublisher
+from processing.models import ConsumerMember
+
+logger = logging.getLogger(__name__)
+
+POLL = 0.5  # seconds; also how soon a signal is seen
+# While little comes in, a batch is closed after the first; while more than a batch waits, after the second.
+QUIET_GATHER = 0.02  # seconds
+BUSY_GATHER = 0.1  # seconds
+BUSY_EVENTS = 500  # in one batch, from which on the next is gathered busily
+PATIENCE = 1.0  # seconds that the stores may take before fetching pauses
+STOP_WITHIN = 20.0  # seconds to finish the batch in hand after a signal
+STALL_CHECK = 10.0  # seconds in which a partition with records has to give some
+MOST_DIGITS = 6  # of a record's own count of its events; a longer one is no number of ours
+CLOSE_WITHIN = 2.0  # seconds to take leave of the stores
+
+
+@dataclass(slots=True)
+class State:
+    """What the process shows of itself; written by the loop, read by health."""
+
+    started: float = field(default_factory=time.monotonic)
+    waiting: str | None = None  # why the batch in hand waits
+    kafka: bool = False
+    partitions: list[int] = field(default_factory=list)
+    held: list[int] = field(default_factory=list)  # had, and not read until an operator says so
+
+
+class Loop:
+    """One consumer process."""
+
+    def __init__(self, *, stopping: threading.Event) -> None:
+        self.state = State()
+        self._stopping = stopping
+        self._member = f"{socket.gethostname()}-{os.getpid()}"
+        self._stores = Stores()
+        self._thread = StoreThread()
+        self._live = LivePublisher(self._member)
+        self._consumer: Consumer | None = None
+        self._settling: tuple[Work, Future[None]] | None = None
+        self._placing = Placing(self._stores, self._thread, self._patiently)
+        self._beating: Future[None] | None = None
+        self._last_beat = 0.0
+        self._since = datetime.now(tz=UTC)
+        # Polled and not yet with the stores. A failure on the way leaves them here: what comes next moves progress past them.
+        self._held: list[Record] = []
+        self._events_per_record = 1.0
+        self._busy = False
+        self._next_check = time.monotonic() + STALL_CHECK
+        self._stop_by: float | None = None
+
+    def run(self) -> None:
+        """Consume until `stopping` is set; then finish the batch in hand, or abandon it whole."""
+        self._live.start()
+        try:
+            while not self._stopping.is_set():
+                self._survive(self.step)
+            self._finish()
+        except Stopped:
+            logger.warning("stopped while a store was away; the batch in hand comes again")
+            self._leave_all()
+        finally:
+            self._close()
+
+    def step(self) -> bool:
+        """Gather one batch and hand it to the stores; True if there was any."""
+        consumer = self._open()
+        self._place(consumer)
+        if self._held:
+            # One record goes after the other, and little is fetched while enough waits.
+            consumer.excuse()
+        self._gather(consumer)
+        self._show(consumer)
+        if self._leave_if_stalled(consumer):
+            return False
+        if not self._held:
+            if self._settling and self._settling[1].done():
+                self._settled(consumer)
+            return False
+        taken = self._stores.crashes.portion(self._held)
+        work = self._work(consumer, self._held[:taken])
+        if not self._alone(work):
+            self._prepare(work)
+        on_hold = self._settled(consumer)
+        del self._held[:taken]
+        if on_hold:
+            # Polled past the place where they are to go on.
+            self._held = [record for record in self._held if record.partition not in on_hold]
+            work = self._work(consumer, [record for record in work.batch.records if record.partition not in on_hold])
+        self._settling = (work, self._thread.submit(lambda: self._settle(work)))
+        return True
+
+    def _alone(self, work: Work) -> bool:
+        """Tell whether nothing may be done aside, since the process may die of what is in hand or comes next."""
+        return work.alone or (self._settling is not None and self._settling[0].alone)
+
+    def _prepare(self, work: Work) -> None:
+        try:
+            steps.prepare(self._stores, work)
+        except Exception as error:  # noqa: BLE001 - settle meets it again, and has the patience for it
+            logger.warning("batch not prepared", extra={"reason": type(error).__name__})
+
+    def _open(self) -> Consumer:
+        if self._consumer is None:
+            self._consumer = Consumer()
+            logger.info("consuming", extra={"topic": self._consumer.topic, "member": self._member})
+        self.state.kafka = True
+        return self._consumer
+
+    def _work(self, consumer: Consumer, records: list[Record]) -> Work:
+        crashes = self._stores.crashes
+        return Work(
+            batch=Batch(records=_once(records), asides=crashes.asides(records)),
+            topic=Topic(kafka_id=consumer.topic_id, name=consumer.topic),
+            alone=crashes.rehearses(records),
+        )
+
+    def _place(self, consumer: Consumer) -> None:
+        if self._held:
+            # What was polled of the same partitions, or of the same topic before it was made anew, goes first.
+            return
+        if self._placing.step(consumer):
+            self._since = datetime.now(tz=UTC)
+            self._last_beat = 0.0
+        self.state.held = self._placing.held
+
+    def _gather(self, consumer: Consumer) -> None:
+        """Poll until what is held makes a full batch, or has waited long enough."""
+        records = self._held
+        events = sum(map(_event_count, records))
+        wait = POLL if not records and not (self._settling or self._placing.asked) else 0.01
+        closes = time.monotonic() + wait
+        while events < settings.DATAFLOW_BATCH_EVENTS and not self._stopping.is_set():
+            left = closes - time.monotonic()
+            if left <= 0:
+                break
+            room = settings.DATAFLOW_BATCH_EVENTS - events
+            polled = consumer.poll(wait=left, limit=max(1, int(room / self._events_per_record)))
+            if polled and not records:
+                closes = time.monotonic() + (BUSY_GATHER if self._busy else QUIET_GATHER)
+            records += polled
+            events += sum(map(_event_count, polled))
+        if records:
+            self._events_per_record = max(1.0, events / len(records))
+        busy = events >= BUSY_EVENTS
+        if busy != self._busy:
+            self._busy = busy
+            consumer.hurry(busy)
+
+    def _leave_if_stalled(self, consumer: Consumer) -> bool:
+        """Drop a client that gives nothing from partitions which have records; the next step makes another."""
+        if time.monotonic() < self._next_check:
+            return False
+        self._next_check = time.monotonic() + STALL_CHECK
+        stalled = consumer.stalled()
+        if stalled:
+            logger.error("partitions have records and give none; joining the group anew", extra={"partitions": stalled})
+            consumer.close()
+            self._consumer = None
+            # The next client starts where these do.
+            self._held.clear()
+        return bool(stalled)
+
+    def _settle(self, work: Work) -> None:
+        began = time.monotonic()
+        batch_runner.settle(self._stores, work, stopping=self._stopping, waiting=self._note_waiting)
+        metrics.BATCH_SECONDS.observe(time.monotonic() - began)
+
+    def _settled(self, consumer: Consumer) -> set[int]:
+        """Wait for the batch before; commit its offsets and announce it. Polls meanwhile, to keep the membership.
+
+        :return: partitions that it left at a hold, of which nothing later may go to the stores
+        """
+        if self._settling is None:
+            return set()
+        work, settling = self._settling
+        if not self._await(consumer, settling):
+            raise Stopped
+        self._settling = None
+        settling.result()
+        for step in FINISH:
+            step(self, work)
+        consumer.unplace(work.held)
+        return work.held
+
+    def _await(self, consumer: Consumer, settling: Future[None]) -> bool:
+        """Wait, polling with everything paused once it takes long; False if the process is to end first."""
+        patience = PATIENCE
+        while True:
+            try:
+                settling.exception(timeout=patience)
+            except FutureTimeoutError:
+                if self._overdue():
+                    return False
+                consumer.pause()
+                self._held += consumer.poll(wait=0, limit=1)
+                self._show(consumer)
+                patience = 0.2
+            else:
+                consumer.resume()
+                return True
+
+    def _overdue(self) -> bool:
+        """Tell whether the stores had their time after the signal to stop."""
+        if not self._stopping.is_set():
+            return False
+        if self._stop_by is None:
+            self._stop_by = time.monotonic() + STOP_WITHIN
+        return time.monotonic() > self._stop_by
+
+    def _note_waiting(self, reason: str | None) -> None:
+        self.state.waiting = reason
+        metrics.WAITING.set(0 if reason is None else 1)
+        self._beat_if_due()
+
+    def _show(self, consumer: Consumer) -> None:
+        self._leave(set(self.state.partitions) - {*consumer.partitions, *consumer.unplaced})
+        self.state.partitions = consumer.partitions
+        self.state.held = [number for number in self.state.held if number in consumer.unplaced]
+        metrics.HELD.set(len(self.state.held))
+        if self._beating is None or self._beating.done():
+            self._beating = self._thread.submit(self._beat_if_due)
+
+    def _leave(self, partitions: set[int]) -> None:
+        """Say that partitions went, and the process is well."""
+        if partitions:
+            self._thread.submit(lambda: self._stores.crashes.leave(partitions))
+
+    def _leave_all(self) -> None:
+        if self._consumer is not None:
+            self._leave({*self._consumer.partitions, *self._consumer.unplaced})
+
+    def _beat_if_due(self) -> None:
+        """Say that this member lives; on the stores' thread."""
+        now = time.monotonic()
+        if now - self._last_beat < ConsumerMember.HEARTBEAT_SECONDS:
+            return
+        self._last_beat = now
+        state = "waiting" if self.state.waiting else "running"
+        try:
+            self._stores.rows.heartbeat(self._member, self.state.partitions, self._since, state)
+        except (StoreUnavailable, NeedsOperator) as error:
+            logger.debug("no heartbeat", extra={"reason": str(error)})
+
+    def _patiently(self, act: Callable[[], None]) -> None:
+        stores = self._stores
+        Patience(self._stopping, self._note_waiting, stores.rows.forget, stores.alarm).until_done(act)
+
+    def _survive(self, step: Callable[[], bool]) -> None:
+        try:
+            step()
+        except StoreUnavailable as error:
+            self._wait_for_kafka(str(error))
+        except NeedsOperator as error:
+            failure = error
+            self._thread.submit(lambda: self._stores.alarm.ring(failure))
+            self._wait_for_kafka(str(error))
+
+    def _wait_for_kafka(self, reason: str) -> None:
+        self.state.kafka = False
+        logger.warning("waiting for Kafka", extra={"reason": reason})
+        self._stopping.wait(1.0)
+
+    def _finish(self) -> None:
+        if self._consumer is not None:
+            self._settled(self._consumer)
+            self._leave_all()
+            self._thread.submit(lambda: self._stores.rows.farewell(self._member))
+
+    def _close(self) -> None:
+        self._live.stop()
+        if self._consumer is not None:
+            self._consumer.close()
+        with suppress(FutureTimeoutError):  # a frozen store can't hold the exit
+            self._thread.submit(self._stores.close).exception(timeout=CLOSE_WITHIN)
+        logger.info("stopped", extra={"member": self._member})
+
+    # --- the steps after the stores, on the loop's own thread ---
+
+    def commit(self, work: Work) -> None:
+        """Commit the batch's offsets to Kafka."""
+        assert self._consumer is not None
+        everything = Batch(records=[*work.batch.redelivered, *work.batch.records])
+        self._consumer.commit(everything.offsets())
+
+    def announce(self, work: Work) -> None:
+        """Tell the live feed and the metrics; best effort."""
+        batch = work.batch
+        self._live.announce(batch, work.gains, work.spans[1] if work.spans else {})
+        metrics.BATCH_EVENTS.observe(batch.read.total())
+        metrics.EVENTS.labels("stored").inc(len(batch.stored))
+        metrics.EVENTS.labels("duplicate").inc(len(batch.duplicates))
+        metrics.EVENTS.labels("dead_lettered").inc(len(batch.letters))
+        if batch.stored:
+            oldest = min(gain.first_seen for gain in work.gains.values())
+            metrics.OLDEST_AGE.observe(max(0.0, batch.stored_at - oldest) / 1_000_000)
+
+
+FINISH: list[Callable[[Loop, Work], None]] = [Loop.commit, Loop.announce]
+
+
+def _once(records: list[Record]) -> list[Record]:
+    """Leave out what was polled again: a partition that went and came back starts where Kafka's offsets say."""
+    return list({(record.partition, record.offset): record for record in records}.values())
+
+
+def _event_count(record: Record) -> int:
+    for name, value in record.headers:
+        if name == "n" and value.isdigit() and len(value) <= MOST_DIGITS:
+            return int(value)
+    return 1

@@ -1,0 +1,63 @@
+"""Starts new partitions where PostgreSQL and Kafka agree, and leaves alone those that are held."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from processing.consumer import steps
+from processing.consumer.steps import Stores
+from processing.consumer.store_executor import StoreThread
+from processing.kafka.consumer import Consumer
+from processing.kafka.end_offsets import Ends
+from processing.partitions.start_offsets import Place, Start
+
+LOOK_AT_HOLDS = 2.0  # seconds between two looks whether a held partition was resumed
+
+Patiently = Callable[[Callable[[], None]], None]
+
+
+class Placing:
+    """The placing of one consumer's partitions; asked on the stores' thread, after what is in hand.
+
+    :param patiently: repeats an act until the stores and Kafka answer
+    """
+
+    def __init__(self, stores: Stores, thread: StoreThread, patiently: Patiently) -> None:
+        self.held: list[int] = []  # as they were found
+        self._stores = stores
+        self._thread = thread
+        self._patiently = patiently
+        self._asked: Future[tuple[Ends, dict[int, Start]]] | None = None
+        self._look_at_holds = 0.0  # time.monotonic()
+
+    @property
+    def asked(self) -> bool:
+        """Whether an answer is on its way."""
+        return self._asked is not None
+
+    def step(self, consumer: Consumer) -> bool:
+        """Ask where to start what waits, or start it where the answer says; True if other partitions are read now."""
+        self.held = [number for number in self.held if number in consumer.unplaced]
+        if self._asked is None and self._may_ask(consumer):
+            wanted, known_ends = consumer.unplaced, dict(consumer.known_ends)
+            self._asked = self._thread.submit(lambda: self._starts(wanted, known_ends))
+            return False
+        if self._asked is None or not self._asked.done():
+            return False
+        (ends, starts), self._asked = self._asked.result(), None
+        before = consumer.partitions
+        self.held = [number for number in consumer.unplaced if number in starts and starts[number].hold.held]
+        consumer.place(ends, {number: start.next_offset for number, start in starts.items() if not start.hold.held})
+        self._look_at_holds = time.monotonic() + LOOK_AT_HOLDS
+        return consumer.partitions != before
+
+    def _may_ask(self, consumer: Consumer) -> bool:
+        """Tell whether partitions wait that are not held, or for so long that they may have been resumed."""
+        return bool(consumer.unplaced) and (consumer.unplaced != self.held or time.monotonic() >= self._look_at_holds)
+
+    def _starts(self, partitions: list[int], known_ends: dict[Place, int]) -> tuple[Ends, dict[int, Start]]:
+        found: list[tuple[Ends, dict[int, Start]]] = []
+        self._patiently(lambda: found.append(steps.place(self._stores, partitions, known_ends)))
+        return found[-1]

@@ -1,0 +1,115 @@
+"""Repeats what fails until it succeeds, each kind of failure in its own way (processing.errors)."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from processing.consumer.operator_incident import Alarm
+from processing.errors import LostRace, NeedsOperator, StoreUnavailable
+
+logger = logging.getLogger(__name__)
+
+Act = Callable[[], None]
+
+FIRST_WAIT = 0.5  # seconds before a failed act is tried again
+LONGEST_WAIT = 10.0  # seconds
+TRIES = 3  # of an act that meets a bug, before the bug is looked for; or a race, before it waits
+
+
+class Stopped(Exception):
+    """The process is to end while an act fails: it is abandoned whole and comes again."""
+
+
+class _Bug(NeedsOperator):
+    """An unexpected exception of our own."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(f"bug: {type(error).__name__}; the log has more")
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How one consumer waits; its acts begin and end outside any transaction."""
+
+    stopping: threading.Event
+    waiting: Callable[[str | None], None]  # told why an act waits, and None when it goes on
+    forget: Callable[[], None]  # called before an act is repeated
+    alarm: Alarm
+
+    def until_done(self, act: Act, *, mend: Act | None = None) -> None:
+        """Repeat an act until it succeeds; between tries wait 0.5 s and longer.
+
+        :param mend: called when the act has met bugs TRIES times: sets aside what they are due to. Without it a bug
+            waits for an operator
+        :raises Stopped: `stopping` was set
+        """
+        wait, tries, alarmed = FIRST_WAIT, _Tries(act, mend), False
+        while (failure := tries.once()) is not None:
+            if tries.more_at_once(failure):
+                continue
+            self.waiting(str(failure))
+            fields = {"reason": str(failure), "seconds": round(wait, 1)}
+            if isinstance(failure, NeedsOperator) and not (mend and isinstance(failure, _Bug)):
+                logger.error("an operator must act", extra=fields)
+                self.alarm.ring(failure)
+                alarmed = True
+            else:
+                logger.warning("waiting", extra=fields)
+            self._pause(wait)
+            wait = min(wait * 2, LONGEST_WAIT)
+        self.waiting(None)
+        if alarmed:
+            self.alarm.still()
+
+    def go_on(self, reason: str) -> None:
+        """Say what a long act does; to be called now and then.
+
+        :raises Stopped: `stopping` was set
+        """
+        if self.stopping.is_set():
+            raise Stopped
+        self.waiting(reason)
+
+    def _pause(self, seconds: float) -> None:
+        if self.stopping.wait(seconds * random.uniform(0.8, 1.2)):  # noqa: S311 - jitter
+            raise Stopped
+        self.forget()
+
+
+class _Tries:
+    """Counts what an act meets."""
+
+    def __init__(self, act: Act, mend: Act | None) -> None:
+        self._act = act
+        self._mend = mend
+        self._bugs = 0
+        self._races = 0
+
+    def once(self) -> Exception | None:
+        """Try once, and mend before where it is time to; give what failed."""
+        try:
+            if self._mend and self._bugs >= TRIES:
+                self._mend()
+                self._bugs = 0
+            self._act()
+        except (StoreUnavailable, NeedsOperator) as error:
+            self._races += isinstance(error, LostRace)
+            return error
+        except Stopped:
+            raise
+        except Exception as error:
+            self._bugs += 1
+            if self._bugs == 1:
+                logger.exception("unexpected failure")
+            return _Bug(error)
+        return None
+
+    def more_at_once(self, failure: Exception) -> bool:
+        """Tell whether waiting would be of no use."""
+        if isinstance(failure, LostRace):
+            return self._races < TRIES
+        return isinstance(failure, _Bug) and self._mend is not None and self._bugs == TRIES

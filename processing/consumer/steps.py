@@ -1,0 +1,360 @@
+"""What happens to one batch, step by step; docs/delivery.md tells why in this order."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.conf import settings
+from psycopg.errors import UniqueViolation
+
+from ingestion.events import timestamps
+from ingestion.kafka.record_format import UnknownVersion
+from ingestion.problems import Code
+from processing.consumer.crash_isolation import Crashes
+from processing.consumer.operator_incident import Alarm
+from processing.errors import NeedsOperator, Refused
+from processing.events import decoding, ledger_deltas, skipped_lines
+from processing.events.batch import Batch, Entry, Letter, Record
+from processing.events.ledger_deltas import Gains
+from processing.events.rollups import Spans, roll_up
+from processing.kafka.end_offsets import Ends, EndsReader
+from processing.kafka.processed_topic import Delivery
+from processing.partitions.circuit_breaker import Breaker, Judgement
+from processing.partitions.start_offsets import Place, Start
+from processing.stores.document_store import DocumentStore, Verdict
+from processing.stores.row_store import RowStore
+
+logger = logging.getLogger(__name__)
+
+
+class _Again(Exception):
+    """Roll back and store the batch once more; something was learned about its events."""
+
+
+@dataclass(slots=True)
+class Topic:
+    """The topic a batch comes from."""
+
+    kafka_id: UUID
+    name: str
+    row: int = 0  # its id in PostgreSQL
+
+
+@dataclass(slots=True)
+class Work:
+    """One batch on its way through the steps."""
+
+    batch: Batch
+    topic: Topic
+    spans: tuple[Spans, Spans] | None = None  # rollups by minute and by hour: of all entries, then of the stored
+    gains: Gains = field(default_factory=dict)
+    verdict: Verdict | None = None
+    writing: Future[Verdict] | None = None
+    repeats: int = 0  # events that a store knew already; while there are any, batches go carefully
+    prepared: bool = False
+    alone: bool = False  # one record, of which the process may die: nothing else is done meanwhile
+    step: str = ""  # that runs, or failed
+    committed: Callable[[], None] | None = None
+    judgement: Judgement = field(default_factory=Judgement)
+    held: set[int] = field(default_factory=set)  # partitions of which nothing later may go to the stores
+
+
+@dataclass(slots=True)
+class Stores:
+    """What the steps work with, one set for each consumer process."""
+
+    rows: RowStore = field(default_factory=RowStore)
+    documents: DocumentStore = field(default_factory=DocumentStore)
+    delivery: Delivery = field(default_factory=Delivery)
+    ends: EndsReader = field(
+        default_factory=lambda: EndsReader(settings.KAFKA_BOOTSTRAP_SERVERS, settings.KAFKA_TOPIC_RAW_DATA)
+    )
+    breaker: Breaker = field(default_factory=Breaker)
+    writers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "documents"))
+
+    alarm: Alarm = field(init=False)
+    crashes: Crashes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.alarm, self.crashes = Alarm(self.rows), Crashes(self.rows)
+
+    def close(self) -> None:
+        self.delivery.close()
+        self.ends.close()
+        self.documents.close()
+        self.rows.close()
+        self.writers.shutdown(wait=False, cancel_futures=True)
+
+
+Step = Callable[[Stores, Work], None]
+
+
+# --- pure: may run ahead while the stores work on the batch before ---
+
+
+def decode(_stores: Stores, work: Work) -> None:
+    """Read the records; unreadable lines are set aside, repeated identities folded.
+
+    :raises NeedsOperator: a record was written by a newer release
+    """
+    try:
+        decoding.decode(work.batch, now=timestamps.now())
+    except UnknownVersion as error:
+        raise NeedsOperator(f"upgrade this consumer: {error}") from error
+
+
+def process(_stores: Stores, work: Work) -> None:
+    """Apply the steps to each event (none yet) and sum up its numbers."""
+    work.spans = roll_up(work.batch.entries)
+
+
+# --- inside the batch's transaction ---
+
+
+def claim(stores: Stores, work: Work) -> None:
+    """Lock progress and leave out what another attempt has done already, and what is held."""
+    done = stores.rows.claim(work.batch, work.topic.row)
+    held = stores.rows.held(done, work.topic.row)
+    if held:
+        work.held |= held
+        _keep(stores, work, [record for record in work.batch.records if record.partition not in held])
+    below = [record for record in work.batch.records if record.offset < done[record.partition]]
+    if below:
+        work.batch.redelivered += below
+        _keep(stores, work, [record for record in work.batch.records if record.offset >= done[record.partition]])
+    work.batch.stored_at = timestamps.now()
+
+
+def write_documents(stores: Stores, work: Work) -> None:
+    """Begin to write the documents; carefully, end it too and act on the verdict before there are rows."""
+    if work.batch.asides:
+        stores.documents.discard(skipped_lines.left_by(work.batch), topic=work.topic.kafka_id.bytes)
+    if work.verdict is None:
+        entries = work.batch.entries
+        work.writing = stores.writers.submit(stores.documents.insert, entries, topic=work.topic.kafka_id.bytes)
+    if stores.rows.careful:
+        _set_aside(work, _verdict(work))
+
+
+def write_rows(stores: Stores, work: Work) -> None:
+    """Write the rows, beside the documents; carefully, find out which are new."""
+    batch = work.batch
+    if not stores.rows.careful:
+        stores.rows.copy_events(batch, work.topic.row)
+        return
+    existing = stores.rows.move_events(batch, work.topic.row)
+    if existing:
+        _judge_existing(stores, work, existing)
+
+
+def judge_identity(_stores: Stores, work: Work) -> None:
+    """Wait for MongoDB, which alone sees the same id at another time: other content, or an earlier copy's time, rolls back."""
+    verdict = _verdict(work)
+    if verdict.conflicts or verdict.refused or verdict.retimed:
+        _set_aside(work, verdict)
+        raise _Again
+
+
+def hold(stores: Stores, work: Work) -> None:
+    """Judge each partition by its dead letters; one with too many ends here at the record that is one too many."""
+    work.judgement = stores.breaker.judge(work.batch)
+    trips = work.judgement.trips
+    kept = [
+        record
+        for record in work.batch.records
+        if record.partition not in trips or record.offset <= trips[record.partition].offset
+    ]
+    if len(kept) < len(work.batch.records):
+        _keep(stores, work, kept)
+        raise _Again
+    if trips:
+        stores.rows.hold(work.topic.row, work.topic.name, trips)
+        work.held |= trips.keys()
+
+
+def add_up(stores: Stores, work: Work) -> None:
+    """Fold what was stored into rollups, statistics, ledger, dead letters and progress."""
+    if work.spans is None or work.batch.stored is not work.batch.entries:
+        work.spans = roll_up(work.batch.stored)
+    work.gains = ledger_deltas.gains(work.batch)
+    work.committed = stores.rows.add_up(work.batch, work.topic.row, spans=work.spans, gains=work.gains)
+    if work.repeats == 0 and work.batch.entries:
+        stores.rows.careful = False
+
+
+# --- after the commit ---
+
+
+def publish(stores: Stores, work: Work) -> None:
+    """Publish the rows of redelivered records, which come before in the topic, and those stored now, to processed-data."""
+    at = work.batch.stored_at
+    rows: list[tuple[Entry, int]] = []
+    if work.batch.redelivered:
+        again = Batch(records=work.batch.redelivered, asides=work.batch.asides)
+        decoding.decode(again, now=timestamps.now())
+        rows += stores.rows.rows_of(again.entries, work.topic.row)
+    rows += [(entry, at) for entry in work.batch.stored]
+    if rows:
+        stores.delivery.publish(rows)
+
+
+PREPARE: list[Step] = [decode, process]
+STORE: list[Step] = [claim, write_documents, write_rows, judge_identity, hold, add_up]
+DELIVER: list[Step] = [publish]
+
+
+def prepare(stores: Stores, work: Work) -> None:
+    """Do the pure steps, once; any thread.
+
+    :raises NeedsOperator: a record was written by a newer release
+    """
+    if not work.prepared:
+        run(PREPARE, stores, work)
+        work.prepared = True
+
+
+def run(steps: Iterable[Step], stores: Stores, work: Work) -> None:
+    """Run steps in order; `work.step` names the one that failed."""
+    for step in steps:
+        work.step = getattr(step, "__name__", "")
+        step(stores, work)
+
+
+def place(stores: Stores, partitions: list[int], known_ends: Mapping[Place, int]) -> tuple[Ends, dict[int, Start]]:
+    """Find out where partitions start, and begin to count their dead letters; see processing.partitions.start_offsets.
+
+    :raises StoreUnavailable: a store does not answer; place them again
+    :raises NeedsOperator: the same, and someone must act
+    """
+    ends = stores.ends.ask()
+    starts = stores.rows.place(ends, partitions, known_ends=known_ends, ask=stores.ends.ask)
+    for partition, start in starts.items():
+        stores.breaker.start(partition, lenient_until=start.hold.lenient_until)
+    stores.crashes.count({number: start.next_offset for number, start in starts.items() if not start.hold.held}, ends)
+    return ends, starts
+
+
+def store(stores: Stores, work: Work, *, undo: bool = False) -> None:
+    """Run the steps of STORE in one transaction, again whenever something was learned."""
+    if not work.topic.row:
+        work.topic.row = stores.rows.topic_row(work.topic.kafka_id, work.topic.name)
+    stores.rows.prepare(work.batch, work.topic.row)
+    while not _attempt(stores, work, undo=undo):
+        pass
+    if undo:
+        return
+    if work.committed:
+        work.committed()
+    stores.breaker.adopt(work.judgement)
+
+
+def _attempt(stores: Stores, work: Work, *, undo: bool) -> bool:
+    """Run the steps of STORE in one transaction; False if it rolled back wiser than before."""
+    try:
+        with stores.rows.transaction(undo=undo):
+            run(STORE, stores, work)
+    except UniqueViolation as error:
+        if stores.rows.careful:
+            raise NeedsOperator(f"PostgreSQL: a key is taken: {error.diag.constraint_name}") from error
+        stores.rows.careful = True
+    except _Again:
+        # More of its kind may follow: judge before there are rows.
+        stores.rows.careful = True
+    except Refused:
+        _finish_writing(work)
+        _refuse(stores, work)
+    else:
+        return True
+    finally:
+        _finish_writing(work)
+    return False
+
+
+def _verdict(work: Work) -> Verdict:
+    if work.verdict is None:
+        assert work.writing is not None
+        work.verdict = work.writing.result()
+        work.repeats += work.verdict.known
+    return work.verdict
+
+
+def _finish_writing(work: Work) -> None:
+    """Wait for the documents of an attempt that failed, so that the next does not overtake them."""
+    if work.writing is not None and work.verdict is None:
+        error = work.writing.exception()
+        work.verdict = None if error else work.writing.result()
+
+
+def _set_aside(work: Work, verdict: Verdict) -> None:
+    # PostgreSQL may have refused the same ones already: one letter is enough.
+    left = {entry.key for entry in work.batch.entries}
+    _become_letters(work, [entry for entry in verdict.conflicts if entry.key in left], decoding.conflict)
+    _become_letters(work, [entry for entry in verdict.refused if entry.key in left], _refused_by_mongodb)
+    for entry, ts in verdict.retimed:
+        # The first copy's time stands, so that its row is found.
+        entry.ts = ts
+        work.spans = None
+    work.repeats += len(verdict.conflicts)
+    verdict.conflicts, verdict.refused, verdict.retimed = [], [], []
+
+
+def _judge_existing(stores: Stores, work: Work, existing: list[Entry]) -> None:
+    """Tell duplicates from conflicts by the rows' own hashes; a conflict leaves no document of its origin."""
+    hashes = stores.rows.hashes(existing)
+    conflicts = [entry for entry in existing if hashes.get(entry.key) != entry.hash]
+    duplicates = [entry for entry in existing if hashes.get(entry.key) == entry.hash]
+    work.batch.duplicates += duplicates
+    if conflicts:
+        stores.documents.discard(conflicts, topic=work.topic.kafka_id.bytes)
+    # Learned for good: should this attempt roll back, the next does not count them again.
+    work.repeats += len(existing)
+    _leave_out(work, duplicates)
+    _become_letters(work, conflicts, decoding.conflict)
+
+
+def _refuse(stores: Stores, work: Work) -> None:
+    """Find what PostgreSQL refuses and set it aside; its documents go first."""
+    refused = stores.rows.refusals(work.batch.entries, work.topic.row)
+    if not refused:
+        raise NeedsOperator("PostgreSQL refuses a batch, but none of its events alone")
+    stores.documents.discard(refused, topic=work.topic.kafka_id.bytes)
+    _become_letters(work, refused, _refused_by_postgresql)
+
+
+def _refused_by_mongodb(entry: Entry) -> Letter:
+    return decoding.letter(
+        entry, reason=Code.REFUSED_BY_STORE, detail="MongoDB can't hold this payload", stage="documents"
+    )
+
+
+def _refused_by_postgresql(entry: Entry) -> Letter:
+    return decoding.letter(entry, reason=Code.REFUSED_BY_STORE, detail="PostgreSQL can't hold this event", stage="rows")
+
+
+def _become_letters(work: Work, entries: list[Entry], letter: Callable[[Entry], Letter]) -> None:
+    """Set events aside, and their copies in the batch: these are duplicates of nothing that is stored."""
+    if not entries:
+        return
+    gone = {entry.key for entry in entries}
+    copies = [entry for entry in work.batch.duplicates if entry.key in gone]
+    work.batch.duplicates = [entry for entry in work.batch.duplicates if entry.key not in gone]
+    work.batch.letters += map(letter, [*entries, *copies])
+    _leave_out(work, entries)
+
+
+def _keep(stores: Stores, work: Work, records: list[Record]) -> None:
+    """Go on with some of the batch's records alone."""
+    work.batch.records = records
+    decode(stores, work)
+    work.spans, work.writing, work.verdict = None, None, None
+
+
+def _leave_out(work: Work, entries: list[Entry]) -> None:
+    gone = {entry.key for entry in entries}
+    if gone:
+        work.batch.entries = [entry for entry in work.batch.entries if entry.key not in gone]
+        work.spans = None

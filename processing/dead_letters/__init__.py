@@ -1,0 +1,1 @@
+"""Dead letters as operators see them: filter, show, edit, redrive, discard, export."""

@@ -1,0 +1,1 @@
+"""Arguments and output of `manage.py dead_letters`."""

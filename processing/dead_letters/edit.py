@@ -1,0 +1,58 @@
+"""Edit a dead letter: validate the changed event, and build the line that is sent instead."""
+
+from __future__ import annotations
+
+import msgspec
+from django.conf import settings
+
+from ingestion.events import event_ids, timestamps
+from ingestion.events.model import Event, InvalidEvent
+from ingestion.events.parser import parse_event
+from ingestion.kafka import record_format
+from ingestion.problems import Code
+from processing.dead_letters import rendering as letter_text
+from processing.models import DeadLetter
+
+
+def revise(letter: DeadLetter, text: bytes, *, now: int) -> bytes:
+    """Return the canonical line of an edited event; its time of receipt does not change.
+
+    :param text: the event in the public format
+    :param now: microseconds since the epoch
+    :raises InvalidEvent: `text` is not a valid event
+    """
+    if len(text) > settings.DATAFLOW_MAX_EVENT_BYTES:
+        raise InvalidEvent(
+            Code.EVENT_TOO_LARGE, f"expected at most {settings.DATAFLOW_MAX_EVENT_BYTES} bytes, got {len(text)}"
+        )
+    event = parse_event(_compact(text), now=now)
+    if letter.reason == Code.ID_CONFLICT and (event.source, event.id) == (letter.source_id, str(letter.event_id)):
+        event = _with_derived_id(event)
+    lines = letter_text.canonical_lines(letter)
+    if len(lines) == 1:
+        event = _with_hidden_fields(event, lines[0])
+    return record_format.line(event, received=timestamps.to_micros(letter.received))
+
+
+def _compact(text: bytes) -> bytes:
+    """Remove white space between tokens, which an editor adds."""
+    try:
+        return msgspec.json.format(text, indent=-1)
+    except (msgspec.MsgspecError, RecursionError):
+        # parse_event reports the error.
+        return text
+
+
+def _with_derived_id(event: Event) -> Event:
+    """Replace the id, which belongs to other content. A derived id makes a repeated redrive harmless."""
+    content = b"\n".join((event.source.encode(), b"%d" % event.ts, event.payload))
+    return msgspec.structs.replace(event, id=event_ids.derived_id(content, event.ts))
+
+
+def _with_hidden_fields(event: Event, before: record_format.Line) -> Event:
+    """Keep what the public format can't express, as far as it still applies."""
+    return msgspec.structs.replace(
+        event,
+        timed=before.timed or event.ts != before.ts,
+        attributes=bytes(before.attributes) if event.source == before.source else b"",
+    )

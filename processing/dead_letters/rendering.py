@@ -1,0 +1,77 @@
+"""Render a dead letter as text, in the public event format if its bytes allow that. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+import msgspec
+
+from ingestion.events import timestamps
+from ingestion.kafka import record_format
+from ingestion.problems import Code
+from processing.dead_letters import hexdump
+from processing.models import DeadLetter
+
+_PUBLIC = b'{"sourceId":%b,"timestamp":"%b","payload":%b,"eventId":%b}'
+_encode = msgspec.json.encode
+_decode_lines = msgspec.json.Decoder(record_format.Line).decode_lines
+_NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+def canonical_lines(letter: DeadLetter) -> Sequence[record_format.Line]:
+    """Return the canonical lines of a letter's bytes, usually one; none if the bytes are something else."""
+    # Only a record of another producer can have an unknown field, and its meaning is unknown too.
+    return [] if letter.reason == Code.UNKNOWN_FIELD else parse_lines(bytes(letter.raw))
+
+
+def parse_lines(raw: bytes) -> Sequence[record_format.Line]:
+    """Parse bytes as canonical lines; return none if any line is something else."""
+    try:
+        raw.decode()
+        return _decode_lines(raw)
+    except _NOT_JSON:
+        return []
+
+
+def to_public_format(line: record_format.Line) -> bytes:
+    """Return a canonical line in the public event format, on one line."""
+    stamp = timestamps.to_text(timestamps.from_micros(line.ts))
+    return _PUBLIC % (_encode(line.source), stamp.encode(), bytes(line.payload), _encode(line.id))
+
+
+def to_text(letter: DeadLetter) -> str | None:
+    """Return the event of a letter as indented JSON in the public format; None if its bytes are not JSON.
+
+    Numbers and keys are as they were sent, valid or not.
+    """
+    return _indented(_public_or_raw(bytes(letter.raw), canonical_lines(letter)))
+
+
+def to_editable_text(letter: DeadLetter) -> str:
+    """Return the text to begin an edit with: the event as `to_text`, or else all of the bytes as text."""
+    return to_text(letter) or hexdump.whole_text(bytes(letter.raw))
+
+
+def diff_of_edit(letter: DeadLetter) -> list[str]:
+    """Return a unified diff from what was received to what the last redrive sent, as lines; none without an edit."""
+    if letter.edited is None:
+        return []
+    edited = bytes(letter.edited)
+    after = _indented(_public_or_raw(edited, parse_lines(edited))) or hexdump.as_text(edited)
+    return list(
+        difflib.unified_diff(
+            to_editable_text(letter).split("\n"), after.split("\n"), "as received", "as sent", lineterm=""
+        )
+    )
+
+
+def _public_or_raw(raw: bytes, lines: Sequence[record_format.Line]) -> bytes:
+    return to_public_format(lines[0]) if len(lines) == 1 else raw
+
+
+def _indented(text: bytes) -> str | None:
+    try:
+        return msgspec.json.format(text, indent=2).decode()
+    except _NOT_JSON:
+        return None

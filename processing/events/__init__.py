@@ -1,0 +1,1 @@
+"""A batch between Kafka and the stores: decoding, deduplication, rollups, ledger deltas. Pure: no store, no client."""

@@ -1,0 +1,115 @@
+"""One batch in hand: its records, its events with their places, and what became of each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import msgspec
+
+MINUTE = 60_000_000  # microseconds
+REDRIVE_OF = "redrive-of"  # the header that says which dead letter a record sends once more
+MAX_DIGITS = 19  # of a letter's number: below 2**63
+
+
+class Record(NamedTuple):
+    """A Kafka record as far as processing needs it."""
+
+    partition: int
+    offset: int
+    time: int  # Kafka's, microseconds since the epoch
+    value: bytes | None
+    headers: list[tuple[str, bytes]]
+
+
+class Entry(msgspec.Struct, gc=False):
+    """An event with its place in Kafka; made once for each event, so nothing here is computed twice."""
+
+    key: bytes  # document id: the event id's 16 bytes and 8 of the source's digest
+    id: bytes  # 16
+    text: bytes  # the id as canonical UUID text
+    source: str
+    ts: int  # microseconds since the epoch
+    received: int  # microseconds since the epoch
+    payload: bytes  # the sender's JSON
+    values: dict[str, object]  # the payload, decoded
+    hash: int  # ingestion.events.content_hash.content_hash
+    partition: int
+    offset: int
+    line: int
+    timed: bool = True  # False: `ts` is the door's, and the first copy's stands
+    attributes: bytes = b""  # a JSON object, or empty
+
+
+class Letter(NamedTuple):
+    """A line that can't become a row, on its way to the dead letters."""
+
+    partition: int
+    offset: int
+    line: int
+    raw: bytes
+    reason: str  # ingestion.problems.Code
+    detail: str
+    pointer: str
+    stage: str
+    source: str  # '' when unreadable
+    event_id: bytes | None
+    received: int
+
+
+class Left(NamedTuple):
+    """Names the document that a line may have left, of which there is to be no row."""
+
+    key: bytes
+    partition: int
+    offset: int
+    line: int
+
+
+class Aside(NamedTuple):
+    """Why a line is not to be processed again, though it may be an event: our own steps fail on it."""
+
+    stage: str
+    detail: str
+    left: tuple[Left, ...] = ()  # so far as it is known
+
+
+WHOLE = -1  # in place of a line: the record as one, since it can't be decoded
+Place = tuple[int, int]  # of a record: partition and offset
+# By line: those that become letters without being read; and, for a trial of the other lines, those left out (None).
+Asides = dict[int, Aside | None]
+
+# The key of a ledger row: source, minute of receipt (minutes since the epoch), partition
+Account = tuple[str, int, int]
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one round of the pipeline works on. `topic` is the row id of the topic in PostgreSQL."""
+
+    records: list[Record]
+    entries: list[Entry] = field(default_factory=list)  # first of their identity within the batch
+    duplicates: list[Entry] = field(default_factory=list)
+    letters: list[Letter] = field(default_factory=list)
+    read: Counter[Account] = field(default_factory=Counter)
+    asides: dict[Place, Asides] = field(default_factory=dict)  # processing.events.skipped_lines
+
+    # Set while the stores work on it
+    redelivered: list[Record] = field(default_factory=list)
+    stored: list[Entry] = field(default_factory=list)
+    stored_at: int = 0  # microseconds since the epoch
+    republish: list[tuple[Entry, int]] = field(default_factory=list)  # rows of redelivered records, when stored
+
+    def redriven(self) -> dict[tuple[int, int], int]:
+        """The dead letters that records send once more, by partition and offset; a header that is no number is another's."""
+        return {
+            (record.partition, record.offset): int(value)
+            for record in self.records
+            for name, value in record.headers
+            if name == REDRIVE_OF and value.isdigit() and len(value) < MAX_DIGITS
+        }
+
+    def offsets(self) -> dict[int, int]:
+        """For each partition the offset after its last record."""
+        return {record.partition: record.offset + 1 for record in self.records}

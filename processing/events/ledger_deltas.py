@@ -1,0 +1,61 @@
+"""What a batch adds to the ledger: every line read, and what became of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from processing.events.batch import MINUTE, Account, Batch, Entry
+
+
+class Gain(msgspec.Struct, gc=False):
+    """What one ledger row gains; times in microseconds since the epoch."""
+
+    first_seen: int
+    last_seen: int
+    read: int = 0
+    stored: int = 0
+    duplicate: int = 0
+    dead_lettered: int = 0
+    dropped: int = 0
+    latest_event: int | None = None
+
+
+Gains = dict[Account, Gain]
+
+
+def gains(batch: Batch) -> Gains:
+    """Give every ledger row the batch touches; `read` was counted at decode, apart from the outcomes here."""
+    found: Gains = {}
+    _add_stored(found, batch.stored)
+    for entry in batch.duplicates:
+        _gain(found, entry.source, entry.received, entry.partition).duplicate += 1
+    for letter in batch.letters:
+        _gain(found, letter.source, letter.received, letter.partition).dead_lettered += 1
+    for account, count in batch.read.items():
+        if account not in found:
+            # Can't be, if every line has an outcome; `read` is still said, so that reconcile sees the difference.
+            found[account] = Gain(first_seen=account[1] * MINUTE, last_seen=account[1] * MINUTE)
+        found[account].read += count
+    return found
+
+
+def _gain(found: Gains, source: str, received: int, partition: int) -> Gain:
+    account = (source, received // MINUTE, partition)
+    gain = found.get(account)
+    if gain is None:
+        gain = found[account] = Gain(first_seen=received, last_seen=received)
+    elif received > gain.last_seen:
+        gain.last_seen = received
+    elif received < gain.first_seen:
+        gain.first_seen = received
+    return gain
+
+
+def _add_stored(found: Gains, entries: Iterable[Entry]) -> None:
+    for entry in entries:
+        gain = _gain(found, entry.source, entry.received, entry.partition)
+        gain.stored += 1
+        if gain.latest_event is None or entry.ts > gain.latest_event:
+            gain.latest_event = entry.ts

@@ -1,0 +1,154 @@
+"""Sums up numeric fields per source and minute or hour of event time. Pure."""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from collections.abc import Iterable
+from math import copysign, isfinite
+from operator import attrgetter
+
+import msgspec
+
+from processing.events.batch import MINUTE, Entry
+from processing.events.fields import MAX_FIELDS, MAX_PATH, Number, numeric_fields
+
+MINUTES_PER_HOUR = 60
+LARGEST = sys.float_info.max
+
+_NUMBERS = frozenset({int, float})
+_BY_TIME = attrgetter("ts", "id")
+
+
+class Span(msgspec.Struct, gc=False):
+    """Statistics of one field over a span of event time.
+
+    First and last are by event time; a tie goes to the larger id, so that the result depends on the set of
+    events alone, never on their order.
+    """
+
+    count: int
+    sum: float
+    min: Number
+    max: Number
+    first: Number
+    first_ts: int
+    first_id: bytes
+    last: Number
+    last_ts: int
+    last_id: bytes
+
+    def merge(self, other: Span) -> None:
+        """Add the events of another span to this one."""
+        self.count += other.count
+        self.sum = _bounded(self.sum + other.sum)
+        self.min = min(self.min, other.min)
+        self.max = max(self.max, other.max)
+        if other.first_ts < self.first_ts or (other.first_ts == self.first_ts and other.first_id > self.first_id):
+            self.first, self.first_ts, self.first_id = other.first, other.first_ts, other.first_id
+        if (other.last_ts, other.last_id) > (self.last_ts, self.last_id):
+            self.last, self.last_ts, self.last_id = other.last, other.last_ts, other.last_id
+
+
+# (source, start in spans since the epoch) -> field -> statistics
+Spans = dict[tuple[str, int], dict[str, Span]]
+
+
+def roll_up(entries: Iterable[Entry]) -> tuple[Spans, Spans]:
+    """Roll up events by minute and by hour."""
+    minutes = by_minute(entries)
+    return minutes, by_hour(minutes)
+
+
+def by_minute(entries: Iterable[Entry]) -> Spans:
+    """Roll up events by source and minute."""
+    groups: defaultdict[tuple[str, int], list[Entry]] = defaultdict(list)
+    for entry in entries:
+        groups[entry.source, entry.ts // MINUTE].append(entry)
+    return {key: fields for key, group in groups.items() if (fields := _summarise(group))}
+
+
+def by_hour(minutes: Spans) -> Spans:
+    """Fold minutes into hours; the minutes stay as they are."""
+    hours: Spans = {}
+    for (source, minute), fields in minutes.items():
+        hour = hours.setdefault((source, minute // MINUTES_PER_HOUR), {})
+        for name, span in fields.items():
+            if name in hour:
+                hour[name].merge(span)
+            else:
+                hour[name] = msgspec.structs.replace(span)
+    return hours
+
+
+def merge(spans: Spans, others: Spans) -> None:
+    """Add other spans of the same width to these; what is new is taken over, not copied."""
+    for key, fields in others.items():
+        mine = spans.setdefault(key, {})
+        for name, span in fields.items():
+            if name in mine:
+                mine[name].merge(span)
+            else:
+                mine[name] = span
+
+
+def _summarise(group: list[Entry]) -> dict[str, Span]:
+    group.sort(key=_BY_TIME)
+    spans = _alike(group)
+    return _mixed(group) if spans is None else spans
+
+
+def _alike(group: list[Entry]) -> dict[str, Span] | None:
+    """Sum up column by column when all payloads are flat and have the same members; else None."""
+    payloads = [entry.values for entry in group]
+    names = payloads[0]
+    if len(names) > MAX_FIELDS or len(set(map(len, payloads))) > 1:
+        return None
+    spans: dict[str, Span] = {}
+    for name in names:
+        try:
+            column = [payload[name] for payload in payloads]
+        except KeyError:
+            return None
+        kinds = set(map(type, column))
+        if kinds <= _NUMBERS:
+            if "." in name or "\\" in name or len(name) > MAX_PATH // 4:
+                return None
+            spans[name] = _span(group, column)  # type: ignore[arg-type]
+        elif dict in kinds or kinds & _NUMBERS:
+            return None
+    return spans
+
+
+def _mixed(group: list[Entry]) -> dict[str, Span]:
+    columns: defaultdict[str, tuple[list[Entry], list[Number]]] = defaultdict(lambda: ([], []))
+    for entry in group:
+        for name, value in numeric_fields(entry.values).items():
+            members, column = columns[name]
+            members.append(entry)
+            column.append(value)
+    return {name: _span(members, column) for name, (members, column) in columns.items()}
+
+
+def _bounded(total: float) -> float:
+    """Give the nearest number to a sum that is beyond all of them, which is no reason to refuse its events."""
+    return total if isfinite(total) else copysign(LARGEST, total)
+
+
+def _span(group: list[Entry], column: list[Number]) -> Span:
+    """Build the statistics of one field; `group` is sorted by (ts, id) and `column` runs beside it."""
+    first = 0
+    while first + 1 < len(group) and group[first + 1].ts == group[0].ts:
+        first += 1
+    return Span(
+        count=len(column),
+        sum=_bounded(float(sum(column))),
+        min=min(column),
+        max=max(column),
+        first=column[first],
+        first_ts=group[first].ts,
+        first_id=group[first].id,
+        last=column[-1],
+        last_ts=group[-1].ts,
+        last_id=group[-1].id,
+    )

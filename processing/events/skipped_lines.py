@@ -1,0 +1,100 @@
+"""Lines that our own steps fail on, or died of: each becomes a letter in place of an event, without being decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+import psycopg
+
+from ingestion.kafka import record_format
+from ingestion.problems import Code
+from processing.events.batch import WHOLE, Aside, Asides, Batch, Left, Letter, Place, Record
+from processing.events.document_ids import document_id
+
+# A record of several lines whose only letter has another length than its value had just that line set aside.
+_FIND = """
+SELECT d.partition, d."offset", d.line, octet_length(d.raw)
+FROM unnest(%s::int[], %s::bigint[]) AS r (partition, "offset")
+JOIN dead_letter d ON d.topic_id = %s AND d.partition = r.partition AND d."offset" = r."offset"
+WHERE d.reason = %s
+"""
+# The dead letter of alias `w` stands for a record of several lines as one: the text of a single line has no breaks.
+WHOLE_LETTER = f"(w.line = 0 AND w.reason = '{Code.INTERNAL_ERROR}' AND position('\\x0a'::bytea IN w.raw) > 0)"
+
+
+def split(record: Record, asides: Asides) -> tuple[dict[int, bytes], list[Letter]]:
+    """Give the texts of a record that are still to be decoded, by line, and the letters of the others."""
+    value = record.value or b""
+    whole = asides.get(WHOLE)
+    if whole is not None:
+        return {}, [_letter(record, 0, value, whole)]
+    texts, letters = {}, []
+    for number, text in enumerate(record_format.texts(value)):
+        if number not in asides:
+            texts[number] = text
+            continue
+        aside = asides[number]
+        if aside is not None:
+            letters.append(_letter(record, number, text, aside))
+    return texts, letters
+
+
+def numbers(record: Record, known: Asides) -> list[int]:
+    """Give the lines of a record, but for those known, which can be told apart without decoding it.
+
+    Empty where the record is one: it has one line, or is another producer's, whose event may go over several.
+    """
+    if not any(name == "v" for name, _ in record.headers):
+        return []
+    count = len(record_format.texts(record.value or b""))
+    return [number for number in range(count) if number not in known] if count > 1 else []
+
+
+def only(some: Iterable[int], *, of: Iterable[int], known: Asides) -> Asides:
+    """Leave out all lines of a record but some, for a trial."""
+    kept = set(some)
+    return {**known, **{number: None for number in of if number not in kept}}
+
+
+def left_by(batch: Batch) -> list[Left]:
+    """Name the documents that lines set aside may have left, in trials or with a process that died, so far as they are known."""
+    places = {(record.partition, record.offset) for record in batch.records}
+    marked = [aside for place in places & batch.asides.keys() for aside in batch.asides[place].values() if aside]
+    return [left for aside in marked for left in aside.left] + [
+        Left(document_id(letter.event_id, letter.source), letter.partition, letter.offset, letter.line)
+        for letter in batch.letters
+        if letter.reason == Code.INTERNAL_ERROR and letter.source and letter.event_id
+    ]
+
+
+def of_letters(connection: psycopg.Connection, found: Iterable[Record], *, topic: int) -> dict[Place, Asides]:
+    """Find which lines of records were set aside when they were processed, so that others need not decode them.
+
+    :param topic: the row id of the records' topic
+    """
+    sizes: dict[Place, int] = {(record.partition, record.offset): len(record.value or b"") for record in found}
+    partitions, offsets = [place[0] for place in sizes], [place[1] for place in sizes]
+    asides: dict[Place, Asides] = {}
+    letters = connection.execute(_FIND, [partitions, offsets, topic, Code.INTERNAL_ERROR]).fetchall()
+    for partition, offset, line, size in letters:
+        key = WHOLE if line == 0 and size == sizes[partition, offset] else line
+        asides.setdefault((partition, offset), {})[key] = Aside(stage="", detail="")
+    return asides
+
+
+def _letter(record: Record, line: int, raw: bytes, aside: Aside) -> Letter:
+    source, event_id = record_format.who(raw)
+    return Letter(
+        partition=record.partition,
+        offset=record.offset,
+        line=line,
+        raw=raw,
+        reason=Code.INTERNAL_ERROR,
+        detail=aside.detail,
+        pointer="",
+        stage=aside.stage,
+        source=source or "",
+        event_id=UUID(event_id).bytes if event_id else None,
+        received=record.time,
+    )

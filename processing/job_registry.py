@@ -1,0 +1,13 @@
+"""The registry of job kinds and their steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from processing.dead_letters import discard, redrive
+from processing.jobs.queue import Step
+
+
+def steps() -> Mapping[str, Step]:
+    """Return the step of each kind, for one thread."""
+    return {redrive.KIND: redrive.Redrive().step, discard.KIND: discard.step}

@@ -1,0 +1,1 @@
+"""Long work as rows in a table: the queue, its worker, and jobs run in the foreground."""

@@ -1,0 +1,214 @@
+"""A queue of long operations in a table: run chunk by chunk, cancelled, and resumed after a kill.
+
+Times are PostgreSQL's, so that workers with different clocks agree on which worker is dead.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+from django.db import Error as DatabaseError
+from django.db import connection, transaction
+from django.db.models import Q
+from django.db.models.functions import Coalesce, Now
+
+from processing.errors import POSTGRESQL_AWAY, NeedsOperator, StoreUnavailable
+from processing.models import Job
+
+logger = logging.getLogger(__name__)
+
+State = Job.State
+# A running job without a heartbeat for this long goes to another worker. A chunk must end, or call `beat`, well within.
+WORKER_TIMEOUT = timedelta(seconds=30)
+MIN_BACKOFF, MAX_BACKOFF = 0.5, 5.0  # seconds between retries while a store is unavailable; below WORKER_TIMEOUT
+
+# The member of a job's `place` with a chunk that takes effect outside of PostgreSQL: a job is cancelled only without one.
+CURRENT_CHUNK = "sending"
+
+# Processes one chunk of a job, and commits `advance` in one transaction with the chunk's effects. Returns the seconds to
+# wait before the next chunk, or None at the end. Raises StoreUnavailable or NeedsOperator to be called again later.
+Step = Callable[[Job], float | None]
+Report = Callable[[Job], None]
+
+_STORE_ERRORS = (StoreUnavailable, NeedsOperator)
+
+
+class JobLost(Exception):
+    """Another worker has the job now. The catcher rolls back and leaves the job alone."""
+
+
+class JobNotFound(Exception):
+    """There is no job with this number."""
+
+
+def enqueue(kind: str, arguments: Mapping[str, Any], *, who: str, worker: str = "") -> Job:
+    """Create a job for `manage.py run_jobs`, or for `worker`, which must `run` it at once."""
+    job = Job(kind=kind, arguments=dict(arguments), who=who, created_at=Now())
+    if worker:
+        job.state, job.worker, job.started_at, job.heartbeat = State.RUNNING, worker, Now(), Now()
+    job.save()
+    job.refresh_from_db()
+    return job
+
+
+def cancel(number: int) -> Job:
+    """Cancel a job: at once if it is queued, after the current chunk if it runs. A finished job does not change.
+
+    :raises JobNotFound: there is no such job
+    """
+    Job.objects.filter(pk=number, state=State.QUEUED).exclude(place__has_key=CURRENT_CHUNK).update(
+        state=State.CANCELLED, cancel_requested=True, finished_at=Now(), message="cancelled"
+    )
+    Job.objects.filter(pk=number, state__in=(State.QUEUED, State.RUNNING)).update(cancel_requested=True)
+    job = Job.objects.filter(pk=number).first()
+    if job is None:
+        raise JobNotFound
+    return job
+
+
+def new_worker() -> str:
+    """Return a unique name for a worker."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def claim(worker: str, kinds: Mapping[str, Step]) -> Job | None:
+    """Claim the oldest job that is queued, or whose worker is dead; return None if there is none."""
+    claimable = Q(state=State.QUEUED) | Q(state=State.RUNNING, heartbeat__lt=Now() - WORKER_TIMEOUT)
+    with transaction.atomic():
+        job = (
+            Job.objects.select_for_update(skip_locked=True)
+            .filter(claimable, kind__in=list(kinds))
+            .order_by("id")
+            .first()
+        )
+        if job is None:
+            return None
+        Job.objects.filter(pk=job.pk).update(
+            state=State.RUNNING, worker=worker, heartbeat=Now(), started_at=Coalesce("started_at", Now())
+        )
+    job.refresh_from_db()
+    return job
+
+
+def run_next(worker: str, steps: Mapping[str, Step], *, stopping: threading.Event) -> bool:
+    """Run one job, if there is one; return whether there was."""
+    try:
+        job = claim(worker, steps)
+    except POSTGRESQL_AWAY as error:
+        logger.warning("waiting for PostgreSQL", extra={"reason": type(error).__name__})
+        connection.close()
+        return False
+    if job is None:
+        return False
+    logger.info("job taken", extra={"job": job.pk, "kind": job.kind})
+    run(job, steps[job.kind], stopping=stopping)
+    logger.info("job left", extra={"job": job.pk, "kind": job.kind, "state": job.state})
+    return True
+
+
+def advance(job: Job, *, done: int = 0, message: str = "") -> None:
+    """Store the progress of the job, with its `place` and `total`; within the chunk's transaction.
+
+    :raises JobLost: another worker has it
+    """
+    job.done += done
+    job.message = message
+    _save(job, done=job.done, place=job.place, total=job.total, message=message)
+
+
+def beat(job: Job) -> None:
+    """Refresh the heartbeat of a job during a long chunk.
+
+    :raises JobLost: another worker has it
+    """
+    _save(job)
+
+
+def run(job: Job, step: Step, *, stopping: threading.Event, report: Report = lambda _: None) -> None:
+    """Run a job until it ends, or until `stopping` is set: then it is queued again for the next worker."""
+    try:
+        while not stopping.is_set():
+            pause = _run_chunk(job, step, stopping=stopping, report=report)
+            report(job)
+            if pause is None:
+                return
+            stopping.wait(pause)
+        _requeue(job)
+    except JobLost:
+        logger.warning("another worker has taken the job over", extra={"job": job.pk})
+
+
+def _run_chunk(job: Job, step: Step, *, stopping: threading.Event, report: Report) -> float | None:
+    """Process one chunk, with retries while a store is unavailable; return None if the job has ended."""
+    wait = MIN_BACKOFF
+    while True:
+        try:
+            return _try_step(job, step)
+        except (*_STORE_ERRORS, *POSTGRESQL_AWAY) as error:
+            _record_waiting(job, str(error) if isinstance(error, _STORE_ERRORS) else _postgres(error))
+        except JobLost:
+            raise
+        except Exception as error:
+            logger.exception("a job failed", extra={"job": job.pk, "kind": job.kind})
+            _finish(job, State.FAILED, f"{type(error).__name__}; the log of {job.worker} has more")
+            return None
+        report(job)
+        if stopping.wait(wait):
+            return 0.0
+        wait = min(wait * 2, MAX_BACKOFF)
+
+
+def _try_step(job: Job, step: Step) -> float | None:
+    worker = job.worker
+    # Also resets what a rolled-back chunk had counted.
+    job.refresh_from_db()
+    if job.worker != worker:
+        raise JobLost
+    if job.cancel_requested and CURRENT_CHUNK not in job.place:
+        _finish(job, State.CANCELLED, "cancelled")
+        return None
+    pause = step(job)
+    if pause is None:
+        _finish(job, State.DONE, job.message)
+    return pause
+
+
+def _finish(job: Job, state: Job.State, message: str) -> None:
+    job.state, job.message = state, message
+    _save(job, state=state, message=message, finished_at=Now())
+
+
+def _postgres(error: DatabaseError) -> str:
+    return f"PostgreSQL: {type(error.__cause__ or error).__name__}"
+
+
+def _record_waiting(job: Job, reason: str) -> None:
+    logger.warning("a job waits", extra={"job": job.pk, "kind": job.kind, "reason": reason})
+    job.message = f"waiting: {reason}"
+    # The connection may be lost; the next query opens another.
+    connection.close()
+    with suppress(DatabaseError):
+        # The chunk was rolled back, so the row is older than `job`.
+        job.refresh_from_db(fields=["done", "place", "total"])
+        _save(job, message=job.message)
+
+
+def _requeue(job: Job) -> None:
+    job.state = State.QUEUED
+    # If this fails, another worker claims the job after WORKER_TIMEOUT.
+    with suppress(DatabaseError):
+        _save(job, state=job.state)
+
+
+def _save(job: Job, **values: Any) -> None:
+    mine = Job.objects.filter(pk=job.pk, worker=job.worker, state=State.RUNNING)
+    if not mine.update(heartbeat=Now(), **values):
+        raise JobLost

@@ -1,0 +1,112 @@
+"""Asks Kafka's brokers about their volumes and the topics' settings, and makes the topics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+
+from django.conf import settings
+from kafka import TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
+from kafka.errors import TopicAlreadyExistsError
+
+from processing.errors import kafka_errors
+
+_TIMEOUT = 5_000  # milliseconds
+_RETENTION = "retention.ms"
+_CREATION_TIMEOUT = 10_000  # milliseconds until a broker counts as unavailable when topics are made
+_DAY = 24 * 3600 * 1000  # milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedTopic:
+    """A topic that `prepare_topics` found or made."""
+
+    topic: str
+    partitions: int
+    created: bool  # in a dry run: would be
+
+
+class AdminClient:
+    """A client that reads what brokers report about raw-data. To be used in a with statement.
+
+    Every call raises StoreUnavailable if Kafka does not answer, and NeedsOperator if it refuses.
+    """
+
+    def __init__(self) -> None:
+        self._topic = settings.KAFKA_TOPIC_RAW_DATA
+
+    def __enter__(self) -> AdminClient:
+        with kafka_errors():
+            self._client = KafkaAdminClient(
+                bootstrap_servers=settings.KAFKA_BOOTSTRAP_SERVERS,
+                client_id="dataflow-caretaker",
+                request_timeout_ms=_TIMEOUT,
+                bootstrap_timeout_ms=_TIMEOUT,
+            )
+        return self
+
+    def __exit__(self, _kind: type | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+        self._client.close()
+
+    def log_dirs(self) -> Iterator[tuple[int, int, int]]:
+        """Yield the broker's number, and used and total bytes, of each volume; brokers report them since Kafka 3.3."""
+        with kafka_errors():
+            answers = self._client.describe_log_dirs([self._topic])
+        for answer in answers:
+            for log_dir in answer["log_dirs"]:
+                total = int(log_dir.get("total_bytes", -1))
+                yield answer["broker"], total - int(log_dir.get("usable_bytes", -1)), total
+
+    def retention(self) -> int | None:
+        """Return for how many milliseconds the topic keeps records; None: without limit."""
+        resource = ConfigResource(ConfigResourceType.TOPIC, self._topic, {_RETENTION: None})
+        with kafka_errors():
+            [found] = self._client.describe_configs([resource], config_filter="all").values()
+        milliseconds = int(found[self._topic][_RETENTION]["value"])
+        return milliseconds if milliseconds >= 0 else None
+
+    def first_since(self, partitions: list[int], *, time: int) -> dict[int, int]:
+        """Return each partition's first offset whose record is of `time` (milliseconds) or later, if there is one."""
+        with kafka_errors():
+            found = self._client.list_partition_offsets(
+                {TopicPartition(self._topic, number): time for number in partitions}
+            )
+        return {at.partition: at_time.offset for at, at_time in found.items() if at_time.offset >= 0}
+
+
+def prepare_topics(*, dry_run: bool = False) -> list[PreparedTopic]:
+    """Make the topics that are missing; in a dry run Kafka only validates that it would.
+
+    :raises StoreUnavailable: Kafka does not answer
+    :raises NeedsOperator: Kafka refuses
+    """
+    with kafka_errors("Kafka does not answer"):
+        client = KafkaAdminClient(
+            bootstrap_servers=settings.KAFKA_BOOTSTRAP_SERVERS, bootstrap_timeout_ms=_CREATION_TIMEOUT
+        )
+    try:
+        with kafka_errors(detailed=True):
+            names = (settings.KAFKA_TOPIC_RAW_DATA, settings.KAFKA_TOPIC_PROCESSED_DATA)
+            return [_prepare(client, name, dry_run=dry_run) for name in names]
+    finally:
+        client.close()
+
+
+def _prepare(client: KafkaAdminClient, name: str, *, dry_run: bool) -> PreparedTopic:
+    wanted = NewTopic(
+        name,
+        num_partitions=settings.DATAFLOW_KAFKA_PARTITIONS,
+        replication_factor=settings.DATAFLOW_KAFKA_REPLICATION,
+        topic_configs={_RETENTION: str(settings.DATAFLOW_KAFKA_RETENTION_DAYS * _DAY)},
+    )
+    try:
+        client.create_topics([wanted], validate_only=dry_run)
+    except TopicAlreadyExistsError:
+        return PreparedTopic(name, _partitions(client, name), created=False)
+    return PreparedTopic(name, settings.DATAFLOW_KAFKA_PARTITIONS, created=True)
+
+
+def _partitions(client: KafkaAdminClient, name: str) -> int:
+    return len(client.describe_topics([name])[0]["partitions"])

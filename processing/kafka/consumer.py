@@ -1,0 +1,272 @@
+"""Reads raw-data as a member of the consumer group."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from uuid import UUID
+
+from django.conf import settings
+from kafka import KafkaConsumer, TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from kafka.structs import OffsetAndMetadata
+
+from ingestion.kafka import client_internals
+from processing.errors import kafka_errors
+from processing.events.batch import Record
+from processing.kafka.end_offsets import Ends
+
+logger = logging.getLogger(__name__)
+
+SESSION_TIMEOUT = 10.0  # seconds until a killed consumer's partitions go to another
+REQUEST_TIMEOUT = 5.0  # seconds that a call for offsets may take
+# When idle, the broker answers a fetch as soon as there is any record; under load, when there is enough for a round.
+_IDLE_FETCH = {"fetch_min_bytes": 1, "fetch_max_wait_ms": 500}
+_BUSY_FETCH = {"fetch_min_bytes": 65_536, "fetch_max_wait_ms": 50}
+
+
+class Consumer:
+    """The membership of this process in the group that reads raw-data. For one thread."""
+
+    def __init__(self) -> None:
+        self.topic = settings.KAFKA_TOPIC_RAW_DATA
+        self._placed: set[int] = set()
+        self._paused = False
+        # The position of each partition that was behind its end at the previous check of `stalled`.
+        self._behind: dict[int, int] = {}
+        # New partition -> offset of its first polled record, if any: its start unless `place` sets another.
+        self._unplaced: dict[int, int | None] = {}
+        self._placed_topic: UUID | None = None
+        self.known_ends: dict[
+            tuple[UUID, int], int
+        ] = {}  # last end offsets seen, by Kafka's id of the topic and partition
+        with kafka_errors():
+            self._client = KafkaConsumer(
+                bootstrap_servers=settings.KAFKA_BOOTSTRAP_SERVERS,
+                client_id="dataflow-consumer",
+                group_id=settings.DATAFLOW_CONSUMER_GROUP,
+                enable_auto_commit=False,
+                # An unknown offset is an error, never a jump to one end of the topic.
+                auto_offset_reset="none",
+                session_timeout_ms=int(SESSION_TIMEOUT * 1000),
+                heartbeat_interval_ms=3_000,
+                max_poll_interval_ms=300_000,
+                partition_assignment_strategy=[CooperativeStickyAssignor],
+                bootstrap_timeout_ms=2_000,
+                reconnect_backoff_max_ms=500,
+                fetch_max_bytes=8 * 1024 * 1024,
+                allow_auto_create_topics=False,
+                # Upper bound on how long a recreated topic goes unnoticed: fetches use its name, not its id.
+                metadata_max_age_ms=30_000,
+                metrics_enabled=False,
+                **_IDLE_FETCH,
+            )
+        self._client.subscribe([self.topic])
+
+    @property
+    def partitions(self) -> list[int]:
+        """The partitions that this member reads."""
+        return sorted(self._placed)
+
+    @property
+    def topic_id(self) -> UUID:
+        """Kafka's id of the topic that the records come from; known once there are any."""
+        assert self._placed_topic is not None
+        return self._placed_topic
+
+    def poll(self, *, wait: float, limit: int) -> list[Record]:
+        """Wait up to `wait` seconds for records, at most `limit`; must be called every few seconds, also while paused.
+
+        Records of partitions that are not placed yet are not returned; they are polled again later.
+
+        :raises StoreUnavailable: Kafka does not answer
+        """
+        with kafka_errors():
+            polled = self._poll(wait=wait, limit=limit)
+        self._follow_assignment({at.partition: records[0].offset for at, records in polled.items()})
+        self._follow_topic()
+        for at in polled:
+            if at.partition in self._placed:
+                self._note_end(at.partition, self._client.highwater(at))
+            else:
+                # It was revoked and assigned again within one poll, which ends a pause.
+                with _unless_gone():
+                    self._client.pause(at)
+        return [
+            Record(at.partition, record.offset, record.timestamp * 1000, record.value, list(record.headers))
+            for at, records in polled.items()
+            if at.partition in self._placed
+            for record in records
+        ]
+
+    @property
+    def unplaced(self) -> list[int]:
+        """The partitions that wait for `place`."""
+        return sorted(self._unplaced)
+
+    def place(self, ends: Ends, starts: Mapping[int, int]) -> None:
+        """Start unplaced partitions at PostgreSQL's offset, or at the one committed in Kafka if that is lower.
+
+        The records between the two have their effects but may be missing in processed-data. Partitions without a start
+        stay unplaced; all do if the topic was recreated meanwhile.
+
+        :param starts: next offset by partition, from PostgreSQL
+        :raises StoreUnavailable: Kafka does not answer; place them again
+        """
+        if self._current_topic() != ends.topic:
+            # One of the two ids is outdated.
+            client_internals.request_topic_update(self._client)
+            return
+        self._placed_topic = ends.topic
+        uncommitted: dict[int, int] = {}
+        for partition in starts.keys() & self._unplaced.keys():
+            at = TopicPartition(self.topic, partition)
+            first = self._unplaced[partition]
+            committed = self._committed(at) if first is None else first
+            earliest, end = ends.partitions[partition]
+            start = starts[partition] if committed is None else max(earliest, min(committed, starts[partition]))
+            self._note_end(partition, end)
+            with _unless_gone():
+                self._client.seek(at, start)
+                self._client.resume(at)
+                self._placed.add(partition)
+                logger.info("reading", extra={"partition": partition, "offset": start})
+            if committed is None:
+                uncommitted[partition] = start
+            del self._unplaced[partition]
+        if uncommitted:
+            # After a kill this offset tells where republishing to processed-data must start.
+            self.commit(uncommitted)
+
+    def unplace(self, partitions: Iterable[int]) -> None:
+        """Return no more records of partitions until they are placed again."""
+        for partition in self._placed & set(partitions):
+            with _unless_gone():
+                self._client.pause(TopicPartition(self.topic, partition))
+            self._placed.discard(partition)
+            self._unplaced[partition] = None
+
+    def hurry(self, busy: bool) -> None:
+        """Fetch in larger rounds while busy."""
+        client_internals.set_fetch_options(self._client, _BUSY_FETCH if busy else _IDLE_FETCH)
+
+    def pause(self) -> None:
+        """Let polls keep the membership but fetch nothing, until `resume`."""
+        self._paused = True
+        self.excuse()
+        for at in self._client.assignment():
+            with _unless_gone():
+                self._client.pause(at)
+
+    def resume(self) -> None:
+        """Fetch again, from all placed partitions."""
+        if not self._paused:
+            return
+        for at in self._client.assignment():
+            if at.partition in self._placed:
+                with _unless_gone():
+                    self._client.resume(at)
+        self._paused = False
+
+    def stalled(self) -> list[int]:
+        """Return partitions that were behind their end at the previous call and made no progress; call every 10 s or so.
+
+        The client has been seen to stop fetching a partition after a rebalance, until the next one:
+        https://github.com/dpkp/kafka-python/issues/3131
+        """
+        fetched = [at for at in self._client.assignment() if at.partition in self._placed]
+        try:
+            ends = self._client.end_offsets(fetched, timeout_ms=int(REQUEST_TIMEOUT * 1000))
+            positions = {at: self._client.position(at, timeout_ms=int(REQUEST_TIMEOUT * 1000)) for at in fetched}
+        except (KafkaError, ValueError, AssertionError) as error:
+            # Kafka is unavailable, or the partitions were revoked meanwhile; the next poll reports it.
+            logger.debug("progress not checked", extra={"reason": type(error).__name__})
+            return []
+        behind = {at.partition: position for at, position in positions.items() if (position or 0) < ends[at]}
+        stalled = behind.items() & self._behind.items()
+        self._behind = behind
+        for at, end in ends.items():
+            self._note_end(at.partition, end)
+        return sorted(partition for partition, _ in stalled)
+
+    def excuse(self) -> None:
+        """Discard the previous check: nothing had to be fetched since."""
+        self._behind = {}
+
+    def commit(self, offsets: Mapping[int, int]) -> None:
+        """Commit next offsets. A failure is only logged: progress in PostgreSQL keeps redeliveries without effect."""
+        try:
+            self._client.commit(
+                {
+                    TopicPartition(self.topic, partition): OffsetAndMetadata(offset, "", -1)
+                    for partition, offset in offsets.items()
+                    if partition in self._placed
+                },
+                timeout_ms=int(REQUEST_TIMEOUT * 1000),
+            )
+        except KafkaError as error:
+            logger.warning("offsets not committed", extra={"reason": type(error).__name__})
+
+    def close(self) -> None:
+        """Leave the group."""
+        try:
+            self._client.close(autocommit=False, timeout_ms=2_000)
+        except KafkaError as error:
+            logger.warning("group not left cleanly", extra={"reason": type(error).__name__})
+
+    def _poll(self, *, wait: float, limit: int) -> dict[TopicPartition, list[ConsumerRecord]]:
+        try:
+            polled: dict[TopicPartition, list[ConsumerRecord]] = self._client.poll(
+                timeout_ms=int(wait * 1000), max_records=limit
+            )
+        except NoOffsetForPartitionError as error:
+            # Nothing is committed yet. This includes a partition that was revoked and assigned again within one poll,
+            # which looks unchanged.
+            self._placed -= {at.partition for at in error.args[0]}
+            return {}
+        except OffsetOutOfRangeError as error:
+            # The missing records are noted in the ledger when the partitions are placed.
+            self.unplace({at.partition for at in error.args[0]})
+            return {}
+        return polled
+
+    def _follow_assignment(self, polled: Mapping[int, int]) -> None:
+        assigned = {at.partition for at in self._client.assignment()}
+        if assigned == self._placed | self._unplaced.keys():
+            return
+        for partition in assigned - self._placed - self._unplaced.keys():
+            with _unless_gone():
+                self._client.pause(TopicPartition(self.topic, partition))
+            self._unplaced[partition] = polled.get(partition)
+        self._placed &= assigned
+        self._unplaced = {partition: start for partition, start in self._unplaced.items() if partition in assigned}
+        logger.info("partitions assigned", extra={"partitions": sorted(assigned)})
+
+    def _committed(self, at: TopicPartition) -> int | None:
+        with kafka_errors():
+            committed = self._client.committed(at, timeout_ms=int(REQUEST_TIMEOUT * 1000))
+        return None if committed is None else int(committed)
+
+    def _follow_topic(self) -> None:
+        """Unplace everything once the topic was recreated: offsets of the old topic mean nothing in the new one."""
+        current = self._current_topic()
+        if current in (None, self._placed_topic) or not self._placed:
+            return
+        logger.error("the topic was deleted and recreated", extra={"topic": self.topic})
+        self.unplace(set(self._placed))
+
+    def _current_topic(self) -> UUID | None:
+        """Return Kafka's id of the topic as far as the client knows; None: there is none."""
+        return client_internals.topic_id(self._client, self.topic)
+
+    def _note_end(self, partition: int, end: int | None) -> None:
+        if end is not None and self._placed_topic is not None:
+            self.known_ends[self._placed_topic, partition] = end
+
+
+def _unless_gone() -> suppress:
+    """Ignore errors about a revoked partition: the client rebalances in a thread, and the next poll reports it."""
+    return suppress(KeyError, ValueError)

@@ -1,0 +1,89 @@
+"""Searches raw-data for the copies of one event, within a few seconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from ingestion.events import timestamps
+from ingestion.kafka import record_format
+from ingestion.kafka.record_format import BadLine, Line, UnknownVersion
+from processing.events.batch import Record
+from processing.kafka.topic_reader import TopicReader
+
+BUDGET = 2.0  # seconds after which the search stops
+CHUNK = 500  # records at once
+_PATIENCE = 1.5  # seconds to wait for Kafka
+_OURS = b"%d" % record_format.FORMAT_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One line of raw-data that holds the event; times in microseconds since the epoch."""
+
+    partition: int
+    offset: int
+    line: int
+    record_time: int
+    received: int
+    source: str  # '' when it can't be read
+    readable: bool  # False: it is, or will be, a dead letter
+    traces: list[str]  # the trace contexts of all requests whose events share the record
+
+
+@dataclass(slots=True)
+class Search:
+    """The copies found, and how much of the topic was searched."""
+
+    copies: list[Copy] = field(default_factory=list)
+    records: int = 0
+    seconds: float = 0.0
+    complete: bool = True
+
+
+def search(event_id: UUID, ranges: Mapping[int, tuple[int, int]], *, budget: float = BUDGET) -> Search:
+    """Search these ranges of the topic.
+
+    :param ranges: partition -> first offset, and the offset after the last
+    :param budget: seconds
+    :raises StoreUnavailable: Kafka does not answer
+    """
+    began = time.monotonic()
+    found = Search()
+    if any(first < end for first, end in ranges.values()):
+        with TopicReader(client_id="dataflow-trace", patience=_PATIENCE) as reader:
+            for chunk in reader.read(ranges, limit=CHUNK):
+                for record in chunk:
+                    found.copies += _copies(event_id, record)
+                found.records += len(chunk)
+                if time.monotonic() - began > budget:
+                    found.complete = found.records >= sum(end - first for first, end in ranges.values())
+                    break
+    found.seconds = time.monotonic() - began
+    return found
+
+
+def _copies(event_id: UUID, record: Record) -> Iterator[Copy]:
+    text = str(event_id)
+    ours = ("v", _OURS) in record.headers
+    # Our own records contain the id as text. Those of another producer may have it in capitals, or need it derived.
+    if ours and text.encode() not in (record.value or b""):
+        return
+    try:
+        lines = record_format.decode(record.value, record.headers, received=record.time, now=timestamps.now())
+    except UnknownVersion:
+        return
+    traces = [value.decode(errors="replace") for name, value in record.headers if name == "traceparent"]
+    for number, line in enumerate(lines):
+        if _id_of(line) == text:
+            received = line.received if isinstance(line, Line) else record.time
+            yield Copy(
+                record.partition, record.offset, number, record.time, received, line.source or "",
+                isinstance(line, Line), traces,
+            )  # fmt: skip
+
+
+def _id_of(line: Line | BadLine) -> str | None:
+    return line.id if isinstance(line, Line) else line.event_id

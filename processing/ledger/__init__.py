@@ -1,0 +1,1 @@
+"""The accounts: the equation, lag, lost records and incidents."""

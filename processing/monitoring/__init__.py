@@ -1,0 +1,1 @@
+"""Watches over capacity and backlog; raises incidents."""

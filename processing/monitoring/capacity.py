@@ -1,0 +1,200 @@
+"""Checks every minute whether a volume fills up or unread records expire soon, and opens incidents before they do."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from redis.exceptions import RedisError
+
+from ingestion.runtime.redis_client import connect_from_thread
+from processing.errors import NeedsOperator, StoreUnavailable
+from processing.kafka import end_offsets
+from processing.kafka.admin_client import AdminClient
+from processing.kafka.end_offsets import Ends
+from processing.ledger import ledger
+from processing.ledger.incidents import close_incident, of_partition, open_incident
+from processing.ledger.ledger import Snapshot
+from processing.models import Incident
+from processing.stores import documents
+from processing.stores.documents import DocumentsUnavailable
+
+logger = logging.getLogger(__name__)
+
+EVERY = 60.0  # seconds
+REFUSED = "Kafka, disk and retention checks"  # subject of the incident while Kafka refuses to answer them
+
+_REDIS_TIMEOUT = 1.0  # seconds
+_LOCAL = {"", "localhost", "127.0.0.1", "::1"}
+_GIGABYTE = 1_000_000_000
+_HOUR = 3_600_000  # milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A volume, or the memory of Redis, which fills up alike; sizes in bytes."""
+
+    name: str
+    used: int
+    total: int
+
+    @property
+    def percent(self) -> float:
+        """The part that is used."""
+        return 100 * self.used / self.total
+
+
+def start(stopping: threading.Event) -> None:
+    """Start the checks in a daemon thread; a frozen server delays nothing but the next check."""
+    threading.Thread(target=_run, args=(stopping,), name="capacity", daemon=True).start()
+
+
+def check() -> None:
+    """Check everything once; what cannot be read changes no incident."""
+    try:
+        for read_volumes in _READERS:
+            for volume in read_volumes():
+                _check_volume(volume)
+        _check_kafka()
+    except (DatabaseError, StoreUnavailable) as error:
+        logger.debug("volumes and retention not checked", extra={"reason": type(error).__name__})
+    finally:
+        connection.close()  # back to the pool
+
+
+def _run(stopping: threading.Event) -> None:
+    # The first check waits too, so that it does not slow the start of the consumer.
+    while not stopping.wait(EVERY):
+        try:
+            check()
+        except Exception:
+            logger.exception("capacity check failed")
+
+
+def _check_kafka() -> None:
+    try:
+        with AdminClient() as client:
+            for volume in _kafka(client):
+                _check_volume(volume)
+            _check_retention(client)
+    except NeedsOperator as error:
+        _report(Incident.Kind.OPERATOR, REFUSED, str(error))
+    else:
+        _report(Incident.Kind.OPERATOR, REFUSED, None)
+
+
+def _check_volume(volume: Volume) -> None:
+    most = settings.DATAFLOW_WARN_DISK_PERCENT
+    size = f"{volume.percent:.0f} % of {volume.total / _GIGABYTE:,.1f} GB are used"
+    _report(Incident.Kind.DISK, volume.name, size if 0 < most <= volume.percent else None)
+
+
+def _check_retention(client: AdminClient) -> None:
+    # Before the progress is read, so that records that are read in between do not count as unread.
+    ends, kept = end_offsets.raw_data_ends(), client.retention()
+    if ends is None:
+        return
+    share = settings.DATAFLOW_WARN_RETENTION_PERCENT
+    unread = _unread(ends, ledger.snapshot(max_sources=0))
+    # The first record that is young enough; the end of the partition if all are too old.
+    young = dict.fromkeys(unread, 0)
+    if kept is not None and share > 0:
+        since = int(time.time() * 1000 - kept * share / 100)
+        found = client.first_since(list(unread), time=since)
+        young = {number: found.get(number, end) for number, (_, end) in ends.partitions.items()}
+    for number, offset in unread.items():
+        text = f"unread records are older than {share:g} % of the {(kept or 0) / _HOUR:g} h that Kafka keeps them"
+        _report(Incident.Kind.RETENTION, of_partition(ends.name, number), text if offset < young[number] else None)
+
+
+def _unread(ends: Ends, snapshot: Snapshot) -> dict[int, int]:
+    """Return each partition's first offset without effects."""
+    done = {number: snapshot.progress.get((ends.topic, number)) for number in ends.partitions}
+    return {
+        number: max(earliest, progress.next_offset) if (progress := done[number]) else earliest
+        for number, (earliest, _) in ends.partitions.items()
+    }
+
+
+def _report(kind: Incident.Kind, subject: str, detail: str | None) -> None:
+    """Open an incident, or close it if there is no `detail`."""
+    if detail is None:
+        close_incident(kind, subject)
+    else:
+        open_incident(kind, subject, detail)
+
+
+def _named() -> Iterator[Volume]:
+    """Yield the volumes of the paths in DATAFLOW_VOLUMES."""
+    for path in filter(None, settings.DATAFLOW_VOLUMES.split(",")):
+        yield from _of_path(path, path)
+
+
+def _postgresql() -> Iterator[Volume]:
+    """Yield the volume of a PostgreSQL on this machine; the server itself does not report its size."""
+    host = settings.DATABASES["default"]["HOST"]
+    if host not in _LOCAL and not host.startswith("/"):
+        return
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT setting FROM pg_settings WHERE name = 'data_directory'")
+            found = cursor.fetchone()
+    except DatabaseError:
+        return
+    # Only a role with pg_read_all_settings sees the row.
+    if found:
+        yield from _of_path(found[0], "PostgreSQL")
+
+
+def _mongodb() -> Iterator[Volume]:
+    """Yield the volume that MongoDB reports; it reports none before the first document."""
+    try:
+        used, total = documents.volume()
+    except DocumentsUnavailable:
+        return
+    yield from _sized("MongoDB", used, total)
+
+
+def _redis() -> Iterator[Volume]:
+    """Yield the memory of Redis, if it is limited."""
+    try:
+        with connect_from_thread(timeout=_REDIS_TIMEOUT) as client:
+            found = client.info("memory")
+    except (RedisError, OSError):
+        return
+    yield from _sized("Redis", int(found["used_memory"]), int(found.get("maxmemory", 0)))
+
+
+def _kafka(client: AdminClient) -> Iterator[Volume]:
+    """Yield the volumes of every broker.
+
+    :raises StoreUnavailable: Kafka does not answer
+    :raises NeedsOperator: Kafka refuses
+    """
+    for number, used, total in client.log_dirs():
+        yield from _sized(f"Kafka, broker {number}", used, total)
+
+
+# Those that do not need Kafka.
+_READERS: list[Callable[[], Iterator[Volume]]] = [_named, _postgresql, _mongodb, _redis]
+
+
+def _of_path(path: str, name: str) -> Iterator[Volume]:
+    try:
+        found = os.statvfs(path)
+    except OSError:
+        return
+    # As `df` counts: blocks reserved for root are neither used nor free.
+    used = (found.f_blocks - found.f_bfree) * found.f_frsize
+    yield from _sized(name, used, used + found.f_bavail * found.f_frsize)
+
+
+def _sized(name: str, used: int, total: int) -> Iterator[Volume]:
+    if total > 0:
+        yield Volume(name, used, total)

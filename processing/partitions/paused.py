@@ -1,0 +1,86 @@
+"""Partitions that no consumer reads until an operator says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import QuerySet
+
+from processing.kafka.end_offsets import EndsReader
+from processing.ledger.incidents import Cursor, Partition, close_incident, open_incident
+from processing.models import Hold, Incident
+
+_HOLD = """
+INSERT INTO hold (topic_id, partition, since, reason) VALUES (%s, %s, now(), %s)
+ON CONFLICT (topic_id, partition)
+DO UPDATE SET since = now(), reason = excluded.reason, released_at = NULL, released_by = ''
+"""
+_READ = """
+SELECT partition, released_at IS NULL, lenient_until FROM hold WHERE topic_id = %s AND partition = ANY(%s)
+"""
+_RELEASE = """
+UPDATE hold SET released_at = now(), released_by = %s, lenient_until = greatest(lenient_until, %s)
+WHERE topic_id = %s AND partition = %s AND released_at IS NULL
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a hold says to a consumer."""
+
+    held: bool
+    lenient_until: int  # below this offset dead letters do not count
+
+
+def hold(cursor: Cursor, partition: Partition, reason: str) -> None:
+    """Let no consumer read on, and open the incident, in the caller's transaction."""
+    cursor.execute(_HOLD, [partition.topic, partition.number, reason])
+    remedy = f"manage.py partitions resume {partition.name} {partition.number}"
+    detail = f"{reason}; nothing is dropped. Look at the dead letters, then resume by: {remedy}"
+    open_incident(Incident.Kind.BREAKER, partition.subject, detail, cursor=cursor)
+
+
+def read(cursor: Cursor, topic: int, partitions: Iterable[int]) -> dict[int, Held]:
+    """Give what is known of partitions; one that was never held is left out."""
+    cursor.execute(_READ, [topic, list(partitions)])
+    return {partition: Held(held, lenient_until) for partition, held, lenient_until in cursor.fetchall()}
+
+
+def held_now() -> QuerySet[Hold]:
+    """Return the partitions that are held now, with their topics."""
+    return Hold.objects.filter(released_at=None).select_related("topic").order_by("topic_id", "partition")
+
+
+def resume(one: Hold, *, who: str, lenient_until: int = 0) -> bool:
+    """Let consumers, within seconds, read on where they stopped, and count anew; False if it was not held.
+
+    :param lenient_until: up to this offset everything goes through, however much of it becomes dead letters
+    """
+    partition = Partition(one.topic_id, one.topic.name, one.partition)
+    with transaction.atomic(), connection.cursor() as cursor:
+        return release(cursor, partition, who=who, lenient_until=lenient_until)
+
+
+def release(cursor: Cursor, partition: Partition, *, who: str, lenient_until: int = 0) -> bool:
+    """Do the same in the caller's transaction."""
+    cursor.execute(_RELEASE, [who, lenient_until, partition.topic, partition.number])
+    released: bool = cursor.rowcount > 0
+    if released:
+        close_incident(Incident.Kind.BREAKER, partition.subject, cursor=cursor)
+    return released
+
+
+def present_ends() -> dict[int, int]:
+    """Ask where each partition ends now, up to which a resumed one may be read leniently.
+
+    :raises StoreUnavailable: Kafka does not answer
+    :raises NeedsOperator: the same, and someone must act
+    """
+    reader = EndsReader(settings.KAFKA_BOOTSTRAP_SERVERS, settings.KAFKA_TOPIC_RAW_DATA)
+    try:
+        return {number: end for number, (_, end) in reader.ask().partitions.items()}
+    finally:
+        reader.close()

@@ -1,0 +1,128 @@
+"""Where partitions start: PostgreSQL's account against what Kafka still has. What is missing is written down, loudly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from processing.errors import StoreUnavailable
+from processing.kafka.end_offsets import Ends
+from processing.ledger import lost_records
+from processing.ledger.incidents import Cursor, Partition, open_incident
+from processing.models import Incident, LedgerGap
+from processing.partitions import paused
+from processing.partitions.paused import Held
+
+Place = tuple[UUID, int]  # Kafka's id of a topic, and a partition
+Asking = Callable[[], Ends]
+NOT_HELD = Held(held=False, lenient_until=0)
+
+# Those that are new under this topic's id.
+_BEGIN = """
+INSERT INTO progress (topic_id, partition, next_offset, records, events, updated_at)
+SELECT %s, partition, 0, 0, 0, now() FROM unnest(%s::int[]) AS wanted (partition) ORDER BY partition
+ON CONFLICT DO NOTHING RETURNING partition
+"""
+_FORMER = """
+SELECT t.id, t.kafka_id, p.partition, p.next_offset FROM topic t JOIN progress p ON p.topic_id = t.id
+WHERE t.id = (SELECT max(id) FROM topic WHERE name = %s AND id < %s) AND p.partition = ANY(%s)
+"""
+_PROGRESS = "SELECT partition, next_offset FROM progress WHERE topic_id = %s AND partition = ANY(%s) ORDER BY partition"
+_MOVE = "UPDATE progress SET next_offset = %s, updated_at = now() WHERE topic_id = %s AND partition = %s"
+# Letters keep their lines, but at places that no record has: another letter may need theirs.
+_FREE_PLACES = """
+UPDATE dead_letter SET "offset" = -id, detail = detail || ' (Kafka lost this record again, which was ' || "offset" || ')'
+WHERE topic_id = %s AND partition = %s AND "offset" >= %s
+"""
+_CLEAR_OF_CRASHES = """
+UPDATE partition_start SET suspect_offset = NULL, suspect_line = NULL, isolated = coalesce((
+    SELECT jsonb_agg(line) FROM jsonb_array_elements(isolated) AS every (line) WHERE (line->>0)::bigint < %s), '[]')
+WHERE topic_id = %s AND partition = %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where one partition goes on."""
+
+    next_offset: int
+    hold: Held
+
+
+def place(
+    cursor: Cursor, topic: int, ends: Ends, partitions: Sequence[int], *, known_ends: Mapping[Place, int], ask: Asking
+) -> dict[int, Start]:
+    """Give the places of partitions, within the caller's transaction; gaps are written down and stepped over.
+
+    :param topic: the row id
+    :param known_ends: the last end offsets that were seen, also of a topic that is gone
+    :param ask: gives the ends anew
+    :raises StoreUnavailable: Kafka does not answer, or has another topic of this name meanwhile
+    """
+    cursor.execute(_BEGIN, [topic, list(partitions)])
+    begun = [partition for (partition,) in cursor.fetchall()]
+    if begun:
+        _leave_former(cursor, topic, ends, begun, known_ends)
+    progress = _read(cursor, topic, partitions)
+    if any(not _exists(ends, partition, at) for partition, at in progress.items()):
+        progress = _mend(cursor, topic, ends, partitions, ask)
+    held = paused.read(cursor, topic, partitions)
+    return {partition: Start(at, held.get(partition, NOT_HELD)) for partition, at in progress.items()}
+
+
+def _read(cursor: Cursor, topic: int, partitions: Sequence[int], *, locked: bool = False) -> dict[int, int]:
+    cursor.execute(_PROGRESS + " FOR UPDATE" if locked else _PROGRESS, [topic, list(partitions)])
+    return dict(cursor.fetchall())
+
+
+def _exists(ends: Ends, partition: int, offset: int) -> bool:
+    if partition not in ends.partitions:
+        raise StoreUnavailable(f"Kafka: partition {partition} is not there yet")
+    earliest, end = ends.partitions[partition]
+    return earliest <= offset <= end
+
+
+def _mend(cursor: Cursor, topic: int, ends: Ends, partitions: Sequence[int], ask: Asking) -> dict[int, int]:
+    # Asked while nobody can move progress: a consumer that was still at work may have gone past an earlier answer.
+    progress = _read(cursor, topic, partitions, locked=True)
+    now = ask()
+    if now.topic != ends.topic:
+        raise StoreUnavailable(f"Kafka: the topic {ends.name} was made anew just now")
+    for number, at in progress.items():
+        progress[number] = _mended(cursor, Partition(topic, ends.name, number), at, *now.partitions[number])
+        if progress[number] != at:
+            cursor.execute(_MOVE, [progress[number], topic, number])
+    return progress
+
+
+def _mended(cursor: Cursor, partition: Partition, at: int, earliest: int, end: int) -> int:
+    """Give the nearest offset that exists, and say what that means."""
+    if at < earliest:
+        lost_records.record(cursor, partition, first=at, next_=earliest, cause=LedgerGap.Cause.REMOVED)
+        return earliest
+    if at > end:
+        # The same topic, shorter than what was read of it: a broker lost its disk. What was read keeps its effects;
+        # what comes now under the same offsets is new, and has to be read.
+        cursor.execute(_FREE_PLACES, [partition.topic, partition.number, end])
+        cursor.execute(_CLEAR_OF_CRASHES, [end, partition.topic, partition.number])
+        detail = f"Kafka lost records {end} to {at - 1}, which were read before; going on at {end}"
+        open_incident(Incident.Kind.GAP, partition.subject, detail, cursor=cursor)
+        return end
+    return at
+
+
+def _leave_former(
+    cursor: Cursor, topic: int, ends: Ends, partitions: list[int], known_ends: Mapping[Place, int]
+) -> None:
+    """Write down what a topic of the same name may have held unread when it was deleted.
+
+    Kafka tells nothing of a topic that is gone. Where the last end that this process saw was read up to, nothing is
+    missing; where it saw none, nobody can tell, and the gap is open.
+    """
+    cursor.execute(_FORMER, [ends.name, topic, partitions])
+    for former, kafka_id, number, at in cursor.fetchall():
+        partition = Partition(former, ends.name, number)
+        paused.release(cursor, partition, who="consumer")
+        if known_ends.get((kafka_id, number)) != at:
+            lost_records.record(cursor, partition, first=at, next_=None, cause=LedgerGap.Cause.RECREATED)

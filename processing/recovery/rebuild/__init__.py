@@ -1,0 +1,1 @@
+"""Write rows from documents, or documents from Kafka and rows."""

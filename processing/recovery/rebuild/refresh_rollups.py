@@ -1,0 +1,115 @@
+"""Refresh rollups and latest values of hours from their rows, after rows were added or removed outside of the consumer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+
+from processing.commandline.progress import Progress
+from processing.events.batch import Entry
+from processing.events.rollups import Spans, by_hour, by_minute, merge
+from processing.recovery.rebuild import maintenance_lock
+from processing.recovery.recount import readers
+from processing.stores import copy_encoder, row_sql
+from processing.stores.field_limit import KnownFields
+
+# Consumers wait while this many rows are rolled up, about 0.4 s. A single hour is never split.
+ROWS_PER_CHUNK = 20_000
+_HOURS_PER_QUERY = 1_000
+_ROWS_PER_FETCH = 250  # with payloads of up to 256 KiB each
+
+Hour = tuple[str, Any]  # source, start of the hour
+
+_WITHIN = "{0}.source_id = h.source_id AND {0}.{1} >= h.hour AND {0}.{1} < h.hour + interval '1 hour'"
+
+TABLES = """
+CREATE TEMP TABLE IF NOT EXISTS refreshed_hour (source_id text, hour timestamptz) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS refreshed_field (source_id text, field text) ON COMMIT DELETE ROWS;
+"""
+
+_NEXT = f"""
+WITH counted AS (
+    SELECT h.source_id, h.hour, (SELECT count(*) FROM events e WHERE {_WITHIN.format("e", "ts")}) AS rows
+    FROM (SELECT source_id, hour FROM stale_hour ORDER BY source_id, hour LIMIT {_HOURS_PER_QUERY}) h)
+SELECT source_id, hour FROM (
+    SELECT source_id, hour, sum(rows) OVER (ORDER BY source_id, hour) - rows AS before FROM counted) AS each_hour
+WHERE before < {ROWS_PER_CHUNK} ORDER BY source_id, hour
+"""  # noqa: S608 - constants only
+
+_ROWS = f"""
+SELECT {readers.ROW_COLUMNS} FROM refreshed_hour h JOIN events e ON {_WITHIN.format("e", "ts")}
+"""  # noqa: S608 - constants only
+
+_CLEAR = f"""
+INSERT INTO refreshed_field SELECT DISTINCT r.source_id, r.field
+    FROM refreshed_hour h JOIN rollup_hour r ON {_WITHIN.format("r", "start")};
+DELETE FROM rollup_minute r USING refreshed_hour h WHERE {_WITHIN.format("r", "start")};
+DELETE FROM rollup_hour r USING refreshed_hour h WHERE {_WITHIN.format("r", "start")};
+"""  # noqa: S608 - constants only
+
+# The newest hour contains the newest event.
+_LATEST = """
+DELETE FROM latest_value v USING refreshed_field f WHERE v.source_id = f.source_id AND v.field = f.field
+    AND NOT EXISTS (SELECT FROM rollup_hour r WHERE r.source_id = f.source_id AND r.field = f.field);
+INSERT INTO latest_value AS v (source_id, field, value, ts, event_id)
+SELECT f.source_id, f.field, r.last, r.last_ts, r.last_id
+FROM (SELECT DISTINCT source_id, field FROM refreshed_field) f CROSS JOIN LATERAL (
+    SELECT last, last_ts, last_id FROM rollup_hour h WHERE h.source_id = f.source_id AND h.field = f.field
+    ORDER BY start DESC LIMIT 1) r
+ORDER BY 1, 2
+ON CONFLICT (source_id, field) DO UPDATE SET value = excluded.value, ts = excluded.ts, event_id = excluded.event_id;
+"""
+
+_DONE = "DELETE FROM stale_hour s USING refreshed_hour h WHERE s.source_id = h.source_id AND s.hour = h.hour;"
+
+
+def refresh(connection: psycopg.Connection, *, progress: Progress) -> int:
+    """Refresh every stale hour, a few at a time; return their number. It may be killed and repeated.
+
+    :param connection: of mending.session, outside a transaction
+    :raises Interrupted: SIGTERM or SIGINT arrived; the remaining hours stay marked
+    """
+    connection.execute(TABLES)
+    done = 0
+    while hours := connection.execute(_NEXT).fetchall():
+        with maintenance_lock.between_batches(connection):
+            _refresh(connection, hours)
+        done += len(hours)
+        progress.advance("hours of sources", done)
+    return done
+
+
+def refresh_latest(connection: psycopg.Connection, fields: list[tuple[str, str]]) -> None:
+    """Refresh the latest values of these fields, given as (source, field), from the hourly rollups."""
+    connection.execute(TABLES)
+    with maintenance_lock.between_batches(connection):
+        with connection.cursor() as cursor:
+            cursor.executemany("INSERT INTO refreshed_field VALUES (%s, %s)", fields)
+        connection.execute(_LATEST, prepare=False)
+
+
+def _refresh(connection: psycopg.Connection, hours: list[Hour]) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany("INSERT INTO refreshed_hour VALUES (%s, %s)", hours)
+    # Without statistics the planner overestimates the table, and reads whole tables instead of a few rows.
+    connection.execute("ANALYZE refreshed_hour")
+    minutes: Spans = {}
+    for chunk in _entries(connection):
+        merge(minutes, by_minute(chunk))
+    hourly = by_hour(minutes)
+    capped, _ = KnownFields().cap(connection, minutes, hourly)
+    connection.execute(_CLEAR, prepare=False)
+    with connection.cursor() as cursor, cursor.copy(row_sql.COPY_SPANS) as copy:
+        copy.write(copy_encoder.spans(minutes, hourly))
+    connection.execute(row_sql.FOLD_SPANS + _LATEST + _DONE, prepare=False)
+    if capped:
+        connection.execute(row_sql.SAY_CAPPED, [sorted(capped)])
+
+
+def _entries(connection: psycopg.Connection) -> Iterator[list[Entry]]:
+    with connection.cursor("stale_hours", binary=True) as cursor:
+        cursor.execute(_ROWS)
+        while found := cursor.fetchmany(_ROWS_PER_FETCH):
+            yield [readers.event_of_row(row) for row in found]

@@ -1,0 +1,76 @@
+"""Insert missing rows, outside the consumer's batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+import psycopg
+from django.conf import settings
+
+from ingestion.events import timestamps
+from processing.events import skipped_lines
+from processing.events.batch import Entry
+from processing.stores import copy_encoder, month_partitions, row_sql
+
+# An event with a dead letter for its line, or for its whole record, was refused: its document is a leftover, and no row
+# is missing.
+_MISSING = f"""
+FROM staged_event s WHERE NOT EXISTS (SELECT FROM dead_letter w WHERE w.topic_id = s.topic_id
+    AND w.partition = s.partition AND w."offset" = s."offset" AND (w.line = s.line OR {skipped_lines.WHOLE_LETTER}))
+"""
+_INSERT = f"""
+WITH new AS (
+    INSERT INTO events ({copy_encoder.EVENT_COLUMNS}) SELECT {copy_encoder.EVENT_COLUMNS} {_MISSING} ORDER BY source_id, ts, id
+    ON CONFLICT DO NOTHING RETURNING source_id, ts),
+marked AS (
+    INSERT INTO stale_hour (source_id, hour) SELECT DISTINCT source_id, date_trunc('hour', ts) FROM new ORDER BY 1, 2
+    ON CONFLICT DO NOTHING)
+SELECT count(*) FROM new
+"""  # noqa: S608 - constants only
+_COUNT = f"""
+SELECT count(*) {_MISSING}
+    AND NOT EXISTS (SELECT FROM events e WHERE e.source_id = s.source_id AND e.ts = s.ts AND e.id = s.id)
+"""  # noqa: S608 - constants only
+
+
+class RowWriter:
+    """Inserts rows, and marks the hours whose rollups change in the same transaction (processing.recovery.rebuild.refresh_rollups)."""
+
+    def __init__(self, connection: psycopg.Connection, *, dry_run: bool = False) -> None:
+        self._connection = connection
+        self._dry_run = dry_run
+        self._months: set[datetime] = set()
+        self._topics: dict[UUID, int] = {}
+
+    def insert(self, entries: list[Entry], *, topic: UUID) -> int:
+        """Insert events that have no row and no dead letter; return their number. A dry run only counts them."""
+        if not entries:
+            return 0
+        data = copy_encoder.events(entries, stored=timestamps.now(), topic=self._topic_row(topic))
+        if not self._dry_run:
+            self._ensure_months(entries)
+        with self._connection.transaction():
+            with self._connection.cursor() as cursor, cursor.copy(row_sql.COPY_STAGED_EVENTS) as copy:
+                copy.write(data)
+            found = self._connection.execute(_COUNT if self._dry_run else _INSERT).fetchone()
+        assert found is not None
+        return int(found[0])
+
+    def _ensure_months(self, entries: Iterable[Entry]) -> None:
+        missing = month_partitions.months({entry.ts // month_partitions.DAY for entry in entries}) - self._months
+        if missing:
+            month_partitions.ensure(self._connection, missing)
+            self._months |= missing
+
+    def _topic_row(self, kafka_id: UUID) -> int:
+        if kafka_id not in self._topics:
+            self._topics[kafka_id] = self._find_topic(kafka_id)
+        return self._topics[kafka_id]
+
+    def _find_topic(self, kafka_id: UUID) -> int:
+        if not self._dry_run:
+            self._connection.execute(row_sql.INSERT_TOPIC, {"id": kafka_id, "name": settings.KAFKA_TOPIC_RAW_DATA})
+        found = self._connection.execute("SELECT id FROM topic WHERE kafka_id = %s", [kafka_id]).fetchone()
+        return -1 if found is None else int(found[0])

@@ -1,0 +1,1 @@
+"""Compare the counts of Kafka, MongoDB and PostgreSQL and report every difference."""

@@ -1,0 +1,142 @@
+"""Render a report of reconcile as text for a terminal. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from processing.ledger.ledger import Equation
+from processing.recovery.reconcile import reconcile
+from processing.recovery.reconcile.reconcile import Difference, Proven, Report
+
+SOURCES_SHOWN = 30
+
+MEANINGS = {
+    "event_lost": "in Kafka, but neither stored nor dead-lettered nor a duplicate",
+    "letter_missing": "in Kafka and not storable, but its dead letter is missing",
+    "stored_and_dead_lettered": "both stored and dead-lettered",
+    "letter_without_line": "a dead letter of a line that is not in Kafka",
+    "row_without_line": "a row whose line is not in Kafka at its offset",
+    "row_ahead_of_progress": "a row of a record that is not processed yet",
+    "row_differs_from_line": "a row whose content differs from Kafka's line",
+    "row_changed": "a row whose payload or time was changed",
+    "row_without_document": "a row without its raw document",
+    "document_without_row": "a raw document without its row",
+    "row_differs_from_document": "a row whose content differs from its raw document",
+    "document_changed": "a raw document whose content was changed",
+    "ledger_differs": "a row of the ledger that differs from the recount",
+    "statistics_differ": "a source's totals are not the sums of its ledger",
+    "unaccounted": "the ledger's read is not the sum of its outcomes",
+    "rollup_minute_differs": "a minute's rollup differs from the sum of its rows",
+    "rollup_hour_differs": "an hour's rollup differs from the sum of its rows",
+    "latest_value_differs": "a latest value is not the newest row's",
+    "removed_unread": "records that retention removed unread, not recorded as a gap yet",
+    "progress_differs": "a partition's counts of records and events differ from the recount",
+}
+
+_COLUMNS = ("accepted", "stored", "duplicate", "deadLettered", "dropped", "inFlight", "unaccounted")
+_HEADINGS = ("accepted", "stored", "duplicate", "dead-lettered", "dropped", "in flight", "unaccounted")
+
+
+def render(report: Report) -> str:
+    """Return the report as text."""
+    return "\n".join(
+        [
+            *_scope(report),
+            *_equation(report),
+            "",
+            *_counted(report),
+            "",
+            *_proven(report),
+            *_gaps(report),
+            "",
+            *_verdict(report),
+        ]
+    )
+
+
+def _scope(report: Report) -> Iterator[str]:
+    about = reconcile.scope(report.events)
+    if report.events.timed or report.events.source:
+        source = about["sourceId"] or "all sources"
+        yield (
+            f"Compared: {source}, received from {about['receivedFrom'] or 'the beginning'}"
+            f" to {about['receivedTo'] or 'now'}."
+        )
+        yield ""
+
+
+def _equation(report: Report) -> Iterator[str]:
+    shown = report.sources[:SOURCES_SHOWN]
+    names = [source["sourceId"] or "(source unreadable)" for source in shown]
+    width = max(map(len, ["source", *names]))
+    yield _line("source", width, _HEADINGS)
+    for name, source in zip(names, shown, strict=True):
+        yield _line(name, width, _figures(source))
+    if len(report.sources) > len(shown):
+        yield f"… and {len(report.sources) - len(shown):,} more sources (--source, --json)"
+    yield _line("total", width, _figures(report.equation))
+    if report.in_flight_estimated:
+        yield "In flight is estimated from the average number of events in a record."
+
+
+def _figures(equation: Equation) -> tuple[str, ...]:
+    return tuple("–" if (figure := equation[name]) is None else f"{figure:,}" for name in _COLUMNS)  # type: ignore[literal-required]
+
+
+def _line(name: str, width: int, cells: tuple[str, ...]) -> str:
+    return f"{name:<{width}}" + "".join(
+        f"  {cell:>{max(len(heading), 11)}}" for heading, cell in zip(_HEADINGS, cells, strict=True)
+    )
+
+
+def _counted(report: Report) -> Iterator[str]:
+    kafka, documents, rows = (report.recounted[store] for store in ("kafka", "mongodb", "postgresql"))
+    yield f"Counted again in {report.seconds:.1f} s:"
+    yield (
+        f"  Kafka       {kafka['records']:,} records, {kafka['read']:,} lines: {kafka['stored']:,} stored,"
+        f" {kafka['duplicate']:,} duplicate, {kafka['deadLettered']:,} dead-lettered, {kafka['lost']:,} lost"
+    )
+    yield f"  MongoDB     {documents['documents']:,} documents, and {documents['inFlight']:,} in flight"
+    yield f"  PostgreSQL  {rows['rows']:,} rows, {rows['deadLetters']:,} dead letters"
+    if rows["carried"]:
+        yield f"              {rows['carried']:,} rows are older than the topic: taken from the ledger, not proven"
+
+
+def _proven(report: Report) -> Iterator[str]:
+    yield "Proven from Kafka, by partition and offset:"
+    for proven in report.proven:
+        yield f"  {proven['partition']:>4}  {_offsets(proven)}"
+    if not report.proven:
+        yield "  nothing: nothing was read yet"
+
+
+def _gaps(report: Report) -> Iterator[str]:
+    """Yield the gaps. They are accounted for, so they are not differences."""
+    for gap in report.gaps:
+        yield f"  {gap['partition']:>4}  gap on {gap['topic']}: {gap['sentence']}"
+
+
+def _offsets(proven: Proven) -> str:
+    offsets = f"{proven['first']}..{proven['to'] - 1}" if proven["first"] < proven["to"] else "nothing"
+    if proven["since"]:
+        offsets += f", received from {proven['since']}"
+    return offsets if proven["whole"] else f"{offsets}; what is older is taken from the ledger, not proven"
+
+
+def _verdict(report: Report) -> Iterator[str]:
+    if report.ok:
+        yield "All agree."
+        return
+    total = sum(report.kinds.values())
+    yield f"{total:,} differences:"
+    for kind, count in report.kinds.items():
+        yield f"  {count:>7,}  {kind}: {MEANINGS[kind]}"
+    yield ""
+    for difference in report.differences:
+        yield "  " + _named(difference)
+    if total > len(report.differences):
+        yield f"  … {len(report.differences):,} of {total:,} are listed."
+
+
+def _named(difference: Difference) -> str:
+    return "  ".join(f"{name}={value}" for name, value in difference.items() if value is not None)

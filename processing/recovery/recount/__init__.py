@@ -1,0 +1,1 @@
+"""Read Kafka, documents and rows again and count what each holds."""

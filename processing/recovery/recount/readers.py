@@ -1,0 +1,98 @@
+"""Turn stored documents and rows back into the events they were made of, and check that they are unchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+from uuid import UUID
+
+import msgspec
+from bson import DBRef
+
+from ingestion.events.content_hash import content_hash
+from processing.events.batch import Entry
+from processing.events.document_ids import source_digest
+from processing.stores.jsonb import load_payload
+
+_encode = msgspec.json.Encoder().encode
+_POSITION = ("partition", "offset", "line")
+
+# The columns that `event_of_row` needs, of table alias `e`. Times are in microseconds since the epoch.
+ROW_COLUMNS = """
+e.source_id, (extract(epoch FROM e.ts) * 1000000)::bigint, uuid_send(e.id), e.payload::text, e.content_hash,
+(extract(epoch FROM e.received) * 1000000)::bigint, e.partition, e."offset", e.line
+"""
+
+
+def event_of_document(document: Mapping[str, object]) -> Entry | None:
+    """Return the event of a document; None if the document does not match its own hash and id."""
+    key, source, values = document.get("_id"), document.get("source"), _plain(document.get("payload"))
+    numbers = [document.get(name) for name in ("ts_us", "received_us", "hash", *_POSITION)]
+    if not isinstance(key, bytes) or not isinstance(source, str) or not isinstance(values, dict):
+        return None
+    if len(key) != 24 or key[16:] != source_digest(source) or not all(isinstance(one, int) for one in numbers):
+        return None
+    ts, received, hash_, partition, offset, line = (int(cast("int", one)) for one in numbers)
+    try:
+        timed = hash_ == content_hash(ts, values)
+        if not timed and hash_ != content_hash(None, values):
+            return None
+    except TypeError:
+        # A type of value that JSON does not have.
+        return None
+    return Entry(
+        key, key[:16], str(UUID(bytes=key[:16])).encode(), source, ts, received, _encode(values), values, hash_,
+        partition, offset, line, timed,
+    )  # fmt: skip
+
+
+def topic_of_document(document: Mapping[str, object]) -> UUID | None:
+    """Return Kafka's id of the topic that the document's event came from; None if the document has none."""
+    found = document.get("topic")
+    return UUID(bytes=found) if isinstance(found, bytes) and len(found) == 16 else None
+
+
+def is_intact_document(document: Mapping[str, object]) -> bool:
+    """Check that a document has a topic, and the content that its hash was made of."""
+    return event_of_document(document) is not None and topic_of_document(document) is not None
+
+
+def event_of_row(row: tuple[Any, ...]) -> Entry:
+    """Return the event of a row of ROW_COLUMNS, read in binary.
+
+    Its `values` are those that were sent; the spelling of its `payload` is PostgreSQL's.
+    """
+    source, ts, id_, payload, hash_, received, partition, offset, line = row
+    return Entry(
+        key=id_ + source_digest(source),
+        id=id_,
+        text=str(UUID(bytes=id_)).encode(),
+        source=source,
+        ts=ts,
+        received=received,
+        payload=payload.encode(),
+        values=load_payload(payload),
+        hash=hash_,
+        partition=partition,
+        offset=offset,
+        line=line,
+    )
+
+
+def is_intact_event(event: Entry) -> bool:
+    """Check that an event of a row has the content that its hash was made of, with or without its time.
+
+    A row does not record whether the sender gave the time.
+    """
+    return event.hash in (content_hash(event.ts, event.values), content_hash(None, event.values))
+
+
+def _plain(value: object) -> object:
+    """Convert the driver's own types: 64-bit integers, and the references it makes of objects with a key $ref."""
+    if isinstance(value, DBRef):
+        value = value.as_doc()
+    if isinstance(value, Mapping):
+        return {name: _plain(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return int(value) if isinstance(value, int) and not isinstance(value, bool) else value

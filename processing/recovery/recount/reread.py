@@ -1,0 +1,47 @@
+"""Decode records again, line by line; whether a line repeats an earlier one is left to the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+import psycopg
+
+from ingestion.events import timestamps
+from ingestion.kafka import record_format
+from ingestion.kafka.record_format import UnknownVersion
+from processing.errors import NeedsOperator
+from processing.events import decoding, skipped_lines
+from processing.events.batch import Asides, Batch, Entry, Letter, Record
+
+
+def lines(connection: psycopg.Connection, found: Sequence[Record], *, topic: int) -> Iterator[Entry | Letter]:
+    """Yield the event of each line, or the dead letter of a line that is no event.
+
+    :param topic: the row id of the records' topic
+    :raises NeedsOperator: a record was written by a newer release
+    """
+    now = timestamps.now()
+    known = skipped_lines.of_letters(connection, found, topic=topic)
+    for record in found:
+        batch = _decoded(record, now=now, aside=known.get((record.partition, record.offset)))
+        yield from batch.entries
+        yield from batch.duplicates
+        for letter in batch.letters:
+            yield _event(letter, now=now) if letter.stage == decoding.IDENTITY else letter
+
+
+def _event(letter: Letter, *, now: int) -> Entry:
+    """Decode the event of a line whose identity is repeated in its record."""
+    line = Record(letter.partition, letter.offset, 0, letter.raw, record_format.headers(count=1))
+    [entry] = _decoded(line, now=now).entries
+    return msgspec.structs.replace(entry, line=letter.line)
+
+
+def _decoded(record: Record, *, now: int, aside: Asides | None = None) -> Batch:
+    batch = Batch([record], asides={(record.partition, record.offset): aside} if aside else {})
+    try:
+        decoding.decode(batch, now=now)
+    except UnknownVersion as error:
+        raise NeedsOperator(f"use a newer release: {error}") from error
+    return batch

@@ -1,0 +1,243 @@
+"""Writes raw documents to MongoDB, and judges identity: the first content under an id stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any, cast
+
+import bson
+import msgspec
+from django.conf import settings
+from pymongo import MongoClient, WriteConcern
+from pymongo.collection import Collection
+
+from processing.errors import MONGODB_INVALID, Refused, StoreUnavailable, from_mongo_code, mongo_errors
+from processing.events.batch import Entry, Left
+
+WRITE_TIMEOUT = 5.0  # seconds that a batch waits for MongoDB
+LONG_WAIT = 600.0  # seconds; a search by anything but `_id` reads the whole collection
+
+# A command is one BSON document of at most 16 MiB, and BSON is at most six times the size of its JSON (`[1,1,…]`).
+_CHUNK_BYTES = 2 * 1024 * 1024  # of payload JSON
+_CHUNK_DOCUMENT = 200  # bytes of a document around its payload
+_READ_CHUNK = 1_000  # documents in hand at once, unless MongoDB's answer is full before, with 16 MiB
+
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - BSON dates are UTC, and naive ones encode faster
+_DUPLICATE_KEY = 11000
+
+_decode_attributes = msgspec.json.Decoder(dict[str, object]).decode
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What MongoDB says of a batch's events: all have a document of equal content but these."""
+
+    conflicts: list[Entry] = field(default_factory=list)  # their id has a document of other content
+    refused: list[Entry] = field(default_factory=list)  # their content can't be a document
+    known: int = 0  # had a document of equal content already
+    # Those that came without a time, whose document has the time of an earlier copy (microseconds).
+    retimed: list[tuple[Entry, int]] = field(default_factory=list)
+
+
+class DocumentStore:
+    """The write side of MongoDB, for one thread at a time; not to be used after a fork.
+
+    :param patience: seconds to wait for an answer
+    """
+
+    def __init__(self, *, patience: float = WRITE_TIMEOUT) -> None:
+        self._patience = patience
+        self._client: MongoClient[dict[str, Any]] | None = None
+
+    @cached_property
+    def _events(self) -> Collection[dict[str, Any]]:
+        self._client = MongoClient(
+            settings.MONGO_URI,
+            serverSelectionTimeoutMS=int(WRITE_TIMEOUT * 1000),
+            connectTimeoutMS=2_000,
+            socketTimeoutMS=int(self._patience * 1000),
+            appname="dataflow-consumer",
+            tz_aware=False,
+        )
+        database = self._client.get_database(
+            settings.MONGO_DATABASE, write_concern=WriteConcern("majority", j=True, wtimeout=int(WRITE_TIMEOUT * 1000))
+        )
+        return database["events"]
+
+    def insert(self, entries: Sequence[Entry], *, topic: bytes) -> Verdict:
+        """Insert the documents of new events; may be repeated.
+
+        :param topic: Kafka's id of the topic, 16 bytes
+        :raises StoreUnavailable: any of them may be stored
+        :raises NeedsOperator: the same, and someone must act
+        """
+        verdict = Verdict()
+        for chunk in _chunks(entries):
+            self._insert_chunk(chunk, topic, verdict)
+        return verdict
+
+    def discard(self, entries: Iterable[Entry | Left], *, topic: bytes) -> None:
+        """Delete the documents that these very lines left; those of other origin stay."""
+        for entry in entries:
+            with mongo_errors():
+                self._events.delete_one({"_id": entry.key, **_origin(entry, topic)})
+
+    def prepare(self, *, dry_run: bool = False) -> bool:
+        """Make the collection, unless it is there; True: it was not.
+
+        Its only index is `_id`, since each further one slows every write.
+        """
+        with mongo_errors():
+            database = self._events.database
+            missing = "events" not in database.list_collection_names()
+            if missing and not dry_run:
+                database.create_collection(
+                    "events", storageEngine={"wiredTiger": {"configString": "block_compressor=snappy"}}
+                )
+        return missing
+
+    def hashes(self, entries: Sequence[Entry]) -> dict[bytes, int]:
+        """Read the content hashes of documents, by their ids."""
+        return {key: content for key, (content, _) in self._contents(entries).items()}
+
+    def has_documents(self) -> bool:
+        """Tell whether there is any document at all."""
+        with mongo_errors():
+            return self._events.find_one({}, {"_id": 1}) is not None
+
+    def stream(self, wanted: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
+        """Read the documents that match a query, a chunk at a time.
+
+        :raises StoreUnavailable: MongoDB does not answer; begin anew
+        """
+        # Its answers as they come: they are bounded in bytes, as a number of documents is not.
+        with self._events.find_raw_batches(wanted, batch_size=_READ_CHUNK) as answers:
+            while True:
+                with mongo_errors():
+                    answer = cast("bytes | None", next(answers, None))
+                if answer is None:
+                    return
+                yield bson.decode_all(answer)
+
+    def find(self, keys: Sequence[bytes]) -> list[dict[str, Any]]:
+        """Read documents by their ids."""
+        with mongo_errors():
+            return list(self._events.find({"_id": {"$in": list(keys)}}))
+
+    def remove(self, keys: Sequence[bytes]) -> int:
+        """Delete documents by their ids, wherever they came from; give how many there were."""
+        with mongo_errors():
+            return self._events.delete_many({"_id": {"$in": list(keys)}}).deleted_count
+
+    def count(self, wanted: Mapping[str, Any]) -> int:
+        """Count the documents that match a query; all of them about."""
+        with mongo_errors():
+            return self._events.count_documents(wanted) if wanted else self._events.estimated_document_count()
+
+    def close(self) -> None:
+        """Drop the connections; the next call makes new ones."""
+        if self._client is not None:
+            self._client.close()
+            self.__dict__.pop("_events", None)
+
+    def _insert_chunk(self, entries: Sequence[Entry], topic: bytes, verdict: Verdict) -> None:
+        try:
+            reply = self._command([_document(entry, topic) for entry in entries])
+        except Refused:
+            self._insert_halves(entries, topic, verdict)
+        else:
+            self._judge(entries, reply, topic, verdict)
+
+    def _insert_halves(self, entries: Sequence[Entry], topic: bytes, verdict: Verdict) -> None:
+        """Find by halving what makes a command refused as a whole; the rest is inserted."""
+        if len(entries) == 1:
+            verdict.refused += entries
+            return
+        half = len(entries) // 2
+        for part in (entries[:half], entries[half:]):
+            self._insert_chunk(part, topic, verdict)
+
+    def _command(self, documents: list[dict[str, Any]]) -> dict[str, Any]:
+        # One command: insert_many costs the client and the server half as much again.
+        with mongo_errors():
+            database = self._events.database
+            reply = database.command(
+                {
+                    "insert": "events",
+                    "documents": documents,
+                    "ordered": False,
+                    "writeConcern": {"w": "majority", "j": True, "wtimeout": int(WRITE_TIMEOUT * 1000)},
+                }
+            )
+        if "writeConcernError" in reply:
+            raise StoreUnavailable(f"MongoDB: write concern failed, code {reply['writeConcernError'].get('code')}")
+        return reply
+
+    def _judge(self, entries: Sequence[Entry], reply: dict[str, Any], topic: bytes, verdict: Verdict) -> None:
+        taken: list[Entry] = []
+        for error in reply.get("writeErrors", ()):
+            entry = entries[error["index"]]
+            if error["code"] == _DUPLICATE_KEY:
+                taken.append(entry)
+            elif error["code"] in MONGODB_INVALID:
+                verdict.refused.append(entry)
+            else:
+                raise from_mongo_code(error["code"], "write error")
+        if taken:
+            self._judge_taken(taken, verdict)
+
+    def _judge_taken(self, entries: Sequence[Entry], verdict: Verdict) -> None:
+        found = self._contents(entries)
+        for entry in entries:
+            if entry.key not in found:
+                raise StoreUnavailable("MongoDB: a document vanished between insert and find")
+            content, ts = found[entry.key]
+            if content != entry.hash:
+                verdict.conflicts.append(entry)
+                continue
+            verdict.known += 1
+            if ts != entry.ts and not entry.timed:
+                verdict.retimed.append((entry, ts))
+
+    def _contents(self, entries: Sequence[Entry]) -> dict[bytes, tuple[int, int]]:
+        """Read hash and time (microseconds) of documents, by their ids."""
+        with mongo_errors():
+            stored = self._events.find({"_id": {"$in": [entry.key for entry in entries]}}, {"hash": 1, "ts_us": 1})
+            return {bytes(document["_id"]): (document["hash"], document["ts_us"]) for document in stored}
+
+
+def _chunks(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+    start = size = 0
+    for index, entry in enumerate(entries):
+        size += len(entry.payload) + _CHUNK_DOCUMENT
+        if size > _CHUNK_BYTES and index > start:
+            yield entries[start:index]
+            start, size = index, len(entry.payload) + _CHUNK_DOCUMENT
+    if start < len(entries):
+        yield entries[start:]
+
+
+def _document(entry: Entry, topic: bytes) -> dict[str, Any]:
+    document = {
+        "_id": entry.key,
+        "source": entry.source,
+        "ts": _EPOCH + timedelta(microseconds=entry.ts),
+        "ts_us": entry.ts,
+        "received_us": entry.received,
+        "payload": entry.values,
+        "hash": entry.hash,
+        "topic": topic,
+        "partition": entry.partition,
+        "offset": entry.offset,
+        "line": entry.line,
+    }
+    if entry.attributes:
+        document["attributes"] = _decode_attributes(entry.attributes)
+    return document
+
+
+def _origin(entry: Entry | Left, topic: bytes) -> dict[str, Any]:
+    return {"topic": topic, "partition": entry.partition, "offset": entry.offset, "line": entry.line}

@@ -1,0 +1,148 @@
+"""The one door to MongoDB: raw documents, one per stored event."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import ClassVar, NotRequired, TypedDict, cast
+from uuid import UUID
+
+import mongoengine
+import pymongo
+from django.conf import settings
+from mongoengine.connection import get_db
+from mongoengine.queryset import QuerySet
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from processing.events.document_ids import document_id
+
+ALIAS = "dataflow"
+READ_TIMEOUT = 1.0  # seconds; a page waits no longer for MongoDB than it would for a slow row
+MAX_NAMESAKES = 100  # sources with the same event id that one answer names
+_SELECTION_TIMEOUT = 1_000  # milliseconds
+
+_lock = threading.Lock()
+_connected: tuple[int, str, str] | None = None  # process id, URI, database
+
+
+class DocumentsUnavailable(Exception):
+    """MongoDB did not answer in time; show the event without its document."""
+
+
+class StoredDocument(TypedDict):
+    """A document of the collection `events`, as MongoDB holds it."""
+
+    _id: bytes  # `document_id`
+    source: str
+    ts_us: int  # event time, microseconds since the epoch
+    received_us: int  # the door's clock, microseconds since the epoch
+    payload: dict[str, object]
+    hash: int  # ingestion.events.content_hash
+    topic: bytes  # 16: Kafka's topic id
+    partition: int
+    offset: int
+    line: int
+    attributes: NotRequired[dict[str, object]]  # what came with the payload
+
+
+class EventDocument(mongoengine.Document):  # type: ignore[misc]  # mongoengine has no types
+    """The shape of a raw document; each further index would slow every write."""
+
+    id = mongoengine.BinaryField(primary_key=True)  # `document_id`
+    source = mongoengine.StringField(required=True)
+    ts = mongoengine.DateTimeField(required=True)  # for people: BSON keeps milliseconds
+    ts_us = mongoengine.LongField(required=True)
+    received_us = mongoengine.LongField(required=True)
+    payload = mongoengine.DictField(required=True)
+    hash = mongoengine.LongField(required=True)  # ingestion.events.content_hash
+    topic = mongoengine.BinaryField(required=True)  # with the next three: the origin
+    partition = mongoengine.IntField(required=True)
+    offset = mongoengine.LongField(required=True)
+    line = mongoengine.IntField(required=True)
+    attributes = mongoengine.DictField()
+
+    objects: ClassVar[QuerySet]
+    meta = {"collection": "events", "db_alias": ALIAS, "auto_create_index": False, "strict": False}
+
+
+def database() -> Database[dict[str, object]]:
+    """Give this process its database; connects on first use, in the background, so it never blocks."""
+    connect()
+    return cast("Database[dict[str, object]]", get_db(ALIAS))
+
+
+def connect() -> None:
+    """Register the connection of this process, anew after a fork or a change of settings."""
+    global _connected  # noqa: PLW0603 - one client per process is what pymongo asks for
+    target = (os.getpid(), settings.MONGO_URI, settings.MONGO_DATABASE)
+    with _lock:
+        if _connected == target:
+            return
+        mongoengine.disconnect(ALIAS)
+        mongoengine.connect(
+            db=settings.MONGO_DATABASE,
+            alias=ALIAS,
+            host=settings.MONGO_URI,
+            uuidRepresentation="standard",
+            tz_aware=True,
+            serverSelectionTimeoutMS=_SELECTION_TIMEOUT,
+            connectTimeoutMS=_SELECTION_TIMEOUT,
+            appname="dataflow",
+        )
+        _connected = target
+
+
+def find_document(*, source: str, event_id: UUID) -> StoredDocument | None:
+    """Read one raw document; None if there is none.
+
+    :raises DocumentsUnavailable: MongoDB gave no answer within READ_TIMEOUT
+    """
+    connect()
+    try:
+        with pymongo.timeout(READ_TIMEOUT):
+            # As a plain dict: a payload may hold keys like `_cls`, which mongoengine would act upon.
+            found = EventDocument.objects(pk=document_id(event_id, source)).as_pymongo().first()
+    except PyMongoError as error:
+        raise DocumentsUnavailable from error
+    return cast("StoredDocument | None", found)
+
+
+def find_documents(event_id: UUID) -> list[StoredDocument]:
+    """Read the raw documents of one event id, of every source that used it (MAX_NAMESAKES at most).
+
+    :raises DocumentsUnavailable: MongoDB gave no answer within READ_TIMEOUT
+    """
+    connect()
+    first, last = event_id.bytes + bytes(8), event_id.bytes + b"\xff" * 8
+    try:
+        with pymongo.timeout(READ_TIMEOUT):
+            found = list(EventDocument.objects(pk__gte=first, pk__lte=last).limit(MAX_NAMESAKES).as_pymongo())
+    except PyMongoError as error:
+        raise DocumentsUnavailable from error
+    return cast("list[StoredDocument]", found)
+
+
+def volume() -> tuple[int, int]:
+    """Give used and total bytes of the volume that MongoDB lies on.
+
+    :raises DocumentsUnavailable: it did not say within READ_TIMEOUT
+    """
+    try:
+        with pymongo.timeout(READ_TIMEOUT):
+            found = database().command("dbStats")
+    except PyMongoError as error:
+        raise DocumentsUnavailable from error
+    return int(found.get("fsUsedSize", 0)), int(found.get("fsTotalSize", 0))
+
+
+def ping() -> None:
+    """Ask MongoDB for a sign of life.
+
+    :raises DocumentsUnavailable: it gave none within READ_TIMEOUT
+    """
+    try:
+        with pymongo.timeout(READ_TIMEOUT):
+            database().command("ping")
+    except PyMongoError as error:
+        raise DocumentsUnavailable from error

@@ -1,0 +1,67 @@
+"""Runs `manage.py consume` and aborts it when an event is in hand: `python -m processing.tests.aborting_consumer WHERE`.
+
+WHERE is `decode` or the name of a step of STORE or DELIVER. The process dies of any event whose text has POISON in it.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from typing import Any
+
+import django
+
+django.setup()
+
+from django.core.management import call_command  # noqa: E402 - after the setup
+
+from ingestion.events import timestamps  # noqa: E402 - after the setup
+from ingestion.kafka import record_format  # noqa: E402 - after the setup
+from processing.consumer import steps as pipeline  # noqa: E402 - after the setup
+from processing.consumer.steps import Step, Stores, Work  # noqa: E402 - after the setup
+from processing.events import decoding  # noqa: E402 - after the setup
+from processing.events.batch import Batch  # noqa: E402 - after the setup
+
+POISON = b"poison"
+
+
+def main() -> None:
+    """Wrap what is to die, then consume."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    [where] = sys.argv[1:]
+    if where == "decode":
+        die_decoding()
+    for steps in (pipeline.STORE, pipeline.DELIVER):
+        steps[:] = [dying(step) if step.__name__ == where else step for step in steps]
+    call_command("consume")
+
+
+def die_decoding() -> None:
+    decode = record_format.decode
+
+    def wrapped(value: bytes | None, *arguments: Any, **named: Any) -> Any:
+        if POISON in (value or b""):
+            os.abort()
+        return decode(value, *arguments, **named)
+
+    record_format.decode = wrapped
+
+
+def dying(step: Step) -> Step:
+    def wrapped(stores: Stores, work: Work) -> None:
+        again = Batch(work.batch.redelivered, asides=work.batch.asides)
+        decoding.decode(again, now=timestamps.now())
+        step(stores, work)
+        if any(POISON in entry.payload for entry in (*work.batch.entries, *again.entries)):
+            # As late as it can be: there are documents.
+            if work.writing is not None:
+                work.writing.exception()
+            os.abort()
+
+    wrapped.__name__ = step.__name__
+    return wrapped
+
+
+if __name__ == "__main__":
+    main()

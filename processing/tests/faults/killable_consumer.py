@@ -1,0 +1,124 @@
+"""Runs `manage.py consume`, which ends where it is ordered to.
+
+    python -m processing.tests.faults.killable_consumer ORDERS [VERSION]
+
+Points are the names of the pipeline's steps, each meaning the moment after it; `poll`, after records came; `letters`,
+after dead letters were written and before their transaction ends; and `transaction`, between COMMIT and the first step
+after it. VERSION lets it read records of one more version, as a newer release would.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import django
+from psycopg import Connection
+
+django.setup()
+
+from django.core.management import call_command  # noqa: E402 - after the setup
+
+from ingestion.kafka import record_format  # noqa: E402 - after the setup
+from ingestion.kafka.producer_record import Headers  # noqa: E402 - after the setup
+from ingestion.tests.kill_points import Orders  # noqa: E402 - after the setup
+from processing.consumer import loop  # noqa: E402 - after the setup
+from processing.consumer import steps as pipeline  # noqa: E402 - after the setup
+from processing.consumer.steps import Stores, Work  # noqa: E402 - after the setup
+from processing.events.batch import Letter, Record  # noqa: E402 - after the setup
+from processing.kafka.consumer import Consumer  # noqa: E402 - after the setup
+from processing.stores import row_store  # noqa: E402 - after the setup
+
+Step = Callable[..., None]
+STEPS = [step.__name__ for step in (*pipeline.PREPARE, *pipeline.STORE, *pipeline.DELIVER, *loop.FINISH)]
+POINTS = ["poll", *STEPS, "letters", "transaction"]
+
+
+def main() -> None:
+    """Wrap the points, then consume."""
+    path, *version = sys.argv[1:]
+    orders = Orders(Path(path))
+    for steps in (pipeline.PREPARE, pipeline.STORE, pipeline.DELIVER, loop.FINISH):
+        steps[:] = [followed(cast("Step", step), orders) for step in steps]
+    pipeline.STORE[0] = going_carefully(pipeline.STORE[0], orders)
+    pipeline.DELIVER.insert(0, lambda _stores, work: passing(orders, "transaction", work))
+    wrap_poll(orders)
+    wrap_letters(orders)
+    if version:
+        record_format.decode = reading_also(version[0].encode())
+    call_command("consume")
+
+
+def passing(orders: Orders, point: str, work: Work) -> None:
+    """End with a batch that has events."""
+    if not work.batch.entries:
+        return
+    order = orders.read()
+    if order is not None and order.point == point and work.writing is not None:
+        # Then there are documents, and no rows yet.
+        work.writing.result()
+    orders.passing(point)
+
+
+def followed(step: Step, orders: Orders) -> Step:
+    def wrapped(owner: Any, work: Work) -> None:
+        step(owner, work)
+        passing(orders, step.__name__, work)
+
+    wrapped.__name__ = step.__name__
+    return wrapped
+
+
+def going_carefully(step: Step, orders: Orders) -> Step:
+    """Take the path by way of staging, as after a batch with known events."""
+
+    def wrapped(stores: Stores, work: Work) -> None:
+        order = orders.read()
+        if order is not None and order.careful:
+            stores.rows.careful = True
+        step(stores, work)
+
+    wrapped.__name__ = step.__name__
+    return wrapped
+
+
+def wrap_poll(orders: Orders) -> None:
+    poll = Consumer.poll
+
+    def polling(self: Consumer, *, wait: float, limit: int) -> list[Record]:
+        polled = poll(self, wait=wait, limit=limit)
+        if polled:
+            orders.passing("poll")
+        return polled
+
+    Consumer.poll = polling  # type: ignore[method-assign]
+
+
+def wrap_letters(orders: Orders) -> None:
+    write = row_store.write_letters
+
+    def writing(connection: Connection, letters: Sequence[Letter], topic: int) -> None:
+        write(connection, letters, topic)
+        if letters:
+            orders.passing("letters")
+
+    row_store.write_letters = writing
+
+
+def reading_also(version: bytes) -> Callable[..., list[record_format.Line | record_format.BadLine]]:
+    """Read records of this version as if they were of ours."""
+    decode = record_format.decode
+
+    def decoding(
+        value: bytes | None, headers: Headers, **times: int
+    ) -> list[record_format.Line | record_format.BadLine]:
+        ours = [("v", b"%d" % record_format.FORMAT_VERSION) if mark == ("v", version) else mark for mark in headers]
+        return decode(value, ours, **times)
+
+    return decoding
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,283 @@
+"""The admin's lists and pages, on rows written straight into a clean database."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from deploy.testing.deployment import Deployment
+from processing.admin import SourceState, address, state_of
+from processing.admin import readonly as admin_lists
+from processing.dead_letters import hexdump
+from processing.models import DeadLetter, Event, LatestValue, SourceStatistics
+from processing.tests.admin_pages import INLINE, operator, text
+from processing.tests.stored_rows import raw_topic
+
+EARLY = datetime(2009, 3, 1, tzinfo=UTC)  # in the partition that every database has from the start
+
+
+def test_a_source_is_live_then_late_then_silent() -> None:
+    seen = datetime(2026, 1, 1, tzinfo=UTC)
+
+    states = [state_of(seen, now=seen + timedelta(minutes=minutes)) for minutes in (0, 1, 2, 10, 11)]
+
+    assert states == ["live", "live", "late", "late", "silent"]
+    assert set(states) == set(SourceState)
+
+
+def test_text_keeps_what_can_be_read_and_escapes_the_rest() -> None:
+    shown = hexdump.as_text(b'{"a":"\xc3\xa9"}\n\x00\xff\xe2\x80\xae')
+
+    assert shown == '{"a":"é"}\n\\x00\\xff\\u202e'
+
+
+def test_hexadecimal_is_needed_only_for_what_text_hides() -> None:
+    assert not hexdump.needs_hex("plain é\n".encode())
+    assert hexdump.needs_hex(b"\x00")
+    assert hexdump.needs_hex(b"\xff")
+
+
+def test_long_bytes_are_cut_and_the_rest_is_counted() -> None:
+    raw = b"x" * (hexdump.TEXT_SHOWN + 5)
+
+    assert hexdump.as_text(raw).endswith("… and 5 bytes more")
+    assert hexdump.as_hex(raw).count("\n") == hexdump.HEX_SHOWN // hexdump.HEX_COLUMNS
+
+
+@pytest.mark.services
+def test_the_admin_passes_djangos_checks(site: Deployment) -> None:
+    call_command("check", tags=["admin", "models", "templates"])
+
+
+@pytest.mark.services
+def test_a_stranger_is_sent_to_the_sign_in_page(site: Deployment) -> None:
+    answer = Client().get("/admin/processing/event/")
+
+    assert answer.status_code == 302
+    assert answer.headers["Location"].startswith("/admin/login/")
+
+
+@pytest.mark.services
+def test_a_source_shows_its_state_counts_and_latest_values(site: Deployment) -> None:
+    make_source("sensor-1", seen=timezone.now(), stored=41)
+    LatestValue.objects.create(source_id="sensor-1", field="temperature", value=23.5, ts=EARLY, event_id=uuid4())
+
+    page = text(operator().get("/admin/processing/sourcestatistics/sensor-1/change/"))
+
+    assert "live" in page
+    assert "41" in page
+    assert "temperature: 23.5 (2009-03-01T00:00:00.000000Z)" in page
+
+
+@pytest.mark.services
+def test_times_are_shown_to_the_second(site: Deployment) -> None:
+    make_source("sensor-1", seen=datetime(2026, 1, 2, 15, 4, 5, tzinfo=UTC), stored=1)
+
+    page = text(operator().get("/admin/processing/sourcestatistics/"))
+
+    assert "2026-01-02 15:04:05" in page
+
+
+@pytest.mark.services
+def test_no_list_offers_counts_without_a_bound(site: Deployment) -> None:
+    client = operator()
+
+    pages = [text(client.get(f"/admin/processing/{model}/?_facets=True")) for model in ("event", "deadletter")]
+
+    assert not any("Show counts" in page or "Hide counts" in page for page in pages)
+
+
+@pytest.mark.services
+def test_sources_are_filtered_by_state(site: Deployment) -> None:
+    make_source("awake", seen=timezone.now(), stored=1)
+    make_source("asleep", seen=timezone.now() - timedelta(days=1), stored=1)
+
+    page = text(operator().get("/admin/processing/sourcestatistics/?state=silent"))
+
+    assert "asleep" in page
+    assert "awake" not in page
+
+
+@pytest.mark.services
+def test_lines_without_a_readable_source_are_listed_without_a_link(site: Deployment) -> None:
+    make_source("", seen=timezone.now(), stored=0)
+
+    page = text(operator().get("/admin/processing/sourcestatistics/"))
+
+    assert "(lines whose source can&#x27;t be read)" in page
+
+
+@pytest.mark.services
+def test_an_id_shared_by_two_sources_leads_to_two_pages(site: Deployment) -> None:
+    shared = uuid4()
+    one = make_event("sensor-1", event_id=shared, payload={"colour": "scarlet"})
+    other = make_event("sensor-2", event_id=shared, payload={"colour": "turquoise"})
+    client = operator()
+
+    links = re.findall(r'href="(/admin/processing/event/[^"]+/change/)"', text(client.get("/admin/processing/event/")))
+    pages = [text(client.get(link)) for link in links]
+
+    assert len(set(links)) == 2
+    assert address(one) != address(other)
+    assert sum("scarlet" in page for page in pages) == 1
+    assert sum("turquoise" in page for page in pages) == 1
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("text_in_address", ["nothing", "a|b|c", f"{UUID(int=1)}|99999999999999999999|sensor-1"])
+def test_an_address_of_no_event_leads_back(site: Deployment, text_in_address: str) -> None:
+    answer = operator().get(f"/admin/processing/event/{text_in_address}/change/")
+
+    assert answer.status_code == 302
+
+
+@pytest.mark.services
+def test_events_are_filtered_by_source_and_time(site: Deployment) -> None:
+    make_event("sensor-1", at=EARLY)
+    make_event("sensor-1", at=EARLY + timedelta(hours=1))
+    make_event("sensor-2", at=EARLY)
+
+    query = "?source=sensor-1&from=2009-03-01T00:00:00&until=2009-03-01T01:00:00"
+    page = text(operator().get(f"/admin/processing/event/{query}"))
+
+    assert page.count("/change/") == 1
+    assert 'name="source" value="sensor-1"' in page
+
+
+@pytest.mark.services
+def test_a_list_of_events_counts_no_further_than_its_bound(site: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admin_lists, "MAX_ROWS", 2)
+    for number in range(5):
+        make_event("sensor-1", at=EARLY + timedelta(seconds=number))
+    client = operator()
+
+    with CaptureQueriesContext(connection) as queries:
+        page = text(client.get("/admin/processing/event/"))
+
+    counts = [query["sql"] for query in queries if "COUNT(" in query["sql"] and "events" in query["sql"]]
+    assert counts
+    assert all("LIMIT 2" in count for count in counts)
+    assert "2 events" in page
+
+
+@pytest.mark.services
+def test_the_list_of_events_is_read_in_the_order_of_an_index(site: Deployment) -> None:
+    for number in range(51):
+        make_event("sensor-1", at=EARLY + timedelta(seconds=number))
+    with CaptureQueriesContext(connection) as queries:
+        operator().get("/admin/processing/event/")
+    listing = next(query["sql"] for query in queries if "LIMIT 50" in query["sql"])
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET enable_seqscan = off")
+        cursor.execute("EXPLAIN " + listing)
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+        cursor.execute("RESET enable_seqscan")
+
+    assert "ts_idx" in plan or "events_ts" in plan
+    assert "Incremental Sort" in plan
+
+
+@pytest.mark.services
+def test_a_dead_letters_bytes_are_shown_and_never_run(site: Deployment) -> None:
+    letter = make_letter(b"<script>alert(1)</script>\xff\x00")
+
+    page = text(operator().get(f"/admin/processing/deadletter/{letter.pk}/change/"))
+
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;\\xff\\x00" in page
+    assert "3c 73 63 72 69 70 74 3e" in page
+    assert "The text is not JSON in UTF-8" in page
+    assert "raw-data, partition 2, offset 7, line 1" in page
+
+
+@pytest.mark.services
+def test_dead_letters_are_filtered_by_reason(site: Deployment) -> None:
+    letter = make_letter(b"x")
+    client = operator()
+
+    listed = text(client.get("/admin/processing/deadletter/?reason=not_json&state=open"))
+    other = text(client.get("/admin/processing/deadletter/?reason=id_conflict"))
+
+    assert f"/deadletter/{letter.pk}/change/" in listed
+    assert "/change/" not in other
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("model", ["sourcestatistics", "event", "deadletter"])
+def test_nothing_can_be_added_changed_or_deleted(site: Deployment, model: str) -> None:
+    make_source("sensor-1", seen=timezone.now(), stored=1)
+    event = make_event("sensor-1")
+    letter = make_letter(b"x")
+    key = {"sourcestatistics": "sensor-1", "event": address(event), "deadletter": str(letter.pk)}[model]
+    client = operator()
+
+    assert client.get(f"/admin/processing/{model}/add/").status_code == 403
+    assert client.post(f"/admin/processing/{model}/{key}/change/", {"state": "parked"}).status_code == 403
+    assert client.post(f"/admin/processing/{model}/{key}/delete/", {"post": "yes"}).status_code == 403
+
+
+@pytest.mark.services
+def test_pages_of_the_admin_carry_no_inline_code(site: Deployment) -> None:
+    make_source("sensor-1", seen=timezone.now(), stored=1)
+    event = make_event("sensor-1", payload={"a": 1})
+    letter = make_letter(b"\xff")
+    client = operator()
+    paths = [
+        *("", "processing/sourcestatistics/", "processing/event/?source=sensor-1", "processing/deadletter/"),
+        *("processing/sourcestatistics/sensor-1/change/", f"processing/event/{address(event)}/change/"),
+        f"processing/deadletter/{letter.pk}/change/",
+    ]
+
+    pages = {path: text(client.get(f"/admin/{path}")) for path in paths}
+
+    assert {path: INLINE.findall(page) for path, page in pages.items()} == {path: [] for path in paths}
+
+
+def make_source(source_id: str, *, seen: datetime, stored: int) -> SourceStatistics:
+    return SourceStatistics.objects.create(
+        source_id=source_id, first_seen=seen, last_seen=seen, read=stored, stored=stored
+    )
+
+
+def make_event(
+    source_id: str, *, event_id: UUID | None = None, at: datetime = EARLY, payload: dict[str, object] | None = None
+) -> Event:
+    return Event.objects.create(
+        id=event_id or uuid4(),
+        source_id=source_id,
+        ts=at,
+        received=at,
+        stored=at,
+        payload=payload or {},
+        topic=raw_topic(),
+        partition=0,
+        offset=0,
+        line=0,
+        content_hash=0,
+    )
+
+
+def make_letter(raw: bytes) -> DeadLetter:
+    return DeadLetter.objects.create(
+        topic=raw_topic(),
+        partition=2,
+        offset=7,
+        line=1,
+        raw=raw,
+        reason="not_json",
+        detail="the text is not JSON",
+        stage="decode",
+        received=EARLY,
+        first_seen=EARLY,
+        last_seen=EARLY,
+        fingerprint="f",
+    )

@@ -1,0 +1,307 @@
+"""An event that the process dies of is found after some crashes and becomes a letter; all the rest is stored."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+from pytest_django.fixtures import Settings
+
+from deploy.local.processes import ProcessSpec
+from deploy.testing.deployment import Deployment
+from ingestion.kafka import record_format
+from processing.consumer import loop
+from processing.consumer.crash_isolation import Crashes, Start
+from processing.errors import StoreUnavailable
+from processing.events.batch import WHOLE, Record
+from processing.kafka.consumer import Consumer
+from processing.kafka.end_offsets import Ends, EndsReader
+from processing.models import DeadLetter, Incident, PartitionStart, Topic
+from processing.stores.row_store import RowStore
+from processing.tests import expectations, factories, group
+from processing.tests.commands import run_json
+from processing.tests.consumer_thread import running_loop
+from processing.tests.expectations import Expected
+from processing.tests.factories import NOON, event_id, line
+from processing.tests.in_flight import write_documents_in_flight
+from processing.tests.reference_rollups import Sent
+
+MOST_CRASHES = 8
+
+pytestmark = pytest.mark.services
+
+
+@pytest.mark.sample
+@pytest.mark.parametrize("where", [pytest.param("decode", marks=pytest.mark.faults), "write_rows"])
+def test_an_event_that_kills_the_process_becomes_a_letter_and_the_rest_is_stored(site: Deployment, where: str) -> None:
+    expected = Expected()
+    put(site, expected, good(1), good(2))
+    put(site, expected, good(3), line(4, b'{"poison":4}'), good(5))
+    put(site, expected, good(6))
+    # Alone in its record, and close by.
+    put(site, expected, line(7, b'{"poison":7}', source="sensor-2"))
+    put(site, expected, good(8))
+    expected.letters += {("sensor-1", "internal_error"): 1, ("sensor-2", "internal_error"): 1}
+
+    crashes = run_until_all_is_stored(site, where)
+
+    assert 4 <= crashes <= 6
+    expectations.assert_exact(site, expected)
+    letters = DeadLetter.objects.order_by("offset")
+    assert [(one.offset, one.line, str(one.event_id)) for one in letters] == [(1, 1, event_id(4)), (3, 0, event_id(7))]
+    assert {one.kind for one in Incident.objects.all()} == {"crash"}
+
+
+@pytest.mark.faults
+def test_an_event_that_kills_the_process_while_it_is_published_is_passed_over(site: Deployment) -> None:
+    expected = Expected()
+    put(site, expected, good(1))
+    put(site, expected, line(2, b'{"poison":2}'))
+    put(site, expected, good(3))
+
+    crashes = run_until_all_is_stored(site, "publish")
+
+    assert 4 <= crashes <= 6
+    assert expectations.rows(site).keys() == {("sensor-1", event_id(number)) for number in (1, 2, 3)}
+    assert expectations.published(site) >= expected.events.keys()
+    assert expectations.differences() == []
+
+
+def test_a_consumer_that_ends_well_counts_for_nothing(site: Deployment) -> None:
+    for _ in range(2):
+        consumer = site.start_consumer()
+        site.wait_for(lambda: PartitionStart.objects.filter(starts=1).count() == 6, 30)
+        assert consumer.stop() == 0
+        assert set(PartitionStart.objects.values_list("starts", flat=True)) == {0}
+
+
+def test_starts_at_the_same_place_count_up() -> None:
+    start = Start(40, starts=1)
+
+    assert start.again(at=40) == Start(40, starts=2)
+    assert start.again(at=41) == Start(41, starts=1)
+
+
+def test_after_three_crashes_at_one_place_the_next_start_rehearses() -> None:
+    assert [Start(40, starts=starts).rehearses for starts in (1, 2, 3, 4)] == [False, False, False, True]
+
+
+def test_what_was_in_hand_alone_when_the_process_died_is_isolated() -> None:
+    start = Start(40, starts=4, suspect=(41, 2))
+
+    assert start.again(at=40) == Start(40, starts=5, isolated=((41, 2),))
+
+
+def test_another_offender_close_by_needs_no_three_crashes_of_its_own() -> None:
+    start = Start(40, starts=4, suspect=(43, WHOLE), isolated=((41, 2),))
+
+    assert start.again(at=43) == Start(43, starts=5, isolated=((41, 2), (43, WHOLE)))
+
+
+def test_what_a_process_that_lives_has_in_hand_is_not_isolated_when_its_partition_goes_to_another(
+    site: Deployment,
+) -> None:
+    ends = ends_of_topic(site)
+    record = factories.record(good(1))
+    first, second = rehearsing(ends), Crashes(RowStore())
+    first.suspect(record, WHOLE)
+
+    second.count({0: 0}, ends)
+
+    assert second.asides([record]) == {}
+    for one in (first, second):
+        one.rows.close()
+
+
+def test_a_process_that_lost_its_partition_in_a_rehearsal_is_in_nobodys_way(site: Deployment) -> None:
+    ends = ends_of_topic(site)
+    innocent, guilty = factories.record(good(1)), factories.record(good(2), offset=1)
+    frozen, crashed, crashes = rehearsing(ends), Crashes(RowStore()), Crashes(RowStore())
+    frozen.suspect(innocent, WHOLE)
+
+    crashed.count({0: 0}, ends)
+    crashed.suspect(guilty, WHOLE)
+    # The frozen one wakes up, and finds its session ended.
+    with pytest.raises(StoreUnavailable):
+        frozen.suspect(innocent, WHOLE)
+    frozen.suspect(innocent, WHOLE)
+    die(site, crashed)
+    crashes.count({0: 0}, ends)
+
+    assert crashes.asides([innocent, guilty]).keys() == {(0, 1)}
+    for one in (frozen, crashes):
+        one.rows.close()
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_rehearsal_that_is_over_is_in_no_other_ones_way(site: Deployment, leaves: bool) -> None:
+    ends = ends_of_topic(site)
+    innocent, guilty = factories.record(good(1)), factories.record(good(2), offset=1)
+    well, crashed, crashes = rehearsing(ends), Crashes(RowStore()), Crashes(RowStore())
+    session = well.rows.connection
+    well.portion([innocent])
+    well.suspect(innocent, WHOLE)
+    if leaves:
+        well.portion([guilty])
+        well.leave([0])
+    else:
+        well.acquit(innocent)
+
+    for _ in range(3):
+        Crashes(crashed.rows).count({0: 1}, ends)
+    crashed.count({0: 1}, ends)
+    crashed.suspect(guilty, WHOLE)
+    die(site, crashed)
+    crashes.count({0: 1}, ends)
+
+    assert crashes.asides([guilty]).keys() == {(0, 1)}
+    assert session.execute("SELECT 1").fetchone() == (1,)
+    for one in (well, crashes):
+        one.rows.close()
+
+
+def test_what_is_left_of_a_record_that_was_isolated_as_a_whole_becomes_no_row(site: Deployment) -> None:
+    factories.put(site.raw_topic, good(1), good(2), good(3))
+    assert write_documents_in_flight() == 3
+    topic = Topic.objects.create(kafka_id=ends_of_topic(site).topic, name=site.raw_topic)
+    PartitionStart.objects.create(topic=topic, partition=0, next_offset=0, isolated=[[0, WHOLE]])
+    with running_loop():
+        site.wait_for(lambda: expectations.caught_up(site), 30)
+
+    rebuilt = run_json("rebuild_rows")
+    repaired = run_json("reconcile", "--repair")
+
+    assert [letter.line for letter in DeadLetter.objects.all()] == [0]
+    assert rebuilt["rows"] == 0
+    assert repaired["repaired"] == {"documentsDiscarded": 3}
+    assert repaired["ok"]
+
+
+def test_what_is_isolated_in_one_topic_is_not_in_another_of_its_name(site: Deployment) -> None:
+    ends = ends_of_topic(site)
+    record = factories.record(good(1))
+    crashes = that_know_as_isolated(site, record, ends)
+
+    crashes.count({0: 0}, replace(ends, topic=uuid4()))
+
+    assert crashes.asides([record]) == {}
+    crashes.rows.close()
+
+
+def test_what_is_not_isolated_any_more_is_processed_by_a_consumer_that_knew_it_as_isolated(site: Deployment) -> None:
+    ends = ends_of_topic(site)
+    record = factories.record(good(1))
+    crashes = that_know_as_isolated(site, record, ends)
+
+    PartitionStart.objects.update(isolated=[])
+    crashes.count({0: 0}, ends)
+
+    assert crashes.asides([record]) == {}
+    crashes.rows.close()
+
+
+@pytest.mark.faults
+def test_a_consumer_that_goes_on_line_by_line_is_not_taken_for_stalled(
+    site: Deployment, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Consumer] = []
+
+    def make() -> Consumer:
+        made.append(Consumer())
+        return made[-1]
+
+    monkeypatch.setattr(loop, "Consumer", make)
+    suspect = Crashes.suspect
+
+    def slowly(crashes: Crashes, record: Record, line: int) -> None:
+        threading.Event().wait(0.1)
+        suspect(crashes, record, line)
+
+    monkeypatch.setattr(Crashes, "suspect", slowly)
+    monkeypatch.setattr(loop, "STALL_CHECK", 0.3)
+    settings.DATAFLOW_BATCH_EVENTS = 10
+    for partition in (0, 1):
+        factories.put_all(
+            site.raw_topic,
+            [good(number) for number in range(partition * 50, partition * 50 + 50)],
+            partition=partition,
+            headers=record_format.headers(count=1),
+        )
+    ends = ends_of_topic(site)
+    rows = RowStore()
+    for _ in range(4):
+        Crashes(rows).count({0: 0, 1: 0}, ends)
+    rows.close()
+
+    with running_loop():
+        site.wait_for(lambda: expectations.caught_up(site), 60)
+
+    assert len(made) == 1
+    assert expectations.totals(site) == {"sensor-1": (100, 100, 0, 0)}
+
+
+def rehearsing(ends: Ends) -> Crashes:
+    """One that has partition 0 from offset 0 on, and goes on line by line."""
+    crashes = Crashes(RowStore())
+    for _ in range(3):
+        Crashes(crashes.rows).count({0: 0}, ends)
+    crashes.count({0: 0}, ends)
+    return crashes
+
+
+def die(site: Deployment, crashes: Crashes) -> None:
+    """End a session, as the end of its process does."""
+    session = crashes.rows.connection.info.backend_pid
+    crashes.rows.close()
+    with RowStore().connection as other:
+        gone = "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = %s"
+        site.wait_for(lambda: other.execute(gone, [session]).fetchone() == (True,), 10)
+
+
+def that_know_as_isolated(site: Deployment, record: Record, ends: Ends) -> Crashes:
+    """The account of a consumer that started after another one had died with this record in hand."""
+    crashed, crashes = Crashes(RowStore()), Crashes(RowStore())
+    crashed.count({0: 0}, ends)
+    crashed.suspect(record, WHOLE)
+    die(site, crashed)
+    crashes.count({0: 0}, ends)
+    assert crashes.asides([record]).keys() == {(record.partition, record.offset)}
+    return crashes
+
+
+def ends_of_topic(site: Deployment) -> Ends:
+    reader = EndsReader([site.servers.kafka.address], site.raw_topic)
+    try:
+        return reader.ask()
+    finally:
+        reader.close()
+
+
+def run_until_all_is_stored(site: Deployment, where: str) -> int:
+    """Start the consumer again whenever it died, as the launcher would; give how often it did."""
+    part = ProcessSpec("dying consumer", "PROCESSOR_SERVICE_PORT", ("-m", "processing.tests.aborting_consumer", where))
+    for crashes in range(MOST_CRASHES):
+        process = site.launch(part)
+        site.wait_for(lambda one=process: not one.running or has_all(site), 60)  # type: ignore[misc]
+        if process.running:
+            assert process.stop() == 0
+            return crashes
+        group.expel_members(site.name)
+    raise AssertionError(f"it died {MOST_CRASHES} times\n{site.logs()}")
+
+
+def has_all(site: Deployment) -> bool:
+    # In this order: before the first batch the group has no coordinator to ask.
+    return expectations.caught_up(site) and expectations.all_committed(site)
+
+
+def put(site: Deployment, expected: Expected, *lines: bytes) -> None:
+    factories.put(site.raw_topic, *lines)
+    numbers = [number for number in range(20) for text in lines if text == good(number)]
+    expected.add(Sent("sensor-1", event_id(number), NOON, {"n": number}) for number in numbers)
+
+
+def good(number: int) -> bytes:
+    return line(number, b'{"n":%d}' % number)

@@ -1,0 +1,31 @@
+"""What only looks wrong is kept in both stores as it was sent."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from deploy.testing.deployment import Deployment
+from ingestion.tests.bad_inputs import FINE
+from ingestion.tests.conftest import open_door
+from ingestion.tests.services.receivers.test_bad_inputs import exchange, status
+from processing.tests import expectations
+
+pytestmark = pytest.mark.services
+
+
+def test_odd_but_right_events_are_read_back_equal_from_both_stores(site: Deployment) -> None:
+    door = open_door(site)
+    site.start_consumer()
+
+    replies = [exchange(door.url, wire) for _, wire in FINE]
+
+    assert [status(reply) for reply in replies] == [202] * len(FINE)
+    # Compressed and chunked bodies hold the plain one's event.
+    bodies = [wire.partition(b"\r\n\r\n")[2] for _, wire in FINE]
+    sent = {json.dumps(json.loads(body)["payload"], sort_keys=True) for body in bodies if body.startswith(b"{")}
+    site.wait_for(lambda: expectations.caught_up(site))
+    for found in (expectations.rows(site), expectations.documents(site)):
+        assert {json.dumps(payload, sort_keys=True) for _, payload in found.values()} == sent
+    assert expectations.differences() == []

@@ -1,0 +1,121 @@
+"""Warnings before a volume is full or unread records expire."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from django.test import override_settings
+from kafka.admin import KafkaAdminClient
+from kafka.errors import TopicAuthorizationFailedError
+
+from deploy.testing.deployment import Deployment
+from processing.kafka import end_offsets
+from processing.models import Incident
+from processing.monitoring import capacity
+from processing.monitoring.capacity import Volume
+from processing.stores import documents
+from processing.tests.factories import line, put
+
+pytestmark = pytest.mark.services
+
+
+@pytest.fixture(autouse=True)
+def _no_kafka_client_stays() -> Iterator[None]:
+    yield
+    for reader in end_offsets._readers.values():
+        reader._drop_client()
+    end_offsets._readers.clear()
+
+
+def opened(kind: Incident.Kind) -> list[str]:
+    return sorted(Incident.objects.filter(kind=kind, until=None).values_list("subject", flat=True))
+
+
+def unread_are_old(*, percent: float) -> bool:
+    """Check again; return whether there is a warning of old records."""
+    with override_settings(DATAFLOW_WARN_RETENTION_PERCENT=percent):
+        capacity.check()
+    return opened(Incident.Kind.RETENTION) != []
+
+
+def test_each_volume_that_can_be_read_is_warned_of_until_there_is_room(site: Deployment, tmp_path: Path) -> None:
+    documents.database()["events"].insert_one({"_id": b"1"})
+
+    with override_settings(DATAFLOW_WARN_DISK_PERCENT=0.000_001, DATAFLOW_VOLUMES=f"{tmp_path},/no/such/path"):
+        capacity.check()
+        capacity.check()
+    full = opened(Incident.Kind.DISK)
+    details = list(Incident.objects.values_list("detail", "count"))
+    with override_settings(DATAFLOW_WARN_DISK_PERCENT=100.1, DATAFLOW_VOLUMES=str(tmp_path)):
+        capacity.check()
+
+    assert full == sorted([str(tmp_path), "Kafka, broker 1", "MongoDB", "PostgreSQL", "Redis"])
+    assert all(detail.endswith("GB are used") and count == 2 for detail, count in details)
+    assert opened(Incident.Kind.DISK) == []
+
+
+def test_unread_records_are_warned_of_well_before_they_expire_and_read_ones_are_not(site: Deployment) -> None:
+    put(site.raw_topic, line(1))
+
+    young = unread_are_old(percent=50)
+    # A millisecond of a week.
+    site.wait_for(lambda: unread_are_old(percent=2e-7))
+    old = opened(Incident.Kind.RETENTION)
+    site.start_consumer()
+
+    assert not young
+    assert old == [f"{site.raw_topic}/0"]
+    site.wait_for(lambda: not unread_are_old(percent=2e-7), 30)
+
+
+def test_a_frozen_server_ends_a_look_and_the_next_one_sees_the_rest(site: Deployment) -> None:
+    site.servers.mongo.freeze()
+    try:
+        with override_settings(DATAFLOW_WARN_DISK_PERCENT=0.000_001):
+            capacity.check()
+    finally:
+        site.servers.mongo.thaw()
+
+    assert "PostgreSQL" in opened(Incident.Kind.DISK)
+    assert "MongoDB" not in opened(Incident.Kind.DISK)
+
+
+def test_capacity_is_checked_repeatedly_until_the_consumer_stops(
+    site: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capacity, "EVERY", 0.05)
+    stopping = threading.Event()
+    with override_settings(DATAFLOW_WARN_DISK_PERCENT=0.000_001):
+        capacity.start(stopping)
+        [thread] = [each for each in threading.enumerate() if each.name == "capacity"]
+        site.wait_for(lambda: Incident.objects.filter(count__gt=1).exists(), 20)
+        stopping.set()
+        thread.join(20)
+
+    assert not thread.is_alive()
+
+
+def test_a_kafka_that_refuses_is_reported_to_the_operator_until_it_answers(
+    site: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise TopicAuthorizationFailedError
+
+    with monkeypatch.context() as patch, override_settings(DATAFLOW_WARN_DISK_PERCENT=0.000_001):
+        patch.setattr(KafkaAdminClient, "describe_configs", refuse)
+        capacity.check()
+        capacity.check()
+    refused = list(Incident.objects.filter(kind=Incident.Kind.OPERATOR).values_list("subject", "detail", "count"))
+    capacity.check()
+
+    assert refused == [(capacity.REFUSED, "Kafka: TopicAuthorizationFailedError", 2)]
+    assert "PostgreSQL" in set(Incident.objects.filter(kind=Incident.Kind.DISK).values_list("subject", flat=True))
+    assert opened(Incident.Kind.OPERATOR) == []
+
+
+def test_how_full_a_volume_is_counts_in_percent() -> None:
+    assert Volume("x", used=1, total=4).percent == 25

@@ -1,0 +1,122 @@
+"""Authentication of readers: a session, or a key with the scope `read`. Sites may be open to all readers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from rest_framework.request import Request
+
+from ingestion.auth import api_keys, tokens
+from ingestion.auth.api_keys import Grant
+from ingestion.models import Scope
+from ingestion.problems import Code
+from ingestion.receivers.http.request_head import SECRETS, Refused
+from queries import errors
+from queries.request.query_params import Parameters
+
+Handler = Callable[[HttpRequest], HttpResponse]
+
+# The admin and the addresses for operators check access themselves; probes need no key.
+_OPEN = re.compile(r"/(admin/|static/|healthz$|readyz$|metrics$|api/keys(/|$)|api/pipeline/partitions/)")
+_FOR_PROGRAMS = re.compile(r"/(api|data)(/|$)")
+# The scope `admin` includes reading them; the views require it where something is changed.
+_FOR_OPERATORS = re.compile(r"/api/(dead-letters|jobs)(/|$)")
+_ONE_SOURCE = re.compile(r"/api/sources/([^/]+)/?$")
+_HEADERS = {"authorization": "HTTP_AUTHORIZATION", "x-api-key": "HTTP_X_API_KEY"}
+
+
+class ReadGate:
+    """Middleware that refuses readers without access. It runs after sessions and users."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not settings.DATAFLOW_OPEN_READ and not _OPEN.match(request.path):
+            try:
+                if not _signed_in(request):
+                    check(request, grant_of(request, *_scopes(request.path)))
+            except Refused as refusal:
+                if _FOR_PROGRAMS.match(request.path) or refusal.code is not Code.UNAUTHENTICATED:
+                    return errors.refused(refusal, path=request.path)
+                return HttpResponseRedirect(f"{reverse('admin:login')}?{urlencode({'next': request.get_full_path()})}")
+            except DatabaseError:
+                return errors.answer(Code.STORE_UNAVAILABLE, "PostgreSQL does not answer", path=request.path)
+        return self._get_response(request)
+
+
+def grant_of(request: HttpRequest | Request, *scopes: Scope) -> Grant:
+    """Return what the request's key grants.
+
+    :param scopes: the key needs one of them
+    :raises Refused: no valid key, or one without the scope
+    """
+    if any(name.lower() in SECRETS for name in request.GET):
+        raise tokens.unauthenticated("a key in the address ends up in logs: send it as Authorization: Bearer")
+    head = {name.encode(): request.META[key].encode("latin-1") for name, key in _HEADERS.items() if key in request.META}
+    token = tokens.token_of(head)
+    grant = api_keys.find(tokens.digest(token)) if token and tokens.SHAPE.fullmatch(token) else None
+    if grant is None:
+        raise tokens.unauthenticated()
+    if grant.scopes.isdisjoint(scopes):
+        raise Refused(Code.FORBIDDEN, f"the key does not have the scope {' or '.join(map(repr, map(str, scopes)))}")
+    return grant
+
+
+def operator(request: HttpRequest | Request) -> Grant:
+    """Return what an operator's key grants.
+
+    :raises Refused: no valid key, one without the scope `admin`, or one for some sources
+    """
+    grant = grant_of(request, Scope.ADMIN)
+    if grant.sources is not None:
+        raise Refused(Code.SOURCE_NOT_ALLOWED, "the key is for some sources: this needs one for all of them")
+    return grant
+
+
+def admin_name(request: Request, *, known: Sequence[str] = ()) -> str:
+    """Return the name under which the history records a request with an operator's key.
+
+    :param known: the query parameters that the address takes
+    :raises InvalidParameter: the request has others
+    :raises Refused: no key with the scope `admin`, or one for some sources
+    """
+    grant = grant_of(request, Scope.ADMIN)
+    check(request, grant)
+    Parameters(request.query_params, known=known)
+    return f"key {grant.key}"
+
+
+def holds(request: HttpRequest | Request, scope: Scope) -> bool:
+    """Return whether the request's key has a scope and is for all sources."""
+    try:
+        return grant_of(request, scope).sources is None
+    except Refused:
+        return False
+
+
+def check(request: HttpRequest, grant: Grant) -> None:
+    """Check that a request with a key for some sources names only those.
+
+    :raises Refused: the request is about other sources too
+    """
+    if grant.sources is None:
+        return
+    one = _ONE_SOURCE.match(request.path)
+    named = [one[1]] if one else request.GET.getlist("source_id") + request.GET.getlist("sourceId")
+    if not named or not set(named) <= grant.sources:
+        raise Refused(Code.SOURCE_NOT_ALLOWED, "the key is for some sources: name one of them with source_id")
+
+
+def _scopes(path: str) -> tuple[Scope, ...]:
+    return (Scope.READ, Scope.ADMIN) if _FOR_OPERATORS.match(path) else (Scope.READ,)
+
+
+def _signed_in(request: HttpRequest) -> bool:
+    return settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_active

@@ -1,0 +1,1 @@
+"""Dead letters and jobs over the API."""

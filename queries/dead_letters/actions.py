@@ -1,0 +1,82 @@
+"""Redrives and discards dead letters: makes a job, or does a dry run."""
+
+from __future__ import annotations
+
+from ingestion.events import timestamps
+from processing.dead_letters import discard, dry_run, redrive, serializers
+from processing.dead_letters.edit import revise
+from processing.dead_letters.filters import MENDABLE, Selection
+from processing.dead_letters.redrive import NotMendable
+from processing.dead_letters.schemas import DiscardRehearsal, RedriveRehearsal
+from processing.models import DeadLetter, Job
+from queries.dead_letters import listing
+from queries.dead_letters.bodies import DiscardMany, DiscardOne, RedriveMany, RedriveOne
+from queries.reads import postgres
+
+Outcome = Job | RedriveRehearsal | DiscardRehearsal
+
+
+def redrive_one(body: RedriveOne, *, who: str, number: int) -> Job | RedriveRehearsal:
+    """Redrive one letter, with the body's event if it has one.
+
+    :raises DeadLetterNotFound: there is no letter of this number
+    :raises NotMendable: it was redriven and is in flight, or is stored or discarded
+    :raises InvalidEvent: the body's event breaks the contract
+    """
+    letter = _mendable(number)
+    if body.event:
+        return _redrive_edited(letter, bytes(body.event), body, who=who, now=timestamps.now())
+    selection = Selection(ids=(number,))
+    if body.dry_run:
+        return serializers.rehearsed(dry_run.rehearse(selection))
+    with postgres.bounded():
+        return redrive.request(selection, who=who, note=body.note)
+
+
+def redrive_many(body: RedriveMany, *, who: str) -> Job | RedriveRehearsal:
+    """Redrive letters as they came."""
+    selection = body.selection()
+    if body.dry_run:
+        return serializers.rehearsed(dry_run.rehearse(selection, up_to=body.up_to))
+    with postgres.bounded():
+        return redrive.request(selection, who=who, rate=body.rate, note=body.note, up_to=body.up_to)
+
+
+def discard_one(body: DiscardOne, *, who: str, number: int) -> Job | DiscardRehearsal:
+    """Discard one letter.
+
+    :raises DeadLetterNotFound: there is no letter of this number
+    :raises NotMendable: it was redriven and is in flight, or is stored or discarded
+    """
+    _mendable(number)
+    return _discard(Selection(ids=(number,)), body, who=who, up_to=number)
+
+
+def discard_many(body: DiscardMany, *, who: str) -> Job | DiscardRehearsal:
+    """Discard letters."""
+    return _discard(body.selection(), body, who=who, up_to=body.up_to)
+
+
+def _discard(
+    selection: Selection, body: DiscardOne | DiscardMany, *, who: str, up_to: int | None
+) -> Job | DiscardRehearsal:
+    with postgres.bounded():
+        if body.dry_run:
+            return serializers.to_discard(selection, up_to=up_to)
+        return discard.request(selection, who=who, note=body.note, up_to=up_to)
+
+
+def _redrive_edited(
+    letter: DeadLetter, event: bytes, body: RedriveOne, *, who: str, now: int
+) -> Job | RedriveRehearsal:
+    if body.dry_run:
+        return serializers.rehearsed(dry_run.rehearse_edited(letter, revise(letter, event, now=now)))
+    with postgres.bounded():
+        return redrive.request_edited(letter, event, who=who, now=now, note=body.note)
+
+
+def _mendable(number: int) -> DeadLetter:
+    letter = listing.find(number)
+    if letter.state not in MENDABLE:
+        raise NotMendable
+    return letter

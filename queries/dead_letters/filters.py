@@ -1,0 +1,83 @@
+"""Filters of dead letters, as query parameters and as members of a JSON body."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+
+from ingestion.events.model import SOURCE_ID_PATTERN
+from ingestion.problems import Code
+from processing.dead_letters.filters import Selection
+from processing.models import DeadLetter
+from queries.request.query_params import InvalidParameter, Parameters
+
+MAX_PARTITION = 2**31 - 1
+
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
+Number = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+Time = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class Filter(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
+    """Filters, all of which must match. Times apply to when a letter was first seen; the end is exclusive.
+
+    An empty source id matches letters whose source can't be read.
+    """
+
+    state: DeadLetter.State | None = None
+    reason: Code | None = None
+    source_id: Annotated[str, msgspec.Meta(pattern=f"^({SOURCE_ID_PATTERN.pattern})?$")] | None = None
+    event_id: UUID | None = None
+    fingerprint: Text | None = None
+    stage: Text | None = None
+    topic: Text | None = None
+    partition: Annotated[int, msgspec.Meta(ge=0, le=MAX_PARTITION)] | None = None
+    start_time: Time | None = None
+    end_time: Time | None = None
+    text: Text | None = None
+
+    def selection(self) -> Selection:
+        """Return the filters as a selection."""
+        given = msgspec.structs.asdict(self).items()
+        return Selection(
+            **{_FIELDS.get(name, name): value.value if isinstance(value, Enum) else value for name, value in given}
+        )
+
+
+PARAMETERS = Filter.__struct_fields__
+# Fields of Selection that have another name here.
+_FIELDS = {"start_time": "since", "end_time": "until"}
+
+
+def from_parameters(parameters: Parameters) -> Selection:
+    """Parse the filters from query parameters.
+
+    :raises InvalidParameter: a value can't be used
+    """
+    since, until = parameters.span()
+    partition = parameters.integer("partition", default=-1, least=0, most=MAX_PARTITION)
+    return Selection(
+        state=parameters.choice("state", DeadLetter.State.values),
+        reason=parameters.choice("reason", [code.value for code in Code]),
+        source_id=parameters.source_id(blank=True),
+        event_id=_event_id(parameters),
+        fingerprint=parameters.text("fingerprint"),
+        stage=parameters.text("stage"),
+        topic=parameters.text("topic"),
+        partition=None if partition < 0 else partition,
+        since=since,
+        until=until,
+        text=parameters.text("text"),
+    )
+
+
+def _event_id(parameters: Parameters) -> UUID | None:
+    text = parameters.text("event_id")
+    try:
+        return None if text is None else UUID(text)
+    except ValueError as error:
+        raise InvalidParameter("event_id", "event_id: expected a UUID") from error

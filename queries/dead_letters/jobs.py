@@ -1,0 +1,53 @@
+"""Jobs: long operations, newest first."""
+
+from __future__ import annotations
+
+from processing.dead_letters import serializers
+from processing.dead_letters.schemas import JobShape
+from processing.jobs import queue
+from processing.models import Job
+from queries.reads import postgres
+from queries.request import id_pagination
+from queries.request.id_pagination import IdPage, NumberCursor
+from queries.request.pagination import CursorPage
+from queries.request.query_params import Parameters
+
+PARAMETERS = ("state", "kind", *id_pagination.PARAMETERS)
+
+
+class JobCursor(NumberCursor, frozen=True):
+    """A position in the list of jobs."""
+
+
+def page(parameters: Parameters) -> CursorPage[JobShape]:
+    """Read one page of jobs.
+
+    :raises InvalidParameter: a value can't be used
+    :raises ReadUnavailable: PostgreSQL does not answer
+    """
+    wanted = {"state": parameters.choice("state", Job.State.values), "kind": parameters.text("kind")}
+    rows = Job.objects.filter(**{name: value for name, value in wanted.items() if value is not None})
+    return id_pagination.page(rows, IdPage.from_parameters(parameters, JobCursor), shape=serializers.job)
+
+
+def one(number: int) -> JobShape:
+    """Return one job.
+
+    :raises JobNotFound: there is no job of this number
+    :raises ReadUnavailable: PostgreSQL does not answer
+    """
+    with postgres.bounded():
+        row = Job.objects.filter(pk=number).first()
+    if row is None:
+        raise queue.JobNotFound
+    return serializers.job(row)
+
+
+def cancel(number: int) -> JobShape:
+    """Request the cancellation of a job. A job that has ended stays as it is.
+
+    :raises JobNotFound: there is no job of this number
+    :raises ReadUnavailable: PostgreSQL does not answer
+    """
+    with postgres.bounded():
+        return serializers.job(queue.cancel(number))

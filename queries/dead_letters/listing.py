@@ -1,0 +1,80 @@
+"""Dead letters: the lines that could not become events, newest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Self
+
+from processing.dead_letters import serializers
+from processing.dead_letters.filters import Selection
+from processing.dead_letters.schemas import DeadLetterDetail, DeadLetterShape
+from processing.models import DeadLetter
+from queries.dead_letters import filters
+from queries.reads import postgres
+from queries.request import id_pagination
+from queries.request.id_pagination import IdPage, NumberCursor
+from queries.request.pagination import CursorPage
+from queries.request.query_params import Parameters
+
+PARAMETERS = (*filters.PARAMETERS, *id_pagination.PARAMETERS)
+
+
+class DeadLetterNotFound(Exception):
+    """There is no dead letter of this number; answer 404."""
+
+
+class DeadLetterCursor(NumberCursor, frozen=True):
+    """A position in the list of dead letters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetterQuery:
+    """Which dead letters to read, and which page of them."""
+
+    selection: Selection = field(default_factory=Selection)
+    page: IdPage = field(default_factory=lambda: IdPage(kind=DeadLetterCursor))
+
+    @classmethod
+    def from_parameters(cls, parameters: Parameters) -> Self:
+        """Parse the query parameters.
+
+        :raises InvalidParameter: a value can't be used
+        """
+        return cls(
+            selection=filters.from_parameters(parameters),
+            page=IdPage.from_parameters(parameters, DeadLetterCursor),
+        )
+
+
+def page(query: DeadLetterQuery) -> CursorPage[DeadLetterShape]:
+    """Read one page of dead letters.
+
+    :raises ReadUnavailable: PostgreSQL does not answer
+    """
+    rows = query.selection.query().select_related("topic").defer("raw", "edited")
+    return id_pagination.page(rows, query.page, shape=serializers.letter)
+
+
+def find(number: int) -> DeadLetter:
+    """Return one dead letter.
+
+    :raises DeadLetterNotFound: there is none
+    :raises ReadUnavailable: PostgreSQL does not answer
+    """
+    with postgres.bounded():
+        row = DeadLetter.objects.select_related("topic").filter(id=number).first()
+    if row is None:
+        raise DeadLetterNotFound
+    return row
+
+
+def one(number: int, *, whole: bool) -> DeadLetterDetail:
+    """Return one dead letter with the bytes as sent, what is wrong with them and the history of actions.
+
+    :param whole: include every byte, not only the preview
+    :raises DeadLetterNotFound: there is none
+    :raises ReadUnavailable: PostgreSQL does not answer
+    """
+    row = find(number)
+    with postgres.bounded():
+        return serializers.detail(row, whole=whole)

@@ -1,0 +1,141 @@
+"""Errors as application/problem+json, for views of Django REST framework and for Django's own error pages."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+from uuid import uuid4
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import DatabaseError
+from django.http import Http404, HttpRequest, HttpResponse
+from rest_framework import exceptions
+from rest_framework.request import Request
+
+from ingestion import problems
+from ingestion.events.model import InvalidEvent
+from ingestion.problems import Code, FieldError
+from ingestion.receivers.http.request_head import Refused
+from processing import errors as failures
+from processing.dead_letters.redrive import NotMendable
+from processing.jobs.queue import JobNotFound
+from queries.dead_letters.listing import DeadLetterNotFound
+from queries.events.detail import AmbiguousEvent, EventNotFound
+from queries.reads.postgres import ReadUnavailable
+from queries.request.json_body import InvalidBody
+from queries.request.query_params import InvalidParameter
+from queries.sources import SourceNotFound
+
+RETRY_AFTER = "2"  # seconds
+
+logger = logging.getLogger(__name__)
+
+# The exceptions that views raise, and the code and detail of the answer.
+_PLAIN: dict[type[Exception], tuple[Code, str]] = {
+    DatabaseError: (Code.STORE_UNAVAILABLE, "PostgreSQL did not answer in time; ask again later"),
+    ReadUnavailable: (Code.STORE_UNAVAILABLE, "PostgreSQL did not answer in time; ask again later"),
+    EventNotFound: (Code.NOT_FOUND, "no stored event has this id (from this source)"),
+    SourceNotFound: (Code.NOT_FOUND, "no event of this source was ever read"),
+    failures.StoreUnavailable: (Code.STORE_UNAVAILABLE, "a store did not answer in time; ask again later"),
+    failures.NeedsOperator: (Code.STORE_UNAVAILABLE, "a store needs an operator; see the log"),
+    DeadLetterNotFound: (Code.NOT_FOUND, "there is no dead letter of this number"),
+    NotMendable: (Code.NOT_MENDABLE, "expected a letter that is open or parked"),
+    JobNotFound: (Code.NOT_FOUND, "there is no job of this number"),
+    RequestDataTooBig: (Code.BODY_TOO_LARGE, "the body is larger than this address allows"),
+    Http404: (Code.NOT_FOUND, "there is nothing at this address"),
+    PermissionDenied: (Code.FORBIDDEN, "this is not allowed"),
+    exceptions.NotFound: (Code.NOT_FOUND, "there is nothing at this address"),
+    exceptions.MethodNotAllowed: (Code.METHOD_NOT_ALLOWED, "see the header Allow for the allowed methods"),
+    exceptions.NotAcceptable: (Code.NOT_ACCEPTABLE, "only application/json is available"),
+    exceptions.UnsupportedMediaType: (Code.UNSUPPORTED_MEDIA_TYPE, "expected application/json"),
+    exceptions.ParseError: (Code.NOT_JSON, "the body is not JSON"),
+    exceptions.PermissionDenied: (Code.FORBIDDEN, "this is not allowed"),
+}
+
+# Django's own error pages, by status.
+_STATUSES: dict[int, tuple[Code, str]] = {
+    400: (Code.BAD_REQUEST, "the request is not valid; check its headers, first of all Host"),
+    403: (Code.FORBIDDEN, "this is not allowed"),
+    404: (Code.NOT_FOUND, "there is nothing at this address"),
+    405: (Code.METHOD_NOT_ALLOWED, "see the header Allow for the allowed methods"),
+    406: (Code.NOT_ACCEPTABLE, "only application/json is available"),
+    500: (Code.INTERNAL_ERROR, "an error on our side; see the log"),
+}
+
+
+def answer(
+    code: Code,
+    detail: str,
+    *,
+    path: str,
+    errors: Iterable[FieldError] = (),
+    more: Mapping[str, object] | None = None,
+) -> HttpResponse:
+    """Build an error response.
+
+    :param more: further members
+    """
+    request_id = uuid4().hex
+    body = problems.problem(code, detail, instance=path, request_id=request_id, errors=errors)
+    response = HttpResponse(
+        json.dumps({**body, **(more or {})}), status=body["status"], content_type=problems.CONTENT_TYPE
+    )
+    response["X-Request-Id"] = request_id
+    if body["status"] == 503:
+        response["Retry-After"] = RETRY_AFTER
+    return response
+
+
+def handle(error: Exception, context: dict[str, Any]) -> HttpResponse:
+    """Return the response to an exception of a view of Django REST framework (setting EXCEPTION_HANDLER)."""
+    request = cast("Request", context["request"])
+    if isinstance(error, Refused):
+        return refused(error, path=request.path)
+    response = _answer_for(error, path=request.path)
+    if isinstance(error, exceptions.MethodNotAllowed):
+        response["Allow"] = ", ".join(context["view"].allowed_methods)
+    return response
+
+
+def refused(refusal: Refused, *, path: str) -> HttpResponse:
+    """Return the response to a rejected request."""
+    response = answer(refusal.code, refusal.detail, path=path)
+    for name, value in refusal.headers:
+        response[name.decode().title()] = value.decode()
+    return response
+
+
+def _answer_for(error: Exception, *, path: str) -> HttpResponse:
+    if isinstance(error, InvalidBody):
+        return answer(error.code, error.detail, path=path, errors=error.errors)
+    if isinstance(error, InvalidParameter | InvalidEvent):
+        wrong: FieldError = {"pointer": _pointer(error), "code": error.code, "detail": error.detail}
+        return answer(error.code, error.detail, path=path, errors=[wrong])
+    if isinstance(error, AmbiguousEvent):
+        detail = "several sources have an event with this id; name one with source_id"
+        return answer(Code.AMBIGUOUS_EVENT, detail, path=path, more={"sources": error.sources})
+    for kind, (code, detail) in _PLAIN.items():
+        if isinstance(error, kind):
+            return answer(code, detail, path=path)
+    logger.error("a view failed", exc_info=error, extra={"path": path})
+    return answer(Code.INTERNAL_ERROR, "an error on our side; see the log", path=path)
+
+
+def _pointer(error: InvalidParameter | InvalidEvent) -> str:
+    if isinstance(error, InvalidParameter):
+        return f"?{error.parameter}"
+    # The event is the member `event` of the body.
+    return f"/event{error.pointer}"
+
+
+def instead_of(response: HttpResponse, request: HttpRequest) -> HttpResponse:
+    """Return a problem instead of an HTML error page of Django's; other responses are returned unchanged."""
+    meaning = _STATUSES.get(response.status_code)
+    if meaning is None:
+        return response
+    changed = answer(*meaning, path=request.path)
+    if "Allow" in response:
+        changed["Allow"] = response["Allow"]
+    return changed

@@ -1,0 +1,164 @@
+"""One event: its row, its position in Kafka and its raw document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db import connection
+
+from processing.stores import documents
+from processing.stores.documents import MAX_NAMESAKES, DocumentsUnavailable, StoredDocument
+from queries.events.listing import COLUMNS, EventRow, Value, event_shape
+from queries.reads import postgres
+from queries.request.times import format_time, from_micros
+from queries.schemas import DocumentShape, DocumentState, EventDetail, Origin
+
+# UUIDs of these versions begin with milliseconds since the epoch (RFC 9562); ids made here with the event time.
+_TIMED_VERSIONS = {7, 8}
+_COLUMNS = COLUMNS.replace("id, source_id", "events.id, source_id", 1)
+_MAX_MILLISECONDS = 253_402_300_799_000  # 9999-12-31T23:59:59Z
+
+Found = tuple[EventRow, Origin]
+
+
+class Condition(NamedTuple):
+    """A part of a WHERE clause and its values."""
+
+    text: str
+    values: list[Value]
+
+
+class EventNotFound(Exception):
+    """No stored event has this id; answer 404."""
+
+
+class AmbiguousEvent(Exception):
+    """Several sources have an event with this id; answer 409 and list them."""
+
+    def __init__(self, sources: list[str]) -> None:
+        super().__init__()
+        self.sources = sources
+
+
+class Findings(NamedTuple):
+    """What the stores have under one id."""
+
+    rows: list[Found]
+    documents: list[StoredDocument]
+    documents_state: DocumentState  # of sources without a document
+
+    def document_of(self, source: str) -> StoredDocument | None:
+        """Return the raw document of a source's event."""
+        return next((one for one in self.documents if one["source"] == source), None)
+
+    def state_of(self, source: str) -> DocumentState:
+        """Return whether a source has a document."""
+        return "found" if self.document_of(source) else self.documents_state
+
+
+def find(event_id: UUID, *, source_id: str | None, thorough: bool = True) -> Findings:
+    """Search both stores for an id.
+
+    MongoDB is read first: the key of a document begins with the event's id, and the document has the source and the
+    time, which are the key of the row in PostgreSQL. Without a document, an id that contains its event time leads to
+    the row. For any other id all rows have to be searched.
+
+    :param thorough: search all rows even if MongoDB has no document
+    :raises ReadUnavailable: PostgreSQL does not answer, or not in time
+    """
+    raw, state = _documents(event_id)
+    search = thorough or state == "unavailable"
+    with postgres.bounded():
+        return Findings(_rows(event_id, source_id, raw, search=search), raw, state)
+
+
+def read(event_id: UUID, *, source_id: str | None = None) -> EventDetail:
+    """Return one event.
+
+    :raises EventNotFound: no event has this id
+    :raises AmbiguousEvent: `source_id` is None and several sources have an event with this id
+    :raises ReadUnavailable: PostgreSQL does not answer, or not in time
+    """
+    found = find(event_id, source_id=source_id)
+    if not found.rows:
+        raise EventNotFound
+    if len(found.rows) > 1:
+        raise AmbiguousEvent(sorted({row.source_id for row, _ in found.rows}))
+    [(row, origin)] = found.rows
+    document = found.document_of(row.source_id)
+    return {
+        **event_shape(row),
+        "origin": origin,
+        "document": None if document is None else _document_shape(document, event_id),
+        "documentState": found.state_of(row.source_id),
+    }
+
+
+def _documents(event_id: UUID) -> tuple[list[StoredDocument], DocumentState]:
+    try:
+        return documents.find_documents(event_id), "absent"
+    except DocumentsUnavailable:
+        return [], "unavailable"
+
+
+def _rows(event_id: UUID, source_id: str | None, raw: Sequence[StoredDocument], *, search: bool) -> list[Found]:
+    quick = _by_keys(event_id, raw)
+    found = _select(event_id, source_id, quick) if quick.text else []
+    return found or (_select(event_id, source_id, Condition("true", [])) if search else [])
+
+
+def _by_keys(event_id: UUID, raw: Sequence[StoredDocument]) -> Condition:
+    """Return a condition for the keys in the documents, or for the time in the id."""
+    ways: list[str] = []
+    values: list[Value] = []
+    if raw:
+        ways.append(f"(source_id, ts) IN ({', '.join(['(%s, %s)'] * len(raw))})")
+        for one in raw:
+            values += [one["source"], from_micros(one["ts_us"])]
+    milliseconds = event_id.int >> 80
+    if event_id.version in _TIMED_VERSIONS and milliseconds < _MAX_MILLISECONDS:
+        start = from_micros(milliseconds * 1_000)
+        ways.append("(ts >= %s AND ts < %s)")
+        values += [start, start + timedelta(milliseconds=1)]
+    return Condition(" OR ".join(ways), values)
+
+
+def _select(event_id: UUID, source_id: str | None, way: Condition) -> list[Found]:
+    condition, values = way
+    if source_id is not None:
+        condition, values = f"source_id = %s AND ({condition})", [source_id, *values]
+    statement = f"""
+        SELECT {_COLUMNS}, coalesce(topic.name, ''), partition, "offset", line
+        FROM events LEFT JOIN topic ON topic.id = events.topic_id
+        WHERE events.id = %s AND ({condition}) LIMIT {MAX_NAMESAKES}
+    """  # noqa: S608 - made of constants
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [event_id, *values])
+        return [_found(row) for row in cursor.fetchall()]
+
+
+def _found(row: tuple[Any, ...]) -> Found:
+    topic, partition, offset, line = row[-4:]
+    return EventRow(*row[:-4]), {"topic": topic, "partition": partition, "offset": offset, "line": line}
+
+
+def _document_shape(document: StoredDocument, event_id: UUID) -> DocumentShape:
+    return {
+        "id": document["_id"].hex(),
+        "eventId": str(event_id),
+        "sourceId": document["source"],
+        "timestamp": format_time(from_micros(document["ts_us"])),
+        "receivedAt": format_time(from_micros(document["received_us"])),
+        "payload": document["payload"],
+        "attributes": document.get("attributes", {}),
+        "contentHash": f"{document['hash'] % 2**64:016x}",
+        "origin": {
+            "topicId": str(UUID(bytes=bytes(document["topic"]))),
+            "partition": document["partition"],
+            "offset": document["offset"],
+            "line": document["line"],
+        },
+    }

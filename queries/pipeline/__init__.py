@@ -1,0 +1,1 @@
+"""The state of the pipeline: ledger, lag, processes, dependencies, incidents."""

@@ -1,0 +1,219 @@
+"""The ledger by minute and source, with rejected events and records that Kafka lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Self
+
+import msgspec
+from django.db.models import Q, Sum
+
+from processing.ledger import ledger
+from processing.ledger.ledger import Equation, Totals
+from processing.models import LedgerGap, LedgerMinute, SourceStatistics
+from queries.pipeline import ingest_processes, snapshot
+from queries.pipeline.snapshot import Standing
+from queries.reads import cache, postgres
+from queries.request import pagination
+from queries.request.pagination import Address, CursorPage
+from queries.request.query_params import Parameters
+from queries.request.times import format_time, from_micros, to_micros
+from queries.schemas import LedgerMinutes, LostRecordsShape, MinuteEquation, RecentMinute, RefusedMinute
+
+PARAMETERS = ("source_id", "start_time", "end_time", "limit", "cursor")
+MINUTE = timedelta(minutes=1)
+REFUSED_SPAN = timedelta(hours=1)  # of rejections, if no time is given
+MOST_GAPS = 100
+KEPT_FOR = 2.0  # seconds
+
+_COUNTS = ("read", "stored", "duplicate", "dead_lettered", "dropped")
+_SUMS = {f"{name}_sum": Sum(name) for name in _COUNTS}
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """What was received within one minute, of one source or of all."""
+
+    start: datetime
+    source_id: str
+    totals: Totals
+
+
+class MinuteCursor(msgspec.Struct, array_like=True, frozen=True):
+    """A position in the list of minutes and sources, which is newest first."""
+
+    backward: bool
+    minute: int  # microseconds since the epoch
+    source_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MinutesQuery:
+    """Which minutes to read, and which page of them."""
+
+    source_id: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    limit: int = pagination.DEFAULT_LIMIT
+    cursor: MinuteCursor | None = None
+
+    @classmethod
+    def from_parameters(cls, parameters: Parameters) -> Self:
+        """Parse the query parameters.
+
+        :raises InvalidParameter: a value can't be used
+        """
+        text = parameters.text("cursor")
+        start, end = parameters.span()
+        return cls(
+            source_id=parameters.source_id(),
+            start=start,
+            end=end,
+            limit=pagination.limit(parameters),
+            cursor=None if text is None else pagination.read_cursor(text, MinuteCursor),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerPage:
+    """One page of the ledger, with the account of everything (or of one source)."""
+
+    at: datetime
+    total: Equation
+    minutes: CursorPage[MinuteEquation]
+    rejected: list[RefusedMinute] | None
+    gaps: list[LostRecordsShape]
+
+    def as_json(self, address: Address) -> LedgerMinutes:
+        """Return the page as JSON, with addresses in place of cursors."""
+        return {
+            **pagination.as_json(self.minutes, address),
+            "at": format_time(self.at),
+            "total": self.total,
+            "inFlightEstimated": self.total["inFlight"] != 0,
+            "refusedAtDoors": self.rejected,
+            "gaps": self.gaps,
+        }
+
+
+def page(query: MinutesQuery, *, now: datetime) -> LedgerPage:
+    """Read one page, the newest minute first.
+
+    :raises ReadUnavailable: PostgreSQL does not answer
+    """
+    backward = query.cursor is not None and query.cursor.backward
+    with postgres.bounded():
+        here = snapshot.read(now, max_sources=0)
+        total = here.equation() if query.source_id is None else here.equation_of(query.source_id, _totals(query))
+        found = _minutes(query, backward=backward)
+        gaps = _gaps()
+    part = pagination.cut(found, limit=query.limit, backward=backward, continued=query.cursor is not None)
+    minutes = pagination.page(
+        part,
+        forward=lambda row: MinuteCursor(False, to_micros(row.start), row.source_id),  # noqa: FBT003 - a msgspec.Struct by place
+        backward=lambda row: MinuteCursor(True, to_micros(row.start), row.source_id),  # noqa: FBT003
+        shape=lambda row: _shape(row, here),
+    )
+    rejected = None if query.source_id else _rejected(query, now)
+    return LedgerPage(at=now, total=total, minutes=minutes, rejected=rejected, gaps=gaps)
+
+
+def recent(now: datetime, *, count: int) -> list[RecentMinute]:
+    """Return those of the last minutes in which anything was received or rejected, over all sources.
+
+    :raises ReadUnavailable: PostgreSQL does not answer
+    """
+    return cache.remembered(f"minutes.recent.{count}", seconds=KEPT_FOR, read=lambda: _recent(now, count))
+
+
+def _recent(now: datetime, count: int) -> list[RecentMinute]:
+    start = now - count * MINUTE
+    with postgres.bounded():
+        rows = LedgerMinute.objects.filter(minute__gt=start).values("minute").annotate(**_SUMS)
+        accounts = {format_time(minute): _added_up(sums) for minute, *sums in rows.values_list("minute", *_SUMS)}
+    refused = ingest_processes.rejections(start, now, limit=count)
+    counts = {each["minute"]: each["refused"] for each in refused or ()}
+    return [
+        _recent_shape(minute, accounts.get(minute, Totals()), None if refused is None else counts.get(minute, 0))
+        for minute in sorted({*accounts, *counts}, reverse=True)[:count]
+    ]
+
+
+def _recent_shape(minute: str, totals: Totals, refused: int | None) -> RecentMinute:
+    return {
+        "minute": minute,
+        "read": totals.read,
+        "stored": totals.stored,
+        "duplicate": totals.duplicate,
+        "deadLettered": totals.dead_lettered,
+        "dropped": totals.dropped,
+        "unaccounted": totals.read - totals.settled,
+        "refused": refused,
+    }
+
+
+def _minutes(query: MinutesQuery, *, backward: bool) -> list[Minute]:
+    """Read one row more than the limit, away from the cursor."""
+    rows = LedgerMinute.objects.filter(_wanted(query))
+    if query.cursor is not None:
+        rows = rows.filter(_beyond(query.cursor))
+    order = ("minute", "source_id") if backward else ("-minute", "-source_id")
+    summed = rows.values("minute", "source_id").annotate(**_SUMS).order_by(*order)
+    found = summed.values_list("minute", "source_id", *_SUMS)[: query.limit + 1]
+    return [Minute(start, source, _added_up(sums)) for start, source, *sums in found]
+
+
+def _added_up(sums: Iterable[object]) -> Totals:
+    return Totals(*(int(each) for each in sums))  # type: ignore[call-overload]  # PostgreSQL adds bigints up to numerics
+
+
+def _wanted(query: MinutesQuery) -> Q:
+    bounds = {"source_id": query.source_id, "minute__gte": query.start, "minute__lt": query.end}
+    return Q(**{name: value for name, value in bounds.items() if value is not None})
+
+
+def _beyond(cursor: MinuteCursor) -> Q:
+    minute, side = from_micros(cursor.minute), "gt" if cursor.backward else "lt"
+    # The first part is implied by the second; the index can use it.
+    return Q(**{f"minute__{side}e": minute}) & (
+        Q(**{f"minute__{side}": minute}) | Q(**{f"source_id__{side}": cursor.source_id})
+    )
+
+
+def _shape(row: Minute, here: Standing) -> MinuteEquation:
+    settled = here.settled_before()
+    over = settled is not None and row.start + MINUTE <= settled
+    return {
+        "sourceId": row.source_id or None,
+        "minute": format_time(row.start),
+        "read": row.totals.read,
+        **ledger.equation(row.totals, in_flight=0 if over else None),
+    }
+
+
+def _totals(query: MinutesQuery) -> Totals:
+    row = SourceStatistics.objects.filter(source_id=query.source_id).values_list(*_COUNTS).first()
+    return Totals(*(row or ()))
+
+
+def _rejected(query: MinutesQuery, now: datetime) -> list[RefusedMinute] | None:
+    end = query.end or now
+    return ingest_processes.rejections(query.start or end - REFUSED_SPAN, end, limit=query.limit)
+
+
+def _gaps() -> list[LostRecordsShape]:
+    rows = LedgerGap.objects.select_related("topic").order_by("-noticed_at", "-id")[:MOST_GAPS]
+    return [
+        {
+            "topic": row.topic.name,
+            "partition": row.partition,
+            "firstOffset": row.first_offset,
+            "nextOffset": row.next_offset,
+            "records": None if row.next_offset is None else row.next_offset - row.first_offset,
+            "cause": row.cause,
+            "noticedAt": format_time(row.noticed_at),
+        }
+        for row in rows
+    ]

@@ -1,0 +1,47 @@
+"""Resumes a partition that the circuit breaker paused."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ingestion.problems import Code
+from ingestion.receivers.http.request_head import Refused
+from processing.errors import NeedsOperator, StoreUnavailable
+from processing.models import Hold
+from processing.partitions import paused as holds
+from queries.reads import postgres
+from queries.schemas import ResumedPartition
+
+
+class ResumePartition(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """How to resume. With `throughEnd` any number of the records now in the partition may become dead letters."""
+
+    through_end: bool = False
+
+
+def resume(topic: str, number: int, *, who: str, through_end: bool) -> ResumedPartition:
+    """Let consumers read a paused partition again, within seconds.
+
+    :raises Refused: the partition is not paused, or Kafka does not answer and `through_end` needs it
+    :raises ReadUnavailable: PostgreSQL does not answer
+    """
+    with postgres.bounded():
+        paused = holds.held_now().filter(topic__name=topic, partition=number).first()
+    if paused is None:
+        raise _not_paused(topic, number)
+    lenient_until = _present_end(paused) if through_end else 0
+    with postgres.bounded():
+        if not holds.resume(paused, who=who, lenient_until=lenient_until):
+            raise _not_paused(topic, number)
+    return {"topic": topic, "partition": number, "lenientUntil": lenient_until}
+
+
+def _not_paused(topic: str, number: int) -> Refused:
+    return Refused(Code.NOT_FOUND, f"partition {number} of {topic} is not held")
+
+
+def _present_end(paused: Hold) -> int:
+    try:
+        return holds.present_ends().get(paused.partition, 0)
+    except (StoreUnavailable, NeedsOperator) as error:
+        raise Refused(Code.BROKER_UNAVAILABLE, "Kafka does not answer; without throughEnd it is not needed") from error

@@ -1,0 +1,73 @@
+"""A snapshot of the pipeline: the ledger and the lag, both of one moment."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from processing.kafka import end_offsets
+from processing.kafka.end_offsets import Ends
+from processing.ledger import lag, ledger
+from processing.ledger.lag import PartitionLag
+from processing.ledger.ledger import Equation, Snapshot, Totals
+
+# Offsets that are older mean that Kafka does not answer any more.
+KAFKA_SILENT_AFTER = 2.0  # seconds
+# Times of records next to each other differ by the receivers' clocks and by how long each waited for Kafka.
+SLACK = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The ledger's totals with the lag that belongs to them."""
+
+    at: datetime
+    snapshot: Snapshot
+    ends: Ends | None
+    lags: list[PartitionLag] | None  # None: Kafka has not returned its offsets yet
+    lag_age: float | None  # seconds
+
+    @property
+    def known(self) -> list[PartitionLag] | None:
+        """The lag, or None if it is old: then the records published since are unknown. The API shows it with its age."""
+        return None if self.lag_age is None or self.lag_age > KAFKA_SILENT_AFTER else self.lags
+
+    @property
+    def in_flight(self) -> int | None:
+        """Events without an outcome: 0 is exact, more is an estimate."""
+        return None if self.known is None else sum(partition.events for partition in self.known)
+
+    def equation(self) -> Equation:
+        """Return the account of everything."""
+        return ledger.equation(self.snapshot.total, in_flight=self.in_flight)
+
+    def equation_of(self, source: str, totals: Totals) -> Equation:
+        """Return the account of one source."""
+        if self.ends is None or self.known is None:
+            return ledger.equation(totals, in_flight=None)
+        waiting = lag.Waiting(self.ends.topic, self.known, self.snapshot.progress)
+        return ledger.equation(totals, in_flight=waiting.of_source(source, read=totals.read))
+
+    def settled_before(self) -> datetime | None:
+        """Return the time before which no received event is still in flight; None: unknown."""
+        if self.known is None:
+            return None
+        ages = [partition.seconds for partition in self.known if partition.records]
+        known = [age for age in ages if age is not None]
+        if len(known) < len(ages):
+            return None
+        return self.at - timedelta(seconds=max(known)) - SLACK if known else datetime.max.replace(tzinfo=self.at.tzinfo)
+
+
+def read(now: datetime, *, max_sources: int | None) -> Standing:
+    """Read both, within `postgres.bounded`.
+
+    :param max_sources: read this many sources at most, the latest first; the total covers all of them
+    """
+    # Read before the ledger, so that no event counts both as read and as in flight.
+    ends = end_offsets.raw_data_ends()
+    snapshot = ledger.snapshot(max_sources=max_sources)
+    lags = None if ends is None else lag.lags(ends, snapshot.progress, now=now)
+    age = None if ends is None else round(time.monotonic() - ends.read_at, 3)
+    return Standing(now, snapshot, ends, lags, age)

@@ -1,0 +1,124 @@
+"""The state of the pipeline at one moment: ledger, lag, consumers, incidents, receivers, stores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from processing.kafka.end_offsets import Ends
+from processing.ledger import incidents
+from processing.ledger.lag import PartitionLag
+from processing.models import ConsumerMember
+from processing.partitions import paused
+from queries.pipeline import dependencies, ingest_processes, snapshot
+from queries.pipeline.snapshot import Standing
+from queries.reads import cache, postgres
+from queries.request.times import format_time
+from queries.schemas import ConsumerShape, HeldShape, IncidentShape, LagShape, Pipeline, SourceEquation, Stores
+
+KEPT_FOR = 1.0  # seconds
+MAX_SOURCES = 1_000
+MAX_INCIDENTS = 100  # listed; there is at most one for each kind and subject
+# A consumer that missed this many heartbeats is gone.
+MISSED_HEARTBEATS = 3
+
+
+class LedgerUnavailable(postgres.ReadUnavailable):
+    """PostgreSQL, which stores the ledger, does not answer. The states of the servers are in `states`."""
+
+    def __init__(self, states: Stores) -> None:
+        super().__init__()
+        self.states = states
+
+
+def read() -> Pipeline:
+    """Return the state of the pipeline, at most KEPT_FOR old.
+
+    :raises LedgerUnavailable: PostgreSQL does not answer the probe
+    :raises ReadUnavailable: PostgreSQL stopped to answer after the probe
+    """
+    return cache.remembered("pipeline", seconds=KEPT_FOR, read=lambda: _read(datetime.now(tz=UTC)))
+
+
+def _read(now: datetime) -> Pipeline:
+    states = dependencies.states()
+    if states["postgresql"]["state"] == "down":
+        raise LedgerUnavailable(states)
+    with postgres.bounded():
+        now_standing = snapshot.read(now, max_sources=MAX_SOURCES + 1)
+        consumers = _consumers(now)
+        held, open_incidents = _held(), _incidents()
+    ends, lags = now_standing.ends, now_standing.lags
+    return {
+        "at": format_time(now),
+        "ledger": now_standing.equation(),
+        "inFlightEstimated": now_standing.in_flight != 0,
+        "sources": _sources(now_standing),
+        "moreSources": len(now_standing.snapshot.sources) > MAX_SOURCES,
+        "lag": None if ends is None or lags is None else lag_shapes(ends, lags),
+        "lagAgeSeconds": now_standing.lag_age,
+        "consumers": consumers,
+        "held": held,
+        "incidents": open_incidents,
+        "doors": ingest_processes.read() if states["redis"]["state"] == "up" else None,
+        "stores": states,
+    }
+
+
+def _consumers(now: datetime) -> list[ConsumerShape]:
+    alive = now - timedelta(seconds=ConsumerMember.HEARTBEAT_SECONDS * MISSED_HEARTBEATS)
+    return [
+        {
+            "member": row.member,
+            "partitions": sorted(row.partitions),
+            "since": format_time(row.since),
+            "heartbeat": format_time(row.heartbeat),
+            "state": row.state,
+        }
+        for row in ConsumerMember.objects.filter(heartbeat__gte=alive).order_by("member")
+    ]
+
+
+def _held() -> list[HeldShape]:
+    return [
+        {
+            "topic": row.topic.name,
+            "partition": row.partition,
+            "since": format_time(row.since),
+            "reason": row.reason,
+        }
+        for row in paused.held_now()
+    ]
+
+
+def _incidents() -> list[IncidentShape]:
+    return [
+        {
+            "kind": row.kind,
+            "subject": row.subject,
+            "detail": row.detail,
+            "since": format_time(row.since),
+            "lastSeen": format_time(row.last_seen),
+            "count": row.count,
+        }
+        for row in incidents.open_incidents()[:MAX_INCIDENTS]
+    ]
+
+
+def lag_shapes(ends: Ends, lags: Iterable[PartitionLag]) -> list[LagShape]:
+    """Return the lag of each partition as JSON."""
+    return [
+        {
+            "topic": ends.name,
+            "partition": each.partition,
+            "records": each.records,
+            "events": each.events,
+            "seconds": None if each.seconds is None else round(each.seconds, 3),
+        }
+        for each in lags
+    ]
+
+
+def _sources(now: Standing) -> list[SourceEquation]:
+    shown = list(now.snapshot.sources.items())[:MAX_SOURCES]
+    return [{"sourceId": source or None, **now.equation_of(source, totals)} for source, totals in shown]

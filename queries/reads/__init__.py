@@ -1,0 +1,1 @@
+"""Bounded reads: PostgreSQL with a statement timeout, and the cache."""

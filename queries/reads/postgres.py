@@ -1,0 +1,75 @@
+"""Reads from PostgreSQL with a time limit that holds whatever the server does, and one exception."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+from django.db import connection
+
+from processing.errors import POSTGRESQL_AWAY
+
+# Seconds for all that one request reads. A frozen server ignores statement_timeout, and its kernel still acknowledges
+# TCP segments, so no TCP timeout applies either.
+READ_TIMEOUT = 3.0
+
+
+class ReadUnavailable(Exception):
+    """PostgreSQL does not answer in time; answer 503, and the client may retry."""
+
+
+@contextmanager
+def bounded(seconds: float = READ_TIMEOUT) -> Iterator[None]:
+    """Limit the reads inside to `seconds`. After that the connection is shut down, which ends the query.
+
+    :raises ReadUnavailable: no connection, a lost one, a read-only server, or the time is up
+    """
+    try:
+        _connect()
+        with _cut_after(seconds):
+            yield
+    except POSTGRESQL_AWAY as error:
+        # The pool must not give this connection to another request.
+        connection.close()
+        raise ReadUnavailable from error
+
+
+def _connect() -> None:
+    connection.ensure_connection()
+    # A restarted server closed its idle connections. The pool keeps them until one is used.
+    while _closed_by_server():
+        connection.connection.close()
+        connection.close()
+        connection.ensure_connection()
+
+
+def _closed_by_server() -> bool:
+    # Polls the socket instead of sending a query: that is cheap and can't block. An idle connection has no data to read.
+    poll = select.poll()
+    poll.register(connection.connection.pgconn.socket, select.POLLIN | select.POLLHUP)
+    return bool(poll.poll(0))
+
+
+@contextmanager
+def _cut_after(seconds: float) -> Iterator[None]:
+    # A duplicate, so that the timer never shuts down another socket with the same descriptor.
+    with closing(socket.socket(fileno=os.dup(connection.connection.pgconn.socket))) as line:
+        timer = threading.Timer(seconds, _cut, args=(line,))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+
+def _cut(line: socket.socket) -> None:
+    try:
+        line.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        # The connection was closed at the same moment.
+        return

@@ -1,0 +1,1 @@
+"""What a request asks for: query parameters, JSON bodies, times, cursors, pages."""

@@ -1,0 +1,130 @@
+"""Pages of a list, and the signed cursors that lead from one page to the next and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, Self, TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+from django.core.signing import BadSignature, Signer
+from rest_framework.request import Request
+
+from queries.request.query_params import InvalidParameter, Parameters
+from queries.schemas import Page
+
+Row = TypeVar("Row")
+Item = TypeVar("Item")
+Cursor = TypeVar("Cursor", bound=msgspec.Struct)
+
+DEFAULT_LIMIT = 100
+MAX_LIMIT = 1_000
+MAX_OFFSET = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Slice(Generic[Row]):
+    """The rows of one page in the list's order, and whether more rows exist on either side."""
+
+    rows: list[Row]
+    before: bool
+    after: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CursorPage(Generic[Item]):
+    """One page as a read returns it. `next` and `previous` are cursors; None: there is no such page."""
+
+    next: str | None
+    previous: str | None
+    results: list[Item]
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """The address of a list, from which the addresses of its pages are built."""
+
+    url: str  # without parameters
+    parameters: Mapping[str, str]  # by snake_case names
+
+    @classmethod
+    def of(cls, request: Request, parameters: Parameters) -> Self:
+        """Return the address of the list that a request asks for."""
+        return cls(request.build_absolute_uri(request.path), parameters.given)
+
+    def at(self, cursor: str | None) -> str | None:
+        """Return the address of the page at a cursor; None: there is no such page."""
+        if cursor is None:
+            return None
+        kept = {name: value for name, value in self.parameters.items() if name not in {"cursor", "offset"}}
+        return f"{self.url}?{urlencode(kept | {'cursor': cursor})}"
+
+
+def limit(parameters: Parameters) -> int:
+    """Return the number of rows on a page."""
+    return parameters.integer("limit", default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT)
+
+
+def offset(parameters: Parameters) -> int:
+    """Return the number of rows to skip. The cost of the read grows with it."""
+    skipped = parameters.integer(
+        "offset", default=0, least=0, most=MAX_OFFSET, hint="; to read further, follow `next`, which carries a cursor"
+    )
+    if skipped and "cursor" in parameters.given:
+        raise InvalidParameter("offset", "offset: expected without a cursor, which has a position of its own")
+    return skipped
+
+
+def cut(rows: list[Row], *, limit: int, backward: bool, continued: bool) -> Slice[Row]:
+    """Return the slice of rows that were read with one more than `limit`, away from the cursor.
+
+    :param continued: the page is not the first of the list
+    """
+    more = len(rows) > limit
+    kept = rows[:limit]
+    if backward:
+        return Slice(kept[::-1], before=more, after=True)
+    return Slice(kept, before=continued, after=more)
+
+
+def page(
+    part: Slice[Row],
+    *,
+    forward: Callable[[Row], msgspec.Struct],
+    backward: Callable[[Row], msgspec.Struct],
+    shape: Callable[[Row], Item],
+) -> CursorPage[Item]:
+    """Build a page; `forward` and `backward` return the cursor that continues after or before a row."""
+    rows = part.rows
+    return CursorPage(
+        next=write_cursor(forward(rows[-1])) if part.after and rows else None,
+        previous=write_cursor(backward(rows[0])) if part.before and rows else None,
+        results=[shape(row) for row in rows],
+    )
+
+
+def as_json(found: CursorPage[Item], address: Address) -> Page[Item]:
+    """Return a page as JSON, with addresses in place of cursors."""
+    return {"next": address.at(found.next), "previous": address.at(found.previous), "results": found.results}
+
+
+def write_cursor(cursor: msgspec.Struct) -> str:
+    """Return a cursor as signed text. The signature is why a cursor can be trusted when it comes back."""
+    text: str = _signer(type(cursor)).sign_object(msgspec.to_builtins(cursor))
+    return text
+
+
+def read_cursor(text: str, kind: type[Cursor]) -> Cursor:
+    """Parse a cursor that `write_cursor` returned.
+
+    :raises InvalidParameter: it is another text, or a cursor of another list
+    """
+    try:
+        return msgspec.convert(_signer(kind).unsign_object(text), kind)
+    except (BadSignature, ValueError) as error:
+        raise InvalidParameter("cursor", "cursor: expected one as given in `next` or `previous`, unchanged") from error
+
+
+def _signer(kind: type[msgspec.Struct]) -> Signer:
+    return Signer(salt=f"dataflow.cursor.{kind.__name__}")

@@ -1,0 +1,372 @@
+"""The JSON types that the read API returns. Times are RFC 3339 in UTC."""
+
+from __future__ import annotations
+
+from typing import Generic, Literal, TypedDict, TypeVar
+
+from processing.ledger.ledger import Equation
+
+Item = TypeVar("Item")
+
+
+class Page(TypedDict, Generic[Item]):
+    """A page of a list; `next` and `previous` are full addresses."""
+
+    next: str | None
+    previous: str | None
+    results: list[Item]
+
+
+class EventShape(TypedDict):
+    """A stored event."""
+
+    eventId: str
+    sourceId: str
+    timestamp: str
+    receivedAt: str
+    storedAt: str
+    payload: dict[str, object]
+    tags: list[str]
+
+
+class Origin(TypedDict):
+    """The position of an event in Kafka; `line` counts from 0 within the record."""
+
+    topic: str
+    partition: int
+    offset: int
+    line: int
+
+
+class DocumentOrigin(TypedDict):
+    """The position as the document stores it: the topic by Kafka's id."""
+
+    topicId: str
+    partition: int
+    offset: int
+    line: int
+
+
+class DocumentShape(TypedDict):
+    """The raw document in MongoDB."""
+
+    id: str  # hexadecimal
+    eventId: str
+    sourceId: str
+    timestamp: str
+    receivedAt: str
+    payload: dict[str, object]
+    attributes: dict[str, object]  # CloudEvents' context attributes
+    contentHash: str  # hexadecimal, since numbers of JavaScript have 53 bits
+    origin: DocumentOrigin
+
+
+DocumentState = Literal["found", "absent", "unavailable"]
+
+
+class EventDetail(EventShape):
+    """One event with its position in Kafka and its raw document."""
+
+    origin: Origin
+    document: DocumentShape | None
+    documentState: DocumentState  # "absent": no document; "unavailable": MongoDB does not answer
+
+
+Stage = Literal[
+    "received",
+    "published",
+    "processed",
+    "stored",
+    "published_again",
+    "duplicate",
+    "dead_lettered",
+    # Actions on a dead letter
+    "redriven",
+    "edited",
+    "failed",
+    "closed",
+    "parked",
+    "discarded",
+    "in_flight",
+]
+Outcome = Literal["stored", "dead_lettered", "closed", "discarded", "in_flight", "missing"]
+
+
+class TraceStep(TypedDict):
+    """One step in the history of an event."""
+
+    stage: Stage
+    at: str | None  # None: not recorded
+    detail: str
+    origin: Origin | None
+    letter: int | None  # the number of its dead letter
+    traceparents: list[str]  # of all requests with events in the record
+
+
+class TraceSearch(TypedDict):
+    """How much of the topic was searched. A search stops after some seconds."""
+
+    records: int
+    seconds: float
+    complete: bool
+
+
+class Trace(TypedDict):
+    """The history of one event, copy by copy if it was sent several times.
+
+    `closed`: it became a dead letter, which was redriven with success. An edited event may have another id.
+    `missing`: its record was processed, but no store and no dead letter has it. Run `reconcile`.
+    """
+
+    eventId: str
+    sourceId: str | None  # None: not known
+    outcome: Outcome
+    steps: list[TraceStep]
+    lag: LagShape | None  # of the partition in which it is waiting
+    search: TraceSearch | None  # None: Kafka does not answer
+
+
+class Bucket(TypedDict):
+    """Statistics of one field over one interval of event time, from `start`."""
+
+    sourceId: str
+    field: str
+    start: str
+    count: int
+    sum: float | None  # None past the largest double
+    avg: float | None
+    min: float
+    max: float
+
+
+class Aggregate(TypedDict):
+    """Buckets in order of source, field and start. Empty buckets are left out."""
+
+    interval: str
+    timezone: str
+    results: list[Bucket]
+
+
+class FieldShape(TypedDict):
+    """A numeric field and its value in the newest event that has it."""
+
+    name: str
+    latest: float
+    latestAt: str
+
+
+class SourceShape(TypedDict):
+    """A source: when it sent events, how many, and the latest value of each numeric field."""
+
+    sourceId: str
+    firstSeen: str
+    lastSeen: str
+    latestEvent: str | None
+    events: int  # stored
+    fields: list[FieldShape]
+    fieldsCapped: bool  # some fields are stored but not rolled up
+    enabled: bool
+    labels: dict[str, object]
+
+
+class SourceEquation(Equation):
+    """The account of one source; `sourceId` is null for lines whose source can't be read."""
+
+    sourceId: str | None  # noqa: N815 - a member of a JSON answer
+
+
+class MinuteEquation(SourceEquation):
+    """The account of one source and minute of receipt.
+
+    `inFlight` and `accepted` are null until no event of that minute can be in flight any more.
+    """
+
+    minute: str
+    read: int  # from the topic, so far
+
+
+class RefusedMinute(TypedDict):
+    """What receivers rejected in one minute, by their own counters. An event counts as one, and so does a request.
+
+    The counts are by reason. The source of a rejected event or request is often unknown.
+    """
+
+    minute: str
+    refused: int
+    reasons: dict[str, int]
+
+
+class RecentMinute(TypedDict):
+    """One of the last minutes, over all sources; `refused` is counted by the receivers, and null while Redis does not answer."""
+
+    minute: str
+    read: int
+    stored: int
+    duplicate: int
+    deadLettered: int
+    dropped: int
+    unaccounted: int
+    refused: int | None
+
+
+class LostRecordsShape(TypedDict):
+    """Records that Kafka lost before they were read: from `firstOffset` up to, not including, `nextOffset`."""
+
+    topic: str
+    partition: int
+    firstOffset: int
+    nextOffset: int | None  # None: not known
+    records: int | None
+    cause: str
+    noticedAt: str
+
+
+class LedgerMinutes(TypedDict):
+    """A page of the ledger by minute and source, newest first, with the account of everything (or of the source)."""
+
+    next: str | None
+    previous: str | None
+    at: str
+    total: Equation
+    inFlightEstimated: bool
+    results: list[MinuteEquation]
+    # The receivers' own counters of the requested time, by default of the last hour. Best effort, no part of the
+    # equation. None while Redis does not answer, and if one source is requested: receivers do not count by source.
+    refusedAtDoors: list[RefusedMinute] | None
+    gaps: list[LostRecordsShape]  # the latest
+
+
+class IncidentShape(TypedDict):
+    """A problem that needs an operator's attention, while it lasts."""
+
+    kind: str
+    subject: str
+    detail: str
+    since: str
+    lastSeen: str
+    count: int
+
+
+class HeldShape(TypedDict):
+    """A partition that the circuit breaker paused. No consumer reads it until an operator resumes it."""
+
+    topic: str
+    partition: int
+    since: str
+    reason: str
+
+
+class LagShape(TypedDict):
+    """The records of one partition that are not processed yet."""
+
+    topic: str
+    partition: int
+    records: int
+    events: int  # estimated from the average number of events in a record, unless 0
+    seconds: float | None  # age of the last processed record; 0 without lag, None before the first
+
+
+class ConsumerShape(TypedDict):
+    """A running consumer."""
+
+    member: str
+    partitions: list[int]
+    since: str
+    heartbeat: str
+    state: str
+
+
+class StoreState(TypedDict):
+    """Whether a server answers, and how fast."""
+
+    state: Literal["up", "down"]
+    latencyMs: float | None
+
+
+class Stores(TypedDict):
+    """Every server that the product uses."""
+
+    postgresql: StoreState
+    mongodb: StoreState
+    redis: StoreState
+    kafka: StoreState
+
+
+class GuardShape(TypedDict):
+    """Backpressure of a receiver: whether it accepts events while processing is behind; `off`: always."""
+
+    state: Literal["off", "open", "closed"]
+    reason: str | None
+
+
+class DoorShape(TypedDict):
+    """One receiver process by its own counters, which start at 0 with the process."""
+
+    process: str
+    kind: Literal["ingest", "web", "grpc"]
+    since: str
+    acceptedPerSecond: float
+    accepted: int  # events
+    refused: dict[str, int]  # by reason code; an event counts as one, and so does a request
+    inFlightEvents: int
+    inFlightBytes: int
+    guard: GuardShape
+
+
+class Doors(TypedDict):
+    """The sums of the receivers' own counters, each since the start of its process. Best effort, no part of the ledger."""
+
+    acceptedPerSecond: float
+    accepted: int
+    refused: dict[str, int]
+    processes: list[DoorShape]
+
+
+class Pipeline(TypedDict):
+    """The state of the pipeline at one moment."""
+
+    at: str
+    ledger: Equation
+    inFlightEstimated: bool
+    sources: list[SourceEquation]
+    moreSources: bool  # only the sources last seen are listed
+    lag: list[LagShape] | None  # None while Kafka does not answer
+    lagAgeSeconds: float | None  # age of the answer from Kafka
+    consumers: list[ConsumerShape]
+    held: list[HeldShape]
+    incidents: list[IncidentShape]  # open ones
+    doors: Doors | None  # None while Redis does not answer
+    stores: Stores
+
+
+class KeyShape(TypedDict):
+    """An API key without its token. No `sources` means all of them."""
+
+    prefix: str
+    name: str
+    scopes: list[str]
+    sources: list[str]
+    rate: str
+    createdAt: str | None
+    expiresAt: str | None  # None: never
+    revokedAt: str | None
+
+
+class KeyWithToken(KeyShape):
+    """A new key with its token, which can't be read again."""
+
+    token: str
+
+
+class Keys(TypedDict):
+    """Every API key, newest first."""
+
+    results: list[KeyShape]
+
+
+class ResumedPartition(TypedDict):
+    """A partition that consumers read again. Up to `lenientUntil` any number of events may become dead letters."""
+
+    topic: str
+    partition: int
+    lenientUntil: int

@@ -1,0 +1,125 @@
+"""Access to the read API, and the API of keys."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from deploy.testing.deployment import Deployment
+from ingestion.auth import api_keys
+from ingestion.models import Key
+
+pytestmark = pytest.mark.services
+
+
+@pytest.fixture(autouse=True)
+def _keyed(settings: Settings) -> None:
+    settings.DATAFLOW_OPEN_READ = False
+
+
+def bearer(token: str) -> dict[str, Any]:
+    return {"headers": {"Authorization": f"Bearer {token}"}}
+
+
+def test_reading_needs_a_key_with_the_scope_or_a_sign_in(site: Deployment, client: Client) -> None:
+    _, reader = api_keys.create("reader", ["read"])
+    _, sender = api_keys.create("sender", ["ingest"])
+
+    assert client.get("/data").json()["code"] == "unauthenticated"
+    assert client.get("/data").headers["WWW-Authenticate"].startswith("Bearer")
+    assert client.get("/data", **bearer(sender)).json()["code"] == "forbidden"
+    assert client.get("/data", **bearer(reader)).status_code == 200
+    assert client.get(f"/data?api_key={reader}").status_code == 401
+
+    client.force_login(User.objects.create_user("viewer"))
+    assert client.get("/data").status_code == 200
+
+
+def test_a_page_sends_a_stranger_to_the_sign_in(site: Deployment, client: Client) -> None:
+    answer = client.get("/sources/?cursor=a")
+
+    assert (answer.status_code, answer.headers["Location"]) == (
+        302,
+        "/admin/login/?next=%2Fsources%2F%3Fcursor%3Da",
+    )
+    assert client.get("/healthz").status_code == 200
+
+
+def test_a_key_for_some_sources_reads_these_alone(site: Deployment, client: Client) -> None:
+    _, token = api_keys.create("bound", ["read"], sources=["sensor-1"])
+
+    assert client.get("/data?source_id=sensor-1", **bearer(token)).status_code == 200
+    assert client.get("/data?source_id=sensor-2", **bearer(token)).json()["code"] == "source_not_allowed"
+    assert client.get("/data", **bearer(token)).status_code == 403
+    assert client.get("/api/pipeline/", **bearer(token)).status_code == 403
+
+
+def test_keys_are_made_rotated_and_revoked_over_the_api(site: Deployment, client: Client) -> None:
+    _, admin = api_keys.create("operator", ["admin"])
+    _, reader = api_keys.create("reader", ["read"])
+    wanted = {"name": "meter", "scopes": ["ingest"], "sources": ["sensor-1"], "rate": "5:1"}
+
+    def post(path: str, content: object = None) -> Any:
+        return client.post(path, json.dumps(content), content_type="application/json", **bearer(admin))
+
+    made = post("/api/keys/", wanted)
+    assert made.status_code == 201
+    token, prefix = made.json()["token"], made.json()["prefix"]
+    assert made.json().items() >= wanted.items()
+    rotated = post(f"/api/keys/{prefix}/rotate/")
+    assert rotated.json()["token"] != token
+    ends = "2031-04-11T12:00:00Z"
+    assert post(f"/api/keys/{prefix}/expire/", {"expiresAt": ends}).json()["expiresAt"] == ends
+    assert post(f"/api/keys/{prefix}/expire/", {"expiresAt": "soon"}).status_code == 400
+    assert post(f"/api/keys/{prefix}/revoke/").json()["revokedAt"] is not None
+    assert post(f"/api/keys/{prefix}/rotate/").status_code == 404
+    listed = client.get("/api/keys/", **bearer(admin))
+    assert {key["prefix"] for key in listed.json()["results"]} >= {prefix, rotated.json()["prefix"]}
+    assert b"token" not in listed.content
+    assert client.get("/api/keys/", **bearer(reader)).status_code == 403
+    assert client.get("/api/keys/").status_code == 401
+
+
+def test_a_key_that_can_not_be_is_a_400_that_names_the_field(site: Deployment, client: Client) -> None:
+    _, admin = api_keys.create("operator", ["admin"])
+
+    answer = client.post(
+        "/api/keys/",
+        json.dumps({"scopes": ["rule"], "rate": "x", "sources": ["a b"]}),
+        content_type="application/json",
+        **bearer(admin),
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter")
+    assert {error["pointer"] for error in answer.json()["errors"]} == {"/name", "/scopes", "/rate", "/sources"}
+    assert b"rule" not in answer.content
+
+
+def test_a_misspelt_member_of_a_key_is_refused_and_not_left_out(site: Deployment, client: Client) -> None:
+    _, admin = api_keys.create("operator", ["admin"])
+    before = Key.objects.count()
+
+    for wrong, hint in (("expires_at", "did you mean expiresAt?"), ("colour", "there are: name, scopes, sources")):
+        body = json.dumps({"name": "meter", wrong: "2031-04-11T12:00:00Z"})
+        answer = client.post("/api/keys/", body, content_type="application/json", **bearer(admin))
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_parameter")
+        assert hint in answer.json()["errors"][0]["detail"]
+    assert Key.objects.count() == before
+
+
+def test_a_key_for_some_sources_manages_nothing_whatever_its_scope(site: Deployment, client: Client) -> None:
+    meter, _ = api_keys.create("meter", ["ingest"])
+    _, bound = api_keys.create("bound", ["admin"], sources=["sensor-1"])
+    addresses = ["", *(f"{meter.prefix}/{verb}/" for verb in ("rotate", "expire", "revoke"))]
+    paths = [*(f"/api/keys/{one}" for one in addresses), "/api/pipeline/partitions/raw-data/3/resume/"]
+
+    answers = [client.post(path, "{}", content_type="application/json", **bearer(bound)) for path in paths]
+    answers += [client.get("/api/keys/", **bearer(bound)), client.get("/api/keys/?source_id=sensor-1", **bearer(bound))]
+
+    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(403, "source_not_allowed")}
+    assert Key.objects.filter(revoked_at=None, expires_at=None).count() == 2

@@ -1,0 +1,153 @@
+"""/api/events/<id>/trace/: the history of one event in the stores, the dead letters and the topic."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.utils import timezone
+
+from deploy.testing.deployment import Deployment
+from ingestion.tests.client import JSON, call, event, numbered, post
+from processing.kafka import topic_search
+from processing.models import DeadLetter, DeadLetterAction, SourceStatistics
+from queries.tests.stored import get, make_event, refused, store, store_document
+
+pytestmark = pytest.mark.services
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def stages(trace: dict[str, Any]) -> list[str]:
+    return [step["stage"] for step in trace["steps"]]
+
+
+def step_of(trace: dict[str, Any], stage: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(step for step in trace["steps"] if step["stage"] == stage)
+    return found
+
+
+def read(count: int) -> bool:
+    return sum(SourceStatistics.objects.values_list("read", flat=True)) == count
+
+
+def test_events_that_were_processed_show_how_they_ended(site: Deployment) -> None:
+    door = site.start_ingest()
+    site.start_consumer()
+    stored, id_ = event(payload={"n": 1}), str(uuid4())
+    sent = call(door.url, "POST", "/ingest", json.dumps(stored).encode(), {**JSON, "traceparent": TRACE})
+    site.wait_for(lambda: read(1))
+    post(door.url, stored)
+    post(door.url, event("other", eventId=id_))
+    site.wait_for(lambda: read(3))
+    post(door.url, event("other", eventId=id_, payload={"n": 2}))
+    site.wait_for(lambda: read(4))
+
+    trace = get(f"/api/events/{sent.json['eventId']}/trace/")
+    conflict = get(f"/api/events/{id_}/trace/?source_id=other")
+
+    assert (trace["outcome"], trace["sourceId"], trace["lag"]) == ("stored", "sensor-123", None)
+    assert stages(trace) == [
+        *("received", "published", "processed", "stored", "published_again"),
+        *("received", "published", "duplicate"),
+    ]
+    published = step_of(trace, "published")
+    assert published["traceparents"] == [TRACE]
+    assert (published["origin"]["topic"], published["origin"]["offset"]) == (site.raw_topic, 0)
+    assert step_of(trace, "duplicate")["origin"]["offset"] == 1
+    assert trace["search"]["complete"] is True
+    assert conflict["outcome"] == "stored"
+    letter = step_of(conflict, "dead_lettered")
+    assert letter["letter"] == DeadLetter.objects.get().id
+    assert letter["detail"].endswith("now open")
+    assert "duplicate" not in stages(conflict)
+    assert conflict["search"]["records"] > 0
+
+    # Its record is one that Kafka lost: there is nothing to look at.
+    lost = uuid4()
+    DeadLetter.objects.update(offset=-1, source_id="lost", event_id=lost)
+    assert get(f"/api/events/{lost}/trace/")["search"]["records"] == 0
+
+
+def test_an_event_that_waits_is_in_flight_and_an_unknown_one_is_not_found(
+    site: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door = site.start_ingest()
+    sent = post(door.url, event())
+    post(door.url, numbered(50))
+    unknown = f"/api/events/{uuid4()}/trace/"
+
+    trace = get(f"/api/events/{sent.json['eventId'].upper()}/trace/?source_id=sensor-123")
+    whole = refused(unknown)
+    monkeypatch.setattr(topic_search, "CHUNK", 1)
+    monkeypatch.setattr(topic_search.search, "__kwdefaults__", {"budget": 0.0})
+    cut = refused(unknown)
+
+    assert (trace["outcome"], stages(trace)) == ("in_flight", ["received", "published", "in_flight"])
+    assert trace["lag"]["partition"] == step_of(trace, "in_flight")["origin"]["partition"]
+    assert trace["lag"]["records"] >= 2
+    assert (whole[0], whole[1]["code"]) == (404, "not_found")
+    assert whole[1]["detail"].endswith("stored, set aside or waiting")
+    assert (cut[0], cut[1]["detail"].endswith("there are more")) == (404, True)
+
+
+def letter_of(event_id: UUID, *, offset: int, root: DeadLetter | None = None) -> DeadLetter:
+    event = make_event("sensor-1", event_id=event_id, offset=offset)
+    now = timezone.now()
+    return DeadLetter.objects.create(
+        topic=event.topic, partition=3, offset=offset, line=0, raw=b"{}", reason="missing_field", detail="/payload",
+        stage="decode", source_id="sensor-1", event_id=event_id, received=now, first_seen=now, last_seen=now,
+        fingerprint="f", root=root,
+    )  # fmt: skip
+
+
+@pytest.mark.usefixtures("site")
+def test_a_dead_letter_shows_its_history_and_what_came_of_its_redrive() -> None:
+    first = letter_of(uuid4(), offset=1)
+    again = letter_of(uuid4(), offset=2, root=first)
+    DeadLetterAction.objects.create(letter=first, at=timezone.now(), who="ann", kind="edited", note="was 1")
+    DeadLetter.objects.update(state="discarded")
+
+    trace = get(f"/api/events/{again.event_id}/trace/")
+
+    assert (trace["outcome"], trace["sourceId"]) == ("discarded", "sensor-1")
+    assert [step["letter"] for step in trace["steps"] if step["stage"] == "dead_lettered"] == [first.id, again.id]
+    assert step_of(trace, "edited")["detail"] == "by ann: was 1"
+    assert step_of(trace, "dead_lettered")["detail"] == "A required field is missing: /payload; now discarded"
+
+
+@pytest.mark.usefixtures("site")
+def test_an_event_whose_letter_ended_under_another_id_is_closed() -> None:
+    first = letter_of(uuid4(), offset=1)
+    letter_of(uuid4(), offset=2, root=first)
+    DeadLetter.objects.update(state="stored")
+
+    assert get(f"/api/events/{first.event_id}/trace/")["outcome"] == "closed"
+
+
+@pytest.mark.usefixtures("site")
+def test_the_same_id_of_several_sources_has_to_be_told_apart() -> None:
+    events = [make_event(source, event_id=UUID(int=5)) for source in ("a", "b")]
+    store(*events)
+    for each in events:
+        store_document(each)
+
+    status, problem = refused(f"/api/events/{UUID(int=5)}/trace/")
+
+    assert (status, problem["code"], problem["sources"]) == (409, "ambiguous_event", ["a", "b"])
+
+
+@pytest.mark.faults
+def test_without_kafka_what_is_stored_is_shown_and_what_is_not_cannot_be_told(site: Deployment) -> None:
+    stored = make_event("sensor-1")
+    store(stored)
+    site.servers.kafka.stop()
+
+    trace = get(f"/api/events/{stored.id}/trace/?source_id=sensor-1")
+    status, problem = refused(f"/api/events/{uuid4()}/trace/")
+
+    assert (trace["outcome"], trace["search"]) == ("stored", None)
+    assert step_of(trace, "stored")["detail"].endswith("let reconcile look")
+    assert (status, problem["code"]) == (503, "broker_unavailable")

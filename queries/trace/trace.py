@@ -1,0 +1,197 @@
+"""The history of one event, from the stores, the dead letters and a bounded search of the topic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db.models import Q
+
+from ingestion.problems import Code
+from ingestion.receivers.http.request_head import Refused
+from processing.errors import NeedsOperator, StoreUnavailable
+from processing.kafka import topic_search
+from processing.kafka.topic_search import Copy, Search
+from processing.models import DeadLetter, Event
+from queries.events import detail
+from queries.events.detail import AmbiguousEvent, Findings
+from queries.pipeline import snapshot, status
+from queries.pipeline.snapshot import Standing
+from queries.reads import postgres
+from queries.schemas import LagShape, Outcome, Trace, TraceSearch
+from queries.trace import steps
+from queries.trace.steps import Step
+
+MAX_LETTERS = 50
+
+_CLOSED = (DeadLetter.State.STORED, DeadLetter.State.DISCARDED)
+
+
+class LinePosition(NamedTuple):
+    """The position of a line in the topic; `line` counts from 0 within the record."""
+
+    partition: int
+    offset: int
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What PostgreSQL and MongoDB store under an id."""
+
+    findings: Findings
+    letters: list[DeadLetter]
+    # In the topic as it is now. Positions in a topic that was deleted, or that Kafka lost, can't be read.
+    positions: set[LinePosition]
+
+    @property
+    def sources(self) -> set[str]:
+        """Every source that sent an event with this id."""
+        return {row.source_id for row, _ in self.findings.rows} | {each.source_id for each in self.letters} - {""}
+
+    def __bool__(self) -> bool:
+        return bool(self.findings.rows or self.letters)
+
+
+def read(event_id: UUID, *, source_id: str | None) -> Trace:
+    """Return the history of one event.
+
+    :raises Refused: the id is unknown, or only Kafka could have it and Kafka does not answer
+    :raises AmbiguousEvent: `source_id` is None and there are several
+    :raises postgres.StoreUnavailable: PostgreSQL does not answer
+    """
+    # Before the stores, so that a record below this progress has its effects in what is read next.
+    with postgres.bounded():
+        here = snapshot.read(datetime.now(tz=UTC), max_sources=0)
+    known = _known(event_id, source_id, here)
+    search = _search(event_id, known, here)
+    copies = [copy for copy in search.copies if source_id in {None, copy.source}] if search else []
+    if copies and not known:
+        # It may have been processed while the topic was searched.
+        known = _known(event_id, source_id, here)
+    if not copies and not known:
+        raise _unknown(search)
+    sources = known.sources | {copy.source for copy in copies if copy.source}
+    if source_id is None and len(sources) > 1:
+        raise AmbiguousEvent(sorted(sources))
+    return _laid_out(event_id, known, copies, search, here)
+
+
+def _known(event_id: UUID, source_id: str | None, here: Standing) -> Known:
+    # A search of one source's rows is cheap; a search of all rows is left to requests for the event itself.
+    findings = detail.find(event_id, source_id=source_id, thorough=source_id is not None)
+    with postgres.bounded():
+        letters = _letters(event_id, source_id)
+        positions = {found for each in letters if (found := _position(each, here))}
+        for row, _ in findings.rows:
+            event = Event.objects.select_related("topic").get(source_id=row.source_id, ts=row.ts, id=row.id)
+            if position := _position(event, here):
+                positions.add(position)
+    return Known(findings, letters, positions)
+
+
+def _letters(event_id: UUID, source_id: str | None) -> list[DeadLetter]:
+    """Return the dead letters of an event with their predecessors and successors, oldest first."""
+    own = DeadLetter.objects.filter(event_id=event_id)
+    if source_id is not None:
+        own = own.filter(source_id=source_id)
+    found = list(own.values_list("id", "root_id")[:MAX_LETTERS])
+    roots = {root or number for number, root in found}
+    chain = Q(id__in=[number for number, _ in found]) | Q(id__in=roots) | Q(root_id__in=roots)
+    letters = (
+        DeadLetter.objects.filter(chain).select_related("topic").prefetch_related("actions").defer("raw", "edited")
+    )
+    return list(letters.order_by("id")[:MAX_LETTERS]) if found else []
+
+
+def _position(found: Event | DeadLetter, here: Standing) -> LinePosition | None:
+    if here.ends is None or found.topic.kafka_id != here.ends.topic or found.offset < 0:
+        return None
+    return LinePosition(found.partition, found.offset, found.line)
+
+
+def _search(event_id: UUID, known: Known, here: Standing) -> Search | None:
+    """Search each partition from the first known position, else all unread records; None: Kafka does not answer."""
+    if here.ends is None or here.known is None:
+        return None
+    stretches = {}
+    for partition, (earliest, end) in here.ends.partitions.items():
+        first = [position.offset for position in known.positions if position.partition == partition]
+        done = here.snapshot.progress.get((here.ends.topic, partition))
+        unread = done.next_offset if done else earliest
+        if not known.positions or first:
+            stretches[partition] = (max(earliest, min(first, default=unread)), end)
+    try:
+        return topic_search.search(event_id, stretches)
+    except (StoreUnavailable, NeedsOperator):
+        return None
+
+
+def _unknown(search: Search | None) -> Refused:
+    if search is None:
+        return Refused(Code.BROKER_UNAVAILABLE, "neither store has this id, and Kafka does not answer; try again later")
+    if search.complete:
+        return Refused(Code.NOT_FOUND, "no event with this id is stored, set aside or waiting")
+    return Refused(
+        Code.NOT_FOUND,
+        f"no event with this id is stored, set aside or among the first {search.records} unread records;"
+        " there are more",
+    )
+
+
+def _laid_out(event_id: UUID, known: Known, copies: list[Copy], search: Search | None, here: Standing) -> Trace:
+    waiting = [copy for copy in copies if not _is_read(copy, here)]
+    sources = known.sources | {copy.source for copy in copies if copy.source}
+    return {
+        "eventId": str(event_id),
+        "sourceId": min(sources, default=None),
+        "outcome": _outcome(known, waiting),
+        "steps": steps.in_order(_steps(known, copies, waiting)),
+        "lag": _lag_of(waiting[0].partition, here) if waiting else None,
+        "search": None if search is None else _search_shape(search),
+    }
+
+
+def _steps(known: Known, copies: list[Copy], waiting: list[Copy]) -> list[list[Step]]:
+    """Return the steps of each copy separately."""
+    by_position = {LinePosition(copy.partition, copy.offset, copy.line): copy for copy in copies}
+    histories: list[list[Step]] = []
+    for row, origin in known.findings.rows:
+        copy = by_position.pop(LinePosition(origin["partition"], origin["offset"], origin["line"]), None)
+        document = known.findings.state_of(row.source_id)
+        histories.append(steps.of_row(row, origin, copy, document=document))
+    for letter in known.letters:
+        copy = by_position.pop(LinePosition(letter.partition, letter.offset, letter.line), None)
+        histories.append(steps.of_letter(letter, copy))
+    histories += [steps.of_copy(copy, waits=copy in waiting) for copy in by_position.values()]
+    return histories
+
+
+def _outcome(known: Known, waiting: list[Copy]) -> Outcome:
+    if known.findings.rows:
+        return "stored"
+    if waiting:
+        return "in_flight"
+    if any(letter.state not in _CLOSED for letter in known.letters):
+        return "dead_lettered"
+    if any(letter.state == DeadLetter.State.STORED for letter in known.letters):
+        return "closed"
+    return "discarded" if known.letters else "missing"
+
+
+def _is_read(copy: Copy, here: Standing) -> bool:
+    done = here.snapshot.progress.get((here.ends.topic, copy.partition)) if here.ends else None
+    return done is not None and copy.offset < done.next_offset
+
+
+def _lag_of(partition: int, here: Standing) -> LagShape | None:
+    if here.ends is None or here.lags is None:
+        return None
+    shapes = status.lag_shapes(here.ends, here.lags)
+    return next((shape for shape in shapes if shape["partition"] == partition), None)
+
+
+def _search_shape(search: Search) -> TraceSearch:
+    return {"records": search.records, "seconds": round(search.seconds, 3), "complete": search.complete}

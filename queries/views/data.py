@@ -1,0 +1,97 @@
+"""The API of events, traces, aggregates and sources."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from queries import openapi, sources
+from queries.events import aggregates, detail, listing
+from queries.events.aggregates import AggregateQuery
+from queries.events.query import EventQuery
+from queries.request import pagination
+from queries.request.pagination import Address
+from queries.request.query_params import Parameters
+from queries.schemas import Aggregate, EventDetail, EventShape, Page, SourceShape, Trace
+from queries.sources import SourceQuery
+from queries.trace import trace
+
+
+class Data(APIView):
+    """Stored events, newest first. Follow `next` to read them all, each once."""
+
+    name = "Data"
+
+    @openapi.describe(Page[EventShape], name="listEvents", parameters=openapi.EVENTS)
+    def get(self, request: Request) -> Response:
+        parameters = Parameters(request.query_params, known=openapi.EVENTS)
+        page = listing.page(EventQuery.from_parameters(parameters))
+        return Response(pagination.as_json(page, Address.of(request, parameters)))
+
+
+class ShortData(Data):
+    """Stored events, newest first: the same as /api/data/, at a shorter address."""
+
+    @openapi.describe(Page[EventShape], name="getData", parameters=openapi.EVENTS)
+    def get(self, request: Request) -> Response:
+        return super().get(request)
+
+
+class AggregateView(APIView):
+    """Count, sum, average, minimum and maximum of numeric fields per interval of event time."""
+
+    name = "Aggregate"
+
+    @openapi.describe(Aggregate, name="aggregateEvents", parameters=openapi.AGGREGATE)
+    def get(self, request: Request) -> Response:
+        query = AggregateQuery.from_parameters(Parameters(request.query_params, known=openapi.AGGREGATE))
+        return Response(aggregates.read(query, now=datetime.now(tz=UTC)))
+
+
+class EventView(APIView):
+    """One event: its row, its position in Kafka, its raw document."""
+
+    name = "Event"
+
+    @openapi.describe(EventDetail, name="getEvent", parameters=("source_id",), errors=(404, 409))
+    def get(self, request: Request, event_id: str) -> Response:
+        parameters = Parameters(request.query_params, known=("source_id",))
+        return Response(detail.read(UUID(event_id), source_id=parameters.source_id()))
+
+
+class TraceView(APIView):
+    """The history of one event: received, published, stored or dead-lettered, or still in flight."""
+
+    name = "Trace"
+
+    @openapi.describe(Trace, name="traceEvent", parameters=("source_id",), errors=(404, 409))
+    def get(self, request: Request, event_id: str) -> Response:
+        parameters = Parameters(request.query_params, known=("source_id",))
+        return Response(trace.read(UUID(event_id), source_id=parameters.source_id()))
+
+
+class SourceList(APIView):
+    """Sources in order of id, with the latest value of each numeric field."""
+
+    name = "Sources"
+
+    @openapi.describe(Page[SourceShape], name="listSources", parameters=openapi.SOURCES)
+    def get(self, request: Request) -> Response:
+        parameters = Parameters(request.query_params, known=openapi.SOURCES)
+        page = sources.page(SourceQuery.from_parameters(parameters))
+        return Response(pagination.as_json(page, Address.of(request, parameters)))
+
+
+class SourceView(APIView):
+    """One source."""
+
+    name = "Source"
+
+    @openapi.describe(SourceShape, name="getSource", errors=(404,))
+    def get(self, request: Request, source_id: str) -> Response:
+        Parameters(request.query_params, known=())
+        return Response(sources.one(source_id))

@@ -1,0 +1,152 @@
+"""The API of dead letters. Changing one, and reading every byte, needs a key with the scope `admin`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import msgspec
+from django.http import StreamingHttpResponse
+from drf_spectacular.utils import extend_schema_view
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from ingestion.models import Scope
+from processing.dead_letters import export as letter_export
+from processing.dead_letters import serializers
+from processing.dead_letters.export import ExportedLetter
+from processing.dead_letters.schemas import (
+    DeadLetterDetail,
+    DeadLetterShape,
+    DiscardRehearsal,
+    JobShape,
+    RedriveRehearsal,
+)
+from processing.models import Job
+from queries import authentication, openapi
+from queries.dead_letters import actions, filters, listing
+from queries.dead_letters.actions import Outcome
+from queries.dead_letters.bodies import DiscardMany, DiscardOne, RedriveMany, RedriveOne
+from queries.dead_letters.listing import DeadLetterQuery
+from queries.reads import postgres
+from queries.request import json_body, pagination
+from queries.request.pagination import Address
+from queries.request.query_params import Parameters
+from queries.schemas import Page
+
+
+class DeadLetterList(APIView):
+    """Lines that could not become events, newest first."""
+
+    name = "Dead letters"
+
+    @openapi.describe(Page[DeadLetterShape], name="listDeadLetters", parameters=openapi.DEAD_LETTERS)
+    def get(self, request: Request) -> Response:
+        parameters = Parameters(request.query_params, known=openapi.DEAD_LETTERS)
+        page = listing.page(DeadLetterQuery.from_parameters(parameters))
+        return Response(pagination.as_json(page, Address.of(request, parameters)))
+
+
+class DeadLetterView(APIView):
+    """One dead letter: what was sent, what is wrong with it, and its history."""
+
+    name = "Dead letter"
+
+    @openapi.describe(DeadLetterDetail, name="getDeadLetter", errors=(404,))
+    def get(self, request: Request, number: str) -> Response:
+        Parameters(request.query_params, known=())
+        return Response(listing.one(int(number), whole=authentication.holds(request, Scope.ADMIN)))
+
+
+class DeadLetterExport(APIView):
+    """Whole dead letters, one JSON object on each line, oldest first. Needs the scope `admin`."""
+
+    name = "Export of dead letters"
+
+    @openapi.describe(
+        ExportedLetter,
+        name="exportDeadLetters",
+        parameters=filters.PARAMETERS,
+        errors=(401, 403),
+    )
+    def get(self, request: Request) -> StreamingHttpResponse:
+        authentication.admin_name(request, known=filters.PARAMETERS)
+        selection = filters.from_parameters(Parameters(request.query_params, known=filters.PARAMETERS))
+        lines = letter_export.lines(selection, reading=postgres.bounded)
+        return StreamingHttpResponse(lines, content_type=letter_export.CONTENT_TYPE)
+
+
+class LetterAction(APIView):
+    """A POST whose body is read as `body` and passed to `act`, which makes a job or does a dry run."""
+
+    body: ClassVar[type[msgspec.Struct]]
+    act: ClassVar[Callable[..., Outcome]]  # called with the body, `who`, and `number` if the address has one
+
+    def post(self, request: Request, **captured: str) -> Response:
+        who = authentication.admin_name(request)
+        body = json_body.read(request, self.body)
+        numbers = {name: int(text) for name, text in captured.items()}
+        outcome = type(self).act(body, who=who, **numbers)
+        if isinstance(outcome, Job):
+            return Response(serializers.job(outcome), status=status.HTTP_202_ACCEPTED)
+        return Response(outcome)
+
+
+@extend_schema_view(
+    post=openapi.describe(
+        {200: RedriveRehearsal, 202: JobShape},
+        name="redriveDeadLetter",
+        body=RedriveOne,
+        errors=(401, 403, 404, 409, 413, 415, 422),
+    )
+)
+class DeadLetterRedrive(LetterAction):
+    """Redrive one dead letter, as it came or edited. Needs the scope `admin`."""
+
+    name = "Redrive a dead letter"
+    body = RedriveOne
+    act = staticmethod(actions.redrive_one)
+
+
+@extend_schema_view(
+    post=openapi.describe(
+        {200: DiscardRehearsal, 202: JobShape},
+        name="discardDeadLetter",
+        body=DiscardOne,
+        errors=(401, 403, 404, 409, 415),
+    )
+)
+class DeadLetterDiscard(LetterAction):
+    """Discard one dead letter, with a note that says why; `dryRun` only counts it. Needs the scope `admin`."""
+
+    name = "Discard a dead letter"
+    body = DiscardOne
+    act = staticmethod(actions.discard_one)
+
+
+@extend_schema_view(
+    post=openapi.describe(
+        {200: RedriveRehearsal, 202: JobShape}, name="redriveDeadLetters", body=RedriveMany, errors=(401, 403, 415)
+    )
+)
+class DeadLettersRedrive(LetterAction):
+    """Redrive dead letters, by number or by filter; `dryRun` reports what the outcomes would be."""
+
+    name = "Redrive dead letters"
+    body = RedriveMany
+    act = staticmethod(actions.redrive_many)
+
+
+@extend_schema_view(
+    post=openapi.describe(
+        {200: DiscardRehearsal, 202: JobShape}, name="discardDeadLetters", body=DiscardMany, errors=(401, 403, 415)
+    )
+)
+class DeadLettersDiscard(LetterAction):
+    """Discard dead letters, by number or by filter; `dryRun` only counts them."""
+
+    name = "Discard dead letters"
+    body = DiscardMany
+    act = staticmethod(actions.discard_many)

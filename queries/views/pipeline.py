@@ -1,0 +1,39 @@
+"""The API of the pipeline and its ledger."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from queries import openapi
+from queries.pipeline import ledger_minutes, status
+from queries.pipeline.ledger_minutes import MinutesQuery
+from queries.request.pagination import Address
+from queries.request.query_params import Parameters
+from queries.schemas import LedgerMinutes, Pipeline
+
+
+class PipelineView(APIView):
+    """The ledger in total and per source, the lag, the consumers and the servers, at one moment."""
+
+    name = "Pipeline"
+
+    @openapi.describe(Pipeline, name="getPipeline")
+    def get(self, request: Request) -> Response:
+        Parameters(request.query_params, known=())
+        return Response(status.read())
+
+
+class LedgerView(APIView):
+    """The ledger by minute of receipt and source, newest first, with rejected events and records that Kafka lost."""
+
+    name = "Ledger"
+
+    @openapi.describe(LedgerMinutes, name="listLedgerMinutes", parameters=openapi.LEDGER)
+    def get(self, request: Request) -> Response:
+        parameters = Parameters(request.query_params, known=openapi.LEDGER)
+        page = ledger_minutes.page(MinutesQuery.from_parameters(parameters), now=datetime.now(tz=UTC))
+        return Response(page.as_json(Address.of(request, parameters)))
