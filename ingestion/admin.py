@@ -15,7 +15,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from ingestion.auth import api_keys
-from ingestion.code_samples import Address, Snippet, address_of, snippets
+from ingestion.code_samples import Address, CodeSample, address_of, code_samples
 from ingestion.models import Key, Scope, Source
 
 EXAMPLE = "sensor-123"  # the source in the samples of a key for all sources
@@ -37,7 +37,7 @@ class SourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic wh
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        ready = snippets(address_of(request), source=unquote(object_id))
+        ready = code_samples(address_of(request), source=unquote(object_id))
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), "snippets": ready})
 
     def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:
@@ -119,7 +119,7 @@ class KeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return TemplateResponse(request, "admin/ingestion/key/made.html", context)
 
 
-def _snippets(address: Address, key: Key, token: str) -> list[Snippet]:
+def _snippets(address: Address, key: Key, token: str) -> list[CodeSample]:
     if Scope.INGEST not in key.scopes:
         return []
-    return snippets(address, source=key.sources[0] if key.sources else EXAMPLE, key=token)
+    return code_samples(address, source=key.sources[0] if key.sources else EXAMPLE, key=token)

@@ -42,7 +42,7 @@ _TELEGRAF = """\
 """
 
 
-class Snippet(NamedTuple):
+class CodeSample(NamedTuple):
     """A code sample with its title."""
 
     title: str
@@ -67,7 +67,7 @@ def address_of(request: HttpRequest) -> Address:
     return Address(f"[{host}]" if ":" in host else host, request.is_secure())
 
 
-def snippets(address: Address, *, source: str, key: str | None = None) -> list[Snippet]:
+def code_samples(address: Address, *, source: str, key: str | None = None) -> list[CodeSample]:
     """Return one sample for each protocol.
 
     :param source: a source id; none of the characters that it may contain is special between quotes
@@ -81,10 +81,10 @@ def snippets(address: Address, *, source: str, key: str | None = None) -> list[S
         "source": json.dumps(source),
     }
     return [
-        Snippet("curl", _CURL.format(**filled, key=key or "$DATAFLOW_KEY")),
-        Snippet(
+        CodeSample("curl", _CURL.format(**filled, key=key or "$DATAFLOW_KEY")),
+        CodeSample(
             "Python, with httpx", _PYTHON.format(**filled, key=json.dumps(key) if key else 'os.environ["DATAFLOW_KEY"]')
         ),
-        Snippet("grpcurl", _GRPCURL.format(**filled, key=key or "$DATAFLOW_KEY")),
-        Snippet("Telegraf", _TELEGRAF.format(**filled, key=key or "${DATAFLOW_KEY}")),
+        CodeSample("grpcurl", _GRPCURL.format(**filled, key=key or "$DATAFLOW_KEY")),
+        CodeSample("Telegraf", _TELEGRAF.format(**filled, key=key or "${DATAFLOW_KEY}")),
     ]

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import gc
 
-from ingestion.acceptance.backpressure import guard
+from ingestion.acceptance.backpressure import backpressure
 from ingestion.acceptance.heartbeat import Kind, heartbeat
-from ingestion.auth.authenticator import access
+from ingestion.auth.authenticator import authenticator
 from ingestion.kafka.group_commit import publisher
 
 
 def start(kind: Kind) -> None:
     """Create the singletons of the running loop; they connect to their servers in the background."""
     publisher()
-    access()
-    guard()
+    authenticator()
+    backpressure()
     heartbeat(kind)
 
 
 async def stop(kind: Kind) -> None:
     """Wait until Kafka has acknowledged what is in flight, then close all."""
     await publisher().close()
-    access().close()
+    authenticator().close()
     await heartbeat(kind).close()
-    guard().close()
+    backpressure().close()
 
 
 def freeze_garbage_collector() -> None:

@@ -6,20 +6,20 @@ import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from ingestion import lifecycle, metrics
-from ingestion.acceptance.backpressure import guard
+from ingestion.acceptance.backpressure import backpressure
 from ingestion.acceptance.heartbeat import heartbeat
 from ingestion.kafka.group_commit import publisher
 from ingestion.problems import Code
 from ingestion.receivers.http import endpoints as ingest
 from ingestion.receivers.http import host_check, responses
-from ingestion.receivers.http.asgi import AsgiScope, Door, Receive, Send, respond, serve
-from ingestion.receivers.http.request_head import Refused
+from ingestion.receivers.http.asgi import AsgiScope, Endpoint, Receive, Send, respond, serve
+from ingestion.receivers.http.request_head import RequestRejected
 from ingestion.receivers.http.responses import JSON, Answer
 from ingestion.receivers.influx import endpoints
 from ingestion.runtime import request_context
 
 # Every path that takes events, in the ingest process and in the web process.
-DOORS: dict[str, Door] = {
+DOORS: dict[str, Endpoint] = {
     responses.PATH: ingest.ingest,
     f"{responses.PATH}/validate": ingest.validate,
     **endpoints.DOORS,
@@ -45,7 +45,7 @@ async def mounted(scope: AsgiScope, receive: Receive, send: Send) -> None:
     heartbeat("web")
     try:
         host_check.check(scope["headers"])
-    except Refused as refusal:
+    except RequestRejected as refusal:
         metrics.refused(refusal.code)
         await respond(send, responses.problem(refusal.code, refusal.detail))
     else:
@@ -85,5 +85,5 @@ async def _check_readiness() -> Answer:
 
 
 def _readiness_answer(status: int, word: str, kafka: dict[str, object]) -> Answer:
-    body = {"status": word, "dependencies": {"kafka": kafka}, "guard": guard().state._asdict()}
+    body = {"status": word, "dependencies": {"kafka": kafka}, "guard": backpressure().state._asdict()}
     return responses.answer(status, JSON, msgspec.json.encode(body))

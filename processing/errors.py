@@ -53,7 +53,7 @@ class TooLarge(NeedsOperator):
     """Kafka refuses a record because of its size. A caller that can leave the record out may continue without it."""
 
 
-class Refused(Exception):
+class ContentRejected(Exception):
     """A store refuses the content of an event. Find that event and store it as a dead letter."""
 
 
@@ -65,8 +65,8 @@ POSTGRESQL_AWAY = (OperationalError, InterfaceError, InternalError)
 
 # By SQLSTATE class or single SQLSTATE. https://www.postgresql.org/docs/18/errcodes-appendix.html
 POSTGRESQL_FATES: dict[str, type[Exception]] = {
-    "22": Refused,  # data_exception
-    "54000": Refused,  # program_limit_exceeded: a value too large for an index or a row
+    "22": ContentRejected,  # data_exception
+    "54000": ContentRejected,  # program_limit_exceeded: a value too large for an index or a row
     "08": StoreUnavailable,  # connection_exception
     "25006": StoreUnavailable,  # read_only_sql_transaction: a standby, or a server made read-only before its disk is full
     "25P01": StoreUnavailable,  # no_active_sql_transaction
@@ -257,7 +257,7 @@ def from_mongo(error: BaseException) -> Exception | None:
     """Return the failure that an exception of pymongo or bson means; None if it is not about MongoDB."""
     name = type(error).__name__
     if isinstance(error, _MONGODB_INVALID_ERRORS):
-        return Refused(f"{MONGODB}: {name}")
+        return ContentRejected(f"{MONGODB}: {name}")
     if isinstance(error, _MONGODB_UNAVAILABLE_ERRORS):
         return StoreUnavailable(f"{MONGODB}: {name}")
     if isinstance(error, OperationFailure) and error.code is not None:
@@ -272,7 +272,7 @@ def from_mongo_code(code: int, text: str) -> Exception:
     if code in MONGODB_UNAVAILABLE:
         return StoreUnavailable(f"{MONGODB}: {text}, {MONGODB_UNAVAILABLE[code]}")
     if code in MONGODB_INVALID_COMMAND:
-        return Refused(f"{MONGODB}: {text}, {MONGODB_INVALID_COMMAND[code]}")
+        return ContentRejected(f"{MONGODB}: {text}, {MONGODB_INVALID_COMMAND[code]}")
     return NeedsOperator(f"{MONGODB}: {text}, code {code}", subject=MONGODB)
 
 

@@ -13,7 +13,7 @@ import redis
 from ingestion.events import timestamps
 from ingestion.runtime import redis_client
 from processing.events.batch import Batch, Entry
-from processing.events.ledger_deltas import Gain, Gains
+from processing.events.ledger_deltas import LedgerDelta, LedgerDeltas
 from processing.events.rollups import Span, Spans
 
 logger = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ class LivePublisher:
         self._stopping.set()
         self._thread.join(timeout=1.0)
 
-    def announce(self, batch: Batch, gains: Gains, spans: Spans) -> None:
+    def announce(self, batch: Batch, gains: LedgerDeltas, spans: Spans) -> None:
         """Add one stored batch to the coming frame; costs some microseconds for each source and field."""
         with self._lock:
             for (source, _, _), gain in gains.items():
@@ -136,7 +136,7 @@ def _quiet() -> SourceFrame:
     return {"read": 0, "stored": 0, "duplicate": 0, "deadLettered": 0, "dropped": 0, "lastSeen": 0, "values": {}}
 
 
-def _add_gain(frame: SourceFrame, gain: Gain) -> None:
+def _add_gain(frame: SourceFrame, gain: LedgerDelta) -> None:
     frame["read"] += gain.read
     frame["stored"] += gain.stored
     frame["duplicate"] += gain.duplicate

@@ -16,7 +16,7 @@ from ingestion.auth import api_keys, tokens
 from ingestion.auth.api_keys import Grant
 from ingestion.models import Scope
 from ingestion.problems import Code
-from ingestion.receivers.http.request_head import SECRETS, Refused
+from ingestion.receivers.http.request_head import SECRETS, RequestRejected
 from queries import errors
 from queries.request.query_params import Parameters
 
@@ -31,7 +31,7 @@ _ONE_SOURCE = re.compile(r"/api/sources/([^/]+)/?$")
 _HEADERS = {"authorization": "HTTP_AUTHORIZATION", "x-api-key": "HTTP_X_API_KEY"}
 
 
-class ReadGate:
+class ReadAuthentication:
     """Middleware that refuses readers without access. It runs after sessions and users."""
 
     def __init__(self, get_response: Handler) -> None:
@@ -42,7 +42,7 @@ class ReadGate:
             try:
                 if not _signed_in(request):
                     check(request, grant_of(request, *_scopes(request.path)))
-            except Refused as refusal:
+            except RequestRejected as refusal:
                 if _FOR_PROGRAMS.match(request.path) or refusal.code is not Code.UNAUTHENTICATED:
                     return errors.refused(refusal, path=request.path)
                 return HttpResponseRedirect(f"{reverse('admin:login')}?{urlencode({'next': request.get_full_path()})}")
@@ -65,7 +65,9 @@ def grant_of(request: HttpRequest | Request, *scopes: Scope) -> Grant:
     if grant is None:
         raise tokens.unauthenticated()
     if grant.scopes.isdisjoint(scopes):
-        raise Refused(Code.FORBIDDEN, f"the key does not have the scope {' or '.join(map(repr, map(str, scopes)))}")
+        raise RequestRejected(
+            Code.FORBIDDEN, f"the key does not have the scope {' or '.join(map(repr, map(str, scopes)))}"
+        )
     return grant
 
 
@@ -76,7 +78,7 @@ def operator(request: HttpRequest | Request) -> Grant:
     """
     grant = grant_of(request, Scope.ADMIN)
     if grant.sources is not None:
-        raise Refused(Code.SOURCE_NOT_ALLOWED, "the key is for some sources: this needs one for all of them")
+        raise RequestRejected(Code.SOURCE_NOT_ALLOWED, "the key is for some sources: this needs one for all of them")
     return grant
 
 
@@ -97,7 +99,7 @@ def holds(request: HttpRequest | Request, scope: Scope) -> bool:
     """Return whether the request's key has a scope and is for all sources."""
     try:
         return grant_of(request, scope).sources is None
-    except Refused:
+    except RequestRejected:
         return False
 
 
@@ -111,7 +113,7 @@ def check(request: HttpRequest, grant: Grant) -> None:
     one = _ONE_SOURCE.match(request.path)
     named = [one[1]] if one else request.GET.getlist("source_id") + request.GET.getlist("sourceId")
     if not named or not set(named) <= grant.sources:
-        raise Refused(Code.SOURCE_NOT_ALLOWED, "the key is for some sources: name one of them with source_id")
+        raise RequestRejected(Code.SOURCE_NOT_ALLOWED, "the key is for some sources: name one of them with source_id")
 
 
 def _scopes(path: str) -> tuple[Scope, ...]:

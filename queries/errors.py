@@ -17,9 +17,9 @@ from rest_framework.request import Request
 from ingestion import problems
 from ingestion.events.model import InvalidEvent
 from ingestion.problems import Code, FieldError
-from ingestion.receivers.http.request_head import Refused
+from ingestion.receivers.http.request_head import RequestRejected
 from processing import errors as failures
-from processing.dead_letters.redrive import NotMendable
+from processing.dead_letters.redrive import NotRedrivable
 from processing.jobs.queue import JobNotFound
 from queries.dead_letters.listing import DeadLetterNotFound
 from queries.events.detail import AmbiguousEvent, EventNotFound
@@ -41,7 +41,7 @@ _PLAIN: dict[type[Exception], tuple[Code, str]] = {
     failures.StoreUnavailable: (Code.STORE_UNAVAILABLE, "a store did not answer in time; ask again later"),
     failures.NeedsOperator: (Code.STORE_UNAVAILABLE, "a store needs an operator; see the log"),
     DeadLetterNotFound: (Code.NOT_FOUND, "there is no dead letter of this number"),
-    NotMendable: (Code.NOT_MENDABLE, "expected a letter that is open or parked"),
+    NotRedrivable: (Code.NOT_MENDABLE, "expected a letter that is open or parked"),
     JobNotFound: (Code.NOT_FOUND, "there is no job of this number"),
     RequestDataTooBig: (Code.BODY_TOO_LARGE, "the body is larger than this address allows"),
     Http404: (Code.NOT_FOUND, "there is nothing at this address"),
@@ -91,7 +91,7 @@ def answer(
 def handle(error: Exception, context: dict[str, Any]) -> HttpResponse:
     """Return the response to an exception of a view of Django REST framework (setting EXCEPTION_HANDLER)."""
     request = cast("Request", context["request"])
-    if isinstance(error, Refused):
+    if isinstance(error, RequestRejected):
         return refused(error, path=request.path)
     response = _answer_for(error, path=request.path)
     if isinstance(error, exceptions.MethodNotAllowed):
@@ -99,7 +99,7 @@ def handle(error: Exception, context: dict[str, Any]) -> HttpResponse:
     return response
 
 
-def refused(refusal: Refused, *, path: str) -> HttpResponse:
+def refused(refusal: RequestRejected, *, path: str) -> HttpResponse:
     """Return the response to a rejected request."""
     response = answer(refusal.code, refusal.detail, path=path)
     for name, value in refusal.headers:

@@ -11,8 +11,8 @@ from weakref import WeakKeyDictionary
 from dashboard.live import messages
 from dashboard.live.deltas import Delta, OverviewDelta, SeriesDelta, TailDelta
 from dashboard.live.messages import Subscription
-from dashboard.live.poller import Sampler
-from dashboard.live.redis_subscriber import FeedState, listen
+from dashboard.live.poller import Poller
+from dashboard.live.redis_subscriber import FeedState, follow_frames
 from dashboard.live.viewers import Tick, Viewer, blank
 from dashboard.metrics import FRAMES, VIEWERS
 from dashboard.panels.snapshot_types import Overview
@@ -43,7 +43,7 @@ class Hub:
     def __init__(self) -> None:
         self.viewers: set[Viewer] = set()
         self._feeds: dict[Subscription, Delta] = {}
-        self._sampler = Sampler()
+        self._sampler = Poller()
         self._states: dict[str, str] = {}
         self._frames_flow = False
         self._running: asyncio.Task[None] | None = None
@@ -191,7 +191,7 @@ class Hub:
     async def _run(self) -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(listen(self.take, self._feed_state))
+                group.create_task(follow_frames(self.take, self._feed_state))
                 group.create_task(self._tick_forever())
                 group.create_task(self._sample_forever())
         except Exception:

@@ -27,7 +27,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Sampler:
+class Poller:
     """Reads on two threads of its own, for the Hub.
 
     All methods are called on the event loop, and the coroutines wait for the threads without blocking it. A read that

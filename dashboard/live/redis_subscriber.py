@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 _decoder = msgspec.json.Decoder(ConsumerFrame)
 
 
-async def listen(on_frame: Callable[[ConsumerFrame], None], on_state: Callable[[FeedState], None]) -> None:
+async def follow_frames(on_frame: Callable[[ConsumerFrame], None], on_state: Callable[[FeedState], None]) -> None:
     """Pass every frame to `on_frame`, and each change of the feed's state to `on_state`. Ends only by cancellation."""
     delay = RETRY_SECONDS[0]
     while True:

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from ingestion.receivers.http.request_head import Refused
+from ingestion.receivers.http.request_head import RequestRejected
 from queries.events.detail import AmbiguousEvent
 from queries.reads.postgres import ReadUnavailable
 from queries.schemas import Outcome, Stage, Trace
@@ -59,7 +59,7 @@ def _found(text: str, source_id: str | None) -> Context:
         return {"problem": "This is not an event id: expected a UUID."}
     except AmbiguousEvent as error:
         return {"sources": error.sources}
-    except Refused as error:
+    except RequestRejected as error:
         return {"problem": error.detail}
     except ReadUnavailable:
         return {"problem": "PostgreSQL does not answer; try again later."}

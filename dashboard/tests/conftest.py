@@ -13,8 +13,8 @@ from django.test import Client
 from dashboard.tests.rows import Rows
 from deploy.testing.deployment import Deployment
 from ingestion.acceptance import heartbeat
-from ingestion.acceptance.backpressure import State
-from ingestion.acceptance.heartbeat import Pulse
+from ingestion.acceptance.backpressure import BackpressureState
+from ingestion.acceptance.heartbeat import ProcessStatus
 from processing import live_feed
 from processing.kafka import end_offsets
 from processing.live_feed import ConsumerFrame
@@ -31,7 +31,7 @@ class Announcer:
         return int(self._client.publish(live_feed.CHANNEL, msgspec.json.encode(frame)))
 
 
-UNGUARDED = State("off", None)
+UNGUARDED = BackpressureState("off", None)
 
 
 class DoorBeats:
@@ -46,9 +46,9 @@ class DoorBeats:
         *,
         accepted: int = 0,
         refused: dict[str, int] | None = None,
-        guard: State = UNGUARDED,
+        guard: BackpressureState = UNGUARDED,
     ) -> None:
-        said = Pulse(process, "ingest", 0, accepted / 10, accepted, refused or {}, 0, 0, guard)
+        said = ProcessStatus(process, "ingest", 0, accepted / 10, accepted, refused or {}, 0, 0, guard)
         self._client.set(heartbeat.key(process), msgspec.json.encode(said), ex=15)
         self._client.sadd(heartbeat.DOORS, process)
 

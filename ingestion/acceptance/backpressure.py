@@ -13,8 +13,8 @@ from django.db import connection
 from django.utils.module_loading import import_string
 
 from ingestion.problems import Code
-from ingestion.receivers.http.request_head import Refused
-from ingestion.runtime.loop_singleton import PerLoop
+from ingestion.receivers.http.request_head import RequestRejected
+from ingestion.runtime.loop_singleton import LoopSingleton
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ FEWEST = 100  # events in the window; with fewer the share is not judged
 RETRY_AFTER = b"10"  # seconds; a backlog takes longer than one second to clear
 
 
-class Condition(NamedTuple):
+class BacklogReport(NamedTuple):
     """How far processing is behind, and how much it has dead-lettered."""
 
     lag_seconds: float  # age of the oldest record that is not processed yet
@@ -32,36 +32,36 @@ class Condition(NamedTuple):
     dead_lettered: int  # those of them that became dead letters
 
 
-class Watch(Protocol):
+class BacklogReader(Protocol):
     """Measures processing. The setting DATAFLOW_GUARD_WATCH names the class, since ingestion may not import processing."""
 
-    def measure(self) -> Condition | None:
+    def measure(self) -> BacklogReport | None:
         """Measure now; may block. None: not known."""
 
 
-class State(NamedTuple):
+class BackpressureState(NamedTuple):
     """The state that pages and probes show."""
 
     state: Literal["off", "open", "closed"]
     reason: str | None
 
 
-class Guard:
+class Backpressure:
     """The guard of one event loop."""
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self._is_on = settings.DATAFLOW_GUARD_LAG_SECONDS > 0 or settings.DATAFLOW_GUARD_DEAD_LETTER_PERCENT > 0
         self._reason: str | None = None
-        self._history: deque[tuple[float, Condition]] = deque()
+        self._history: deque[tuple[float, BacklogReport]] = deque()
         self._checking = self.loop.create_task(self._keep_checking()) if self._is_on else None
 
     @property
-    def state(self) -> State:
+    def state(self) -> BackpressureState:
         """Whether events are accepted, and if not, why."""
         if not self._is_on:
-            return State("off", None)
-        return State("closed" if self._reason else "open", self._reason)
+            return BackpressureState("off", None)
+        return BackpressureState("closed" if self._reason else "open", self._reason)
 
     def check(self) -> None:
         """Check that a request may be accepted.
@@ -69,9 +69,9 @@ class Guard:
         :raises Refused: processing is too far behind
         """
         if self._reason is not None:
-            raise Refused(Code.PIPELINE_BEHIND, self._reason, headers=[(b"retry-after", RETRY_AFTER)])
+            raise RequestRejected(Code.PIPELINE_BEHIND, self._reason, headers=[(b"retry-after", RETRY_AFTER)])
 
-    def judge(self, condition: Condition, *, now: float) -> str | None:
+    def judge(self, condition: BacklogReport, *, now: float) -> str | None:
         """Return why requests have to be refused; None: they may be accepted.
 
         :param now: seconds on a monotonic clock
@@ -92,13 +92,13 @@ class Guard:
         if self._checking is not None:
             self._checking.cancel()
 
-    def _percent(self, condition: Condition) -> float:
+    def _percent(self, condition: BacklogReport) -> float:
         first = self._history[0][1]
         read = condition.read - first.read
         return 100 * (condition.dead_lettered - first.dead_lettered) / read if read >= FEWEST else 0.0
 
     async def _keep_checking(self) -> None:
-        watch: Watch = import_string(settings.DATAFLOW_GUARD_WATCH)()
+        watch: BacklogReader = import_string(settings.DATAFLOW_GUARD_WATCH)()
         # Its own thread: a store that is frozen delays nothing else.
         with ThreadPoolExecutor(1, thread_name_prefix="guard") as thread:
             while True:
@@ -120,11 +120,11 @@ class Guard:
         self._reason = reason
 
 
-def _measure(watch: Watch) -> Condition | None:
+def _measure(watch: BacklogReader) -> BacklogReport | None:
     try:
         return watch.measure()
     finally:
         connection.close()  # back to the pool
 
 
-guard = PerLoop(Guard)
+backpressure = LoopSingleton(Backpressure)

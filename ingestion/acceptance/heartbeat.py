@@ -13,11 +13,11 @@ import msgspec
 
 from ingestion import metrics
 from ingestion.acceptance import rejection_counts
-from ingestion.acceptance.backpressure import State, guard
-from ingestion.acceptance.rejection_counts import RefusalCounter
+from ingestion.acceptance.backpressure import BackpressureState, backpressure
+from ingestion.acceptance.rejection_counts import RejectionCounter
 from ingestion.kafka.group_commit import publisher
-from ingestion.runtime.loop_singleton import PerLoop
-from ingestion.runtime.redis_client import RedisAway, link
+from ingestion.runtime.loop_singleton import LoopSingleton
+from ingestion.runtime.redis_client import RedisUnavailable, link
 
 BEAT_SECONDS = 1.0
 REPEAT_SECONDS = 5.0  # an unchanged status is published again after so long
@@ -30,7 +30,7 @@ Kind = Literal["ingest", "web", "grpc"]
 DOORS = "dataflow:doors"
 
 
-class Pulse(msgspec.Struct, frozen=True, rename="camel"):
+class ProcessStatus(msgspec.Struct, frozen=True, rename="camel"):
     """The status of one ingest process; all counts are since its start."""
 
     process: str  # host and process id, as in the names of consumers
@@ -42,7 +42,7 @@ class Pulse(msgspec.Struct, frozen=True, rename="camel"):
     refused: dict[str, int]
     in_flight_events: int
     in_flight_bytes: int
-    guard: State
+    guard: BackpressureState
 
 
 def key(process: str) -> str:
@@ -58,9 +58,9 @@ class Heartbeat:
         self._kind = kind
         self._process = f"{socket.gethostname()}-{os.getpid()}"
         self._since = time.time_ns() // 1_000_000
-        self._refusals = RefusalCounter(f"{self._process}-{self._since}")
+        self._refusals = RejectionCounter(f"{self._process}-{self._since}")
         self._accepted: deque[tuple[float, int]] = deque(maxlen=RATE_BEATS + 1)  # (loop time, events)
-        self._published: Pulse | None = None
+        self._published: ProcessStatus | None = None
         self._repeat_at = 0.0  # on the loop's clock
         self._is_closed = False
         self._beating = self.loop.create_task(self._beat())
@@ -74,7 +74,7 @@ class Heartbeat:
         try:
             await link().call("DEL", key(self._process))
             await link().call("SREM", DOORS, self._process)
-        except RedisAway:
+        except RedisUnavailable:
             pass
 
     async def _beat(self) -> None:
@@ -85,11 +85,11 @@ class Heartbeat:
             await self._publish_refusals(status.refused)
             await asyncio.sleep(BEAT_SECONDS)
 
-    async def _publish(self, status: Pulse) -> None:
+    async def _publish(self, status: ProcessStatus) -> None:
         try:
             await link().call("SET", key(self._process), msgspec.json.encode(status), "EX", EXPIRES_SECONDS)
             await link().call("SADD", DOORS, self._process)
-        except RedisAway:
+        except RedisUnavailable:
             self._published = None
         else:
             self._published = status
@@ -102,16 +102,16 @@ class Heartbeat:
                 await link().call("HSET", rejection_counts.key(minute), *self._refusals.fields(minute))
                 await link().call("EXPIRE", rejection_counts.key(minute), rejection_counts.KEPT_SECONDS)
                 self._refusals.mark_published(minute)
-        except RedisAway:
+        except RedisUnavailable:
             # The next beat publishes the rest.
             return
 
-    def _measure(self) -> Pulse:
+    def _measure(self) -> ProcessStatus:
         accepted = metrics.accepted()
         self._accepted.append((self.loop.time(), accepted))
         (began, before), (ended, _) = self._accepted[0], self._accepted[-1]
         in_flight = publisher()
-        return Pulse(
+        return ProcessStatus(
             process=self._process,
             kind=self._kind,
             since=self._since,
@@ -120,8 +120,8 @@ class Heartbeat:
             refused=metrics.refusals(),
             in_flight_events=in_flight.events,
             in_flight_bytes=in_flight.bytes,
-            guard=guard().state,
+            guard=backpressure().state,
         )
 
 
-heartbeat = PerLoop(Heartbeat)
+heartbeat = LoopSingleton(Heartbeat)

@@ -9,19 +9,19 @@ from functools import cache
 from typing import NamedTuple
 
 from ingestion import metrics
-from ingestion.acceptance.backpressure import guard
+from ingestion.acceptance.backpressure import backpressure
 from ingestion.auth.api_keys import Grant
-from ingestion.auth.authenticator import access
-from ingestion.auth.rate_limits import Bucket
+from ingestion.auth.authenticator import authenticator
+from ingestion.auth.rate_limits import TokenBucket
 from ingestion.auth.source_registry import Labels
 from ingestion.events.model import Event
 from ingestion.kafka.group_commit import BrokerUnavailable, Overloaded, publisher
 from ingestion.models import Scope
 from ingestion.problems import Code
-from ingestion.receivers.http.body_parsers import Batch, Limits, Rejected
-from ingestion.receivers.http.request_head import Refused
+from ingestion.receivers.http.body_parsers import BatchLimits, ParsedBatch, Rejected
+from ingestion.receivers.http.request_head import RequestRejected
 from ingestion.runtime import request_context
-from ingestion.runtime.limits import Terms, terms
+from ingestion.runtime.limits import ReceiverLimits, receiver_limits
 
 NOT_TAKEN = "Kafka does not answer; nothing was taken"
 UNKNOWN_FATE = "Kafka did not confirm in time; the events may still arrive. Sending them again is harmless"
@@ -37,7 +37,7 @@ class Caller(NamedTuple):
     """Who sends: what the key grants, and what is left of its rate."""
 
     grant: Grant
-    bucket: Bucket | None
+    bucket: TokenBucket | None
 
     def headers(self) -> Iterable[tuple[bytes, bytes]]:
         """Say what is left of the rate, in headers of the answer."""
@@ -50,8 +50,8 @@ async def admit(head: Mapping[bytes, bytes]) -> Caller:
     :param head: headers or gRPC metadata, names in lower case
     :raises Refused: processing is too far behind; no valid key, not the scope, or past its rate
     """
-    guard().check()
-    return Caller(*await access().grant(head, Scope.INGEST))
+    backpressure().check()
+    return Caller(*await authenticator().grant(head, Scope.INGEST))
 
 
 def recall(head: Mapping[bytes, bytes]) -> Caller | None:
@@ -59,8 +59,8 @@ def recall(head: Mapping[bytes, bytes]) -> Caller | None:
 
     :raises Refused: processing is too far behind, or the caller past its rate
     """
-    guard().check()
-    known = None if terms().require_known_sources else access().recall(head, Scope.INGEST)
+    backpressure().check()
+    known = None if receiver_limits().require_known_sources else authenticator().recall(head, Scope.INGEST)
     return known and Caller(*known)
 
 
@@ -76,20 +76,20 @@ def check_room(head: Mapping[bytes, bytes]) -> None:
         raise _refusal(error, fate=NOT_TAKEN) from error
 
 
-async def screen(parsed: Batch, caller: Caller) -> Batch:
+async def screen(parsed: ParsedBatch, caller: Caller) -> ParsedBatch:
     """Move the events of sources that may not send to the rejected ones.
 
     :raises Refused: the registry of sources is needed and can't be read
     """
     unknown: Iterable[str] = ()
-    if terms().require_known_sources:
-        unknown = await access().registry.unknown({event.source for event in parsed.events})
+    if receiver_limits().require_known_sources:
+        unknown = await authenticator().registry.unknown({event.source for event in parsed.events})
     return sift(parsed, caller, unknown=unknown)
 
 
-def sift(parsed: Batch, caller: Caller, *, unknown: Iterable[str] = ()) -> Batch:
+def sift(parsed: ParsedBatch, caller: Caller, *, unknown: Iterable[str] = ()) -> ParsedBatch:
     """Do as screen() does, where it is known which sources are not registered."""
-    disabled, allowed = access().registry.disabled, caller.grant.sources
+    disabled, allowed = authenticator().registry.disabled, caller.grant.sources
     if allowed is None and not disabled and not unknown:
         return parsed
     names = {event.source for event in parsed.events}
@@ -137,43 +137,45 @@ def confirm(events: list[Event], acknowledged: asyncio.Future[None], labels: Lab
     except BrokerUnavailable as error:
         raise _refusal(error, fate=UNKNOWN_FATE) from error
     metrics.EVENTS_ACCEPTED.inc(len(events))
-    access().registry.note(events, labels)
+    authenticator().registry.note(events, labels)
 
 
-def count_rejected(parsed: Batch) -> None:
+def count_rejected(parsed: ParsedBatch) -> None:
     """Count what was refused, by reason."""
     for item in parsed.rejected:
         metrics.rejected(item.code)
 
 
 @cache
-def _limits(on: Terms) -> Limits:
-    return Limits(max_event_bytes=on.max_event_bytes, max_batch_events=on.max_batch_events, max_sources=on.max_sources)
+def _limits(on: ReceiverLimits) -> BatchLimits:
+    return BatchLimits(
+        max_event_bytes=on.max_event_bytes, max_batch_events=on.max_batch_events, max_sources=on.max_sources
+    )
 
 
-def limits() -> Limits:
+def limits() -> BatchLimits:
     """What one request may bring, by the settings."""
-    return _limits(terms())
+    return _limits(receiver_limits())
 
 
 def max_body_bytes() -> int:
     """Bytes that the body of one request may have."""
-    return terms().max_body_bytes
+    return receiver_limits().max_body_bytes
 
 
 def deadline() -> float:
     """Until when a request that is whole now is answered, on the loop's clock."""
-    return publisher().loop.time() + terms().publish_deadline_seconds
+    return publisher().loop.time() + receiver_limits().publish_deadline_seconds
 
 
-def _refusal(error: Overloaded | BrokerUnavailable, *, fate: str) -> Refused:
+def _refusal(error: Overloaded | BrokerUnavailable, *, fate: str) -> RequestRejected:
     """Turn what the publisher raises into a refusal; `fate` is that of the events if Kafka does not answer."""
     if isinstance(error, Overloaded):
-        return Refused(Code.OVERLOADED, "more is waiting for Kafka than fits; nothing was taken")
-    return Refused(Code.BROKER_UNAVAILABLE, fate)
+        return RequestRejected(Code.OVERLOADED, "more is waiting for Kafka than fits; nothing was taken")
+    return RequestRejected(Code.BROKER_UNAVAILABLE, fate)
 
 
-def _without(parsed: Batch, refused: Mapping[str, Code]) -> Batch:
+def _without(parsed: ParsedBatch, refused: Mapping[str, Code]) -> ParsedBatch:
     indexes = range(len(parsed.events)) if parsed.indexes is None else parsed.indexes
     pairs = list(zip(indexes, parsed.events, strict=True))
     rejected = [
@@ -182,7 +184,7 @@ def _without(parsed: Batch, refused: Mapping[str, Code]) -> Batch:
         if event.source in refused
     ]
     good = [(index, event) for index, event in pairs if event.source not in refused]
-    return Batch(
+    return ParsedBatch(
         [event for _, event in good],
         [index for index, _ in good],
         sorted([*parsed.rejected, *rejected], key=lambda item: item.index),

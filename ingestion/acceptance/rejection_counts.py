@@ -11,7 +11,7 @@ MINUTE = 60  # seconds
 HOUR = 3600  # seconds
 
 
-class Count(NamedTuple):
+class RejectionCount(NamedTuple):
     """What one process refused for one reason within one minute."""
 
     minute: int  # seconds since the epoch
@@ -24,16 +24,16 @@ def key(second: int) -> str:
     return f"dataflow:refused:{second // HOUR}"
 
 
-def read(fields: Mapping[bytes, bytes]) -> Iterator[Count]:
+def read(fields: Mapping[bytes, bytes]) -> Iterator[RejectionCount]:
     """Parse such a hash; skip fields in the format of another release."""
     for name, count in fields.items():
         minute, _, rest = name.decode(errors="replace").partition(" ")
         code = rest.partition(" ")[0]
         if minute.isdigit() and code and count.isdigit():
-            yield Count(int(minute), code, int(count))
+            yield RejectionCount(int(minute), code, int(count))
 
 
-class RefusalCounter:
+class RejectionCounter:
     """The counts of this process by minute, until they are published to Redis.
 
     A minute's count is published as a total, not as an increment, so publishing it again changes nothing.

@@ -15,14 +15,14 @@ from redis.exceptions import RedisError
 
 from ingestion.auth import api_keys, tokens
 from ingestion.auth.api_keys import ANYONE, Grant
-from ingestion.auth.rate_limits import Bucket
-from ingestion.auth.source_registry import Registry
+from ingestion.auth.rate_limits import TokenBucket
+from ingestion.auth.source_registry import SourceRegistry
 from ingestion.problems import Code
 from ingestion.rate_windows import parse_rate
-from ingestion.receivers.http.request_head import Refused
+from ingestion.receivers.http.request_head import RequestRejected
 from ingestion.runtime import redis_client
-from ingestion.runtime.limits import terms
-from ingestion.runtime.loop_singleton import PerLoop
+from ingestion.runtime.limits import receiver_limits
+from ingestion.runtime.loop_singleton import LoopSingleton
 
 logger = logging.getLogger(__name__)
 
@@ -48,10 +48,10 @@ class _CachedGrant:
         self.grant = grant
         self.fresh_until = now + (KNOWN_SECONDS if grant else UNKNOWN_SECONDS)
         self.trusted_until = now + TRUSTED_SECONDS
-        self.bucket: Bucket | None = None
+        self.bucket: TokenBucket | None = None
 
 
-class Access:
+class Authenticator:
     """The cache of keys and sources of one event loop."""
 
     def __init__(self) -> None:
@@ -61,17 +61,17 @@ class Access:
         self._cached: dict[str, _CachedGrant] = {}
         self._lookups: dict[str, asyncio.Task[Grant | None]] = {}
         self._away_until = 0.0
-        self.registry = Registry(self.ask)
+        self.registry = SourceRegistry(self.ask)
         self._listening = self.loop.create_task(self._listen())
 
-    def recall(self, head: Mapping[bytes, bytes], scope: str) -> tuple[Grant, Bucket | None] | None:
+    def recall(self, head: Mapping[bytes, bytes], scope: str) -> tuple[Grant, TokenBucket | None] | None:
         """Authenticate a request from the cache; None if `grant` has to be awaited.
 
         :param head: the headers of the request
         :raises Refused: over the rate of its key
         """
         token = tokens.token_of(head)
-        if terms().open_ingest and (token is None or not token.startswith(b"dfe_")):
+        if receiver_limits().open_ingest and (token is None or not token.startswith(b"dfe_")):
             return ANYONE, None
         if token is None or not tokens.SHAPE.fullmatch(token):
             return None
@@ -81,7 +81,7 @@ class Access:
         assert cached.grant is not None
         return cached.grant, self._admit(cached, cached.grant)
 
-    async def grant(self, head: Mapping[bytes, bytes], scope: str) -> tuple[Grant, Bucket | None]:
+    async def grant(self, head: Mapping[bytes, bytes], scope: str) -> tuple[Grant, TokenBucket | None]:
         """Authenticate a request.
 
         :param head: the headers of the request
@@ -98,7 +98,7 @@ class Access:
         if grant is None or _has_ended(grant):
             raise tokens.unauthenticated()
         if scope not in grant.scopes:
-            raise Refused(Code.FORBIDDEN, f"the key does not have the scope {scope!r}")
+            raise RequestRejected(Code.FORBIDDEN, f"the key does not have the scope {scope!r}")
         return grant, self._admit(cached, grant)
 
     async def ask(self, query: Callable[[], Found]) -> Found:
@@ -130,7 +130,7 @@ class Access:
             return cached
         try:
             grant = await self._look_up(digest)
-        except Refused:
+        except RequestRejected:
             if cached is None or cached.grant is None or now >= cached.trusted_until:
                 raise
             return cached
@@ -147,16 +147,16 @@ class Access:
         lookup = self._lookups.get(digest)
         if lookup is None:
             if len(self._lookups) >= MAX_WAITING:
-                raise Refused(Code.OVERLOADED, "too many unknown keys are being looked up")
+                raise RequestRejected(Code.OVERLOADED, "too many unknown keys are being looked up")
             lookup = self._lookups[digest] = self.loop.create_task(self.ask(lambda: api_keys.find(digest)))
             lookup.add_done_callback(lambda _: self._lookups.pop(digest, None))
         return await asyncio.shield(lookup)
 
-    def _admit(self, cached: _CachedGrant, grant: Grant) -> Bucket | None:
+    def _admit(self, cached: _CachedGrant, grant: Grant) -> TokenBucket | None:
         if not grant.rate:
             return None
         if cached.bucket is None:
-            cached.bucket = Bucket(parse_rate(grant.rate), now=self.loop.time())
+            cached.bucket = TokenBucket(parse_rate(grant.rate), now=self.loop.time())
         cached.bucket.check(self.loop.time())
         return cached.bucket
 
@@ -192,7 +192,7 @@ class Access:
         self.registry.refresh()
 
 
-access = PerLoop(Access)
+authenticator = LoopSingleton(Authenticator)
 
 
 def _has_ended(grant: Grant) -> bool:
@@ -210,5 +210,5 @@ def _run_query(query: Callable[[], Found]) -> Found:
         connection.close()  # back to the pool
 
 
-def _store_away() -> Refused:
-    return Refused(Code.STORE_UNAVAILABLE, "the key can't be checked now: its store does not answer")
+def _store_away() -> RequestRejected:
+    return RequestRejected(Code.STORE_UNAVAILABLE, "the key can't be checked now: its store does not answer")

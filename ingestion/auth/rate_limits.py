@@ -10,10 +10,10 @@ import math
 
 from ingestion.problems import Code
 from ingestion.rate_windows import RateWindow
-from ingestion.receivers.http.request_head import Refused
+from ingestion.receivers.http.request_head import RequestRejected
 
 
-class Bucket:
+class TokenBucket:
     """The token buckets of one key."""
 
     def __init__(self, windows: tuple[RateWindow, ...], *, now: float) -> None:
@@ -33,7 +33,7 @@ class Bucket:
             wait = max(self._wait(number) for number in range(len(self.windows)))
             retry = (b"retry-after", b"%d" % math.ceil(wait))
             detail = "the key has used up its rate; Retry-After says when the next event is taken"
-            raise Refused(Code.RATE_LIMITED, detail, headers=[retry, *self.headers()])
+            raise RequestRejected(Code.RATE_LIMITED, detail, headers=[retry, *self.headers()])
 
     def take(self, events: int) -> None:
         """Take the events of a request from every bucket."""

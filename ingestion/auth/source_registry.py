@@ -12,8 +12,8 @@ from django.db import connection
 
 from ingestion.events.model import Event
 from ingestion.models import Source
-from ingestion.receivers.http.request_head import Refused
-from ingestion.runtime.limits import terms
+from ingestion.receivers.http.request_head import RequestRejected
+from ingestion.runtime.limits import receiver_limits
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ ON CONFLICT (source_id) DO UPDATE SET labels = excluded.labels || s.labels WHERE
 """
 
 
-class Registry:
+class SourceRegistry:
     """The copy of one event loop."""
 
     def __init__(self, ask: Ask) -> None:
@@ -72,7 +72,7 @@ class Registry:
         if self._known is None:
             return
         for event in events:
-            if event.source not in self._known and len(self._known) < terms().max_sources:
+            if event.source not in self._known and len(self._known) < receiver_limits().max_sources:
                 self._known.add(event.source)
                 self._new[event.source] = {}
         # The consumer may have registered the source before, without labels.
@@ -93,7 +93,7 @@ class Registry:
             self._changed.clear()
             try:
                 await self._read()
-            except Refused:
+            except RequestRejected:
                 wait = RETRY_SECONDS
             except Exception:
                 logger.exception("the sources could not be read")
@@ -110,7 +110,7 @@ class Registry:
             new, self._new = self._new, {}
             try:
                 await self._ask(lambda new=new: _write(new))  # type: ignore[misc]
-            except Refused:
+            except RequestRejected:
                 self._new = new | self._new
                 await asyncio.sleep(RETRY_SECONDS)
 

@@ -12,7 +12,7 @@ from hashlib import blake2b, sha256
 from django.conf import settings
 
 from ingestion.problems import Code
-from ingestion.receivers.http.request_head import CHALLENGE, Refused
+from ingestion.receivers.http.request_head import CHALLENGE, RequestRejected
 
 SHAPE = re.compile(rb"dfe_[0-9a-f]{8}_[0-9a-f]{40}")
 PREFIX = slice(4, 12)  # of a token: the part that lists and logs may show
@@ -44,9 +44,9 @@ def token_of(head: Mapping[bytes, bytes]) -> bytes | None:
     return b""
 
 
-def unauthenticated(detail: str = _DETAIL) -> Refused:
+def unauthenticated(detail: str = _DETAIL) -> RequestRejected:
     """Return the refusal of a request without a valid key; it is the same for unknown and revoked keys."""
-    return Refused(Code.UNAUTHENTICATED, detail, headers=[CHALLENGE])
+    return RequestRejected(Code.UNAUTHENTICATED, detail, headers=[CHALLENGE])
 
 
 def _password(credentials: bytes) -> bytes:

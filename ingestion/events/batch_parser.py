@@ -11,7 +11,7 @@ import msgspec
 from ingestion.events import event_ids, payload_checks, source_ids, timestamps
 from ingestion.events.json_scanner import has_one_object_a_line
 from ingestion.events.model import MAX_AHEAD, MAX_KEYS, MAX_NUMBER_LENGTH, Event, InvalidEvent
-from ingestion.events.parser import Envelope, may_hide
+from ingestion.events.parser import Envelope, has_escaped_nul_or_colon
 
 _decode_array = msgspec.json.Decoder(list[Envelope]).decode
 _decode_lines = msgspec.json.Decoder(Envelope).decode_lines
@@ -30,7 +30,7 @@ class Columns(NamedTuple):
 def parse_array(body: bytes, *, now: int) -> list[Event] | None:
     """Parse an array of events from known sources; None: parse it event by event."""
     try:
-        if may_hide(body):
+        if has_escaped_nul_or_colon(body):
             return None
         return _parse(_decode_array(body), body, is_folded=b"\n" in body or b"\r" in body, now=now)
     except _UNUSUAL:
@@ -40,7 +40,7 @@ def parse_array(body: bytes, *, now: int) -> list[Event] | None:
 def parse_lines(body: bytes, *, now: int) -> list[Event] | None:
     """Parse lines of events from known sources; None: parse them line by line."""
     try:
-        if may_hide(body):
+        if has_escaped_nul_or_colon(body):
             return None
         envelopes = _decode_lines(body)
         if not has_one_object_a_line(body, len(envelopes)):
@@ -55,7 +55,7 @@ def parse_columns(columns: Columns, *, now: int) -> list[Event] | None:
     try:
         # No JSON string contains a newline, so texts that are invalid alone can't be valid when joined.
         body = b"\n".join(columns.texts)
-        if may_hide(body):
+        if has_escaped_nul_or_colon(body):
             return None
         stamps, times = _times(columns.stamps)
         known = _known(columns.names, times, now=now)

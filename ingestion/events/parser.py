@@ -7,7 +7,15 @@ import msgspec
 from ingestion.events import event_ids, payload_checks, source_ids, strict_parser, timestamps
 from ingestion.events.model import SOURCE_ID_PATTERN, Event, InvalidEvent
 
-__all__ = ["SOURCE_ID_PATTERN", "Envelope", "Event", "InvalidEvent", "finish", "may_hide", "parse_event"]
+__all__ = [
+    "SOURCE_ID_PATTERN",
+    "Envelope",
+    "Event",
+    "InvalidEvent",
+    "build_event",
+    "has_escaped_nul_or_colon",
+    "parse_event",
+]
 
 
 class Envelope(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -29,10 +37,10 @@ def parse_event(text: bytes, *, now: int, max_sources: int | None = None) -> Eve
     :param max_sources: how many distinct sources this process accepts
     :raises InvalidEvent: it breaks the contract
     """
-    return finish(quick(text, now=now) or strict_parser.read(text, now=now), max_sources=max_sources)
+    return build_event(parse_fast(text, now=now) or strict_parser.read(text, now=now), max_sources=max_sources)
 
 
-def finish(reading: strict_parser.Reading, *, max_sources: int | None) -> Event:
+def build_event(reading: strict_parser.ParsedFields, *, max_sources: int | None) -> Event:
     """Build an event of checked fields: admit its source, put the payload on one line, derive an id if it has none.
 
     :raises InvalidEvent: too many distinct sources
@@ -43,7 +51,7 @@ def finish(reading: strict_parser.Reading, *, max_sources: int | None) -> Event:
     return Event(event_id, reading.source, reading.ts, payload)
 
 
-def quick(text: bytes, *, now: int) -> strict_parser.Reading | None:
+def parse_fast(text: bytes, *, now: int) -> strict_parser.ParsedFields | None:
     """Parse a common event fast; None: use the strict parser."""
     try:
         return _parse_fast(text, now=now)
@@ -51,8 +59,8 @@ def quick(text: bytes, *, now: int) -> strict_parser.Reading | None:
         return None
 
 
-def _parse_fast(text: bytes, *, now: int) -> strict_parser.Reading | None:
-    if may_hide(text):
+def _parse_fast(text: bytes, *, now: int) -> strict_parser.ParsedFields | None:
+    if has_escaped_nul_or_colon(text):
         return None
     envelope = _decode(text)
     source_ids.check(envelope.sourceId)
@@ -71,10 +79,10 @@ def _parse_fast(text: bytes, *, now: int) -> strict_parser.Reading | None:
     colons = text.count(b":") - fields - stamp.count(":") - envelope.sourceId.count(":")
     if colons != len(values) and colons != payload_checks.colons(values):
         return None
-    return strict_parser.Reading(envelope.sourceId, stamp, ts, event_id, payload)
+    return strict_parser.ParsedFields(envelope.sourceId, stamp, ts, event_id, payload)
 
 
-def may_hide(text: bytes) -> bool:
+def has_escaped_nul_or_colon(text: bytes) -> bool:
     """Whether a text may contain an escaped NUL, or an escaped colon, which `payloads.colons` would count wrongly.
 
     :raises UnicodeDecodeError: the text is not UTF-8

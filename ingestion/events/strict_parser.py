@@ -25,7 +25,7 @@ FIELDS = {"sourceId", "timestamp", "payload", "eventId"}
 REQUIRED = ("sourceId", "timestamp", "payload")
 
 
-class Reading(NamedTuple):
+class ParsedFields(NamedTuple):
     """The checked fields of one event."""
 
     source: str
@@ -35,7 +35,7 @@ class Reading(NamedTuple):
     payload: bytes  # as sent
 
 
-class Members(NamedTuple):
+class JsonObject(NamedTuple):
     """A JSON object with all its members: a dictionary would drop duplicate keys."""
 
     pairs: list[tuple[str, object]]
@@ -71,13 +71,13 @@ def _no_constant(_name: str) -> NoReturn:
 
 
 _decode = json.JSONDecoder(
-    object_pairs_hook=Members, parse_int=_integer, parse_float=_decimal, parse_constant=_no_constant
+    object_pairs_hook=JsonObject, parse_int=_integer, parse_float=_decimal, parse_constant=_no_constant
 ).decode
 # The members of an object as sent; the last one of duplicate keys.
 raw_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-def read(text: bytes, *, now: int) -> Reading:
+def read(text: bytes, *, now: int) -> ParsedFields:
     """Parse one event.
 
     :raises InvalidEvent: the first error found: in the syntax, then in the set of fields, then in each field
@@ -87,7 +87,7 @@ def read(text: bytes, *, now: int) -> Reading:
     stamp, ts = _timestamp(fields["timestamp"], now=now)
     event_id = read_id(fields.get("eventId"))
     check_payload(fields["payload"])
-    return Reading(source, stamp, ts, event_id, bytes(raw_members(text)["payload"]))
+    return ParsedFields(source, stamp, ts, event_id, bytes(raw_members(text)["payload"]))
 
 
 def parse(text: bytes) -> object:
@@ -112,7 +112,7 @@ def _refuse_depth(text: str) -> NoReturn:
 
 
 def _fields(value: object) -> dict[str, object]:
-    if not isinstance(value, Members):
+    if not isinstance(value, JsonObject):
         raise InvalidEvent(Code.NOT_AN_EVENT, f"expected an object, got {kind(value)}")
     fields: dict[str, object] = {}
     for key, member in value.pairs:
@@ -170,7 +170,7 @@ def check_payload(value: object, *, pointer: str = "/payload") -> None:
 
     :raises InvalidEvent: the first error found
     """
-    if not isinstance(value, Members):
+    if not isinstance(value, JsonObject):
         raise wrong_type(pointer, "an object", value)
     if _check_value(value, pointer=pointer, depth=0) > MAX_KEYS:
         raise InvalidEvent(Code.TOO_MANY_KEYS, f"expected at most {MAX_KEYS} keys over all levels", pointer=pointer)
@@ -182,7 +182,7 @@ def _check_value(value: object, *, pointer: str, depth: int) -> int:
         check_text(value, pointer=pointer)
     elif isinstance(value, _UnstorableNumber):
         raise InvalidEvent(Code.NUMBER_OUT_OF_RANGE, f"{pointer}: {value.detail}", pointer=pointer)
-    elif isinstance(value, Members):
+    elif isinstance(value, JsonObject):
         return _check_members(value, pointer=pointer, depth=_deeper(depth, pointer))
     elif isinstance(value, list):
         inside = _deeper(depth, pointer)
@@ -190,7 +190,7 @@ def _check_value(value: object, *, pointer: str, depth: int) -> int:
     return 0
 
 
-def _check_members(value: Members, *, pointer: str, depth: int) -> int:
+def _check_members(value: JsonObject, *, pointer: str, depth: int) -> int:
     seen: set[str] = set()
     keys = len(value.pairs)
     for key, member in value.pairs:
@@ -239,7 +239,7 @@ def wrong_type(pointer: str, expected: str, value: object) -> InvalidEvent:
     return InvalidEvent(Code.WRONG_TYPE, f"{pointer}: expected {expected}, got {kind(value)}", pointer=pointer)
 
 
-_KINDS = {str: "a string", bool: "a boolean", list: "an array", Members: "an object", type(None): "null"}
+_KINDS = {str: "a string", bool: "a boolean", list: "an array", JsonObject: "an object", type(None): "null"}
 
 
 def kind(value: object) -> str:

@@ -12,8 +12,8 @@ from ingestion import metrics
 from ingestion.events.model import Event
 from ingestion.kafka.flush import Flush, Submission
 from ingestion.kafka.producer import Client, PublishFailed, close_producer, open_producer, partition_count, round_trip
-from ingestion.runtime.limits import terms
-from ingestion.runtime.loop_singleton import PerLoop
+from ingestion.runtime.limits import receiver_limits
+from ingestion.runtime.loop_singleton import LoopSingleton
 
 logger = logging.getLogger(__name__)
 
@@ -130,7 +130,8 @@ class Publisher:
             raise BrokerUnavailable
         # A single request is always accepted: the limit of its body bounds it.
         if self.events and (
-            self.events + count > terms().in_flight_events or self.bytes + size > terms().in_flight_bytes
+            self.events + count > receiver_limits().in_flight_events
+            or self.bytes + size > receiver_limits().in_flight_bytes
         ):
             raise Overloaded
 
@@ -248,4 +249,4 @@ class Publisher:
         self._idle.set()
 
 
-publisher = PerLoop(lambda: Publisher(settings.KAFKA_TOPIC_RAW_DATA))
+publisher = LoopSingleton(lambda: Publisher(settings.KAFKA_TOPIC_RAW_DATA))

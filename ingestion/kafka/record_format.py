@@ -30,7 +30,7 @@ _LAST_TIME = 253_370_764_799_999_999
 Time = Annotated[int, msgspec.Meta(ge=0, le=_LAST_TIME)]
 
 
-class Line(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+class EventLine(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """One canonical line as decoded; times in microseconds since the epoch."""
 
     id: str
@@ -42,7 +42,7 @@ class Line(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     attributes: msgspec.Raw = msgspec.Raw(b"")
 
 
-class BadLine(msgspec.Struct, frozen=True, gc=False):
+class InvalidLine(msgspec.Struct, frozen=True, gc=False):
     """One line of a record that is not an event; it becomes a dead letter."""
 
     line: int  # its position in the record
@@ -68,7 +68,7 @@ class _Names(msgspec.Struct, frozen=True, gc=False):
 # Raised by `_canonical`.
 _INVALID = (msgspec.MsgspecError, InvalidEvent, UnicodeDecodeError, RecursionError)
 
-_decode_lines = msgspec.json.Decoder(Line).decode_lines
+_decode_lines = msgspec.json.Decoder(EventLine).decode_lines
 _decode_names = msgspec.json.Decoder(_Names).decode
 _HEX_TO_ZERO = bytes.maketrans(b"123456789abcdef", b"0" * 15)
 _ID_SHAPE = b"00000000-0000-0000-0000-000000000000"
@@ -78,7 +78,7 @@ class UnknownVersion(Exception):
     """A newer release wrote the record: an operator must upgrade this one. Never a dead letter."""
 
 
-def decode(value: bytes | None, headers: Headers, *, received: int, now: int) -> list[Line | BadLine]:
+def decode(value: bytes | None, headers: Headers, *, received: int, now: int) -> list[EventLine | InvalidLine]:
     """Decode a record of ours or of another producer.
 
     There is one entry for each line that is not blank, so the index of an entry is its line number.
@@ -98,10 +98,10 @@ def decode(value: bytes | None, headers: Headers, *, received: int, now: int) ->
     try:
         return _canonical(value)
     except _INVALID:
-        return _line_by_line(texts(value))
+        return _line_by_line(split_lines(value))
 
 
-def _canonical(value: bytes) -> list[Line | BadLine]:
+def _canonical(value: bytes) -> list[EventLine | InvalidLine]:
     """Decode all lines of a record at once.
 
     :raises InvalidEvent: some line is invalid, or holds more than one event
@@ -124,9 +124,9 @@ def _canonical(value: bytes) -> list[Line | BadLine]:
     return list(lines)
 
 
-def _line_by_line(lines: list[bytes]) -> list[Line | BadLine]:
+def _line_by_line(lines: list[bytes]) -> list[EventLine | InvalidLine]:
     """Decode lines of which some are invalid: the good ones in groups, which is ten times faster."""
-    decoded: dict[int, Line | BadLine] = {}
+    decoded: dict[int, EventLine | InvalidLine] = {}
 
     def fails(numbers: Sequence[int]) -> bool:
         try:
@@ -140,7 +140,7 @@ def _line_by_line(lines: list[bytes]) -> list[Line | BadLine]:
     return [decoded[number] for number in range(len(lines))]
 
 
-def _one_canonical(number: int, text: bytes) -> Line | BadLine:
+def _one_canonical(number: int, text: bytes) -> EventLine | InvalidLine:
     try:
         return _canonical(text)[0]
     except InvalidEvent as error:
@@ -154,33 +154,33 @@ def _one_canonical(number: int, text: bytes) -> Line | BadLine:
         return _bad(number, text, InvalidEvent(Code.TOO_DEEP, "expected fewer levels of objects and lists"))
 
 
-def _plain(value: bytes, *, received: int, now: int) -> list[Line | BadLine]:
+def _plain(value: bytes, *, received: int, now: int) -> list[EventLine | InvalidLine]:
     whole = _one_plain(0, value, received=received, now=now)
-    parts = texts(value)
-    if isinstance(whole, Line) or whole.code is not Code.NOT_JSON or len(parts) == 1:
+    parts = split_lines(value)
+    if isinstance(whole, EventLine) or whole.code is not Code.NOT_JSON or len(parts) == 1:
         return [whole]
     return [_one_plain(number, text, received=received, now=now) for number, text in enumerate(parts)]
 
 
-def _one_plain(number: int, text: bytes, *, received: int, now: int) -> Line | BadLine:
+def _one_plain(number: int, text: bytes, *, received: int, now: int) -> EventLine | InvalidLine:
     try:
         event = parse_event(text, now=now)
     except InvalidEvent as error:
         return _bad(number, text, error)
-    return Line(event.id, event.source, event.ts, received, msgspec.Raw(event.payload))
+    return EventLine(event.id, event.source, event.ts, received, msgspec.Raw(event.payload))
 
 
-def texts(value: bytes) -> list[bytes]:
+def split_lines(value: bytes) -> list[bytes]:
     """Split a record into its lines, without blank ones; the index of each is its line number."""
     return [text for text in value.split(b"\n") if text.strip(WHITE_SPACE)]
 
 
-def _bad(number: int, text: bytes, error: InvalidEvent) -> BadLine:
-    source, event_id = who(text)
-    return BadLine(number, text, error.code, error.detail, error.pointer, source, event_id)
+def _bad(number: int, text: bytes, error: InvalidEvent) -> InvalidLine:
+    source, event_id = peek_ids(text)
+    return InvalidLine(number, text, error.code, error.detail, error.pointer, source, event_id)
 
 
-def who(text: bytes) -> tuple[str | None, str | None]:
+def peek_ids(text: bytes) -> tuple[str | None, str | None]:
     """Return source id and event id of an invalid line, None for each that can't be read."""
     try:
         names = _decode_names(text)

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.signals import setting_changed
 
 
-class Terms(NamedTuple):
+class ReceiverLimits(NamedTuple):
     """The limits and rules for requests: the settings of the same names, without DATAFLOW_."""
 
     max_body_bytes: int
@@ -26,13 +26,13 @@ class Terms(NamedTuple):
 
 
 @cache
-def terms() -> Terms:
+def receiver_limits() -> ReceiverLimits:
     """Return the snapshot of the current settings."""
-    return Terms(*[getattr(settings, f"DATAFLOW_{name.upper()}") for name in Terms._fields])
+    return ReceiverLimits(*[getattr(settings, f"DATAFLOW_{name.upper()}") for name in ReceiverLimits._fields])
 
 
 def _clear_cache(**_changed: object) -> None:
-    terms.cache_clear()
+    receiver_limits.cache_clear()
 
 
 # Only tests change settings while a process runs.

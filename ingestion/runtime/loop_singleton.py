@@ -7,17 +7,17 @@ from collections.abc import Callable
 from typing import Generic, ParamSpec, Protocol, TypeVar
 
 
-class OfLoop(Protocol):
+class LoopBound(Protocol):
     """An object that belongs to one event loop."""
 
     loop: asyncio.AbstractEventLoop
 
 
-Object = TypeVar("Object", bound=OfLoop)
+Object = TypeVar("Object", bound=LoopBound)
 Parameters = ParamSpec("Parameters")
 
 
-class PerLoop(Generic[Parameters, Object]):
+class LoopSingleton(Generic[Parameters, Object]):
     """Returns the object of the running loop when called. A process has one loop; a fork or a test starts another."""
 
     def __init__(self, create: Callable[Parameters, Object]) -> None:

@@ -11,7 +11,7 @@ from django.conf import settings
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from ingestion.runtime.loop_singleton import PerLoop
+from ingestion.runtime.loop_singleton import LoopSingleton
 
 logger = logging.getLogger(__name__)
 
@@ -19,11 +19,11 @@ TIMEOUT = 0.09  # seconds for one command, the longest that a request may wait
 AWAY_SECONDS = 1.0  # after a failure no command is tried for so long
 
 
-class RedisAway(Exception):
+class RedisUnavailable(Exception):
     """Redis does not answer; the caller continues without it."""
 
 
-class RedisLink:
+class RedisClient:
     """The connections of one event loop."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class RedisLink:
         :raises RedisAway: Redis does not answer
         """
         if self.loop.time() < self._away_until:
-            raise RedisAway
+            raise RedisUnavailable
         try:
             async with asyncio.timeout(TIMEOUT):
                 answer = await self.redis.execute_command(*command)  # type: ignore[no-untyped-call]
@@ -47,12 +47,12 @@ class RedisLink:
             if not self._is_away:
                 logger.warning("Redis does not answer the receiver", extra={"reason": type(error).__name__})
             self._is_away = True
-            raise RedisAway from error
+            raise RedisUnavailable from error
         self._is_away = False
         return answer
 
 
-link = PerLoop(RedisLink)
+link = LoopSingleton(RedisClient)
 
 
 def connect(*, timeout: float) -> Redis:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class KillOrder:
     """End by `signal` at the point after it was passed `passes` times."""
 
     point: str
@@ -22,13 +22,13 @@ class Order:
     careful: bool = False  # the consumer is to go by way of staging until then
 
 
-class Orders:
+class KillOrders:
     """The file that holds one order, or is not there."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def give(self, order: Order) -> None:
+    def give(self, order: KillOrder) -> None:
         # At once, for one who reads it this moment.
         written = self._path.with_suffix(".written")
         written.write_text(f"{order.signal.name},{order.passes},{int(order.careful)},{order.point}")
@@ -37,12 +37,12 @@ class Orders:
     def withdraw(self) -> None:
         self._path.unlink(missing_ok=True)
 
-    def read(self) -> Order | None:
+    def read(self) -> KillOrder | None:
         try:
             name, passes, careful, point = self._path.read_text().split(",")
         except FileNotFoundError:
             return None
-        return Order(point, signal.Signals[name], int(passes), careful == "1")
+        return KillOrder(point, signal.Signals[name], int(passes), careful == "1")
 
     def passing(self, point: str) -> None:
         """End here, if that is the order."""
@@ -50,7 +50,7 @@ class Orders:
         if order is None or order.point != point:
             return
         if order.passes:
-            self.give(Order(point, order.signal, order.passes - 1, order.careful))
+            self.give(KillOrder(point, order.signal, order.passes - 1, order.careful))
             return
         self.withdraw()
         os.kill(os.getpid(), order.signal)

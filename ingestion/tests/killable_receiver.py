@@ -11,7 +11,7 @@ import ingestion.asgi  # noqa: F401 - the first, since it sets Django up
 from ingestion.kafka.flush import Flush
 from ingestion.kafka.group_commit import Publisher
 from ingestion.kafka.producer import Client
-from ingestion.tests.kill_points import Orders
+from ingestion.tests.kill_points import KillOrders
 
 POINTS = ("before send", "after send", "after acknowledgement")
 
@@ -19,7 +19,7 @@ POINTS = ("before send", "after send", "after acknowledgement")
 def main() -> None:
     """Wrap the points, then serve."""
     path, *arguments = sys.argv[1:]
-    orders = Orders(Path(path))
+    orders = KillOrders(Path(path))
     send, on_complete = Flush.send, Publisher._on_complete
 
     def sending(self: Flush, producer: Client, topic: str, partitions: int) -> None:

@@ -124,7 +124,7 @@ class EventAdmin(ReadOnlyAdmin):
 
     @admin.display(description="event")
     def event(self, row: Event) -> SafeString:
-        return admin_text.link("event", address(row), str(row.id))
+        return admin_text.link("event", event_key(row), str(row.id))
 
     @admin.display(ordering="ts", description="event time")
     def time(self, row: Event) -> str:
@@ -138,6 +138,6 @@ class EventAdmin(ReadOnlyAdmin):
         return admin_text.origin(row)
 
 
-def address(row: Event) -> str:
+def event_key(row: Event) -> str:
     """Return the whole key of an event's row as text, for its URL."""
     return f"{row.id}|{timestamps.to_micros(row.ts)}|{row.source_id}"

@@ -24,9 +24,9 @@ from processing.dead_letters import discard, dry_run, redrive
 from processing.dead_letters import filters as letters
 from processing.dead_letters import rendering as letter_text
 from processing.dead_letters.dry_run import DryRun
-from processing.dead_letters.edit import revise
-from processing.dead_letters.filters import Selection
-from processing.dead_letters.redrive import NotMendable
+from processing.dead_letters.edit import edit_letter
+from processing.dead_letters.filters import LetterFilter
+from processing.dead_letters.redrive import NotRedrivable
 from processing.errors import NeedsOperator, StoreUnavailable
 from processing.models import DeadLetter, Job
 
@@ -98,7 +98,7 @@ def redrive_page(request: HttpRequest) -> HttpResponse:
         given = form.cleaned_data
         if "try" not in request.POST:
             return _to_job(redrive.request(selection, who=_who(request), **given))
-        outcome = _run_dry(request, lambda: dry_run.rehearse(selection, up_to=form.counted()))
+        outcome = _run_dry(request, lambda: dry_run.dry_run(selection, up_to=form.counted()))
     return _ask(request, selection, form, title="Redrive dead letters", verb="Redrive", outcome=outcome)
 
 
@@ -125,11 +125,11 @@ def edit_page(request: HttpRequest, number: int) -> HttpResponse:
         try:
             if "try" not in request.POST:
                 return _to_job(_send_edited(request, letter, form.cleaned_data))
-            line = revise(letter, _event(form.cleaned_data), now=_now())
-            outcome = _run_dry(request, lambda: dry_run.rehearse_edited(letter, line))
+            line = edit_letter(letter, _event(form.cleaned_data), now=_now())
+            outcome = _run_dry(request, lambda: dry_run.dry_run_edited(letter, line))
         except InvalidEvent as error:
             form.add_error("event", f"{in_words(error.code)}: {error.detail}")
-        except NotMendable:
+        except NotRedrivable:
             form.add_error(None, "This letter was sent or discarded in the meantime.")
     context = {"form": form, "letter": letter, "why": in_words(letter.reason), "outcome": outcome}
     return _page(request, "edit", f"Edit and redrive letter {number}", context)
@@ -153,7 +153,7 @@ def _run_dry(request: HttpRequest, rehearse: Callable[[], DryRun]) -> DryRun | N
 
 def _ask(
     request: HttpRequest,
-    selection: Selection,
+    selection: LetterFilter,
     form: BulkForm,
     *,
     title: str,

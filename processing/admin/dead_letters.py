@@ -24,7 +24,7 @@ from processing.admin.readonly import ReadOnlyAdmin
 from processing.dead_letters import export as letter_export
 from processing.dead_letters import hexdump
 from processing.dead_letters import rendering as letter_text
-from processing.dead_letters.filters import MENDABLE, Selection, related_letters
+from processing.dead_letters.filters import MENDABLE, LetterFilter, related_letters
 from processing.models import DeadLetter
 
 MAX_LISTED = 100  # letters of a chain, and lines of a history
@@ -123,7 +123,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[DeadLetter], search_term: str
     ) -> tuple[QuerySet[DeadLetter], bool]:
-        found = Selection(**admin_choice.parse_search(search_term))
+        found = LetterFilter(**admin_choice.parse_search(search_term))
         return queryset & found.query(), False
 
     def get_urls(self) -> list[URLPattern]:

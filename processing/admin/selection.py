@@ -10,7 +10,7 @@ from uuid import UUID
 from django.http import QueryDict
 
 from ingestion.problems import in_words
-from processing.dead_letters.filters import Selection
+from processing.dead_letters.filters import LetterFilter
 from processing.models import DeadLetter
 
 # Parameters of the list -> fields of Selection.
@@ -51,7 +51,7 @@ def parse_search(search: str) -> SearchFilters:
     return {"source_id": text} if is_source else {"text": text}
 
 
-def selection_from(parameters: QueryDict) -> Selection:
+def selection_from(parameters: QueryDict) -> LetterFilter:
     """Return the letters that the list shows with these parameters, or those of `ids`."""
     from_facets = {name: parameters.get(key, "").replace("\0", "") for key, name in FACETS.items() if key in parameters}
     from_search = parse_search(parameters.get(SEARCH, ""))
@@ -64,7 +64,7 @@ def selection_from(parameters: QueryDict) -> Selection:
     # A source chosen as a facet and another one in the search can't both match.
     if any(wanted[name] != value for name, value in from_search.items()):
         wanted[IDS] = NONE
-    return Selection(**wanted)  # type: ignore[arg-type]  # by name: each is of its filter's type
+    return LetterFilter(**wanted)  # type: ignore[arg-type]  # by name: each is of its filter's type
 
 
 def parse_time(text: str) -> datetime:
@@ -85,7 +85,7 @@ def query_of(numbers: Sequence[int], state: str = "") -> str:
     return query.urlencode()
 
 
-def describe(selection: Selection) -> list[tuple[str, str]]:
+def describe(selection: LetterFilter) -> list[tuple[str, str]]:
     """Return the filters of a selection as pairs of title and value."""
     return [(_TITLES.get(name, name), _value(name, value)) for name, value in selection.to_mapping().items()]
 

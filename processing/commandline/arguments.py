@@ -19,11 +19,11 @@ def add_range(parser: ArgumentParser, *, by: str) -> None:
         "--to": ("until", f"events before this {by}"),
     }
     for name, (target, meaning) in ends.items():
-        parser.add_argument(name, dest=target, type=moment, metavar="TIME", help=meaning)
+        parser.add_argument(name, dest=target, type=parse_time, metavar="TIME", help=meaning)
     parser.add_argument("--source", help="only events of this source")
 
 
-def events(options: dict[str, object]) -> EventRange:
+def range_of(options: dict[str, object]) -> EventRange:
     """Return the range that the options of `add_range` describe."""
     since, until, source = (options[name] for name in ("since", "until", "source"))
     assert since is None or isinstance(since, datetime)
@@ -32,7 +32,7 @@ def events(options: dict[str, object]) -> EventRange:
     return EventRange(since, until, source)
 
 
-def moment(text: str) -> datetime:
+def parse_time(text: str) -> datetime:
     """Parse a time; an argparse type."""
     try:
         return event_range.parse(text)

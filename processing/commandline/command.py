@@ -11,7 +11,7 @@ from typing import ClassVar
 from django.core.management.base import CommandError
 
 from ingestion.management.command import OperatorCommand
-from processing.commandline.progress import Interrupted, Progress, stoppable
+from processing.commandline.progress import CommandInterrupted, Progress, stoppable
 from processing.errors import POSTGRESQL_AWAY, NeedsOperator, StoreUnavailable, postgresql_in_words
 
 
@@ -42,7 +42,7 @@ class StoreCommand(OperatorCommand):
         try:
             with self.store_errors(prefix), stoppable(Progress()) as progress:
                 yield progress
-        except Interrupted as error:
+        except CommandInterrupted as error:
             raise CommandError(interrupted) from error
 
     def report(self, shape: Mapping[str, object], text: str, *, as_json: bool, ok: bool = True) -> None:

@@ -14,7 +14,7 @@ from typing import TextIO
 _REFRESH_INTERVAL = 0.2  # seconds
 
 
-class Interrupted(Exception):
+class CommandInterrupted(Exception):
     """SIGTERM or SIGINT arrived. What was done stays; the command continues from there when it is run again."""
 
 
@@ -35,7 +35,7 @@ class Progress:
         :raises Interrupted: SIGTERM or SIGINT arrived
         """
         if self._stopping.is_set():
-            raise Interrupted
+            raise CommandInterrupted
         now = time.monotonic()
         if unit != self._unit:
             self._unit, self._started, self._shown_at = unit, now, 0.0

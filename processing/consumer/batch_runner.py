@@ -9,7 +9,7 @@ from collections.abc import Callable
 from ingestion.events import timestamps
 from processing.consumer import bisection, steps
 from processing.consumer.bisection import Fault
-from processing.consumer.retry import Patience
+from processing.consumer.retry import Retrier
 from processing.consumer.steps import Stores, Work
 from processing.errors import NeedsOperator, StoreUnavailable
 from processing.events import decoding, skipped_lines
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 _STAGES = {"decode": "decode", "process": "process", "write_documents": "documents", "judge_identity": "documents"}
 
 
-def settle(stores: Stores, work: Work, *, stopping: threading.Event, waiting: Callable[[str | None], None]) -> None:
+def run_batch(stores: Stores, work: Work, *, stopping: threading.Event, waiting: Callable[[str | None], None]) -> None:
     """Store and publish a batch, for as long as it takes; prepare it, if that has failed before.
 
     Safe to repeat: a batch delivered twice leaves the stores as one delivery would.
@@ -29,7 +29,7 @@ def settle(stores: Stores, work: Work, *, stopping: threading.Event, waiting: Ca
     :param waiting: told why the batch waits, and None when it goes on
     :raises Stopped: `stopping` was set while a store was away
     """
-    patience = Patience(stopping, waiting, stores.rows.forget, stores.alarm)
+    patience = Retrier(stopping, waiting, stores.rows.forget, stores.alarm)
     alone = work.batch.records[0] if work.alone else None
     if alone:
         patience.until_done(lambda: _rehearse(stores, work, alone, patience))
@@ -46,7 +46,7 @@ def _keep_account(stores: Stores, work: Work) -> None:
     steps.store(stores, work)
 
 
-def _mend(stores: Stores, work: Work, patience: Patience) -> None:
+def _mend(stores: Stores, work: Work, patience: Retrier) -> None:
     """Set aside what a bug is due to, so that the rest of the batch can be stored.
 
     :raises NeedsOperator: no record fails alone
@@ -56,7 +56,7 @@ def _mend(stores: Stores, work: Work, patience: Patience) -> None:
         patience.go_on("bug: looking for the events that it is due to")
         return _try(stores, Work(batch=part, topic=work.topic))
 
-    found = bisection.culprits(work.batch, trial)
+    found = bisection.failing_lines(work.batch, trial)
     for record, line, aside in found:
         logger.error("event set aside", extra={"partition": record.partition, "offset": record.offset, "line": line})
         left = () if aside.stage == bisection.DECODE else _left_by(record, line)
@@ -75,7 +75,7 @@ def _cut(work: Work, last: Record) -> None:
     work.batch.records = [record for record in work.batch.records if (record.partition, record.offset) <= end]
 
 
-def _rehearse(stores: Stores, work: Work, record: Record, patience: Patience) -> None:
+def _rehearse(stores: Stores, work: Work, record: Record, patience: Retrier) -> None:
     """Try the lines of one record, each alone and marked, so that the one that ends the process is known afterwards."""
     known = work.batch.asides.get((record.partition, record.offset), {})
     lines = skipped_lines.numbers(record, known)

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import NamedTuple, TypeVar
 
 from processing.events import skipped_lines
-from processing.events.batch import WHOLE, Aside, Asides, Batch, Record
+from processing.events.batch import WHOLE, Batch, Record, SkippedLine, SkippedLines
 
 # Found in one batch. What fails more often is no matter of single events: the rest of the batch comes again, for the
 # breaker to judge.
@@ -25,23 +25,25 @@ class Fault(NamedTuple):
     error: str  # the exception's type
 
     @property
-    def aside(self) -> Aside:
+    def aside(self) -> SkippedLine:
         """Why the line it is due to is set aside; never a value of the sender's."""
-        return Aside(self.stage, f"our own step {self.step} failed on it: {self.error}; the consumer's log has more")
+        return SkippedLine(
+            self.stage, f"our own step {self.step} failed on it: {self.error}; the consumer's log has more"
+        )
 
 
-class Culprit(NamedTuple):
+class FailingLine(NamedTuple):
     """A line, or a WHOLE record, that fails when it is alone."""
 
     record: Record
     line: int
-    aside: Aside
+    aside: SkippedLine
 
 
 Trial = Callable[[Batch], Fault | None]
 
 
-def culprits(batch: Batch, trial: Trial) -> list[Culprit]:
+def failing_lines(batch: Batch, trial: Trial) -> list[FailingLine]:
     """Find what fails, in the order of the records, MOST at once; none: the batch as a whole succeeds now, or nothing fails alone.
 
     :param trial: runs all steps on a part of the batch and undoes them
@@ -50,13 +52,13 @@ def culprits(batch: Batch, trial: Trial) -> list[Culprit]:
     return list(islice(_culprits(records, batch, trial), MOST))
 
 
-def _culprits(records: Sequence[Record], batch: Batch, trial: Trial) -> Iterator[Culprit]:
+def _culprits(records: Sequence[Record], batch: Batch, trial: Trial) -> Iterator[FailingLine]:
     for record, fault in _halve(records, lambda some: trial(Batch(list(some), asides=batch.asides))):
         known = batch.asides.get((record.partition, record.offset), {})
         yield from _lines(record, fault, known, trial)
 
 
-def _lines(record: Record, fault: Fault, known: Asides, trial: Trial) -> Iterator[Culprit]:
+def _lines(record: Record, fault: Fault, known: SkippedLines, trial: Trial) -> Iterator[FailingLine]:
     """Find the lines of a record that fail; the record is one where it can't be decoded, or no line fails alone."""
     lines = [] if fault.stage == DECODE else skipped_lines.numbers(record, known)
 
@@ -67,9 +69,9 @@ def _lines(record: Record, fault: Fault, known: Asides, trial: Trial) -> Iterato
     found = False
     for line, line_fault in _halve(lines, of_some):
         found = True
-        yield Culprit(record, line, line_fault.aside)
+        yield FailingLine(record, line, line_fault.aside)
     if not found:
-        yield Culprit(record, WHOLE, fault.aside)
+        yield FailingLine(record, WHOLE, fault.aside)
 
 
 def _halve(items: Sequence[Item], trial: Callable[[Sequence[Item]], Fault | None]) -> Iterator[tuple[Item, Fault]]:

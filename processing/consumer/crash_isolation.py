@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from psycopg import Connection, Cursor
 from psycopg.types.json import Jsonb
 
-from processing.events.batch import Aside, Asides, Place, Record
-from processing.kafka.end_offsets import Ends
+from processing.events.batch import Place, Record, SkippedLine, SkippedLines
+from processing.kafka.end_offsets import TopicOffsets
 from processing.ledger.incidents import of_partition, open_incident
 from processing.models import Incident
 from processing.stores.row_store import APPLICATION, RowStore, failures
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 # Crashes at the same place. Fewer would be met by a process that is killed from outside while it starts, and going on
 # line by line takes minutes behind a backlog.
 AFTER = 3
-_DIED = Aside("process", "the consumer process ended, again and again, while this was in hand")
+_DIED = SkippedLine("process", "the consumer process ended, again and again, while this was in hand")
 
 Line = tuple[int, int]  # offset, and line or processing.events.batch.WHOLE
 
@@ -55,7 +55,7 @@ WHERE topic_id = %s AND partition = ANY(%s)
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class StartedLine:
     """A consumer's start at one partition."""
 
     next_offset: int
@@ -68,25 +68,25 @@ class Start:
         """Whether the first batch is to be gone through line by line."""
         return self.starts > AFTER
 
-    def again(self, *, at: int) -> Start:
+    def again(self, *, at: int) -> StartedLine:
         """Count one more. What was in hand alone when the process died is isolated; there may be more of it close by."""
         if self.suspect and self.suspect not in self.isolated:
-            return Start(at, self.starts + 1, isolated=(*self.isolated, self.suspect))
+            return StartedLine(at, self.starts + 1, isolated=(*self.isolated, self.suspect))
         return replace(self, next_offset=at, starts=self.starts + 1 if at == self.next_offset else 1, suspect=None)
 
 
 @dataclass(slots=True)
-class Crashes:
+class CrashIsolation:
     """What one consumer process knows of the crashes before it; counts and marks are for the stores' thread."""
 
     rows: RowStore
     _topic: int = 0  # its row id
-    _starts: dict[int, Start] = field(default_factory=dict)  # of the partitions that this process has
-    _isolated: dict[Place, Asides] = field(default_factory=dict)
+    _starts: dict[int, StartedLine] = field(default_factory=dict)  # of the partitions that this process has
+    _isolated: dict[Place, SkippedLines] = field(default_factory=dict)
     _ends: dict[int, int] = field(default_factory=dict)  # partitions in rehearsal: the offset after their first batch
     _locks: dict[int, Connection] = field(default_factory=dict)  # partitions whose lock we have: in which session
 
-    def count(self, progress: Mapping[int, int], ends: Ends) -> None:
+    def count(self, progress: Mapping[int, int], ends: TopicOffsets) -> None:
         """Count the start of partitions that this process did not have before, and learn what is isolated in all.
 
         :param progress: next offset by partition
@@ -110,7 +110,7 @@ class Crashes:
         for number in (number for number, start in starts.items() if start.rehearses):
             self._rehearse(number)
 
-    def _isolate(self, starts: Mapping[int, Start]) -> None:
+    def _isolate(self, starts: Mapping[int, StartedLine]) -> None:
         """Keep what is isolated in partitions, and nothing else of them: Kafka may have lost records (processing.partitions.start_offsets)."""
         isolated = {place: known for place, known in self._isolated.items() if place[0] not in starts}
         for number, start in starts.items():
@@ -169,7 +169,7 @@ class Crashes:
         if record.offset + 1 >= self._ends.get(record.partition, 0):
             self._unlock([record.partition])
 
-    def asides(self, records: Iterable[Record]) -> dict[Place, Asides]:
+    def asides(self, records: Iterable[Record]) -> dict[Place, SkippedLines]:
         """Give the lines of records that the process died of."""
         if not self._isolated:
             return {}
@@ -195,14 +195,14 @@ class Crashes:
         return len(records) == 1 and records[0].partition in self._ends
 
 
-def _counted(before: Start | None, *, at: int) -> Start:
-    return before.again(at=at) if before else Start(at, starts=1)
+def _counted(before: StartedLine | None, *, at: int) -> StartedLine:
+    return before.again(at=at) if before else StartedLine(at, starts=1)
 
 
-def _read(cursor: Cursor, topic: int, partitions: list[int]) -> dict[int, Start]:
+def _read(cursor: Cursor, topic: int, partitions: list[int]) -> dict[int, StartedLine]:
     cursor.execute(_READ, {"topic": topic, "partitions": partitions})
     return {
-        partition: Start(
+        partition: StartedLine(
             next_offset,
             starts,
             suspect=None if suspect_offset is None or not nobodys else (suspect_offset, suspect_line),
@@ -212,7 +212,7 @@ def _read(cursor: Cursor, topic: int, partitions: list[int]) -> dict[int, Start]
     }
 
 
-def _write(cursor: Cursor, topic: int, partition: int, start: Start) -> None:
+def _write(cursor: Cursor, topic: int, partition: int, start: StartedLine) -> None:
     isolated = Jsonb([list(line) for line in start.isolated])
     cursor.execute(_WRITE, [topic, partition, start.next_offset, start.starts, isolated])
 

@@ -18,10 +18,10 @@ from django.conf import settings
 
 from processing import metrics
 from processing.consumer import batch_runner, steps
-from processing.consumer.partition_starts import Placing
-from processing.consumer.retry import Patience, Stopped
+from processing.consumer.partition_starts import PartitionStarts
+from processing.consumer.retry import ConsumerStopping, Retrier
 from processing.consumer.steps import Stores, Topic, Work
-from processing.consumer.store_executor import StoreThread
+from processing.consumer.store_executor import StoreExecutor
 from processing.errors import NeedsOperator, StoreUnavailable
 from processing.events.batch import Batch, Record
 from processing.kafka.consumer import Consumer
@@ -61,11 +61,11 @@ class Loop:
         self._stopping = stopping
         self._member = f"{socket.gethostname()}-{os.getpid()}"
         self._stores = Stores()
-        self._thread = StoreThread()
+        self._thread = StoreExecutor()
         self._live = LivePublisher(self._member)
         self._consumer: Consumer | None = None
         self._settling: tuple[Work, Future[None]] | None = None
-        self._placing = Placing(self._stores, self._thread, self._patiently)
+        self._placing = PartitionStarts(self._stores, self._thread, self._patiently)
         self._beating: Future[None] | None = None
         self._last_beat = 0.0
         self._since = datetime.now(tz=UTC)
@@ -83,7 +83,7 @@ class Loop:
             while not self._stopping.is_set():
                 self._survive(self.step)
             self._finish()
-        except Stopped:
+        except ConsumerStopping:
             logger.warning("stopped while a store was away; the batch in hand comes again")
             self._leave_all()
         finally:
@@ -190,7 +190,7 @@ class Loop:
 
     def _settle(self, work: Work) -> None:
         began = time.monotonic()
-        batch_runner.settle(self._stores, work, stopping=self._stopping, waiting=self._note_waiting)
+        batch_runner.run_batch(self._stores, work, stopping=self._stopping, waiting=self._note_waiting)
         metrics.BATCH_SECONDS.observe(time.monotonic() - began)
 
     def _settled(self, consumer: Consumer) -> set[int]:
@@ -202,7 +202,7 @@ class Loop:
             return set()
         work, settling = self._settling
         if not self._await(consumer, settling):
-            raise Stopped
+            raise ConsumerStopping
         self._settling = None
         settling.result()
         for step in FINISH:
@@ -271,7 +271,7 @@ class Loop:
 
     def _patiently(self, act: Callable[[], None]) -> None:
         stores = self._stores
-        Patience(self._stopping, self._note_waiting, stores.rows.forget, stores.alarm).until_done(act)
+        Retrier(self._stopping, self._note_waiting, stores.rows.forget, stores.alarm).until_done(act)
 
     def _survive(self, step: Callable[[], bool]) -> None:
         try:

@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 OURSELVES = "consumer"  # subject of what is not about one store
 
 
-class Alarm:
+class OperatorIncident:
     """The incidents of kind operator that this process may have opened; for the stores' thread."""
 
     def __init__(self, rows: RowStore) -> None:

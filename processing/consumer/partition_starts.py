@@ -8,28 +8,28 @@ from concurrent.futures import Future
 
 from processing.consumer import steps
 from processing.consumer.steps import Stores
-from processing.consumer.store_executor import StoreThread
+from processing.consumer.store_executor import StoreExecutor
 from processing.kafka.consumer import Consumer
-from processing.kafka.end_offsets import Ends
-from processing.partitions.start_offsets import Place, Start
+from processing.kafka.end_offsets import TopicOffsets
+from processing.partitions.start_offsets import Place, StartOffset
 
 LOOK_AT_HOLDS = 2.0  # seconds between two looks whether a held partition was resumed
 
 Patiently = Callable[[Callable[[], None]], None]
 
 
-class Placing:
+class PartitionStarts:
     """The placing of one consumer's partitions; asked on the stores' thread, after what is in hand.
 
     :param patiently: repeats an act until the stores and Kafka answer
     """
 
-    def __init__(self, stores: Stores, thread: StoreThread, patiently: Patiently) -> None:
+    def __init__(self, stores: Stores, thread: StoreExecutor, patiently: Patiently) -> None:
         self.held: list[int] = []  # as they were found
         self._stores = stores
         self._thread = thread
         self._patiently = patiently
-        self._asked: Future[tuple[Ends, dict[int, Start]]] | None = None
+        self._asked: Future[tuple[TopicOffsets, dict[int, StartOffset]]] | None = None
         self._look_at_holds = 0.0  # time.monotonic()
 
     @property
@@ -57,7 +57,9 @@ class Placing:
         """Tell whether partitions wait that are not held, or for so long that they may have been resumed."""
         return bool(consumer.unplaced) and (consumer.unplaced != self.held or time.monotonic() >= self._look_at_holds)
 
-    def _starts(self, partitions: list[int], known_ends: dict[Place, int]) -> tuple[Ends, dict[int, Start]]:
-        found: list[tuple[Ends, dict[int, Start]]] = []
+    def _starts(
+        self, partitions: list[int], known_ends: dict[Place, int]
+    ) -> tuple[TopicOffsets, dict[int, StartOffset]]:
+        found: list[tuple[TopicOffsets, dict[int, StartOffset]]] = []
         self._patiently(lambda: found.append(steps.place(self._stores, partitions, known_ends)))
         return found[-1]

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from processing.consumer.operator_incident import Alarm
+from processing.consumer.operator_incident import OperatorIncident
 from processing.errors import LostRace, NeedsOperator, StoreUnavailable
 
 logger = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ LONGEST_WAIT = 10.0  # seconds
 TRIES = 3  # of an act that meets a bug, before the bug is looked for; or a race, before it waits
 
 
-class Stopped(Exception):
+class ConsumerStopping(Exception):
     """The process is to end while an act fails: it is abandoned whole and comes again."""
 
 
@@ -32,13 +32,13 @@ class _Bug(NeedsOperator):
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Retrier:
     """How one consumer waits; its acts begin and end outside any transaction."""
 
     stopping: threading.Event
     waiting: Callable[[str | None], None]  # told why an act waits, and None when it goes on
     forget: Callable[[], None]  # called before an act is repeated
-    alarm: Alarm
+    alarm: OperatorIncident
 
     def until_done(self, act: Act, *, mend: Act | None = None) -> None:
         """Repeat an act until it succeeds; between tries wait 0.5 s and longer.
@@ -71,12 +71,12 @@ class Patience:
         :raises Stopped: `stopping` was set
         """
         if self.stopping.is_set():
-            raise Stopped
+            raise ConsumerStopping
         self.waiting(reason)
 
     def _pause(self, seconds: float) -> None:
         if self.stopping.wait(seconds * random.uniform(0.8, 1.2)):  # noqa: S311 - jitter
-            raise Stopped
+            raise ConsumerStopping
         self.forget()
 
 
@@ -99,7 +99,7 @@ class _Tries:
         except (StoreUnavailable, NeedsOperator) as error:
             self._races += isinstance(error, LostRace)
             return error
-        except Stopped:
+        except ConsumerStopping:
             raise
         except Exception as error:
             self._bugs += 1

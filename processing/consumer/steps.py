@@ -14,17 +14,17 @@ from psycopg.errors import UniqueViolation
 from ingestion.events import timestamps
 from ingestion.kafka.record_format import UnknownVersion
 from ingestion.problems import Code
-from processing.consumer.crash_isolation import Crashes
-from processing.consumer.operator_incident import Alarm
-from processing.errors import NeedsOperator, Refused
+from processing.consumer.crash_isolation import CrashIsolation
+from processing.consumer.operator_incident import OperatorIncident
+from processing.errors import ContentRejected, NeedsOperator
 from processing.events import decoding, ledger_deltas, skipped_lines
 from processing.events.batch import Batch, Entry, Letter, Record
-from processing.events.ledger_deltas import Gains
+from processing.events.ledger_deltas import LedgerDeltas
 from processing.events.rollups import Spans, roll_up
-from processing.kafka.end_offsets import Ends, EndsReader
-from processing.kafka.processed_topic import Delivery
-from processing.partitions.circuit_breaker import Breaker, Judgement
-from processing.partitions.start_offsets import Place, Start
+from processing.kafka.end_offsets import OffsetsReader, TopicOffsets
+from processing.kafka.processed_topic import ProcessedTopic
+from processing.partitions.circuit_breaker import CircuitBreaker, Judgement
+from processing.partitions.start_offsets import Place, StartOffset
 from processing.stores.document_store import DocumentStore, Verdict
 from processing.stores.row_store import RowStore
 
@@ -51,7 +51,7 @@ class Work:
     batch: Batch
     topic: Topic
     spans: tuple[Spans, Spans] | None = None  # rollups by minute and by hour: of all entries, then of the stored
-    gains: Gains = field(default_factory=dict)
+    gains: LedgerDeltas = field(default_factory=dict)
     verdict: Verdict | None = None
     writing: Future[Verdict] | None = None
     repeats: int = 0  # events that a store knew already; while there are any, batches go carefully
@@ -69,18 +69,18 @@ class Stores:
 
     rows: RowStore = field(default_factory=RowStore)
     documents: DocumentStore = field(default_factory=DocumentStore)
-    delivery: Delivery = field(default_factory=Delivery)
-    ends: EndsReader = field(
-        default_factory=lambda: EndsReader(settings.KAFKA_BOOTSTRAP_SERVERS, settings.KAFKA_TOPIC_RAW_DATA)
+    delivery: ProcessedTopic = field(default_factory=ProcessedTopic)
+    ends: OffsetsReader = field(
+        default_factory=lambda: OffsetsReader(settings.KAFKA_BOOTSTRAP_SERVERS, settings.KAFKA_TOPIC_RAW_DATA)
     )
-    breaker: Breaker = field(default_factory=Breaker)
+    breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     writers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "documents"))
 
-    alarm: Alarm = field(init=False)
-    crashes: Crashes = field(init=False)
+    alarm: OperatorIncident = field(init=False)
+    crashes: CrashIsolation = field(init=False)
 
     def __post_init__(self) -> None:
-        self.alarm, self.crashes = Alarm(self.rows), Crashes(self.rows)
+        self.alarm, self.crashes = OperatorIncident(self.rows), CrashIsolation(self.rows)
 
     def close(self) -> None:
         self.delivery.close()
@@ -180,7 +180,7 @@ def add_up(stores: Stores, work: Work) -> None:
     """Fold what was stored into rollups, statistics, ledger, dead letters and progress."""
     if work.spans is None or work.batch.stored is not work.batch.entries:
         work.spans = roll_up(work.batch.stored)
-    work.gains = ledger_deltas.gains(work.batch)
+    work.gains = ledger_deltas.ledger_deltas(work.batch)
     work.committed = stores.rows.add_up(work.batch, work.topic.row, spans=work.spans, gains=work.gains)
     if work.repeats == 0 and work.batch.entries:
         stores.rows.careful = False
@@ -224,7 +224,9 @@ def run(steps: Iterable[Step], stores: Stores, work: Work) -> None:
         step(stores, work)
 
 
-def place(stores: Stores, partitions: list[int], known_ends: Mapping[Place, int]) -> tuple[Ends, dict[int, Start]]:
+def place(
+    stores: Stores, partitions: list[int], known_ends: Mapping[Place, int]
+) -> tuple[TopicOffsets, dict[int, StartOffset]]:
     """Find out where partitions start, and begin to count their dead letters; see processing.partitions.start_offsets.
 
     :raises StoreUnavailable: a store does not answer; place them again
@@ -264,7 +266,7 @@ def _attempt(stores: Stores, work: Work, *, undo: bool) -> bool:
     except _Again:
         # More of its kind may follow: judge before there are rows.
         stores.rows.careful = True
-    except Refused:
+    except ContentRejected:
         _finish_writing(work)
         _refuse(stores, work)
     else:

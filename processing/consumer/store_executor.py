@@ -11,7 +11,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class StoreThread:
+class StoreExecutor:
     """Does what touches the stores, one thing after the other; a daemon, so that a frozen store can't hold the exit."""
 
     def __init__(self) -> None:

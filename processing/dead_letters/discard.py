@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 
 from processing.dead_letters import filters as letters
 from processing.dead_letters import jobs as letter_jobs
-from processing.dead_letters.filters import Selection
+from processing.dead_letters.filters import LetterFilter
 from processing.jobs import queue
 from processing.models import DeadLetter, DeadLetterAction, Job
 
@@ -15,7 +15,7 @@ KIND = "discard"
 CHUNK = 1_000  # letters
 
 
-def request(selection: Selection, *, who: str, note: str, up_to: int | None = None, worker: str = "") -> Job:
+def request(selection: LetterFilter, *, who: str, note: str, up_to: int | None = None, worker: str = "") -> Job:
     """Create the job that discards letters.
 
     :param note: the reason

@@ -11,8 +11,8 @@ from ingestion.events import timestamps
 from ingestion.problems import Code
 from processing.dead_letters import filters as letters
 from processing.dead_letters import redrive
-from processing.dead_letters.filters import MENDABLE, Selection
-from processing.dead_letters.redrive import NotMendable
+from processing.dead_letters.filters import MENDABLE, LetterFilter
+from processing.dead_letters.redrive import NotRedrivable
 from processing.events import decoding
 from processing.events.batch import Batch, Entry, Record
 from processing.models import DeadLetter
@@ -57,7 +57,7 @@ class DryRun:
         return f"; {self.failing.total():,} fail again: {named}"
 
 
-def rehearse(selection: Selection, *, up_to: int | None = None, most: int = MAX_LETTERS) -> DryRun:
+def dry_run(selection: LetterFilter, *, up_to: int | None = None, most: int = MAX_LETTERS) -> DryRun:
     """Test the letters that a redrive of this selection would send, oldest first, at most `most` of them.
 
     :param up_to: the highest number to include; None: the newest letter
@@ -80,7 +80,7 @@ def rehearse(selection: Selection, *, up_to: int | None = None, most: int = MAX_
     return result
 
 
-def rehearse_edited(letter: DeadLetter, line: bytes) -> DryRun:
+def dry_run_edited(letter: DeadLetter, line: bytes) -> DryRun:
     """Test one letter with the line that processing.dead_letters.edit returned.
 
     :raises NotMendable: the letter's state allows no edit
@@ -88,7 +88,7 @@ def rehearse_edited(letter: DeadLetter, line: bytes) -> DryRun:
     :raises NeedsOperator: an operator must act
     """
     if letter.state not in MENDABLE:
-        raise NotMendable
+        raise NotRedrivable
     letter.edited = line
     result = DryRun(total=1, up_to=letter.pk)
     with _opened() as stores:

@@ -14,7 +14,7 @@ from processing.dead_letters import rendering as letter_text
 from processing.models import DeadLetter
 
 
-def revise(letter: DeadLetter, text: bytes, *, now: int) -> bytes:
+def edit_letter(letter: DeadLetter, text: bytes, *, now: int) -> bytes:
     """Return the canonical line of an edited event; its time of receipt does not change.
 
     :param text: the event in the public format
@@ -49,7 +49,7 @@ def _with_derived_id(event: Event) -> Event:
     return msgspec.structs.replace(event, id=event_ids.derived_id(content, event.ts))
 
 
-def _with_hidden_fields(event: Event, before: record_format.Line) -> Event:
+def _with_hidden_fields(event: Event, before: record_format.EventLine) -> Event:
     """Keep what the public format can't express, as far as it still applies."""
     return msgspec.structs.replace(
         event,

@@ -11,7 +11,7 @@ import msgspec
 from asgiref.sync import sync_to_async
 
 from processing.dead_letters import serializers
-from processing.dead_letters.filters import Selection
+from processing.dead_letters.filters import LetterFilter
 from processing.dead_letters.schemas import ActionShape
 from processing.models import DeadLetter
 
@@ -49,7 +49,7 @@ class ExportedLetter(msgspec.Struct, rename="camel", kw_only=True):
 
 
 async def lines(
-    selection: Selection, *, reading: Callable[[], AbstractContextManager[None]] = nullcontext
+    selection: LetterFilter, *, reading: Callable[[], AbstractContextManager[None]] = nullcontext
 ) -> AsyncIterator[bytes]:
     """Yield the letters as lines, so that a response need not fit into memory.
 
@@ -63,7 +63,7 @@ async def lines(
 
 
 def _chunk(
-    selection: Selection, *, after: int, reading: Callable[[], AbstractContextManager[None]]
+    selection: LetterFilter, *, after: int, reading: Callable[[], AbstractContextManager[None]]
 ) -> list[ExportedLetter]:
     rows = selection.query().filter(id__gt=after).select_related("topic").prefetch_related("actions").order_by("id")
     with reading():

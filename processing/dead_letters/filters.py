@@ -34,7 +34,7 @@ def _matches(lookup: str, from_json: Callable[[Any], Any] | None = None) -> Mapp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
+class LetterFilter:
     """Filters that must all match; None and () are no filter.
 
     A new filter is a line here, an option in processing.dead_letters.cli.arguments and a member of queries.dead_letters.filters.Filter.
@@ -145,4 +145,4 @@ def _as_json(value: object) -> object:
     return list(value) if isinstance(value, tuple) else value
 
 
-_FILTERS = fields(Selection)
+_FILTERS = fields(LetterFilter)

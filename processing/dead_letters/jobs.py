@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from psycopg.errors import QueryCanceled
 
 from processing.dead_letters import filters as letters
-from processing.dead_letters.filters import Selection
+from processing.dead_letters.filters import LetterFilter
 from processing.jobs import queue
 from processing.models import DeadLetter, DeadLetterAction, Job
 
@@ -23,13 +23,13 @@ MAX_IDLE = 5  # seconds within a transaction
 MAX_STATEMENT = 25
 
 
-def selection(job: Job) -> Selection:
+def selection(job: Job) -> LetterFilter:
     """Return the selection that the job was enqueued with."""
-    return Selection.from_mapping(job.arguments["selection"])
+    return LetterFilter.from_mapping(job.arguments["selection"])
 
 
 def enqueue(
-    kind: str, selection: Selection, *, who: str, up_to: int | None, worker: str, **arguments: str | int | None
+    kind: str, selection: LetterFilter, *, who: str, up_to: int | None, worker: str, **arguments: str | int | None
 ) -> Job:
     """Create a job on the letters that match a selection now. Letters that arrive later are not included.
 

@@ -21,12 +21,12 @@ from ingestion.kafka.producer_record import ProducerRecord
 from processing.dead_letters import filters as letters
 from processing.dead_letters import jobs as letter_jobs
 from processing.dead_letters import rendering as letter_text
-from processing.dead_letters.edit import revise
-from processing.dead_letters.filters import MENDABLE, Selection
+from processing.dead_letters.edit import edit_letter
+from processing.dead_letters.filters import MENDABLE, LetterFilter
 from processing.errors import TooLarge
 from processing.events.batch import REDRIVE_OF
 from processing.jobs import queue
-from processing.kafka.publisher import Outlet
+from processing.kafka.publisher import RecordPublisher
 from processing.models import DeadLetter, DeadLetterAction, Job
 from processing.stores.redrive_outcomes import MAX_REDRIVES
 
@@ -41,12 +41,12 @@ Kind = DeadLetterAction.Kind
 State = DeadLetter.State
 
 
-class NotMendable(Exception):
+class NotRedrivable(Exception):
     """The letter is sent, stored or discarded, so it can't be redriven or edited."""
 
 
 def request(
-    selection: Selection,
+    selection: LetterFilter,
     *,
     who: str,
     rate: int | None = None,
@@ -72,10 +72,10 @@ def request_edited(letter: DeadLetter, text: bytes, *, who: str, now: int, note:
     :raises NotMendable: the letter's state allows no edit
     """
     if letter.state not in MENDABLE:
-        raise NotMendable
-    line = revise(letter, text, now=now)
+        raise NotRedrivable
+    line = edit_letter(letter, text, now=now)
     return letter_jobs.enqueue(
-        KIND, Selection(ids=(letter.pk,)), who=who, up_to=letter.pk, worker=worker, edited=line.decode(), note=note
+        KIND, LetterFilter(ids=(letter.pk,)), who=who, up_to=letter.pk, worker=worker, edited=line.decode(), note=note
     )
 
 
@@ -83,7 +83,7 @@ class Redrive:
     """The step of redrive jobs, with its producer; for one thread."""
 
     def __init__(self) -> None:
-        self._outlet = Outlet()
+        self._outlet = RecordPublisher()
 
     def step(self, job: Job) -> float | None:
         """Send one chunk; see jobs.Step."""

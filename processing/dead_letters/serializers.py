@@ -11,7 +11,7 @@ from processing.dead_letters import filters as letters
 from processing.dead_letters import hexdump
 from processing.dead_letters import rendering as letter_text
 from processing.dead_letters.dry_run import DryRun
-from processing.dead_letters.filters import Selection, related_letters
+from processing.dead_letters.filters import LetterFilter, related_letters
 from processing.dead_letters.schemas import (
     ActionShape,
     ChainLink,
@@ -84,7 +84,7 @@ def history(row: DeadLetter) -> list[ActionShape]:
     ]
 
 
-def rehearsed(outcome: DryRun) -> RedriveRehearsal:
+def redrive_dry_run(outcome: DryRun) -> RedriveRehearsal:
     """Return the dry run of a redrive."""
     return {
         "summary": str(outcome),
@@ -97,7 +97,7 @@ def rehearsed(outcome: DryRun) -> RedriveRehearsal:
     }
 
 
-def to_discard(selection: Selection, *, up_to: int | None = None) -> DiscardRehearsal:
+def discard_dry_run(selection: LetterFilter, *, up_to: int | None = None) -> DiscardRehearsal:
     """Return the dry run of a discard: a count.
 
     :param up_to: the highest number to include; None: the newest letter

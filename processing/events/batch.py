@@ -67,7 +67,7 @@ class Left(NamedTuple):
     line: int
 
 
-class Aside(NamedTuple):
+class SkippedLine(NamedTuple):
     """Why a line is not to be processed again, though it may be an event: our own steps fail on it."""
 
     stage: str
@@ -78,7 +78,7 @@ class Aside(NamedTuple):
 WHOLE = -1  # in place of a line: the record as one, since it can't be decoded
 Place = tuple[int, int]  # of a record: partition and offset
 # By line: those that become letters without being read; and, for a trial of the other lines, those left out (None).
-Asides = dict[int, Aside | None]
+SkippedLines = dict[int, SkippedLine | None]
 
 # The key of a ledger row: source, minute of receipt (minutes since the epoch), partition
 Account = tuple[str, int, int]
@@ -93,7 +93,7 @@ class Batch:
     duplicates: list[Entry] = field(default_factory=list)
     letters: list[Letter] = field(default_factory=list)
     read: Counter[Account] = field(default_factory=Counter)
-    asides: dict[Place, Asides] = field(default_factory=dict)  # processing.events.skipped_lines
+    asides: dict[Place, SkippedLines] = field(default_factory=dict)  # processing.events.skipped_lines
 
     # Set while the stores work on it
     redelivered: list[Record] = field(default_factory=list)

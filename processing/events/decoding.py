@@ -80,24 +80,24 @@ def _line(entry: Entry) -> bytes:
 
 
 def _accounts(
-    lines: Sequence[record_format.Line | record_format.BadLine], record: Record
+    lines: Sequence[record_format.EventLine | record_format.InvalidLine], record: Record
 ) -> list[tuple[str, int, int]]:
     partition = record.partition
     return [
         (line.source or "", record.time // MINUTE, partition)
-        if isinstance(line, record_format.BadLine)
+        if isinstance(line, record_format.InvalidLine)
         else (line.source, line.received // MINUTE, partition)
         for line in lines
     ]
 
 
 def _entries(
-    batch: Batch, record: Record, lines: Iterable[tuple[int, record_format.Line | record_format.BadLine]]
+    batch: Batch, record: Record, lines: Iterable[tuple[int, record_format.EventLine | record_format.InvalidLine]]
 ) -> Iterator[Entry]:
     """Give a record's events; its other lines become letters. One plain loop: every call in it would be dear."""
     partition, offset = record.partition, record.offset
     for number, line in lines:
-        if isinstance(line, record_format.BadLine):
+        if isinstance(line, record_format.InvalidLine):
             batch.letters.append(_unreadable(line, record, number))
             continue
         text, source, ts, payload = line.id, line.source, line.ts, bytes(line.payload)
@@ -134,7 +134,7 @@ def conflict(entry: Entry) -> Letter:
     )
 
 
-def _not_an_object(line: record_format.Line, record: Record, number: int) -> Letter:
+def _not_an_object(line: record_format.EventLine, record: Record, number: int) -> Letter:
     event = Event(line.id, line.source, line.ts, bytes(line.payload), line.timed, bytes(line.attributes))
     return Letter(
         partition=record.partition,
@@ -151,7 +151,7 @@ def _not_an_object(line: record_format.Line, record: Record, number: int) -> Let
     )
 
 
-def _unreadable(line: record_format.BadLine, record: Record, number: int) -> Letter:
+def _unreadable(line: record_format.InvalidLine, record: Record, number: int) -> Letter:
     return Letter(
         partition=record.partition,
         offset=record.offset,

@@ -9,7 +9,7 @@ import msgspec
 from processing.events.batch import MINUTE, Account, Batch, Entry
 
 
-class Gain(msgspec.Struct, gc=False):
+class LedgerDelta(msgspec.Struct, gc=False):
     """What one ledger row gains; times in microseconds since the epoch."""
 
     first_seen: int
@@ -22,12 +22,12 @@ class Gain(msgspec.Struct, gc=False):
     latest_event: int | None = None
 
 
-Gains = dict[Account, Gain]
+LedgerDeltas = dict[Account, LedgerDelta]
 
 
-def gains(batch: Batch) -> Gains:
+def ledger_deltas(batch: Batch) -> LedgerDeltas:
     """Give every ledger row the batch touches; `read` was counted at decode, apart from the outcomes here."""
-    found: Gains = {}
+    found: LedgerDeltas = {}
     _add_stored(found, batch.stored)
     for entry in batch.duplicates:
         _gain(found, entry.source, entry.received, entry.partition).duplicate += 1
@@ -36,16 +36,16 @@ def gains(batch: Batch) -> Gains:
     for account, count in batch.read.items():
         if account not in found:
             # Can't be, if every line has an outcome; `read` is still said, so that reconcile sees the difference.
-            found[account] = Gain(first_seen=account[1] * MINUTE, last_seen=account[1] * MINUTE)
+            found[account] = LedgerDelta(first_seen=account[1] * MINUTE, last_seen=account[1] * MINUTE)
         found[account].read += count
     return found
 
 
-def _gain(found: Gains, source: str, received: int, partition: int) -> Gain:
+def _gain(found: LedgerDeltas, source: str, received: int, partition: int) -> LedgerDelta:
     account = (source, received // MINUTE, partition)
     gain = found.get(account)
     if gain is None:
-        gain = found[account] = Gain(first_seen=received, last_seen=received)
+        gain = found[account] = LedgerDelta(first_seen=received, last_seen=received)
     elif received > gain.last_seen:
         gain.last_seen = received
     elif received < gain.first_seen:
@@ -53,7 +53,7 @@ def _gain(found: Gains, source: str, received: int, partition: int) -> Gain:
     return gain
 
 
-def _add_stored(found: Gains, entries: Iterable[Entry]) -> None:
+def _add_stored(found: LedgerDeltas, entries: Iterable[Entry]) -> None:
     for entry in entries:
         gain = _gain(found, entry.source, entry.received, entry.partition)
         gain.stored += 1

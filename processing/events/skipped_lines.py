@@ -9,7 +9,7 @@ import psycopg
 
 from ingestion.kafka import record_format
 from ingestion.problems import Code
-from processing.events.batch import WHOLE, Aside, Asides, Batch, Left, Letter, Place, Record
+from processing.events.batch import WHOLE, Batch, Left, Letter, Place, Record, SkippedLine, SkippedLines
 from processing.events.document_ids import document_id
 
 # A record of several lines whose only letter has another length than its value had just that line set aside.
@@ -23,14 +23,14 @@ WHERE d.reason = %s
 WHOLE_LETTER = f"(w.line = 0 AND w.reason = '{Code.INTERNAL_ERROR}' AND position('\\x0a'::bytea IN w.raw) > 0)"
 
 
-def split(record: Record, asides: Asides) -> tuple[dict[int, bytes], list[Letter]]:
+def split(record: Record, asides: SkippedLines) -> tuple[dict[int, bytes], list[Letter]]:
     """Give the texts of a record that are still to be decoded, by line, and the letters of the others."""
     value = record.value or b""
     whole = asides.get(WHOLE)
     if whole is not None:
         return {}, [_letter(record, 0, value, whole)]
     texts, letters = {}, []
-    for number, text in enumerate(record_format.texts(value)):
+    for number, text in enumerate(record_format.split_lines(value)):
         if number not in asides:
             texts[number] = text
             continue
@@ -40,18 +40,18 @@ def split(record: Record, asides: Asides) -> tuple[dict[int, bytes], list[Letter
     return texts, letters
 
 
-def numbers(record: Record, known: Asides) -> list[int]:
+def numbers(record: Record, known: SkippedLines) -> list[int]:
     """Give the lines of a record, but for those known, which can be told apart without decoding it.
 
     Empty where the record is one: it has one line, or is another producer's, whose event may go over several.
     """
     if not any(name == "v" for name, _ in record.headers):
         return []
-    count = len(record_format.texts(record.value or b""))
+    count = len(record_format.split_lines(record.value or b""))
     return [number for number in range(count) if number not in known] if count > 1 else []
 
 
-def only(some: Iterable[int], *, of: Iterable[int], known: Asides) -> Asides:
+def only(some: Iterable[int], *, of: Iterable[int], known: SkippedLines) -> SkippedLines:
     """Leave out all lines of a record but some, for a trial."""
     kept = set(some)
     return {**known, **{number: None for number in of if number not in kept}}
@@ -68,23 +68,23 @@ def left_by(batch: Batch) -> list[Left]:
     ]
 
 
-def of_letters(connection: psycopg.Connection, found: Iterable[Record], *, topic: int) -> dict[Place, Asides]:
+def of_letters(connection: psycopg.Connection, found: Iterable[Record], *, topic: int) -> dict[Place, SkippedLines]:
     """Find which lines of records were set aside when they were processed, so that others need not decode them.
 
     :param topic: the row id of the records' topic
     """
     sizes: dict[Place, int] = {(record.partition, record.offset): len(record.value or b"") for record in found}
     partitions, offsets = [place[0] for place in sizes], [place[1] for place in sizes]
-    asides: dict[Place, Asides] = {}
+    asides: dict[Place, SkippedLines] = {}
     letters = connection.execute(_FIND, [partitions, offsets, topic, Code.INTERNAL_ERROR]).fetchall()
     for partition, offset, line, size in letters:
         key = WHOLE if line == 0 and size == sizes[partition, offset] else line
-        asides.setdefault((partition, offset), {})[key] = Aside(stage="", detail="")
+        asides.setdefault((partition, offset), {})[key] = SkippedLine(stage="", detail="")
     return asides
 
 
-def _letter(record: Record, line: int, raw: bytes, aside: Aside) -> Letter:
-    source, event_id = record_format.who(raw)
+def _letter(record: Record, line: int, raw: bytes, aside: SkippedLine) -> Letter:
+    source, event_id = record_format.peek_ids(raw)
     return Letter(
         partition=record.partition,
         offset=record.offset,

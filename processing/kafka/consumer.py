@@ -17,7 +17,7 @@ from kafka.structs import OffsetAndMetadata
 from ingestion.kafka import client_internals
 from processing.errors import kafka_errors
 from processing.events.batch import Record
-from processing.kafka.end_offsets import Ends
+from processing.kafka.end_offsets import TopicOffsets
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +107,7 @@ class Consumer:
         """The partitions that wait for `place`."""
         return sorted(self._unplaced)
 
-    def place(self, ends: Ends, starts: Mapping[int, int]) -> None:
+    def place(self, ends: TopicOffsets, starts: Mapping[int, int]) -> None:
         """Start unplaced partitions at PostgreSQL's offset, or at the one committed in Kafka if that is lower.
 
         The records between the two have their effects but may be missing in processed-data. Partitions without a start

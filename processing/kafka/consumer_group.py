@@ -19,7 +19,7 @@ from kafka.errors import (
 from kafka.structs import OffsetAndMetadata
 
 from processing.errors import kafka_errors
-from processing.kafka.end_offsets import Ends, ends_of
+from processing.kafka.end_offsets import TopicOffsets, read_offsets
 
 Target = int | datetime | str  # an offset, a time, "earliest" or "latest"
 EARLIEST, LATEST = "earliest", "latest"
@@ -58,10 +58,10 @@ class ConsumerGroup:
                         raise
                     time.sleep(0.2)
 
-    def ends(self) -> Ends:
+    def ends(self) -> TopicOffsets:
         """Return which offsets exist."""
         with kafka_errors():
-            return ends_of(self._client, self._topic)
+            return read_offsets(self._client, self._topic)
 
     def committed(self) -> dict[int, int]:
         """Return the offsets committed in Kafka, by partition."""
@@ -69,7 +69,7 @@ class ConsumerGroup:
             found = self._client.list_group_offsets(self.name)[self.name]
         return {at.partition: offset.offset for at, offset in found.items() if at.topic == self._topic}
 
-    def find(self, target: Target, ends: Ends) -> dict[int, int]:
+    def find(self, target: Target, ends: TopicOffsets) -> dict[int, int]:
         """Return the target's offset in each partition, limited to the offsets that exist."""
         if isinstance(target, datetime):
             found = self._at(target, ends)
@@ -96,7 +96,7 @@ class ConsumerGroup:
         if refused:
             raise GroupActive(", ".join(sorted(error.__name__ for error in refused)))
 
-    def _at(self, moment: datetime, ends: Ends) -> dict[int, int]:
+    def _at(self, moment: datetime, ends: TopicOffsets) -> dict[int, int]:
         milliseconds = OffsetTimestamp(int(moment.timestamp() * 1000))
         keys = [TopicPartition(self._topic, number) for number in ends.partitions]
         with kafka_errors():

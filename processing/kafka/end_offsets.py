@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Ends:
+class TopicOffsets:
     """The offsets that exist in one topic."""
 
     topic: UUID  # Kafka's id
@@ -36,7 +36,7 @@ class Ends:
     read_at: float  # time.monotonic()
 
 
-class EndsReader:
+class OffsetsReader:
     """Reads a topic's offsets in a thread of its own, so that a page never waits for a frozen broker."""
 
     def __init__(self, servers: list[str], topic: str) -> None:
@@ -45,10 +45,10 @@ class EndsReader:
         self._lock = threading.Lock()
         self._asking: threading.Event | None = None
         self._asked_at = 0.0  # time.monotonic()
-        self._last: Ends | None = None
+        self._last: TopicOffsets | None = None
         self._client: KafkaAdminClient | None = None
 
-    def latest(self) -> Ends | None:
+    def latest(self) -> TopicOffsets | None:
         """Return the newest answer within MAX_WAIT; None if Kafka never answered."""
         with self._lock:
             last = self._last
@@ -62,7 +62,7 @@ class EndsReader:
         asking.wait(max(0.0, patience))
         return self._last
 
-    def ask(self) -> Ends:
+    def ask(self) -> TopicOffsets:
         """Ask now, in the caller's thread, which must be the only one that uses this reader.
 
         :raises StoreUnavailable: Kafka does not answer
@@ -92,7 +92,7 @@ class EndsReader:
                 self._asking = None
             done.set()
 
-    def _read(self) -> Ends:
+    def _read(self) -> TopicOffsets:
         client = self._client = self._client or KafkaAdminClient(
             bootstrap_servers=self._servers,
             client_id="dataflow-lag",
@@ -100,7 +100,7 @@ class EndsReader:
             bootstrap_timeout_ms=_BOOTSTRAP_TIMEOUT,
             reconnect_backoff_max_ms=500,
         )
-        return ends_of(client, self._topic)
+        return read_offsets(client, self._topic)
 
     def _drop_client(self) -> None:
         client, self._client = self._client, None
@@ -108,7 +108,7 @@ class EndsReader:
             client.close()
 
 
-def ends_of(client: KafkaAdminClient, name: str) -> Ends:
+def read_offsets(client: KafkaAdminClient, name: str) -> TopicOffsets:
     """Return which offsets of a topic exist; raises the errors of Kafka's client as they are."""
     started = time.monotonic()
     [topic] = client.describe_topics([name])
@@ -119,16 +119,16 @@ def ends_of(client: KafkaAdminClient, name: str) -> Ends:
     ends = client.list_partition_offsets(dict.fromkeys(keys, OffsetSpec.LATEST))
     read_at = time.monotonic()
     partitions = {key.partition: (earliest[key].offset, ends[key].offset) for key in keys}
-    return Ends(UUID(str(topic["topic_id"])), name, partitions, read_at - started, read_at)
+    return TopicOffsets(UUID(str(topic["topic_id"])), name, partitions, read_at - started, read_at)
 
 
-_readers: dict[tuple[int, str, str], EndsReader] = {}
+_readers: dict[tuple[int, str, str], OffsetsReader] = {}
 _readers_lock = threading.Lock()
 
 
-def raw_data_ends() -> Ends | None:
+def raw_data_offsets() -> TopicOffsets | None:
     """Return the offsets of raw-data within MAX_WAIT, None if Kafka never answered; `read_at` tells their age."""
     servers, topic = list(settings.KAFKA_BOOTSTRAP_SERVERS), settings.KAFKA_TOPIC_RAW_DATA
     with _readers_lock:
-        reader = _readers.setdefault((os.getpid(), ",".join(servers), topic), EndsReader(servers, topic))
+        reader = _readers.setdefault((os.getpid(), ",".join(servers), topic), OffsetsReader(servers, topic))
     return reader.latest()

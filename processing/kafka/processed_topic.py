@@ -11,16 +11,16 @@ from ingestion.kafka import record_builder
 from ingestion.kafka.partitioner import partition_of
 from ingestion.kafka.producer_record import ProducerRecord
 from processing.events.batch import Entry
-from processing.kafka.publisher import Outlet
+from processing.kafka.publisher import RecordPublisher
 
 _LINE = b'{"id":"%b","source":"%b","ts":%d,"received":%d,"stored":%d,"payload":%b,"tags":[]}'
 
 
-class Delivery:
+class ProcessedTopic:
     """The producer of processed events. For one thread; not to be used after a fork."""
 
     def __init__(self) -> None:
-        self._outlet = Outlet()
+        self._outlet = RecordPublisher()
 
     def publish(self, rows: Iterable[tuple[Entry, int]]) -> None:
         """Publish rows, each with the time when it was stored (microseconds). Returns once Kafka has acknowledged all.

@@ -11,7 +11,7 @@ from processing.errors import kafka_errors
 TIMEOUT = 10.0  # seconds for one attempt
 
 
-class Outlet:
+class RecordPublisher:
     """A producer that connects on first use. For one thread; not to be used after a fork."""
 
     def __init__(self) -> None:

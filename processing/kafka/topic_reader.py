@@ -14,7 +14,7 @@ from kafka.errors import OffsetOutOfRangeError
 from ingestion.kafka import client_internals
 from processing.errors import NeedsOperator, StoreUnavailable, kafka_errors
 from processing.events.batch import Record
-from processing.kafka.end_offsets import Ends
+from processing.kafka.end_offsets import TopicOffsets
 
 PATIENCE = 20.0  # seconds without a record, while more must follow, until Kafka counts as unavailable
 _REQUEST_TIMEOUT = 5_000  # milliseconds
@@ -52,7 +52,7 @@ class TopicReader:
     def __exit__(self, _kind: type | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
         self._client.close(autocommit=False, timeout_ms=2_000)
 
-    def ends(self) -> Ends:
+    def ends(self) -> TopicOffsets:
         """Return which offsets exist.
 
         :raises StoreUnavailable: Kafka does not answer
@@ -69,7 +69,7 @@ class TopicReader:
             ends = self._client.end_offsets(keys, timeout_ms=_REQUEST_TIMEOUT)
         read_at = time.monotonic()
         partitions = {key.partition: (int(earliest[key]), int(ends[key])) for key in keys}
-        return Ends(topic, self.topic, partitions, read_at - started, read_at)
+        return TopicOffsets(topic, self.topic, partitions, read_at - started, read_at)
 
     def read(self, ranges: Mapping[int, tuple[int, int]], *, limit: int) -> Iterator[list[Record]]:
         """Yield all records of the ranges, at most `limit` at once; in order within a partition.

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from ingestion.events import timestamps
 from ingestion.kafka import record_format
-from ingestion.kafka.record_format import BadLine, Line, UnknownVersion
+from ingestion.kafka.record_format import EventLine, InvalidLine, UnknownVersion
 from processing.events.batch import Record
 from processing.kafka.topic_reader import TopicReader
 
@@ -20,7 +20,7 @@ _OURS = b"%d" % record_format.FORMAT_VERSION
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class EventCopy:
     """One line of raw-data that holds the event; times in microseconds since the epoch."""
 
     partition: int
@@ -37,7 +37,7 @@ class Copy:
 class Search:
     """The copies found, and how much of the topic was searched."""
 
-    copies: list[Copy] = field(default_factory=list)
+    copies: list[EventCopy] = field(default_factory=list)
     records: int = 0
     seconds: float = 0.0
     complete: bool = True
@@ -65,7 +65,7 @@ def search(event_id: UUID, ranges: Mapping[int, tuple[int, int]], *, budget: flo
     return found
 
 
-def _copies(event_id: UUID, record: Record) -> Iterator[Copy]:
+def _copies(event_id: UUID, record: Record) -> Iterator[EventCopy]:
     text = str(event_id)
     ours = ("v", _OURS) in record.headers
     # Our own records contain the id as text. Those of another producer may have it in capitals, or need it derived.
@@ -78,12 +78,12 @@ def _copies(event_id: UUID, record: Record) -> Iterator[Copy]:
     traces = [value.decode(errors="replace") for name, value in record.headers if name == "traceparent"]
     for number, line in enumerate(lines):
         if _id_of(line) == text:
-            received = line.received if isinstance(line, Line) else record.time
-            yield Copy(
+            received = line.received if isinstance(line, EventLine) else record.time
+            yield EventCopy(
                 record.partition, record.offset, number, record.time, received, line.source or "",
-                isinstance(line, Line), traces,
+                isinstance(line, EventLine), traces,
             )  # fmt: skip
 
 
-def _id_of(line: Line | BadLine) -> str | None:
-    return line.id if isinstance(line, Line) else line.event_id
+def _id_of(line: EventLine | InvalidLine) -> str | None:
+    return line.id if isinstance(line, EventLine) else line.event_id

@@ -63,7 +63,7 @@ def of_partition(topic: str, partition: int) -> str:
     return f"{topic}/{partition}"
 
 
-class Partition(NamedTuple):
+class PartitionRef(NamedTuple):
     """A partition by the row id of its topic, with the topic's name for incidents."""
 
     topic: int  # the row id

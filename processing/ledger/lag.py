@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from ingestion.kafka.partitioner import partition_of
-from processing.kafka.end_offsets import Ends
+from processing.kafka.end_offsets import TopicOffsets
 from processing.ledger.ledger import PartitionProgress
 
 
@@ -22,7 +22,9 @@ class PartitionLag:
     seconds: float | None  # age of the last record with effects; 0 without lag, None before the first
 
 
-def lags(ends: Ends, progress: Mapping[tuple[UUID, int], PartitionProgress], *, now: datetime) -> list[PartitionLag]:
+def lags(
+    ends: TopicOffsets, progress: Mapping[tuple[UUID, int], PartitionProgress], *, now: datetime
+) -> list[PartitionLag]:
     """Compare Kafka's offsets with the progress; a partition without progress starts at its earliest record."""
     return [
         _lag(partition, offsets, progress.get((ends.topic, partition)), now=now)
@@ -43,7 +45,7 @@ def _lag(partition: int, offsets: tuple[int, int], done: PartitionProgress | Non
     return PartitionLag(partition, records, max(records, round(records * per_record)), seconds)
 
 
-class Waiting:
+class SourceLag:
     """Estimates the lag of single sources; only the consumer looks into the records themselves."""
 
     def __init__(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from processing.ledger.incidents import Cursor, Partition, open_incident
+from processing.ledger.incidents import Cursor, PartitionRef, open_incident
 from processing.models import Incident, LedgerGap
 
 _INSERT_GAP = """
@@ -50,7 +50,7 @@ def sentence(first: int, next_: int | None, cause: LedgerGap.Cause) -> str:
     return f"{which} {_CAUSE_TEXT[cause]}"
 
 
-def record(cursor: Cursor, partition: Partition, *, first: int, next_: int | None, cause: LedgerGap.Cause) -> None:
+def record(cursor: Cursor, partition: PartitionRef, *, first: int, next_: int | None, cause: LedgerGap.Cause) -> None:
     """Store a gap and open its incident, in the caller's transaction."""
     cursor.execute(_INSERT_GAP, [partition.topic, partition.number, first, next_, cause.value])
     open_incident(Incident.Kind.GAP, partition.subject, sentence(first, next_, cause), cursor=cursor)

@@ -10,9 +10,9 @@ from uuid import UUID
 
 from django.db import DatabaseError
 
-from ingestion.acceptance.backpressure import Condition
+from ingestion.acceptance.backpressure import BacklogReport
 from processing.kafka import end_offsets
-from processing.kafka.end_offsets import Ends
+from processing.kafka.end_offsets import TopicOffsets
 from processing.ledger import lag, ledger
 from processing.ledger.lag import PartitionLag
 
@@ -29,14 +29,14 @@ class Waits:
         self._ends: defaultdict[Place, deque[tuple[float, int]]] = defaultdict(deque)  # when an end offset was seen
         self._next: dict[Place, int] = {}
 
-    def longest(self, ends: Ends, lags: Iterable[PartitionLag], *, now: float) -> float:
+    def longest(self, ends: TopicOffsets, lags: Iterable[PartitionLag], *, now: float) -> float:
         """Look once more; give the seconds that the oldest record has waited, at least.
 
         :param now: seconds on a clock that never goes back
         """
         return max((self._wait(ends, each, now=now) for each in lags), default=0.0)
 
-    def _wait(self, ends: Ends, partition: PartitionLag, *, now: float) -> float:
+    def _wait(self, ends: TopicOffsets, partition: PartitionLag, *, now: float) -> float:
         place = (ends.topic, partition.partition)
         end = ends.partitions[partition.partition][1]
         next_offset = end - partition.records
@@ -61,10 +61,10 @@ class Watch:
     def __init__(self) -> None:
         self._waits = Waits()
 
-    def measure(self) -> Condition | None:
+    def measure(self) -> BacklogReport | None:
         """Look now; None: a server does not answer."""
         # Before the ledger, so that nothing that is read meanwhile counts as waiting.
-        ends = end_offsets.raw_data_ends()
+        ends = end_offsets.raw_data_offsets()
         if ends is None or time.monotonic() - ends.read_at > end_offsets.MAX_WAIT:
             return None
         try:
@@ -73,4 +73,4 @@ class Watch:
             return None
         lags = lag.lags(ends, snapshot.progress, now=datetime.now(tz=UTC))
         waited = self._waits.longest(ends, lags, now=time.monotonic())
-        return Condition(waited, snapshot.total.read, snapshot.total.dead_lettered)
+        return BacklogReport(waited, snapshot.total.read, snapshot.total.dead_lettered)

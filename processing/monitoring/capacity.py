@@ -17,7 +17,7 @@ from ingestion.runtime.redis_client import connect_from_thread
 from processing.errors import NeedsOperator, StoreUnavailable
 from processing.kafka import end_offsets
 from processing.kafka.admin_client import AdminClient
-from processing.kafka.end_offsets import Ends
+from processing.kafka.end_offsets import TopicOffsets
 from processing.ledger import ledger
 from processing.ledger.incidents import close_incident, of_partition, open_incident
 from processing.ledger.ledger import Snapshot
@@ -97,7 +97,7 @@ def _check_volume(volume: Volume) -> None:
 
 def _check_retention(client: AdminClient) -> None:
     # Before the progress is read, so that records that are read in between do not count as unread.
-    ends, kept = end_offsets.raw_data_ends(), client.retention()
+    ends, kept = end_offsets.raw_data_offsets(), client.retention()
     if ends is None:
         return
     share = settings.DATAFLOW_WARN_RETENTION_PERCENT
@@ -113,7 +113,7 @@ def _check_retention(client: AdminClient) -> None:
         _report(Incident.Kind.RETENTION, of_partition(ends.name, number), text if offset < young[number] else None)
 
 
-def _unread(ends: Ends, snapshot: Snapshot) -> dict[int, int]:
+def _unread(ends: TopicOffsets, snapshot: Snapshot) -> dict[int, int]:
     """Return each partition's first offset without effects."""
     done = {number: snapshot.progress.get((ends.topic, number)) for number in ends.partitions}
     return {

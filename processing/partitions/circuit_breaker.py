@@ -88,7 +88,7 @@ class Judgement:
     trips: dict[int, Trip] = field(default_factory=dict)
 
 
-class Breaker:
+class CircuitBreaker:
     """Counts the dead letters of the partitions that one consumer has; in memory, anew whenever a partition is placed."""
 
     def __init__(self) -> None:

@@ -9,8 +9,8 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from processing.kafka.end_offsets import EndsReader
-from processing.ledger.incidents import Cursor, Partition, close_incident, open_incident
+from processing.kafka.end_offsets import OffsetsReader
+from processing.ledger.incidents import Cursor, PartitionRef, close_incident, open_incident
 from processing.models import Hold, Incident
 
 _HOLD = """
@@ -28,14 +28,14 @@ WHERE topic_id = %s AND partition = %s AND released_at IS NULL
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Paused:
     """What a hold says to a consumer."""
 
     held: bool
     lenient_until: int  # below this offset dead letters do not count
 
 
-def hold(cursor: Cursor, partition: Partition, reason: str) -> None:
+def hold(cursor: Cursor, partition: PartitionRef, reason: str) -> None:
     """Let no consumer read on, and open the incident, in the caller's transaction."""
     cursor.execute(_HOLD, [partition.topic, partition.number, reason])
     remedy = f"manage.py partitions resume {partition.name} {partition.number}"
@@ -43,13 +43,13 @@ def hold(cursor: Cursor, partition: Partition, reason: str) -> None:
     open_incident(Incident.Kind.BREAKER, partition.subject, detail, cursor=cursor)
 
 
-def read(cursor: Cursor, topic: int, partitions: Iterable[int]) -> dict[int, Held]:
+def read(cursor: Cursor, topic: int, partitions: Iterable[int]) -> dict[int, Paused]:
     """Give what is known of partitions; one that was never held is left out."""
     cursor.execute(_READ, [topic, list(partitions)])
-    return {partition: Held(held, lenient_until) for partition, held, lenient_until in cursor.fetchall()}
+    return {partition: Paused(held, lenient_until) for partition, held, lenient_until in cursor.fetchall()}
 
 
-def held_now() -> QuerySet[Hold]:
+def paused_now() -> QuerySet[Hold]:
     """Return the partitions that are held now, with their topics."""
     return Hold.objects.filter(released_at=None).select_related("topic").order_by("topic_id", "partition")
 
@@ -59,12 +59,12 @@ def resume(one: Hold, *, who: str, lenient_until: int = 0) -> bool:
 
     :param lenient_until: up to this offset everything goes through, however much of it becomes dead letters
     """
-    partition = Partition(one.topic_id, one.topic.name, one.partition)
+    partition = PartitionRef(one.topic_id, one.topic.name, one.partition)
     with transaction.atomic(), connection.cursor() as cursor:
         return release(cursor, partition, who=who, lenient_until=lenient_until)
 
 
-def release(cursor: Cursor, partition: Partition, *, who: str, lenient_until: int = 0) -> bool:
+def release(cursor: Cursor, partition: PartitionRef, *, who: str, lenient_until: int = 0) -> bool:
     """Do the same in the caller's transaction."""
     cursor.execute(_RELEASE, [who, lenient_until, partition.topic, partition.number])
     released: bool = cursor.rowcount > 0
@@ -79,7 +79,7 @@ def present_ends() -> dict[int, int]:
     :raises StoreUnavailable: Kafka does not answer
     :raises NeedsOperator: the same, and someone must act
     """
-    reader = EndsReader(settings.KAFKA_BOOTSTRAP_SERVERS, settings.KAFKA_TOPIC_RAW_DATA)
+    reader = OffsetsReader(settings.KAFKA_BOOTSTRAP_SERVERS, settings.KAFKA_TOPIC_RAW_DATA)
     try:
         return {number: end for number, (_, end) in reader.ask().partitions.items()}
     finally:

@@ -12,16 +12,16 @@ from django.utils import timezone
 
 from processing.errors import NeedsOperator
 from processing.kafka.consumer_group import ConsumerGroup, GroupActive, Target
-from processing.kafka.end_offsets import Ends
+from processing.kafka.end_offsets import TopicOffsets
 from processing.ledger import lost_records
-from processing.ledger.incidents import Partition
+from processing.ledger.incidents import PartitionRef
 from processing.models import LedgerGap, Progress, Topic
 
 _LOCK = "SELECT next_offset FROM progress WHERE topic_id = %s AND partition = %s FOR UPDATE"
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class PartitionOffsets:
     """The offsets of one partition."""
 
     partition: int
@@ -37,10 +37,10 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class OffsetMove:
     """The offset from which one partition is to continue."""
 
-    position: Position
+    position: PartitionOffsets
     to: int
 
     @property
@@ -54,18 +54,18 @@ class Move:
         return max(0, min(self.position.progress, self.position.end) - self.to)
 
 
-def positions(group: ConsumerGroup, ends: Ends) -> list[Position]:
+def positions(group: ConsumerGroup, ends: TopicOffsets) -> list[PartitionOffsets]:
     """Return Kafka's and PostgreSQL's offsets of every partition."""
     committed = group.committed()
     known = Progress.objects.filter(topic__kafka_id=ends.topic).values_list("partition", "next_offset")
     progress = dict(known)
     return [
-        Position(number, earliest, end, committed.get(number), progress.get(number, 0))
+        PartitionOffsets(number, earliest, end, committed.get(number), progress.get(number, 0))
         for number, (earliest, end) in sorted(ends.partitions.items())
     ]
 
 
-def plan(group: ConsumerGroup, target: Target, partitions: Iterable[int] | None) -> tuple[UUID, list[Move]]:
+def plan(group: ConsumerGroup, target: Target, partitions: Iterable[int] | None) -> tuple[UUID, list[OffsetMove]]:
     """Return Kafka's id of the topic and the moves of a reset to `target`; change nothing.
 
     :param partitions: None: all of them
@@ -81,13 +81,13 @@ def plan(group: ConsumerGroup, target: Target, partitions: Iterable[int] | None)
     offsets = group.find(target, ends)
     wanted = ends.partitions if partitions is None else set(partitions)
     return ends.topic, [
-        Move(position, offsets[position.partition])
+        OffsetMove(position, offsets[position.partition])
         for position in positions(group, ends)
         if position.partition in wanted
     ]
 
 
-def apply(group: ConsumerGroup, topic: UUID, moves: Sequence[Move]) -> None:
+def apply(group: ConsumerGroup, topic: UUID, moves: Sequence[OffsetMove]) -> None:
     """Move the offsets. Skipped records become a gap in the ledger; progress never moves back.
 
     :raises GroupActive: a consumer joined meanwhile; nothing was skipped
@@ -100,7 +100,7 @@ def apply(group: ConsumerGroup, topic: UUID, moves: Sequence[Move]) -> None:
                 _skip(topic, move)
 
 
-def _skip(kafka_id: UUID, move: Move) -> None:
+def _skip(kafka_id: UUID, move: OffsetMove) -> None:
     topic, _ = Topic.objects.get_or_create(kafka_id=kafka_id, defaults={"name": settings.KAFKA_TOPIC_RAW_DATA})
     number, position = move.position.partition, move.position
     now = timezone.now()
@@ -110,7 +110,7 @@ def _skip(kafka_id: UUID, move: Move) -> None:
         [at] = cursor.fetchone()
         if at != position.progress:
             raise GroupActive(f"partition {number} was worked on meanwhile")
-        partition = Partition(topic.pk, topic.name, number)
+        partition = PartitionRef(topic.pk, topic.name, number)
         first = max(at, position.earliest)
         if first > at:
             lost_records.record(cursor, partition, first=at, next_=first, cause=LedgerGap.Cause.REMOVED)

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from processing.errors import StoreUnavailable
-from processing.kafka.end_offsets import Ends
+from processing.kafka.end_offsets import TopicOffsets
 from processing.ledger import lost_records
-from processing.ledger.incidents import Cursor, Partition, open_incident
+from processing.ledger.incidents import Cursor, PartitionRef, open_incident
 from processing.models import Incident, LedgerGap
 from processing.partitions import paused
-from processing.partitions.paused import Held
+from processing.partitions.paused import Paused
 
 Place = tuple[UUID, int]  # Kafka's id of a topic, and a partition
-Asking = Callable[[], Ends]
-NOT_HELD = Held(held=False, lenient_until=0)
+Asking = Callable[[], TopicOffsets]
+NOT_HELD = Paused(held=False, lenient_until=0)
 
 # Those that are new under this topic's id.
 _BEGIN = """
@@ -43,16 +43,22 @@ WHERE topic_id = %s AND partition = %s
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class StartOffset:
     """Where one partition goes on."""
 
     next_offset: int
-    hold: Held
+    hold: Paused
 
 
 def place(
-    cursor: Cursor, topic: int, ends: Ends, partitions: Sequence[int], *, known_ends: Mapping[Place, int], ask: Asking
-) -> dict[int, Start]:
+    cursor: Cursor,
+    topic: int,
+    ends: TopicOffsets,
+    partitions: Sequence[int],
+    *,
+    known_ends: Mapping[Place, int],
+    ask: Asking,
+) -> dict[int, StartOffset]:
     """Give the places of partitions, within the caller's transaction; gaps are written down and stepped over.
 
     :param topic: the row id
@@ -68,7 +74,7 @@ def place(
     if any(not _exists(ends, partition, at) for partition, at in progress.items()):
         progress = _mend(cursor, topic, ends, partitions, ask)
     held = paused.read(cursor, topic, partitions)
-    return {partition: Start(at, held.get(partition, NOT_HELD)) for partition, at in progress.items()}
+    return {partition: StartOffset(at, held.get(partition, NOT_HELD)) for partition, at in progress.items()}
 
 
 def _read(cursor: Cursor, topic: int, partitions: Sequence[int], *, locked: bool = False) -> dict[int, int]:
@@ -76,27 +82,27 @@ def _read(cursor: Cursor, topic: int, partitions: Sequence[int], *, locked: bool
     return dict(cursor.fetchall())
 
 
-def _exists(ends: Ends, partition: int, offset: int) -> bool:
+def _exists(ends: TopicOffsets, partition: int, offset: int) -> bool:
     if partition not in ends.partitions:
         raise StoreUnavailable(f"Kafka: partition {partition} is not there yet")
     earliest, end = ends.partitions[partition]
     return earliest <= offset <= end
 
 
-def _mend(cursor: Cursor, topic: int, ends: Ends, partitions: Sequence[int], ask: Asking) -> dict[int, int]:
+def _mend(cursor: Cursor, topic: int, ends: TopicOffsets, partitions: Sequence[int], ask: Asking) -> dict[int, int]:
     # Asked while nobody can move progress: a consumer that was still at work may have gone past an earlier answer.
     progress = _read(cursor, topic, partitions, locked=True)
     now = ask()
     if now.topic != ends.topic:
         raise StoreUnavailable(f"Kafka: the topic {ends.name} was made anew just now")
     for number, at in progress.items():
-        progress[number] = _mended(cursor, Partition(topic, ends.name, number), at, *now.partitions[number])
+        progress[number] = _mended(cursor, PartitionRef(topic, ends.name, number), at, *now.partitions[number])
         if progress[number] != at:
             cursor.execute(_MOVE, [progress[number], topic, number])
     return progress
 
 
-def _mended(cursor: Cursor, partition: Partition, at: int, earliest: int, end: int) -> int:
+def _mended(cursor: Cursor, partition: PartitionRef, at: int, earliest: int, end: int) -> int:
     """Give the nearest offset that exists, and say what that means."""
     if at < earliest:
         lost_records.record(cursor, partition, first=at, next_=earliest, cause=LedgerGap.Cause.REMOVED)
@@ -113,7 +119,7 @@ def _mended(cursor: Cursor, partition: Partition, at: int, earliest: int, end: i
 
 
 def _leave_former(
-    cursor: Cursor, topic: int, ends: Ends, partitions: list[int], known_ends: Mapping[Place, int]
+    cursor: Cursor, topic: int, ends: TopicOffsets, partitions: list[int], known_ends: Mapping[Place, int]
 ) -> None:
     """Write down what a topic of the same name may have held unread when it was deleted.
 
@@ -122,7 +128,7 @@ def _leave_former(
     """
     cursor.execute(_FORMER, [ends.name, topic, partitions])
     for former, kafka_id, number, at in cursor.fetchall():
-        partition = Partition(former, ends.name, number)
+        partition = PartitionRef(former, ends.name, number)
         paused.release(cursor, partition, who="consumer")
         if known_ends.get((kafka_id, number)) != at:
             lost_records.record(cursor, partition, first=at, next_=None, cause=LedgerGap.Cause.RECREATED)

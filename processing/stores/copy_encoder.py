@@ -10,7 +10,7 @@ from functools import lru_cache
 from struct import Struct
 
 from processing.events.batch import MINUTE, Entry
-from processing.events.ledger_deltas import Gains
+from processing.events.ledger_deltas import LedgerDeltas
 from processing.events.rollups import MINUTES_PER_HOUR, Spans
 
 HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
@@ -94,7 +94,7 @@ def spans(minutes: Spans, hours: Spans) -> bytes:
     return b"".join(parts)
 
 
-def ledger(gains: Gains) -> bytes:
+def ledger(gains: LedgerDeltas) -> bytes:
     """Pack ledger rows for the staging table (LEDGER_COLUMNS)."""
     parts = [HEADER]
     for (source, minute, partition), gain in gains.items():

@@ -14,7 +14,7 @@ from django.conf import settings
 from pymongo import MongoClient, WriteConcern
 from pymongo.collection import Collection
 
-from processing.errors import MONGODB_INVALID, Refused, StoreUnavailable, from_mongo_code, mongo_errors
+from processing.errors import MONGODB_INVALID, ContentRejected, StoreUnavailable, from_mongo_code, mongo_errors
 from processing.events.batch import Entry, Left
 
 WRITE_TIMEOUT = 5.0  # seconds that a batch waits for MongoDB
@@ -146,7 +146,7 @@ class DocumentStore:
     def _insert_chunk(self, entries: Sequence[Entry], topic: bytes, verdict: Verdict) -> None:
         try:
             reply = self._command([_document(entry, topic) for entry in entries])
-        except Refused:
+        except ContentRejected:
             self._insert_halves(entries, topic, verdict)
         else:
             self._judge(entries, reply, topic, verdict)

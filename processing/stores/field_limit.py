@@ -13,7 +13,7 @@ from processing.events.rollups import Spans
 _REMEMBERED_SOURCES = 20_000
 
 
-class KnownFields:
+class FieldLimit:
     """What has been rolled up of each source so far, as latest_value says; for one thread."""
 
     def __init__(self) -> None:

@@ -16,17 +16,17 @@ from django.conf import settings
 from psycopg.errors import UniqueViolation
 
 from ingestion.events.timestamps import from_micros
-from processing.errors import Refused, postgres_errors
+from processing.errors import ContentRejected, postgres_errors
 from processing.events.batch import Batch, Entry, Letter
-from processing.events.ledger_deltas import Gains
+from processing.events.ledger_deltas import LedgerDeltas
 from processing.events.rollups import Spans
-from processing.kafka.end_offsets import Ends
-from processing.ledger.incidents import Partition
+from processing.kafka.end_offsets import TopicOffsets
+from processing.ledger.incidents import PartitionRef
 from processing.partitions import paused, start_offsets
 from processing.partitions.circuit_breaker import Trip
-from processing.partitions.start_offsets import Asking, Place, Start
+from processing.partitions.start_offsets import Asking, Place, StartOffset
 from processing.stores import copy_encoder, month_partitions, redrive_outcomes, row_sql
-from processing.stores.field_limit import KnownFields
+from processing.stores.field_limit import FieldLimit
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class RowStore:
         self._connection: psycopg.Connection | None = None
         self._months: set[datetime] = set()
         self._progress: set[tuple[int, int]] = set()
-        self._fields = KnownFields()
+        self._fields = FieldLimit()
         # Straight COPY until a batch meets rows that exist; back to it after a batch without any.
         self.careful = False
 
@@ -91,8 +91,8 @@ class RowStore:
         return int(row[0])
 
     def place(
-        self, ends: Ends, partitions: Sequence[int], *, known_ends: Mapping[Place, int], ask: Asking
-    ) -> dict[int, Start]:
+        self, ends: TopicOffsets, partitions: Sequence[int], *, known_ends: Mapping[Place, int], ask: Asking
+    ) -> dict[int, StartOffset]:
         """Read where partitions start, in a transaction that also writes down what is missing; see processing.partitions.start_offsets."""
         topic = self.topic_row(ends.topic, ends.name)
         with (
@@ -112,7 +112,7 @@ class RowStore:
         """Hold partitions, within the batch's transaction."""
         with failures(), self.connection.cursor() as cursor:
             for partition, trip in sorted(trips.items()):
-                paused.hold(cursor, Partition(topic, name, partition), trip.reason)
+                paused.hold(cursor, PartitionRef(topic, name, partition), trip.reason)
 
     def has_rows(self) -> bool:
         """Tell whether any event is stored."""
@@ -235,7 +235,9 @@ class RowStore:
             if (entry.source, entry.id) in by_identity
         }
 
-    def add_up(self, batch: Batch, topic: int, *, spans: tuple[Spans, Spans], gains: Gains) -> Callable[[], None]:
+    def add_up(
+        self, batch: Batch, topic: int, *, spans: tuple[Spans, Spans], gains: LedgerDeltas
+    ) -> Callable[[], None]:
         """Fold the batch into rollups, latest values, statistics, ledger, dead letters (closed ones, too) and progress.
 
         :param spans: the rollups of batch.stored by minute and hour; fields past a source's cap are taken out
@@ -267,7 +269,7 @@ class RowStore:
         try:
             with failures(), self.connection.transaction(force_rollback=True):
                 self._copy(row_sql.COPY_STAGED_EVENTS, copy_encoder.events(entries, stored=0, topic=topic))
-        except Refused:
+        except ContentRejected:
             if len(entries) == 1:
                 return list(entries)
             half = len(entries) // 2

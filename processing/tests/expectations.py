@@ -16,7 +16,7 @@ from pymongo import MongoClient
 from deploy.testing.deployment import Deployment, close_pool
 from ingestion.events import timestamps
 from ingestion.tests import topic
-from processing.kafka.end_offsets import EndsReader
+from processing.kafka.end_offsets import OffsetsReader
 from processing.recovery.reconcile import reconcile
 from processing.tests import group, reference_rollups
 from processing.tests.reference_rollups import Rollups, Sent, Statistics
@@ -88,7 +88,7 @@ def all_committed(site: Deployment) -> bool:
 
 def ends(site: Deployment) -> dict[int, int]:
     """Each partition's end offset."""
-    reader = EndsReader([site.servers.kafka.address], site.raw_topic)
+    reader = OffsetsReader([site.servers.kafka.address], site.raw_topic)
     try:
         found = reader._read()
     finally:

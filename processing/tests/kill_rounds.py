@@ -12,7 +12,7 @@ from deploy.local.processes import ProcessSpec
 from deploy.testing.deployment import Deployment
 from ingestion.events import timestamps
 from ingestion.tests.client import post
-from ingestion.tests.kill_points import Order, Orders
+from ingestion.tests.kill_points import KillOrder, KillOrders
 from processing.dead_letters import redrive
 from processing.dead_letters import rendering as letter_text
 from processing.dead_letters.redrive import Redrive
@@ -82,7 +82,7 @@ def make_event(number: int) -> Sent:
 
 def kill_after(rounds: KillRounds, step: str, *, careful: bool = False) -> None:
     orders = rounds.site.folder / "orders"
-    Orders(orders).give(Order(step, signal.SIGKILL, careful=careful))
+    KillOrders(orders).give(KillOrder(step, signal.SIGKILL, careful=careful))
     arguments = ("-m", "processing.tests.faults.killable_consumer", str(orders))
     process = rounds.site.launch(ProcessSpec("killed consumer", "PROCESSOR_SERVICE_PORT", arguments))
     rounds.site.wait_for(lambda: not process.running, 60)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ingestion.events import timestamps
 from processing.dead_letters import discard, dry_run, redrive, serializers
-from processing.dead_letters.edit import revise
-from processing.dead_letters.filters import MENDABLE, Selection
-from processing.dead_letters.redrive import NotMendable
+from processing.dead_letters.edit import edit_letter
+from processing.dead_letters.filters import MENDABLE, LetterFilter
+from processing.dead_letters.redrive import NotRedrivable
 from processing.dead_letters.schemas import DiscardRehearsal, RedriveRehearsal
 from processing.models import DeadLetter, Job
 from queries.dead_letters import listing
@@ -26,9 +26,9 @@ def redrive_one(body: RedriveOne, *, who: str, number: int) -> Job | RedriveRehe
     letter = _mendable(number)
     if body.event:
         return _redrive_edited(letter, bytes(body.event), body, who=who, now=timestamps.now())
-    selection = Selection(ids=(number,))
+    selection = LetterFilter(ids=(number,))
     if body.dry_run:
-        return serializers.rehearsed(dry_run.rehearse(selection))
+        return serializers.redrive_dry_run(dry_run.dry_run(selection))
     with postgres.bounded():
         return redrive.request(selection, who=who, note=body.note)
 
@@ -37,7 +37,7 @@ def redrive_many(body: RedriveMany, *, who: str) -> Job | RedriveRehearsal:
     """Redrive letters as they came."""
     selection = body.selection()
     if body.dry_run:
-        return serializers.rehearsed(dry_run.rehearse(selection, up_to=body.up_to))
+        return serializers.redrive_dry_run(dry_run.dry_run(selection, up_to=body.up_to))
     with postgres.bounded():
         return redrive.request(selection, who=who, rate=body.rate, note=body.note, up_to=body.up_to)
 
@@ -49,7 +49,7 @@ def discard_one(body: DiscardOne, *, who: str, number: int) -> Job | DiscardRehe
     :raises NotMendable: it was redriven and is in flight, or is stored or discarded
     """
     _mendable(number)
-    return _discard(Selection(ids=(number,)), body, who=who, up_to=number)
+    return _discard(LetterFilter(ids=(number,)), body, who=who, up_to=number)
 
 
 def discard_many(body: DiscardMany, *, who: str) -> Job | DiscardRehearsal:
@@ -58,11 +58,11 @@ def discard_many(body: DiscardMany, *, who: str) -> Job | DiscardRehearsal:
 
 
 def _discard(
-    selection: Selection, body: DiscardOne | DiscardMany, *, who: str, up_to: int | None
+    selection: LetterFilter, body: DiscardOne | DiscardMany, *, who: str, up_to: int | None
 ) -> Job | DiscardRehearsal:
     with postgres.bounded():
         if body.dry_run:
-            return serializers.to_discard(selection, up_to=up_to)
+            return serializers.discard_dry_run(selection, up_to=up_to)
         return discard.request(selection, who=who, note=body.note, up_to=up_to)
 
 
@@ -70,7 +70,7 @@ def _redrive_edited(
     letter: DeadLetter, event: bytes, body: RedriveOne, *, who: str, now: int
 ) -> Job | RedriveRehearsal:
     if body.dry_run:
-        return serializers.rehearsed(dry_run.rehearse_edited(letter, revise(letter, event, now=now)))
+        return serializers.redrive_dry_run(dry_run.dry_run_edited(letter, edit_letter(letter, event, now=now)))
     with postgres.bounded():
         return redrive.request_edited(letter, event, who=who, now=now, note=body.note)
 
@@ -78,5 +78,5 @@ def _redrive_edited(
 def _mendable(number: int) -> DeadLetter:
     letter = listing.find(number)
     if letter.state not in MENDABLE:
-        raise NotMendable
+        raise NotRedrivable
     return letter

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from ingestion.problems import Code
-from processing.dead_letters.filters import Selection
+from processing.dead_letters.filters import LetterFilter
 from processing.dead_letters.redrive import MAX_RATE
 from queries.dead_letters.filters import Filter, Number
 from queries.request.json_body import InvalidBody
@@ -45,14 +45,14 @@ class Chosen(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields
     up_to: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None = None
     dry_run: bool = False
 
-    def selection(self) -> Selection:
+    def selection(self) -> LetterFilter:
         """Return the letters to redrive or discard.
 
         :raises InvalidBody: the body has both ids and filter, or neither
         """
         if (self.ids is None) == (self.filter is None):
             raise InvalidBody(Code.INVALID_PARAMETER, "the body: expected either ids or filter")
-        return Selection(ids=tuple(self.ids)) if self.ids else (self.filter or Filter()).selection()
+        return LetterFilter(ids=tuple(self.ids)) if self.ids else (self.filter or Filter()).selection()
 
 
 class RedriveMany(Chosen, kw_only=True, rename="camel", forbid_unknown_fields=True):

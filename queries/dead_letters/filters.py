@@ -11,7 +11,7 @@ import msgspec
 
 from ingestion.events.model import SOURCE_ID_PATTERN
 from ingestion.problems import Code
-from processing.dead_letters.filters import Selection
+from processing.dead_letters.filters import LetterFilter
 from processing.models import DeadLetter
 from queries.request.query_params import InvalidParameter, Parameters
 
@@ -40,10 +40,10 @@ class Filter(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields
     end_time: Time | None = None
     text: Text | None = None
 
-    def selection(self) -> Selection:
+    def selection(self) -> LetterFilter:
         """Return the filters as a selection."""
         given = msgspec.structs.asdict(self).items()
-        return Selection(
+        return LetterFilter(
             **{_FIELDS.get(name, name): value.value if isinstance(value, Enum) else value for name, value in given}
         )
 
@@ -53,14 +53,14 @@ PARAMETERS = Filter.__struct_fields__
 _FIELDS = {"start_time": "since", "end_time": "until"}
 
 
-def from_parameters(parameters: Parameters) -> Selection:
+def from_parameters(parameters: Parameters) -> LetterFilter:
     """Parse the filters from query parameters.
 
     :raises InvalidParameter: a value can't be used
     """
     since, until = parameters.span()
     partition = parameters.integer("partition", default=-1, least=0, most=MAX_PARTITION)
-    return Selection(
+    return LetterFilter(
         state=parameters.choice("state", DeadLetter.State.values),
         reason=parameters.choice("reason", [code.value for code in Code]),
         source_id=parameters.source_id(blank=True),

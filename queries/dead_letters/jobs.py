@@ -8,14 +8,14 @@ from processing.jobs import queue
 from processing.models import Job
 from queries.reads import postgres
 from queries.request import id_pagination
-from queries.request.id_pagination import IdPage, NumberCursor
+from queries.request.id_pagination import IdCursor, IdPage
 from queries.request.pagination import CursorPage
 from queries.request.query_params import Parameters
 
 PARAMETERS = ("state", "kind", *id_pagination.PARAMETERS)
 
 
-class JobCursor(NumberCursor, frozen=True):
+class JobCursor(IdCursor, frozen=True):
     """A position in the list of jobs."""
 
 

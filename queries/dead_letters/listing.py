@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from processing.dead_letters import serializers
-from processing.dead_letters.filters import Selection
+from processing.dead_letters.filters import LetterFilter
 from processing.dead_letters.schemas import DeadLetterDetail, DeadLetterShape
 from processing.models import DeadLetter
 from queries.dead_letters import filters
 from queries.reads import postgres
 from queries.request import id_pagination
-from queries.request.id_pagination import IdPage, NumberCursor
+from queries.request.id_pagination import IdCursor, IdPage
 from queries.request.pagination import CursorPage
 from queries.request.query_params import Parameters
 
@@ -23,7 +23,7 @@ class DeadLetterNotFound(Exception):
     """There is no dead letter of this number; answer 404."""
 
 
-class DeadLetterCursor(NumberCursor, frozen=True):
+class DeadLetterCursor(IdCursor, frozen=True):
     """A position in the list of dead letters."""
 
 
@@ -31,7 +31,7 @@ class DeadLetterCursor(NumberCursor, frozen=True):
 class DeadLetterQuery:
     """Which dead letters to read, and which page of them."""
 
-    selection: Selection = field(default_factory=Selection)
+    selection: LetterFilter = field(default_factory=LetterFilter)
     page: IdPage = field(default_factory=lambda: IdPage(kind=DeadLetterCursor))
 
     @classmethod

@@ -46,7 +46,7 @@ def _laid_out(asked: dict[str, Future[StoreState]]) -> Stores:
 
 def kafka() -> StoreState:
     """Return how fast Kafka returned its offsets."""
-    ends = end_offsets.raw_data_ends()
+    ends = end_offsets.raw_data_offsets()
     if ends is None or time.monotonic() - ends.read_at > KAFKA_SILENT_AFTER:
         return DOWN
     return {"state": "up", "latencyMs": _milliseconds(ends.latency)}

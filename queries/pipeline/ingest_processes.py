@@ -11,11 +11,11 @@ from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
 from ingestion.acceptance import heartbeat, rejection_counts
-from ingestion.acceptance.heartbeat import Pulse
+from ingestion.acceptance.heartbeat import ProcessStatus
 from queries.request.times import format_time, from_micros
 from queries.schemas import Doors, DoorShape, RefusedMinute
 
-_decode = msgspec.json.Decoder(Pulse).decode
+_decode = msgspec.json.Decoder(ProcessStatus).decode
 
 
 def read() -> Doors | None:
@@ -72,7 +72,7 @@ def _minute_shape(minute: int, reasons: Counter[str]) -> RefusedMinute:
     }
 
 
-def _pulses() -> list[Pulse]:
+def _pulses() -> list[ProcessStatus]:
     redis = get_redis_connection("default")
     names = sorted(name.decode() for name in redis.smembers(heartbeat.DOORS))
     found = redis.mget([heartbeat.key(name) for name in names]) if names else []
@@ -83,7 +83,7 @@ def _pulses() -> list[Pulse]:
     return list(_read(text for text in texts.values() if text is not None))
 
 
-def _read(texts: Iterable[bytes]) -> Iterable[Pulse]:
+def _read(texts: Iterable[bytes]) -> Iterable[ProcessStatus]:
     for text in texts:
         try:
             yield _decode(text)
@@ -92,7 +92,7 @@ def _read(texts: Iterable[bytes]) -> Iterable[Pulse]:
             continue
 
 
-def _shape(each: Pulse) -> DoorShape:
+def _shape(each: ProcessStatus) -> DoorShape:
     return {
         "process": each.process,
         "kind": each.kind,

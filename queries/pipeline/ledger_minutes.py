@@ -14,7 +14,7 @@ from processing.ledger import ledger
 from processing.ledger.ledger import Equation, Totals
 from processing.models import LedgerGap, LedgerMinute, SourceStatistics
 from queries.pipeline import ingest_processes, snapshot
-from queries.pipeline.snapshot import Standing
+from queries.pipeline.snapshot import PipelineSnapshot
 from queries.reads import cache, postgres
 from queries.request import pagination
 from queries.request.pagination import Address, CursorPage
@@ -182,7 +182,7 @@ def _beyond(cursor: MinuteCursor) -> Q:
     )
 
 
-def _shape(row: Minute, here: Standing) -> MinuteEquation:
+def _shape(row: Minute, here: PipelineSnapshot) -> MinuteEquation:
     settled = here.settled_before()
     over = settled is not None and row.start + MINUTE <= settled
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from ingestion.problems import Code
-from ingestion.receivers.http.request_head import Refused
+from ingestion.receivers.http.request_head import RequestRejected
 from processing.errors import NeedsOperator, StoreUnavailable
 from processing.models import Hold
 from processing.partitions import paused as holds
@@ -26,7 +26,7 @@ def resume(topic: str, number: int, *, who: str, through_end: bool) -> ResumedPa
     :raises ReadUnavailable: PostgreSQL does not answer
     """
     with postgres.bounded():
-        paused = holds.held_now().filter(topic__name=topic, partition=number).first()
+        paused = holds.paused_now().filter(topic__name=topic, partition=number).first()
     if paused is None:
         raise _not_paused(topic, number)
     lenient_until = _present_end(paused) if through_end else 0
@@ -36,12 +36,14 @@ def resume(topic: str, number: int, *, who: str, through_end: bool) -> ResumedPa
     return {"topic": topic, "partition": number, "lenientUntil": lenient_until}
 
 
-def _not_paused(topic: str, number: int) -> Refused:
-    return Refused(Code.NOT_FOUND, f"partition {number} of {topic} is not held")
+def _not_paused(topic: str, number: int) -> RequestRejected:
+    return RequestRejected(Code.NOT_FOUND, f"partition {number} of {topic} is not held")
 
 
 def _present_end(paused: Hold) -> int:
     try:
         return holds.present_ends().get(paused.partition, 0)
     except (StoreUnavailable, NeedsOperator) as error:
-        raise Refused(Code.BROKER_UNAVAILABLE, "Kafka does not answer; without throughEnd it is not needed") from error
+        raise RequestRejected(
+            Code.BROKER_UNAVAILABLE, "Kafka does not answer; without throughEnd it is not needed"
+        ) from error

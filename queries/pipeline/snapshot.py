@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from processing.kafka import end_offsets
-from processing.kafka.end_offsets import Ends
+from processing.kafka.end_offsets import TopicOffsets
 from processing.ledger import lag, ledger
 from processing.ledger.lag import PartitionLag
 from processing.ledger.ledger import Equation, Snapshot, Totals
@@ -19,12 +19,12 @@ SLACK = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PipelineSnapshot:
     """The ledger's totals with the lag that belongs to them."""
 
     at: datetime
     snapshot: Snapshot
-    ends: Ends | None
+    ends: TopicOffsets | None
     lags: list[PartitionLag] | None  # None: Kafka has not returned its offsets yet
     lag_age: float | None  # seconds
 
@@ -46,7 +46,7 @@ class Standing:
         """Return the account of one source."""
         if self.ends is None or self.known is None:
             return ledger.equation(totals, in_flight=None)
-        waiting = lag.Waiting(self.ends.topic, self.known, self.snapshot.progress)
+        waiting = lag.SourceLag(self.ends.topic, self.known, self.snapshot.progress)
         return ledger.equation(totals, in_flight=waiting.of_source(source, read=totals.read))
 
     def settled_before(self) -> datetime | None:
@@ -60,14 +60,14 @@ class Standing:
         return self.at - timedelta(seconds=max(known)) - SLACK if known else datetime.max.replace(tzinfo=self.at.tzinfo)
 
 
-def read(now: datetime, *, max_sources: int | None) -> Standing:
+def read(now: datetime, *, max_sources: int | None) -> PipelineSnapshot:
     """Read both, within `postgres.bounded`.
 
     :param max_sources: read this many sources at most, the latest first; the total covers all of them
     """
     # Read before the ledger, so that no event counts both as read and as in flight.
-    ends = end_offsets.raw_data_ends()
+    ends = end_offsets.raw_data_offsets()
     snapshot = ledger.snapshot(max_sources=max_sources)
     lags = None if ends is None else lag.lags(ends, snapshot.progress, now=now)
     age = None if ends is None else round(time.monotonic() - ends.read_at, 3)
-    return Standing(now, snapshot, ends, lags, age)
+    return PipelineSnapshot(now, snapshot, ends, lags, age)

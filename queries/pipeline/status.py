@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from processing.kafka.end_offsets import Ends
+from processing.kafka.end_offsets import TopicOffsets
 from processing.ledger import incidents
 from processing.ledger.lag import PartitionLag
 from processing.models import ConsumerMember
 from processing.partitions import paused
 from queries.pipeline import dependencies, ingest_processes, snapshot
-from queries.pipeline.snapshot import Standing
+from queries.pipeline.snapshot import PipelineSnapshot
 from queries.reads import cache, postgres
 from queries.request.times import format_time
 from queries.schemas import ConsumerShape, HeldShape, IncidentShape, LagShape, Pipeline, SourceEquation, Stores
@@ -87,7 +87,7 @@ def _held() -> list[HeldShape]:
             "since": format_time(row.since),
             "reason": row.reason,
         }
-        for row in paused.held_now()
+        for row in paused.paused_now()
     ]
 
 
@@ -105,7 +105,7 @@ def _incidents() -> list[IncidentShape]:
     ]
 
 
-def lag_shapes(ends: Ends, lags: Iterable[PartitionLag]) -> list[LagShape]:
+def lag_shapes(ends: TopicOffsets, lags: Iterable[PartitionLag]) -> list[LagShape]:
     """Return the lag of each partition as JSON."""
     return [
         {
@@ -119,6 +119,6 @@ def lag_shapes(ends: Ends, lags: Iterable[PartitionLag]) -> list[LagShape]:
     ]
 
 
-def _sources(now: Standing) -> list[SourceEquation]:
+def _sources(now: PipelineSnapshot) -> list[SourceEquation]:
     shown = list(now.snapshot.sources.items())[:MAX_SOURCES]
     return [{"sourceId": source or None, **now.equation_of(source, totals)} for source, totals in shown]

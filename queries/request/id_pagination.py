@@ -20,7 +20,7 @@ Row = TypeVar("Row", bound=Model)
 Item = TypeVar("Item")
 
 
-class NumberCursor(msgspec.Struct, array_like=True, frozen=True):
+class IdCursor(msgspec.Struct, array_like=True, frozen=True):
     """A position in a list. Each list has a subclass of its own, so that no list accepts a cursor of another."""
 
     backward: bool
@@ -31,13 +31,13 @@ class NumberCursor(msgspec.Struct, array_like=True, frozen=True):
 class IdPage:
     """Which page of a list to read."""
 
-    kind: type[NumberCursor]
+    kind: type[IdCursor]
     limit: int = pagination.DEFAULT_LIMIT
     offset: int = 0
-    cursor: NumberCursor | None = None
+    cursor: IdCursor | None = None
 
     @classmethod
-    def from_parameters(cls, parameters: Parameters, kind: type[NumberCursor]) -> Self:
+    def from_parameters(cls, parameters: Parameters, kind: type[IdCursor]) -> Self:
         """Parse the parameters of a page.
 
         :raises InvalidParameter: a value can't be used

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from django.conf import settings
 
 from ingestion import problems
-from processing.kafka.topic_search import Copy
+from processing.kafka.topic_search import EventCopy
 from processing.models import DeadLetter, DeadLetterAction
 from queries.events.listing import EventRow
 from queries.request.times import format_time, from_micros
@@ -42,7 +42,7 @@ class Step:
     traces: list[str] = field(default_factory=list)
 
 
-def of_row(row: EventRow, origin: Origin, copy: Copy | None, *, document: DocumentState) -> list[Step]:
+def of_row(row: EventRow, origin: Origin, copy: EventCopy | None, *, document: DocumentState) -> list[Step]:
     """Return the steps of a stored event; `copy` is its line in the topic, if that can be read."""
     tags = f"tagged {', '.join(row.tags)}" if row.tags else "no step or rule changed it"
     return [
@@ -54,7 +54,7 @@ def of_row(row: EventRow, origin: Origin, copy: Copy | None, *, document: Docume
     ]
 
 
-def of_letter(letter: DeadLetter, copy: Copy | None) -> list[Step]:
+def of_letter(letter: DeadLetter, copy: EventCopy | None) -> list[Step]:
     """Return the steps of a line that became a dead letter, and the actions on it."""
     origin: Origin = {
         "topic": letter.topic.name,
@@ -71,7 +71,7 @@ def of_letter(letter: DeadLetter, copy: Copy | None) -> list[Step]:
     ]
 
 
-def of_copy(copy: Copy, *, waits: bool) -> list[Step]:
+def of_copy(copy: EventCopy, *, waits: bool) -> list[Step]:
     """Return the steps of a line in the topic that led to no row and no dead letter."""
     origin = _origin(copy)
     steps = [Step("received", from_micros(copy.received), "by a receiver, or by Kafka from another producer")]
@@ -93,7 +93,7 @@ def in_order(histories: Iterable[list[Step]]) -> list[TraceStep]:
     return [_shape(step) for steps in ordered for step in steps]
 
 
-def _published(origin: Origin, copy: Copy | None, *, letter: int | None = None) -> Step:
+def _published(origin: Origin, copy: EventCopy | None, *, letter: int | None = None) -> Step:
     at = None if copy is None else from_micros(copy.record_time)
     gone = "" if copy else "; the record is no longer in Kafka, or was not searched"
     return Step("published", at, f"acknowledged by Kafka{gone}", origin, letter, copy.traces if copy else [])
@@ -104,7 +104,7 @@ def _of_action(letter: DeadLetter, action: DeadLetterAction) -> Step:
     return Step(_ACTIONS[action.kind], action.at, f"by {action.who}{note}", letter=letter.id)
 
 
-def _origin(copy: Copy) -> Origin:
+def _origin(copy: EventCopy) -> Origin:
     return {
         "topic": settings.KAFKA_TOPIC_RAW_DATA,
         "partition": copy.partition,

@@ -10,15 +10,15 @@ from uuid import UUID
 from django.db.models import Q
 
 from ingestion.problems import Code
-from ingestion.receivers.http.request_head import Refused
+from ingestion.receivers.http.request_head import RequestRejected
 from processing.errors import NeedsOperator, StoreUnavailable
 from processing.kafka import topic_search
-from processing.kafka.topic_search import Copy, Search
+from processing.kafka.topic_search import EventCopy, Search
 from processing.models import DeadLetter, Event
 from queries.events import detail
 from queries.events.detail import AmbiguousEvent, Findings
 from queries.pipeline import snapshot, status
-from queries.pipeline.snapshot import Standing
+from queries.pipeline.snapshot import PipelineSnapshot
 from queries.reads import postgres
 from queries.schemas import LagShape, Outcome, Trace, TraceSearch
 from queries.trace import steps
@@ -79,7 +79,7 @@ def read(event_id: UUID, *, source_id: str | None) -> Trace:
     return _laid_out(event_id, known, copies, search, here)
 
 
-def _known(event_id: UUID, source_id: str | None, here: Standing) -> Known:
+def _known(event_id: UUID, source_id: str | None, here: PipelineSnapshot) -> Known:
     # A search of one source's rows is cheap; a search of all rows is left to requests for the event itself.
     findings = detail.find(event_id, source_id=source_id, thorough=source_id is not None)
     with postgres.bounded():
@@ -106,13 +106,13 @@ def _letters(event_id: UUID, source_id: str | None) -> list[DeadLetter]:
     return list(letters.order_by("id")[:MAX_LETTERS]) if found else []
 
 
-def _position(found: Event | DeadLetter, here: Standing) -> LinePosition | None:
+def _position(found: Event | DeadLetter, here: PipelineSnapshot) -> LinePosition | None:
     if here.ends is None or found.topic.kafka_id != here.ends.topic or found.offset < 0:
         return None
     return LinePosition(found.partition, found.offset, found.line)
 
 
-def _search(event_id: UUID, known: Known, here: Standing) -> Search | None:
+def _search(event_id: UUID, known: Known, here: PipelineSnapshot) -> Search | None:
     """Search each partition from the first known position, else all unread records; None: Kafka does not answer."""
     if here.ends is None or here.known is None:
         return None
@@ -129,19 +129,23 @@ def _search(event_id: UUID, known: Known, here: Standing) -> Search | None:
         return None
 
 
-def _unknown(search: Search | None) -> Refused:
+def _unknown(search: Search | None) -> RequestRejected:
     if search is None:
-        return Refused(Code.BROKER_UNAVAILABLE, "neither store has this id, and Kafka does not answer; try again later")
+        return RequestRejected(
+            Code.BROKER_UNAVAILABLE, "neither store has this id, and Kafka does not answer; try again later"
+        )
     if search.complete:
-        return Refused(Code.NOT_FOUND, "no event with this id is stored, set aside or waiting")
-    return Refused(
+        return RequestRejected(Code.NOT_FOUND, "no event with this id is stored, set aside or waiting")
+    return RequestRejected(
         Code.NOT_FOUND,
         f"no event with this id is stored, set aside or among the first {search.records} unread records;"
         " there are more",
     )
 
 
-def _laid_out(event_id: UUID, known: Known, copies: list[Copy], search: Search | None, here: Standing) -> Trace:
+def _laid_out(
+    event_id: UUID, known: Known, copies: list[EventCopy], search: Search | None, here: PipelineSnapshot
+) -> Trace:
     waiting = [copy for copy in copies if not _is_read(copy, here)]
     sources = known.sources | {copy.source for copy in copies if copy.source}
     return {
@@ -154,7 +158,7 @@ def _laid_out(event_id: UUID, known: Known, copies: list[Copy], search: Search |
     }
 
 
-def _steps(known: Known, copies: list[Copy], waiting: list[Copy]) -> list[list[Step]]:
+def _steps(known: Known, copies: list[EventCopy], waiting: list[EventCopy]) -> list[list[Step]]:
     """Return the steps of each copy separately."""
     by_position = {LinePosition(copy.partition, copy.offset, copy.line): copy for copy in copies}
     histories: list[list[Step]] = []
@@ -169,7 +173,7 @@ def _steps(known: Known, copies: list[Copy], waiting: list[Copy]) -> list[list[S
     return histories
 
 
-def _outcome(known: Known, waiting: list[Copy]) -> Outcome:
+def _outcome(known: Known, waiting: list[EventCopy]) -> Outcome:
     if known.findings.rows:
         return "stored"
     if waiting:
@@ -181,12 +185,12 @@ def _outcome(known: Known, waiting: list[Copy]) -> Outcome:
     return "discarded" if known.letters else "missing"
 
 
-def _is_read(copy: Copy, here: Standing) -> bool:
+def _is_read(copy: EventCopy, here: PipelineSnapshot) -> bool:
     done = here.snapshot.progress.get((here.ends.topic, copy.partition)) if here.ends else None
     return done is not None and copy.offset < done.next_offset
 
 
-def _lag_of(partition: int, here: Standing) -> LagShape | None:
+def _lag_of(partition: int, here: PipelineSnapshot) -> LagShape | None:
     if here.ends is None or here.lags is None:
         return None
     shapes = status.lag_shapes(here.ends, here.lags)

@@ -9,7 +9,7 @@ from dashboard.tests.conftest import Announcer, DoorBeats
 from dashboard.tests.consumer_frames import consumer_frame, source_frame, tail_event
 from dashboard.tests.rows import Rows
 from deploy.testing.deployment import Deployment, ProductProcess
-from ingestion.acceptance.backpressure import State
+from ingestion.acceptance.backpressure import BackpressureState
 from processing.live_feed import ConsumerFrame
 
 pytestmark = [pytest.mark.browser, pytest.mark.services]
@@ -73,7 +73,9 @@ def test_the_doors_counters_move_without_the_page_being_loaded_again(
 
     door_beats.say("host-1", accepted=50, refused={"not_json": 2})
     expect(panel).to_contain_text("Accepted per second5.0 Accepted50 Rejected2", timeout=15_000)
-    door_beats.say("host-1", accepted=1_000, refused={"not_json": 2, "missing_field": 9}, guard=State("closed", "late"))
+    door_beats.say(
+        "host-1", accepted=1_000, refused={"not_json": 2, "missing_field": 9}, guard=BackpressureState("closed", "late")
+    )
 
     expect(panel.locator("[data-doors]")).to_have_text("ingest host-1closed: late")
     expect(panel.locator("[data-reasons] li").first).to_have_text("A required field is missing missing_field9")

@@ -13,28 +13,28 @@ from deploy.fuzz.sender import Report, Surprise, judge, send
 from deploy.fuzz.wires import SEEDS, bent
 from deploy.testing.deployment import Deployment
 from ingestion.kafka import record_format
-from ingestion.kafka.record_format import Line
+from ingestion.kafka.record_format import EventLine
 from ingestion.receivers.http import cloudevents
-from ingestion.receivers.http.body_parsers import Batch, Limits, parse_json, parse_ndjson
-from ingestion.receivers.http.request_head import Refused
+from ingestion.receivers.http.body_parsers import BatchLimits, ParsedBatch, parse_json, parse_ndjson
+from ingestion.receivers.http.request_head import RequestRejected
 from ingestion.receivers.influx import line_protocol, points
-from ingestion.receivers.influx.points import Terms
+from ingestion.receivers.influx.points import LineSettings
 from ingestion.tests.conftest import open_door
 
 SECONDS = 5.0
 PACE = {"DATAFLOW_HEADER_SECONDS": "0.5", "DATAFLOW_BODY_SECONDS": "0.5"}
-LIMITS = Limits()
+LIMITS = BatchLimits()
 NOW = 1_800_000_000_000_000  # microseconds
 
 
-def parsed(body: bytes) -> Iterator[Batch | None]:
+def parsed(body: bytes) -> Iterator[ParsedBatch | None]:
     """What every parser makes of a body; None for a refusal."""
     for parse in (parse_json, parse_ndjson, cloudevents.parse_structured, cloudevents.parse_batch):
         try:
             yield parse(body, now=NOW, limits=LIMITS)
-        except Refused:
+        except RequestRejected:
             yield None
-    yield points.read(line_protocol.lines(body), Terms(1, NOW, LIMITS)).batch
+    yield points.read(line_protocol.lines(body), LineSettings(1, NOW, LIMITS)).batch
 
 
 @given(st.binary() | st.text().map(str.encode) | st.integers(0, 10**6).map(lambda seed: next(bent(seed))))
@@ -45,7 +45,7 @@ def test_every_parser_refuses_any_bytes_or_makes_events_of_them_that_a_record_ca
         lines = record_format.decode(
             record_format.encode(events, received=NOW), record_format.headers(count=1), received=NOW, now=NOW
         )
-        found = [(line.id, line.source, line.ts) for line in lines if isinstance(line, Line)]
+        found = [(line.id, line.source, line.ts) for line in lines if isinstance(line, EventLine)]
         assert found == [(event.id, event.source, event.ts) for event in events]
 
 

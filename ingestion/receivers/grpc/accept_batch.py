@@ -18,8 +18,8 @@ from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
 from ingestion.receivers.grpc import parse_events, wire_fields
 from ingestion.receivers.grpc.call import Call
 from ingestion.receivers.http import endpoints, responses
-from ingestion.receivers.http.body_parsers import Batch
-from ingestion.receivers.http.request_head import Options, Refused
+from ingestion.receivers.http.body_parsers import ParsedBatch
+from ingestion.receivers.http.request_head import Options, RequestRejected
 from ingestion.receivers.http.responses import Outcome
 
 EVENT = b"\n"  # the tag of `events`: field 1, of bytes
@@ -27,10 +27,10 @@ EVENT = b"\n"  # the tag of `events`: field 1, of bytes
 Read = TypeVar("Read", bound=Message)
 
 
-class Taken(NamedTuple):
+class AcceptedBatch(NamedTuple):
     """A batch whose good events are on their way to Kafka."""
 
-    parsed: Batch
+    parsed: ParsedBatch
     options: Options
     caller: Caller
     received: int  # microseconds since the epoch
@@ -56,7 +56,7 @@ class Taken(NamedTuple):
 
 async def take(
     sent: Sequence[wire.Event], options: Options, call: Call, caller: Caller, *, single: bool = False
-) -> Taken:
+) -> AcceptedBatch:
     """Check events and hand the good ones to Kafka.
 
     :raises Refused: nothing was taken
@@ -68,7 +68,7 @@ async def take(
     acknowledged = None
     if endpoints.is_to_be_published(parsed, options):
         acknowledged = intake.submit(parsed.events, caller, received=received, deadline=deadline)
-    return Taken(parsed, options, caller, received, acknowledged)
+    return AcceptedBatch(parsed, options, caller, received, acknowledged)
 
 
 def decoded(kind: type[Read], message: bytes) -> Read:
@@ -80,7 +80,7 @@ def decoded(kind: type[Read], message: bytes) -> Read:
         return kind.FromString(message)
     except DecodeError as error:
         detail = f"the message is no {kind.DESCRIPTOR.full_name}, or is nested too deep for Protocol Buffers"
-        raise Refused(Code.BAD_REQUEST, detail) from error
+        raise RequestRejected(Code.BAD_REQUEST, detail) from error
 
 
 def decoded_batch(message: bytes) -> wire.IngestBatchRequest:

@@ -12,7 +12,7 @@ from ingestion.acceptance import intake
 from ingestion.kafka.group_commit import publisher
 from ingestion.problems import Code
 from ingestion.receivers.grpc import statuses
-from ingestion.receivers.http.request_head import Refused
+from ingestion.receivers.http.request_head import RequestRejected
 from ingestion.receivers.http.responses import Header
 from ingestion.runtime import request_context
 
@@ -56,7 +56,7 @@ class Call:
         """
         message = await self.next_message()
         if message is None:
-            raise Refused(Code.BAD_REQUEST, "expected a message")
+            raise RequestRejected(Code.BAD_REQUEST, "expected a message")
         return message
 
     async def end(self, status: Status, headers: Iterable[Header] = ()) -> NoReturn:

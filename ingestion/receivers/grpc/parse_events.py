@@ -12,13 +12,13 @@ from ingestion.events.model import Event, InvalidEvent
 from ingestion.problems import Code
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
 from ingestion.receivers.grpc import protobuf_json
-from ingestion.receivers.http.body_parsers import Batch, Limits, Rejected
-from ingestion.receivers.http.request_head import Refused
+from ingestion.receivers.http.body_parsers import BatchLimits, ParsedBatch, Rejected
+from ingestion.receivers.http.request_head import RequestRejected
 
 WHITE_SPACE = b" \t\r\n"
 
 
-def batch(sent: Sequence[wire.Event], *, now: int, limits: Limits, single: bool = False) -> Batch:
+def batch(sent: Sequence[wire.Event], *, now: int, limits: BatchLimits, single: bool = False) -> ParsedBatch:
     """Check events as the HTTP door checks them.
 
     :param now: microseconds since the epoch
@@ -28,15 +28,19 @@ def batch(sent: Sequence[wire.Event], *, now: int, limits: Limits, single: bool 
         raise too_many(limits)
     sent = list(sent)  # each look into a message's list makes its items anew
     found = _quickly(sent, now=now, limits=limits)
-    return _one_by_one(sent, now=now, limits=limits, single=single) if found is None else Batch(found, None, [], single)
+    return (
+        _one_by_one(sent, now=now, limits=limits, single=single)
+        if found is None
+        else ParsedBatch(found, None, [], single)
+    )
 
 
-def too_many(limits: Limits) -> Refused:
+def too_many(limits: BatchLimits) -> RequestRejected:
     """Refuse a batch for the number of its events."""
-    return Refused(Code.TOO_MANY_EVENTS, f"expected at most {limits.max_batch_events} events in one request")
+    return RequestRejected(Code.TOO_MANY_EVENTS, f"expected at most {limits.max_batch_events} events in one request")
 
 
-def _quickly(sent: list[wire.Event], *, now: int, limits: Limits) -> list[Event] | None:
+def _quickly(sent: list[wire.Event], *, now: int, limits: BatchLimits) -> list[Event] | None:
     """Take events of which nothing is in doubt; None leaves them to be judged one by one."""
     stamps: list[str | int] = [event.timestamp for event in sent]
     texts = [event.payload.strip(WHITE_SPACE) for event in sent]
@@ -54,20 +58,20 @@ def _quickly(sent: list[wire.Event], *, now: int, limits: Limits) -> list[Event]
     return batch_parser.parse_columns(Columns(names, stamps, texts, given), now=now)
 
 
-def _one_by_one(sent: list[wire.Event], *, now: int, limits: Limits, single: bool) -> Batch:
+def _one_by_one(sent: list[wire.Event], *, now: int, limits: BatchLimits, single: bool) -> ParsedBatch:
     good: list[Event] = []
     indexes: list[int] = []
     rejected: list[Rejected] = []
     for index, event in enumerate(sent):
         try:
-            good.append(parser.finish(_read(event, now=now, limits=limits), max_sources=limits.max_sources))
+            good.append(parser.build_event(_read(event, now=now, limits=limits), max_sources=limits.max_sources))
             indexes.append(index)
         except InvalidEvent as error:
             rejected.append(Rejected(index, error.code, error.pointer, error.detail))
-    return Batch(good, indexes if rejected else None, rejected, single)
+    return ParsedBatch(good, indexes if rejected else None, rejected, single)
 
 
-def _read(event: wire.Event, *, now: int, limits: Limits) -> strict_parser.Reading:
+def _read(event: wire.Event, *, now: int, limits: BatchLimits) -> strict_parser.ParsedFields:
     """Judge one event.
 
     :raises InvalidEvent: the first thing that is wrong
@@ -84,7 +88,7 @@ def _read(event: wire.Event, *, now: int, limits: Limits) -> strict_parser.Readi
     event_id = strict_parser.read_id(event.event_id or None)
     if not _is_surely_right(payload):
         _judge(payload)
-    return strict_parser.Reading(event.source_id, str(stamp), ts, event_id, payload)
+    return strict_parser.ParsedFields(event.source_id, str(stamp), ts, event_id, payload)
 
 
 def _stamp(event: wire.Event) -> str | int:
@@ -98,7 +102,7 @@ def _stamp(event: wire.Event) -> str | int:
     raise _missing("timestamp")
 
 
-def _payload(event: wire.Event, limits: Limits) -> bytes:
+def _payload(event: wire.Event, limits: BatchLimits) -> bytes:
     match event.WhichOneof("content"):
         case "payload":
             return event.payload.strip(WHITE_SPACE)
@@ -112,7 +116,7 @@ def _payload(event: wire.Event, limits: Limits) -> bytes:
 
 def _is_surely_right(payload: bytes) -> bool:
     try:
-        values = None if parser.may_hide(payload) else payload_checks.decode(payload)
+        values = None if parser.has_escaped_nul_or_colon(payload) else payload_checks.decode(payload)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return False
     # As many colons as keys prove that no key stood twice and was lost.
@@ -130,5 +134,5 @@ def _missing(name: str) -> InvalidEvent:
     return InvalidEvent(Code.MISSING_FIELD, f"{name} is required", pointer=f"/{name}")
 
 
-def _too_large(limits: Limits) -> InvalidEvent:
+def _too_large(limits: BatchLimits) -> InvalidEvent:
     return InvalidEvent(Code.EVENT_TOO_LARGE, f"expected an event of at most {limits.max_event_bytes} bytes")

@@ -15,7 +15,7 @@ from google.rpc.status_pb2 import Status
 from ingestion import problems
 from ingestion.problems import Code
 from ingestion.receivers.http import responses
-from ingestion.receivers.http.request_head import Refused
+from ingestion.receivers.http.request_head import RequestRejected
 from ingestion.receivers.http.responses import Header
 from ingestion.runtime import request_context
 
@@ -52,7 +52,7 @@ def named(status: Status) -> grpc.StatusCode:
     return _BY_NUMBER[status.code]
 
 
-def refusal(refused: Refused) -> Status:
+def refusal(refused: RequestRejected) -> Status:
     """Return the status of a message that is refused as a whole."""
     return build(refused.code, refused.detail, headers=refused.headers)
 

@@ -13,10 +13,10 @@ from ingestion import metrics
 from ingestion.acceptance import intake
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
 from ingestion.receivers.grpc import accept_batch, responses, statuses
-from ingestion.receivers.grpc.accept_batch import Taken
+from ingestion.receivers.grpc.accept_batch import AcceptedBatch
 from ingestion.receivers.grpc.call import Call, Context
 from ingestion.receivers.grpc.unary import unexpected
-from ingestion.receivers.http.request_head import Refused
+from ingestion.receivers.http.request_head import RequestRejected
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Stream:
     def __init__(self, context: Context) -> None:
         self._call = Call(context)
         # In the order in which they came.
-        self._begun: asyncio.Queue[Taken | Status | _End] = asyncio.Queue()
+        self._begun: asyncio.Queue[AcceptedBatch | Status | _End] = asyncio.Queue()
         self._room = asyncio.Semaphore(MAX_UNANSWERED)
         self._reading: asyncio.Task[None] | None = None
         self._number = 0
@@ -78,13 +78,13 @@ class Stream:
         await self._room.acquire()
         return await self._call.next_message()
 
-    async def _begin(self, message: bytes) -> Taken | Status:
+    async def _begin(self, message: bytes) -> AcceptedBatch | Status:
         try:
             # Each time, since a key may be revoked meanwhile, and has a rate.
             caller = await intake.admit(self._call.head)
             request = accept_batch.decoded_batch(message)
             return await accept_batch.take(request.events, accept_batch.options_of(request), self._call, caller)
-        except Refused as refused:
+        except RequestRejected as refused:
             return _refused(refused)
         except Exception:
             logger.exception("a batch of a stream failed")
@@ -102,16 +102,16 @@ class Stream:
     def _forget(self) -> None:
         while not self._begun.empty():
             begun = self._begun.get_nowait()
-            if isinstance(begun, Taken):
+            if isinstance(begun, AcceptedBatch):
                 begun.forget()
 
 
-async def _answer_to(begun: Taken | Status) -> wire.IngestStreamResponse:
+async def _answer_to(begun: AcceptedBatch | Status) -> wire.IngestStreamResponse:
     if isinstance(begun, Status):
         return wire.IngestStreamResponse(refused=begun)
     try:
         outcome = await begun.outcome()
-    except Refused as refused:
+    except RequestRejected as refused:
         return wire.IngestStreamResponse(refused=_refused(refused))
     except Exception:
         logger.exception("a batch of a stream failed")
@@ -119,6 +119,6 @@ async def _answer_to(begun: Taken | Status) -> wire.IngestStreamResponse:
     return wire.IngestStreamResponse(outcome=responses.message(outcome), refused=responses.refusal(outcome))
 
 
-def _refused(refused: Refused) -> Status:
+def _refused(refused: RequestRejected) -> Status:
     metrics.refused(refused.code)
     return statuses.refusal(refused)

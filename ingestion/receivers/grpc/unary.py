@@ -16,7 +16,7 @@ from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
 from ingestion.receivers.grpc import accept_batch, responses, statuses
 from ingestion.receivers.grpc.call import Call, Context
 from ingestion.receivers.grpc.statuses import Violation
-from ingestion.receivers.http.request_head import Options, Refused
+from ingestion.receivers.http.request_head import Options, RequestRejected
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def answering(method: Method) -> Handler:
         headers = []
         try:
             reply = await method(call)
-        except Refused as refused:
+        except RequestRejected as refused:
             metrics.refused(refused.code)
             reply, headers = statuses.refusal(refused), list(refused.headers)
         except Exception:

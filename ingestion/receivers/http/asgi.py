@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 from ingestion import metrics
 from ingestion.problems import Code
 from ingestion.receivers.http import responses
-from ingestion.receivers.http.gzip_reader import Gunzip
-from ingestion.receivers.http.request_head import Refused, too_large
+from ingestion.receivers.http.gzip_reader import GzipReader
+from ingestion.receivers.http.request_head import RequestRejected, too_large
 from ingestion.receivers.http.responses import Answer
 from ingestion.runtime import request_context
-from ingestion.runtime.limits import terms
+from ingestion.runtime.limits import receiver_limits
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +42,8 @@ class Request(NamedTuple):
         :raises Refused: too large, or not the gzip that it is said to be
         :raises ClientGone: it never came whole
         """
-        limit = terms().max_body_bytes
-        gunzip = Gunzip(limit) if gzip else None
+        limit = receiver_limits().max_body_bytes
+        gunzip = GzipReader(limit) if gzip else None
         pieces: list[bytes] = []
         size = 0
         while True:
@@ -53,7 +53,7 @@ class Request(NamedTuple):
             piece = message.get("body", b"")
             size += len(piece)
             if size > limit:
-                raise Refused(Code.BODY_TOO_LARGE, too_large(limit))
+                raise RequestRejected(Code.BODY_TOO_LARGE, too_large(limit))
             pieces.append(gunzip.feed(piece) if gunzip else piece)
             if not message.get("more_body"):
                 if gunzip:
@@ -61,16 +61,16 @@ class Request(NamedTuple):
                 return b"".join(pieces)
 
 
-Door = Callable[[Request], Awaitable[Answer]]
+Endpoint = Callable[[Request], Awaitable[Answer]]
 
 
-async def serve(door: Door, scope: AsgiScope, receive: Receive, send: Send) -> None:
+async def serve(door: Endpoint, scope: AsgiScope, receive: Receive, send: Send) -> None:
     """Answer one request by a door, on whatever server it arrives."""
     request = Request(scope["method"], scope["path"], scope["query_string"], dict(scope["headers"]), receive)
     given = request_context.begin(request.head)
     try:
         reply = await door(request)
-    except Refused as refusal:
+    except RequestRejected as refusal:
         metrics.refused(refusal.code)
         reply = responses.problem(refusal.code, refusal.detail, instance=request.path, headers=refusal.headers)
     except ClientGone:
@@ -104,4 +104,4 @@ def only(request: Request, *methods: str) -> None:
     """
     if request.method not in methods:
         allow = ", ".join(methods)
-        raise Refused(Code.METHOD_NOT_ALLOWED, f"expected {allow}", headers=[(b"allow", allow.encode())])
+        raise RequestRejected(Code.METHOD_NOT_ALLOWED, f"expected {allow}", headers=[(b"allow", allow.encode())])

@@ -14,7 +14,7 @@ from ingestion.events import batch_parser, json_scanner
 from ingestion.events.model import Event, InvalidEvent
 from ingestion.events.parser import parse_event
 from ingestion.problems import Code
-from ingestion.receivers.http.request_head import Refused
+from ingestion.receivers.http.request_head import RequestRejected
 
 NOT_JSON = "expected JSON in UTF-8 (RFC 8259)"
 WHITE_SPACE = b" \t\r\n"
@@ -27,7 +27,7 @@ _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class BatchLimits:
     """What one request, and one process, may bring."""
 
     max_event_bytes: int = 256 * 1024
@@ -44,7 +44,7 @@ class Rejected(msgspec.Struct, frozen=True, gc=False):
     detail: str
 
 
-class Batch(msgspec.Struct, frozen=True, gc=False):
+class ParsedBatch(msgspec.Struct, frozen=True, gc=False):
     """What a body held, in the order of the body."""
 
     events: list[Event]
@@ -53,7 +53,7 @@ class Batch(msgspec.Struct, frozen=True, gc=False):
     single: bool  # the body was one object, not an array or lines
 
 
-def parse_json(body: bytes, *, now: int, limits: Limits) -> Batch:
+def parse_json(body: bytes, *, now: int, limits: BatchLimits) -> ParsedBatch:
     """Parse an object or an array of objects.
 
     :param now: microseconds since the epoch
@@ -67,11 +67,11 @@ def parse_json(body: bytes, *, now: int, limits: Limits) -> Batch:
     events = batch_parser.parse_array(body, now=now)
     if events is not None and batch_parser.fits(events, body, max_event_bytes=limits.max_event_bytes):
         _check_count(len(events), limits)
-        return Batch(events, None, [], single=False)
+        return ParsedBatch(events, None, [], single=False)
     return array(body, read=_reader(now, limits), limits=limits)
 
 
-def parse_ndjson(body: bytes, *, now: int, limits: Limits) -> Batch:
+def parse_ndjson(body: bytes, *, now: int, limits: BatchLimits) -> ParsedBatch:
     """Parse one object a line; blank lines are passed over.
 
     :param now: microseconds since the epoch
@@ -80,28 +80,28 @@ def parse_ndjson(body: bytes, *, now: int, limits: Limits) -> Batch:
     events = batch_parser.parse_lines(body, now=now)
     if events is not None and batch_parser.fits(events, body, max_event_bytes=limits.max_event_bytes):
         _check_count(len(events), limits)
-        return Batch(events, None, [], single=False)
+        return ParsedBatch(events, None, [], single=False)
     lines = (line for line in BytesIO(body) if line.strip(WHITE_SPACE))
     return _one_by_one(islice(lines, limits.max_batch_events + 1), read=_reader(now, limits), limits=limits)
 
 
-def single(body: bytes, *, read: Read, limits: Limits) -> Batch:
+def single(body: bytes, *, read: Read, limits: BatchLimits) -> ParsedBatch:
     """Read a body that is one event.
 
     :raises Refused: not JSON, or too large
     """
     if len(body) > limits.max_event_bytes:
-        raise Refused(Code.EVENT_TOO_LARGE, _too_large(limits))
+        raise RequestRejected(Code.EVENT_TOO_LARGE, _too_large(limits))
     try:
         event = read(body)
     except InvalidEvent as error:
         if error.code is Code.NOT_JSON:
-            raise Refused(Code.NOT_JSON, NOT_JSON) from error
-        return Batch([], [], [Rejected(0, error.code, error.pointer, error.detail)], single=True)
-    return Batch([event], None, [], single=True)
+            raise RequestRejected(Code.NOT_JSON, NOT_JSON) from error
+        return ParsedBatch([], [], [Rejected(0, error.code, error.pointer, error.detail)], single=True)
+    return ParsedBatch([event], None, [], single=True)
 
 
-def array(body: bytes, *, read: Read, limits: Limits) -> Batch:
+def array(body: bytes, *, read: Read, limits: BatchLimits) -> ParsedBatch:
     """Read a body that is an array, item by item.
 
     :raises Refused: not JSON, no array, or too many items
@@ -110,11 +110,11 @@ def array(body: bytes, *, read: Read, limits: Limits) -> Batch:
         return _refuse_scalar(body)
     batch = _one_by_one(_items(body, limits), read=read, limits=limits)
     if any(rejected.code is Code.NOT_JSON for rejected in batch.rejected):
-        raise Refused(Code.NOT_JSON, NOT_JSON)
+        raise RequestRejected(Code.NOT_JSON, NOT_JSON)
     return batch
 
 
-def _reader(now: int, limits: Limits) -> Read:
+def _reader(now: int, limits: BatchLimits) -> Read:
     return lambda text: parse_event(text, now=now, max_sources=limits.max_sources)
 
 
@@ -122,11 +122,11 @@ def _refuse_scalar(body: bytes) -> NoReturn:
     try:
         json_scanner.items(body.decode(), limit=1)
     except (json_scanner.NotJson, UnicodeDecodeError) as error:
-        raise Refused(Code.NOT_JSON, NOT_JSON) from error
-    raise Refused(Code.NOT_AN_EVENT, "expected an object, or an array of objects")
+        raise RequestRejected(Code.NOT_JSON, NOT_JSON) from error
+    raise RequestRejected(Code.NOT_AN_EVENT, "expected an object, or an array of objects")
 
 
-def _items(body: bytes, limits: Limits) -> list[bytes]:
+def _items(body: bytes, limits: BatchLimits) -> list[bytes]:
     """The texts of an array's items."""
     try:
         text = body.decode()
@@ -136,14 +136,14 @@ def _items(body: bytes, limits: Limits) -> list[bytes]:
     except (msgspec.DecodeError, RecursionError):
         pass
     except UnicodeDecodeError as error:
-        raise Refused(Code.NOT_JSON, NOT_JSON) from error
+        raise RequestRejected(Code.NOT_JSON, NOT_JSON) from error
     try:
         return [item.encode() for item in json_scanner.items(text, limit=limits.max_batch_events)]
     except json_scanner.NotJson as error:
-        raise Refused(Code.NOT_JSON, NOT_JSON) from error
+        raise RequestRejected(Code.NOT_JSON, NOT_JSON) from error
 
 
-def _one_by_one(texts: Iterable[bytes], *, read: Read, limits: Limits) -> Batch:
+def _one_by_one(texts: Iterable[bytes], *, read: Read, limits: BatchLimits) -> ParsedBatch:
     texts = list(texts)
     _check_count(len(texts), limits)
     events: list[Event] = []
@@ -158,13 +158,13 @@ def _one_by_one(texts: Iterable[bytes], *, read: Read, limits: Limits) -> Batch:
             indexes.append(index)
         except InvalidEvent as error:
             rejected.append(Rejected(index, error.code, error.pointer, error.detail))
-    return Batch(events, indexes if rejected else None, rejected, single=False)
+    return ParsedBatch(events, indexes if rejected else None, rejected, single=False)
 
 
-def _check_count(count: int, limits: Limits) -> None:
+def _check_count(count: int, limits: BatchLimits) -> None:
     if count > limits.max_batch_events:
-        raise Refused(Code.TOO_MANY_EVENTS, f"expected at most {limits.max_batch_events} events in one request")
+        raise RequestRejected(Code.TOO_MANY_EVENTS, f"expected at most {limits.max_batch_events} events in one request")
 
 
-def _too_large(limits: Limits) -> str:
+def _too_large(limits: BatchLimits) -> str:
     return f"expected an event of at most {limits.max_event_bytes} bytes"

@@ -16,9 +16,9 @@ from ingestion.auth.source_registry import Labels
 from ingestion.events import event_ids, parser, strict_parser, timestamps
 from ingestion.events.model import SOURCE_ID_PATTERN, Event, InvalidEvent
 from ingestion.events.source_ids import slug
-from ingestion.events.strict_parser import Members, Reading
+from ingestion.events.strict_parser import JsonObject, ParsedFields
 from ingestion.problems import Code
-from ingestion.receivers.http.body_parsers import Batch, Limits, array, single
+from ingestion.receivers.http.body_parsers import BatchLimits, ParsedBatch, array, single
 
 LABEL = "cloudEventsSource"  # of a source whose own name is not of our form: that name
 
@@ -40,7 +40,7 @@ _decode_attributes = msgspec.json.Decoder(dict[str, str | int | bool]).decode
 Attributes = dict[str, str | int | bool]
 
 
-def parse_structured(body: bytes, *, now: int, limits: Limits) -> Batch:
+def parse_structured(body: bytes, *, now: int, limits: BatchLimits) -> ParsedBatch:
     """Parse one event in the JSON format.
 
     :param now: microseconds since the epoch; the time of an event that has none
@@ -49,7 +49,7 @@ def parse_structured(body: bytes, *, now: int, limits: Limits) -> Batch:
     return single(body, read=lambda text: _structured(text, now=now, limits=limits), limits=limits)
 
 
-def parse_batch(body: bytes, *, now: int, limits: Limits) -> Batch:
+def parse_batch(body: bytes, *, now: int, limits: BatchLimits) -> ParsedBatch:
     """Parse an array of events in the JSON format.
 
     :param now: as in parse_structured()
@@ -58,7 +58,7 @@ def parse_batch(body: bytes, *, now: int, limits: Limits) -> Batch:
     return array(body, read=lambda text: _structured(text, now=now, limits=limits), limits=limits)
 
 
-def parse_binary(body: bytes, head: Mapping[bytes, bytes], *, now: int, limits: Limits) -> Batch:
+def parse_binary(body: bytes, head: Mapping[bytes, bytes], *, now: int, limits: BatchLimits) -> ParsedBatch:
     """Parse an event whose attributes are headers and whose data is the body.
 
     :param head: names in lower case
@@ -75,9 +75,9 @@ def labels(found: Iterable[Event]) -> Labels:
     return {source: {LABEL: name} for source, name in names.items() if name != source}
 
 
-def _structured(text: bytes, *, now: int, limits: Limits) -> Event:
+def _structured(text: bytes, *, now: int, limits: BatchLimits) -> Event:
     value = strict_parser.parse(text)
-    if not isinstance(value, Members):
+    if not isinstance(value, JsonObject):
         raise InvalidEvent(Code.NOT_AN_EVENT, f"expected an object, got {strict_parser.kind(value)}")
     members: dict[str, object] = {}
     for name, member in value.pairs:
@@ -109,7 +109,7 @@ def _structured_data(members: Mapping[str, object], text: bytes) -> bytes:
     return _binary_data(data, media if isinstance(media, str) else _ANY_BYTES)
 
 
-def _binary(data: bytes, head: Mapping[bytes, bytes], *, now: int, limits: Limits) -> Event:
+def _binary(data: bytes, head: Mapping[bytes, bytes], *, now: int, limits: BatchLimits) -> Event:
     attributes: dict[str, object] = {
         name[3:].decode("latin-1"): _header(name, value) for name, value in head.items() if name.startswith(b"ce-")
     }
@@ -150,28 +150,28 @@ def _header(name: bytes, value: bytes) -> str:
 
 
 def _check_data(value: object) -> None:
-    if isinstance(value, Members):
+    if isinstance(value, JsonObject):
         strict_parser.check_payload(value, pointer="/data")
     else:
-        strict_parser.check_payload(Members([("data", value)]), pointer="")
+        strict_parser.check_payload(JsonObject([("data", value)]), pointer="")
 
 
 def _payload(value: object, text: bytes) -> bytes:
     """Make a payload of data; what is no object goes under `data`."""
-    return text if isinstance(value, Members) else b'{"data":%b}' % text
+    return text if isinstance(value, JsonObject) else b'{"data":%b}' % text
 
 
 def _packed(data: bytes) -> bytes:
     return b'{"data_base64":"%b"}' % b64encode(data)
 
 
-def _event(attributes: Attributes, payload: bytes, *, now: int, limits: Limits) -> Event:
+def _event(attributes: Attributes, payload: bytes, *, now: int, limits: BatchLimits) -> Event:
     source, timed = str(attributes["source"]), "time" in attributes
     ts = _time(str(attributes["time"]), now=now) if timed else now
     name = source if SOURCE_ID_PATTERN.fullmatch(source) else slug(source)
     event_id = event_ids.named_id("cloudevents", source, str(attributes["id"]))
-    reading = Reading(name, "", ts, event_id, payload)
-    event = parser.finish(reading, max_sources=limits.max_sources)
+    reading = ParsedFields(name, "", ts, event_id, payload)
+    event = parser.build_event(reading, max_sources=limits.max_sources)
     return Event(event.id, event.source, ts, event.payload, timed, _encode(attributes))
 
 

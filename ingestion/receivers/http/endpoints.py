@@ -13,7 +13,7 @@ from ingestion.events import timestamps
 from ingestion.problems import Code
 from ingestion.receivers.http import cloudevents, idempotency, responses
 from ingestion.receivers.http.asgi import Request, only
-from ingestion.receivers.http.body_parsers import Batch, parse_json, parse_ndjson
+from ingestion.receivers.http.body_parsers import ParsedBatch, parse_json, parse_ndjson
 from ingestion.receivers.http.request_head import Form, Options, form_of, options
 from ingestion.receivers.http.responses import Answer
 
@@ -26,7 +26,7 @@ PARSERS = {
 CLOUDEVENTS = {Form.CLOUDEVENT, Form.CLOUDEVENTS, Form.BINARY_CLOUDEVENT}
 
 
-class Asked(NamedTuple):
+class RequestHead(NamedTuple):
     """What a request says before its body."""
 
     form: Form
@@ -47,15 +47,15 @@ async def validate(request: Request) -> Answer:
     return await _accept(request, read_head(request.head, options(request.query, validate=True)))
 
 
-def read_head(head: Mapping[bytes, bytes], asked: Options) -> Asked:
+def read_head(head: Mapping[bytes, bytes], asked: Options) -> RequestHead:
     """Judge a request by its headers.
 
     :raises Refused: its body is of no form that is taken, or too long
     """
-    return Asked(*form_of(head, max_bytes=intake.max_body_bytes()), asked, head)
+    return RequestHead(*form_of(head, max_bytes=intake.max_body_bytes()), asked, head)
 
 
-def parse(body: bytes, asked: Asked, *, now: int) -> Batch:
+def parse(body: bytes, asked: RequestHead, *, now: int) -> ParsedBatch:
     """Read the events of a body.
 
     :param now: microseconds since the epoch
@@ -66,7 +66,7 @@ def parse(body: bytes, asked: Asked, *, now: int) -> Batch:
     return PARSERS[asked.form](body, now=now, limits=intake.limits())
 
 
-def is_to_be_published(parsed: Batch, asked: Options) -> bool:
+def is_to_be_published(parsed: ParsedBatch, asked: Options) -> bool:
     """Count what was rejected, and tell whether there is anything to publish."""
     if asked.validate:
         return False
@@ -77,12 +77,12 @@ def is_to_be_published(parsed: Batch, asked: Options) -> bool:
     return bool(parsed.events)
 
 
-def labels_of(parsed: Batch, form: Form) -> Labels | None:
+def source_labels(parsed: ParsedBatch, form: Form) -> Labels | None:
     """Give what is to be written down about the sources."""
     return cloudevents.labels(parsed.events) if form in CLOUDEVENTS else None
 
 
-def reply(parsed: Batch, asked: Options, *, received: int) -> Answer:
+def reply(parsed: ParsedBatch, asked: Options, *, received: int) -> Answer:
     """Say what became of the events, once those that are to be are in Kafka."""
     if is_withheld(parsed, asked):
         return responses.withheld(parsed, asked)
@@ -93,7 +93,7 @@ def reply(parsed: Batch, asked: Options, *, received: int) -> Answer:
     return responses.accepted(parsed.events[0], asked, received=received)
 
 
-async def _accept(request: Request, asked: Asked) -> Answer:
+async def _accept(request: Request, asked: RequestHead) -> Answer:
     key = request.head.get(b"idempotency-key")
     if key is not None:
         idempotency.check(key)
@@ -116,16 +116,16 @@ async def _accept(request: Request, asked: Asked) -> Answer:
     return answer
 
 
-async def _take(body: bytes, asked: Asked, caller: Caller, *, deadline: float) -> Answer:
+async def _take(body: bytes, asked: RequestHead, caller: Caller, *, deadline: float) -> Answer:
     received = timestamps.now()
     parsed = await intake.screen(parse(body, asked, now=received), caller)
     if is_to_be_published(parsed, asked.options):
-        labels = labels_of(parsed, asked.form)
+        labels = source_labels(parsed, asked.form)
         await intake.publish(parsed.events, caller, received=received, deadline=deadline, labels=labels)
     return reply(parsed, asked.options, received=received)
 
 
-def _attributes(asked: Asked) -> list[bytes]:
+def _attributes(asked: RequestHead) -> list[bytes]:
     """The headers that are a part of what is sent."""
     if asked.form is not Form.BINARY_CLOUDEVENT:
         return []
@@ -133,6 +133,6 @@ def _attributes(asked: Asked) -> list[bytes]:
     return [part for name in names for part in (name, asked.head[name])]
 
 
-def is_withheld(parsed: Batch, asked: Options) -> bool:
+def is_withheld(parsed: ParsedBatch, asked: Options) -> bool:
     """Whether good events are refused with the others, as their sender asked for all or none."""
     return asked.atomic and bool(parsed.rejected) and not parsed.single

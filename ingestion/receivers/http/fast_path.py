@@ -19,10 +19,10 @@ from ingestion.acceptance.intake import Caller
 from ingestion.events import timestamps
 from ingestion.receivers.http import endpoints, responses
 from ingestion.receivers.http.asgi import unexpected
-from ingestion.receivers.http.body_parsers import Batch
-from ingestion.receivers.http.endpoints import Asked
-from ingestion.receivers.http.gzip_reader import Gunzip
-from ingestion.receivers.http.request_head import Refused, options
+from ingestion.receivers.http.body_parsers import ParsedBatch
+from ingestion.receivers.http.endpoints import RequestHead
+from ingestion.receivers.http.gzip_reader import GzipReader
+from ingestion.receivers.http.request_head import RequestRejected, options
 from ingestion.receivers.http.responses import Answer, Header
 from ingestion.runtime import request_context
 
@@ -40,14 +40,14 @@ class _Nobody:
         """Wake nobody."""
 
 
-class QuickCycle:
+class FastRequest:
     """One request and its answer; for uvicorn's protocol it is a RequestResponseCycle."""
 
     message_event = _Nobody()
 
     def __init__(
         self,
-        asked: Asked,
+        asked: RequestHead,
         caller: Caller,
         *,
         transport: asyncio.Transport,
@@ -82,7 +82,7 @@ class QuickCycle:
         self._given = request_context.begin(self._asked.head)
         try:
             self._take()
-        except Refused as refusal:
+        except RequestRejected as refusal:
             self._refuse(refusal)
         except Exception:
             logger.exception("a request failed")
@@ -102,22 +102,22 @@ class QuickCycle:
         acknowledged = intake.submit(parsed.events, self._caller, received=received, deadline=deadline)
         acknowledged.add_done_callback(partial(self._acknowledged, parsed, received))
 
-    def _acknowledged(self, parsed: Batch, received: int, acknowledged: asyncio.Future[None]) -> None:
+    def _acknowledged(self, parsed: ParsedBatch, received: int, acknowledged: asyncio.Future[None]) -> None:
         try:
-            intake.confirm(parsed.events, acknowledged, endpoints.labels_of(parsed, self._asked.form))
+            intake.confirm(parsed.events, acknowledged, endpoints.source_labels(parsed, self._asked.form))
             self._reply(parsed, received)
-        except Refused as refusal:
+        except RequestRejected as refusal:
             self._refuse(refusal)
         except Exception:
             logger.exception("a request failed")
             self._write(unexpected(responses.PATH))
 
-    def _reply(self, parsed: Batch, received: int) -> None:
+    def _reply(self, parsed: ParsedBatch, received: int) -> None:
         reply = endpoints.reply(parsed, self._asked.options, received=received)
         reply.headers.extend(self._caller.headers())
         self._write(reply)
 
-    def _refuse(self, refusal: Refused) -> None:
+    def _refuse(self, refusal: RequestRejected) -> None:
         metrics.refused(refusal.code)
         self._write(responses.problem(refusal.code, refusal.detail, headers=refusal.headers))
 
@@ -133,7 +133,7 @@ class QuickCycle:
         self._send(reply)
 
 
-def ticket(url: bytes, headers: list[Header]) -> tuple[Asked, Caller] | None:
+def try_fast_path(url: bytes, headers: list[Header]) -> tuple[RequestHead, Caller] | None:
     """Judge the head of a POST; None: it goes the other way.
 
     :param url: as it stands in the request's first line
@@ -150,19 +150,19 @@ def ticket(url: bytes, headers: list[Header]) -> tuple[Asked, Caller] | None:
         asked = endpoints.read_head(head, options(query))
         intake.check_room(head)
         caller = intake.recall(head)
-    except Refused:
+    except RequestRejected:
         return None
     return None if caller is None else (asked, caller)
 
 
-def wire(reply: Answer, default_headers: list[Header]) -> bytes:
+def serialize(reply: Answer, default_headers: list[Header]) -> bytes:
     """Write an answer as it goes over the connection."""
     head = b"".join([b"%b: %b\r\n" % header for header in (*default_headers, *reply.headers)])
     return b"%b%b\r\n%b" % (_STATUS_LINES[reply.status], head, reply.body)
 
 
 def _unpacked(body: bytes) -> bytes:
-    gunzip = Gunzip(intake.max_body_bytes())
+    gunzip = GzipReader(intake.max_body_bytes())
     whole = gunzip.feed(body)
     gunzip.finish()
     return whole

@@ -5,13 +5,13 @@ from __future__ import annotations
 import zlib
 
 from ingestion.problems import Code
-from ingestion.receivers.http.request_head import Refused, too_large
+from ingestion.receivers.http.request_head import RequestRejected, too_large
 
 GZIP = 16 + zlib.MAX_WBITS
 MAX_MEMBERS = 100  # gzip files may follow each other in one body; each costs a new decompressor
 
 
-class Gunzip:
+class GzipReader:
     """One body; never holds more than `limit` bytes of it at a time."""
 
     def __init__(self, limit: int) -> None:
@@ -34,9 +34,11 @@ class Gunzip:
             try:
                 whole += self._inflate.decompress(piece, self._limit - self._size + 1)
             except zlib.error as error:
-                raise Refused(Code.INVALID_COMPRESSION, "Content-Encoding says gzip, the body is not") from error
+                raise RequestRejected(
+                    Code.INVALID_COMPRESSION, "Content-Encoding says gzip, the body is not"
+                ) from error
             if self._size + len(whole) > self._limit:
-                raise Refused(Code.BODY_TOO_LARGE, f"{too_large(self._limit)} when decompressed")
+                raise RequestRejected(Code.BODY_TOO_LARGE, f"{too_large(self._limit)} when decompressed")
             piece = self._inflate.unused_data
         self._size += len(whole)
         return whole
@@ -47,10 +49,10 @@ class Gunzip:
         :raises Refused: it stops in the middle
         """
         if not self._inflate.eof and not (self._fresh and not self._members):
-            raise Refused(Code.INVALID_COMPRESSION, "the gzip body ends too soon")
+            raise RequestRejected(Code.INVALID_COMPRESSION, "the gzip body ends too soon")
 
     def _next_member(self) -> None:
         self._members += 1
         if self._members >= MAX_MEMBERS:
-            raise Refused(Code.INVALID_COMPRESSION, f"expected at most {MAX_MEMBERS} gzip members in one body")
+            raise RequestRejected(Code.INVALID_COMPRESSION, f"expected at most {MAX_MEMBERS} gzip members in one body")
         self._inflate = zlib.decompressobj(GZIP)

@@ -10,8 +10,8 @@ from django.conf import settings
 from django.http.request import validate_host
 
 from ingestion.problems import Code
-from ingestion.receivers.http.request_head import Refused
-from ingestion.runtime.limits import terms
+from ingestion.receivers.http.request_head import RequestRejected
+from ingestion.runtime.limits import receiver_limits
 
 ONE_HOST = "expected one Host header"
 WRONG_HOST = "Host: expected the name of this site (DATAFLOW_ALLOWED_HOSTS)"
@@ -33,14 +33,14 @@ def check(headers: Iterable[tuple[bytes, bytes]]) -> None:
     """
     headers = list(headers)
     hosts = [value for name, value in headers if name == b"host"]
-    if len(headers) > terms().max_headers:
-        raise Refused(Code.HEADERS_TOO_LARGE, too_many())
+    if len(headers) > receiver_limits().max_headers:
+        raise RequestRejected(Code.HEADERS_TOO_LARGE, too_many())
     if len(hosts) != 1:
-        raise Refused(Code.BAD_REQUEST, ONE_HOST)
+        raise RequestRejected(Code.BAD_REQUEST, ONE_HOST)
     if not ours(hosts[0]):
-        raise Refused(Code.BAD_REQUEST, WRONG_HOST)
+        raise RequestRejected(Code.BAD_REQUEST, WRONG_HOST)
 
 
 def too_many() -> str:
     """Say how many headers a request may have."""
-    return f"there are more than {terms().max_headers} headers"
+    return f"there are more than {receiver_limits().max_headers} headers"

@@ -14,9 +14,9 @@ import msgspec
 from ingestion import metrics
 from ingestion.problems import Code
 from ingestion.receivers.http import responses
-from ingestion.receivers.http.request_head import Refused
+from ingestion.receivers.http.request_head import RequestRejected
 from ingestion.receivers.http.responses import Answer
-from ingestion.runtime.redis_client import RedisAway, link
+from ingestion.runtime.redis_client import RedisUnavailable, link
 
 KEPT_SECONDS = 24 * 3600
 RUNNING_SECONDS = 60  # the mark of a request whose process died goes by itself
@@ -44,7 +44,7 @@ def check(key: bytes) -> None:
     :raises Refused: empty, too long, or not plain ASCII
     """
     if not _KEY.fullmatch(key):
-        raise Refused(Code.INVALID_HEADER, "Idempotency-Key: expected 1 to 255 visible ASCII characters")
+        raise RequestRejected(Code.INVALID_HEADER, "Idempotency-Key: expected 1 to 255 visible ASCII characters")
 
 
 async def once(key: bytes, *, owner: str, request: bytes, run: Callable[[], Awaitable[Answer]]) -> Answer:
@@ -59,7 +59,7 @@ async def once(key: bytes, *, owner: str, request: bytes, run: Callable[[], Awai
         mark = _encode(_Kept(fingerprint))
         if not await link().call("SET", name, mark, "NX", "EX", RUNNING_SECONDS):
             return _again(await link().call("GET", name), fingerprint)
-    except RedisAway:
+    except RedisUnavailable:
         return await run()
     reply: Answer | None = None
     try:
@@ -91,5 +91,5 @@ async def _settle(name: bytes, fingerprint: bytes, reply: Answer | None) -> None
         else:
             kept = _Kept(fingerprint, reply.status, dict(reply.headers)[b"content-type"], reply.body)
             await link().call("SET", name, _encode(kept), "EX", KEPT_SECONDS)
-    except RedisAway:
+    except RedisUnavailable:
         pass

@@ -15,7 +15,7 @@ from ingestion.problems import Code
 REMEMBERED = 256  # different content types and query strings; clients use the same ones over and over
 
 
-class Refused(Exception):
+class RequestRejected(Exception):
     """A request is refused as a whole; the catcher answers with the status that goes with the code."""
 
     def __init__(self, code: Code, detail: str, *, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
@@ -80,14 +80,14 @@ def options(query: bytes, *, validate: bool = False) -> Options:
 def _check_parameter(name: str, value: str, *, known: dict[str, str]) -> None:
     if name.lower() in SECRETS:
         detail = "a key in the address ends up in logs: send it as Authorization: Bearer, or as X-API-Key"
-        raise Refused(Code.UNAUTHENTICATED, detail, headers=[CHALLENGE])
+        raise RequestRejected(Code.UNAUTHENTICATED, detail, headers=[CHALLENGE])
     if name not in PARAMETERS:
         nearest = get_close_matches(name, PARAMETERS, n=1, cutoff=0.0)[0]
-        raise Refused(Code.UNKNOWN_PARAMETER, f"there is no such query parameter; the nearest is {nearest!r}")
+        raise RequestRejected(Code.UNKNOWN_PARAMETER, f"there is no such query parameter; the nearest is {nearest!r}")
     if name in known:
-        raise Refused(Code.INVALID_PARAMETER, f"{name}: given more than once")
+        raise RequestRejected(Code.INVALID_PARAMETER, f"{name}: given more than once")
     if value not in PARAMETERS[name]:
-        raise Refused(Code.INVALID_PARAMETER, f"{name}: expected one of {', '.join(PARAMETERS[name])}")
+        raise RequestRejected(Code.INVALID_PARAMETER, f"{name}: expected one of {', '.join(PARAMETERS[name])}")
 
 
 def form_of(head: Mapping[bytes, bytes], *, max_bytes: int) -> tuple[Form, bool]:
@@ -97,10 +97,10 @@ def form_of(head: Mapping[bytes, bytes], *, max_bytes: int) -> tuple[Form, bool]
     :raises Refused: a media type, charset or encoding that is not taken, or a body declared too long
     """
     if int(head.get(b"content-length", b"0")) > max_bytes:
-        raise Refused(Code.BODY_TOO_LARGE, too_large(max_bytes))
+        raise RequestRejected(Code.BODY_TOO_LARGE, too_large(max_bytes))
     encoding = head.get(b"content-encoding", b"")
     if encoding and encoding.strip().lower() not in ENCODINGS:
-        raise Refused(Code.UNSUPPORTED_ENCODING, "Content-Encoding: expected gzip or none")
+        raise RequestRejected(Code.UNSUPPORTED_ENCODING, "Content-Encoding: expected gzip or none")
     media = head.get(b"content-type", b"")
     is_binary = b"ce-specversion" in head and not media.lower().startswith(b"application/cloudevents")
     form = Form.BINARY_CLOUDEVENT if is_binary else _form(media)
@@ -118,7 +118,7 @@ def _form(media: bytes) -> Form:
     message["content-type"] = media.decode("latin-1")
     form = FORMS.get(message.get_content_type()) if media else None
     if form is None:
-        raise Refused(Code.UNSUPPORTED_MEDIA_TYPE, f"Content-Type: expected one of {', '.join(FORMS)}")
+        raise RequestRejected(Code.UNSUPPORTED_MEDIA_TYPE, f"Content-Type: expected one of {', '.join(FORMS)}")
     if str(message.get_param("charset", "utf-8")).lower() not in {"utf-8", "utf8"}:
-        raise Refused(Code.UNSUPPORTED_MEDIA_TYPE, "Content-Type: expected charset utf-8")
+        raise RequestRejected(Code.UNSUPPORTED_MEDIA_TYPE, "Content-Type: expected charset utf-8")
     return form

@@ -12,7 +12,7 @@ import msgspec
 from ingestion import problems
 from ingestion.events.model import Event
 from ingestion.problems import Code, FieldError
-from ingestion.receivers.http.body_parsers import Batch, Rejected
+from ingestion.receivers.http.body_parsers import ParsedBatch, Rejected
 from ingestion.receivers.http.request_head import Options
 from ingestion.runtime import request_context
 
@@ -61,17 +61,17 @@ def accepted(event: Event, options: Options, *, received: int) -> Answer:
     return answer(status, JSON, form % (event.id.encode(), _second(seconds), microseconds))
 
 
-def batch(parsed: Batch, options: Options) -> Answer:
+def batch(parsed: ParsedBatch, options: Options) -> Answer:
     """Say what became of a batch whose good events are in Kafka."""
     return _told(outcome(parsed, options), options)
 
 
-def withheld(parsed: Batch, options: Options) -> Answer:
+def withheld(parsed: ParsedBatch, options: Options) -> Answer:
     """Refuse a batch as a whole, since not all of its events are good and the sender asked for all or none."""
     return _told(outcome_withheld(parsed, options), options)
 
 
-def outcome(parsed: Batch, options: Options) -> Outcome:
+def outcome(parsed: ParsedBatch, options: Options) -> Outcome:
     """Judge a batch whose good events are in Kafka."""
     results = [_rejected(item) for item in parsed.rejected]
     if options.list_all:
@@ -83,7 +83,7 @@ def outcome(parsed: Batch, options: Options) -> Outcome:
     return Outcome(len(parsed.events), len(parsed.rejected), results, refusal)
 
 
-def outcome_withheld(parsed: Batch, options: Options) -> Outcome:
+def outcome_withheld(parsed: ParsedBatch, options: Options) -> Outcome:
     """Judge a batch that is refused as a whole, since its sender asked for all or none."""
     results = [_rejected(item) for item in parsed.rejected]
     if options.list_all:
@@ -122,7 +122,7 @@ def answer(status: int, content_type: bytes, body: bytes, headers: Iterable[Head
     return Answer(status, [(b"content-type", content_type), (b"content-length", b"%d" % len(body)), *headers], body)
 
 
-def positions(parsed: Batch) -> Iterable[int]:
+def positions(parsed: ParsedBatch) -> Iterable[int]:
     """Where the good events stood in the body."""
     return range(len(parsed.events)) if parsed.indexes is None else parsed.indexes
 

@@ -18,17 +18,17 @@ from ingestion import metrics
 from ingestion.acceptance.intake import Caller
 from ingestion.problems import Code, status_of
 from ingestion.receivers.http import fast_path, responses
-from ingestion.receivers.http.endpoints import Asked
-from ingestion.receivers.http.fast_path import QuickCycle
+from ingestion.receivers.http.endpoints import RequestHead
+from ingestion.receivers.http.fast_path import FastRequest
 from ingestion.receivers.http.host_check import ONE_HOST, WRONG_HOST, ours, too_many
 from ingestion.receivers.http.responses import Answer
-from ingestion.runtime.limits import terms
+from ingestion.runtime.limits import receiver_limits
 
 MAX_URL_BYTES = 8 * 1024
 _HEADER_OVERHEAD = 4  # bytes: the colon, the space and the line's end
 
 
-Cycle = RequestResponseCycle | QuickCycle
+Cycle = RequestResponseCycle | FastRequest
 
 
 class _StopParsing(Exception):
@@ -43,7 +43,7 @@ class Stage(Enum):
     BODY = "body"
 
 
-class DoorProtocol(HttpToolsProtocol):
+class ReceiverProtocol(HttpToolsProtocol):
     """uvicorn's protocol with limits; name it as `--http ingestion.receivers.http.server_protocol:DoorProtocol`."""
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
@@ -55,7 +55,7 @@ class DoorProtocol(HttpToolsProtocol):
         self._head = 0  # bytes of its whole headers
         self._hosts = 0
         self._refusal: tuple[Code, str] | None = None
-        self._quick: QuickCycle | None = None  # the present request, if it needs no task
+        self._quick: FastRequest | None = None  # the present request, if it needs no task
         self._running: Cycle | None = None  # the one that is being answered; others of its connection wait behind it
         self._idle_since: float | None = None  # on the loop's clock; None while a request is on its way
         self._patience: asyncio.TimerHandle | None = None  # looks now and then whether the connection is idle
@@ -87,7 +87,7 @@ class DoorProtocol(HttpToolsProtocol):
             self._refuse(*(self._refusal or (Code.BAD_REQUEST, "this is not well-formed HTTP/1.1")))
         except httptools.HttpParserUpgrade:
             self._refuse(Code.BAD_REQUEST, "Upgrade: the door speaks plain HTTP/1.1 only")
-        if self._stage is Stage.HEADERS and self._pieces > terms().max_header_bytes:
+        if self._stage is Stage.HEADERS and self._pieces > receiver_limits().max_header_bytes:
             self._refuse(Code.HEADERS_TOO_LARGE, _too_large())
         if self._stage is not self._timed:
             self._arm()
@@ -117,9 +117,9 @@ class DoorProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         # Not header by header: all that came with the first piece is parsed at once, and further ones are counted there.
-        if self._head > terms().max_header_bytes:
+        if self._head > receiver_limits().max_header_bytes:
             self._stop(Code.HEADERS_TOO_LARGE, _too_large())
-        if len(self.headers) > terms().max_headers:
+        if len(self.headers) > receiver_limits().max_headers:
             self._stop(Code.HEADERS_TOO_LARGE, too_many())
         if self._hosts != 1:
             self._stop(Code.BAD_REQUEST, ONE_HOST)
@@ -129,7 +129,7 @@ class DoorProtocol(HttpToolsProtocol):
             # The parser would take the body for the other protocol's.
             self._stop(Code.BAD_REQUEST, "Upgrade: the door speaks plain HTTP/1.1 only")
         self._stage = Stage.BODY
-        taken = fast_path.ticket(self.url, self.headers) if self.parser.get_method() == b"POST" else None
+        taken = fast_path.try_fast_path(self.url, self.headers) if self.parser.get_method() == b"POST" else None
         if taken is None:
             self._quick = None
             self._begin_scope()
@@ -151,7 +151,7 @@ class DoorProtocol(HttpToolsProtocol):
             self._quick.go_on()
 
     def _write(self, reply: Answer) -> None:
-        self.transport.write(fast_path.wire(reply, self.server_state.default_headers))
+        self.transport.write(fast_path.serialize(reply, self.server_state.default_headers))
         if fast_path.CLOSE in reply.headers:
             self.transport.close()
         self.on_response_complete()
@@ -186,9 +186,9 @@ class DoorProtocol(HttpToolsProtocol):
         self.url, self.expect_100_continue = url, expects
         self.headers += headers
 
-    def _begin_quickly(self, asked: Asked, caller: Caller) -> None:
+    def _begin_quickly(self, asked: RequestHead, caller: Caller) -> None:
         before: RequestResponseCycle | None = self.cycle
-        cycle = self._quick = QuickCycle(
+        cycle = self._quick = FastRequest(
             asked,
             caller,
             transport=self.transport,
@@ -205,7 +205,7 @@ class DoorProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: Cycle, app: ASGI3Application) -> None:
         self._running = cycle
-        if isinstance(cycle, QuickCycle):
+        if isinstance(cycle, FastRequest):
             cycle.start()
         else:
             super()._start_asgi_task(cycle, app)
@@ -234,7 +234,7 @@ class DoorProtocol(HttpToolsProtocol):
             metrics.answered(status_of(code))
             metrics.refused(code)
             reply = responses.problem(code, detail, headers=[fast_path.CLOSE])
-            self.transport.write(fast_path.wire(reply, self.server_state.default_headers))
+            self.transport.write(fast_path.serialize(reply, self.server_state.default_headers))
         self.transport.close()
 
     def _arm(self) -> None:
@@ -263,4 +263,4 @@ def _give_up(cycle: Cycle) -> None:
 
 
 def _too_large() -> str:
-    return f"the headers are larger than {terms().max_header_bytes:,} bytes"
+    return f"the headers are larger than {receiver_limits().max_header_bytes:,} bytes"

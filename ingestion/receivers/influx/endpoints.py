@@ -16,13 +16,13 @@ from ingestion.events import timestamps
 from ingestion.kafka.group_commit import publisher
 from ingestion.problems import Code
 from ingestion.receivers.http import responses
-from ingestion.receivers.http.asgi import Door, Request, only
-from ingestion.receivers.http.request_head import CHALLENGE, ENCODINGS, REMEMBERED, SECRETS, Refused, too_large
+from ingestion.receivers.http.asgi import Endpoint, Request, only
+from ingestion.receivers.http.request_head import CHALLENGE, ENCODINGS, REMEMBERED, SECRETS, RequestRejected, too_large
 from ingestion.receivers.http.responses import Answer
 from ingestion.receivers.influx import line_protocol, points, write_responses
-from ingestion.receivers.influx.points import Terms, Text
-from ingestion.receivers.influx.write_responses import V1, V2, Tally, Version
-from ingestion.runtime.limits import terms
+from ingestion.receivers.influx.points import LineSettings, Text
+from ingestion.receivers.influx.write_responses import V1, V2, Version, WriteTotals
+from ingestion.runtime.limits import receiver_limits
 
 # Clients look for the version whose API they speak; the build says what this is.
 VERSION = "2.7.0"
@@ -60,20 +60,20 @@ async def write(request: Request, version: Version) -> Answer:
     return write_responses.written(tally, version, headers=caller.headers())
 
 
-def _shaped(door: Door, version: Version) -> Door:
+def _shaped(door: Endpoint, version: Version) -> Endpoint:
     """Refuse as InfluxDB does."""
 
     async def shaped(request: Request) -> Answer:
         try:
             return await door(request)
-        except Refused as refusal:
+        except RequestRejected as refusal:
             metrics.refused(refusal.code)
             return write_responses.refused(refusal, version)
 
     return shaped
 
 
-DOORS: dict[str, Door] = {
+DOORS: dict[str, Endpoint] = {
     "/write": _shaped(partial(write, version=V1), V1),
     "/api/v2/write": _shaped(partial(write, version=V2), V2),
     "/ping": _shaped(ping, V2),
@@ -86,13 +86,13 @@ def _health(status: int, word: str, message: str) -> Answer:
     return responses.answer(status, responses.JSON, msgspec.json.encode(body), ABOUT)
 
 
-async def _take(body: bytes, caller: Caller, *, unit: int) -> Tally:
+async def _take(body: bytes, caller: Caller, *, unit: int) -> WriteTotals:
     """Take a body's lines piece by piece, so that neither memory nor the loop is held by all of them at once."""
-    limit = MAX_PIECES * terms().max_batch_events
+    limit = MAX_PIECES * receiver_limits().max_batch_events
     if body.count(b"\n") > limit:
-        raise Refused(Code.TOO_MANY_EVENTS, f"expected at most {limit:,} lines in one request")
-    reading = Terms(unit, timestamps.now(), intake.limits())
-    tally = Tally()
+        raise RequestRejected(Code.TOO_MANY_EVENTS, f"expected at most {limit:,} lines in one request")
+    reading = LineSettings(unit, timestamps.now(), intake.limits())
+    tally = WriteTotals()
     for piece in _pieces(line_protocol.lines(body)):
         batch, labels = points.read(piece, reading)
         try:
@@ -101,7 +101,7 @@ async def _take(body: bytes, caller: Caller, *, unit: int) -> Tally:
                 await intake.publish(
                     batch.events, caller, received=reading.now, deadline=intake.deadline(), labels=labels
                 )
-        except Refused as refusal:
+        except RequestRejected as refusal:
             raise _midway(refusal, tally) from refusal
         intake.count_rejected(batch)
         tally.add(batch)
@@ -115,27 +115,27 @@ def _pieces(texts: Iterable[Text]) -> Iterator[list[Text]]:
     for text in texts:
         piece.append(text)
         size += len(text[1])
-        if len(piece) == terms().max_batch_events or size >= PIECE_BYTES:
+        if len(piece) == receiver_limits().max_batch_events or size >= PIECE_BYTES:
             yield piece
             piece, size = [], 0
     if piece:
         yield piece
 
 
-def _midway(refusal: Refused, tally: Tally) -> Refused:
+def _midway(refusal: RequestRejected, tally: WriteTotals) -> RequestRejected:
     if not tally.accepted:
         return refusal
     detail = f"{tally.accepted} lines were taken, what became of those after them is unknown. Send all of them again"
-    return Refused(refusal.code, detail, headers=refusal.headers)
+    return RequestRejected(refusal.code, detail, headers=refusal.headers)
 
 
 def _is_gzip(head: Mapping[bytes, bytes]) -> bool:
     """Judge the headers of a request; of what type a client says that the body is does not matter."""
     if int(head.get(b"content-length", b"0")) > intake.max_body_bytes():
-        raise Refused(Code.BODY_TOO_LARGE, too_large(intake.max_body_bytes()))
+        raise RequestRejected(Code.BODY_TOO_LARGE, too_large(intake.max_body_bytes()))
     encoding = head.get(b"content-encoding", b"").strip().lower()
     if encoding not in ENCODINGS:
-        raise Refused(Code.UNSUPPORTED_ENCODING, "Content-Encoding: expected gzip or none")
+        raise RequestRejected(Code.UNSUPPORTED_ENCODING, "Content-Encoding: expected gzip or none")
     return ENCODINGS[encoding]
 
 
@@ -148,9 +148,9 @@ def unit_of(query: bytes, version: Version) -> int:
     given = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
     if any(name.lower() in CREDENTIALS for name, _ in given):
         detail = "a key in the address ends up in logs: send it as Authorization: Token, or as the password of Basic"
-        raise Refused(Code.UNAUTHENTICATED, detail, headers=[CHALLENGE])
+        raise RequestRejected(Code.UNAUTHENTICATED, detail, headers=[CHALLENGE])
     precisions = [value for name, value in given if name == "precision"] or [""]
     if len(precisions) > 1 or precisions[0] not in version.units:
         known = ", ".join(filter(None, version.units))
-        raise Refused(Code.INVALID_PARAMETER, f"precision: expected one of {known}, once")
+        raise RequestRejected(Code.INVALID_PARAMETER, f"precision: expected one of {known}, once")
     return version.units[precisions[0]]

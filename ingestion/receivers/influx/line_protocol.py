@@ -33,7 +33,7 @@ _SPACES = re.compile(r" *+")
 _STAMP = re.compile(r"-?[0-9]{1,19}")
 
 
-class Line(NamedTuple):
+class PointLine(NamedTuple):
     """What one line says, checked."""
 
     head: str  # measurement and tags, as written
@@ -63,7 +63,7 @@ def lines(body: bytes) -> Iterator[tuple[int, bytes]]:
         start = end + 1
 
 
-def parse(line: bytes) -> Line:
+def parse(line: bytes) -> PointLine:
     """Read one line without the newline at its end.
 
     :raises InvalidEvent: the first thing that is wrong
@@ -87,7 +87,7 @@ def parse(line: bytes) -> Line:
     if after in {place, len(text)}:
         raise malformed("expected a space and fields after measurement and tags")
     fields, place = _fields(text, after)
-    return Line(head, measurement, tags, fields, _stamp(text, place))
+    return PointLine(head, measurement, tags, fields, _stamp(text, place))
 
 
 def _tags(text: str, place: int) -> tuple[dict[str, str], int]:

@@ -13,7 +13,7 @@ from ingestion.events import event_ids, source_ids, strict_parser, timestamps
 from ingestion.events.model import MAX_AHEAD, MAX_KEYS, SOURCE_ID_PATTERN, Event, InvalidEvent
 from ingestion.events.source_ids import slug
 from ingestion.problems import Code
-from ingestion.receivers.http.body_parsers import Batch, Limits, Rejected
+from ingestion.receivers.http.body_parsers import BatchLimits, ParsedBatch, Rejected
 from ingestion.receivers.influx import line_protocol
 
 SOURCE_TAGS = ("sourceId", "source_id")
@@ -43,16 +43,16 @@ class Series(msgspec.Struct, frozen=True, gc=False):
 class Points(NamedTuple):
     """What some lines held."""
 
-    batch: Batch
+    batch: ParsedBatch
     labels: dict[str, dict[str, str]]  # by source
 
 
-class Terms(NamedTuple):
+class LineSettings(NamedTuple):
     """By which lines are read."""
 
     unit: int  # nanoseconds that a timestamp counts
     now: int  # microseconds since the epoch
-    limits: Limits
+    limits: BatchLimits
 
 
 Text = tuple[int, bytes]  # a line's number, from 0, and the line
@@ -60,7 +60,7 @@ Text = tuple[int, bytes]  # a line's number, from 0, and the line
 _known: dict[bytes, Series] = {}
 
 
-def read(texts: Iterable[Text], terms: Terms) -> Points:
+def read(texts: Iterable[Text], terms: LineSettings) -> Points:
     """Make an event of each line; a line that is none is rejected, and the rest goes on."""
     events: list[Event] = []
     indexes: list[int] = []
@@ -68,17 +68,17 @@ def read(texts: Iterable[Text], terms: Terms) -> Points:
     labels: dict[str, dict[str, str]] = {}
     for number, text in texts:
         try:
-            event, series = quick(text, terms) or strictly(text, terms)
+            event, series = read_fast(text, terms) or read_strict(text, terms)
         except InvalidEvent as error:
             rejected.append(Rejected(number, error.code, error.pointer, error.detail))
         else:
             events.append(event)
             indexes.append(number)
             labels[event.source] = series.labels
-    return Points(Batch(events, indexes, rejected, single=False), labels)
+    return Points(ParsedBatch(events, indexes, rejected, single=False), labels)
 
 
-def quick(text: bytes, terms: Terms) -> tuple[Event, Series] | None:
+def read_fast(text: bytes, terms: LineSettings) -> tuple[Event, Series] | None:
     """Read a line of a series seen before, if it is as most are; None leaves it to the strict path."""
     head, _, rest = text.partition(b" ")
     series = _known.get(head)
@@ -102,7 +102,7 @@ def quick(text: bytes, terms: Terms) -> tuple[Event, Series] | None:
     return Event(event_id, series.source, ts, payload), series
 
 
-def strictly(text: bytes, terms: Terms) -> tuple[Event, Series]:
+def read_strict(text: bytes, terms: LineSettings) -> tuple[Event, Series]:
     """Read any line.
 
     :raises InvalidEvent: the first thing that is wrong
@@ -134,7 +134,7 @@ def new_id(now: int) -> str:
     return f"{milliseconds}-7{digits[:3]}-{secrets.choice('89ab')}{digits[3:6]}-{digits[6:]}"
 
 
-def _take_id(line: line_protocol.Line) -> str | None:
+def _take_id(line: line_protocol.PointLine) -> str | None:
     """Take the event's id out of the line's tags and fields.
 
     :raises InvalidEvent: it is none, or there are several
@@ -148,7 +148,7 @@ def _take_id(line: line_protocol.Line) -> str | None:
     return strict_parser.read_id(found[0]) if found else None
 
 
-def _series(line: line_protocol.Line, limits: Limits) -> Series:
+def _series(line: line_protocol.PointLine, limits: BatchLimits) -> Series:
     head = line.head.encode()
     known = _known.get(head)
     if known is not None:

@@ -10,8 +10,8 @@ import msgspec
 from ingestion import problems
 from ingestion.problems import Code
 from ingestion.receivers.http import responses
-from ingestion.receivers.http.body_parsers import Batch, Rejected
-from ingestion.receivers.http.request_head import Refused
+from ingestion.receivers.http.body_parsers import ParsedBatch, Rejected
+from ingestion.receivers.http.request_head import RequestRejected
 from ingestion.receivers.http.responses import Answer, Header
 from ingestion.runtime import request_context
 
@@ -44,7 +44,7 @@ V2 = Version(UNITS, is_first=False)
 
 
 @dataclass(slots=True)
-class Tally:
+class WriteTotals:
     """What became of a request's lines."""
 
     accepted: int = 0
@@ -52,7 +52,7 @@ class Tally:
     forbidden: int = 0  # of the rejected ones those whose source may not send
     first: list[Rejected] = field(default_factory=list)  # of the rejected ones
 
-    def add(self, batch: Batch) -> None:
+    def add(self, batch: ParsedBatch) -> None:
         """Count some lines whose good ones are in Kafka."""
         self.accepted += len(batch.events)
         self.rejected += len(batch.rejected)
@@ -60,7 +60,7 @@ class Tally:
         self.first += batch.rejected[: SHOWN - len(self.first)]
 
 
-def written(tally: Tally, version: Version, *, headers: Iterable[Header]) -> Answer:
+def written(tally: WriteTotals, version: Version, *, headers: Iterable[Header]) -> Answer:
     """Say what became of the lines.
 
     Clients send a 400 never again, which is right for a partial write: its good lines are kept.
@@ -79,7 +79,7 @@ def written(tally: Tally, version: Version, *, headers: Iterable[Header]) -> Ans
     return _error(status, text, version, reason=tally.first[0].code, headers=headers, more=more)
 
 
-def refused(refusal: Refused, version: Version) -> Answer:
+def refused(refusal: RequestRejected, version: Version) -> Answer:
     """Refuse a request as a whole."""
     status = problems.status_of(refusal.code)
     # Telegraf's output for the first version throws away what a 4xx answers, and sends again after a 503:

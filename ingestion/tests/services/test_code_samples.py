@@ -162,7 +162,7 @@ def test_the_address_is_that_of_the_page_with_the_doors_ports() -> None:
         secure = code_samples.address_of(get("/", headers={"host": "[::1]:8080"}, secure=True))
 
         assert (plain.url, secure.url) == ("http://data.example.org:9081", "https://[::1]:9081")
-        lines = {each.title: each.text for each in code_samples.snippets(secure, source="s")}
+        lines = {each.title: each.text for each in code_samples.code_samples(secure, source="s")}
     assert "-plaintext" not in lines["grpcurl"]
     assert "[::1]:9051" in lines["grpcurl"]
 
@@ -171,7 +171,7 @@ def test_the_other_snippets_say_in_their_own_syntax_what_is_meant() -> None:
     address = code_samples.Address("localhost", is_secure=False)
     assert SOURCE_ID_PATTERN.fullmatch(ODD)
 
-    lines = {each.title: each.text for each in code_samples.snippets(address, source=ODD, key="dfe_1_2")}
+    lines = {each.title: each.text for each in code_samples.code_samples(address, source=ODD, key="dfe_1_2")}
     telegraf = tomllib.loads(lines["Telegraf"])
     # One argument a NUL: what grpcurl would be called with.
     called = run(["bash", "-s"], f'grpcurl() {{ printf "%s\\0" "$@"; }}\n{lines["grpcurl"]}').split("\0")

@@ -10,22 +10,24 @@ from uuid import UUID
 
 from ingestion.problems import Code
 from processing.commandline import arguments
-from processing.dead_letters.filters import Selection
+from processing.dead_letters.filters import LetterFilter
 from processing.models import DeadLetter
 
 
 def add_filters(parser: ArgumentParser) -> None:
     """Add an option for each filter of Selection."""
     options = _options()
-    for filter_ in fields(Selection):
+    for filter_ in fields(LetterFilter):
         option = options[filter_.name]
         flag = option.pop("flag", "--" + filter_.name.replace("_", "-"))
         parser.add_argument(flag, dest=filter_.name, **option)
 
 
-def selection(options: dict[str, Any]) -> Selection:
+def selection(options: dict[str, Any]) -> LetterFilter:
     """Return the selection that the options of `add_filters` describe."""
-    return Selection(**{**{one.name: options[one.name] for one in fields(Selection)}, "ids": tuple(options["ids"])})
+    return LetterFilter(
+        **{**{one.name: options[one.name] for one in fields(LetterFilter)}, "ids": tuple(options["ids"])}
+    )
 
 
 def between(least: int, most: int) -> Callable[[str], int]:
@@ -57,8 +59,8 @@ def _options() -> dict[str, dict[str, Any]]:
         "stage": {"help": "where it failed: decode, identity, process, documents, rows"},
         "topic": {},
         "partition": {"type": int},
-        "since": {"type": arguments.moment, "help": "first seen at or after: a date, or a time with its zone"},
-        "until": {"type": arguments.moment, "help": "first seen before"},
+        "since": {"type": arguments.parse_time, "help": "first seen at or after: a date, or a time with its zone"},
+        "until": {"type": arguments.parse_time, "help": "first seen before"},
         "event_id": {"type": UUID},
         "text": {"help": "a part of the detail, of the reason code or of its words"},
     }  # fmt: skip

@@ -23,8 +23,8 @@ from processing.dead_letters import filters as letters
 from processing.dead_letters.cli import arguments as letter_arguments
 from processing.dead_letters.cli import output as letter_report
 from processing.dead_letters.dry_run import DryRun
-from processing.dead_letters.edit import revise
-from processing.dead_letters.filters import Selection
+from processing.dead_letters.edit import edit_letter
+from processing.dead_letters.filters import LetterFilter
 from processing.jobs import foreground, queue
 from processing.models import DeadLetter, Job
 
@@ -103,7 +103,7 @@ class Command(StoreCommand):
             return
         selection = _require_filters(options)
         if options["dry_run"]:
-            self._report_dry_run(rehearsal.rehearse(selection), options)
+            self._report_dry_run(rehearsal.dry_run(selection), options)
             return
         job = redrive.request(selection, who=WHO, rate=options["rate"], note=options["note"], worker=queue.new_worker())
         self._run_job(job, options)
@@ -114,7 +114,7 @@ class Command(StoreCommand):
         letter, text, now = _find(options["ids"][0]), _read(options["edited"]), timestamps.now()
         try:
             if options["dry_run"]:
-                dry_run = rehearsal.rehearse_edited(letter, revise(letter, text, now=now))
+                dry_run = rehearsal.dry_run_edited(letter, edit_letter(letter, text, now=now))
                 self._report_dry_run(dry_run, options)
                 return
             job = redrive.request_edited(
@@ -122,14 +122,14 @@ class Command(StoreCommand):
             )
         except InvalidEvent as error:
             raise CommandError(f"{error.code}: {error.detail}", returncode=2) from error
-        except redrive.NotMendable as error:
+        except redrive.NotRedrivable as error:
             raise CommandError(f"Letter {letter.pk} is {letter.state}: it can't be edited.") from error
         self._run_job(job, options)
 
     def _discard(self, options: dict[str, Any]) -> None:
         selection = _require_filters(options)
         if options["dry_run"]:
-            found = serializers.to_discard(selection)
+            found = serializers.discard_dry_run(selection)
             text = f"{found['total']:,} would be discarded."
             self.report({"dryRun": True, **found}, text, as_json=options["as_json"])
             return
@@ -138,7 +138,7 @@ class Command(StoreCommand):
         self._run_job(discard.request(selection, who=WHO, note=options["note"], worker=queue.new_worker()), options)
 
     def _report_dry_run(self, outcome: DryRun, options: dict[str, Any]) -> None:
-        shape = {"dryRun": True, **serializers.rehearsed(outcome)}
+        shape = {"dryRun": True, **serializers.redrive_dry_run(outcome)}
         self.report(shape, str(outcome), as_json=options["as_json"], ok=not outcome.failing)
 
     def _run_job(self, job: Job, options: dict[str, Any]) -> None:
@@ -147,7 +147,7 @@ class Command(StoreCommand):
         self.report({"job": serializers.job(job)}, letter_report.job_result(job), as_json=options["as_json"], ok=done)
 
 
-def _require_filters(options: dict[str, Any]) -> Selection:
+def _require_filters(options: dict[str, Any]) -> LetterFilter:
     """Return the selection. Raise CommandError unless there is either a filter or --all."""
     selection = letter_arguments.selection(options)
     if options["everything"] == bool(selection.to_mapping()):

@@ -13,7 +13,7 @@ from processing.commandline import event_range
 from processing.commandline.command import StoreCommand
 from processing.kafka.consumer_group import EARLIEST, LATEST, GroupActive, Target, open_group
 from processing.partitions import reset_offsets
-from processing.partitions.reset_offsets import Move, Position
+from processing.partitions.reset_offsets import OffsetMove, PartitionOffsets
 
 
 class Outcome(NamedTuple):
@@ -98,11 +98,11 @@ def _reset(*, to: Target, partition: int | None, dry_run: bool, **_options: obje
     return Outcome({"dryRun": dry_run, "partitions": [_move(one) for one in moves]}, lines)
 
 
-def _position(one: Position) -> dict[str, object]:
+def _position(one: PartitionOffsets) -> dict[str, object]:
     return {**asdict(one), "lag": one.lag}
 
 
-def _move(one: Move) -> dict[str, object]:
+def _move(one: OffsetMove) -> dict[str, object]:
     return {**_position(one.position), "to": one.to, "skipped": one.skipped, "again": one.again}
 
 

@@ -44,7 +44,7 @@ class Command(StoreCommand):
     def handle(self, *, action: str, as_json: bool, **options: Any) -> None:
         """Exit with 1 if partitions are held (list), or the partition to resume is not (resume)."""
         with self.store_errors():
-            found = list(paused.held_now())
+            found = list(paused.paused_now())
             if action == "list":
                 self._list(found, as_json=as_json)
             else:

@@ -38,7 +38,7 @@ class Command(StoreCommand):
 
     def handle(self, *, from_rows: bool, dry_run: bool, as_json: bool, **options: object) -> None:
         """Exit with 1 if rows remain without a document."""
-        events = arguments.events(options)
+        events = arguments.range_of(options)
         interrupted = "Stopped. Restored documents stay; run it again to continue."
         with self.long_run("Can't rebuild: ", interrupted=interrupted) as progress:
             rebuilt = documents.run(events, from_rows=from_rows, dry_run=dry_run, progress=progress)

@@ -33,7 +33,7 @@ class Command(StoreCommand):
 
     def handle(self, *, dry_run: bool, as_json: bool, **options: object) -> None:
         """Exit with 1 if some documents could not be used."""
-        events = arguments.events(options)
+        events = arguments.range_of(options)
         with self.long_run(
             "Can't rebuild: ", interrupted="Stopped. Restored rows stay; run it again to continue."
         ) as progress:

@@ -38,7 +38,7 @@ class Command(StoreCommand):
 
     def handle(self, *, repair: bool, dry_run: bool, as_json: bool, **options: object) -> None:
         """Exit with 1 on any difference."""
-        events = arguments.events(options)
+        events = arguments.range_of(options)
         if dry_run and not repair:
             raise CommandError("--dry-run needs --repair: without it nothing is changed.", returncode=2)
         repaired = self._repair(events, dry_run=dry_run) if repair else Repaired(self._compare(events))

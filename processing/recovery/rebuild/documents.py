@@ -15,7 +15,7 @@ from processing.commandline.event_range import EventRange
 from processing.commandline.progress import Progress
 from processing.errors import from_postgres
 from processing.events.batch import Entry, Record
-from processing.kafka.end_offsets import Ends
+from processing.kafka.end_offsets import TopicOffsets
 from processing.kafka.topic_reader import TopicReader
 from processing.recovery.recount import readers, recount, reread
 from processing.stores.document_store import DocumentStore
@@ -158,7 +158,7 @@ class Filler:
         return len(entries) - len(verdict.conflicts) - len(verdict.refused)
 
 
-def _available(listed: list[tuple[int, int, int]], ends: Ends) -> dict[int, tuple[int, int]]:
+def _available(listed: list[tuple[int, int, int]], ends: TopicOffsets) -> dict[int, tuple[int, int]]:
     """Narrow offset ranges to what the topic still has."""
     return {
         partition: (max(first, ends.partitions[partition][0]), min(end, ends.partitions[partition][1]))

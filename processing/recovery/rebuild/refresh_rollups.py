@@ -13,7 +13,7 @@ from processing.events.rollups import Spans, by_hour, by_minute, merge
 from processing.recovery.rebuild import maintenance_lock
 from processing.recovery.recount import readers
 from processing.stores import copy_encoder, row_sql
-from processing.stores.field_limit import KnownFields
+from processing.stores.field_limit import FieldLimit
 
 # Consumers wait while this many rows are rolled up, about 0.4 s. A single hour is never split.
 ROWS_PER_CHUNK = 20_000
@@ -99,7 +99,7 @@ def _refresh(connection: psycopg.Connection, hours: list[Hour]) -> None:
     for chunk in _entries(connection):
         merge(minutes, by_minute(chunk))
     hourly = by_hour(minutes)
-    capped, _ = KnownFields().cap(connection, minutes, hourly)
+    capped, _ = FieldLimit().cap(connection, minutes, hourly)
     connection.execute(_CLEAR, prepare=False)
     with connection.cursor() as cursor, cursor.copy(row_sql.COPY_SPANS) as copy:
         copy.write(copy_encoder.spans(minutes, hourly))

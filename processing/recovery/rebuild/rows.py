@@ -14,7 +14,7 @@ from processing.commandline.event_range import EventRange
 from processing.commandline.progress import Progress
 from processing.errors import from_postgres
 from processing.events.batch import Entry
-from processing.kafka.end_offsets import Ends
+from processing.kafka.end_offsets import TopicOffsets
 from processing.kafka.topic_reader import TopicReader
 from processing.ledger import lost_records
 from processing.ledger.lost_records import Gap
@@ -105,7 +105,7 @@ class UnreadRecords:
     a batch that failed.
     """
 
-    def __init__(self, ends: Ends, progress: dict[int, int], known_gaps: Iterable[Gap]) -> None:
+    def __init__(self, ends: TopicOffsets, progress: dict[int, int], known_gaps: Iterable[Gap]) -> None:
         self._topic = ends.topic
         self._skipped = [gap for gap in known_gaps if gap.cause == LedgerGap.Cause.SKIPPED]
         # Without progress, as in a new PostgreSQL, the consumer begins at the earliest record.

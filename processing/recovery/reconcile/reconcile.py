@@ -15,7 +15,7 @@ from ingestion.events.timestamps import to_text_if_known
 from processing.commandline.event_range import EventRange
 from processing.commandline.progress import Progress
 from processing.errors import from_postgres
-from processing.kafka.end_offsets import Ends
+from processing.kafka.end_offsets import TopicOffsets
 from processing.kafka.topic_reader import TopicReader
 from processing.ledger import lag, ledger, lost_records
 from processing.ledger.ledger import Equation, PartitionProgress, Snapshot, Totals
@@ -229,7 +229,7 @@ def _difference(
     return {"kind": kind, "sourceId": source_id or None, "eventId": event_id, **known, **detail}
 
 
-def _removed(ends: Ends, at: Snapshot, *, known: bool) -> list[Difference]:
+def _removed(ends: TopicOffsets, at: Snapshot, *, known: bool) -> list[Difference]:
     """Return records that retention removed unread, and that no consumer has recorded as a gap yet.
 
     :param known: whether PostgreSQL has the topic; if not, no consumer has read it
@@ -255,7 +255,7 @@ def _removed(ends: Ends, at: Snapshot, *, known: bool) -> list[Difference]:
     ]
 
 
-def _miscounted(ranges: list[OffsetRange], ends: Ends, at: Snapshot) -> list[Difference]:
+def _miscounted(ranges: list[OffsetRange], ends: TopicOffsets, at: Snapshot) -> list[Difference]:
     """Return partitions whose own counts of records and events differ from the recount."""
     return [
         {
@@ -275,7 +275,7 @@ def _counted(one: OffsetRange, done: PartitionProgress) -> bool:
     return (one.records, one.events) == (done.records, done.events)
 
 
-def _uncounted(ranges: list[OffsetRange], ends: Ends, at: Snapshot) -> list[tuple[int, int, int]]:
+def _uncounted(ranges: list[OffsetRange], ends: TopicOffsets, at: Snapshot) -> list[tuple[int, int, int]]:
     """Return by how many records and events the partitions' own counts are too small."""
     done = {one: at.progress[ends.topic, one.partition] for one in ranges if one.whole}
     return [

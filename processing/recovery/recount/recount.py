@@ -16,7 +16,7 @@ from processing.commandline.progress import Progress
 from processing.events.batch import MINUTE, Entry, Letter
 from processing.events.document_ids import source_digest
 from processing.events.rollups import MINUTES_PER_HOUR, Spans, merge, roll_up
-from processing.kafka.end_offsets import Ends
+from processing.kafka.end_offsets import TopicOffsets
 from processing.kafka.topic_reader import TopicReader
 from processing.ledger import ledger, lost_records
 from processing.ledger.ledger import Snapshot
@@ -76,7 +76,7 @@ def snapshot(connection: psycopg.Connection) -> Iterator[Snapshot]:
 def count_topic(
     connection: psycopg.Connection,
     reader: TopicReader,
-    ends: Ends,
+    ends: TopicOffsets,
     at: Snapshot,
     skipped: Sequence[Gap],
     progress: Progress,
@@ -170,13 +170,13 @@ def topic_row(connection: psycopg.Connection, kafka_id: UUID) -> int:
     return -1 if found is None else int(found[0])
 
 
-def _records_per_chunk(ends: Ends, at: Snapshot) -> int:
+def _records_per_chunk(ends: TopicOffsets, at: Snapshot) -> int:
     done = [progress for (topic, _), progress in at.progress.items() if topic == ends.topic and progress.records]
     density = max((progress.events / progress.records for progress in done), default=1.0)
     return max(1, int(LINES_PER_CHUNK / max(1.0, density)))
 
 
-def _whole(at: Snapshot, ends: Ends, partition: int, first: int, records: Mapping[int, int]) -> bool:
+def _whole(at: Snapshot, ends: TopicOffsets, partition: int, first: int, records: Mapping[int, int]) -> bool:
     """Return whether all that was ever read of this partition is counted now; the ledger does not separate topics."""
     others = any(done.records for (topic, _), done in at.progress.items() if topic != ends.topic)
     return not others and (first == 0 or records[partition] == at.progress[ends.topic, partition].records)

@@ -12,7 +12,7 @@ from ingestion.kafka import record_format
 from ingestion.kafka.record_format import UnknownVersion
 from processing.errors import NeedsOperator
 from processing.events import decoding, skipped_lines
-from processing.events.batch import Asides, Batch, Entry, Letter, Record
+from processing.events.batch import Batch, Entry, Letter, Record, SkippedLines
 
 
 def lines(connection: psycopg.Connection, found: Sequence[Record], *, topic: int) -> Iterator[Entry | Letter]:
@@ -38,7 +38,7 @@ def _event(letter: Letter, *, now: int) -> Entry:
     return msgspec.structs.replace(entry, line=letter.line)
 
 
-def _decoded(record: Record, *, now: int, aside: Asides | None = None) -> Batch:
+def _decoded(record: Record, *, now: int, aside: SkippedLines | None = None) -> Batch:
     batch = Batch([record], asides={(record.partition, record.offset): aside} if aside else {})
     try:
         decoding.decode(batch, now=now)

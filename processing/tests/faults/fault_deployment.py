@@ -16,7 +16,7 @@ from random import Random
 from deploy.local.processes import CONSUMER, INGEST, ROOT, ProcessSpec
 from deploy.testing.deployment import Deployment, ProductProcess
 from ingestion.tests.client import call, post
-from ingestion.tests.kill_points import Order, Orders
+from ingestion.tests.kill_points import KillOrder, KillOrders
 from processing.tests import expectations, factories, group
 from processing.tests.expectations import Expected, Identity
 from processing.tests.faults import loss_report
@@ -151,9 +151,9 @@ class World:
         self.site.wait_for(lambda: reached(expectations.progress(self.site), ends), RECOVERY)
         self.note("recovery", round(time.monotonic() - began, 1))
 
-    def dies(self, process: ProductProcess, order: Order, *, meanwhile: Callable[[], None] | None = None) -> None:
+    def dies(self, process: ProductProcess, order: KillOrder, *, meanwhile: Callable[[], None] | None = None) -> None:
         """Order a process to end, and wait until it has."""
-        orders = Orders(self.folder / process.name)
+        orders = KillOrders(self.folder / process.name)
         orders.give(order)
         if meanwhile:
             meanwhile()

@@ -23,7 +23,7 @@ from django.core.management import call_command  # noqa: E402 - after the setup
 
 from ingestion.kafka import record_format  # noqa: E402 - after the setup
 from ingestion.kafka.producer_record import Headers  # noqa: E402 - after the setup
-from ingestion.tests.kill_points import Orders  # noqa: E402 - after the setup
+from ingestion.tests.kill_points import KillOrders  # noqa: E402 - after the setup
 from processing.consumer import loop  # noqa: E402 - after the setup
 from processing.consumer import steps as pipeline  # noqa: E402 - after the setup
 from processing.consumer.steps import Stores, Work  # noqa: E402 - after the setup
@@ -39,7 +39,7 @@ POINTS = ["poll", *STEPS, "letters", "transaction"]
 def main() -> None:
     """Wrap the points, then consume."""
     path, *version = sys.argv[1:]
-    orders = Orders(Path(path))
+    orders = KillOrders(Path(path))
     for steps in (pipeline.PREPARE, pipeline.STORE, pipeline.DELIVER, loop.FINISH):
         steps[:] = [followed(cast("Step", step), orders) for step in steps]
     pipeline.STORE[0] = going_carefully(pipeline.STORE[0], orders)
@@ -51,7 +51,7 @@ def main() -> None:
     call_command("consume")
 
 
-def passing(orders: Orders, point: str, work: Work) -> None:
+def passing(orders: KillOrders, point: str, work: Work) -> None:
     """End with a batch that has events."""
     if not work.batch.entries:
         return
@@ -62,7 +62,7 @@ def passing(orders: Orders, point: str, work: Work) -> None:
     orders.passing(point)
 
 
-def followed(step: Step, orders: Orders) -> Step:
+def followed(step: Step, orders: KillOrders) -> Step:
     def wrapped(owner: Any, work: Work) -> None:
         step(owner, work)
         passing(orders, step.__name__, work)
@@ -71,7 +71,7 @@ def followed(step: Step, orders: Orders) -> Step:
     return wrapped
 
 
-def going_carefully(step: Step, orders: Orders) -> Step:
+def going_carefully(step: Step, orders: KillOrders) -> Step:
     """Take the path by way of staging, as after a batch with known events."""
 
     def wrapped(stores: Stores, work: Work) -> None:
@@ -84,7 +84,7 @@ def going_carefully(step: Step, orders: Orders) -> Step:
     return wrapped
 
 
-def wrap_poll(orders: Orders) -> None:
+def wrap_poll(orders: KillOrders) -> None:
     poll = Consumer.poll
 
     def polling(self: Consumer, *, wait: float, limit: int) -> list[Record]:
@@ -96,7 +96,7 @@ def wrap_poll(orders: Orders) -> None:
     Consumer.poll = polling  # type: ignore[method-assign]
 
 
-def wrap_letters(orders: Orders) -> None:
+def wrap_letters(orders: KillOrders) -> None:
     write = row_store.write_letters
 
     def writing(connection: Connection, letters: Sequence[Letter], topic: int) -> None:
@@ -107,13 +107,13 @@ def wrap_letters(orders: Orders) -> None:
     row_store.write_letters = writing
 
 
-def reading_also(version: bytes) -> Callable[..., list[record_format.Line | record_format.BadLine]]:
+def reading_also(version: bytes) -> Callable[..., list[record_format.EventLine | record_format.InvalidLine]]:
     """Read records of this version as if they were of ours."""
     decode = record_format.decode
 
     def decoding(
         value: bytes | None, headers: Headers, **times: int
-    ) -> list[record_format.Line | record_format.BadLine]:
+    ) -> list[record_format.EventLine | record_format.InvalidLine]:
         ours = [("v", b"%d" % record_format.FORMAT_VERSION) if mark == ("v", version) else mark for mark in headers]
         return decode(value, ours, **times)
 

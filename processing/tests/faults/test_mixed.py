@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from random import Random
 
 from deploy.local.processes import CONSUMER
-from ingestion.tests.kill_points import Order
+from ingestion.tests.kill_points import KillOrder
 from ingestion.tests.killable_receiver import POINTS as DOOR_POINTS
 from processing.tests.faults import fault_injection
 from processing.tests.faults.fault_deployment import RECOVERY, World
@@ -34,12 +34,12 @@ def test_a_random_row_of_faults_loses_and_doubles_nothing(world: World, rng: Ran
 
 
 def a_door_ends(world: World, rng: Random) -> None:
-    world.dies(world.door, Order(rng.choice(DOOR_POINTS), rng.choice(SIGNALS), passes=rng.randrange(5)))
+    world.dies(world.door, KillOrder(rng.choice(DOOR_POINTS), rng.choice(SIGNALS), passes=rng.randrange(5)))
     world.start_door()
 
 
 def a_consumer_ends(world: World, rng: Random) -> None:
-    order = Order(rng.choice(CONSUMER_POINTS), rng.choice(SIGNALS), careful=rng.random() < 0.3)
+    order = KillOrder(rng.choice(CONSUMER_POINTS), rng.choice(SIGNALS), careful=rng.random() < 0.3)
     world.dies(world.consumer, order, meanwhile=lambda: world.litter(rng))
     world.start_consumer()
 

@@ -10,7 +10,7 @@ import pytest
 
 from deploy.local.processes import CONSUMER, ProcessSpec
 from deploy.testing.deployment import ProductProcess
-from ingestion.tests.kill_points import Order
+from ingestion.tests.kill_points import KillOrder
 from ingestion.tests.killable_receiver import POINTS as DOOR_POINTS
 from processing.consumer.crash_isolation import AFTER
 from processing.tests import expectations, group
@@ -31,7 +31,7 @@ def test_a_door_that_ends_at_any_point_loses_and_doubles_nothing(
     world: World, rng: Random, point: str, by: signal.Signals
 ) -> None:
     with world.load(rng) as load:
-        world.dies(world.door, Order(point, by, passes=rng.randrange(10)))
+        world.dies(world.door, KillOrder(point, by, passes=rng.randrange(10)))
         world.start_door()
         world.recovers(load)
 
@@ -45,7 +45,7 @@ def test_a_consumer_that_ends_at_any_point_under_load_loses_and_doubles_nothing(
 ) -> None:
     with world.load(rng) as load:
         # A batch with letters passes the same points.
-        order = Order(point, by, passes=0 if point == "letters" else rng.randrange(4), careful=rng.random() < 0.3)
+        order = KillOrder(point, by, passes=0 if point == "letters" else rng.randrange(4), careful=rng.random() < 0.3)
         world.dies(world.consumer, order, meanwhile=lambda: world.litter(rng))
         world.start_consumer()
         world.recovers(load)

@@ -22,9 +22,9 @@ from processing.errors import (
     MONGODB_INVALID_COMMAND,
     MONGODB_UNAVAILABLE,
     POSTGRESQL_FATES,
+    ContentRejected,
     LostRace,
     NeedsOperator,
-    Refused,
     StoreUnavailable,
     TooLarge,
     from_kafka,
@@ -48,7 +48,7 @@ KAFKA: dict[str, type[KafkaError]] = {
 }
 # Names of the errors that must have these fates, whatever the tables say.
 NAMED: dict[type[Exception], list[type[psycopg.Error]]] = {
-    Refused: [
+    ContentRejected: [
         errors.UntranslatableCharacter,  # 22P05, a NUL in jsonb
         errors.InvalidTextRepresentation,
         errors.NumericValueOutOfRange,
@@ -96,14 +96,14 @@ def test_every_state_that_psycopg_knows_has_the_fate_of_its_list_and_all_others_
     found = {state: type(from_postgres(error())) for state, error in POSTGRESQL.items()}
 
     assert len(found) > 200
-    assert {state for state, fate in found.items() if fate is Refused} == {*of_class("22"), "54000"}
+    assert {state for state, fate in found.items() if fate is ContentRejected} == {*of_class("22"), "54000"}
     assert {state for state, fate in found.items() if fate is LostRace} == of_class("40")
     assert {state for state, fate in found.items() if fate is StoreUnavailable} == {
         *of_class("08", "53", "55", "57", "58"),
         *of_class("25P0"),
         "25006",
     }
-    assert set(found.values()) == {Refused, LostRace, StoreUnavailable, NeedsOperator}
+    assert set(found.values()) == {ContentRejected, LostRace, StoreUnavailable, NeedsOperator}
 
 
 def of_class(*starts: str) -> set[str]:
@@ -136,11 +136,11 @@ def test_an_error_without_a_code_is_never_taken_for_bad_content() -> None:
         (mongo.OperationFailure("no code"), NeedsOperator),
         (mongo.ConfigurationError("no such option"), NeedsOperator),
         (mongo.InvalidURI("no such scheme"), NeedsOperator),
-        (mongo.DocumentTooLarge("17 MB"), Refused),
-        (InvalidDocument("some value of a sender"), Refused),
-        (OverflowError("past int64"), Refused),
-        (RecursionError("300 levels"), Refused),
-        (UnicodeEncodeError("utf-8", "\ud800", 0, 1, "half a pair"), Refused),
+        (mongo.DocumentTooLarge("17 MB"), ContentRejected),
+        (InvalidDocument("some value of a sender"), ContentRejected),
+        (OverflowError("past int64"), ContentRejected),
+        (RecursionError("300 levels"), ContentRejected),
+        (UnicodeEncodeError("utf-8", "\ud800", 0, 1, "half a pair"), ContentRejected),
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else f"{type(value).__name__} {value}",
 )
@@ -156,7 +156,7 @@ def test_a_code_of_mongodb_that_is_not_listed_needs_an_operator() -> None:
     found = {code: type(from_mongo_code(code, "command failed")) for code in range(1, 20_000)}
 
     assert {code for code, fate in found.items() if fate is StoreUnavailable} == MONGODB_UNAVAILABLE.keys()
-    assert {code for code, fate in found.items() if fate is Refused} == MONGODB_INVALID_COMMAND.keys()
+    assert {code for code, fate in found.items() if fate is ContentRejected} == MONGODB_INVALID_COMMAND.keys()
     assert MONGODB_INVALID_COMMAND.items() <= MONGODB_INVALID.items()
     assert not MONGODB_INVALID.keys() & MONGODB_UNAVAILABLE.keys()
 
@@ -251,7 +251,7 @@ def test_an_error_of_psycopg_that_the_caller_wants_passes_unchanged() -> None:
     ("error", "kind"),
     [
         *((mongo.OperationFailure(f"code {code}", code), StoreUnavailable) for code in MONGODB_UNAVAILABLE),
-        *((mongo.OperationFailure(f"code {code}", code), Refused) for code in MONGODB_INVALID_COMMAND),
+        *((mongo.OperationFailure(f"code {code}", code), ContentRejected) for code in MONGODB_INVALID_COMMAND),
         *(
             (mongo.OperationFailure(f"code {code}", code), NeedsOperator)
             for code in MONGODB_INVALID.keys() - MONGODB_INVALID_COMMAND.keys()
@@ -259,11 +259,11 @@ def test_an_error_of_psycopg_that_the_caller_wants_passes_unchanged() -> None:
         (mongo.ConnectionFailure("lost"), StoreUnavailable),
         (mongo.ExecutionTimeout("slow", 50), StoreUnavailable),
         (mongo.WriteConcernError("no majority", 100), StoreUnavailable),
-        (mongo.DocumentTooLarge("17 MB"), Refused),
-        (BSONError("some value of a sender"), Refused),
-        (OverflowError("past int64"), Refused),
-        (RecursionError("300 levels"), Refused),
-        (UnicodeEncodeError("utf-8", "\ud800", 0, 1, "half a pair"), Refused),
+        (mongo.DocumentTooLarge("17 MB"), ContentRejected),
+        (BSONError("some value of a sender"), ContentRejected),
+        (OverflowError("past int64"), ContentRejected),
+        (RecursionError("300 levels"), ContentRejected),
+        (UnicodeEncodeError("utf-8", "\ud800", 0, 1, "half a pair"), ContentRejected),
         (mongo.ConfigurationError("no such option"), NeedsOperator),
         (mongo.OperationFailure("wrong password", 18), NeedsOperator),
     ],

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from dashboard.tests.rows import NOON, Rows
 from dashboard.tests.services.pages.test_pages import text_of
-from processing.admin import address
+from processing.admin import event_key
 from processing.models import DeadLetter, Event
 
 pytestmark = pytest.mark.services
@@ -46,7 +46,7 @@ def test_every_page_of_the_admin_asks_for_an_id_and_an_event_links_to_its_trace(
     event = Event.objects.get()
 
     listed = operator.get("/admin/processing/event/").content.decode()
-    shown = operator.get(reverse("admin:processing_event_change", args=[quote(address(event))])).content.decode()
+    shown = operator.get(reverse("admin:processing_event_change", args=[quote(event_key(event))])).content.decode()
 
     assert 'action="/admin/trace/"' in listed
     assert f"/admin/trace/?id={event.id}&amp;source_id=sensor-1" in shown

@@ -10,7 +10,7 @@ from dashboard.tests.conftest import DoorBeats
 from dashboard.tests.services.pages.test_pages import text_of
 from deploy.testing.deployment import Deployment
 from ingestion import problems
-from ingestion.acceptance.backpressure import State
+from ingestion.acceptance.backpressure import BackpressureState
 
 services = pytest.mark.services
 
@@ -33,7 +33,7 @@ def test_a_reason_that_this_release_does_not_know_is_shown_by_its_code() -> None
 @services
 def test_the_overview_says_what_the_doors_count_without_scripts(client: Client, door_beats: DoorBeats) -> None:
     door_beats.say("host-1", accepted=1234, refused={"missing_field": 5})
-    door_beats.say("host-2", guard=State("closed", "processing is more than 9 s behind"))
+    door_beats.say("host-2", guard=BackpressureState("closed", "processing is more than 9 s behind"))
 
     text = text_of(client, "/")
 

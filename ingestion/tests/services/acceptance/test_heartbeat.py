@@ -40,7 +40,7 @@ def pulse_of(client: redis.Redis, process: ProductProcess) -> Said | None:
     return None
 
 
-def refused_in(client: redis.Redis, *hours: str) -> list[rejection_counts.Count]:
+def refused_in(client: redis.Redis, *hours: str) -> list[rejection_counts.RejectionCount]:
     """What Redis holds of these hours."""
     found = [{_raw(name): _raw(count) for name, count in client.hgetall(hour).items()} for hour in hours]
     return [count for fields in found for count in rejection_counts.read(fields)]

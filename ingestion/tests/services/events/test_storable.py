@@ -19,7 +19,7 @@ from deploy.testing.deployment import Deployment
 from ingestion.receivers.http import body_parsers
 from ingestion.tests import strategies
 
-LIMITS = body_parsers.Limits()
+LIMITS = body_parsers.BatchLimits()
 
 
 def accepted(batch: list[bytes]) -> list[bytes]:

@@ -11,13 +11,13 @@ from deploy.testing.deployment import Deployment
 from ingestion.events.model import Event
 from ingestion.models import Source
 from ingestion.receivers.http import cloudevents
-from ingestion.receivers.http.body_parsers import Batch, Limits
-from ingestion.receivers.http.request_head import Refused
+from ingestion.receivers.http.body_parsers import BatchLimits, ParsedBatch
+from ingestion.receivers.http.request_head import RequestRejected
 from ingestion.tests.client import Reply, call
 from ingestion.tests.conftest import open_door
 from ingestion.tests.topic import events
 
-LIMITS = Limits()
+LIMITS = BatchLimits()
 NOW = 1_800_000_000_000_000  # microseconds
 APRIL = 1_522_949_460_000_000  # 2018-04-05T17:31:00Z
 
@@ -55,14 +55,14 @@ EXAMPLES: dict[str, tuple[dict[str, Any], bytes, Any]] = {
 }
 
 
-def structured(**changes: Any) -> Batch:
+def structured(**changes: Any) -> ParsedBatch:
     """Parse the common attributes with these changes; null takes one away."""
     event = {**COMMON, "id": "1", **changes}
     text = json.dumps(event).encode()
     return cloudevents.parse_structured(text, now=NOW, limits=LIMITS)
 
 
-def only(batch: Batch) -> Event:
+def only(batch: ParsedBatch) -> Event:
     assert batch.rejected == []
     [event] = batch.events
     return event
@@ -146,7 +146,7 @@ def test_headers_that_are_not_utf_8_are_refused() -> None:
 
 
 def test_binary_data_that_is_said_to_be_json_and_is_not_is_no_event() -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(RequestRejected) as refused:
         cloudevents.parse_binary(b"I am", headers({**COMMON, "id": "1"}), now=NOW, limits=LIMITS)
 
     assert refused.value.code == "not_json"

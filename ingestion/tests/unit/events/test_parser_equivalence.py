@@ -9,17 +9,17 @@ from ingestion.events import batch_parser, parser, source_ids, strict_parser
 from ingestion.events.model import Event, InvalidEvent
 from ingestion.problems import Code
 from ingestion.receivers.http import body_parsers
-from ingestion.receivers.http.request_head import Refused
+from ingestion.receivers.http.request_head import RequestRejected
 from ingestion.tests import strategies
 
-LIMITS = body_parsers.Limits()
+LIMITS = body_parsers.BatchLimits()
 QUICK_ENOUGH = settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def judged(text: bytes) -> Event | Code:
     """What the strict path alone makes of one event."""
     try:
-        return parser.finish(strict_parser.read(text, now=strategies.NOW), max_sources=None)
+        return parser.build_event(strict_parser.read(text, now=strategies.NOW), max_sources=None)
     except InvalidEvent as error:
         return error.code
 
@@ -34,7 +34,7 @@ def parsed(text: bytes) -> Event | Code:
 @QUICK_ENOUGH
 @given(strategies.events)
 def test_what_the_quick_path_accepts_the_strict_path_accepts_with_the_same_meaning(text: bytes) -> None:
-    quick = parser.quick(text, now=strategies.NOW)
+    quick = parser.parse_fast(text, now=strategies.NOW)
 
     event("quick" if quick else "strict")
     assert quick is None or quick == strict_parser.read(text, now=strategies.NOW)
@@ -77,10 +77,10 @@ def test_the_strict_path_accepts_only_what_another_parser_reads_too(text: bytes)
     assert parsed(text) == outcome
 
 
-def parsed_batch(batch: list[bytes]) -> body_parsers.Batch | Refused:
+def parsed_batch(batch: list[bytes]) -> body_parsers.ParsedBatch | RequestRejected:
     try:
         return body_parsers.parse_json(b"[" + b",".join(batch) + b"]", now=strategies.NOW, limits=LIMITS)
-    except Refused as error:
+    except RequestRejected as error:
         return error
 
 
@@ -88,7 +88,7 @@ def parsed_batch(batch: list[bytes]) -> body_parsers.Batch | Refused:
 @given(st.lists(strategies.events, min_size=1, max_size=4))
 def test_a_body_gives_each_of_its_items_a_place(batch: list[bytes]) -> None:
     result = parsed_batch(batch)
-    if isinstance(result, Refused):
+    if isinstance(result, RequestRejected):
         assert result.code is Code.NOT_JSON
         return
 

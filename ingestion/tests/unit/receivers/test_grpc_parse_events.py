@@ -15,8 +15,8 @@ from ingestion.events.model import Event, InvalidEvent
 from ingestion.problems import Code
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
 from ingestion.receivers.grpc import accept_batch, parse_events, protobuf_json, wire_fields
-from ingestion.receivers.http.body_parsers import Batch, Limits
-from ingestion.receivers.http.request_head import Refused
+from ingestion.receivers.http.body_parsers import BatchLimits, ParsedBatch
+from ingestion.receivers.http.request_head import RequestRejected
 from ingestion.tests import strategies
 
 QUICK_ENOUGH = settings(deadline=timedelta(seconds=2))
@@ -39,9 +39,9 @@ def _known() -> None:
     source_ids.admit(SOURCE, limit=None)
 
 
-def read(*payloads: bytes, stamp: str = STAMP) -> Batch:
+def read(*payloads: bytes, stamp: str = STAMP) -> ParsedBatch:
     sent = [wire.Event(source_id=SOURCE, timestamp=stamp, payload=payload) for payload in payloads]
-    return parse_events.batch(sent, now=strategies.NOW, limits=Limits())
+    return parse_events.batch(sent, now=strategies.NOW, limits=BatchLimits())
 
 
 def as_json(payload: bytes, stamp: str = STAMP) -> Event | Code:
@@ -112,7 +112,7 @@ def test_common_events_take_the_quick_path() -> None:
     instants = [wire.Event(source_id=SOURCE, timestamp_instant={"seconds": 1}, payload_struct=_struct({"n": 1}))]
 
     for each in (sent, instants):
-        assert parse_events._quickly(each, now=strategies.NOW, limits=Limits()) is not None
+        assert parse_events._quickly(each, now=strategies.NOW, limits=BatchLimits()) is not None
 
 
 @given(st.binary(max_size=60))
@@ -129,7 +129,7 @@ def test_fields_are_counted_as_they_are_decoded() -> None:
 
 
 def test_a_flood_of_empty_events_is_refused_before_it_is_decoded() -> None:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRejected) as caught:
         accept_batch.decoded_batch(b"\x0a\x00" * 2_000_000)
 
     assert caught.value.code is Code.TOO_MANY_EVENTS

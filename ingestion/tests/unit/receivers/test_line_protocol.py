@@ -10,12 +10,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingestion.events.model import SOURCE_ID_PATTERN, Event, InvalidEvent
-from ingestion.receivers.http.body_parsers import Limits
+from ingestion.receivers.http.body_parsers import BatchLimits
 from ingestion.receivers.influx import line_protocol, points
-from ingestion.receivers.influx.points import Points, Terms
+from ingestion.receivers.influx.points import LineSettings, Points
 from ingestion.tests.strategies import NOW
 
-TERMS = Terms(1, NOW, Limits())
+TERMS = LineSettings(1, NOW, BatchLimits())
 ID = "0190a6c2-7f6e-7c3a-9d5f-3f1b2a4c5d6e"
 
 
@@ -357,7 +357,7 @@ def test_equal_lines_without_time_and_id_are_events_of_their_own() -> None:
 
 
 def test_one_source_too_many_is_rejected() -> None:
-    batch = read("m-of-too-many f=1", limits=Limits(max_sources=0)).batch
+    batch = read("m-of-too-many f=1", limits=BatchLimits(max_sources=0)).batch
 
     assert [item.code.value for item in batch.rejected] == ["too_many_sources"]
 
@@ -410,18 +410,18 @@ def judged(read_line: Any, line: bytes) -> Any:
 def test_what_the_quick_path_accepts_the_strict_path_accepts_with_the_same_meaning(line: str) -> None:
     for number, text in line_protocol.lines(line.encode()):
         assert number >= 0
-        meant = judged(points.strictly, text)  # and the series is known from here on
+        meant = judged(points.read_strict, text)  # and the series is known from here on
 
-        assert judged(points.quick, text) in (None, meant)
+        assert judged(points.read_fast, text) in (None, meant)
 
 
 @pytest.mark.parametrize(
     "line", ["m,t=v f=1 1", "m f=1.5,g=2i,h=3u,i=true", 'm f="some text, with a=b",g=-1.5e-9 1700000000000000000']
 )
 def test_common_lines_take_the_quick_path(line: str) -> None:
-    points.strictly(line.encode(), TERMS)
+    points.read_strict(line.encode(), TERMS)
 
-    assert points.quick(line.encode(), TERMS) is not None
+    assert points.read_fast(line.encode(), TERMS) is not None
 
 
 @given(st.binary(max_size=40) | st.text(alphabet='m,=" \\\n#1it\0', max_size=30).map(str.encode))

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from deploy.testing.deployment import Deployment
-from processing.admin import SourceState, address, state_of
+from processing.admin import SourceState, event_key, state_of
 from processing.admin import readonly as admin_lists
 from processing.dead_letters import hexdump
 from processing.models import DeadLetter, Event, LatestValue, SourceStatistics
@@ -126,7 +126,7 @@ def test_an_id_shared_by_two_sources_leads_to_two_pages(site: Deployment) -> Non
     pages = [text(client.get(link)) for link in links]
 
     assert len(set(links)) == 2
-    assert address(one) != address(other)
+    assert event_key(one) != event_key(other)
     assert sum("scarlet" in page for page in pages) == 1
     assert sum("turquoise" in page for page in pages) == 1
 
@@ -217,7 +217,7 @@ def test_nothing_can_be_added_changed_or_deleted(site: Deployment, model: str) -
     make_source("sensor-1", seen=timezone.now(), stored=1)
     event = make_event("sensor-1")
     letter = make_letter(b"x")
-    key = {"sourcestatistics": "sensor-1", "event": address(event), "deadletter": str(letter.pk)}[model]
+    key = {"sourcestatistics": "sensor-1", "event": event_key(event), "deadletter": str(letter.pk)}[model]
     client = operator()
 
     assert client.get(f"/admin/processing/{model}/add/").status_code == 403
@@ -233,7 +233,7 @@ def test_pages_of_the_admin_carry_no_inline_code(site: Deployment) -> None:
     client = operator()
     paths = [
         *("", "processing/sourcestatistics/", "processing/event/?source=sensor-1", "processing/deadletter/"),
-        *("processing/sourcestatistics/sensor-1/change/", f"processing/event/{address(event)}/change/"),
+        *("processing/sourcestatistics/sensor-1/change/", f"processing/event/{event_key(event)}/change/"),
         f"processing/deadletter/{letter.pk}/change/",
     ]
 

@@ -18,7 +18,7 @@ from deploy.testing.deployment import Deployment
 from processing.admin import filters as admin_facets
 from processing.admin import selection as admin_choice
 from processing.dead_letters import discard
-from processing.dead_letters.filters import Selection
+from processing.dead_letters.filters import LetterFilter
 from processing.jobs import queue
 from processing.models import DeadLetter, DeadLetterAction, Job
 from processing.tests.admin_pages import INLINE, operator, text
@@ -175,7 +175,7 @@ def test_letters_that_can_not_be_sent_are_left_out_and_counted(site: Deployment)
 def test_numbers_that_can_not_be_read_mean_no_letter(site: Deployment) -> None:
     make_letter(0)
 
-    assert Selection() == admin_choice.selection_from(QueryDict(""))
+    assert LetterFilter() == admin_choice.selection_from(QueryDict(""))
     assert not admin_choice.selection_from(QueryDict("ids=all")).actionable().exists()
 
 

@@ -10,8 +10,8 @@ from deploy.testing.deployment import Deployment
 from ingestion.events import timestamps
 from processing.consumer import batch_runner
 from processing.consumer.steps import Stores, Topic, Work
-from processing.events.batch import WHOLE, Aside, Asides, Batch, Place, Record
-from processing.kafka.end_offsets import EndsReader
+from processing.events.batch import WHOLE, Batch, Place, Record, SkippedLine, SkippedLines
+from processing.kafka.end_offsets import OffsetsReader
 from processing.tests import expectations, factories
 from processing.tests.consumer_thread import running_loop
 from processing.tests.expectations import Expected
@@ -20,7 +20,7 @@ from processing.tests.reference_rollups import Sent
 
 pytestmark = pytest.mark.services
 
-DIED = Aside("process", "it died of it")
+DIED = SkippedLine("process", "it died of it")
 WAIT = 30  # seconds
 
 
@@ -34,10 +34,12 @@ def consume(site: Deployment) -> None:
         site.wait_for(lambda: expectations.caught_up(site), WAIT)
 
 
-def settle(site: Deployment, *records: Record, asides: dict[Place, Asides] | None = None, alone: bool = False) -> None:
+def settle(
+    site: Deployment, *records: Record, asides: dict[Place, SkippedLines] | None = None, alone: bool = False
+) -> None:
     """Bring records through all steps, as one batch; fails where it would wait."""
     stores, stopping = Stores(), threading.Event()
-    reader = EndsReader([site.servers.kafka.address], site.raw_topic)
+    reader = OffsetsReader([site.servers.kafka.address], site.raw_topic)
     waited: list[str] = []
 
     def waiting(reason: str | None) -> None:
@@ -48,7 +50,7 @@ def settle(site: Deployment, *records: Record, asides: dict[Place, Asides] | Non
     try:
         topic = Topic(kafka_id=reader.ask().topic, name=site.raw_topic)
         work = Work(Batch(list(records), asides=asides or {}), topic, alone=alone)
-        batch_runner.settle(stores, work, stopping=stopping, waiting=waiting)
+        batch_runner.run_batch(stores, work, stopping=stopping, waiting=waiting)
     finally:
         reader.close()
         stores.close()

@@ -13,11 +13,11 @@ from deploy.local.processes import ProcessSpec
 from deploy.testing.deployment import Deployment
 from ingestion.kafka import record_format
 from processing.consumer import loop
-from processing.consumer.crash_isolation import Crashes, Start
+from processing.consumer.crash_isolation import CrashIsolation, StartedLine
 from processing.errors import StoreUnavailable
 from processing.events.batch import WHOLE, Record
 from processing.kafka.consumer import Consumer
-from processing.kafka.end_offsets import Ends, EndsReader
+from processing.kafka.end_offsets import OffsetsReader, TopicOffsets
 from processing.models import DeadLetter, Incident, PartitionStart, Topic
 from processing.stores.row_store import RowStore
 from processing.tests import expectations, factories, group
@@ -78,26 +78,26 @@ def test_a_consumer_that_ends_well_counts_for_nothing(site: Deployment) -> None:
 
 
 def test_starts_at_the_same_place_count_up() -> None:
-    start = Start(40, starts=1)
+    start = StartedLine(40, starts=1)
 
-    assert start.again(at=40) == Start(40, starts=2)
-    assert start.again(at=41) == Start(41, starts=1)
+    assert start.again(at=40) == StartedLine(40, starts=2)
+    assert start.again(at=41) == StartedLine(41, starts=1)
 
 
 def test_after_three_crashes_at_one_place_the_next_start_rehearses() -> None:
-    assert [Start(40, starts=starts).rehearses for starts in (1, 2, 3, 4)] == [False, False, False, True]
+    assert [StartedLine(40, starts=starts).rehearses for starts in (1, 2, 3, 4)] == [False, False, False, True]
 
 
 def test_what_was_in_hand_alone_when_the_process_died_is_isolated() -> None:
-    start = Start(40, starts=4, suspect=(41, 2))
+    start = StartedLine(40, starts=4, suspect=(41, 2))
 
-    assert start.again(at=40) == Start(40, starts=5, isolated=((41, 2),))
+    assert start.again(at=40) == StartedLine(40, starts=5, isolated=((41, 2),))
 
 
 def test_another_offender_close_by_needs_no_three_crashes_of_its_own() -> None:
-    start = Start(40, starts=4, suspect=(43, WHOLE), isolated=((41, 2),))
+    start = StartedLine(40, starts=4, suspect=(43, WHOLE), isolated=((41, 2),))
 
-    assert start.again(at=43) == Start(43, starts=5, isolated=((41, 2), (43, WHOLE)))
+    assert start.again(at=43) == StartedLine(43, starts=5, isolated=((41, 2), (43, WHOLE)))
 
 
 def test_what_a_process_that_lives_has_in_hand_is_not_isolated_when_its_partition_goes_to_another(
@@ -105,7 +105,7 @@ def test_what_a_process_that_lives_has_in_hand_is_not_isolated_when_its_partitio
 ) -> None:
     ends = ends_of_topic(site)
     record = factories.record(good(1))
-    first, second = rehearsing(ends), Crashes(RowStore())
+    first, second = rehearsing(ends), CrashIsolation(RowStore())
     first.suspect(record, WHOLE)
 
     second.count({0: 0}, ends)
@@ -118,7 +118,7 @@ def test_what_a_process_that_lives_has_in_hand_is_not_isolated_when_its_partitio
 def test_a_process_that_lost_its_partition_in_a_rehearsal_is_in_nobodys_way(site: Deployment) -> None:
     ends = ends_of_topic(site)
     innocent, guilty = factories.record(good(1)), factories.record(good(2), offset=1)
-    frozen, crashed, crashes = rehearsing(ends), Crashes(RowStore()), Crashes(RowStore())
+    frozen, crashed, crashes = rehearsing(ends), CrashIsolation(RowStore()), CrashIsolation(RowStore())
     frozen.suspect(innocent, WHOLE)
 
     crashed.count({0: 0}, ends)
@@ -139,7 +139,7 @@ def test_a_process_that_lost_its_partition_in_a_rehearsal_is_in_nobodys_way(site
 def test_a_rehearsal_that_is_over_is_in_no_other_ones_way(site: Deployment, leaves: bool) -> None:
     ends = ends_of_topic(site)
     innocent, guilty = factories.record(good(1)), factories.record(good(2), offset=1)
-    well, crashed, crashes = rehearsing(ends), Crashes(RowStore()), Crashes(RowStore())
+    well, crashed, crashes = rehearsing(ends), CrashIsolation(RowStore()), CrashIsolation(RowStore())
     session = well.rows.connection
     well.portion([innocent])
     well.suspect(innocent, WHOLE)
@@ -150,7 +150,7 @@ def test_a_rehearsal_that_is_over_is_in_no_other_ones_way(site: Deployment, leav
         well.acquit(innocent)
 
     for _ in range(3):
-        Crashes(crashed.rows).count({0: 1}, ends)
+        CrashIsolation(crashed.rows).count({0: 1}, ends)
     crashed.count({0: 1}, ends)
     crashed.suspect(guilty, WHOLE)
     die(site, crashed)
@@ -213,13 +213,13 @@ def test_a_consumer_that_goes_on_line_by_line_is_not_taken_for_stalled(
         return made[-1]
 
     monkeypatch.setattr(loop, "Consumer", make)
-    suspect = Crashes.suspect
+    suspect = CrashIsolation.suspect
 
-    def slowly(crashes: Crashes, record: Record, line: int) -> None:
+    def slowly(crashes: CrashIsolation, record: Record, line: int) -> None:
         threading.Event().wait(0.1)
         suspect(crashes, record, line)
 
-    monkeypatch.setattr(Crashes, "suspect", slowly)
+    monkeypatch.setattr(CrashIsolation, "suspect", slowly)
     monkeypatch.setattr(loop, "STALL_CHECK", 0.3)
     settings.DATAFLOW_BATCH_EVENTS = 10
     for partition in (0, 1):
@@ -232,7 +232,7 @@ def test_a_consumer_that_goes_on_line_by_line_is_not_taken_for_stalled(
     ends = ends_of_topic(site)
     rows = RowStore()
     for _ in range(4):
-        Crashes(rows).count({0: 0, 1: 0}, ends)
+        CrashIsolation(rows).count({0: 0, 1: 0}, ends)
     rows.close()
 
     with running_loop():
@@ -242,16 +242,16 @@ def test_a_consumer_that_goes_on_line_by_line_is_not_taken_for_stalled(
     assert expectations.totals(site) == {"sensor-1": (100, 100, 0, 0)}
 
 
-def rehearsing(ends: Ends) -> Crashes:
+def rehearsing(ends: TopicOffsets) -> CrashIsolation:
     """One that has partition 0 from offset 0 on, and goes on line by line."""
-    crashes = Crashes(RowStore())
+    crashes = CrashIsolation(RowStore())
     for _ in range(3):
-        Crashes(crashes.rows).count({0: 0}, ends)
+        CrashIsolation(crashes.rows).count({0: 0}, ends)
     crashes.count({0: 0}, ends)
     return crashes
 
 
-def die(site: Deployment, crashes: Crashes) -> None:
+def die(site: Deployment, crashes: CrashIsolation) -> None:
     """End a session, as the end of its process does."""
     session = crashes.rows.connection.info.backend_pid
     crashes.rows.close()
@@ -260,9 +260,9 @@ def die(site: Deployment, crashes: Crashes) -> None:
         site.wait_for(lambda: other.execute(gone, [session]).fetchone() == (True,), 10)
 
 
-def that_know_as_isolated(site: Deployment, record: Record, ends: Ends) -> Crashes:
+def that_know_as_isolated(site: Deployment, record: Record, ends: TopicOffsets) -> CrashIsolation:
     """The account of a consumer that started after another one had died with this record in hand."""
-    crashed, crashes = Crashes(RowStore()), Crashes(RowStore())
+    crashed, crashes = CrashIsolation(RowStore()), CrashIsolation(RowStore())
     crashed.count({0: 0}, ends)
     crashed.suspect(record, WHOLE)
     die(site, crashed)
@@ -271,8 +271,8 @@ def that_know_as_isolated(site: Deployment, record: Record, ends: Ends) -> Crash
     return crashes
 
 
-def ends_of_topic(site: Deployment) -> Ends:
-    reader = EndsReader([site.servers.kafka.address], site.raw_topic)
+def ends_of_topic(site: Deployment) -> TopicOffsets:
+    reader = OffsetsReader([site.servers.kafka.address], site.raw_topic)
     try:
         return reader.ask()
     finally:

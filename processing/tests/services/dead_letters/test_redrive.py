@@ -19,11 +19,11 @@ from ingestion.events.model import InvalidEvent
 from ingestion.events.timestamps import to_micros
 from processing.dead_letters import discard, dry_run, redrive
 from processing.dead_letters import rendering as letter_text
-from processing.dead_letters.filters import Selection
-from processing.dead_letters.redrive import NotMendable
+from processing.dead_letters.filters import LetterFilter
+from processing.dead_letters.redrive import NotRedrivable
 from processing.errors import StoreUnavailable
 from processing.jobs import queue
-from processing.kafka.publisher import Outlet
+from processing.kafka.publisher import RecordPublisher
 from processing.models import DeadLetter, DeadLetterAction, Job
 from processing.tests import expectations, factories, redrive_deployment
 from processing.tests.factories import NOON, event_id
@@ -66,9 +66,9 @@ def test_a_letter_is_parked_once_three_redrives_have_failed(deployment: RedriveD
     deployment.refuse("hopeless", 1, mark="always")
 
     for failed in range(1, 4):
-        deployment.await_end(redrive.request(Selection(source_id="hopeless"), who="ann"))
+        deployment.await_end(redrive.request(LetterFilter(source_id="hopeless"), who="ann"))
         deployment.site.wait_for(lambda failed=failed: letters("hopeless") == failed + 1, 30)  # type: ignore[misc]
-    again = deployment.await_end(redrive.request(Selection(source_id="hopeless"), who="ann"))
+    again = deployment.await_end(redrive.request(LetterFilter(source_id="hopeless"), who="ann"))
 
     root, *rest = DeadLetter.objects.filter(source_id="hopeless").order_by("id")
     deployment.expected.letters["hopeless", "refused_by_store"] += 3
@@ -82,8 +82,8 @@ def test_a_letter_is_parked_once_three_redrives_have_failed(deployment: RedriveD
     assert history(root)[-1] == ("consumer", "failed", f"refused_by_store: letter {rest[0].pk}")
     deployment.assert_exact()
 
-    deployment.await_end(redrive.request(Selection(source_id="hopeless", state="sent"), who="ann"))
-    deployment.await_end(discard.request(Selection(ids=(rest[-1].pk,)), who="ann", note="given up"))
+    deployment.await_end(redrive.request(LetterFilter(source_id="hopeless", state="sent"), who="ann"))
+    deployment.await_end(discard.request(LetterFilter(ids=(rest[-1].pk,)), who="ann", note="given up"))
 
     # What failed is not on its way any more, and ends with the newest of its chain.
     assert letters("hopeless", state="discarded") == 4
@@ -93,7 +93,7 @@ def test_a_letter_is_parked_once_three_redrives_have_failed(deployment: RedriveD
 
 def test_the_end_of_a_chain_closes_all_of_it(deployment: RedriveDeployment) -> None:
     deployment.refuse("chained", 1, mark="always")
-    deployment.await_end(redrive.request(Selection(source_id="chained"), who="ann"))
+    deployment.await_end(redrive.request(LetterFilter(source_id="chained"), who="ann"))
     newest = await_letter(deployment, "chained", redrives=1)
     text = letter_text.to_editable_text(newest).replace("always", "never")
 
@@ -129,11 +129,11 @@ def test_an_edit_is_held_to_the_contract_and_to_letters_that_can_be_mended(deplo
 
     with pytest.raises(InvalidEvent, match="expected an object"):
         redrive.request_edited(letter, b'{"sourceId":"edited","timestamp":1,"payload":[]}', who="ann", now=now())
-    deployment.await_end(discard.request(Selection(ids=(letter.pk,)), who="ann", note="a test's"))
+    deployment.await_end(discard.request(LetterFilter(ids=(letter.pk,)), who="ann", note="a test's"))
     letter.refresh_from_db()
 
     assert history(letter) == [("ann", "discarded", "a test's")]
-    with pytest.raises(NotMendable):
+    with pytest.raises(NotRedrivable):
         redrive.request_edited(letter, letter_text.to_editable_text(letter).encode(), who="ann", now=now())
     deployment.assert_exact()
 
@@ -145,7 +145,7 @@ def test_a_dry_run_tells_what_would_be_stored_and_changes_nothing(deployment: Re
     deployment.expected.letters["rehearsed", "missing_field"] += 1
     stored = Sent("rehearsed", good[0].id, NOON, {**good[0].payload, "refuse": "once"})
     # Once as it is, so that its letter stands for what is stored; and the second's id with other content.
-    deployment.await_end(redrive.request(Selection(ids=(DeadLetter.objects.get(event_id=stored.id).pk,)), who="ann"))
+    deployment.await_end(redrive.request(LetterFilter(ids=(DeadLetter.objects.get(event_id=stored.id).pk,)), who="ann"))
     await_state(deployment, "rehearsed", "stored", 1)
     DeadLetter.objects.filter(event_id=stored.id).update(state="open")
     factories.put(
@@ -155,7 +155,7 @@ def test_a_dry_run_tells_what_would_be_stored_and_changes_nothing(deployment: Re
     deployment.expected.add([stored, Sent("rehearsed", good[1].id, NOON, {"n": 0})])
     deployment.site.wait_for(lambda: expectations.caught_up(deployment.site), 30)
 
-    found = dry_run.rehearse(Selection(source_id="rehearsed"))
+    found = dry_run.dry_run(LetterFilter(source_id="rehearsed"))
 
     assert str(found) == (
         "2 of 4 would be stored now (1 of them are stored already); 2 fail again: 1 missing_field, 1 id_conflict."
@@ -168,7 +168,7 @@ def test_a_dry_run_tells_what_would_be_stored_and_changes_nothing(deployment: Re
 def test_five_hundred_letters_are_sent_at_the_rate_that_was_asked_for(deployment: RedriveDeployment) -> None:
     deployment.expected.add(deployment.refuse("bulk", 500))
 
-    job = deployment.await_end(redrive.request(Selection(source_id="bulk"), who="ann", rate=200))
+    job = deployment.await_end(redrive.request(LetterFilter(source_id="bulk"), who="ann", rate=200))
     await_state(deployment, "bulk", "stored", 500)
 
     assert (job.state, job.total, job.done) == ("done", 500, 500)
@@ -182,7 +182,7 @@ def test_five_hundred_letters_are_sent_at_the_rate_that_was_asked_for(deployment
 def test_a_cancelled_job_ends_after_its_chunk(deployment: RedriveDeployment) -> None:
     sent = deployment.refuse("cancelled", 100)
 
-    job = redrive.request(Selection(source_id="cancelled"), who="ann", rate=10)
+    job = redrive.request(LetterFilter(source_id="cancelled"), who="ann", rate=10)
     deployment.site.wait_for(lambda: Job.objects.get(pk=job.pk).done >= 20, 30)
     queue.cancel(job.pk)
     job = deployment.await_end(job)
@@ -212,14 +212,14 @@ def test_job_cancelled_while_it_can_send_nothing_reopens_its_letters(
         raise StoreUnavailable("Kafka: made to fail")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Outlet, "send", send)
-        job = redrive.request(Selection(source_id=source), who="ann", worker="a test's")
+        patched.setattr(RecordPublisher, "send", send)
+        job = redrive.request(LetterFilter(source_id=source), who="ann", worker="a test's")
         queue.run(job, redrive.Redrive().step, stopping=stopping)
         queue.cancel(job.pk)
     job = deployment.await_end(job)
 
     assert (job.state, job.done, letters(source, state="open")) == ("cancelled", 0, 3)
-    deployment.await_end(redrive.request(Selection(source_id=source), who="ann"))
+    deployment.await_end(redrive.request(LetterFilter(source_id=source), who="ann"))
     await_state(deployment, source, "stored", 3)
     deployment.assert_exact()
 
@@ -230,7 +230,7 @@ def test_a_letter_that_is_too_large_for_kafka_is_left_out_and_told(deployment: R
     # As of a sender that compresses: the broker's limit of 1 MiB is one for compressed bytes.
     DeadLetter.objects.filter(pk=large.pk).update(raw=bytes(large.raw) + b" " * 2_000_000)
 
-    job = deployment.await_end(redrive.request(Selection(source_id="large"), who="ann"))
+    job = deployment.await_end(redrive.request(LetterFilter(source_id="large"), who="ann"))
     await_state(deployment, "large", "stored", 2)
 
     large.refresh_from_db()
@@ -255,13 +255,13 @@ def test_the_history_says_that_an_edit_is_sent_which_was_given_back_before(
         raise StoreUnavailable("Kafka: made to fail")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Outlet, "send", send)
+        patched.setattr(RecordPublisher, "send", send)
         text = letter_text.to_editable_text(letter).encode()
         job = redrive.request_edited(letter, text, who="ann", now=now(), worker="a test's")
         queue.run(job, redrive.Redrive().step, stopping=threading.Event())
     assert deployment.await_end(job).state == "cancelled"
 
-    deployment.await_end(redrive.request(Selection(source_id="edited-before"), who="bob"))
+    deployment.await_end(redrive.request(LetterFilter(source_id="edited-before"), who="bob"))
     await_state(deployment, "edited-before", "stored", 1)
 
     assert [(who, kind) for who, kind, _ in history(letter)] == [
@@ -274,7 +274,7 @@ def test_the_history_says_that_an_edit_is_sent_which_was_given_back_before(
 def test_a_job_goes_on_where_a_signal_ended_its_worker(deployment: RedriveDeployment) -> None:
     deployment.expected.add(deployment.refuse("interrupted", 60))
 
-    job = redrive.request(Selection(source_id="interrupted"), who="ann", rate=20)
+    job = redrive.request(LetterFilter(source_id="interrupted"), who="ann", rate=20)
     deployment.site.wait_for(lambda: Job.objects.get(pk=job.pk).done, 30)
     assert deployment.jobs.stop() == 0
     between = Job.objects.get(pk=job.pk)
@@ -298,7 +298,7 @@ def test_a_job_waits_for_a_server_that_is_away_and_goes_on(deployment: RedriveDe
     source = f"without-{name}"
     deployment.expected.add(deployment.refuse(source, 60))
 
-    job = redrive.request(Selection(source_id=source), who="ann", rate=20)
+    job = redrive.request(LetterFilter(source_id=source), who="ann", rate=20)
     deployment.site.wait_for(lambda: Job.objects.get(pk=job.pk).done, 30)
     server: Server = getattr(deployment.site.servers, name)
     server.stop()
@@ -324,7 +324,7 @@ def test_job_of_a_killed_worker_is_continued_and_stores_events_once(deployment: 
     deployment.expected.add(deployment.refuse(source, 60))
     assert deployment.jobs.stop() == 0
 
-    job = redrive.request(Selection(source_id=source), who="ann", rate=20)
+    job = redrive.request(LetterFilter(source_id=source), who="ann", rate=20)
     killed = deployment.site.launch(
         ProcessSpec("killed jobs", "", ("-m", "processing.tests.killed_jobs", moment), is_ready=is_assumed_ready)
     )

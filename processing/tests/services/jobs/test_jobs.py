@@ -17,7 +17,7 @@ from django.utils import timezone
 from deploy.testing.deployment import Deployment
 from processing.dead_letters import discard
 from processing.dead_letters import jobs as letter_jobs
-from processing.dead_letters.filters import Selection
+from processing.dead_letters.filters import LetterFilter
 from processing.errors import StoreUnavailable
 from processing.jobs import foreground, queue
 from processing.jobs.queue import JobLost, JobNotFound
@@ -131,7 +131,7 @@ def test_a_job_goes_on_after_its_worker_was_frozen_within_a_chunk(
 
 def test_job_statements_have_more_time_and_counts_are_bounded(site: Deployment) -> None:
     letter = make_letter(0, source_id="slow")
-    job = discard.request(Selection(source_id="slow"), who="ann", note="a test", worker="one")
+    job = discard.request(LetterFilter(source_id="slow"), who="ann", note="a test", worker="one")
     told: list[str] = []
 
     with ExitStack() as lock, short_statements():

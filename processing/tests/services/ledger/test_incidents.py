@@ -11,7 +11,7 @@ from django.test import Client
 
 from deploy.testing.deployment import Deployment
 from processing.ledger import lost_records
-from processing.ledger.incidents import Partition, close_incident, of_partition, open_incident, open_incidents
+from processing.ledger.incidents import PartitionRef, close_incident, of_partition, open_incident, open_incidents
 from processing.models import Incident, LedgerGap, Topic
 
 pytestmark = pytest.mark.services
@@ -37,7 +37,7 @@ def test_an_incident_is_open_once_counts_its_repetitions_and_may_come_again(site
 def test_the_admin_lists_incidents_and_gaps_and_takes_note_of_what_is_over_by_nature(site: Deployment) -> None:
     topic = Topic.objects.create(kafka_id=uuid4(), name="raw-data")
     with connection.cursor() as cursor:
-        partition = Partition(topic.pk, topic.name, 3)
+        partition = PartitionRef(topic.pk, topic.name, 3)
         lost_records.record(cursor, partition, first=30, next_=50, cause=LedgerGap.Cause.REMOVED)
     open_incident(BREAKER, partition.subject, "200 in a row")
     operator = Client()

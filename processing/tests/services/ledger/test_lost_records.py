@@ -14,7 +14,7 @@ from django.utils import timezone
 from deploy.testing.deployment import Deployment
 from processing.events.batch import WHOLE, Letter
 from processing.kafka.consumer_group import open_group
-from processing.kafka.end_offsets import Ends
+from processing.kafka.end_offsets import TopicOffsets
 from processing.ledger.incidents import open_incidents
 from processing.models import DeadLetter, LedgerGap, PartitionStart, Progress, Topic
 from processing.partitions import start_offsets
@@ -138,8 +138,8 @@ def test_a_committed_offset_past_the_end_is_no_place_to_start(site: Deployment) 
 def test_a_topic_that_is_shorter_than_what_was_read_is_read_from_its_end(site: Deployment) -> None:
     topic = Topic.objects.create(kafka_id=uuid4(), name=site.raw_topic)
     Progress.objects.create(topic=topic, partition=PARTITION, next_offset=50, updated_at=timezone.now())
-    now = Ends(topic.kafka_id, topic.name, {PARTITION: (0, 30)}, 0.0, 0.0)
-    stale = Ends(topic.kafka_id, topic.name, {PARTITION: (0, 40)}, 0.0, 0.0)
+    now = TopicOffsets(topic.kafka_id, topic.name, {PARTITION: (0, 30)}, 0.0, 0.0)
+    stale = TopicOffsets(topic.kafka_id, topic.name, {PARTITION: (0, 40)}, 0.0, 0.0)
 
     with transaction.atomic(), connection.cursor() as cursor:
         starts = start_offsets.place(cursor, topic.pk, stale, [PARTITION], known_ends={}, ask=lambda: now)
@@ -178,8 +178,8 @@ def test_what_comes_at_the_places_of_records_that_kafka_lost_again_is_met_as_new
 def test_an_answer_that_was_old_moves_no_progress(site: Deployment) -> None:
     topic = Topic.objects.create(kafka_id=uuid4(), name=site.raw_topic)
     Progress.objects.create(topic=topic, partition=PARTITION, next_offset=50, updated_at=timezone.now())
-    now = Ends(topic.kafka_id, topic.name, {PARTITION: (0, 60)}, 0.0, 0.0)
-    stale = Ends(topic.kafka_id, topic.name, {PARTITION: (0, 40)}, 0.0, 0.0)
+    now = TopicOffsets(topic.kafka_id, topic.name, {PARTITION: (0, 60)}, 0.0, 0.0)
+    stale = TopicOffsets(topic.kafka_id, topic.name, {PARTITION: (0, 40)}, 0.0, 0.0)
 
     with transaction.atomic(), connection.cursor() as cursor:
         starts = start_offsets.place(cursor, topic.pk, stale, [PARTITION], known_ends={}, ask=lambda: now)

@@ -10,7 +10,7 @@ import pytest
 from deploy.testing.deployment import Deployment, ProductProcess
 from ingestion.tests.client import call, event, numbered, post
 from ingestion.tests.conftest import open_door
-from processing.kafka.end_offsets import Ends
+from processing.kafka.end_offsets import TopicOffsets
 from processing.ledger.lag import PartitionLag
 from processing.models import SourceStatistics
 from processing.monitoring.backlog import Waits
@@ -21,7 +21,7 @@ TOPIC = UUID(int=1)
 
 def look(waits: Waits, *, at: float, end: int, done: int, age: float | None = 0.0) -> float:
     """Look at one partition that ends at `end` and whose effects are committed up to `done`."""
-    ends = Ends(TOPIC, "raw-data", {0: (0, end)}, latency=0.0, read_at=0.0)
+    ends = TopicOffsets(TOPIC, "raw-data", {0: (0, end)}, latency=0.0, read_at=0.0)
     return waits.longest(ends, [PartitionLag(0, end - done, end - done, age)], now=at)
 
 

@@ -13,7 +13,7 @@ from deploy.testing.deployment import Deployment
 from ingestion.events.model import INT64_MAX, INT64_MIN
 from ingestion.events.timestamps import EPOCH
 from processing.events.batch import MINUTE, Entry
-from processing.events.ledger_deltas import Gain
+from processing.events.ledger_deltas import LedgerDelta
 from processing.events.rollups import Span
 from processing.stores import copy_encoder, row_sql
 from processing.stores.row_store import RowStore
@@ -92,8 +92,8 @@ def test_sums_are_read_back_exactly(site: Deployment) -> None:
 
 def test_a_ledger_row_without_a_stored_event_has_no_latest_one(site: Deployment) -> None:
     gains = {
-        ("", NOON // MINUTE, 3): Gain(NOON, NOON + 1, read=1, dead_lettered=1),
-        ("s", NOON // MINUTE, 3): Gain(NOON, NOON, read=6, stored=1, duplicate=2, dropped=3, latest_event=0),
+        ("", NOON // MINUTE, 3): LedgerDelta(NOON, NOON + 1, read=1, dead_lettered=1),
+        ("s", NOON // MINUTE, 3): LedgerDelta(NOON, NOON, read=6, stored=1, duplicate=2, dropped=3, latest_event=0),
     }
     store = RowStore()
 

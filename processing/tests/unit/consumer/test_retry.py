@@ -9,8 +9,8 @@ from typing import cast
 import pytest
 
 from processing.consumer import retry
-from processing.consumer.operator_incident import Alarm
-from processing.consumer.retry import Patience, Stopped
+from processing.consumer.operator_incident import OperatorIncident
+from processing.consumer.retry import ConsumerStopping, Retrier
 from processing.errors import LostRace, NeedsOperator, StoreUnavailable
 
 
@@ -55,7 +55,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
 
 @pytest.fixture
 def be_patient(bell: Bell, waits: list[str | None]) -> Callable[..., None]:
-    return Patience(threading.Event(), waits.append, lambda: None, cast("Alarm", bell)).until_done
+    return Retrier(threading.Event(), waits.append, lambda: None, cast("OperatorIncident", bell)).until_done
 
 
 def test_a_store_that_is_away_is_waited_for_without_an_alarm(
@@ -118,7 +118,7 @@ def test_without_a_way_to_mend_it_a_bug_waits_for_an_operator(be_patient: Callab
 def test_a_process_that_is_to_end_gives_up(bell: Bell) -> None:
     stopping = threading.Event()
     stopping.set()
-    patient = Patience(stopping, lambda _reason: None, lambda: None, cast("Alarm", bell))
+    patient = Retrier(stopping, lambda _reason: None, lambda: None, cast("OperatorIncident", bell))
 
-    with pytest.raises(Stopped):
+    with pytest.raises(ConsumerStopping):
         patient.until_done(Act(StoreUnavailable("Kafka")))

@@ -15,8 +15,8 @@ from processing.dead_letters import filters as letters
 from processing.dead_letters import redrive
 from processing.dead_letters import rendering as letter_text
 from processing.dead_letters.dry_run import DryRun
-from processing.dead_letters.edit import revise
-from processing.dead_letters.filters import Selection
+from processing.dead_letters.edit import edit_letter
+from processing.dead_letters.filters import LetterFilter
 from processing.events.batch import Batch
 from processing.models import DeadLetter
 from processing.tests import factories
@@ -47,15 +47,15 @@ def make_letter(raw: bytes, *, reason: Code = Code.INTERNAL_ERROR, event: int | 
 
 
 def test_a_selection_survives_being_the_argument_of_a_job() -> None:
-    selection = Selection(
+    selection = LetterFilter(
         ids=(1, 2), state="open", source_id="", since=RECEIVED, event_id=UUID(event_id(1)), partition=0, text="a"
     )
 
-    assert Selection.from_mapping(selection.to_mapping()) == selection
+    assert LetterFilter.from_mapping(selection.to_mapping()) == selection
     assert selection.to_mapping()["since"] == "2026-03-01T12:00:00+00:00"
-    assert Selection().to_mapping() == {}
+    assert LetterFilter().to_mapping() == {}
     with pytest.raises(ValueError, match="no such filter: sauce"):
-        Selection.from_mapping({"sauce": "a"})
+        LetterFilter.from_mapping({"sauce": "a"})
 
 
 def test_an_edit_begins_with_all_that_was_sent() -> None:
@@ -123,9 +123,9 @@ def test_edit_keeps_time_of_receipt_and_hidden_fields() -> None:
     letter.received = RECEIVED
     text = letter_text.to_editable_text(letter)
 
-    same = letter_text.parse_lines(revise(letter, text.replace(": 1", ": 2").encode(), now=NOON))[0]
-    moved = letter_text.parse_lines(revise(letter, text.replace("12:00", "11:00").encode(), now=NOON))[0]
-    elsewhere = letter_text.parse_lines(revise(letter, text.replace("sensor-1", "b").encode(), now=NOON))[0]
+    same = letter_text.parse_lines(edit_letter(letter, text.replace(": 1", ": 2").encode(), now=NOON))[0]
+    moved = letter_text.parse_lines(edit_letter(letter, text.replace("12:00", "11:00").encode(), now=NOON))[0]
+    elsewhere = letter_text.parse_lines(edit_letter(letter, text.replace("sensor-1", "b").encode(), now=NOON))[0]
 
     assert (same.id, same.received, bytes(same.payload)) == (event_id(1), NOON, b'{"n":2}')
     assert (same.timed, bytes(same.attributes)) == (False, b'{"a":1}')
@@ -136,8 +136,10 @@ def test_edited_id_conflict_gets_a_new_id_unless_it_was_changed() -> None:
     letter = make_letter(line(1, b'{"n":1}'), reason=Code.ID_CONFLICT, event=1)
     text = letter_text.to_editable_text(letter)
 
-    fresh = [letter_text.parse_lines(revise(letter, text.encode(), now=NOON))[0].id for _ in range(2)]
-    given = letter_text.parse_lines(revise(letter, text.replace(event_id(1), event_id(2)).encode(), now=NOON))[0].id
+    fresh = [letter_text.parse_lines(edit_letter(letter, text.encode(), now=NOON))[0].id for _ in range(2)]
+    given = letter_text.parse_lines(edit_letter(letter, text.replace(event_id(1), event_id(2)).encode(), now=NOON))[
+        0
+    ].id
 
     assert fresh[0] == fresh[1] != event_id(1)
     assert given == event_id(2)
@@ -147,7 +149,7 @@ def test_an_edit_that_breaks_the_contract_says_where() -> None:
     letter = make_letter(b"\xff")
 
     with pytest.raises(InvalidEvent) as refused:
-        revise(letter, b'{"sourceId":"a","timestamp":"2026-03-01T12:00:00Z","payload":{"n":1e999}}', now=NOON)
+        edit_letter(letter, b'{"sourceId":"a","timestamp":"2026-03-01T12:00:00Z","payload":{"n":1e999}}', now=NOON)
 
     assert (refused.value.code, refused.value.pointer) == (Code.NUMBER_OUT_OF_RANGE, "/payload/n")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from processing.events.batch import REDRIVE_OF, Batch, Letter, Record
-from processing.partitions.circuit_breaker import Breaker, Trip, Window
+from processing.partitions.circuit_breaker import CircuitBreaker, Trip, Window
 from processing.tests.factories import NOON, make_entry, make_sent
 
 
@@ -24,7 +24,7 @@ def outcomes(text: str, *, first: int = 0, lines: int = 1, headers: list[tuple[s
     return batch
 
 
-def follow(breaker: Breaker, *texts: str) -> list[Trip]:
+def follow(breaker: CircuitBreaker, *texts: str) -> list[Trip]:
     """The trips of batches one after the other."""
     trips: list[Trip] = []
     first = 0
@@ -37,43 +37,43 @@ def follow(breaker: Breaker, *texts: str) -> list[Trip]:
 
 
 def test_two_hundred_in_a_row_trip_at_the_record_of_the_last_however_they_are_batched() -> None:
-    whole = follow(Breaker(), "." * 10 + "x" * 300)
-    parts = follow(Breaker(), "." * 10 + "x" * 150, "x" * 50)
+    whole = follow(CircuitBreaker(), "." * 10 + "x" * 300)
+    parts = follow(CircuitBreaker(), "." * 10 + "x" * 150, "x" * 50)
 
     assert whole == parts == [Trip(209, "200 events in a row became dead letters")]
 
 
 def test_a_good_event_between_breaks_the_row() -> None:
-    assert follow(Breaker(), "x" * 199 + ".", "x" * 199) == []
+    assert follow(CircuitBreaker(), "x" * 199 + ".", "x" * 199) == []
 
 
 def test_more_than_a_fifth_of_a_full_window_trips() -> None:
-    assert follow(Breaker(), "...." * 100 + "x...." * 100, "x...." * 200) == []
-    [trip] = follow(Breaker(), "x..." * 300)
+    assert follow(CircuitBreaker(), "...." * 100 + "x...." * 100, "x...." * 200) == []
+    [trip] = follow(CircuitBreaker(), "x..." * 300)
     assert trip.reason == "250 of the last 1,000 events became dead letters"
     assert trip.offset == 1_000
 
 
 def test_one_in_a_hundred_never_trips() -> None:
-    assert follow(Breaker(), *["." * 99 + "x"] * 1_000) == []
+    assert follow(CircuitBreaker(), *["." * 99 + "x"] * 1_000) == []
 
 
 def test_what_is_long_ago_is_forgotten() -> None:
-    assert follow(Breaker(), "x" * 199, "." * 1_000, "x...." * 39, "." * 1_000, "x" * 199) == []
+    assert follow(CircuitBreaker(), "x" * 199, "." * 1_000, "x...." * 39, "." * 1_000, "x" * 199) == []
 
 
 @pytest.mark.parametrize(
     ("text", "offset"), [("x" * 400, 1), ("." * 50 + "x" * 350, 2), ("x" * 99 + "." + "x" * 300, 2)]
 )
 def test_a_record_of_many_lines_is_kept_whole(text: str, offset: int) -> None:
-    judgement = Breaker().judge(outcomes(text, lines=100))
+    judgement = CircuitBreaker().judge(outcomes(text, lines=100))
 
     assert judgement.trips[0].offset == offset
 
 
 def test_redriven_letters_and_those_below_the_lenient_offset_do_not_count() -> None:
-    redriven = Breaker().judge(outcomes("x" * 500, headers=[(REDRIVE_OF, b"7")]))
-    breaker = Breaker()
+    redriven = CircuitBreaker().judge(outcomes("x" * 500, headers=[(REDRIVE_OF, b"7")]))
+    breaker = CircuitBreaker()
     breaker.start(0, lenient_until=300)
 
     assert redriven.trips == {}
@@ -81,14 +81,14 @@ def test_redriven_letters_and_those_below_the_lenient_offset_do_not_count() -> N
 
 
 def test_a_batch_that_rolls_back_counts_for_nothing() -> None:
-    breaker = Breaker()
+    breaker = CircuitBreaker()
 
     for _ in range(3):
         assert breaker.judge(outcomes("x" * 150)).trips == {}
 
 
 def test_starting_anew_forgets_everything() -> None:
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     follow(breaker, "x" * 199)
 
     breaker.start(0, lenient_until=0)

@@ -12,8 +12,8 @@ from django.core.cache import cache
 
 from deploy.testing.deployment import Deployment
 from ingestion.acceptance import heartbeat
-from ingestion.acceptance.backpressure import State
-from ingestion.acceptance.heartbeat import Pulse
+from ingestion.acceptance.backpressure import BackpressureState
+from ingestion.acceptance.heartbeat import ProcessStatus
 from queries.tests.stored import get
 
 pytestmark = pytest.mark.services
@@ -26,7 +26,9 @@ def client(site: Deployment) -> Iterator[redis.Redis]:
 
 
 def beat(client: redis.Redis, process: str, *, accepted: int = 0, refused: dict[str, int] | None = None) -> None:
-    said = Pulse(process, "ingest", 1_000, accepted / 10, accepted, refused or {}, 3, 900, State("off", None))
+    said = ProcessStatus(
+        process, "ingest", 1_000, accepted / 10, accepted, refused or {}, 3, 900, BackpressureState("off", None)
+    )
     client.set(heartbeat.key(process), msgspec.json.encode(said), ex=15)
     client.sadd(heartbeat.DOORS, process)
 

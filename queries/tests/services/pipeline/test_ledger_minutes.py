@@ -16,15 +16,15 @@ from ingestion.acceptance import rejection_counts
 from processing.ledger.lag import PartitionLag
 from processing.ledger.ledger import Snapshot, Totals
 from processing.models import Hold, Incident, LedgerGap, LedgerMinute
-from queries.pipeline.snapshot import Standing
+from queries.pipeline.snapshot import PipelineSnapshot
 from queries.tests.stored import NOON, account, get, refused, topic, walk
 
 services = pytest.mark.services
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def standing(*lags: PartitionLag, age: float | None = 0.1) -> Standing:
-    return Standing(NOW, Snapshot(Totals(), {}), None, list(lags), age)
+def standing(*lags: PartitionLag, age: float | None = 0.1) -> PipelineSnapshot:
+    return PipelineSnapshot(NOW, Snapshot(Totals(), {}), None, list(lags), age)
 
 
 def test_while_nothing_waits_no_minute_has_anything_in_flight() -> None:
@@ -43,7 +43,9 @@ def test_minutes_well_before_what_was_read_last_have_nothing_in_flight() -> None
 @pytest.mark.parametrize(
     "behind", [standing(PartitionLag(0, 3, 3, None)), standing(PartitionLag(0, 0, 0, 0.0), age=9.0)]
 )
-def test_what_is_in_flight_cannot_be_told_before_the_first_record_nor_while_kafka_is_silent(behind: Standing) -> None:
+def test_what_is_in_flight_cannot_be_told_before_the_first_record_nor_while_kafka_is_silent(
+    behind: PipelineSnapshot,
+) -> None:
     assert behind.settled_before() is None
 
 

@@ -11,7 +11,7 @@ from django.test import Client
 
 from deploy.testing.deployment import Deployment
 from ingestion.auth import api_keys
-from processing.ledger.incidents import Partition, open_incidents
+from processing.ledger.incidents import PartitionRef, open_incidents
 from processing.models import Hold, Topic
 from processing.partitions import paused
 from queries.tests.stored import get, topic
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.services
 
 def hold(one: Topic, number: int) -> str:
     with connection.cursor() as cursor:
-        paused.hold(cursor, Partition(one.pk, one.name, number), "200 events in a row became dead letters")
+        paused.hold(cursor, PartitionRef(one.pk, one.name, number), "200 events in a row became dead letters")
     return f"/api/pipeline/partitions/{one.name}/{number}/resume/"
 
 

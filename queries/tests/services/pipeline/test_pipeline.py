@@ -24,8 +24,8 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 TOPIC = UUID(int=1)
 
 
-def ends(*partitions: tuple[int, int]) -> end_offsets.Ends:
-    return end_offsets.Ends(TOPIC, "raw-data", dict(enumerate(partitions)), 0.01, 0.0)
+def ends(*partitions: tuple[int, int]) -> end_offsets.TopicOffsets:
+    return end_offsets.TopicOffsets(TOPIC, "raw-data", dict(enumerate(partitions)), 0.01, 0.0)
 
 
 def progress(
