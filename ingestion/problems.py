@@ -1,4 +1,4 @@
-"""Every reason code the product answers with, and the RFC 9457 problem built from one."""
+"""Every reason code the product answers with, the exception that carries one, and the RFC 9457 problem built from it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,16 @@ from enum import StrEnum
 from typing import TypedDict
 
 CONTENT_TYPE = "application/problem+json"
+RETRY_AFTER = b"1"  # seconds; a budget is empty again, or a broker has a new leader, about that soon
+
+# Query parameters that clients use for a key. A key in an address is logged by proxies, so it is rejected.
+SECRETS = frozenset({"api_key", "apikey", "api-key", "x-api-key", "key", "token", "access_token", "auth", "p"})
+CHALLENGE = (b"www-authenticate", b'Bearer realm="dataflow"')
+
+# The detail of INTERNAL_ERROR, over HTTP and over gRPC.
+UNEXPECTED = "an error on our side; what became of the events is unknown"
+
+Header = tuple[bytes, bytes]
 
 
 class Code(StrEnum):
@@ -126,6 +136,16 @@ MEANINGS: dict[Code, tuple[int, str]] = {
 }
 
 
+class RequestRejected(Exception):
+    """A request is rejected as a whole; the catcher answers with the status of the code."""
+
+    def __init__(self, code: Code, detail: str, *, headers: Iterable[Header] = ()) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.headers = headers
+
+
 class FieldError(TypedDict):
     """One thing that is wrong, and where."""
 
@@ -150,6 +170,11 @@ class Problem(TypedDict):
 def status_of(code: Code) -> int:
     """The HTTP status that goes with a code."""
     return MEANINGS[code][0]
+
+
+def too_large(max_bytes: int) -> str:
+    """Return the detail of a body that is longer than the limit."""
+    return f"the body is larger than {max_bytes:,} bytes"
 
 
 def in_words(reason: str) -> str:

@@ -8,20 +8,19 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from ingestion import lifecycle, metrics
 from ingestion.acceptance.backpressure import backpressure
 from ingestion.acceptance.heartbeat import heartbeat
+from ingestion.http import host_check, response
+from ingestion.http.asgi import AsgiScope, Endpoint, Receive, Send, respond, serve
+from ingestion.http.response import JSON, Response
 from ingestion.kafka.group_commit import publisher
-from ingestion.problems import Code
+from ingestion.problems import Code, RequestRejected
 from ingestion.receivers.http import endpoints as ingest
-from ingestion.receivers.http import host_check, responses
-from ingestion.receivers.http.asgi import AsgiScope, Endpoint, Receive, Send, respond, serve
-from ingestion.receivers.http.request_head import RequestRejected
-from ingestion.receivers.http.responses import JSON, Answer
 from ingestion.receivers.influx import endpoints
 from ingestion.runtime import request_context
 
 # Every path that takes events, in the ingest process and in the web process.
 DOORS: dict[str, Endpoint] = {
-    responses.PATH: ingest.ingest,
-    f"{responses.PATH}/validate": ingest.validate,
+    response.PATH: ingest.ingest,
+    f"{response.PATH}/validate": ingest.validate,
     **endpoints.DOORS,
 }
 
@@ -47,7 +46,7 @@ async def mounted(scope: AsgiScope, receive: Receive, send: Send) -> None:
         host_check.check(scope["headers"])
     except RequestRejected as refusal:
         metrics.refused(refusal.code)
-        await respond(send, responses.problem(refusal.code, refusal.detail))
+        await respond(send, response.problem(refusal.code, refusal.detail))
     else:
         await application(scope, receive, send)
 
@@ -62,21 +61,21 @@ async def _run_lifespan(receive: Receive, send: Send) -> None:
     await send({"type": "lifespan.shutdown.complete"})
 
 
-async def _probe(method: str, path: str) -> Answer:
+async def _probe(method: str, path: str) -> Response:
     if path not in {"/healthz", "/readyz", "/metrics"}:
-        detail = f"there is nothing here; events go to POST {responses.PATH}"
-        return responses.problem(Code.NOT_FOUND, detail, instance=path)
+        detail = f"there is nothing here; events go to POST {response.PATH}"
+        return response.problem(Code.NOT_FOUND, detail, instance=path)
     if method not in {"GET", "HEAD"}:
         detail = "expected GET or HEAD"
-        return responses.problem(Code.METHOD_NOT_ALLOWED, detail, instance=path, headers=[(b"allow", b"GET, HEAD")])
+        return response.problem(Code.METHOD_NOT_ALLOWED, detail, instance=path, headers=[(b"allow", b"GET, HEAD")])
     if path == "/metrics":
-        return responses.answer(200, CONTENT_TYPE_LATEST.encode(), generate_latest())
+        return response.answer(200, CONTENT_TYPE_LATEST.encode(), generate_latest())
     if path == "/healthz":
-        return responses.answer(200, JSON, b'{"status":"alive"}')
+        return response.answer(200, JSON, b'{"status":"alive"}')
     return await _check_readiness()
 
 
-async def _check_readiness() -> Answer:
+async def _check_readiness() -> Response:
     """Report Kafka alone: receivers need nothing else, and one that the guard has closed is still ready to answer."""
     latency = await publisher().latency()
     if latency is None:
@@ -84,6 +83,6 @@ async def _check_readiness() -> Answer:
     return _readiness_answer(200, "ready", {"state": "up", "latencyMs": round(latency * 1000, 2)})
 
 
-def _readiness_answer(status: int, word: str, kafka: dict[str, object]) -> Answer:
+def _readiness_answer(status: int, word: str, kafka: dict[str, object]) -> Response:
     body = {"status": word, "dependencies": {"kafka": kafka}, "guard": backpressure().state._asdict()}
-    return responses.answer(status, JSON, msgspec.json.encode(body))
+    return response.answer(status, JSON, msgspec.json.encode(body))

@@ -15,8 +15,7 @@ from rest_framework.request import Request
 from ingestion.auth import api_keys, tokens
 from ingestion.auth.api_keys import Grant
 from ingestion.models import Scope
-from ingestion.problems import Code
-from ingestion.receivers.http.request_head import SECRETS, RequestRejected
+from ingestion.problems import SECRETS, Code, RequestRejected
 from queries import errors
 from queries.request.query_params import Parameters
 

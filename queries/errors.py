@@ -16,8 +16,7 @@ from rest_framework.request import Request
 
 from ingestion import problems
 from ingestion.events.model import InvalidEvent
-from ingestion.problems import Code, FieldError
-from ingestion.receivers.http.request_head import RequestRejected
+from ingestion.problems import Code, FieldError, RequestRejected
 from processing import errors as failures
 from processing.dead_letters.redrive import NotRedrivable
 from processing.jobs.queue import JobNotFound

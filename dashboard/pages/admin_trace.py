@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from ingestion.receivers.http.request_head import RequestRejected
+from ingestion.problems import RequestRejected
 from queries.events.detail import AmbiguousEvent
 from queries.reads.postgres import ReadUnavailable
 from queries.schemas import Outcome, Stage, Trace

@@ -60,7 +60,7 @@ INGEST = ProcessSpec(
     "INGESTION_SERVICE_PORT",
     (
         *("-m", "uvicorn", "ingestion.asgi:application", "--host", "{host}", "--port", "{port}"),
-        *("--loop", "uvloop", "--http", "ingestion.receivers.http.server_protocol:DoorProtocol"),
+        *("--loop", "uvloop", "--http", "ingestion.receivers.http.server_protocol:ServerProtocol"),
         *("--ws", "none", "--no-proxy-headers", "--no-access-log", "--log-level", "warning"),
     ),
 )

@@ -12,8 +12,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils.module_loading import import_string
 
-from ingestion.problems import Code
-from ingestion.receivers.http.request_head import RequestRejected
+from ingestion.problems import Code, RequestRejected
 from ingestion.runtime.loop_singleton import LoopSingleton
 
 logger = logging.getLogger(__name__)

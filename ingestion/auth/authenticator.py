@@ -17,9 +17,8 @@ from ingestion.auth import api_keys, tokens
 from ingestion.auth.api_keys import ANYONE, Grant
 from ingestion.auth.rate_limits import TokenBucket
 from ingestion.auth.source_registry import SourceRegistry
-from ingestion.problems import Code
+from ingestion.problems import Code, RequestRejected
 from ingestion.rate_windows import parse_rate
-from ingestion.receivers.http.request_head import RequestRejected
 from ingestion.runtime import redis_client
 from ingestion.runtime.limits import receiver_limits
 from ingestion.runtime.loop_singleton import LoopSingleton

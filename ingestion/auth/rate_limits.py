@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import math
 
-from ingestion.problems import Code
+from ingestion.problems import Code, RequestRejected
 from ingestion.rate_windows import RateWindow
-from ingestion.receivers.http.request_head import RequestRejected
 
 
 class TokenBucket:

@@ -12,7 +12,7 @@ from django.db import connection
 
 from ingestion.events.model import Event
 from ingestion.models import Source
-from ingestion.receivers.http.request_head import RequestRejected
+from ingestion.problems import RequestRejected
 from ingestion.runtime.limits import receiver_limits
 
 logger = logging.getLogger(__name__)

@@ -11,8 +11,7 @@ from hashlib import blake2b, sha256
 
 from django.conf import settings
 
-from ingestion.problems import Code
-from ingestion.receivers.http.request_head import CHALLENGE, RequestRejected
+from ingestion.problems import CHALLENGE, Code, RequestRejected
 
 SHAPE = re.compile(rb"dfe_[0-9a-f]{8}_[0-9a-f]{40}")
 PREFIX = slice(4, 12)  # of a token: the part that lists and logs may show

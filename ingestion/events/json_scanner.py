@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+WHITE_SPACE = b" \t\r\n"  # between the tokens of JSON
+
 _TOKEN = re.compile(
     r"""[ \t\n\r]*+
     (?: (?P<open>\[++ | \{) | (?P<close>]++ | \}) | (?P<comma>,) | (?P<colon>:)

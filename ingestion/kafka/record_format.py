@@ -9,7 +9,7 @@ import msgspec
 
 from ingestion.events import event_ids, source_ids
 from ingestion.events.halving import failing
-from ingestion.events.json_scanner import has_one_object_a_line
+from ingestion.events.json_scanner import WHITE_SPACE, has_one_object_a_line
 from ingestion.events.model import SOURCE_ID_PATTERN, Event, InvalidEvent
 from ingestion.events.parser import parse_event
 from ingestion.kafka.producer_record import Headers
@@ -18,7 +18,6 @@ from ingestion.problems import Code
 FORMAT_VERSION = 1
 MAX_VERSION_DIGITS = 4
 
-WHITE_SPACE = b" \t\r\n"
 
 _LINE = b'{"id":"%b","source":"%b","ts":%d,"received":%d,"payload":%b}'
 _TIMELESS = b',"timed":false}'

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from ingestion.events import timestamps
 from processing.consumer import bisection, steps
 from processing.consumer.bisection import Fault
 from processing.consumer.retry import Retrier
-from processing.consumer.steps import Stores, Work
+from processing.consumer.steps import Attempt, Step, Stores, Work
 from processing.errors import NeedsOperator, StoreUnavailable
 from processing.events import decoding, skipped_lines
 from processing.events.batch import WHOLE, Batch, Left, Record
@@ -35,10 +36,14 @@ def run_batch(stores: Stores, work: Work, *, stopping: threading.Event, waiting:
         patience.until_done(lambda: _rehearse(stores, work, alone, patience))
     patience.until_done(lambda: _keep_account(stores, work), mend=lambda: _mend(stores, work, patience))
     for step in steps.DELIVER:
-        patience.until_done(lambda step=step: steps.run([step], stores, work))  # type: ignore[misc]
+        patience.until_done(partial(_run_step, step, stores, work))
     if alone:
         patience.until_done(lambda: stores.crashes.acquit(alone))
     stores.alarm.still()
+
+
+def _run_step(step: Step, stores: Stores, work: Work) -> None:
+    steps.run([step], stores, work)
 
 
 def _keep_account(stores: Stores, work: Work) -> None:
@@ -63,7 +68,7 @@ def _mend(stores: Stores, work: Work, patience: Retrier) -> None:
         work.batch.asides.setdefault((record.partition, record.offset), {})[line] = aside._replace(left=left)
     if len(found) == bisection.MOST:
         _cut(work, found[-1].record)
-    work.prepared, work.spans, work.verdict, work.writing = False, None, None, None
+    work.attempt = Attempt()
     if not found and (fault := trial(Batch(work.batch.records, asides=work.batch.asides))):
         raise NeedsOperator(f"bug: {fault.error} in {fault.step}, and no record alone meets it; the log has more")
 

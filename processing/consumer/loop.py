@@ -313,13 +313,13 @@ class Loop:
     def announce(self, work: Work) -> None:
         """Tell the live feed and the metrics; best effort."""
         batch = work.batch
-        self._live.announce(batch, work.gains, work.spans[1] if work.spans else {})
+        self._live.announce(batch, work.attempt.gains, work.attempt.spans[1] if work.attempt.spans else {})
         metrics.BATCH_EVENTS.observe(batch.read.total())
         metrics.EVENTS.labels("stored").inc(len(batch.stored))
         metrics.EVENTS.labels("duplicate").inc(len(batch.duplicates))
         metrics.EVENTS.labels("dead_lettered").inc(len(batch.letters))
         if batch.stored:
-            oldest = min(gain.first_seen for gain in work.gains.values())
+            oldest = min(gain.first_seen for gain in work.attempt.gains.values())
             metrics.OLDEST_AGE.observe(max(0.0, batch.stored_at - oldest) / 1_000_000)
 
 

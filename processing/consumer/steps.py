@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.conf import settings
+from psycopg import Rollback
 from psycopg.errors import UniqueViolation
 
 from ingestion.events import timestamps
@@ -31,8 +32,14 @@ from processing.stores.row_store import RowStore
 logger = logging.getLogger(__name__)
 
 
-class _Again(Exception):
-    """Roll back and store the batch once more; something was learned about its events."""
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """A step's answer that the transaction has to be rolled back and the batch stored again."""
+
+    reason: str
+
+
+StepResult = Retry | None  # None: go on with the next step
 
 
 @dataclass(slots=True)
@@ -45,22 +52,36 @@ class Topic:
 
 
 @dataclass(slots=True)
+class Attempt:
+    """What was computed and written for the present records of a batch; replaced as a whole when these change."""
+
+    prepared: bool = False
+    spans: tuple[Spans, Spans] | None = None  # rollups by minute and by hour, of `rolled_up`
+    rolled_up: list[Entry] | None = None  # the list itself: a changed batch has another one
+    writing: Future[Verdict] | None = None
+    verdict: Verdict | None = None  # kept for the next transaction: documents are written once
+    gains: LedgerDeltas = field(default_factory=dict)
+    judgement: Judgement = field(default_factory=Judgement)
+    committed: Callable[[], None] | None = None
+
+    def roll_up(self, entries: list[Entry]) -> tuple[Spans, Spans]:
+        """Return the rollups of a list of entries; computed once for each list."""
+        if self.spans is None or self.rolled_up is not entries:
+            self.spans, self.rolled_up = roll_up(entries), entries
+        return self.spans
+
+
+@dataclass(slots=True)
 class Work:
     """One batch on its way through the steps."""
 
     batch: Batch
     topic: Topic
-    spans: tuple[Spans, Spans] | None = None  # rollups by minute and by hour: of all entries, then of the stored
-    gains: LedgerDeltas = field(default_factory=dict)
-    verdict: Verdict | None = None
-    writing: Future[Verdict] | None = None
-    repeats: int = 0  # events that a store knew already; while there are any, batches go carefully
-    prepared: bool = False
-    alone: bool = False  # one record, of which the process may die: nothing else is done meanwhile
+    alone: bool = False  # one record that may end the process: nothing is done beside it
+    attempt: Attempt = field(default_factory=Attempt)
+    repeats: int = 0  # events that a store knew already; while there are any, the careful path is used
     step: str = ""  # that runs, or failed
-    committed: Callable[[], None] | None = None
-    judgement: Judgement = field(default_factory=Judgement)
-    held: set[int] = field(default_factory=set)  # partitions of which nothing later may go to the stores
+    held: set[int] = field(default_factory=set)  # partitions whose later records must not go to the stores
 
 
 @dataclass(slots=True)
@@ -75,6 +96,9 @@ class Stores:
     )
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     writers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "documents"))
+    # Rows are copied straight into the table until a batch meets existing rows. They then go through a staging table
+    # until a batch meets none.
+    careful: bool = False
 
     alarm: OperatorIncident = field(init=False)
     crashes: CrashIsolation = field(init=False)
@@ -90,7 +114,7 @@ class Stores:
         self.writers.shutdown(wait=False, cancel_futures=True)
 
 
-Step = Callable[[Stores, Work], None]
+Step = Callable[[Stores, Work], StepResult]
 
 
 # --- pure: may run ahead while the stores work on the batch before ---
@@ -109,7 +133,7 @@ def decode(_stores: Stores, work: Work) -> None:
 
 def process(_stores: Stores, work: Work) -> None:
     """Apply the steps to each event (none yet) and sum up its numbers."""
-    work.spans = roll_up(work.batch.entries)
+    work.attempt.roll_up(work.batch.entries)
 
 
 # --- inside the batch's transaction ---
@@ -133,17 +157,17 @@ def write_documents(stores: Stores, work: Work) -> None:
     """Begin to write the documents; carefully, end it too and act on the verdict before there are rows."""
     if work.batch.asides:
         stores.documents.discard(skipped_lines.left_by(work.batch), topic=work.topic.kafka_id.bytes)
-    if work.verdict is None:
+    if work.attempt.verdict is None:
         entries = work.batch.entries
-        work.writing = stores.writers.submit(stores.documents.insert, entries, topic=work.topic.kafka_id.bytes)
-    if stores.rows.careful:
+        work.attempt.writing = stores.writers.submit(stores.documents.insert, entries, topic=work.topic.kafka_id.bytes)
+    if stores.careful:
         _set_aside(work, _verdict(work))
 
 
 def write_rows(stores: Stores, work: Work) -> None:
     """Write the rows, beside the documents; carefully, find out which are new."""
     batch = work.batch
-    if not stores.rows.careful:
+    if not stores.careful:
         stores.rows.copy_events(batch, work.topic.row)
         return
     existing = stores.rows.move_events(batch, work.topic.row)
@@ -151,18 +175,19 @@ def write_rows(stores: Stores, work: Work) -> None:
         _judge_existing(stores, work, existing)
 
 
-def judge_identity(_stores: Stores, work: Work) -> None:
-    """Wait for MongoDB, which alone sees the same id at another time: other content, or an earlier copy's time, rolls back."""
+def judge_identity(_stores: Stores, work: Work) -> StepResult:
+    """Wait for the documents; retry if an id exists with other content or at an earlier time, which only MongoDB sees."""
     verdict = _verdict(work)
     if verdict.conflicts or verdict.refused or verdict.retimed:
         _set_aside(work, verdict)
-        raise _Again
+        return Retry("documents exist with other content or time")
+    return None
 
 
-def hold(stores: Stores, work: Work) -> None:
-    """Judge each partition by its dead letters; one with too many ends here at the record that is one too many."""
-    work.judgement = stores.breaker.judge(work.batch)
-    trips = work.judgement.trips
+def hold(stores: Stores, work: Work) -> StepResult:
+    """Hold each partition with too many dead letters; retry up to the record that exceeds the limit."""
+    work.attempt.judgement = stores.breaker.judge(work.batch)
+    trips = work.attempt.judgement.trips
     kept = [
         record
         for record in work.batch.records
@@ -170,20 +195,21 @@ def hold(stores: Stores, work: Work) -> None:
     ]
     if len(kept) < len(work.batch.records):
         _keep(stores, work, kept)
-        raise _Again
+        return Retry("a partition is held within the batch")
     if trips:
         stores.rows.hold(work.topic.row, work.topic.name, trips)
         work.held |= trips.keys()
+    return None
 
 
 def add_up(stores: Stores, work: Work) -> None:
     """Fold what was stored into rollups, statistics, ledger, dead letters and progress."""
-    if work.spans is None or work.batch.stored is not work.batch.entries:
-        work.spans = roll_up(work.batch.stored)
-    work.gains = ledger_deltas.ledger_deltas(work.batch)
-    work.committed = stores.rows.add_up(work.batch, work.topic.row, spans=work.spans, gains=work.gains)
+    attempt = work.attempt
+    spans = attempt.roll_up(work.batch.stored)
+    attempt.gains = ledger_deltas.ledger_deltas(work.batch)
+    attempt.committed = stores.rows.add_up(work.batch, work.topic.row, spans=spans, gains=attempt.gains)
     if work.repeats == 0 and work.batch.entries:
-        stores.rows.careful = False
+        stores.careful = False
 
 
 # --- after the commit ---
@@ -212,16 +238,18 @@ def prepare(stores: Stores, work: Work) -> None:
 
     :raises NeedsOperator: a record was written by a newer release
     """
-    if not work.prepared:
+    if not work.attempt.prepared:
         run(PREPARE, stores, work)
-        work.prepared = True
+        work.attempt.prepared = True
 
 
-def run(steps: Iterable[Step], stores: Stores, work: Work) -> None:
-    """Run steps in order; `work.step` names the one that failed."""
+def run(steps: Iterable[Step], stores: Stores, work: Work) -> StepResult:
+    """Run steps in order up to one that asks for a retry; `work.step` names the one that ran last."""
     for step in steps:
         work.step = getattr(step, "__name__", "")
-        step(stores, work)
+        if retry := step(stores, work):
+            return retry
+    return None
 
 
 def place(
@@ -241,7 +269,7 @@ def place(
 
 
 def store(stores: Stores, work: Work, *, undo: bool = False) -> None:
-    """Run the steps of STORE in one transaction, again whenever something was learned."""
+    """Run the steps of STORE in one transaction; repeat it while a step or PostgreSQL asks for it."""
     if not work.topic.row:
         work.topic.row = stores.rows.topic_row(work.topic.kafka_id, work.topic.name)
     stores.rows.prepare(work.batch, work.topic.row)
@@ -249,46 +277,55 @@ def store(stores: Stores, work: Work, *, undo: bool = False) -> None:
         pass
     if undo:
         return
-    if work.committed:
-        work.committed()
-    stores.breaker.adopt(work.judgement)
+    if work.attempt.committed:
+        work.attempt.committed()
+    stores.breaker.adopt(work.attempt.judgement)
 
 
 def _attempt(stores: Stores, work: Work, *, undo: bool) -> bool:
-    """Run the steps of STORE in one transaction; False if it rolled back wiser than before."""
+    """Run the steps of STORE in one transaction; return whether all of them are done."""
     try:
-        with stores.rows.transaction(undo=undo):
-            run(STORE, stores, work)
+        if not _transact(stores, work, undo=undo):
+            return True
+        # The next batches may hold more of the kind.
+        stores.careful = True
     except UniqueViolation as error:
-        if stores.rows.careful:
+        if stores.careful:
             raise NeedsOperator(f"PostgreSQL: a key is taken: {error.diag.constraint_name}") from error
-        stores.rows.careful = True
-    except _Again:
-        # More of its kind may follow: judge before there are rows.
-        stores.rows.careful = True
+        stores.careful = True
     except ContentRejected:
         _finish_writing(work)
         _refuse(stores, work)
-    else:
-        return True
     finally:
         _finish_writing(work)
     return False
 
 
+def _transact(stores: Stores, work: Work, *, undo: bool) -> StepResult:
+    retry: StepResult = None
+    with stores.rows.transaction(undo=undo):
+        retry = run(STORE, stores, work)
+        if retry:
+            # Ends the block and is not raised further.
+            raise Rollback
+    return retry
+
+
 def _verdict(work: Work) -> Verdict:
-    if work.verdict is None:
-        assert work.writing is not None
-        work.verdict = work.writing.result()
-        work.repeats += work.verdict.known
-    return work.verdict
+    attempt = work.attempt
+    if attempt.verdict is None:
+        assert attempt.writing is not None
+        attempt.verdict = attempt.writing.result()
+        work.repeats += attempt.verdict.known
+    return attempt.verdict
 
 
 def _finish_writing(work: Work) -> None:
     """Wait for the documents of an attempt that failed, so that the next does not overtake them."""
-    if work.writing is not None and work.verdict is None:
-        error = work.writing.exception()
-        work.verdict = None if error else work.writing.result()
+    attempt = work.attempt
+    if attempt.writing is not None and attempt.verdict is None:
+        error = attempt.writing.exception()
+        attempt.verdict = None if error else attempt.writing.result()
 
 
 def _set_aside(work: Work, verdict: Verdict) -> None:
@@ -299,7 +336,9 @@ def _set_aside(work: Work, verdict: Verdict) -> None:
     for entry, ts in verdict.retimed:
         # The first copy's time stands, so that its row is found.
         entry.ts = ts
-        work.spans = None
+    if verdict.retimed:
+        # Another list, so that it is rolled up again.
+        work.batch.entries = list(work.batch.entries)
     work.repeats += len(verdict.conflicts)
     verdict.conflicts, verdict.refused, verdict.retimed = [], [], []
 
@@ -349,14 +388,13 @@ def _become_letters(work: Work, entries: list[Entry], letter: Callable[[Entry], 
 
 
 def _keep(stores: Stores, work: Work, records: list[Record]) -> None:
-    """Go on with some of the batch's records alone."""
+    """Continue with only these records of the batch."""
     work.batch.records = records
     decode(stores, work)
-    work.spans, work.writing, work.verdict = None, None, None
+    work.attempt = Attempt(prepared=True)
 
 
 def _leave_out(work: Work, entries: list[Entry]) -> None:
     gone = {entry.key for entry in entries}
     if gone:
         work.batch.entries = [entry for entry in work.batch.entries if entry.key not in gone]
-        work.spans = None

@@ -53,8 +53,6 @@ class RowStore:
         self._months: set[datetime] = set()
         self._progress: set[tuple[int, int]] = set()
         self._fields = FieldLimit()
-        # Straight COPY until a batch meets rows that exist; back to it after a batch without any.
-        self.careful = False
 
     @property
     def connection(self) -> psycopg.Connection:

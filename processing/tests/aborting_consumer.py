@@ -19,7 +19,7 @@ from django.core.management import call_command  # noqa: E402 - after the setup
 from ingestion.events import timestamps  # noqa: E402 - after the setup
 from ingestion.kafka import record_format  # noqa: E402 - after the setup
 from processing.consumer import steps as pipeline  # noqa: E402 - after the setup
-from processing.consumer.steps import Step, Stores, Work  # noqa: E402 - after the setup
+from processing.consumer.steps import Step, StepResult, Stores, Work  # noqa: E402 - after the setup
 from processing.events import decoding  # noqa: E402 - after the setup
 from processing.events.batch import Batch  # noqa: E402 - after the setup
 
@@ -49,15 +49,16 @@ def die_decoding() -> None:
 
 
 def dying(step: Step) -> Step:
-    def wrapped(stores: Stores, work: Work) -> None:
+    def wrapped(stores: Stores, work: Work) -> StepResult:
         again = Batch(work.batch.redelivered, asides=work.batch.asides)
         decoding.decode(again, now=timestamps.now())
-        step(stores, work)
+        result = step(stores, work)
         if any(POISON in entry.payload for entry in (*work.batch.entries, *again.entries)):
             # As late as it can be: there are documents.
-            if work.writing is not None:
-                work.writing.exception()
+            if work.attempt.writing is not None:
+                work.attempt.writing.exception()
             os.abort()
+        return result
 
     wrapped.__name__ = step.__name__
     return wrapped

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ingestion.problems import Code
-from ingestion.receivers.http.request_head import RequestRejected
+from ingestion.problems import Code, RequestRejected
 from processing.errors import NeedsOperator, StoreUnavailable
 from processing.models import Hold
 from processing.partitions import paused as holds

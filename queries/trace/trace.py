@@ -9,8 +9,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from ingestion.problems import Code
-from ingestion.receivers.http.request_head import RequestRejected
+from ingestion.problems import Code, RequestRejected
 from processing.errors import NeedsOperator, StoreUnavailable
 from processing.kafka import topic_search
 from processing.kafka.topic_search import EventCopy, Search

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from deploy.fuzz.sender import Report, Surprise, judge, send
 from deploy.fuzz.wires import SEEDS, bent
 from deploy.testing.deployment import Deployment
+from ingestion.events.batch import BatchLimits, ParsedBatch
 from ingestion.kafka import record_format
 from ingestion.kafka.record_format import EventLine
+from ingestion.problems import RequestRejected
 from ingestion.receivers.http import cloudevents
-from ingestion.receivers.http.body_parsers import BatchLimits, ParsedBatch, parse_json, parse_ndjson
-from ingestion.receivers.http.request_head import RequestRejected
+from ingestion.receivers.http.body_parsers import parse_json, parse_ndjson
 from ingestion.receivers.influx import line_protocol, points
 from ingestion.receivers.influx.points import LineSettings
 from ingestion.tests.conftest import open_door
@@ -34,7 +35,7 @@ def parsed(body: bytes) -> Iterator[ParsedBatch | None]:
             yield parse(body, now=NOW, limits=LIMITS)
         except RequestRejected:
             yield None
-    yield points.read(line_protocol.lines(body), LineSettings(1, NOW, LIMITS)).batch
+    yield points.read(line_protocol.lines(body), LineSettings(1, NOW, LIMITS))
 
 
 @given(st.binary() | st.text().map(str.encode) | st.integers(0, 10**6).map(lambda seed: next(bent(seed))))

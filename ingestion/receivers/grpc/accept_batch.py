@@ -1,74 +1,35 @@
-"""One batch on its way: read, checked, handed to Kafka, and what became of it."""
+"""From the messages of a call to submitted batches."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
-from typing import NamedTuple, TypeVar
+from functools import partial
+from typing import TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
-from ingestion.acceptance import intake
-from ingestion.acceptance.intake import Caller
-from ingestion.events import timestamps
-from ingestion.kafka.group_commit import BrokerUnavailable
-from ingestion.problems import Code
+from ingestion.acceptance.accept import Caller, Submission, acceptance, limits
+from ingestion.acceptance.options import Options
+from ingestion.events.batch import too_many_events
+from ingestion.problems import Code, RequestRejected
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
 from ingestion.receivers.grpc import parse_events, wire_fields
 from ingestion.receivers.grpc.call import Call
-from ingestion.receivers.http import endpoints, responses
-from ingestion.receivers.http.body_parsers import ParsedBatch
-from ingestion.receivers.http.request_head import Options, RequestRejected
-from ingestion.receivers.http.responses import Outcome
 
 EVENT = b"\n"  # the tag of `events`: field 1, of bytes
 
 Read = TypeVar("Read", bound=Message)
 
 
-class AcceptedBatch(NamedTuple):
-    """A batch whose good events are on their way to Kafka."""
-
-    parsed: ParsedBatch
-    options: Options
-    caller: Caller
-    received: int  # microseconds since the epoch
-    acknowledged: asyncio.Future[None] | None  # None: there is nothing to wait for
-
-    async def outcome(self) -> Outcome:
-        """Wait for Kafka, and tell what became of each event.
-
-        :raises Refused: Kafka has not confirmed, and what became of the events is unknown
-        """
-        if self.acknowledged is not None:
-            with suppress(BrokerUnavailable):
-                await self.acknowledged
-            intake.confirm(self.parsed.events, self.acknowledged)
-        judge = responses.outcome_withheld if endpoints.is_withheld(self.parsed, self.options) else responses.outcome
-        return judge(self.parsed, self.options)
-
-    def forget(self) -> None:
-        """Nobody waits for it any more."""
-        if self.acknowledged is not None:
-            self.acknowledged.cancel()
-
-
-async def take(
+async def submit(
     sent: Sequence[wire.Event], options: Options, call: Call, caller: Caller, *, single: bool = False
-) -> AcceptedBatch:
-    """Check events and hand the good ones to Kafka.
+) -> Submission:
+    """Check events and submit the valid ones to Kafka.
 
     :raises Refused: nothing was taken
     """
-    received = timestamps.now()
-    deadline = call.deadline()
-    parsed = parse_events.batch(sent, now=received, limits=intake.limits(), single=single)
-    parsed = await intake.screen(parsed, caller)
-    acknowledged = None
-    if endpoints.is_to_be_published(parsed, options):
-        acknowledged = intake.submit(parsed.events, caller, received=received, deadline=deadline)
-    return AcceptedBatch(parsed, options, caller, received, acknowledged)
+    parse = partial(parse_events.batch, sent, single=single)
+    return await acceptance().accept(parse, caller, options, deadline=call.deadline())
 
 
 def decoded(kind: type[Read], message: bytes) -> Read:
@@ -88,10 +49,10 @@ def decoded_batch(message: bytes) -> wire.IngestBatchRequest:
 
     :raises Refused: its bytes are those of none, or it holds too many events
     """
-    most = intake.limits().max_batch_events + len(wire.IngestBatchRequest.DESCRIPTOR.fields)
+    most = limits().max_batch_events + len(wire.IngestBatchRequest.DESCRIPTOR.fields)
     # Each event begins with this byte, so a message that has few of them need not be looked at.
     if message.count(EVENT) > most and wire_fields.count(message, most=most) > most:
-        raise parse_events.too_many(intake.limits())
+        raise too_many_events(limits())
     return decoded(wire.IngestBatchRequest, message)
 
 

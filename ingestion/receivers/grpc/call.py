@@ -8,12 +8,9 @@ from typing import NoReturn, cast
 import grpc
 from google.rpc.status_pb2 import Status
 
-from ingestion.acceptance import intake
-from ingestion.kafka.group_commit import publisher
-from ingestion.problems import Code
+from ingestion.acceptance.accept import acceptance
+from ingestion.problems import Code, Header, RequestRejected
 from ingestion.receivers.grpc import statuses
-from ingestion.receivers.http.request_head import RequestRejected
-from ingestion.receivers.http.responses import Header
 from ingestion.runtime import request_context
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
@@ -29,11 +26,11 @@ class Call:
         self.head = {_bytes(name): _bytes(value) for name, value in context.invocation_metadata() or ()}
         self._given = request_context.begin(self.head)
         remaining: float | None = context.time_remaining()
-        self._deadline = None if remaining is None else publisher().loop.time() + remaining
+        self._deadline = None if remaining is None else acceptance().loop.time() + remaining
 
     def deadline(self) -> float:
         """Until when a message that is whole now is answered, on the loop's clock: what the client or the site says."""
-        ours = intake.deadline()
+        ours = acceptance().deadline()
         return ours if self._deadline is None else min(self._deadline, ours)
 
     def trail(self, headers: Iterable[Header]) -> None:

@@ -7,15 +7,13 @@ from collections.abc import Sequence
 import msgspec
 
 from ingestion.events import batch_parser, parser, payload_checks, source_ids, strict_parser, timestamps
+from ingestion.events.batch import BatchLimits, ParsedBatch, Rejected, event_too_large, too_many_events
 from ingestion.events.batch_parser import Columns
+from ingestion.events.json_scanner import WHITE_SPACE
 from ingestion.events.model import Event, InvalidEvent
 from ingestion.problems import Code
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
 from ingestion.receivers.grpc import protobuf_json
-from ingestion.receivers.http.body_parsers import BatchLimits, ParsedBatch, Rejected
-from ingestion.receivers.http.request_head import RequestRejected
-
-WHITE_SPACE = b" \t\r\n"
 
 
 def batch(sent: Sequence[wire.Event], *, now: int, limits: BatchLimits, single: bool = False) -> ParsedBatch:
@@ -25,7 +23,7 @@ def batch(sent: Sequence[wire.Event], *, now: int, limits: BatchLimits, single: 
     :raises Refused: too many
     """
     if len(sent) > limits.max_batch_events:
-        raise too_many(limits)
+        raise too_many_events(limits)
     sent = list(sent)  # each look into a message's list makes its items anew
     found = _quickly(sent, now=now, limits=limits)
     return (
@@ -33,11 +31,6 @@ def batch(sent: Sequence[wire.Event], *, now: int, limits: BatchLimits, single: 
         if found is None
         else ParsedBatch(found, None, [], single)
     )
-
-
-def too_many(limits: BatchLimits) -> RequestRejected:
-    """Refuse a batch for the number of its events."""
-    return RequestRejected(Code.TOO_MANY_EVENTS, f"expected at most {limits.max_batch_events} events in one request")
 
 
 def _quickly(sent: list[wire.Event], *, now: int, limits: BatchLimits) -> list[Event] | None:
@@ -135,4 +128,4 @@ def _missing(name: str) -> InvalidEvent:
 
 
 def _too_large(limits: BatchLimits) -> InvalidEvent:
-    return InvalidEvent(Code.EVENT_TOO_LARGE, f"expected an event of at most {limits.max_event_bytes} bytes")
+    return InvalidEvent(Code.EVENT_TOO_LARGE, event_too_large(limits))

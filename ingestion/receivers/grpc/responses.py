@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from google.rpc.status_pb2 import Status
 
+from ingestion.acceptance.options import Outcome, Result
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
 from ingestion.receivers.grpc import statuses
 from ingestion.receivers.grpc.statuses import Violation
-from ingestion.receivers.http.responses import Outcome, Result
 
 
 def message(outcome: Outcome) -> wire.IngestBatchResponse:

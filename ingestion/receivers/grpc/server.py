@@ -12,12 +12,12 @@ from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from ingestion import lifecycle
-from ingestion.acceptance import intake
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
 from ingestion.receivers.grpc import unary
 from ingestion.receivers.grpc.call import Context
 from ingestion.receivers.grpc.health import Health
 from ingestion.receivers.grpc.stream import Stream
+from ingestion.runtime.limits import receiver_limits
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ async def run(address: str) -> None:
 
 def _options() -> list[tuple[str, int]]:
     return [
-        ("grpc.max_receive_message_length", intake.max_body_bytes() + OVERHEAD),
+        ("grpc.max_receive_message_length", receiver_limits().max_body_bytes + OVERHEAD),
         # Between a soft and a hard limit gRPC would refuse at random, so both are the same.
         ("grpc.max_metadata_size", settings.DATAFLOW_MAX_HEADER_BYTES),
         ("grpc.absolute_max_metadata_size", settings.DATAFLOW_MAX_HEADER_BYTES),

@@ -13,10 +13,7 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RequestInfo, Ret
 from google.rpc.status_pb2 import Status
 
 from ingestion import problems
-from ingestion.problems import Code
-from ingestion.receivers.http import responses
-from ingestion.receivers.http.request_head import RequestRejected
-from ingestion.receivers.http.responses import Header
+from ingestion.problems import RETRY_AFTER, Code, Header, RequestRejected
 from ingestion.runtime import request_context
 
 DOMAIN = "dataflow"
@@ -80,7 +77,7 @@ def retry_after(code: Code, headers: Iterable[Header]) -> int | None:
     """Return the seconds after which to retry; None if a retry can't succeed."""
     given = dict(headers).get(b"retry-after")
     if given is None and problems.status_of(code) == 503:
-        given = responses.RETRY_AFTER
+        given = RETRY_AFTER
     return None if given is None else int(given)
 
 

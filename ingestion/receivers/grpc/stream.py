@@ -10,13 +10,12 @@ import grpc
 from google.rpc.status_pb2 import Status
 
 from ingestion import metrics
-from ingestion.acceptance import intake
+from ingestion.acceptance.accept import Submission, acceptance
+from ingestion.problems import RequestRejected
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
 from ingestion.receivers.grpc import accept_batch, responses, statuses
-from ingestion.receivers.grpc.accept_batch import AcceptedBatch
 from ingestion.receivers.grpc.call import Call, Context
 from ingestion.receivers.grpc.unary import unexpected
-from ingestion.receivers.http.request_head import RequestRejected
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +37,7 @@ class Stream:
     def __init__(self, context: Context) -> None:
         self._call = Call(context)
         # In the order in which they came.
-        self._begun: asyncio.Queue[AcceptedBatch | Status | _End] = asyncio.Queue()
+        self._begun: asyncio.Queue[Submission | Status | _End] = asyncio.Queue()
         self._room = asyncio.Semaphore(MAX_UNANSWERED)
         self._reading: asyncio.Task[None] | None = None
         self._number = 0
@@ -78,12 +77,12 @@ class Stream:
         await self._room.acquire()
         return await self._call.next_message()
 
-    async def _begin(self, message: bytes) -> AcceptedBatch | Status:
+    async def _begin(self, message: bytes) -> Submission | Status:
         try:
             # Each time, since a key may be revoked meanwhile, and has a rate.
-            caller = await intake.admit(self._call.head)
+            caller = await acceptance().admit(self._call.head)
             request = accept_batch.decoded_batch(message)
-            return await accept_batch.take(request.events, accept_batch.options_of(request), self._call, caller)
+            return await accept_batch.submit(request.events, accept_batch.options_of(request), self._call, caller)
         except RequestRejected as refused:
             return _refused(refused)
         except Exception:
@@ -102,11 +101,11 @@ class Stream:
     def _forget(self) -> None:
         while not self._begun.empty():
             begun = self._begun.get_nowait()
-            if isinstance(begun, AcceptedBatch):
-                begun.forget()
+            if isinstance(begun, Submission):
+                begun.cancel()
 
 
-async def _answer_to(begun: AcceptedBatch | Status) -> wire.IngestStreamResponse:
+async def _answer_to(begun: Submission | Status) -> wire.IngestStreamResponse:
     if isinstance(begun, Status):
         return wire.IngestStreamResponse(refused=begun)
     try:

@@ -10,13 +10,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.status_pb2 import Status
 
 from ingestion import metrics
-from ingestion.acceptance import intake
-from ingestion.problems import Code
+from ingestion.acceptance.accept import acceptance
+from ingestion.acceptance.options import Options
+from ingestion.problems import UNEXPECTED, Code, RequestRejected
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
 from ingestion.receivers.grpc import accept_batch, responses, statuses
 from ingestion.receivers.grpc.call import Call, Context
 from ingestion.receivers.grpc.statuses import Violation
-from ingestion.receivers.http.request_head import Options, RequestRejected
 
 logger = logging.getLogger(__name__)
 
@@ -24,32 +24,30 @@ logger = logging.getLogger(__name__)
 Method = Callable[[Call], Awaitable[Message | Status]]
 Handler = Callable[[object, Context], Awaitable[bytes]]
 
-UNEXPECTED = "an error on our side; what became of the events is unknown"
-
 
 async def ingest(call: Call) -> wire.IngestResponse | Status:
     """Take one event."""
     # Before the message is read: a stranger's is not worth its memory.
-    caller = await intake.admit(call.head)
+    caller = await acceptance().admit(call.head)
     request = accept_batch.decoded(wire.IngestRequest, await call.only_message())
     options = Options(validate=request.validate_only)
-    taken = await accept_batch.take([request.event], options, call, caller, single=True)
-    await taken.outcome()
-    for item in taken.parsed.rejected:
+    submission = await accept_batch.submit([request.event], options, call, caller, single=True)
+    await submission.finish()
+    for item in submission.parsed.rejected:
         violation = Violation("/event" + item.pointer, item.code.value, item.detail)
         return statuses.build(item.code, item.detail, violations=[violation])
     call.trail(caller.headers())
-    seconds, microseconds = divmod(taken.received, 1_000_000)
+    seconds, microseconds = divmod(submission.received, 1_000_000)
     received_at = Timestamp(seconds=seconds, nanos=microseconds * 1_000)
-    return wire.IngestResponse(event_id=taken.parsed.events[0].id, received_at=received_at)
+    return wire.IngestResponse(event_id=submission.parsed.events[0].id, received_at=received_at)
 
 
 async def ingest_batch(call: Call) -> wire.IngestBatchResponse | Status:
     """Take many events."""
-    caller = await intake.admit(call.head)
+    caller = await acceptance().admit(call.head)
     request = accept_batch.decoded_batch(await call.only_message())
-    taken = await accept_batch.take(request.events, accept_batch.options_of(request), call, caller)
-    outcome = await taken.outcome()
+    submission = await accept_batch.submit(request.events, accept_batch.options_of(request), call, caller)
+    outcome = await submission.outcome()
     call.trail(caller.headers())
     return responses.refusal(outcome) or responses.message(outcome)
 

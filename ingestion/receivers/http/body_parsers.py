@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
 from typing import NoReturn
@@ -11,46 +10,19 @@ from typing import NoReturn
 import msgspec
 
 from ingestion.events import batch_parser, json_scanner
+from ingestion.events.batch import BatchLimits, ParsedBatch, Rejected, event_too_large, too_many_events
+from ingestion.events.json_scanner import WHITE_SPACE
 from ingestion.events.model import Event, InvalidEvent
 from ingestion.events.parser import parse_event
-from ingestion.problems import Code
-from ingestion.receivers.http.request_head import RequestRejected
+from ingestion.problems import Code, RequestRejected
 
 NOT_JSON = "expected JSON in UTF-8 (RFC 8259)"
-WHITE_SPACE = b" \t\r\n"
 MAX_COMMAS = 100_000
 
 # Makes one event of its text, or raises InvalidEvent.
 Read = Callable[[bytes], Event]
 
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
-
-
-@dataclass(frozen=True, slots=True)
-class BatchLimits:
-    """What one request, and one process, may bring."""
-
-    max_event_bytes: int = 256 * 1024
-    max_batch_events: int = 1_000
-    max_sources: int = 100_000
-
-
-class Rejected(msgspec.Struct, frozen=True, gc=False):
-    """Why one event of a batch was refused."""
-
-    index: int  # from 0, among the array's items or the body's non-blank lines
-    code: Code
-    pointer: str  # RFC 6901, from the event's root
-    detail: str
-
-
-class ParsedBatch(msgspec.Struct, frozen=True, gc=False):
-    """What a body held, in the order of the body."""
-
-    events: list[Event]
-    indexes: list[int] | None  # positions of `events` in the body; None: all of them were accepted
-    rejected: list[Rejected]
-    single: bool  # the body was one object, not an array or lines
 
 
 def parse_json(body: bytes, *, now: int, limits: BatchLimits) -> ParsedBatch:
@@ -65,7 +37,7 @@ def parse_json(body: bytes, *, now: int, limits: BatchLimits) -> ParsedBatch:
     if start != b"[":
         return _refuse_scalar(body)
     events = batch_parser.parse_array(body, now=now)
-    if events is not None and batch_parser.fits(events, body, max_event_bytes=limits.max_event_bytes):
+    if events is not None and _fit(events, body, limits):
         _check_count(len(events), limits)
         return ParsedBatch(events, None, [], single=False)
     return array(body, read=_reader(now, limits), limits=limits)
@@ -78,7 +50,7 @@ def parse_ndjson(body: bytes, *, now: int, limits: BatchLimits) -> ParsedBatch:
     :raises Refused: too many lines
     """
     events = batch_parser.parse_lines(body, now=now)
-    if events is not None and batch_parser.fits(events, body, max_event_bytes=limits.max_event_bytes):
+    if events is not None and _fit(events, body, limits):
         _check_count(len(events), limits)
         return ParsedBatch(events, None, [], single=False)
     lines = (line for line in BytesIO(body) if line.strip(WHITE_SPACE))
@@ -91,7 +63,7 @@ def single(body: bytes, *, read: Read, limits: BatchLimits) -> ParsedBatch:
     :raises Refused: not JSON, or too large
     """
     if len(body) > limits.max_event_bytes:
-        raise RequestRejected(Code.EVENT_TOO_LARGE, _too_large(limits))
+        raise RequestRejected(Code.EVENT_TOO_LARGE, event_too_large(limits))
     try:
         event = read(body)
     except InvalidEvent as error:
@@ -112,6 +84,12 @@ def array(body: bytes, *, read: Read, limits: BatchLimits) -> ParsedBatch:
     if any(rejected.code is Code.NOT_JSON for rejected in batch.rejected):
         raise RequestRejected(Code.NOT_JSON, NOT_JSON)
     return batch
+
+
+def _fit(events: list[Event], body: bytes, limits: BatchLimits) -> bool:
+    """Return whether surely no event of a body is larger than the limit."""
+    largest = limits.max_event_bytes
+    return len(body) <= largest or batch_parser.fits(events, body, max_event_bytes=largest)
 
 
 def _reader(now: int, limits: BatchLimits) -> Read:
@@ -151,7 +129,7 @@ def _one_by_one(texts: Iterable[bytes], *, read: Read, limits: BatchLimits) -> P
     rejected: list[Rejected] = []
     for index, text in enumerate(texts):
         if len(text.rstrip(b"\r\n")) > limits.max_event_bytes:
-            rejected.append(Rejected(index, Code.EVENT_TOO_LARGE, "", _too_large(limits)))
+            rejected.append(Rejected(index, Code.EVENT_TOO_LARGE, "", event_too_large(limits)))
             continue
         try:
             events.append(read(text))
@@ -163,8 +141,4 @@ def _one_by_one(texts: Iterable[bytes], *, read: Read, limits: BatchLimits) -> P
 
 def _check_count(count: int, limits: BatchLimits) -> None:
     if count > limits.max_batch_events:
-        raise RequestRejected(Code.TOO_MANY_EVENTS, f"expected at most {limits.max_batch_events} events in one request")
-
-
-def _too_large(limits: BatchLimits) -> str:
-    return f"expected an event of at most {limits.max_event_bytes} bytes"
+        raise too_many_events(limits)

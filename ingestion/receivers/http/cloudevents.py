@@ -12,13 +12,14 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from ingestion.auth.source_registry import Labels
 from ingestion.events import event_ids, parser, strict_parser, timestamps
+from ingestion.events.batch import BatchLimits, Labels, ParsedBatch
+from ingestion.events.json_scanner import WHITE_SPACE
 from ingestion.events.model import SOURCE_ID_PATTERN, Event, InvalidEvent
 from ingestion.events.source_ids import slug
 from ingestion.events.strict_parser import JsonObject, ParsedFields
 from ingestion.problems import Code
-from ingestion.receivers.http.body_parsers import BatchLimits, ParsedBatch, array, single
+from ingestion.receivers.http.body_parsers import array, single
 
 LABEL = "cloudEventsSource"  # of a source whose own name is not of our form: that name
 
@@ -46,7 +47,7 @@ def parse_structured(body: bytes, *, now: int, limits: BatchLimits) -> ParsedBat
     :param now: microseconds since the epoch; the time of an event that has none
     :raises Refused: not JSON, or too large
     """
-    return single(body, read=lambda text: _structured(text, now=now, limits=limits), limits=limits)
+    return _labelled(single(body, read=lambda text: _structured(text, now=now, limits=limits), limits=limits))
 
 
 def parse_batch(body: bytes, *, now: int, limits: BatchLimits) -> ParsedBatch:
@@ -55,7 +56,7 @@ def parse_batch(body: bytes, *, now: int, limits: BatchLimits) -> ParsedBatch:
     :param now: as in parse_structured()
     :raises Refused: not JSON, or too much
     """
-    return array(body, read=lambda text: _structured(text, now=now, limits=limits), limits=limits)
+    return _labelled(array(body, read=lambda text: _structured(text, now=now, limits=limits), limits=limits))
 
 
 def parse_binary(body: bytes, head: Mapping[bytes, bytes], *, now: int, limits: BatchLimits) -> ParsedBatch:
@@ -65,7 +66,11 @@ def parse_binary(body: bytes, head: Mapping[bytes, bytes], *, now: int, limits: 
     :param now: as in parse_structured()
     :raises Refused: data that is said to be JSON and is not, or too large
     """
-    return single(body, read=lambda data: _binary(data, head, now=now, limits=limits), limits=limits)
+    return _labelled(single(body, read=lambda data: _binary(data, head, now=now, limits=limits), limits=limits))
+
+
+def _labelled(parsed: ParsedBatch) -> ParsedBatch:
+    return msgspec.structs.replace(parsed, labels=labels(parsed.events))
 
 
 def labels(found: Iterable[Event]) -> Labels:
@@ -125,7 +130,7 @@ def _binary_data(data: bytes, media: str) -> bytes:
     if not media or _JSON_TYPE.fullmatch(media):
         value = strict_parser.parse(data)
         _check_data(value)
-        return _payload(value, data.strip(b" \t\r\n"))
+        return _payload(value, data.strip(WHITE_SPACE))
     if _TEXT_TYPE.fullmatch(media):
         try:
             text = data.decode()

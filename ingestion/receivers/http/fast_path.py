@@ -1,140 +1,105 @@
 """Answers a request to POST /ingest without a task and an ASGI scope, which are most of the cost of a single event.
 
-Only what needs to ask nobody but Kafka goes this way; anything else, and every refusal before the body, is left to
-ingestion.receivers.http.asgi. What is answered is the same: both go through the functions of ingestion.receivers.http.endpoints.
+Only a request that waits for nothing but Kafka is answered here. Any other one, and each rejection before the body, takes
+the ASGI path. The answers are the same: both paths go through ingestion.acceptance.accept and ingestion.receivers.http.responses.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import logging
 from collections.abc import Callable
-from functools import partial
-from http import HTTPStatus
 
 from ingestion import metrics
-from ingestion.acceptance import intake
-from ingestion.acceptance.intake import Caller
-from ingestion.events import timestamps
+from ingestion.acceptance.accept import Acceptance, Caller, Submission
+from ingestion.http import response
+from ingestion.http.exchange import Connection, Exchange
+from ingestion.http.gzip_reader import unpack
+from ingestion.http.response import CLOSE, Response, serialize
+from ingestion.problems import Header, RequestRejected
 from ingestion.receivers.http import endpoints, responses
-from ingestion.receivers.http.asgi import unexpected
-from ingestion.receivers.http.body_parsers import ParsedBatch
-from ingestion.receivers.http.endpoints import RequestHead
-from ingestion.receivers.http.gzip_reader import GzipReader
-from ingestion.receivers.http.request_head import RequestRejected, options
-from ingestion.receivers.http.responses import Answer, Header
+from ingestion.receivers.http.request_head import RequestHead, form_of, options
 from ingestion.runtime import request_context
+from ingestion.runtime.limits import receiver_limits
 
 logger = logging.getLogger(__name__)
 
-_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
-CLOSE = (b"connection", b"close")
-_PATH = responses.PATH.encode()
+_PATH = response.PATH.encode()
 
 
-class _Nobody:
-    """Stands where uvicorn's protocol wakes the task that waits for a body."""
+class FastRequest(Exchange):
+    """One request and its answer."""
 
-    def set(self) -> None:
-        """Wake nobody."""
-
-
-class FastRequest:
-    """One request and its answer; for uvicorn's protocol it is a RequestResponseCycle."""
-
-    message_event = _Nobody()
+    needs_whole_body = True
 
     def __init__(
-        self,
-        asked: RequestHead,
-        caller: Caller,
-        *,
-        transport: asyncio.Transport,
-        keep_alive: bool,
-        write: Callable[[Answer], None],
+        self, connection: Connection, acceptance: Acceptance, head: RequestHead, caller: Caller, *, keep_alive: bool
     ) -> None:
         self.keep_alive = keep_alive
-        self.more_body = True
-        self.disconnected = False
-        self.response_started = False
-        self.response_complete = False
-        self.body: list[bytes] = []
-        self._asked = asked
+        self._connection = connection
+        self._acceptance = acceptance
+        self._head = head
         self._caller = caller
-        self._transport = transport
-        self._send = write
-        self._is_due = False
+        self._pieces: list[bytes] = []
+        self.feed = self._pieces.append  # type: ignore[method-assign, assignment]
+        self._request_id: bytes | None = None  # as the client chose it
 
     def start(self) -> None:
-        """Every request before it on its connection is answered."""
-        self._is_due = True
-        self.go_on()
+        """Accept the body, which is whole."""
+        # The request's id must not reach the next request of the connection.
+        contextvars.copy_context().run(self._guarded, self._accept)
 
-    def go_on(self) -> None:
-        """Work on the request, if it is whole and its turn has come."""
-        is_whole = not self.more_body and not self.disconnected and not self._transport.is_closing()
-        if self._is_due and is_whole:
-            # What is remembered about this request must not reach the next on the connection.
-            contextvars.copy_context().run(self._work)
+    def _accept(self) -> None:
+        head = self._head.head
+        if b"x-request-id" in head or b"traceparent" in head:
+            self._request_id = request_context.begin(head)
+        body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces.clear()
+        if self._head.gzip:
+            body = unpack(body, limit=receiver_limits().max_body_bytes)
+        self._acceptance.accept_cached(
+            endpoints.parser(body, self._head), self._caller, self._head.options, self._finished
+        )
 
-    def _work(self) -> None:
-        self._given = request_context.begin(self._asked.head)
-        try:
-            self._take()
-        except RequestRejected as refusal:
-            self._refuse(refusal)
-        except Exception:
-            logger.exception("a request failed")
-            self._write(unexpected(responses.PATH))
+    def _finished(self, submission: Submission, _: object) -> None:
+        self._guarded(self._reply, submission)
 
-    def _take(self) -> None:
-        body = self.body[0] if len(self.body) == 1 else b"".join(self.body)
-        self.body.clear()
-        if self._asked.gzip:
-            body = _unpacked(body)
-        received = timestamps.now()
-        deadline = intake.deadline()
-        parsed = intake.sift(endpoints.parse(body, self._asked, now=received), self._caller)
-        if not endpoints.is_to_be_published(parsed, self._asked.options):
-            self._reply(parsed, received)
-            return
-        acknowledged = intake.submit(parsed.events, self._caller, received=received, deadline=deadline)
-        acknowledged.add_done_callback(partial(self._acknowledged, parsed, received))
-
-    def _acknowledged(self, parsed: ParsedBatch, received: int, acknowledged: asyncio.Future[None]) -> None:
-        try:
-            intake.confirm(parsed.events, acknowledged, endpoints.source_labels(parsed, self._asked.form))
-            self._reply(parsed, received)
-        except RequestRejected as refusal:
-            self._refuse(refusal)
-        except Exception:
-            logger.exception("a request failed")
-            self._write(unexpected(responses.PATH))
-
-    def _reply(self, parsed: ParsedBatch, received: int) -> None:
-        reply = endpoints.reply(parsed, self._asked.options, received=received)
-        reply.headers.extend(self._caller.headers())
+    def _reply(self, submission: Submission) -> None:
+        submission.confirm()
+        reply = responses.reply(submission)
+        if self._caller.bucket is not None:
+            reply.headers.extend(self._caller.bucket.headers())
         self._write(reply)
 
-    def _refuse(self, refusal: RequestRejected) -> None:
-        metrics.refused(refusal.code)
-        self._write(responses.problem(refusal.code, refusal.detail, headers=refusal.headers))
+    def _guarded(self, step: Callable[..., None], *arguments: object) -> None:
+        try:
+            step(*arguments)
+        except RequestRejected as refusal:
+            self._write(response.rejection(refusal))
+        except Exception:
+            logger.exception("a request failed")
+            self._write(response.internal_error(response.PATH))
 
-    def _write(self, reply: Answer) -> None:
+    def _write(self, reply: Response) -> None:
         metrics.answered(reply.status)
-        self.response_started = self.response_complete = True
-        if self.disconnected or self._transport.is_closing():
+        self.has_started = self.is_complete = True
+        transport = self._connection.transport
+        if self.is_lost or transport.is_closing():
             return
-        if self._given is not None and reply.status < 400:
-            reply.headers.append((b"x-request-id", self._given))
+        if self._request_id is not None and reply.status < 400:
+            reply.headers.append((b"x-request-id", self._request_id))
         if not self.keep_alive:
             reply.headers.append(CLOSE)
-        self._send(reply)
+        transport.write(serialize(reply, self._connection.default_headers()))
+        if not self.keep_alive:
+            transport.close()
+        self._connection.complete(self)
 
 
-def try_fast_path(url: bytes, headers: list[Header]) -> tuple[RequestHead, Caller] | None:
-    """Judge the head of a POST; None: it goes the other way.
+def begin(
+    connection: Connection, acceptance: Acceptance, url: bytes, headers: list[Header], *, keep_alive: bool
+) -> FastRequest | None:
+    """Return the exchange of a POST whose head is read; None: it takes the ASGI path.
 
     :param url: as it stands in the request's first line
     :param headers: names in lower case
@@ -146,23 +111,14 @@ def try_fast_path(url: bytes, headers: list[Header]) -> tuple[RequestHead, Calle
     # A length that was declared bounds the body; the others wait for something else than Kafka.
     if b"content-length" not in head or b"expect" in head or b"idempotency-key" in head:
         return None
+    if int(head[b"content-length"]) > receiver_limits().max_body_bytes:
+        return None
     try:
-        asked = endpoints.read_head(head, options(query))
-        intake.check_room(head)
-        caller = intake.recall(head)
+        form, gzip = form_of(
+            head.get(b"content-type", b""), head.get(b"content-encoding", b""), b"ce-specversion" in head
+        )
+        asked = RequestHead(form, gzip, options(query), head)
+        caller = acceptance.admit_cached(head)
     except RequestRejected:
         return None
-    return None if caller is None else (asked, caller)
-
-
-def serialize(reply: Answer, default_headers: list[Header]) -> bytes:
-    """Write an answer as it goes over the connection."""
-    head = b"".join([b"%b: %b\r\n" % header for header in (*default_headers, *reply.headers)])
-    return b"%b%b\r\n%b" % (_STATUS_LINES[reply.status], head, reply.body)
-
-
-def _unpacked(body: bytes) -> bytes:
-    gunzip = GzipReader(intake.max_body_bytes())
-    whole = gunzip.feed(body)
-    gunzip.finish()
-    return whole
+    return None if caller is None else FastRequest(connection, acceptance, asked, caller, keep_alive=keep_alive)

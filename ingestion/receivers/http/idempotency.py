@@ -12,10 +12,9 @@ from hashlib import blake2b
 import msgspec
 
 from ingestion import metrics
-from ingestion.problems import Code
-from ingestion.receivers.http import responses
-from ingestion.receivers.http.request_head import RequestRejected
-from ingestion.receivers.http.responses import Answer
+from ingestion.http import response
+from ingestion.http.response import Response
+from ingestion.problems import RETRY_AFTER, Code, RequestRejected
 from ingestion.runtime.redis_client import RedisUnavailable, link
 
 KEPT_SECONDS = 24 * 3600
@@ -47,7 +46,7 @@ def check(key: bytes) -> None:
         raise RequestRejected(Code.INVALID_HEADER, "Idempotency-Key: expected 1 to 255 visible ASCII characters")
 
 
-async def once(key: bytes, *, owner: str, request: bytes, run: Callable[[], Awaitable[Answer]]) -> Answer:
+async def once(key: bytes, *, owner: str, request: bytes, run: Callable[[], Awaitable[Response]]) -> Response:
     """Run the request, or give the answer that the first one with this key got.
 
     :param owner: whose key it is; two clients may choose the same
@@ -61,7 +60,7 @@ async def once(key: bytes, *, owner: str, request: bytes, run: Callable[[], Awai
             return _again(await link().call("GET", name), fingerprint)
     except RedisUnavailable:
         return await run()
-    reply: Answer | None = None
+    reply: Response | None = None
     try:
         reply = await run()
     finally:
@@ -69,21 +68,21 @@ async def once(key: bytes, *, owner: str, request: bytes, run: Callable[[], Awai
     return reply
 
 
-def _again(found: bytes | None, fingerprint: bytes) -> Answer:
+def _again(found: bytes | None, fingerprint: bytes) -> Response:
     kept = _decode(found) if found else _Kept(fingerprint)
     if kept.request != fingerprint:
         detail = "this Idempotency-Key came with another request before; choose a new one for each request"
         metrics.refused(Code.IDEMPOTENCY_KEY_REUSED)
-        return responses.problem(Code.IDEMPOTENCY_KEY_REUSED, detail)
+        return response.problem(Code.IDEMPOTENCY_KEY_REUSED, detail)
     if not kept.status:
-        retry = [(b"retry-after", responses.RETRY_AFTER)]
+        retry = [(b"retry-after", RETRY_AFTER)]
         detail = "the first request with this Idempotency-Key is still running"
         metrics.refused(Code.IDEMPOTENCY_KEY_IN_USE)
-        return responses.problem(Code.IDEMPOTENCY_KEY_IN_USE, detail, headers=retry)
-    return responses.answer(kept.status, kept.content_type, kept.body, [REPLAYED])
+        return response.problem(Code.IDEMPOTENCY_KEY_IN_USE, detail, headers=retry)
+    return response.answer(kept.status, kept.content_type, kept.body, [REPLAYED])
 
 
-async def _settle(name: bytes, fingerprint: bytes, reply: Answer | None) -> None:
+async def _settle(name: bytes, fingerprint: bytes, reply: Response | None) -> None:
     """Keep a final answer; forget about a request that the client is told to send again."""
     try:
         if reply is None or reply.status in {408, 429} or reply.status >= 500:

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from difflib import get_close_matches
 from email.message import Message
 from enum import Enum
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
-from ingestion.problems import Code
+from ingestion.acceptance.options import Options
+from ingestion.http.gzip_reader import is_gzip
+from ingestion.problems import CHALLENGE, SECRETS, Code, RequestRejected, too_large
+from ingestion.runtime.limits import receiver_limits
 
 REMEMBERED = 256  # different content types and query strings; clients use the same ones over and over
-
-
-class RequestRejected(Exception):
-    """A request is refused as a whole; the catcher answers with the status that goes with the code."""
-
-    def __init__(self, code: Code, detail: str, *, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
-        super().__init__(detail)
-        self.code = code
-        self.detail = detail
-        self.headers = headers
 
 
 class Form(Enum):
@@ -43,25 +36,17 @@ FORMS = {
     "application/cloudevents-batch+json": Form.CLOUDEVENTS,
 }
 
-# Whether the body is gzip.
-ENCODINGS = {b"": False, b"identity": False, b"gzip": True, b"x-gzip": True}
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """The query parameters."""
-
-    list_all: bool = False  # results of the accepted events too
-    atomic: bool = False  # all events or none
-    validate: bool = False  # say what would be answered, and take nothing
-
-
 # Each parameter's values; the one given last is the one that changes something.
 PARAMETERS = {"results": ("rejected", "all"), "atomic": ("false", "true")}
 
-# Names under which clients put a key into the address.
-SECRETS = frozenset({"api_key", "apikey", "api-key", "x-api-key", "key", "token", "access_token", "auth", "p"})
-CHALLENGE = (b"www-authenticate", b'Bearer realm="dataflow"')
+
+class RequestHead(NamedTuple):
+    """What a request says before its body."""
+
+    form: Form
+    gzip: bool
+    options: Options
+    head: Mapping[bytes, bytes]  # names in lower case
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -90,29 +75,32 @@ def _check_parameter(name: str, value: str, *, known: dict[str, str]) -> None:
         raise RequestRejected(Code.INVALID_PARAMETER, f"{name}: expected one of {', '.join(PARAMETERS[name])}")
 
 
-def form_of(head: Mapping[bytes, bytes], *, max_bytes: int) -> tuple[Form, bool]:
-    """Judge the headers of a request with a body: its form, and whether it is compressed with gzip.
+def read_head(head: Mapping[bytes, bytes], asked: Options) -> RequestHead:
+    """Read the headers of a request with a body.
 
     :param head: names in lower case, as ASGI gives them
-    :raises Refused: a media type, charset or encoding that is not taken, or a body declared too long
+    :raises Refused: as form_of(), or a body declared too long
     """
-    if int(head.get(b"content-length", b"0")) > max_bytes:
-        raise RequestRejected(Code.BODY_TOO_LARGE, too_large(max_bytes))
-    encoding = head.get(b"content-encoding", b"")
-    if encoding and encoding.strip().lower() not in ENCODINGS:
-        raise RequestRejected(Code.UNSUPPORTED_ENCODING, "Content-Encoding: expected gzip or none")
-    media = head.get(b"content-type", b"")
-    is_binary = b"ce-specversion" in head and not media.lower().startswith(b"application/cloudevents")
-    form = Form.BINARY_CLOUDEVENT if is_binary else _form(media)
-    return form, bool(encoding) and ENCODINGS[encoding.strip().lower()]
-
-
-def too_large(max_bytes: int) -> str:
-    """Say what the limit of a body is."""
-    return f"the body is larger than {max_bytes:,} bytes"
+    if int(head.get(b"content-length", b"0")) > receiver_limits().max_body_bytes:
+        raise RequestRejected(Code.BODY_TOO_LARGE, too_large(receiver_limits().max_body_bytes))
+    media, encoding = head.get(b"content-type", b""), head.get(b"content-encoding", b"")
+    form, gzip = form_of(media, encoding, b"ce-specversion" in head)
+    return RequestHead(form, gzip, asked, head)
 
 
 @lru_cache(maxsize=REMEMBERED)
+def form_of(media: bytes, encoding: bytes, has_specversion: bool) -> tuple[Form, bool]:
+    """Return the form of a body, and whether it is gzip.
+
+    :param media: its Content-Type
+    :param has_specversion: whether the header ce-specversion is there, as for a binary CloudEvent
+    :raises Refused: a media type, charset or encoding that is not supported
+    """
+    gzip = is_gzip(encoding)
+    is_binary = has_specversion and not media.lower().startswith(b"application/cloudevents")
+    return Form.BINARY_CLOUDEVENT if is_binary else _form(media), gzip
+
+
 def _form(media: bytes) -> Form:
     message = Message()
     message["content-type"] = media.decode("latin-1")

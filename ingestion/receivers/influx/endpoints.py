@@ -10,15 +10,16 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from ingestion import metrics
-from ingestion.acceptance import intake
-from ingestion.acceptance.intake import Caller
+from ingestion.acceptance.accept import Caller, Parse, acceptance
+from ingestion.acceptance.options import Options
 from ingestion.events import timestamps
+from ingestion.events.batch import BatchLimits, ParsedBatch
+from ingestion.http import response
+from ingestion.http.asgi import Endpoint, Request, only
+from ingestion.http.gzip_reader import is_gzip
+from ingestion.http.response import Response
 from ingestion.kafka.group_commit import publisher
-from ingestion.problems import Code
-from ingestion.receivers.http import responses
-from ingestion.receivers.http.asgi import Endpoint, Request, only
-from ingestion.receivers.http.request_head import CHALLENGE, ENCODINGS, REMEMBERED, SECRETS, RequestRejected, too_large
-from ingestion.receivers.http.responses import Answer
+from ingestion.problems import CHALLENGE, SECRETS, Code, RequestRejected, too_large
 from ingestion.receivers.influx import line_protocol, points, write_responses
 from ingestion.receivers.influx.points import LineSettings, Text
 from ingestion.receivers.influx.write_responses import V1, V2, Version, WriteTotals
@@ -35,13 +36,13 @@ MAX_PIECES = 100
 PIECE_BYTES = 512 * 1024  # about; reading so much holds up the loop for some milliseconds
 
 
-async def ping(request: Request) -> Answer:
+async def ping(request: Request) -> Response:
     """Say that somebody is here."""
     only(request, "GET", "HEAD", "POST")
-    return Answer(204, list(ABOUT), b"")
+    return Response(204, list(ABOUT), b"")
 
 
-async def health(request: Request) -> Answer:
+async def health(request: Request) -> Response:
     """Judge Kafka alone, as /readyz does."""
     only(request, "GET", "HEAD")
     if await publisher().latency() is None:
@@ -49,13 +50,12 @@ async def health(request: Request) -> Answer:
     return _health(200, "pass", "ready for writes")
 
 
-async def write(request: Request, version: Version) -> Answer:
+async def write(request: Request, version: Version) -> Response:
     """Take lines: answered once Kafka has them."""
     only(request, "POST")
     unit = unit_of(request.query, version)
     gzip = _is_gzip(request.head)
-    caller = await intake.admit(request.head)
-    intake.check_room(request.head)
+    caller = await acceptance().admit(request.head, room=True)
     tally = await _take(await request.body(gzip=gzip), caller, unit=unit)
     return write_responses.written(tally, version, headers=caller.headers())
 
@@ -63,7 +63,7 @@ async def write(request: Request, version: Version) -> Answer:
 def _shaped(door: Endpoint, version: Version) -> Endpoint:
     """Refuse as InfluxDB does."""
 
-    async def shaped(request: Request) -> Answer:
+    async def shaped(request: Request) -> Response:
         try:
             return await door(request)
         except RequestRejected as refusal:
@@ -81,9 +81,9 @@ DOORS: dict[str, Endpoint] = {
 }
 
 
-def _health(status: int, word: str, message: str) -> Answer:
+def _health(status: int, word: str, message: str) -> Response:
     body = {"name": "influxdb", "message": message, "status": word, "checks": [], "version": VERSION}
-    return responses.answer(status, responses.JSON, msgspec.json.encode(body), ABOUT)
+    return response.answer(status, response.JSON, msgspec.json.encode(body), ABOUT)
 
 
 async def _take(body: bytes, caller: Caller, *, unit: int) -> WriteTotals:
@@ -91,22 +91,25 @@ async def _take(body: bytes, caller: Caller, *, unit: int) -> WriteTotals:
     limit = MAX_PIECES * receiver_limits().max_batch_events
     if body.count(b"\n") > limit:
         raise RequestRejected(Code.TOO_MANY_EVENTS, f"expected at most {limit:,} lines in one request")
-    reading = LineSettings(unit, timestamps.now(), intake.limits())
+    received = timestamps.now()
     tally = WriteTotals()
     for piece in _pieces(line_protocol.lines(body)):
-        batch, labels = points.read(piece, reading)
         try:
-            batch = await intake.screen(batch, caller)
-            if batch.events:
-                await intake.publish(
-                    batch.events, caller, received=reading.now, deadline=intake.deadline(), labels=labels
-                )
+            submission = await acceptance().accept_and_finish(
+                _parser(piece, unit), caller, Options(), received=received
+            )
         except RequestRejected as refusal:
             raise _midway(refusal, tally) from refusal
-        intake.count_rejected(batch)
-        tally.add(batch)
+        tally.add(submission.parsed)
         await asyncio.sleep(0)  # others' turn
     return tally
+
+
+def _parser(piece: list[Text], unit: int) -> Parse:
+    def parse(*, now: int, limits: BatchLimits) -> ParsedBatch:
+        return points.read(piece, LineSettings(unit, now, limits))
+
+    return parse
 
 
 def _pieces(texts: Iterable[Text]) -> Iterator[list[Text]]:
@@ -131,15 +134,12 @@ def _midway(refusal: RequestRejected, tally: WriteTotals) -> RequestRejected:
 
 def _is_gzip(head: Mapping[bytes, bytes]) -> bool:
     """Judge the headers of a request; of what type a client says that the body is does not matter."""
-    if int(head.get(b"content-length", b"0")) > intake.max_body_bytes():
-        raise RequestRejected(Code.BODY_TOO_LARGE, too_large(intake.max_body_bytes()))
-    encoding = head.get(b"content-encoding", b"").strip().lower()
-    if encoding not in ENCODINGS:
-        raise RequestRejected(Code.UNSUPPORTED_ENCODING, "Content-Encoding: expected gzip or none")
-    return ENCODINGS[encoding]
+    if int(head.get(b"content-length", b"0")) > receiver_limits().max_body_bytes:
+        raise RequestRejected(Code.BODY_TOO_LARGE, too_large(receiver_limits().max_body_bytes))
+    return is_gzip(head.get(b"content-encoding", b""))
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=256)  # a client repeats the same query string
 def unit_of(query: bytes, version: Version) -> int:
     """Read the query string: the nanoseconds that a timestamp counts. What there is no use for is passed over.
 

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import msgspec
 
 from ingestion.events import event_ids, source_ids, strict_parser, timestamps
+from ingestion.events.batch import BatchLimits, ParsedBatch, Rejected
 from ingestion.events.model import MAX_AHEAD, MAX_KEYS, SOURCE_ID_PATTERN, Event, InvalidEvent
 from ingestion.events.source_ids import slug
 from ingestion.problems import Code
-from ingestion.receivers.http.body_parsers import BatchLimits, ParsedBatch, Rejected
 from ingestion.receivers.influx import line_protocol
 
 SOURCE_TAGS = ("sourceId", "source_id")
@@ -40,13 +40,6 @@ class Series(msgspec.Struct, frozen=True, gc=False):
     labels: dict[str, str]
 
 
-class Points(NamedTuple):
-    """What some lines held."""
-
-    batch: ParsedBatch
-    labels: dict[str, dict[str, str]]  # by source
-
-
 class LineSettings(NamedTuple):
     """By which lines are read."""
 
@@ -60,7 +53,7 @@ Text = tuple[int, bytes]  # a line's number, from 0, and the line
 _known: dict[bytes, Series] = {}
 
 
-def read(texts: Iterable[Text], terms: LineSettings) -> Points:
+def read(texts: Iterable[Text], terms: LineSettings) -> ParsedBatch:
     """Make an event of each line; a line that is none is rejected, and the rest goes on."""
     events: list[Event] = []
     indexes: list[int] = []
@@ -75,7 +68,7 @@ def read(texts: Iterable[Text], terms: LineSettings) -> Points:
             events.append(event)
             indexes.append(number)
             labels[event.source] = series.labels
-    return Points(ParsedBatch(events, indexes, rejected, single=False), labels)
+    return ParsedBatch(events, indexes, rejected, single=False, labels=labels)
 
 
 def read_fast(text: bytes, terms: LineSettings) -> tuple[Event, Series] | None:

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 import msgspec
 
 from ingestion import problems
-from ingestion.problems import Code
-from ingestion.receivers.http import responses
-from ingestion.receivers.http.body_parsers import ParsedBatch, Rejected
-from ingestion.receivers.http.request_head import RequestRejected
-from ingestion.receivers.http.responses import Answer, Header
+from ingestion.events.batch import ParsedBatch, Rejected
+from ingestion.http import response
+from ingestion.http.response import Response
+from ingestion.problems import RETRY_AFTER, Code, Header, RequestRejected
 from ingestion.runtime import request_context
 
 SHOWN = 10  # rejected lines that an answer lists; the rest is a number
@@ -60,13 +59,13 @@ class WriteTotals:
         self.first += batch.rejected[: SHOWN - len(self.first)]
 
 
-def written(tally: WriteTotals, version: Version, *, headers: Iterable[Header]) -> Answer:
+def written(tally: WriteTotals, version: Version, *, headers: Iterable[Header]) -> Response:
     """Say what became of the lines.
 
     Clients send a 400 never again, which is right for a partial write: its good lines are kept.
     """
     if not tally.rejected:
-        return Answer(204, list(headers), b"")
+        return Response(204, list(headers), b"")
     status = 403 if tally.forbidden == tally.rejected and not tally.accepted else 400
     # A refusal whose text has "partial write" in it is dropped by Telegraf whatever its status, so no other text has it.
     opening = "partial write" if tally.accepted else "no line was kept"
@@ -79,7 +78,7 @@ def written(tally: WriteTotals, version: Version, *, headers: Iterable[Header]) 
     return _error(status, text, version, reason=tally.first[0].code, headers=headers, more=more)
 
 
-def refused(refusal: RequestRejected, version: Version) -> Answer:
+def refused(refusal: RequestRejected, version: Version) -> Response:
     """Refuse a request as a whole."""
     status = problems.status_of(refusal.code)
     # Telegraf's output for the first version throws away what a 4xx answers, and sends again after a 503:
@@ -88,7 +87,7 @@ def refused(refusal: RequestRejected, version: Version) -> Answer:
         status = 503
     headers = list(refusal.headers)
     if status == 503 and b"retry-after" not in dict(headers):
-        headers.append((b"retry-after", responses.RETRY_AFTER))
+        headers.append((b"retry-after", RETRY_AFTER))
     return _error(status, refusal.detail, version, reason=refusal.code, headers=headers)
 
 
@@ -100,9 +99,9 @@ def _error(
     reason: Code,
     headers: Iterable[Header],
     more: Mapping[str, object] | None = None,
-) -> Answer:
+) -> Response:
     request_id = request_context.request_id()
     shape = {"error": text} if version.is_first else {"code": NAMES.get(status, "invalid"), "message": text}
     body = {**shape, "reason": reason.value, "requestId": request_id, **(more or {})}
     marked = [(b"x-request-id", request_id.encode()), *headers]
-    return responses.answer(status, responses.JSON, msgspec.json.encode(body), marked)
+    return response.answer(status, response.JSON, msgspec.json.encode(body), marked)

@@ -26,12 +26,12 @@ from ingestion.kafka.producer_record import Headers  # noqa: E402 - after the se
 from ingestion.tests.kill_points import KillOrders  # noqa: E402 - after the setup
 from processing.consumer import loop  # noqa: E402 - after the setup
 from processing.consumer import steps as pipeline  # noqa: E402 - after the setup
-from processing.consumer.steps import Stores, Work  # noqa: E402 - after the setup
+from processing.consumer.steps import StepResult, Stores, Work  # noqa: E402 - after the setup
 from processing.events.batch import Letter, Record  # noqa: E402 - after the setup
 from processing.kafka.consumer import Consumer  # noqa: E402 - after the setup
 from processing.stores import row_store  # noqa: E402 - after the setup
 
-Step = Callable[..., None]
+Step = Callable[..., Any]  # of the pipeline, or of the loop
 STEPS = [step.__name__ for step in (*pipeline.PREPARE, *pipeline.STORE, *pipeline.DELIVER, *loop.FINISH)]
 POINTS = ["poll", *STEPS, "letters", "transaction"]
 
@@ -56,16 +56,17 @@ def passing(orders: KillOrders, point: str, work: Work) -> None:
     if not work.batch.entries:
         return
     order = orders.read()
-    if order is not None and order.point == point and work.writing is not None:
+    if order is not None and order.point == point and work.attempt.writing is not None:
         # Then there are documents, and no rows yet.
-        work.writing.result()
+        work.attempt.writing.result()
     orders.passing(point)
 
 
 def followed(step: Step, orders: KillOrders) -> Step:
-    def wrapped(owner: Any, work: Work) -> None:
-        step(owner, work)
+    def wrapped(owner: Any, work: Work) -> StepResult:
+        result: StepResult = step(owner, work)
         passing(orders, step.__name__, work)
+        return result
 
     wrapped.__name__ = step.__name__
     return wrapped
@@ -74,11 +75,12 @@ def followed(step: Step, orders: KillOrders) -> Step:
 def going_carefully(step: Step, orders: KillOrders) -> Step:
     """Take the path by way of staging, as after a batch with known events."""
 
-    def wrapped(stores: Stores, work: Work) -> None:
+    def wrapped(stores: Stores, work: Work) -> StepResult:
         order = orders.read()
         if order is not None and order.careful:
-            stores.rows.careful = True
-        step(stores, work)
+            stores.careful = True
+        result: StepResult = step(stores, work)
+        return result
 
     wrapped.__name__ = step.__name__
     return wrapped

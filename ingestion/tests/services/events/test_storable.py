@@ -16,10 +16,11 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 
 from deploy.testing.deployment import Deployment
+from ingestion.events.batch import BatchLimits
 from ingestion.receivers.http import body_parsers
 from ingestion.tests import strategies
 
-LIMITS = body_parsers.BatchLimits()
+LIMITS = BatchLimits()
 
 
 def accepted(batch: list[bytes]) -> list[bytes]:

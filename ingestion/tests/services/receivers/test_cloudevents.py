@@ -8,11 +8,11 @@ from cloudevents.core.bindings import http as bindings
 from cloudevents.core.v1.event import CloudEvent
 
 from deploy.testing.deployment import Deployment
+from ingestion.events.batch import BatchLimits, ParsedBatch
 from ingestion.events.model import Event
 from ingestion.models import Source
+from ingestion.problems import RequestRejected
 from ingestion.receivers.http import cloudevents
-from ingestion.receivers.http.body_parsers import BatchLimits, ParsedBatch
-from ingestion.receivers.http.request_head import RequestRejected
 from ingestion.tests.client import Reply, call
 from ingestion.tests.conftest import open_door
 from ingestion.tests.topic import events

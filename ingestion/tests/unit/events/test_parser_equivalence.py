@@ -6,13 +6,13 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from ingestion.events import batch_parser, parser, source_ids, strict_parser
+from ingestion.events.batch import BatchLimits, ParsedBatch
 from ingestion.events.model import Event, InvalidEvent
-from ingestion.problems import Code
+from ingestion.problems import Code, RequestRejected
 from ingestion.receivers.http import body_parsers
-from ingestion.receivers.http.request_head import RequestRejected
 from ingestion.tests import strategies
 
-LIMITS = body_parsers.BatchLimits()
+LIMITS = BatchLimits()
 QUICK_ENOUGH = settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
 
 
@@ -77,7 +77,7 @@ def test_the_strict_path_accepts_only_what_another_parser_reads_too(text: bytes)
     assert parsed(text) == outcome
 
 
-def parsed_batch(batch: list[bytes]) -> body_parsers.ParsedBatch | RequestRejected:
+def parsed_batch(batch: list[bytes]) -> ParsedBatch | RequestRejected:
     try:
         return body_parsers.parse_json(b"[" + b",".join(batch) + b"]", now=strategies.NOW, limits=LIMITS)
     except RequestRejected as error:

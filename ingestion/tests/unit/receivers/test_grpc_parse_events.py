@@ -11,12 +11,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingestion.events import parser, source_ids
+from ingestion.events.batch import BatchLimits, ParsedBatch
 from ingestion.events.model import Event, InvalidEvent
-from ingestion.problems import Code
+from ingestion.problems import Code, RequestRejected
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
 from ingestion.receivers.grpc import accept_batch, parse_events, protobuf_json, wire_fields
-from ingestion.receivers.http.body_parsers import BatchLimits, ParsedBatch
-from ingestion.receivers.http.request_head import RequestRejected
 from ingestion.tests import strategies
 
 QUICK_ENOUGH = settings(deadline=timedelta(seconds=2))

@@ -13,12 +13,12 @@ import pytest
 from google.protobuf.struct_pb2 import Struct, Value
 
 from deploy.local.processes import ROOT
+from ingestion.acceptance.options import Options
 from ingestion.events import strict_parser
 from ingestion.events.model import InvalidEvent
 from ingestion.problems import Code
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
 from ingestion.receivers.grpc import protobuf_json, statuses
-from ingestion.receivers.http import request_head
 
 PROTO = "dataflow/ingest/v1/ingestion.proto"
 FOLDER = ROOT / "ingestion" / "protos"
@@ -50,7 +50,7 @@ def test_a_batch_of_the_proto_has_the_options_of_the_query() -> None:
     options = {field.name for field in wire.IngestBatchRequest.DESCRIPTOR.fields} - {"events"}
 
     assert options == {"results_all", "atomic", "validate_only"}
-    assert request_head.Options.__slots__ == ("list_all", "atomic", "validate")
+    assert Options.__slots__ == ("list_all", "atomic", "validate")
 
 
 @pytest.mark.parametrize("number", [0.0, 1.0, -1.0, 2.0**53, -(2.0**53)])

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ingestion.events.batch import BatchLimits, ParsedBatch
 from ingestion.events.model import SOURCE_ID_PATTERN, Event, InvalidEvent
-from ingestion.receivers.http.body_parsers import BatchLimits
 from ingestion.receivers.influx import line_protocol, points
-from ingestion.receivers.influx.points import LineSettings, Points
+from ingestion.receivers.influx.points import LineSettings
 from ingestion.tests.strategies import NOW
 
 TERMS = LineSettings(1, NOW, BatchLimits())
@@ -26,7 +26,7 @@ def said(line: str) -> tuple[str, dict[str, str], dict[str, Any], int | None]:
     return parsed.measurement, parsed.tags, values, parsed.stamp
 
 
-def read(body: str | bytes, **changes: Any) -> Points:
+def read(body: str | bytes, **changes: Any) -> ParsedBatch:
     """What a body's lines become."""
     text = body.encode() if isinstance(body, str) else body
     return points.read(line_protocol.lines(text), TERMS._replace(**changes))
@@ -34,7 +34,7 @@ def read(body: str | bytes, **changes: Any) -> Points:
 
 def only(body: str, **changes: Any) -> Event:
     """The event that a line is."""
-    [event] = read(body, **changes).batch.events
+    [event] = read(body, **changes).events
     return event
 
 
@@ -205,7 +205,7 @@ WRONG = [
     ("line", "code", "pointer"), WRONG, ids=[f"{number} {row[0][:40]!r}" for number, row in enumerate(WRONG)]
 )
 def test_a_wrong_line_is_rejected_by_name_and_the_rest_goes_on(line: str, code: str, pointer: str) -> None:
-    batch = read(f"m f=1 1\n{line}\nm f=2 2\n").batch
+    batch = read(f"m f=1 1\n{line}\nm f=2 2\n")
 
     assert [json.loads(event.payload) for event in batch.events] == [{"f": 1}, {"f": 2}]
     assert [(item.index, item.code, item.pointer) for item in batch.rejected] == [(1, code, pointer)]
@@ -213,7 +213,7 @@ def test_a_wrong_line_is_rejected_by_name_and_the_rest_goes_on(line: str, code: 
 
 
 def test_bytes_that_are_not_utf8_spoil_their_own_line() -> None:
-    batch = read(b'm f="\xff" 1\nm f="\xc3\xbc" 2\n').batch
+    batch = read(b'm f="\xff" 1\nm f="\xc3\xbc" 2\n')
 
     assert [(item.index, item.code.value) for item in batch.rejected] == [(0, "invalid_line")]
     assert [event.payload for event in batch.events] == ['{"f":"ü"}'.encode()]
@@ -222,7 +222,7 @@ def test_bytes_that_are_not_utf8_spoil_their_own_line() -> None:
 def test_blank_lines_and_comments_are_passed_over_and_counted() -> None:
     body = '\n# a comment with a "quote\n  # another\r\n   \r\nm f=1 1\r\n\nm f=2 2  \n  m f=3 3\nbroken'
 
-    batch = read(body).batch
+    batch = read(body)
 
     assert batch.indexes == [4, 6, 7]
     assert [item.index for item in batch.rejected] == [8]
@@ -231,7 +231,7 @@ def test_blank_lines_and_comments_are_passed_over_and_counted() -> None:
 def test_a_text_may_go_over_several_lines() -> None:
     body = 'm f="first\nm x=1 1\nlast",g=1 1\nm f="a\r\nb\\"\n" 2\n# "\nbroken\nm f=3 3'
 
-    batch = read(body).batch
+    batch = read(body)
 
     assert [json.loads(event.payload) for event in batch.events] == [
         {"f": "first\nm x=1 1\nlast", "g": 1},
@@ -243,21 +243,21 @@ def test_a_text_may_go_over_several_lines() -> None:
 
 
 def test_nothing_inside_a_text_becomes_a_line_although_its_own_line_is_wrong() -> None:
-    batch = read('m wrong,f="\nm x=1 1\n" 1\nm f=2 2').batch
+    batch = read('m wrong,f="\nm x=1 1\n" 1\nm f=2 2')
 
     assert [event.payload for event in batch.events] == [b'{"f":2}']
     assert [item.index for item in batch.rejected] == [0]
 
 
 def test_a_quote_that_is_never_closed_spoils_its_own_line_alone() -> None:
-    batch = read('m f="open 1\nm f="closed" 2\nm f="open 3\nm f=4 4').batch
+    batch = read('m f="open 1\nm f="closed" 2\nm f="open 3\nm f=4 4')
 
     assert [json.loads(event.payload) for event in batch.events] == [{"f": "closed"}, {"f": 4}]
     assert [item.index for item in batch.rejected] == [0, 2]
 
 
 def test_a_quote_in_a_tag_opens_no_text() -> None:
-    batch = read('  m,t="a f=1 1\nm,t=b" f=2 2').batch
+    batch = read('  m,t="a f=1 1\nm,t=b" f=2 2')
 
     assert [event.payload for event in batch.events] == [b'{"f":1}', b'{"f":2}']
 
@@ -328,6 +328,7 @@ def test_what_is_no_source_id_is_part_of_the_series() -> None:
 def test_measurement_and_tags_become_labels() -> None:
     found = read(f"cpu,host=a\\ b,core=0,eventId={ID} f=1\nm,measurement=x f=1").labels
 
+    assert found is not None
     assert list(found.values()) == [
         {"host": "a b", "core": "0", "measurement": "cpu"},
         {"measurement": "x", "_measurement": "m"},
@@ -348,7 +349,7 @@ def test_a_number_called_like_an_id_is_a_value() -> None:
 
 
 def test_equal_lines_without_time_and_id_are_events_of_their_own() -> None:
-    events = read("m f=1\nm f=1\nm f=1").batch.events
+    events = read("m f=1\nm f=1\nm f=1").events
 
     assert len({event.id for event in events}) == 3
     assert {int(event.id.replace("-", "")[:12], 16) for event in events} == {NOW // 1000}
@@ -357,7 +358,7 @@ def test_equal_lines_without_time_and_id_are_events_of_their_own() -> None:
 
 
 def test_one_source_too_many_is_rejected() -> None:
-    batch = read("m-of-too-many f=1", limits=BatchLimits(max_sources=0)).batch
+    batch = read("m-of-too-many f=1", limits=BatchLimits(max_sources=0))
 
     assert [item.code.value for item in batch.rejected] == ["too_many_sources"]
 
@@ -426,7 +427,7 @@ def test_common_lines_take_the_quick_path(line: str) -> None:
 
 @given(st.binary(max_size=40) | st.text(alphabet='m,=" \\\n#1it\0', max_size=30).map(str.encode))
 def test_no_bytes_break_the_reader(body: bytes) -> None:
-    batch = read(body).batch
+    batch = read(body)
 
     assert len(batch.events) + len(batch.rejected) <= body.count(b"\n") + 1
     for event in batch.events:

@@ -14,7 +14,7 @@ from deploy.testing.deployment import Deployment
 from ingestion.kafka import record_format
 from processing.consumer import bisection, retry
 from processing.consumer import steps as pipeline
-from processing.consumer.steps import Step, Stores, Work
+from processing.consumer.steps import Step, StepResult, Stores, Work
 from processing.models import DeadLetter, Hold, Incident
 from processing.tests import expectations, factories
 from processing.tests.consumer_thread import running_loop
@@ -213,10 +213,11 @@ def fail(monkeypatch: pytest.MonkeyPatch, steps: str, name: str, *, on: Callable
     before: list[Step] = getattr(pipeline, steps)
     [step] = [step for step in before if step.__name__ == name]
 
-    def failing(stores: Stores, work: Work) -> None:
-        step(stores, work)
+    def failing(stores: Stores, work: Work) -> StepResult:
+        result = step(stores, work)
         if on(work):
             raise KeyError("some value")
+        return result
 
     failing.__name__ = name
     monkeypatch.setattr(pipeline, steps, [failing if one is step else one for one in before])

@@ -9,8 +9,7 @@ from functools import lru_cache
 from django.conf import settings
 from django.http.request import validate_host
 
-from ingestion.problems import Code
-from ingestion.receivers.http.request_head import RequestRejected
+from ingestion.problems import Code, RequestRejected
 from ingestion.runtime.limits import receiver_limits
 
 ONE_HOST = "expected one Host header"

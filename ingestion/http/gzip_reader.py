@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import zlib
 
-from ingestion.problems import Code
-from ingestion.receivers.http.request_head import RequestRejected, too_large
+from ingestion.problems import Code, RequestRejected, too_large
 
 GZIP = 16 + zlib.MAX_WBITS
 MAX_MEMBERS = 100  # gzip files may follow each other in one body; each costs a new decompressor
+
+# Whether a body with this Content-Encoding is gzip.
+ENCODINGS = {b"": False, b"identity": False, b"gzip": True, b"x-gzip": True}
+
+
+def is_gzip(encoding: bytes) -> bool:
+    """Return whether a body is gzip, by its Content-Encoding.
+
+    :raises Refused: neither gzip nor none
+    """
+    known = ENCODINGS.get(encoding.strip().lower())
+    if known is None:
+        raise RequestRejected(Code.UNSUPPORTED_ENCODING, "Content-Encoding: expected gzip or none")
+    return known
 
 
 class GzipReader:
@@ -56,3 +69,14 @@ class GzipReader:
         if self._members >= MAX_MEMBERS:
             raise RequestRejected(Code.INVALID_COMPRESSION, f"expected at most {MAX_MEMBERS} gzip members in one body")
         self._inflate = zlib.decompressobj(GZIP)
+
+
+def unpack(body: bytes, *, limit: int) -> bytes:
+    """Decompress a whole body.
+
+    :raises Refused: not gzip, or more than the limit
+    """
+    gunzip = GzipReader(limit)
+    whole = gunzip.feed(body)
+    gunzip.finish()
+    return whole

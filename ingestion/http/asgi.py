@@ -7,11 +7,10 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, NamedTuple
 
 from ingestion import metrics
-from ingestion.problems import Code
-from ingestion.receivers.http import responses
-from ingestion.receivers.http.gzip_reader import GzipReader
-from ingestion.receivers.http.request_head import RequestRejected, too_large
-from ingestion.receivers.http.responses import Answer
+from ingestion.http import response
+from ingestion.http.gzip_reader import GzipReader
+from ingestion.http.response import Response
+from ingestion.problems import Code, RequestRejected, too_large
 from ingestion.runtime import request_context
 from ingestion.runtime.limits import receiver_limits
 
@@ -61,7 +60,7 @@ class Request(NamedTuple):
                 return b"".join(pieces)
 
 
-Endpoint = Callable[[Request], Awaitable[Answer]]
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 async def serve(door: Endpoint, scope: AsgiScope, receive: Receive, send: Send) -> None:
@@ -71,30 +70,22 @@ async def serve(door: Endpoint, scope: AsgiScope, receive: Receive, send: Send) 
     try:
         reply = await door(request)
     except RequestRejected as refusal:
-        metrics.refused(refusal.code)
-        reply = responses.problem(refusal.code, refusal.detail, instance=request.path, headers=refusal.headers)
+        reply = response.rejection(refusal, instance=request.path)
     except ClientGone:
         return
     except Exception:
         logger.exception("a request failed")
-        reply = unexpected(request.path)
+        reply = response.internal_error(request.path)
     metrics.answered(reply.status)
     if given is not None and reply.status < 400:
         reply.headers.append((b"x-request-id", given))
     await respond(send, reply)
 
 
-async def respond(send: Send, reply: Answer) -> None:
+async def respond(send: Send, reply: Response) -> None:
     """Send an answer; without a pause between head and body, so that the server writes both at once."""
     await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
     await send({"type": "http.response.body", "body": reply.body})
-
-
-def unexpected(path: str) -> Answer:
-    """Answer for an error in our own code."""
-    metrics.refused(Code.INTERNAL_ERROR)
-    detail = "an error on our side; what became of the events is unknown"
-    return responses.problem(Code.INTERNAL_ERROR, detail, instance=path)
 
 
 def only(request: Request, *methods: str) -> None:

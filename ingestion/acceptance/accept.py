@@ -1,0 +1,270 @@
+"""The acceptance of a batch, the same for every receiver.
+
+Authenticate the caller, check for room, parse, reject the events of forbidden sources, submit the rest to Kafka, await the
+acknowledgement. A receiver translates into these steps and out of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import cache, partial
+from typing import NamedTuple, Protocol
+
+from ingestion import metrics
+from ingestion.acceptance.backpressure import backpressure
+from ingestion.acceptance.options import Options, Outcome, is_withheld, outcome
+from ingestion.auth.api_keys import Grant
+from ingestion.auth.authenticator import authenticator
+from ingestion.auth.rate_limits import TokenBucket
+from ingestion.auth.source_registry import SourceRegistry
+from ingestion.events import timestamps
+from ingestion.events.batch import BatchLimits, ParsedBatch
+from ingestion.kafka.group_commit import BrokerUnavailable, Overloaded, publisher
+from ingestion.models import Scope
+from ingestion.problems import Code, RequestRejected
+from ingestion.runtime import request_context
+from ingestion.runtime.limits import ReceiverLimits, receiver_limits
+from ingestion.runtime.loop_singleton import LoopSingleton
+
+NOT_TAKEN = "Kafka does not answer; nothing was taken"
+UNKNOWN_FATE = "Kafka did not confirm in time; the events may still arrive. Sending them again is harmless"
+
+_DISABLED = (Code.SOURCE_DISABLED, "this source is disabled")
+_NOT_ALLOWED = (Code.SOURCE_NOT_ALLOWED, "the key is not for this source")
+_UNKNOWN = (Code.UNKNOWN_SOURCE, "this source is not registered, and the site takes registered ones only")
+
+
+class Parse(Protocol):
+    """Parses what a request brought."""
+
+    def __call__(self, *, now: int, limits: BatchLimits) -> ParsedBatch:
+        """Return the events.
+
+        :param now: microseconds since the epoch
+        :raises Refused: the request can't be parsed as a whole
+        """
+
+
+class Caller(NamedTuple):
+    """The sender of a request: what its key grants, and the rest of its rate."""
+
+    grant: Grant
+    bucket: TokenBucket | None
+
+    def headers(self) -> Iterable[tuple[bytes, bytes]]:
+        """Return the headers of an answer that report the rest of the rate."""
+        return () if self.bucket is None else self.bucket.headers()
+
+
+class Submission(NamedTuple):
+    """A batch whose valid events are on their way to Kafka."""
+
+    parsed: ParsedBatch
+    options: Options
+    caller: Caller
+    received: int  # microseconds since the epoch
+    acknowledged: asyncio.Future[None] | None  # None: no event is for Kafka
+    registry: SourceRegistry
+
+    async def finish(self) -> None:
+        """Wait for Kafka's acknowledgement.
+
+        :raises Refused: Kafka has not confirmed, and what became of the events is unknown
+        """
+        if self.acknowledged is not None:
+            with suppress(BrokerUnavailable):
+                await self.acknowledged
+        self.confirm()
+
+    async def outcome(self) -> Outcome:
+        """Wait for Kafka's acknowledgement, and return the outcome of each event.
+
+        :raises Refused: as finish()
+        """
+        await self.finish()
+        return outcome(self.parsed, self.options)
+
+    def confirm(self) -> None:
+        """Count the events that Kafka has acknowledged.
+
+        :raises Refused: as finish()
+        """
+        if self.acknowledged is None:
+            return
+        try:
+            self.acknowledged.result()
+        except BrokerUnavailable as error:
+            raise RequestRejected(Code.BROKER_UNAVAILABLE, UNKNOWN_FATE) from error
+        metrics.EVENTS_ACCEPTED.inc(len(self.parsed.events))
+        self.registry.note(self.parsed.events, self.parsed.labels)
+
+    def cancel(self) -> None:
+        """Stop waiting for Kafka; the events may still arrive."""
+        if self.acknowledged is not None:
+            self.acknowledged.cancel()
+
+
+class Acceptance:
+    """The acceptance of one event loop."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._publisher = publisher()
+        self._access = authenticator()
+        self._guard = backpressure()
+
+    async def admit(self, head: Mapping[bytes, bytes], *, room: bool = False) -> Caller:
+        """Authenticate the caller, before anything is read of what it sends.
+
+        :param head: headers or gRPC metadata, names in lower case
+        :param room: whether to check for room too
+        :raises Refused: processing is too far behind; no valid key, not the scope, or past its rate; no room
+        """
+        self._guard.check()
+        caller = Caller(*await self._access.grant(head, Scope.INGEST))
+        if room:
+            self._check_room(head)
+        return caller
+
+    def admit_cached(self, head: Mapping[bytes, bytes]) -> Caller | None:
+        """Do as admit() does, with room, without a query; None: admit() and accept() are needed.
+
+        :param head: as for admit()
+        :raises Refused: as admit()
+        """
+        if receiver_limits().require_known_sources:
+            return None
+        self._check_room(head)
+        self._guard.check()
+        known = self._access.recall(head, Scope.INGEST)
+        return known and Caller(*known)
+
+    def _check_room(self, head: Mapping[bytes, bytes]) -> None:
+        """Reject what will not fit before its body is read, which would cost memory and time."""
+        try:
+            self._publisher.check_room(1, int(head.get(b"content-length", b"0")))
+        except (Overloaded, BrokerUnavailable) as error:
+            raise _not_taken(error) from error
+
+    def deadline(self) -> float:
+        """Return until when a request that is whole now is answered, on the loop's clock."""
+        return self.loop.time() + receiver_limits().publish_deadline_seconds
+
+    async def accept(
+        self,
+        parse: Parse,
+        caller: Caller,
+        options: Options,
+        *,
+        deadline: float | None = None,
+        received: int | None = None,
+    ) -> Submission:
+        """Parse a batch and submit its valid events to Kafka.
+
+        :param deadline: on the loop's clock; deadline() if it is not given
+        :param received: microseconds since the epoch; now if it is not given
+        :raises Refused: nothing was taken
+        """
+        received = received or timestamps.now()
+        deadline = deadline or self.deadline()
+        parsed = parse(now=received, limits=limits())
+        unknown: Iterable[str] = ()
+        if receiver_limits().require_known_sources:
+            unknown = await self._access.registry.unknown({event.source for event in parsed.events})
+        return self._submit(
+            self._filter(parsed, caller, unknown), caller, options, deadline=deadline, received=received
+        )
+
+    async def accept_and_finish(
+        self,
+        parse: Parse,
+        caller: Caller,
+        options: Options,
+        *,
+        deadline: float | None = None,
+        received: int | None = None,
+    ) -> Submission:
+        """Do as accept() does, and wait for Kafka's acknowledgement.
+
+        :raises Refused: as accept() and Submission.finish()
+        """
+        submission = await self.accept(parse, caller, options, deadline=deadline, received=received)
+        await submission.finish()
+        return submission
+
+    def accept_cached(
+        self, parse: Parse, caller: Caller, options: Options, finished: Callable[[Submission, object], None]
+    ) -> None:
+        """Do as accept() does for a caller from admit_cached(), without a task.
+
+        :param finished: called when nothing is awaited any more; it has to call confirm() first
+        :raises Refused: nothing was taken
+        """
+        received, deadline = timestamps.now(), self.deadline()
+        parsed = self._filter(parse(now=received, limits=limits()), caller, ())
+        submission = self._submit(parsed, caller, options, deadline=deadline, received=received)
+        if submission.acknowledged is None:
+            finished(submission, None)
+        else:
+            submission.acknowledged.add_done_callback(partial(finished, submission))
+
+    def _filter(self, parsed: ParsedBatch, caller: Caller, unknown: Iterable[str]) -> ParsedBatch:
+        """Reject the events of sources that may not send."""
+        disabled, allowed = self._access.registry.disabled, caller.grant.sources
+        if allowed is None and not disabled and not unknown:
+            return parsed
+        names = {event.source for event in parsed.events}
+        details = dict.fromkeys(names & disabled, _DISABLED) | dict.fromkeys(unknown, _UNKNOWN)
+        if allowed is not None:
+            details |= dict.fromkeys(names - allowed, _NOT_ALLOWED)
+        return parsed.without(details) if details else parsed
+
+    def _submit(
+        self, parsed: ParsedBatch, caller: Caller, options: Options, *, deadline: float, received: int
+    ) -> Submission:
+        acknowledged = None
+        if _is_to_be_published(parsed, options):
+            if caller.bucket is not None:
+                caller.bucket.take(len(parsed.events))
+            try:
+                acknowledged = self._publisher.submit(
+                    parsed.events, received=received, deadline=deadline, trace=request_context.traceparent()
+                )
+            except (Overloaded, BrokerUnavailable) as error:
+                raise _not_taken(error) from error
+        return Submission(parsed, options, caller, received, acknowledged, self._access.registry)
+
+
+acceptance = LoopSingleton(Acceptance)
+
+
+@cache
+def _limits(on: ReceiverLimits) -> BatchLimits:
+    return BatchLimits(
+        max_event_bytes=on.max_event_bytes, max_batch_events=on.max_batch_events, max_sources=on.max_sources
+    )
+
+
+def limits() -> BatchLimits:
+    """Return the limits of one request, by the settings."""
+    return _limits(receiver_limits())
+
+
+def _is_to_be_published(parsed: ParsedBatch, options: Options) -> bool:
+    """Count the rejected events, and return whether there are events for Kafka."""
+    if options.validate:
+        return False
+    for item in parsed.rejected:
+        metrics.rejected(item.code)
+    if parsed.rejected and is_withheld(parsed, options):
+        metrics.rejected(Code.NOTHING_ACCEPTED, len(parsed.events))
+        return False
+    return bool(parsed.events)
+
+
+def _not_taken(error: Overloaded | BrokerUnavailable) -> RequestRejected:
+    if isinstance(error, Overloaded):
+        return RequestRejected(Code.OVERLOADED, "more is waiting for Kafka than fits; nothing was taken")
+    return RequestRejected(Code.BROKER_UNAVAILABLE, NOT_TAKEN)

@@ -1,0 +1,1 @@
+"""HTTP under every HTTP receiver: requests, responses, limits, the ASGI cycle. Knows no receiver."""

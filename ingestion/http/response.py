@@ -1,0 +1,77 @@
+"""An HTTP response as bytes, the same for every receiver: status, headers, body, and problems (RFC 9457)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import NamedTuple
+
+import msgspec
+
+from ingestion import metrics, problems
+from ingestion.problems import RETRY_AFTER, UNEXPECTED, Code, FieldError, Header, RequestRejected
+from ingestion.runtime import request_context
+
+PATH = "/ingest"
+JSON = b"application/json"
+CLOSE = (b"connection", b"close")
+STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+
+
+class Response(NamedTuple):
+    """What is sent back."""
+
+    status: int
+    headers: list[Header]
+    body: bytes
+
+
+def rejection(refusal: RequestRejected, *, instance: str = PATH) -> Response:
+    """Count and answer a request that is rejected as a whole."""
+    metrics.refused(refusal.code)
+    return problem(refusal.code, refusal.detail, instance=instance, headers=refusal.headers)
+
+
+def internal_error(instance: str) -> Response:
+    """Count and answer an error in our own code."""
+    return rejection(RequestRejected(Code.INTERNAL_ERROR, UNEXPECTED), instance=instance)
+
+
+def problem(
+    code: Code,
+    detail: str,
+    *,
+    instance: str = PATH,
+    errors: Iterable[FieldError] = (),
+    headers: Iterable[Header] = (),
+    more: dict[str, object] | None = None,
+) -> Response:
+    """Answer with an RFC 9457 problem; `more` adds members to it."""
+    request_id = request_context.request_id()
+    body = problems.problem(code, detail, instance=instance, request_id=request_id, errors=errors)
+    own = [(b"x-request-id", request_id.encode()), *headers]
+    if body["status"] == 503 and b"retry-after" not in dict(own):
+        own.append((b"retry-after", RETRY_AFTER))
+    return answer(body["status"], problems.CONTENT_TYPE.encode(), msgspec.json.encode(body | (more or {})), own)
+
+
+def answer(status: int, content_type: bytes, body: bytes, headers: Iterable[Header] = ()) -> Response:
+    """Put together an answer with its length."""
+    return Response(status, [(b"content-type", content_type), (b"content-length", b"%d" % len(body)), *headers], body)
+
+
+def serialize(reply: Response, default_headers: Iterable[Header]) -> bytes:
+    """Return an answer as it goes over the connection."""
+    return b"%b%b\r\n%b" % (STATUS_LINES[reply.status], header_lines([*default_headers, *reply.headers]), reply.body)
+
+
+def header_lines(headers: Iterable[Header]) -> bytes:
+    """Return headers as they go over the connection.
+
+    :raises ValueError: one would end its line
+    """
+    lines = [b"%b: %b" % header for header in headers]
+    whole = b"\r\n".join(lines)
+    if whole.count(b"\n") >= max(1, len(lines)):
+        raise ValueError("a header holds a newline")
+    return whole + b"\r\n" if lines else b""
