@@ -3,10 +3,10 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from django.conf import settings
 
 from ingestion.tests import bad_inputs
 from ingestion.tests.bad_inputs import FINE, ROWS, Row
@@ -99,6 +99,6 @@ def site_door(make_door: MakeDoor) -> Door:
 
 
 def test_the_page_is_made_from_the_table() -> None:
-    path = Path(__file__).parents[2] / "docs" / "bad-input.md"
+    path = settings.BASE_DIR / "docs" / "bad-input.md"
 
     assert path.read_text() == bad_inputs.page()
