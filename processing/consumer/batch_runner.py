@@ -65,7 +65,7 @@ def _mend(stores: Stores, work: Work, patience: Retrier) -> None:
     for record, line, aside in found:
         logger.error("event set aside", extra={"partition": record.partition, "offset": record.offset, "line": line})
         left = () if aside.stage == bisection.DECODE else _left_by(record, line)
-        work.batch.asides.setdefault((record.partition, record.offset), {})[line] = aside._replace(left=left)
+        work.batch.asides.setdefault(record.position, {})[line] = aside._replace(left=left)
     if len(found) == bisection.MOST:
         _cut(work, found[-1].record)
     work.attempt = Attempt()
@@ -75,21 +75,21 @@ def _mend(stores: Stores, work: Work, patience: Retrier) -> None:
 
 def _cut(work: Work, last: Record) -> None:
     """Go on up to a record alone; the partitions of the others are placed anew, so that those come again."""
-    end = last.partition, last.offset
-    work.held |= {record.partition for record in work.batch.records if (record.partition, record.offset) > end}
-    work.batch.records = [record for record in work.batch.records if (record.partition, record.offset) <= end]
+    end = last.position
+    work.held |= {record.partition for record in work.batch.records if record.position > end}
+    work.batch.records = [record for record in work.batch.records if record.position <= end]
 
 
 def _rehearse(stores: Stores, work: Work, record: Record, patience: Retrier) -> None:
     """Try the lines of one record, each alone and marked, so that the one that ends the process is known afterwards."""
-    known = work.batch.asides.get((record.partition, record.offset), {})
+    known = work.batch.asides.get(record.position, {})
     lines = skipped_lines.numbers(record, known)
     for line in lines:
         patience.go_on("crashes: going on line by line")
         stores.crashes.suspect(record, line)
         left_out = skipped_lines.only([line], of=lines, known=known)
         # A bug that shows here is met again, and mended then.
-        _try(stores, Work(Batch([record], asides={(record.partition, record.offset): left_out}), work.topic))
+        _try(stores, Work(Batch([record], asides={record.position: left_out}), work.topic))
     stores.crashes.suspect(record, WHOLE)
 
 

@@ -48,13 +48,13 @@ def failing_lines(batch: Batch, trial: Trial) -> list[FailingLine]:
 
     :param trial: runs all steps on a part of the batch and undoes them
     """
-    records = sorted(batch.records, key=lambda record: (record.partition, record.offset))
+    records = sorted(batch.records, key=lambda record: record.position)
     return list(islice(_culprits(records, batch, trial), MOST))
 
 
 def _culprits(records: Sequence[Record], batch: Batch, trial: Trial) -> Iterator[FailingLine]:
     for record, fault in _halve(records, lambda some: trial(Batch(list(some), asides=batch.asides))):
-        known = batch.asides.get((record.partition, record.offset), {})
+        known = batch.asides.get(record.position, {})
         yield from _lines(record, fault, known, trial)
 
 
@@ -64,7 +64,7 @@ def _lines(record: Record, fault: Fault, known: SkippedLines, trial: Trial) -> I
 
     def of_some(some: Sequence[int]) -> Fault | None:
         left_out = skipped_lines.only(some, of=lines, known=known)
-        return trial(Batch([record], asides={(record.partition, record.offset): left_out}))
+        return trial(Batch([record], asides={record.position: left_out}))
 
     found = False
     for line, line_fault in _halve(lines, of_some):

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field, replace
 from psycopg import Connection, Cursor
 from psycopg.types.json import Jsonb
 
-from processing.events.batch import Place, Record, SkippedLine, SkippedLines
+from processing.events.batch import Record, SkippedLine, SkippedLines
+from processing.events.positions import RecordPosition
 from processing.kafka.end_offsets import TopicOffsets
 from processing.ledger.incidents import of_partition, open_incident
 from processing.models import Incident
-from processing.stores.row_store import APPLICATION, RowStore, failures
+from processing.stores.postgres import APPLICATION, row_errors
+from processing.stores.row_store import RowStore
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +84,7 @@ class CrashIsolation:
     rows: RowStore
     _topic: int = 0  # its row id
     _starts: dict[int, StartedLine] = field(default_factory=dict)  # of the partitions that this process has
-    _isolated: dict[Place, SkippedLines] = field(default_factory=dict)
+    _isolated: dict[RecordPosition, SkippedLines] = field(default_factory=dict)
     _ends: dict[int, int] = field(default_factory=dict)  # partitions in rehearsal: the offset after their first batch
     _locks: dict[int, Connection] = field(default_factory=dict)  # partitions whose lock we have: in which session
 
@@ -98,7 +100,7 @@ class CrashIsolation:
         if not progress:
             return
         starting = sorted(progress.keys() - self._starts.keys())
-        with failures(), self.rows.connection.transaction(), self.rows.connection.cursor() as cursor:
+        with row_errors(), self.rows.connection.transaction(), self.rows.connection.cursor() as cursor:
             before = _read(cursor, topic, sorted(progress))
             starts = {number: _counted(before.get(number), at=progress[number]) for number in starting}
             for number, start in starts.items():
@@ -115,14 +117,14 @@ class CrashIsolation:
         isolated = {place: known for place, known in self._isolated.items() if place[0] not in starts}
         for number, start in starts.items():
             for offset, line in start.isolated:
-                isolated.setdefault((number, offset), {})[line] = _DIED
+                isolated.setdefault(RecordPosition(number, offset), {})[line] = _DIED
         self._isolated = isolated
 
     def _rehearse(self, partition: int) -> None:
         logger.warning("the process died here before; going on line by line", extra={"partition": partition})
         self._ends[partition] = -1
         if not self._lock(partition):
-            with failures():
+            with row_errors():
                 self.rows.connection.execute(_END_FORMER, [self._topic, partition, APPLICATION])
             self._lock(partition)
 
@@ -131,7 +133,7 @@ class CrashIsolation:
         connection = self.rows.connection
         if self._locks.get(partition) is connection:
             return True
-        with failures():
+        with row_errors():
             [(taken,)] = connection.execute(_REHEARSE, [self._topic, partition]).fetchall()
         if taken:
             self._locks[partition] = connection
@@ -140,7 +142,7 @@ class CrashIsolation:
     def _unlock(self, partitions: Iterable[int]) -> None:
         for partition in partitions:
             if self._locks.pop(partition, None) is self.rows.connection:
-                with failures():
+                with row_errors():
                     self.rows.connection.execute(_END_REHEARSAL, [self._topic, partition])
 
     def leave(self, partitions: Iterable[int]) -> None:
@@ -149,7 +151,7 @@ class CrashIsolation:
         for partition in gone:
             del self._starts[partition]
             self._ends.pop(partition, None)
-        with failures():
+        with row_errors():
             self.rows.connection.execute(_LEAVE, [self._topic, gone])
         self._unlock(gone)
 
@@ -157,23 +159,23 @@ class CrashIsolation:
         """Mark what is in hand, in a transaction of its own: should the process die now, it was this."""
         # Once more, since a session that was lost took its lock along.
         if self._lock(record.partition):
-            with failures():
+            with row_errors():
                 self.rows.connection.execute(_SUSPECT, [record.offset, line, self._topic, record.partition])
 
     def acquit(self, record: Record) -> None:
         """Unmark: the record is done, and with the last one the rehearsal."""
         if not self._lock(record.partition):
             return
-        with failures():
+        with row_errors():
             self.rows.connection.execute(_SUSPECT, [None, None, self._topic, record.partition])
         if record.offset + 1 >= self._ends.get(record.partition, 0):
             self._unlock([record.partition])
 
-    def asides(self, records: Iterable[Record]) -> dict[Place, SkippedLines]:
+    def asides(self, records: Iterable[Record]) -> dict[RecordPosition, SkippedLines]:
         """Give the lines of records that the process died of."""
         if not self._isolated:
             return {}
-        places = [(record.partition, record.offset) for record in records]
+        places = [record.position for record in records]
         return {place: dict(self._isolated[place]) for place in places if place in self._isolated}
 
     def portion(self, held: Sequence[Record]) -> int:

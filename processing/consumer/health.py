@@ -15,7 +15,7 @@ from django.conf import settings
 from prometheus_client import make_wsgi_app
 
 from processing.consumer.loop import State
-from processing.stores import documents, row_store
+from processing.stores import documents, postgres
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -73,7 +73,7 @@ def readiness(state: State) -> dict[str, object]:
 
 
 def _ask_postgresql() -> None:
-    with row_store.connect() as connection:
+    with postgres.connect() as connection:
         connection.execute("SELECT 1")
 
 

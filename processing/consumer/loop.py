@@ -292,7 +292,7 @@ class Loop:
         if self._consumer is not None:
             self._settled(self._consumer)
             self._leave_all()
-            self._thread.submit(lambda: self._stores.rows.farewell(self._member))
+            self._thread.submit(lambda: self._stores.rows.remove_member(self._member))
 
     def _close(self) -> None:
         self._live.stop()
@@ -328,7 +328,7 @@ FINISH: list[Callable[[Loop, Work], None]] = [Loop.commit, Loop.announce]
 
 def _once(records: list[Record]) -> list[Record]:
     """Leave out what was polled again: a partition that went and came back starts where Kafka's offsets say."""
-    return list({(record.partition, record.offset): record for record in records}.values())
+    return list({record.position: record for record in records}.values())
 
 
 def _event_count(record: Record) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from processing.errors import KAFKA, MONGODB, POSTGRESQL, NeedsOperator, StoreUnavailable
 from processing.ledger.incidents import Cursor, close_incident, open_incident
 from processing.models import Incident
-from processing.stores.row_store import RowStore, failures
+from processing.stores.row_store import RowStore
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class OperatorIncident:
 
     def _tell(self, what: Callable[[Cursor], object]) -> bool:
         try:
-            with failures(), self._rows.connection.cursor() as cursor:
+            with self._rows.cursor() as cursor:
                 what(cursor)
         except (StoreUnavailable, NeedsOperator) as error:
             logger.debug("incident not told", extra={"reason": str(error)})

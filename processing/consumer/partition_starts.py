@@ -9,9 +9,10 @@ from concurrent.futures import Future
 from processing.consumer import steps
 from processing.consumer.steps import Stores
 from processing.consumer.store_executor import StoreExecutor
+from processing.events.positions import PartitionId
 from processing.kafka.consumer import Consumer
 from processing.kafka.end_offsets import TopicOffsets
-from processing.partitions.start_offsets import Place, StartOffset
+from processing.partitions.start_offsets import StartOffset
 
 LOOK_AT_HOLDS = 2.0  # seconds between two looks whether a held partition was resumed
 
@@ -58,8 +59,8 @@ class PartitionStarts:
         return bool(consumer.unplaced) and (consumer.unplaced != self.held or time.monotonic() >= self._look_at_holds)
 
     def _starts(
-        self, partitions: list[int], known_ends: dict[Place, int]
+        self, partitions: list[int], known_ends: dict[PartitionId, int]
     ) -> tuple[TopicOffsets, dict[int, StartOffset]]:
         found: list[tuple[TopicOffsets, dict[int, StartOffset]]] = []
-        self._patiently(lambda: found.append(steps.place(self._stores, partitions, known_ends)))
+        self._patiently(lambda: found.append(steps.find_starts(self._stores, partitions, known_ends)))
         return found[-1]

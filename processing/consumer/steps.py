@@ -21,11 +21,15 @@ from processing.errors import ContentRejected, NeedsOperator
 from processing.events import decoding, ledger_deltas, skipped_lines
 from processing.events.batch import Batch, Entry, Letter, Record
 from processing.events.ledger_deltas import LedgerDeltas
+from processing.events.positions import PartitionId
 from processing.events.rollups import Spans, roll_up
 from processing.kafka.end_offsets import OffsetsReader, TopicOffsets
 from processing.kafka.processed_topic import ProcessedTopic
+from processing.ledger.incidents import PartitionRef
+from processing.partitions import paused, start_offsets
 from processing.partitions.circuit_breaker import CircuitBreaker, Judgement
-from processing.partitions.start_offsets import Place, StartOffset
+from processing.partitions.start_offsets import StartOffset
+from processing.stores import row_lookup
 from processing.stores.document_store import DocumentStore, Verdict
 from processing.stores.row_store import RowStore
 
@@ -142,7 +146,8 @@ def process(_stores: Stores, work: Work) -> None:
 def claim(stores: Stores, work: Work) -> None:
     """Lock progress and leave out what another attempt has done already, and what is held."""
     done = stores.rows.claim(work.batch, work.topic.row)
-    held = stores.rows.held(done, work.topic.row)
+    with stores.rows.cursor() as cursor:
+        held = {number for number, state in paused.read(cursor, work.topic.row, done).items() if state.held}
     if held:
         work.held |= held
         _keep(stores, work, [record for record in work.batch.records if record.partition not in held])
@@ -197,7 +202,9 @@ def hold(stores: Stores, work: Work) -> StepResult:
         _keep(stores, work, kept)
         return Retry("a partition is held within the batch")
     if trips:
-        stores.rows.hold(work.topic.row, work.topic.name, trips)
+        with stores.rows.cursor() as cursor:
+            for number, trip in sorted(trips.items()):
+                paused.hold(cursor, PartitionRef(work.topic.row, work.topic.name, number), trip.reason)
         work.held |= trips.keys()
     return None
 
@@ -222,7 +229,8 @@ def publish(stores: Stores, work: Work) -> None:
     if work.batch.redelivered:
         again = Batch(records=work.batch.redelivered, asides=work.batch.asides)
         decoding.decode(again, now=timestamps.now())
-        rows += stores.rows.rows_of(again.entries, work.topic.row)
+        with stores.rows.cursor() as cursor:
+            rows += row_lookup.find_rows(cursor, again.entries, work.topic.row)
     rows += [(entry, at) for entry in work.batch.stored]
     if rows:
         stores.delivery.publish(rows)
@@ -252,8 +260,8 @@ def run(steps: Iterable[Step], stores: Stores, work: Work) -> StepResult:
     return None
 
 
-def place(
-    stores: Stores, partitions: list[int], known_ends: Mapping[Place, int]
+def find_starts(
+    stores: Stores, partitions: list[int], known_ends: Mapping[PartitionId, int]
 ) -> tuple[TopicOffsets, dict[int, StartOffset]]:
     """Find out where partitions start, and begin to count their dead letters; see processing.partitions.start_offsets.
 
@@ -261,7 +269,9 @@ def place(
     :raises NeedsOperator: the same, and someone must act
     """
     ends = stores.ends.ask()
-    starts = stores.rows.place(ends, partitions, known_ends=known_ends, ask=stores.ends.ask)
+    topic = stores.rows.topic_row(ends.topic, ends.name)
+    with stores.rows.exclusive_transaction() as cursor:
+        starts = start_offsets.find(cursor, topic, ends, partitions, known_ends=known_ends, ask=stores.ends.ask)
     for partition, start in starts.items():
         stores.breaker.start(partition, lenient_until=start.hold.lenient_until)
     stores.crashes.count({number: start.next_offset for number, start in starts.items() if not start.hold.held}, ends)
@@ -345,7 +355,8 @@ def _set_aside(work: Work, verdict: Verdict) -> None:
 
 def _judge_existing(stores: Stores, work: Work, existing: list[Entry]) -> None:
     """Tell duplicates from conflicts by the rows' own hashes; a conflict leaves no document of its origin."""
-    hashes = stores.rows.hashes(existing)
+    with stores.rows.cursor() as cursor:
+        hashes = row_lookup.content_hashes(cursor, existing)
     conflicts = [entry for entry in existing if hashes.get(entry.key) != entry.hash]
     duplicates = [entry for entry in existing if hashes.get(entry.key) == entry.hash]
     work.batch.duplicates += duplicates

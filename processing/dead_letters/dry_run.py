@@ -16,6 +16,7 @@ from processing.dead_letters.redrive import NotRedrivable
 from processing.events import decoding
 from processing.events.batch import Batch, Entry, Record
 from processing.models import DeadLetter
+from processing.stores import row_lookup
 from processing.stores.document_store import DocumentStore
 from processing.stores.row_store import RowStore
 
@@ -139,7 +140,8 @@ def _refused_by_mongo(chosen: Sequence[DeadLetter]) -> dict[int, str]:
 def _identities(entries: Sequence[Entry], stores: Stores) -> tuple[list[Entry], list[Entry], list[Entry]]:
     """Split events into stored ones, conflicts (other content has their id), and new ones."""
     rows, documents = stores
-    hashes = rows.hashes(entries) | documents.hashes(entries)
+    with rows.cursor() as cursor:
+        hashes = row_lookup.content_hashes(cursor, entries) | documents.hashes(entries)
     known = [entry for entry in entries if hashes.get(entry.key) == entry.hash]
     conflicts = [entry for entry in entries if entry.key in hashes and hashes[entry.key] != entry.hash]
     return known, conflicts, [entry for entry in entries if entry.key not in hashes]

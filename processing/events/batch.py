@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from processing.events.positions import RecordPosition
+
 MINUTE = 60_000_000  # microseconds
 REDRIVE_OF = "redrive-of"  # the header that says which dead letter a record sends once more
 MAX_DIGITS = 19  # of a letter's number: below 2**63
@@ -21,6 +23,11 @@ class Record(NamedTuple):
     time: int  # Kafka's, microseconds since the epoch
     value: bytes | None
     headers: list[tuple[str, bytes]]
+
+    @property
+    def position(self) -> RecordPosition:
+        """Return where the record is in its topic."""
+        return RecordPosition(self.partition, self.offset)
 
 
 class Entry(msgspec.Struct, gc=False):
@@ -76,7 +83,6 @@ class SkippedLine(NamedTuple):
 
 
 WHOLE = -1  # in place of a line: the record as one, since it can't be decoded
-Place = tuple[int, int]  # of a record: partition and offset
 # By line: those that become letters without being read; and, for a trial of the other lines, those left out (None).
 SkippedLines = dict[int, SkippedLine | None]
 
@@ -93,7 +99,7 @@ class Batch:
     duplicates: list[Entry] = field(default_factory=list)
     letters: list[Letter] = field(default_factory=list)
     read: Counter[Account] = field(default_factory=Counter)
-    asides: dict[Place, SkippedLines] = field(default_factory=dict)  # processing.events.skipped_lines
+    asides: dict[RecordPosition, SkippedLines] = field(default_factory=dict)  # processing.events.skipped_lines
 
     # Set while the stores work on it
     redelivered: list[Record] = field(default_factory=list)
@@ -101,10 +107,10 @@ class Batch:
     stored_at: int = 0  # microseconds since the epoch
     republish: list[tuple[Entry, int]] = field(default_factory=list)  # rows of redelivered records, when stored
 
-    def redriven(self) -> dict[tuple[int, int], int]:
+    def redriven(self) -> dict[RecordPosition, int]:
         """The dead letters that records send once more, by partition and offset; a header that is no number is another's."""
         return {
-            (record.partition, record.offset): int(value)
+            record.position: int(value)
             for record in self.records
             for name, value in record.headers
             if name == REDRIVE_OF and value.isdigit() and len(value) < MAX_DIGITS

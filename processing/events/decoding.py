@@ -35,8 +35,8 @@ def decode(batch: Batch, *, now: int) -> None:
     first: dict[bytes, Entry] = {}
     read: Counter[tuple[str, int, int]] = Counter()
     batch.duplicates, batch.letters = [], []
-    for record in sorted(batch.records, key=lambda r: (r.partition, r.offset)):
-        aside = batch.asides.get((record.partition, record.offset))
+    for record in sorted(batch.records, key=lambda record: record.position):
+        aside = batch.asides.get(record.position)
         if aside is None:
             lines = record_format.decode(record.value, record.headers, received=record.time, now=now)
             numbers: Collection[int] = range(len(lines))

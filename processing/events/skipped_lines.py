@@ -9,8 +9,9 @@ import psycopg
 
 from ingestion.kafka import record_format
 from ingestion.problems import Code
-from processing.events.batch import WHOLE, Batch, Left, Letter, Place, Record, SkippedLine, SkippedLines
+from processing.events.batch import WHOLE, Batch, Left, Letter, Record, SkippedLine, SkippedLines
 from processing.events.document_ids import document_id
+from processing.events.positions import RecordPosition
 
 # A record of several lines whose only letter has another length than its value had just that line set aside.
 _FIND = """
@@ -59,7 +60,7 @@ def only(some: Iterable[int], *, of: Iterable[int], known: SkippedLines) -> Skip
 
 def left_by(batch: Batch) -> list[Left]:
     """Name the documents that lines set aside may have left, in trials or with a process that died, so far as they are known."""
-    places = {(record.partition, record.offset) for record in batch.records}
+    places = {record.position for record in batch.records}
     marked = [aside for place in places & batch.asides.keys() for aside in batch.asides[place].values() if aside]
     return [left for aside in marked for left in aside.left] + [
         Left(document_id(letter.event_id, letter.source), letter.partition, letter.offset, letter.line)
@@ -68,18 +69,21 @@ def left_by(batch: Batch) -> list[Left]:
     ]
 
 
-def of_letters(connection: psycopg.Connection, found: Iterable[Record], *, topic: int) -> dict[Place, SkippedLines]:
+def of_letters(
+    connection: psycopg.Connection, found: Iterable[Record], *, topic: int
+) -> dict[RecordPosition, SkippedLines]:
     """Find which lines of records were set aside when they were processed, so that others need not decode them.
 
     :param topic: the row id of the records' topic
     """
-    sizes: dict[Place, int] = {(record.partition, record.offset): len(record.value or b"") for record in found}
+    sizes: dict[RecordPosition, int] = {record.position: len(record.value or b"") for record in found}
     partitions, offsets = [place[0] for place in sizes], [place[1] for place in sizes]
-    asides: dict[Place, SkippedLines] = {}
+    asides: dict[RecordPosition, SkippedLines] = {}
     letters = connection.execute(_FIND, [partitions, offsets, topic, Code.INTERNAL_ERROR]).fetchall()
     for partition, offset, line, size in letters:
-        key = WHOLE if line == 0 and size == sizes[partition, offset] else line
-        asides.setdefault((partition, offset), {})[key] = SkippedLine(stage="", detail="")
+        position = RecordPosition(partition, offset)
+        key = WHOLE if line == 0 and size == sizes[position] else line
+        asides.setdefault(position, {})[key] = SkippedLine(stage="", detail="")
     return asides
 
 

@@ -17,6 +17,7 @@ from kafka.structs import OffsetAndMetadata
 from ingestion.kafka import client_internals
 from processing.errors import kafka_errors
 from processing.events.batch import Record
+from processing.events.positions import PartitionId
 from processing.kafka.end_offsets import TopicOffsets
 
 logger = logging.getLogger(__name__)
@@ -40,9 +41,7 @@ class Consumer:
         # New partition -> offset of its first polled record, if any: its start unless `place` sets another.
         self._unplaced: dict[int, int | None] = {}
         self._placed_topic: UUID | None = None
-        self.known_ends: dict[
-            tuple[UUID, int], int
-        ] = {}  # last end offsets seen, by Kafka's id of the topic and partition
+        self.known_ends: dict[PartitionId, int] = {}  # last end offsets seen
         with kafka_errors():
             self._client = KafkaConsumer(
                 bootstrap_servers=settings.KAFKA_BOOTSTRAP_SERVERS,
@@ -264,7 +263,7 @@ class Consumer:
 
     def _note_end(self, partition: int, end: int | None) -> None:
         if end is not None and self._placed_topic is not None:
-            self.known_ends[self._placed_topic, partition] = end
+            self.known_ends[PartitionId(self._placed_topic, partition)] = end
 
 
 def _unless_gone() -> suppress:

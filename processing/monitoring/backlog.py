@@ -6,17 +6,15 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from uuid import UUID
 
 from django.db import DatabaseError
 
 from ingestion.acceptance.backpressure import BacklogReport
+from processing.events.positions import PartitionId
 from processing.kafka import end_offsets
 from processing.kafka.end_offsets import TopicOffsets
 from processing.ledger import lag, ledger
 from processing.ledger.lag import PartitionLag
-
-Place = tuple[UUID, int]  # Kafka's id of a topic, and a partition
 
 
 class Waits:
@@ -26,8 +24,10 @@ class Waits:
     """
 
     def __init__(self) -> None:
-        self._ends: defaultdict[Place, deque[tuple[float, int]]] = defaultdict(deque)  # when an end offset was seen
-        self._next: dict[Place, int] = {}
+        self._ends: defaultdict[PartitionId, deque[tuple[float, int]]] = defaultdict(
+            deque
+        )  # when an end offset was seen
+        self._next: dict[PartitionId, int] = {}
 
     def longest(self, ends: TopicOffsets, lags: Iterable[PartitionLag], *, now: float) -> float:
         """Look once more; give the seconds that the oldest record has waited, at least.
@@ -37,12 +37,12 @@ class Waits:
         return max((self._wait(ends, each, now=now) for each in lags), default=0.0)
 
     def _wait(self, ends: TopicOffsets, partition: PartitionLag, *, now: float) -> float:
-        place = (ends.topic, partition.partition)
+        key = PartitionId(ends.topic, partition.partition)
         end = ends.partitions[partition.partition][1]
         next_offset = end - partition.records
-        moved = self._next.get(place, next_offset) != next_offset
-        self._next[place] = next_offset
-        seen = self._ends[place]
+        moved = self._next.get(key, next_offset) != next_offset
+        self._next[key] = next_offset
+        seen = self._ends[key]
         while seen and seen[0][1] <= next_offset:
             seen.popleft()
         # A long backlog is remembered in steps of a hundredth of its age, so that it takes no memory.

@@ -11,12 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from processing.events.batch import Batch, Record
+from processing.events.positions import RecordPosition
 
 WINDOW = 1_000  # events
 MOST_IN_WINDOW = 200  # dead letters; more among the last WINDOW events are too many
 MOST_IN_A_ROW = 200  # dead letters; so many without a good event between them are too many
-
-Origin = tuple[int, int]  # a record's partition and offset
 
 
 class Window:
@@ -125,13 +124,17 @@ class CircuitBreaker:
         self._windows |= judgement.windows
 
     def _follow(
-        self, window: Window, records: list[Record], letters: Mapping[int, list[int]], sizes: Mapping[Origin, int]
+        self,
+        window: Window,
+        records: list[Record],
+        letters: Mapping[int, list[int]],
+        sizes: Mapping[RecordPosition, int],
     ) -> Trip | None:
         lenient_until = self._lenient.get(records[0].partition, 0)
         for record in sorted(records, key=lambda record: record.offset):
             if record.offset < lenient_until:
                 continue
-            for bad, count in _runs(letters.get(record.offset, []), sizes[record.partition, record.offset]):
+            for bad, count in _runs(letters.get(record.offset, []), sizes[record.position]):
                 window.add(count, bad=bad)
                 if bad and window.trip:
                     return Trip(record.offset, window.trip)
@@ -150,15 +153,15 @@ def _lines_by_offset(batch: Batch) -> dict[int, dict[int, list[int]]]:
     redriven = batch.redriven() if batch.letters else {}
     found: defaultdict[int, defaultdict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
     for letter in batch.letters:
-        if (letter.partition, letter.offset) not in redriven:
+        if RecordPosition(letter.partition, letter.offset) not in redriven:
             found[letter.partition][letter.offset].append(letter.line)
     return {partition: dict(lines) for partition, lines in found.items()}
 
 
-def _sizes(batch: Batch) -> Counter[Origin]:
+def _sizes(batch: Batch) -> Counter[RecordPosition]:
     """How many lines each record has."""
     outcomes = (batch.entries, batch.duplicates, batch.letters)
-    return Counter((one.partition, one.offset) for outcome in outcomes for one in outcome)
+    return Counter(RecordPosition(one.partition, one.offset) for outcome in outcomes for one in outcome)
 
 
 def _runs(bad_lines: list[int], size: int) -> Iterator[tuple[bool, int]]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 from processing.errors import StoreUnavailable
+from processing.events.positions import PartitionId
 from processing.kafka.end_offsets import TopicOffsets
 from processing.ledger import lost_records
 from processing.ledger.incidents import Cursor, PartitionRef, open_incident
@@ -14,7 +14,6 @@ from processing.models import Incident, LedgerGap
 from processing.partitions import paused
 from processing.partitions.paused import Paused
 
-Place = tuple[UUID, int]  # Kafka's id of a topic, and a partition
 Asking = Callable[[], TopicOffsets]
 NOT_HELD = Paused(held=False, lenient_until=0)
 
@@ -50,16 +49,16 @@ class StartOffset:
     hold: Paused
 
 
-def place(
+def find(
     cursor: Cursor,
     topic: int,
     ends: TopicOffsets,
     partitions: Sequence[int],
     *,
-    known_ends: Mapping[Place, int],
+    known_ends: Mapping[PartitionId, int],
     ask: Asking,
 ) -> dict[int, StartOffset]:
-    """Give the places of partitions, within the caller's transaction; gaps are written down and stepped over.
+    """Return where partitions start, within the caller's transaction; gaps are recorded and skipped.
 
     :param topic: the row id
     :param known_ends: the last end offsets that were seen, also of a topic that is gone
@@ -119,7 +118,7 @@ def _mended(cursor: Cursor, partition: PartitionRef, at: int, earliest: int, end
 
 
 def _leave_former(
-    cursor: Cursor, topic: int, ends: TopicOffsets, partitions: list[int], known_ends: Mapping[Place, int]
+    cursor: Cursor, topic: int, ends: TopicOffsets, partitions: list[int], known_ends: Mapping[PartitionId, int]
 ) -> None:
     """Write down what a topic of the same name may have held unread when it was deleted.
 
@@ -130,5 +129,5 @@ def _leave_former(
     for former, kafka_id, number, at in cursor.fetchall():
         partition = PartitionRef(former, ends.name, number)
         paused.release(cursor, partition, who="consumer")
-        if known_ends.get((kafka_id, number)) != at:
+        if known_ends.get(PartitionId(kafka_id, number)) != at:
             lost_records.record(cursor, partition, first=at, next_=None, cause=LedgerGap.Cause.RECREATED)

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 import psycopg
 
 from processing.events.batch import Batch, Entry, Letter
+from processing.events.positions import RecordPosition
 
 MAX_REDRIVES = 3  # of a chain that may fail before somebody has to choose the next one
 
-Place = tuple[int, int]  # partition, offset
 
 # In order of their numbers, as jobs lock them too, so that nobody waits in a circle. A chain is a root and what failed of it.
 _LOCK = """
@@ -73,17 +73,17 @@ def close(connection: psycopg.Connection, batch: Batch, *, topic: int) -> None:
         return
     roots = [root for (root,) in connection.execute(_ROOTS, [list(redriven.values())])]
     connection.execute(_LOCK, {"roots": roots})
-    failed = [letter for letter in batch.letters if (letter.partition, letter.offset) in redriven]
+    failed = [letter for letter in batch.letters if RecordPosition(letter.partition, letter.offset) in redriven]
     if failed:
         connection.execute(_FAIL, _failures(failed, redriven, topic))
-    ended = _outcomes(batch, redriven, {(letter.partition, letter.offset) for letter in failed})
+    ended = _outcomes(batch, redriven, {RecordPosition(letter.partition, letter.offset) for letter in failed})
     if ended:
         connection.execute(_CLOSE, {"letters": list(ended), "outcomes": list(ended.values())})
 
 
-def _failures(failed: Sequence[Letter], redriven: Mapping[Place, int], topic: int) -> dict[str, object]:
+def _failures(failed: Sequence[Letter], redriven: Mapping[RecordPosition, int], topic: int) -> dict[str, object]:
     return {
-        "letters": [redriven[letter.partition, letter.offset] for letter in failed],
+        "letters": [redriven[RecordPosition(letter.partition, letter.offset)] for letter in failed],
         "partitions": [letter.partition for letter in failed],
         "offsets": [letter.offset for letter in failed],
         "lines": [letter.line for letter in failed],
@@ -93,9 +93,9 @@ def _failures(failed: Sequence[Letter], redriven: Mapping[Place, int], topic: in
     }
 
 
-def _outcomes(batch: Batch, redriven: Mapping[Place, int], failed: set[Place]) -> dict[int, str]:
+def _outcomes(batch: Batch, redriven: Mapping[RecordPosition, int], failed: set[RecordPosition]) -> dict[int, str]:
     """Say how the events of each letter ended, where none of them failed; one sent twice counts as what it was first."""
-    stored, duplicate = _places(batch.stored), _places(batch.duplicates)
+    stored, duplicate = _positions(batch.stored), _positions(batch.duplicates)
     return {
         letter: "stored" if place in stored else "duplicate" if place in duplicate else "dropped"
         for place, letter in sorted(redriven.items(), reverse=True)
@@ -103,5 +103,5 @@ def _outcomes(batch: Batch, redriven: Mapping[Place, int], failed: set[Place]) -
     }
 
 
-def _places(entries: Iterable[Entry]) -> set[Place]:
-    return {(entry.partition, entry.offset) for entry in entries}
+def _positions(entries: Iterable[Entry]) -> set[RecordPosition]:
+    return {RecordPosition(entry.partition, entry.offset) for entry in entries}

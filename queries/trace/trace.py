@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
 from uuid import UUID
 
 from django.db.models import Q
 
 from ingestion.problems import Code, RequestRejected
 from processing.errors import NeedsOperator, StoreUnavailable
+from processing.events.positions import LinePosition
 from processing.kafka import topic_search
 from processing.kafka.topic_search import EventCopy, Search
 from processing.models import DeadLetter, Event
@@ -26,14 +26,6 @@ from queries.trace.steps import Step
 MAX_LETTERS = 50
 
 _CLOSED = (DeadLetter.State.STORED, DeadLetter.State.DISCARDED)
-
-
-class LinePosition(NamedTuple):
-    """The position of a line in the topic; `line` counts from 0 within the record."""
-
-    partition: int
-    offset: int
-    line: int
 
 
 @dataclass(frozen=True, slots=True)

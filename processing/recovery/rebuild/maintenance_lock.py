@@ -9,7 +9,7 @@ import psycopg
 from psycopg.errors import LockNotAvailable
 
 from processing.errors import NeedsOperator
-from processing.stores import row_sql, row_store
+from processing.stores import postgres, row_sql
 
 APPLICATION = "dataflow-mend"
 _OPTIONS = "-c lock_timeout=60s -c statement_timeout=0 -c cursor_tuple_fraction=1"
@@ -36,7 +36,7 @@ def session() -> Iterator[psycopg.Connection]:
     :raises NeedsOperator: another command holds the lock
     :raises psycopg.Error: PostgreSQL does not answer
     """
-    with row_store.connect(application=APPLICATION, options=_OPTIONS) as connection:
+    with postgres.connect(application=APPLICATION, options=_OPTIONS) as connection:
         lock(connection)
         yield connection
 

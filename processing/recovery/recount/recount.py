@@ -22,7 +22,7 @@ from processing.ledger import ledger, lost_records
 from processing.ledger.ledger import Snapshot
 from processing.ledger.lost_records import Gap
 from processing.recovery.recount import readers, recount_sql, reread
-from processing.stores import copy_encoder, document_store, row_store
+from processing.stores import copy_encoder, document_store, postgres
 
 LINES_PER_CHUNK = 5_000  # lines of Kafka; their payloads are not kept
 # Payloads have up to 256 KiB each: 5,000 rows are read a sixth faster, but large ones take a gigabyte.
@@ -56,7 +56,7 @@ class OffsetRange:
 @contextmanager
 def session() -> Iterator[psycopg.Connection]:
     """Open a connection with the temporary tables of a recount."""
-    with row_store.connect(application=APPLICATION, options=_OPTIONS) as connection:
+    with postgres.connect(application=APPLICATION, options=_OPTIONS) as connection:
         connection.execute(recount_sql.TABLES)
         yield connection
 

@@ -24,7 +24,7 @@ def lines(connection: psycopg.Connection, found: Sequence[Record], *, topic: int
     now = timestamps.now()
     known = skipped_lines.of_letters(connection, found, topic=topic)
     for record in found:
-        batch = _decoded(record, now=now, aside=known.get((record.partition, record.offset)))
+        batch = _decoded(record, now=now, aside=known.get(record.position))
         yield from batch.entries
         yield from batch.duplicates
         for letter in batch.letters:
@@ -39,7 +39,7 @@ def _event(letter: Letter, *, now: int) -> Entry:
 
 
 def _decoded(record: Record, *, now: int, aside: SkippedLines | None = None) -> Batch:
-    batch = Batch([record], asides={(record.partition, record.offset): aside} if aside else {})
+    batch = Batch([record], asides={record.position: aside} if aside else {})
     try:
         decoding.decode(batch, now=now)
     except UnknownVersion as error:

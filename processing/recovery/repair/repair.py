@@ -22,7 +22,7 @@ from processing.recovery.reconcile import reconcile
 from processing.recovery.reconcile.reconcile import Comparison, Report
 from processing.recovery.recount import readers, recount, reread
 from processing.recovery.repair import repair_sql
-from processing.stores import row_sql, row_store
+from processing.stores import letter_writer, row_sql
 from processing.stores.document_store import DocumentStore
 
 MAX_PASSES = 5  # one repair may uncover the next; more than three passes were never needed
@@ -227,7 +227,7 @@ def _reread_lines(stores: RepairStores, progress: Progress) -> tuple[int, int]:
         lines = [line for line in reread.lines(stores.connection, chunk, topic=topic) if _place(line) in wanted]
         missing = [_as_letter(line) for line in lines if wanted[_place(line)] == "no_letter"]
         lost = [line for line in lines if wanted[_place(line)] == "lost" and isinstance(line, Entry)]
-        row_store.write_letters(stores.connection, missing, topic)
+        letter_writer.write_letters(stores.connection, missing, topic)
         letters += len(missing)
         events += _store(stores, lost)
         progress.advance("events and letters from Kafka", events + letters, len(wanted))

@@ -29,7 +29,7 @@ from processing.consumer import steps as pipeline  # noqa: E402 - after the setu
 from processing.consumer.steps import StepResult, Stores, Work  # noqa: E402 - after the setup
 from processing.events.batch import Letter, Record  # noqa: E402 - after the setup
 from processing.kafka.consumer import Consumer  # noqa: E402 - after the setup
-from processing.stores import row_store  # noqa: E402 - after the setup
+from processing.stores import letter_writer  # noqa: E402 - after the setup
 
 Step = Callable[..., Any]  # of the pipeline, or of the loop
 STEPS = [step.__name__ for step in (*pipeline.PREPARE, *pipeline.STORE, *pipeline.DELIVER, *loop.FINISH)]
@@ -99,14 +99,14 @@ def wrap_poll(orders: KillOrders) -> None:
 
 
 def wrap_letters(orders: KillOrders) -> None:
-    write = row_store.write_letters
+    write = letter_writer.write_letters
 
     def writing(connection: Connection, letters: Sequence[Letter], topic: int) -> None:
         write(connection, letters, topic)
         if letters:
             orders.passing("letters")
 
-    row_store.write_letters = writing
+    letter_writer.write_letters = writing
 
 
 def reading_also(version: bytes) -> Callable[..., list[record_format.EventLine | record_format.InvalidLine]]:

@@ -10,7 +10,8 @@ from deploy.testing.deployment import Deployment
 from ingestion.events import timestamps
 from processing.consumer import batch_runner
 from processing.consumer.steps import Stores, Topic, Work
-from processing.events.batch import WHOLE, Batch, Place, Record, SkippedLine, SkippedLines
+from processing.events.batch import WHOLE, Batch, Record, SkippedLine, SkippedLines
+from processing.events.positions import RecordPosition
 from processing.kafka.end_offsets import OffsetsReader
 from processing.tests import expectations, factories
 from processing.tests.consumer_thread import running_loop
@@ -35,7 +36,7 @@ def consume(site: Deployment) -> None:
 
 
 def settle(
-    site: Deployment, *records: Record, asides: dict[Place, SkippedLines] | None = None, alone: bool = False
+    site: Deployment, *records: Record, asides: dict[RecordPosition, SkippedLines] | None = None, alone: bool = False
 ) -> None:
     """Bring records through all steps, as one batch; fails where it would wait."""
     stores, stopping = Stores(), threading.Event()
@@ -69,7 +70,7 @@ def test_an_event_that_is_stored_keeps_its_document_when_its_record_comes_again_
     put(site, expected, 1)
     consume(site)
 
-    settle(site, again(1), asides={(0, 0): {WHOLE: DIED}})
+    settle(site, again(1), asides={RecordPosition(0, 0): {WHOLE: DIED}})
 
     expectations.assert_exact(site, expected)
 

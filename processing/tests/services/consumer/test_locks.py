@@ -14,7 +14,7 @@ import pytest
 from deploy.testing.deployment import Deployment
 from processing.errors import StoreUnavailable
 from processing.events.batch import Batch
-from processing.stores import copy_encoder, row_sql, row_store
+from processing.stores import copy_encoder, postgres, row_sql
 from processing.stores.row_store import RowStore
 from processing.tests.factories import line, record
 
@@ -31,7 +31,7 @@ class Partition:
 
 @pytest.fixture
 def partition(site: Deployment, monkeypatch: pytest.MonkeyPatch) -> Partition:
-    monkeypatch.setattr(row_store, "PATIENCE", 0.5)
+    monkeypatch.setattr(postgres, "MAX_LOCK_HOLD", 0.5)
     store = RowStore()
     batch = Batch([record(line(1))])
     topic = store.topic_row(UUID(int=1), "raw-data")
@@ -60,7 +60,7 @@ def test_a_consumer_that_froze_while_it_wrote_rows_loses_its_transaction(partiti
 def test_a_stranger_that_holds_the_partition_is_waited_for(
     partition: Partition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(row_store, "connect", partial(row_store.connect, options="-c lock_timeout=1500ms"))
+    monkeypatch.setattr(postgres, "connect", partial(postgres.connect, options="-c lock_timeout=1500ms"))
 
     with holding(partition) as stranger:
         stranger.connection.execute("SET application_name = 'psql'")

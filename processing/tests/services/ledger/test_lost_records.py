@@ -19,7 +19,8 @@ from processing.ledger.incidents import open_incidents
 from processing.models import DeadLetter, LedgerGap, PartitionStart, Progress, Topic
 from processing.partitions import start_offsets
 from processing.recovery.reconcile import reconcile
-from processing.stores.row_store import RowStore, write_letters
+from processing.stores.letter_writer import write_letters
+from processing.stores.row_store import RowStore
 from processing.tests import expectations, factories, group
 from processing.tests.commands import run_json
 from processing.tests.consumer_thread import running_loop
@@ -142,7 +143,7 @@ def test_a_topic_that_is_shorter_than_what_was_read_is_read_from_its_end(site: D
     stale = TopicOffsets(topic.kafka_id, topic.name, {PARTITION: (0, 40)}, 0.0, 0.0)
 
     with transaction.atomic(), connection.cursor() as cursor:
-        starts = start_offsets.place(cursor, topic.pk, stale, [PARTITION], known_ends={}, ask=lambda: now)
+        starts = start_offsets.find(cursor, topic.pk, stale, [PARTITION], known_ends={}, ask=lambda: now)
 
     assert starts[PARTITION].next_offset == Progress.objects.get().next_offset == 30
     assert open_incidents().get().detail.startswith("Kafka lost records 30 to 49")
@@ -182,7 +183,7 @@ def test_an_answer_that_was_old_moves_no_progress(site: Deployment) -> None:
     stale = TopicOffsets(topic.kafka_id, topic.name, {PARTITION: (0, 40)}, 0.0, 0.0)
 
     with transaction.atomic(), connection.cursor() as cursor:
-        starts = start_offsets.place(cursor, topic.pk, stale, [PARTITION], known_ends={}, ask=lambda: now)
+        starts = start_offsets.find(cursor, topic.pk, stale, [PARTITION], known_ends={}, ask=lambda: now)
 
     assert starts[PARTITION].next_offset == Progress.objects.get().next_offset == 50
     assert not open_incidents().exists()

@@ -10,6 +10,7 @@ import pytest
 from deploy.testing.deployment import Deployment, ProductProcess
 from ingestion.tests.client import call, event, numbered, post
 from ingestion.tests.conftest import open_door
+from processing.events.positions import PartitionId
 from processing.kafka.end_offsets import TopicOffsets
 from processing.ledger.lag import PartitionLag
 from processing.models import SourceStatistics
@@ -62,7 +63,7 @@ def test_an_outage_of_a_day_is_told_to_a_hundredth_and_takes_little_memory() -> 
     assert look(waits, at=86_400, end=86_402, done=1) == 86_400
     # Half of it is done at once.
     assert look(waits, at=86_402, end=86_402, done=43_200, age=0.0) == pytest.approx(43_200, rel=0.02)
-    assert len(waits._ends[TOPIC, 0]) < 1_000
+    assert len(waits._ends[PartitionId(TOPIC, 0)]) < 1_000
 
 
 def guard_of(door: ProductProcess) -> tuple[int, str]:

@@ -9,7 +9,7 @@ from threading import Barrier
 import pytest
 
 from deploy.testing.deployment import Deployment
-from processing.stores import month_partitions, row_store
+from processing.stores import month_partitions, postgres
 
 EPOCH = date(1970, 1, 1)
 
@@ -45,7 +45,7 @@ def test_days_of_several_months_need_each_once() -> None:
 
 @pytest.mark.services
 def test_each_instant_of_a_month_has_its_partition(site: Deployment) -> None:
-    with row_store.connect() as connection:
+    with postgres.connect() as connection:
         month_partitions.ensure(connection, [month(2026, 12), month(2027, 1)])
         month_partitions.ensure(connection, [month(2026, 12)])
 
@@ -63,7 +63,7 @@ def test_two_consumers_that_make_the_same_months_at_once_both_succeed(site: Depl
     together = Barrier(2)
 
     def make(_: int) -> None:
-        with row_store.connect() as connection:
+        with postgres.connect() as connection:
             together.wait(10)
             for start in wanted:
                 month_partitions.ensure(connection, [start])
@@ -71,7 +71,7 @@ def test_two_consumers_that_make_the_same_months_at_once_both_succeed(site: Depl
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(make, range(2)))
 
-    with row_store.connect() as connection:
+    with postgres.connect() as connection:
         row = connection.execute("SELECT count(*) FROM pg_inherits WHERE inhparent = 'events'::regclass").fetchone()
     assert row == (1 + len(wanted),)
 

@@ -17,6 +17,7 @@ from processing.consumer.steps import Stores, Topic, Work, prepare
 from processing.errors import NeedsOperator
 from processing.events import decoding
 from processing.events.batch import MINUTE, WHOLE, Batch, Record, SkippedLine
+from processing.events.positions import RecordPosition
 from processing.tests.factories import NOON, event_id, line, record
 
 NOW = NOON + 1
@@ -97,7 +98,7 @@ def test_a_line_set_aside_is_a_letter_and_is_not_decoded(monkeypatch: pytest.Mon
     monkeypatch.setattr(record_format, "decode", never(b'{"n":2}', record_format.decode))
     one = record(line(1), line(2, b'{"n":2}'), b"{", line(4), offset=5)
 
-    batch = Batch([one], asides={(0, 5): {1: SkippedLine("rows", "our own step failed")}})
+    batch = Batch([one], asides={RecordPosition(0, 5): {1: SkippedLine("rows", "our own step failed")}})
     decoding.decode(batch, now=NOW)
 
     assert [(entry.text.decode(), entry.line) for entry in batch.entries] == [(event_id(1), 0), (event_id(4), 3)]
@@ -111,7 +112,7 @@ def test_a_line_set_aside_is_a_letter_and_is_not_decoded(monkeypatch: pytest.Mon
 def test_a_record_set_aside_is_one_letter_of_all_its_bytes() -> None:
     one = record(line(1), line(2), offset=5)
 
-    batch = Batch([one], asides={(0, 5): {WHOLE: SkippedLine("decode", "our own step failed")}})
+    batch = Batch([one], asides={RecordPosition(0, 5): {WHOLE: SkippedLine("decode", "our own step failed")}})
     decoding.decode(batch, now=NOW)
 
     assert batch.entries == []
@@ -120,7 +121,7 @@ def test_a_record_set_aside_is_one_letter_of_all_its_bytes() -> None:
 
 
 def test_lines_left_out_of_a_trial_are_neither_read_nor_letters() -> None:
-    batch = Batch([record(line(1), line(2), line(3))], asides={(0, 0): {0: None, 2: None}})
+    batch = Batch([record(line(1), line(2), line(3))], asides={RecordPosition(0, 0): {0: None, 2: None}})
 
     decoding.decode(batch, now=NOW)
 

@@ -1,0 +1,28 @@
+"""Positions in Kafka. Each equals the plain tuple of its fields, which loops over single events build instead (0.3 us less)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from uuid import UUID
+
+
+class PartitionId(NamedTuple):
+    """A partition of a topic, also of one that was deleted and recreated under its name."""
+
+    topic: UUID  # Kafka's id of the topic
+    partition: int
+
+
+class RecordPosition(NamedTuple):
+    """The position of a record in its topic."""
+
+    partition: int
+    offset: int
+
+
+class LinePosition(NamedTuple):
+    """The position of a line in its topic; `line` counts from 0 within the record."""
+
+    partition: int
+    offset: int
+    line: int

@@ -1,0 +1,75 @@
+"""The connection of consumers and recovery to PostgreSQL, and the error translation of their statements."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import psycopg
+from django.conf import settings
+from psycopg.errors import UniqueViolation
+
+from processing.errors import postgres_errors
+from processing.stores import row_sql
+
+logger = logging.getLogger(__name__)
+
+APPLICATION = "dataflow-consumer"
+LOCK_TIMEOUT = 10.0  # seconds to wait for another consumer's transaction
+# A batch takes a tenth of a second, and twice MongoDB's timeout at worst. A consumer that holds a partition for longer is
+# frozen, or waits for MongoDB as this one would: its transaction is terminated, which costs it one retry.
+MAX_LOCK_HOLD = 5.0  # seconds
+IDLE_TIMEOUT = 30.0  # seconds
+OPTIONS = f"-c lock_timeout={LOCK_TIMEOUT}s -c idle_in_transaction_session_timeout={IDLE_TIMEOUT}s"
+CONNECT_TIMEOUT = 3  # seconds
+
+
+def row_errors() -> AbstractContextManager[None]:
+    """Raise psycopg's errors as failures of a known kind, except UniqueViolation, which tells of an event stored before."""
+    return postgres_errors(passing=UniqueViolation)
+
+
+def connect(*, application: str = APPLICATION, options: str = OPTIONS) -> psycopg.Connection:
+    """Open a connection, with the consumer's settings unless others are given.
+
+    :param options: server settings as for libpq
+    :raises psycopg.OperationalError: PostgreSQL does not answer
+    """
+    return psycopg.connect(
+        host=settings.DATABASES["default"]["HOST"],
+        port=settings.DATABASES["default"]["PORT"],
+        user=settings.DATABASES["default"]["USER"],
+        password=settings.DATABASES["default"]["PASSWORD"],
+        dbname=settings.DATABASES["default"]["NAME"],
+        connect_timeout=CONNECT_TIMEOUT,
+        application_name=application,
+        autocommit=True,
+        options=f"{options} -c client_min_messages=warning -c timezone=UTC",
+    )
+
+
+@contextmanager
+def terminate_lock_holders_after(seconds: float, *, backend: int) -> Iterator[None]:
+    """Terminate the transactions of other consumers that `backend` still waits for after this time."""
+    timer = threading.Timer(seconds, _terminate_lock_holders, [backend])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _terminate_lock_holders(backend: int) -> None:
+    try:
+        with connect() as connection:
+            ended = connection.execute(row_sql.END_HOLDERS, [backend, APPLICATION]).fetchall()
+    except psycopg.Error as error:
+        logger.warning("a consumer that holds partitions can't be terminated", extra={"reason": type(error).__name__})
+        return
+    if ended:
+        logger.warning(
+            "terminated a consumer's transaction that held partitions", extra={"backends": [pid for pid, _ in ended]}
+        )

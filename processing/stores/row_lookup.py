@@ -1,0 +1,50 @@
+"""Looks up the rows of events that may be stored already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import psycopg
+
+from processing.events.batch import Entry
+
+
+def find_rows(cursor: psycopg.Cursor, entries: Sequence[Entry], topic: int) -> list[tuple[Entry, int]]:
+    """Return the events whose rows came from these very positions, each with the time when it was stored (microseconds)."""
+    if not entries:
+        return []
+    found = cursor.execute(
+        'SELECT e.source_id, e.id, e.partition, e."offset", e.line,'
+        " (extract(epoch FROM e.stored) * 1000000)::bigint"
+        " FROM unnest(%s::text[], %s::bigint[], %s::uuid[]) AS k (source_id, ts, id)"
+        " JOIN events e ON e.source_id = k.source_id AND e.id = k.id"
+        "  AND e.ts = 'epoch'::timestamptz + k.ts * interval '1 microsecond' WHERE e.topic_id = %s",
+        [
+            [entry.source for entry in entries],
+            [entry.ts for entry in entries],
+            [UUID(bytes=entry.id) for entry in entries],
+            topic,
+        ],
+    ).fetchall()
+    stored = {(source, id_.bytes, *origin): at for source, id_, *origin, at in found}
+    keys = [(entry, (entry.source, entry.id, entry.partition, entry.offset, entry.line)) for entry in entries]
+    return [(entry, stored[key]) for entry, key in keys if key in stored]
+
+
+def content_hashes(cursor: psycopg.Cursor, entries: Sequence[Entry]) -> dict[bytes, int]:
+    """Return the content hashes of the rows of these events, by document id."""
+    found = cursor.execute(
+        "SELECT e.source_id, e.id, e.content_hash FROM unnest(%s::text[], %s::bigint[], %s::uuid[])"
+        " AS k (source_id, ts, id) JOIN events e ON e.source_id = k.source_id AND e.id = k.id"
+        "  AND e.ts = 'epoch'::timestamptz + k.ts * interval '1 microsecond'",
+        [
+            [entry.source for entry in entries],
+            [entry.ts for entry in entries],
+            [UUID(bytes=entry.id) for entry in entries],
+        ],
+    ).fetchall()
+    by_identity = {(source, id_.bytes): content for source, id_, content in found}
+    return {
+        entry.key: by_identity[entry.source, entry.id] for entry in entries if (entry.source, entry.id) in by_identity
+    }
