@@ -30,16 +30,16 @@ def run_batch(stores: Stores, work: Work, *, stopping: threading.Event, waiting:
     :param waiting: told why the batch waits, and None when it goes on
     :raises Stopped: `stopping` was set while a store was away
     """
-    patience = Retrier(stopping, waiting, stores.rows.forget, stores.alarm)
+    retrier = Retrier(stopping, waiting, stores.rows.forget, stores.alarm)
     alone = work.batch.records[0] if work.alone else None
     if alone:
-        patience.until_done(lambda: _rehearse(stores, work, alone, patience))
-    patience.until_done(lambda: _keep_account(stores, work), mend=lambda: _mend(stores, work, patience))
+        retrier.run(lambda: _single_step(stores, work, alone, retrier))
+    retrier.run(lambda: _keep_account(stores, work), recover=lambda: _isolate_failures(stores, work, retrier))
     for step in steps.DELIVER:
-        patience.until_done(partial(_run_step, step, stores, work))
+        retrier.run(partial(_run_step, step, stores, work))
     if alone:
-        patience.until_done(lambda: stores.crashes.acquit(alone))
-    stores.alarm.still()
+        retrier.run(lambda: stores.crashes.clear_mark(alone))
+    stores.alarm.close()
 
 
 def _run_step(step: Step, stores: Stores, work: Work) -> None:
@@ -51,14 +51,14 @@ def _keep_account(stores: Stores, work: Work) -> None:
     steps.store(stores, work)
 
 
-def _mend(stores: Stores, work: Work, patience: Retrier) -> None:
+def _isolate_failures(stores: Stores, work: Work, retrier: Retrier) -> None:
     """Set aside what a bug is due to, so that the rest of the batch can be stored.
 
     :raises NeedsOperator: no record fails alone
     """
 
     def trial(part: Batch) -> Fault | None:
-        patience.go_on("bug: looking for the events that it is due to")
+        retrier.go_on("bug: looking for the events that it is due to")
         return _try(stores, Work(batch=part, topic=work.topic))
 
     found = bisection.failing_lines(work.batch, trial)
@@ -80,17 +80,17 @@ def _cut(work: Work, last: Record) -> None:
     work.batch.records = [record for record in work.batch.records if record.position <= end]
 
 
-def _rehearse(stores: Stores, work: Work, record: Record, patience: Retrier) -> None:
+def _single_step(stores: Stores, work: Work, record: Record, retrier: Retrier) -> None:
     """Try the lines of one record, each alone and marked, so that the one that ends the process is known afterwards."""
     known = work.batch.asides.get(record.position, {})
     lines = skipped_lines.numbers(record, known)
     for line in lines:
-        patience.go_on("crashes: going on line by line")
-        stores.crashes.suspect(record, line)
+        retrier.go_on("crashes: going on line by line")
+        stores.crashes.mark_in_flight(record, line)
         left_out = skipped_lines.only([line], of=lines, known=known)
         # A bug that shows here is met again, and mended then.
         _try(stores, Work(Batch([record], asides={record.position: left_out}), work.topic))
-    stores.crashes.suspect(record, WHOLE)
+    stores.crashes.mark_in_flight(record, WHOLE)
 
 
 def _try(stores: Stores, work: Work) -> Fault | None:

@@ -26,7 +26,7 @@ _DIED = SkippedLine("process", "the consumer process ended, again and again, whi
 
 Line = tuple[int, int]  # offset, and line or processing.events.batch.WHOLE
 
-# A process that rehearses has an advisory lock, which PostgreSQL gives up once the process is dead. One that is only slow,
+# A process that is_single_step has an advisory lock, which PostgreSQL gives up once the process is dead. One that is only slow,
 # or frozen, may have lost the partition to us with its mark still set: nobody has died of that. Only who has the lock marks.
 _READ = """
 SELECT partition, next_offset, starts, suspect_offset, suspect_line, isolated,
@@ -66,7 +66,7 @@ class StartedLine:
     isolated: tuple[Line, ...] = ()  # what the process died of
 
     @property
-    def rehearses(self) -> bool:
+    def is_single_step(self) -> bool:
         """Whether the first batch is to be gone through line by line."""
         return self.starts > AFTER
 
@@ -109,8 +109,8 @@ class CrashIsolation:
                     _tell(cursor, of_partition(ends.name, number), line)
         self._starts |= starts
         self._isolate(before | starts)
-        for number in (number for number, start in starts.items() if start.rehearses):
-            self._rehearse(number)
+        for number in (number for number, start in starts.items() if start.is_single_step):
+            self._take_single_step_lock(number)
 
     def _isolate(self, starts: Mapping[int, StartedLine]) -> None:
         """Keep what is isolated in partitions, and nothing else of them: Kafka may have lost records (processing.partitions.start_offsets)."""
@@ -120,7 +120,7 @@ class CrashIsolation:
                 isolated.setdefault(RecordPosition(number, offset), {})[line] = _DIED
         self._isolated = isolated
 
-    def _rehearse(self, partition: int) -> None:
+    def _take_single_step_lock(self, partition: int) -> None:
         logger.warning("the process died here before; going on line by line", extra={"partition": partition})
         self._ends[partition] = -1
         if not self._lock(partition):
@@ -155,14 +155,14 @@ class CrashIsolation:
             self.rows.connection.execute(_LEAVE, [self._topic, gone])
         self._unlock(gone)
 
-    def suspect(self, record: Record, line: int) -> None:
+    def mark_in_flight(self, record: Record, line: int) -> None:
         """Mark what is in hand, in a transaction of its own: should the process die now, it was this."""
         # Once more, since a session that was lost took its lock along.
         if self._lock(record.partition):
             with row_errors():
                 self.rows.connection.execute(_SUSPECT, [record.offset, line, self._topic, record.partition])
 
-    def acquit(self, record: Record) -> None:
+    def clear_mark(self, record: Record) -> None:
         """Unmark: the record is done, and with the last one the rehearsal."""
         if not self._lock(record.partition):
             return
@@ -178,7 +178,7 @@ class CrashIsolation:
         places = [record.position for record in records]
         return {place: dict(self._isolated[place]) for place in places if place in self._isolated}
 
-    def portion(self, held: Sequence[Record]) -> int:
+    def take(self, held: Sequence[Record]) -> int:
         """Tell how many of the records in hand go on together: one alone in a rehearsal."""
         if not self._ends:
             return len(held)
@@ -192,7 +192,7 @@ class CrashIsolation:
         first = next((index for index, record in enumerate(held) if record.partition in self._ends), len(held))
         return max(first, 1)
 
-    def rehearses(self, records: Sequence[Record]) -> bool:
+    def is_single_step(self, records: Sequence[Record]) -> bool:
         """Tell whether these are one record of a rehearsal."""
         return len(records) == 1 and records[0].partition in self._ends
 

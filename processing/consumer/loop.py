@@ -65,7 +65,7 @@ class Loop:
         self._live = LivePublisher(self._member)
         self._consumer: Consumer | None = None
         self._settling: tuple[Work, Future[None]] | None = None
-        self._placing = PartitionStarts(self._stores, self._thread, self._patiently)
+        self._placing = PartitionStarts(self._stores, self._thread, self._retry)
         self._beating: Future[None] | None = None
         self._last_beat = 0.0
         self._since = datetime.now(tz=UTC)
@@ -81,7 +81,7 @@ class Loop:
         self._live.start()
         try:
             while not self._stopping.is_set():
-                self._survive(self.step)
+                self._run_step(self.step)
             self._finish()
         except ConsumerStopping:
             logger.warning("stopped while a store was away; the batch in hand comes again")
@@ -104,7 +104,7 @@ class Loop:
             if self._settling and self._settling[1].done():
                 self._settled(consumer)
             return False
-        taken = self._stores.crashes.portion(self._held)
+        taken = self._stores.crashes.take(self._held)
         work = self._work(consumer, self._held[:taken])
         if not self._alone(work):
             self._prepare(work)
@@ -139,7 +139,7 @@ class Loop:
         return Work(
             batch=Batch(records=_once(records), asides=crashes.asides(records)),
             topic=Topic(kafka_id=consumer.topic_id, name=consumer.topic),
-            alone=crashes.rehearses(records),
+            alone=crashes.is_single_step(records),
         )
 
     def _place(self, consumer: Consumer) -> None:
@@ -207,7 +207,7 @@ class Loop:
         settling.result()
         for step in FINISH:
             step(self, work)
-        consumer.unplace(work.held)
+        consumer.await_start(work.held)
         return work.held
 
     def _await(self, consumer: Consumer, settling: Future[None]) -> bool:
@@ -241,9 +241,9 @@ class Loop:
         self._beat_if_due()
 
     def _show(self, consumer: Consumer) -> None:
-        self._leave(set(self.state.partitions) - {*consumer.partitions, *consumer.unplaced})
+        self._leave(set(self.state.partitions) - {*consumer.partitions, *consumer.awaiting_start})
         self.state.partitions = consumer.partitions
-        self.state.held = [number for number in self.state.held if number in consumer.unplaced]
+        self.state.held = [number for number in self.state.held if number in consumer.awaiting_start]
         metrics.HELD.set(len(self.state.held))
         if self._beating is None or self._beating.done():
             self._beating = self._thread.submit(self._beat_if_due)
@@ -255,7 +255,7 @@ class Loop:
 
     def _leave_all(self) -> None:
         if self._consumer is not None:
-            self._leave({*self._consumer.partitions, *self._consumer.unplaced})
+            self._leave({*self._consumer.partitions, *self._consumer.awaiting_start})
 
     def _beat_if_due(self) -> None:
         """Say that this member lives; on the stores' thread."""
@@ -269,18 +269,18 @@ class Loop:
         except (StoreUnavailable, NeedsOperator) as error:
             logger.debug("no heartbeat", extra={"reason": str(error)})
 
-    def _patiently(self, act: Callable[[], None]) -> None:
+    def _retry(self, act: Callable[[], None]) -> None:
         stores = self._stores
-        Retrier(self._stopping, self._note_waiting, stores.rows.forget, stores.alarm).until_done(act)
+        Retrier(self._stopping, self._note_waiting, stores.rows.forget, stores.alarm).run(act)
 
-    def _survive(self, step: Callable[[], bool]) -> None:
+    def _run_step(self, step: Callable[[], bool]) -> None:
         try:
             step()
         except StoreUnavailable as error:
             self._wait_for_kafka(str(error))
         except NeedsOperator as error:
             failure = error
-            self._thread.submit(lambda: self._stores.alarm.ring(failure))
+            self._thread.submit(lambda: self._stores.alarm.open(failure))
             self._wait_for_kafka(str(error))
 
     def _wait_for_kafka(self, reason: str) -> None:

@@ -23,12 +23,12 @@ class OperatorIncident:
         # A process before this one may have ended while its alarm rang.
         self._ringing = {POSTGRESQL, MONGODB, KAFKA, OURSELVES}
 
-    def ring(self, failure: NeedsOperator) -> None:
+    def open(self, failure: NeedsOperator) -> None:
         """Open an incident, or count it once more."""
         self._ringing.add(failure.subject)
         self._tell(lambda cursor: open_incident(Incident.Kind.OPERATOR, failure.subject, str(failure), cursor=cursor))
 
-    def still(self) -> None:
+    def close(self) -> None:
         """Close the incidents: everything works."""
         for subject in sorted(self._ringing):
             if self._tell(lambda cursor, about=subject: close_incident(Incident.Kind.OPERATOR, about, cursor=cursor)):  # type: ignore[misc]

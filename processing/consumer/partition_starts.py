@@ -16,20 +16,20 @@ from processing.partitions.start_offsets import StartOffset
 
 LOOK_AT_HOLDS = 2.0  # seconds between two looks whether a held partition was resumed
 
-Patiently = Callable[[Callable[[], None]], None]
+Retry = Callable[[Callable[[], None]], None]
 
 
 class PartitionStarts:
     """The placing of one consumer's partitions; asked on the stores' thread, after what is in hand.
 
-    :param patiently: repeats an act until the stores and Kafka answer
+    :param retry: repeats an act until the stores and Kafka answer
     """
 
-    def __init__(self, stores: Stores, thread: StoreExecutor, patiently: Patiently) -> None:
+    def __init__(self, stores: Stores, thread: StoreExecutor, retry: Retry) -> None:
         self.held: list[int] = []  # as they were found
         self._stores = stores
         self._thread = thread
-        self._patiently = patiently
+        self._retry = retry
         self._asked: Future[tuple[TopicOffsets, dict[int, StartOffset]]] | None = None
         self._look_at_holds = 0.0  # time.monotonic()
 
@@ -40,27 +40,29 @@ class PartitionStarts:
 
     def step(self, consumer: Consumer) -> bool:
         """Ask where to start what waits, or start it where the answer says; True if other partitions are read now."""
-        self.held = [number for number in self.held if number in consumer.unplaced]
+        self.held = [number for number in self.held if number in consumer.awaiting_start]
         if self._asked is None and self._may_ask(consumer):
-            wanted, known_ends = consumer.unplaced, dict(consumer.known_ends)
+            wanted, known_ends = consumer.awaiting_start, dict(consumer.known_ends)
             self._asked = self._thread.submit(lambda: self._starts(wanted, known_ends))
             return False
         if self._asked is None or not self._asked.done():
             return False
         (ends, starts), self._asked = self._asked.result(), None
         before = consumer.partitions
-        self.held = [number for number in consumer.unplaced if number in starts and starts[number].hold.held]
-        consumer.place(ends, {number: start.next_offset for number, start in starts.items() if not start.hold.held})
+        self.held = [number for number in consumer.awaiting_start if number in starts and starts[number].hold.held]
+        consumer.start_at(ends, {number: start.next_offset for number, start in starts.items() if not start.hold.held})
         self._look_at_holds = time.monotonic() + LOOK_AT_HOLDS
         return consumer.partitions != before
 
     def _may_ask(self, consumer: Consumer) -> bool:
         """Tell whether partitions wait that are not held, or for so long that they may have been resumed."""
-        return bool(consumer.unplaced) and (consumer.unplaced != self.held or time.monotonic() >= self._look_at_holds)
+        return bool(consumer.awaiting_start) and (
+            consumer.awaiting_start != self.held or time.monotonic() >= self._look_at_holds
+        )
 
     def _starts(
         self, partitions: list[int], known_ends: dict[PartitionId, int]
     ) -> tuple[TopicOffsets, dict[int, StartOffset]]:
         found: list[tuple[TopicOffsets, dict[int, StartOffset]]] = []
-        self._patiently(lambda: found.append(steps.find_starts(self._stores, partitions, known_ends)))
+        self._retry(lambda: found.append(steps.find_starts(self._stores, partitions, known_ends)))
         return found[-1]

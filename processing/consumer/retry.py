@@ -40,22 +40,22 @@ class Retrier:
     forget: Callable[[], None]  # called before an act is repeated
     alarm: OperatorIncident
 
-    def until_done(self, act: Act, *, mend: Act | None = None) -> None:
+    def run(self, act: Act, *, recover: Act | None = None) -> None:
         """Repeat an act until it succeeds; between tries wait 0.5 s and longer.
 
-        :param mend: called when the act has met bugs TRIES times: sets aside what they are due to. Without it a bug
+        :param recover: called when the act has met bugs TRIES times: sets aside what they are due to. Without it a bug
             waits for an operator
         :raises Stopped: `stopping` was set
         """
-        wait, tries, alarmed = FIRST_WAIT, _Tries(act, mend), False
+        wait, tries, alarmed = FIRST_WAIT, _Tries(act, recover), False
         while (failure := tries.once()) is not None:
             if tries.more_at_once(failure):
                 continue
             self.waiting(str(failure))
             fields = {"reason": str(failure), "seconds": round(wait, 1)}
-            if isinstance(failure, NeedsOperator) and not (mend and isinstance(failure, _Bug)):
+            if isinstance(failure, NeedsOperator) and not (recover and isinstance(failure, _Bug)):
                 logger.error("an operator must act", extra=fields)
-                self.alarm.ring(failure)
+                self.alarm.open(failure)
                 alarmed = True
             else:
                 logger.warning("waiting", extra=fields)
@@ -63,7 +63,7 @@ class Retrier:
             wait = min(wait * 2, LONGEST_WAIT)
         self.waiting(None)
         if alarmed:
-            self.alarm.still()
+            self.alarm.close()
 
     def go_on(self, reason: str) -> None:
         """Say what a long act does; to be called now and then.
@@ -83,17 +83,17 @@ class Retrier:
 class _Tries:
     """Counts what an act meets."""
 
-    def __init__(self, act: Act, mend: Act | None) -> None:
+    def __init__(self, act: Act, recover: Act | None) -> None:
         self._act = act
-        self._mend = mend
+        self._recover = recover
         self._bugs = 0
         self._races = 0
 
     def once(self) -> Exception | None:
         """Try once, and mend before where it is time to; give what failed."""
         try:
-            if self._mend and self._bugs >= TRIES:
-                self._mend()
+            if self._recover and self._bugs >= TRIES:
+                self._recover()
                 self._bugs = 0
             self._act()
         except (StoreUnavailable, NeedsOperator) as error:
@@ -112,4 +112,4 @@ class _Tries:
         """Tell whether waiting would be of no use."""
         if isinstance(failure, LostRace):
             return self._races < TRIES
-        return isinstance(failure, _Bug) and self._mend is not None and self._bugs == TRIES
+        return isinstance(failure, _Bug) and self._recover is not None and self._bugs == TRIES

@@ -27,7 +27,7 @@ from processing.kafka.end_offsets import OffsetsReader, TopicOffsets
 from processing.kafka.processed_topic import ProcessedTopic
 from processing.ledger.incidents import PartitionRef
 from processing.partitions import paused, start_offsets
-from processing.partitions.circuit_breaker import CircuitBreaker, Judgement
+from processing.partitions.circuit_breaker import BreakerUpdate, CircuitBreaker
 from processing.partitions.start_offsets import StartOffset
 from processing.stores import row_lookup
 from processing.stores.document_store import DocumentStore, Verdict
@@ -65,7 +65,7 @@ class Attempt:
     writing: Future[Verdict] | None = None
     verdict: Verdict | None = None  # kept for the next transaction: documents are written once
     gains: LedgerDeltas = field(default_factory=dict)
-    judgement: Judgement = field(default_factory=Judgement)
+    breaker_update: BreakerUpdate = field(default_factory=BreakerUpdate)
     committed: Callable[[], None] | None = None
 
     def roll_up(self, entries: list[Entry]) -> tuple[Spans, Spans]:
@@ -191,8 +191,8 @@ def judge_identity(_stores: Stores, work: Work) -> StepResult:
 
 def hold(stores: Stores, work: Work) -> StepResult:
     """Hold each partition with too many dead letters; retry up to the record that exceeds the limit."""
-    work.attempt.judgement = stores.breaker.judge(work.batch)
-    trips = work.attempt.judgement.trips
+    work.attempt.breaker_update = stores.breaker.judge(work.batch)
+    trips = work.attempt.breaker_update.trips
     kept = [
         record
         for record in work.batch.records
@@ -289,7 +289,7 @@ def store(stores: Stores, work: Work, *, undo: bool = False) -> None:
         return
     if work.attempt.committed:
         work.attempt.committed()
-    stores.breaker.adopt(work.attempt.judgement)
+    stores.breaker.adopt(work.attempt.breaker_update)
 
 
 def _attempt(stores: Stores, work: Work, *, undo: bool) -> bool:

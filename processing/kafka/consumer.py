@@ -34,13 +34,13 @@ class Consumer:
 
     def __init__(self) -> None:
         self.topic = settings.KAFKA_TOPIC_RAW_DATA
-        self._placed: set[int] = set()
+        self._started: set[int] = set()
         self._paused = False
         # The position of each partition that was behind its end at the previous check of `stalled`.
         self._behind: dict[int, int] = {}
         # New partition -> offset of its first polled record, if any: its start unless `place` sets another.
-        self._unplaced: dict[int, int | None] = {}
-        self._placed_topic: UUID | None = None
+        self._awaiting_start: dict[int, int | None] = {}
+        self._started_topic: UUID | None = None
         self.known_ends: dict[PartitionId, int] = {}  # last end offsets seen
         with kafka_errors():
             self._client = KafkaConsumer(
@@ -68,13 +68,13 @@ class Consumer:
     @property
     def partitions(self) -> list[int]:
         """The partitions that this member reads."""
-        return sorted(self._placed)
+        return sorted(self._started)
 
     @property
     def topic_id(self) -> UUID:
         """Kafka's id of the topic that the records come from; known once there are any."""
-        assert self._placed_topic is not None
-        return self._placed_topic
+        assert self._started_topic is not None
+        return self._started_topic
 
     def poll(self, *, wait: float, limit: int) -> list[Record]:
         """Wait up to `wait` seconds for records, at most `limit`; must be called every few seconds, also while paused.
@@ -88,7 +88,7 @@ class Consumer:
         self._follow_assignment({at.partition: records[0].offset for at, records in polled.items()})
         self._follow_topic()
         for at in polled:
-            if at.partition in self._placed:
+            if at.partition in self._started:
                 self._note_end(at.partition, self._client.highwater(at))
             else:
                 # It was revoked and assigned again within one poll, which ends a pause.
@@ -97,16 +97,16 @@ class Consumer:
         return [
             Record(at.partition, record.offset, record.timestamp * 1000, record.value, list(record.headers))
             for at, records in polled.items()
-            if at.partition in self._placed
+            if at.partition in self._started
             for record in records
         ]
 
     @property
-    def unplaced(self) -> list[int]:
+    def awaiting_start(self) -> list[int]:
         """The partitions that wait for `place`."""
-        return sorted(self._unplaced)
+        return sorted(self._awaiting_start)
 
-    def place(self, ends: TopicOffsets, starts: Mapping[int, int]) -> None:
+    def start_at(self, ends: TopicOffsets, starts: Mapping[int, int]) -> None:
         """Start unplaced partitions at PostgreSQL's offset, or at the one committed in Kafka if that is lower.
 
         The records between the two have their effects but may be missing in processed-data. Partitions without a start
@@ -119,11 +119,11 @@ class Consumer:
             # One of the two ids is outdated.
             client_internals.request_topic_update(self._client)
             return
-        self._placed_topic = ends.topic
+        self._started_topic = ends.topic
         uncommitted: dict[int, int] = {}
-        for partition in starts.keys() & self._unplaced.keys():
+        for partition in starts.keys() & self._awaiting_start.keys():
             at = TopicPartition(self.topic, partition)
-            first = self._unplaced[partition]
+            first = self._awaiting_start[partition]
             committed = self._committed(at) if first is None else first
             earliest, end = ends.partitions[partition]
             start = starts[partition] if committed is None else max(earliest, min(committed, starts[partition]))
@@ -131,22 +131,22 @@ class Consumer:
             with _unless_gone():
                 self._client.seek(at, start)
                 self._client.resume(at)
-                self._placed.add(partition)
+                self._started.add(partition)
                 logger.info("reading", extra={"partition": partition, "offset": start})
             if committed is None:
                 uncommitted[partition] = start
-            del self._unplaced[partition]
+            del self._awaiting_start[partition]
         if uncommitted:
             # After a kill this offset tells where republishing to processed-data must start.
             self.commit(uncommitted)
 
-    def unplace(self, partitions: Iterable[int]) -> None:
+    def await_start(self, partitions: Iterable[int]) -> None:
         """Return no more records of partitions until they are placed again."""
-        for partition in self._placed & set(partitions):
+        for partition in self._started & set(partitions):
             with _unless_gone():
                 self._client.pause(TopicPartition(self.topic, partition))
-            self._placed.discard(partition)
-            self._unplaced[partition] = None
+            self._started.discard(partition)
+            self._awaiting_start[partition] = None
 
     def hurry(self, busy: bool) -> None:
         """Fetch in larger rounds while busy."""
@@ -165,7 +165,7 @@ class Consumer:
         if not self._paused:
             return
         for at in self._client.assignment():
-            if at.partition in self._placed:
+            if at.partition in self._started:
                 with _unless_gone():
                     self._client.resume(at)
         self._paused = False
@@ -176,7 +176,7 @@ class Consumer:
         The client has been seen to stop fetching a partition after a rebalance, until the next one:
         https://github.com/dpkp/kafka-python/issues/3131
         """
-        fetched = [at for at in self._client.assignment() if at.partition in self._placed]
+        fetched = [at for at in self._client.assignment() if at.partition in self._started]
         try:
             ends = self._client.end_offsets(fetched, timeout_ms=int(REQUEST_TIMEOUT * 1000))
             positions = {at: self._client.position(at, timeout_ms=int(REQUEST_TIMEOUT * 1000)) for at in fetched}
@@ -202,7 +202,7 @@ class Consumer:
                 {
                     TopicPartition(self.topic, partition): OffsetAndMetadata(offset, "", -1)
                     for partition, offset in offsets.items()
-                    if partition in self._placed
+                    if partition in self._started
                 },
                 timeout_ms=int(REQUEST_TIMEOUT * 1000),
             )
@@ -224,24 +224,26 @@ class Consumer:
         except NoOffsetForPartitionError as error:
             # Nothing is committed yet. This includes a partition that was revoked and assigned again within one poll,
             # which looks unchanged.
-            self._placed -= {at.partition for at in error.args[0]}
+            self._started -= {at.partition for at in error.args[0]}
             return {}
         except OffsetOutOfRangeError as error:
             # The missing records are noted in the ledger when the partitions are placed.
-            self.unplace({at.partition for at in error.args[0]})
+            self.await_start({at.partition for at in error.args[0]})
             return {}
         return polled
 
     def _follow_assignment(self, polled: Mapping[int, int]) -> None:
         assigned = {at.partition for at in self._client.assignment()}
-        if assigned == self._placed | self._unplaced.keys():
+        if assigned == self._started | self._awaiting_start.keys():
             return
-        for partition in assigned - self._placed - self._unplaced.keys():
+        for partition in assigned - self._started - self._awaiting_start.keys():
             with _unless_gone():
                 self._client.pause(TopicPartition(self.topic, partition))
-            self._unplaced[partition] = polled.get(partition)
-        self._placed &= assigned
-        self._unplaced = {partition: start for partition, start in self._unplaced.items() if partition in assigned}
+            self._awaiting_start[partition] = polled.get(partition)
+        self._started &= assigned
+        self._awaiting_start = {
+            partition: start for partition, start in self._awaiting_start.items() if partition in assigned
+        }
         logger.info("partitions assigned", extra={"partitions": sorted(assigned)})
 
     def _committed(self, at: TopicPartition) -> int | None:
@@ -252,18 +254,18 @@ class Consumer:
     def _follow_topic(self) -> None:
         """Unplace everything once the topic was recreated: offsets of the old topic mean nothing in the new one."""
         current = self._current_topic()
-        if current in (None, self._placed_topic) or not self._placed:
+        if current in (None, self._started_topic) or not self._started:
             return
         logger.error("the topic was deleted and recreated", extra={"topic": self.topic})
-        self.unplace(set(self._placed))
+        self.await_start(set(self._started))
 
     def _current_topic(self) -> UUID | None:
         """Return Kafka's id of the topic as far as the client knows; None: there is none."""
         return client_internals.topic_id(self._client, self.topic)
 
     def _note_end(self, partition: int, end: int | None) -> None:
-        if end is not None and self._placed_topic is not None:
-            self.known_ends[PartitionId(self._placed_topic, partition)] = end
+        if end is not None and self._started_topic is not None:
+            self.known_ends[PartitionId(self._started_topic, partition)] = end
 
 
 def _unless_gone() -> suppress:

@@ -72,7 +72,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Trip:
+class LimitExceeded:
     """The record after which a partition is held, and why."""
 
     offset: int
@@ -80,11 +80,11 @@ class Trip:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class BreakerUpdate:
     """What a batch means for its partitions; to be adopted once it is committed."""
 
     windows: dict[int, Window] = field(default_factory=dict)
-    trips: dict[int, Trip] = field(default_factory=dict)
+    trips: dict[int, LimitExceeded] = field(default_factory=dict)
 
 
 class CircuitBreaker:
@@ -102,26 +102,26 @@ class CircuitBreaker:
         self._windows[partition] = Window()
         self._lenient[partition] = lenient_until
 
-    def judge(self, batch: Batch) -> Judgement:
+    def judge(self, batch: Batch) -> BreakerUpdate:
         """Count the outcomes of a batch in the order of its records. Changes nothing: the batch may yet roll back."""
-        judgement = Judgement()
+        breaker_update = BreakerUpdate()
         letters = _lines_by_offset(batch)
         sizes = _sizes(batch) if letters else Counter()
         for partition, events in _events(batch).items():
             window = self._windows.get(partition, Window()).copy()
-            judgement.windows[partition] = window
+            breaker_update.windows[partition] = window
             if partition not in letters:
                 window.add(events, bad=False)
                 continue
             records = [record for record in batch.records if record.partition == partition]
             trip = self._follow(window, records, letters[partition], sizes)
             if trip is not None:
-                judgement.trips[partition] = trip
-        return judgement
+                breaker_update.trips[partition] = trip
+        return breaker_update
 
-    def adopt(self, judgement: Judgement) -> None:
+    def adopt(self, breaker_update: BreakerUpdate) -> None:
         """Go on from there: the batch is committed."""
-        self._windows |= judgement.windows
+        self._windows |= breaker_update.windows
 
     def _follow(
         self,
@@ -129,7 +129,7 @@ class CircuitBreaker:
         records: list[Record],
         letters: Mapping[int, list[int]],
         sizes: Mapping[RecordPosition, int],
-    ) -> Trip | None:
+    ) -> LimitExceeded | None:
         lenient_until = self._lenient.get(records[0].partition, 0)
         for record in sorted(records, key=lambda record: record.offset):
             if record.offset < lenient_until:
@@ -137,7 +137,7 @@ class CircuitBreaker:
             for bad, count in _runs(letters.get(record.offset, []), sizes[record.position]):
                 window.add(count, bad=bad)
                 if bad and window.trip:
-                    return Trip(record.offset, window.trip)
+                    return LimitExceeded(record.offset, window.trip)
         return None
 
 

@@ -71,7 +71,7 @@ def find(
         _leave_former(cursor, topic, ends, begun, known_ends)
     progress = _read(cursor, topic, partitions)
     if any(not _exists(ends, partition, at) for partition, at in progress.items()):
-        progress = _mend(cursor, topic, ends, partitions, ask)
+        progress = _step_over_gaps(cursor, topic, ends, partitions, ask)
     held = paused.read(cursor, topic, partitions)
     return {partition: StartOffset(at, held.get(partition, NOT_HELD)) for partition, at in progress.items()}
 
@@ -88,20 +88,22 @@ def _exists(ends: TopicOffsets, partition: int, offset: int) -> bool:
     return earliest <= offset <= end
 
 
-def _mend(cursor: Cursor, topic: int, ends: TopicOffsets, partitions: Sequence[int], ask: Asking) -> dict[int, int]:
+def _step_over_gaps(
+    cursor: Cursor, topic: int, ends: TopicOffsets, partitions: Sequence[int], ask: Asking
+) -> dict[int, int]:
     # Asked while nobody can move progress: a consumer that was still at work may have gone past an earlier answer.
     progress = _read(cursor, topic, partitions, locked=True)
     now = ask()
     if now.topic != ends.topic:
         raise StoreUnavailable(f"Kafka: the topic {ends.name} was made anew just now")
     for number, at in progress.items():
-        progress[number] = _mended(cursor, PartitionRef(topic, ends.name, number), at, *now.partitions[number])
+        progress[number] = _nearest_offset(cursor, PartitionRef(topic, ends.name, number), at, *now.partitions[number])
         if progress[number] != at:
             cursor.execute(_MOVE, [progress[number], topic, number])
     return progress
 
 
-def _mended(cursor: Cursor, partition: PartitionRef, at: int, earliest: int, end: int) -> int:
+def _nearest_offset(cursor: Cursor, partition: PartitionRef, at: int, earliest: int, end: int) -> int:
     """Give the nearest offset that exists, and say what that means."""
     if at < earliest:
         lost_records.record(cursor, partition, first=at, next_=earliest, cause=LedgerGap.Cause.REMOVED)

@@ -85,7 +85,7 @@ def test_starts_at_the_same_place_count_up() -> None:
 
 
 def test_after_three_crashes_at_one_place_the_next_start_rehearses() -> None:
-    assert [StartedLine(40, starts=starts).rehearses for starts in (1, 2, 3, 4)] == [False, False, False, True]
+    assert [StartedLine(40, starts=starts).is_single_step for starts in (1, 2, 3, 4)] == [False, False, False, True]
 
 
 def test_what_was_in_hand_alone_when_the_process_died_is_isolated() -> None:
@@ -106,7 +106,7 @@ def test_what_a_process_that_lives_has_in_hand_is_not_isolated_when_its_partitio
     ends = ends_of_topic(site)
     record = factories.record(good(1))
     first, second = rehearsing(ends), CrashIsolation(RowStore())
-    first.suspect(record, WHOLE)
+    first.mark_in_flight(record, WHOLE)
 
     second.count({0: 0}, ends)
 
@@ -119,14 +119,14 @@ def test_a_process_that_lost_its_partition_in_a_rehearsal_is_in_nobodys_way(site
     ends = ends_of_topic(site)
     innocent, guilty = factories.record(good(1)), factories.record(good(2), offset=1)
     frozen, crashed, crashes = rehearsing(ends), CrashIsolation(RowStore()), CrashIsolation(RowStore())
-    frozen.suspect(innocent, WHOLE)
+    frozen.mark_in_flight(innocent, WHOLE)
 
     crashed.count({0: 0}, ends)
-    crashed.suspect(guilty, WHOLE)
+    crashed.mark_in_flight(guilty, WHOLE)
     # The frozen one wakes up, and finds its session ended.
     with pytest.raises(StoreUnavailable):
-        frozen.suspect(innocent, WHOLE)
-    frozen.suspect(innocent, WHOLE)
+        frozen.mark_in_flight(innocent, WHOLE)
+    frozen.mark_in_flight(innocent, WHOLE)
     die(site, crashed)
     crashes.count({0: 0}, ends)
 
@@ -141,18 +141,18 @@ def test_a_rehearsal_that_is_over_is_in_no_other_ones_way(site: Deployment, leav
     innocent, guilty = factories.record(good(1)), factories.record(good(2), offset=1)
     well, crashed, crashes = rehearsing(ends), CrashIsolation(RowStore()), CrashIsolation(RowStore())
     session = well.rows.connection
-    well.portion([innocent])
-    well.suspect(innocent, WHOLE)
+    well.take([innocent])
+    well.mark_in_flight(innocent, WHOLE)
     if leaves:
-        well.portion([guilty])
+        well.take([guilty])
         well.leave([0])
     else:
-        well.acquit(innocent)
+        well.clear_mark(innocent)
 
     for _ in range(3):
         CrashIsolation(crashed.rows).count({0: 1}, ends)
     crashed.count({0: 1}, ends)
-    crashed.suspect(guilty, WHOLE)
+    crashed.mark_in_flight(guilty, WHOLE)
     die(site, crashed)
     crashes.count({0: 1}, ends)
 
@@ -213,13 +213,13 @@ def test_a_consumer_that_goes_on_line_by_line_is_not_taken_for_stalled(
         return made[-1]
 
     monkeypatch.setattr(loop, "Consumer", make)
-    suspect = CrashIsolation.suspect
+    suspect = CrashIsolation.mark_in_flight
 
     def slowly(crashes: CrashIsolation, record: Record, line: int) -> None:
         threading.Event().wait(0.1)
         suspect(crashes, record, line)
 
-    monkeypatch.setattr(CrashIsolation, "suspect", slowly)
+    monkeypatch.setattr(CrashIsolation, "mark_in_flight", slowly)
     monkeypatch.setattr(loop, "STALL_CHECK", 0.3)
     settings.DATAFLOW_BATCH_EVENTS = 10
     for partition in (0, 1):
@@ -264,7 +264,7 @@ def that_know_as_isolated(site: Deployment, record: Record, ends: TopicOffsets) 
     """The account of a consumer that started after another one had died with this record in hand."""
     crashed, crashes = CrashIsolation(RowStore()), CrashIsolation(RowStore())
     crashed.count({0: 0}, ends)
-    crashed.suspect(record, WHOLE)
+    crashed.mark_in_flight(record, WHOLE)
     die(site, crashed)
     crashes.count({0: 0}, ends)
     assert crashes.asides([record]).keys() == {(record.partition, record.offset)}

@@ -70,7 +70,7 @@ def test_a_partition_that_goes_and_comes_back_within_one_poll_is_read_on(
     regain = threading.Event()
 
     def regaining(consumer: Consumer, *, wait: float, limit: int) -> list[Record]:
-        if regain.is_set() and consumer.partitions and not consumer.unplaced:
+        if regain.is_set() and consumer.partitions and not consumer.awaiting_start:
             regain.clear()
             subscription, assigned = consumer._client._subscription, set(consumer._client.assignment())
             subscription.assign_from_subscribed([])

@@ -21,10 +21,10 @@ class Bell:
         self.rung: list[str] = []
         self.stilled = 0
 
-    def ring(self, failure: NeedsOperator) -> None:
+    def open(self, failure: NeedsOperator) -> None:
         self.rung.append(str(failure))
 
-    def still(self) -> None:
+    def close(self) -> None:
         self.stilled += 1
 
 
@@ -55,7 +55,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
 
 @pytest.fixture
 def be_patient(bell: Bell, waits: list[str | None]) -> Callable[..., None]:
-    return Retrier(threading.Event(), waits.append, lambda: None, cast("OperatorIncident", bell)).until_done
+    return Retrier(threading.Event(), waits.append, lambda: None, cast("OperatorIncident", bell)).run
 
 
 def test_a_store_that_is_away_is_waited_for_without_an_alarm(
@@ -88,7 +88,7 @@ def test_what_needs_an_operator_rings_at_every_try_and_is_stilled_once_it_works(
 def test_a_bug_is_tried_three_times_and_then_mended(be_patient: Callable[..., None], bell: Bell) -> None:
     act, mend = Act(KeyError("a"), KeyError("b"), KeyError("c")), Act()
 
-    be_patient(act, mend=mend)
+    be_patient(act, recover=mend)
 
     assert (act.tries, mend.tries, bell.rung) == (4, 1, [])
 
@@ -96,7 +96,7 @@ def test_a_bug_is_tried_three_times_and_then_mended(be_patient: Callable[..., No
 def test_a_bug_that_passes_by_itself_is_not_looked_for(be_patient: Callable[..., None]) -> None:
     act, mend = Act(KeyError("a"), KeyError("b")), Act()
 
-    be_patient(act, mend=mend)
+    be_patient(act, recover=mend)
 
     assert (act.tries, mend.tries) == (3, 0)
 
@@ -104,7 +104,7 @@ def test_a_bug_that_passes_by_itself_is_not_looked_for(be_patient: Callable[...,
 def test_a_bug_that_can_not_be_mended_waits_for_an_operator(be_patient: Callable[..., None], bell: Bell) -> None:
     act, mend = Act(*(KeyError(text) for text in "abc")), Act(NeedsOperator("no record alone"))
 
-    be_patient(act, mend=mend)
+    be_patient(act, recover=mend)
 
     assert (act.tries, mend.tries, bell.rung) == (4, 2, ["no record alone"])
 
@@ -121,4 +121,4 @@ def test_a_process_that_is_to_end_gives_up(bell: Bell) -> None:
     patient = Retrier(stopping, lambda _reason: None, lambda: None, cast("OperatorIncident", bell))
 
     with pytest.raises(ConsumerStopping):
-        patient.until_done(Act(StoreUnavailable("Kafka")))
+        patient.run(Act(StoreUnavailable("Kafka")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from processing.events.batch import REDRIVE_OF, Batch, Letter, Record
-from processing.partitions.circuit_breaker import CircuitBreaker, Trip, Window
+from processing.partitions.circuit_breaker import CircuitBreaker, LimitExceeded, Window
 from processing.tests.factories import NOON, make_entry, make_sent
 
 
@@ -24,9 +24,9 @@ def outcomes(text: str, *, first: int = 0, lines: int = 1, headers: list[tuple[s
     return batch
 
 
-def follow(breaker: CircuitBreaker, *texts: str) -> list[Trip]:
+def follow(breaker: CircuitBreaker, *texts: str) -> list[LimitExceeded]:
     """The trips of batches one after the other."""
-    trips: list[Trip] = []
+    trips: list[LimitExceeded] = []
     first = 0
     for text in texts:
         judgement = breaker.judge(outcomes(text, first=first))
@@ -40,7 +40,7 @@ def test_two_hundred_in_a_row_trip_at_the_record_of_the_last_however_they_are_ba
     whole = follow(CircuitBreaker(), "." * 10 + "x" * 300)
     parts = follow(CircuitBreaker(), "." * 10 + "x" * 150, "x" * 50)
 
-    assert whole == parts == [Trip(209, "200 events in a row became dead letters")]
+    assert whole == parts == [LimitExceeded(209, "200 events in a row became dead letters")]
 
 
 def test_a_good_event_between_breaks_the_row() -> None:
