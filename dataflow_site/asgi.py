@@ -1,4 +1,4 @@
-"""ASGI entry of the web process: pages, API, admin, live feed, and the door for sites that want one port."""
+"""ASGI entry of the web process: pages, API, admin, live feed, and the HTTP receivers for sites that want one port."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ pages = get_asgi_application()
 
 # These read settings and models, so they come after Django's set-up.
 from dashboard.live.sockets import LiveFeedSocket  # noqa: E402
-from ingestion.server import DOORS  # noqa: E402
-from ingestion.server import mounted as door  # noqa: E402
+from ingestion.server import ENDPOINTS, mounted  # noqa: E402
 
 
 async def refuse(scope: dict[str, object], receive: object, send: Callable[[dict[str, str]], Awaitable[None]]) -> None:
@@ -27,7 +26,7 @@ async def refuse(scope: dict[str, object], receive: object, send: Callable[[dict
 
 application = ProtocolTypeRouter(
     {
-        "http": URLRouter([*[path(place.removeprefix("/"), door) for place in DOORS], re_path("", pages)]),
+        "http": URLRouter([*[path(place.removeprefix("/"), mounted) for place in ENDPOINTS], re_path("", pages)]),
         "websocket": AllowedHostsOriginValidator(
             AuthMiddlewareStack(URLRouter([path("ws/live", LiveFeedSocket.as_asgi()), re_path("", refuse)]))
         ),

@@ -23,7 +23,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Judge by PostgreSQL alone; without the others some of what is shown is missing, which is no reason to go."""
+    """Report PostgreSQL's state as the readiness; without the other servers parts of the pages are missing, but they work."""
     states = dependencies.states()
     ready = states["postgresql"]["state"] == "up"
     whole = ready and all(states[name]["state"] == "up" for name in OTHERS)

@@ -25,13 +25,13 @@ class Formatter(logging.Formatter):
 
 
 def _shown(value: object) -> str:
-    """Give a field so that it stays one word, or one quoted text."""
+    """Return a field as one word, or as one quoted text."""
     text = str(value)
     return text if text and text.isprintable() and not set(text) & set(' "=') else json.dumps(text, ensure_ascii=False)
 
 
 def configuration(level: str) -> dict[str, object]:
-    """Give Django's LOGGING: everything through the root logger to one handler."""
+    """Return Django's LOGGING: everything goes through the root logger to one handler."""
     through_root: dict[str, object] = {"handlers": [], "propagate": True}
     return {
         "version": 1,

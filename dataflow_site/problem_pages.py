@@ -12,7 +12,7 @@ from ingestion.problems import Code
 from processing.errors import POSTGRESQL_AWAY
 from queries import errors
 
-# Under these nobody expects pages; elsewhere it goes by what the client accepts.
+# These addresses never answer with pages; elsewhere the Accept header decides.
 _API_PATHS = ("/api/", "/data", "/ingest", "/live/", "/healthz", "/readyz", "/metrics")
 
 

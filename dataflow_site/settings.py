@@ -106,7 +106,7 @@ DATABASES = {
         "NAME": POSTGRES_DB,
         # A pool, since persistent connections leak under ASGI: one would stay open per request thread.
         "OPTIONS": {
-            # A lost server is tried anew by the next request (reconnect_timeout), not after a growing pause.
+            # The next request tries a lost server again (reconnect_timeout), without a growing pause.
             "pool": {"min_size": 1, "max_size": 8, "timeout": 2, "reconnect_timeout": 2},
             "connect_timeout": 2,
             "options": "-c statement_timeout=5000",
@@ -149,14 +149,14 @@ DATAFLOW_CONSUMER_GROUP = env.str("DATAFLOW_CONSUMER_GROUP", "dataflow-processin
 # --- Ports of our own processes ---
 INGESTION_SERVICE_PORT = env.int("INGESTION_SERVICE_PORT", 8081)
 GRPC_SERVICE_PORT = env.int("GRPC_SERVICE_PORT", 50051)
-# Where the gRPC door listens; in a container that is 0.0.0.0.
+# Where the gRPC receiver listens; in a container that is 0.0.0.0.
 DATAFLOW_GRPC_HOST = env.str("DATAFLOW_GRPC_HOST", "127.0.0.1")
 PROCESSOR_SERVICE_PORT = env.int("PROCESSOR_SERVICE_PORT", 8082)
 # Where the consumer answers health and metrics; in a container that is 0.0.0.0.
 DATAFLOW_CONSUMER_HOST = env.str("DATAFLOW_CONSUMER_HOST", "127.0.0.1")
 API_SERVICE_PORT = env.int("API_SERVICE_PORT", 8080)
 
-# --- The door ---
+# --- The receivers ---
 DATAFLOW_MAX_BODY_BYTES = env.int("DATAFLOW_MAX_BODY_BYTES", 5 * 1024 * 1024)
 DATAFLOW_MAX_EVENT_BYTES = env.int("DATAFLOW_MAX_EVENT_BYTES", 256 * 1024)
 DATAFLOW_MAX_BATCH_EVENTS = env.int("DATAFLOW_MAX_BATCH_EVENTS", 1_000)
@@ -172,10 +172,10 @@ DATAFLOW_IN_FLIGHT_EVENTS = env.int("DATAFLOW_IN_FLIGHT_EVENTS", 100_000)
 # From a request's last byte to its answer.
 DATAFLOW_PUBLISH_DEADLINE_SECONDS = env.float("DATAFLOW_PUBLISH_DEADLINE_SECONDS", 5.0)
 
-# Past these the doors answer 503 until processing has caught up; 0 turns a limit off.
+# Past these limits receivers answer 503 until processing has caught up; 0 turns a limit off.
 DATAFLOW_GUARD_LAG_SECONDS = env.float("DATAFLOW_GUARD_LAG_SECONDS", 0.0)
 DATAFLOW_GUARD_DEAD_LETTER_PERCENT = env.float("DATAFLOW_GUARD_DEAD_LETTER_PERCENT", 0.0)
-# What the doors' stage asks about the next one, which it can't import.
+# What ingestion asks about processing, which it can't import.
 DATAFLOW_GUARD_WATCH = "processing.monitoring.backlog.Watch"
 
 # --- Keys ---

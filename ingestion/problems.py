@@ -80,7 +80,7 @@ class Code(StrEnum):
     PIPELINE_BEHIND = "pipeline_behind"
 
 
-# What each code means to whoever receives it: HTTP status and title. docs/problems.md is made from this.
+# What each code means to a client: HTTP status and title. docs/problems.md is made from this.
 MEANINGS: dict[Code, tuple[int, str]] = {
     Code.BAD_REQUEST: (400, "The request is not well-formed HTTP"),
     Code.UNKNOWN_PARAMETER: (400, "A query parameter that does not exist here"),
@@ -178,7 +178,7 @@ def too_large(max_bytes: int) -> str:
 
 
 def in_words(reason: str) -> str:
-    """Say what a reason code means; one that a later release wrote stands for itself."""
+    """Return a reason code in words; an unknown code, of a later release, is returned as it is."""
     return MEANINGS[Code(reason)][1] if reason in set(Code) else reason
 
 

@@ -18,10 +18,10 @@ from ingestion.receivers.influx import endpoints
 from ingestion.runtime import request_context
 
 # Every path that takes events, in the ingest process and in the web process.
-DOORS: dict[str, Endpoint] = {
+ENDPOINTS: dict[str, Endpoint] = {
     response.PATH: ingest.ingest,
     f"{response.PATH}/validate": ingest.validate,
-    **endpoints.DOORS,
+    **endpoints.ENDPOINTS,
 }
 
 
@@ -29,8 +29,8 @@ async def application(scope: AsgiScope, receive: Receive, send: Send) -> None:
     """Serve the ingest process."""
     if scope["type"] == "lifespan":
         await _run_lifespan(receive, send)
-    elif scope["type"] == "http" and (door := DOORS.get(scope["path"])):
-        await serve(door, scope, receive, send)
+    elif scope["type"] == "http" and (endpoint := ENDPOINTS.get(scope["path"])):
+        await serve(endpoint, scope, receive, send)
     elif scope["type"] == "http":
         request_context.begin(dict(scope["headers"]))
         await respond(send, await _probe(scope["method"], scope["path"]))

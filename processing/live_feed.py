@@ -77,7 +77,7 @@ class LivePublisher:
         self._thread.start()
 
     def stop(self) -> None:
-        """Publish what is left, and end."""
+        """Publish the remaining changes, and end."""
         self._stopping.set()
         self._thread.join(timeout=1.0)
 

@@ -1,4 +1,4 @@
-"""What every HTTP door stands on: the request as it came, its body under a limit, and one answer for whatever happens."""
+"""Shared by all HTTP receivers: the request, its body under a limit, one response for any outcome."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class ClientGone(Exception):
-    """The client hung up before its body was whole: there is nobody to answer."""
+    """The client disconnected before its body was complete; no answer can be sent."""
 
 
 class Request(NamedTuple):
@@ -63,12 +63,12 @@ class Request(NamedTuple):
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-async def serve(door: Endpoint, scope: AsgiScope, receive: Receive, send: Send) -> None:
-    """Answer one request by a door, on whatever server it arrives."""
+async def serve(endpoint: Endpoint, scope: AsgiScope, receive: Receive, send: Send) -> None:
+    """Answer one request through an endpoint, on any ASGI server."""
     request = Request(scope["method"], scope["path"], scope["query_string"], dict(scope["headers"]), receive)
     given = request_context.begin(request.head)
     try:
-        reply = await door(request)
+        reply = await endpoint(request)
     except RequestRejected as refusal:
         reply = response.rejection(refusal, instance=request.path)
     except ClientGone:
@@ -89,7 +89,7 @@ async def respond(send: Send, reply: Response) -> None:
 
 
 def only(request: Request, *methods: str) -> None:
-    """Hold a request to these methods.
+    """Check the request's method.
 
     :raises Refused: another one
     """

@@ -18,7 +18,7 @@ class Connection(Protocol):
         """Return the headers that the server adds to every answer."""
 
     def pause_reading(self) -> None:
-        """Read nothing more from the client."""
+        """Stop reading from the client."""
 
     def resume_reading(self) -> None:
         """Read from the client again."""
@@ -27,7 +27,7 @@ class Connection(Protocol):
         """Wait until the client has read enough of what was written."""
 
     def complete(self, exchange: Exchange) -> None:
-        """Go on with the next request: the answer to this one is written."""
+        """Start the next request: the answer to this one is written."""
 
 
 class Exchange:
@@ -46,7 +46,7 @@ class Exchange:
         raise NotImplementedError
 
     def feed(self, piece: bytes) -> None:
-        """Take the next piece of the body."""
+        """Receive the next piece of the body."""
         raise NotImplementedError
 
     def wake(self) -> None:

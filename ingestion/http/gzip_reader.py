@@ -57,7 +57,7 @@ class GzipReader:
         return whole
 
     def finish(self) -> None:
-        """Hold the body to its end.
+        """Check that the body is complete.
 
         :raises Refused: it stops in the middle
         """

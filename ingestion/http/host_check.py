@@ -20,13 +20,13 @@ _HOST = re.compile(rb"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 @lru_cache(maxsize=256)
 def ours(host: bytes) -> bool:
-    """Tell whether a Host header names this site."""
+    """Return whether a Host header names this site."""
     match = _HOST.fullmatch(host)
     return match is not None and validate_host(match[1].decode().lower().rstrip("."), settings.ALLOWED_HOSTS)
 
 
 def check(headers: Iterable[tuple[bytes, bytes]]) -> None:
-    """Hold a whole request's headers to what the ingest server asks for.
+    """Check all headers of a request as the ingest server does.
 
     :raises Refused: another Host, none, several, or too many headers
     """
@@ -41,5 +41,5 @@ def check(headers: Iterable[tuple[bytes, bytes]]) -> None:
 
 
 def too_many() -> str:
-    """Say how many headers a request may have."""
+    """Return the error text for too many headers."""
     return f"there are more than {receiver_limits().max_headers} headers"

@@ -19,7 +19,7 @@ STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".enc
 
 
 class Response(NamedTuple):
-    """What is sent back."""
+    """A status, headers and a body."""
 
     status: int
     headers: list[Header]
@@ -56,7 +56,7 @@ def problem(
 
 
 def answer(status: int, content_type: bytes, body: bytes, headers: Iterable[Header] = ()) -> Response:
-    """Put together an answer with its length."""
+    """Build a response with its length."""
     return Response(status, [(b"content-type", content_type), (b"content-length", b"%d" % len(body)), *headers], body)
 
 

@@ -32,7 +32,7 @@ class StageTimer:
         self.is_watching = False  # whether the connection is idle
 
     def arm(self) -> None:
-        """Give the present stage its time."""
+        """Start the timer of the current stage."""
         self._disarm()
         self.timed = self.stage
         if self.stage is not Stage.NOTHING:
@@ -40,7 +40,7 @@ class StageTimer:
             self._timer = self._loop.call_later(wait, self._expired)
 
     def watch(self) -> None:
-        """Look now and then whether the connection is idle."""
+        """Check periodically whether the connection is idle."""
         self.is_watching = True
         self._idle_timer = self._loop.call_later(self._keep_alive, self._expire_if_idle)
 

@@ -1,4 +1,4 @@
-"""Brings a batch through all steps, for as long as it takes; what our own steps fail on, or die of, is set aside."""
+"""Runs one batch through all steps, with retries; lines that our own steps fail on become dead letters."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _keep_account(stores: Stores, work: Work) -> None:
 
 
 def _isolate_failures(stores: Stores, work: Work, retrier: Retrier) -> None:
-    """Set aside what a bug is due to, so that the rest of the batch can be stored.
+    """Isolate the lines that cause a bug, so that the rest of the batch can be stored.
 
     :raises NeedsOperator: no record fails alone
     """
@@ -74,7 +74,7 @@ def _isolate_failures(stores: Stores, work: Work, retrier: Retrier) -> None:
 
 
 def _cut(work: Work, last: Record) -> None:
-    """Go on up to a record alone; the partitions of the others are placed anew, so that those come again."""
+    """Truncate the batch after `last`; the remaining records will be polled again."""
     end = last.position
     work.held |= {record.partition for record in work.batch.records if record.position > end}
     work.batch.records = [record for record in work.batch.records if record.position <= end]
@@ -88,7 +88,7 @@ def _single_step(stores: Stores, work: Work, record: Record, retrier: Retrier) -
         retrier.go_on("crashes: going on line by line")
         stores.crashes.mark_in_flight(record, line)
         left_out = skipped_lines.only([line], of=lines, known=known)
-        # A bug that shows here is met again, and mended then.
+        # A bug that shows here occurs again, and is isolated then.
         _try(stores, Work(Batch([record], asides={record.position: left_out}), work.topic))
     stores.crashes.mark_in_flight(record, WHOLE)
 
@@ -96,7 +96,7 @@ def _single_step(stores: Stores, work: Work, record: Record, retrier: Retrier) -
 def _try(stores: Stores, work: Work) -> Fault | None:
     """Run all steps up to the commit and undo them; give what fails in them. Documents stay, as after a kill.
 
-    :raises StoreUnavailable: a store does not answer; begin anew
+    :raises StoreUnavailable: a store does not answer; start again
     :raises NeedsOperator: the same, and someone must act
     """
     try:

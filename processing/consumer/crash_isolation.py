@@ -1,4 +1,4 @@
-"""Events that the process dies of: counts its starts that get nowhere, and finds the line that was in hand."""
+"""Isolates events that kill the process: counts starts without progress, and finds the line that was being processed."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ logger = logging.getLogger(__name__)
 # Crashes at the same place. Fewer would be met by a process that is killed from outside while it starts, and going on
 # line by line takes minutes behind a backlog.
 AFTER = 3
-_DIED = SkippedLine("process", "the consumer process ended, again and again, while this was in hand")
+_DIED = SkippedLine("process", "the consumer process ended repeatedly while it processed this line")
 
 Line = tuple[int, int]  # offset, and line or processing.events.batch.WHOLE
 
 # A process that is_single_step has an advisory lock, which PostgreSQL gives up once the process is dead. One that is only slow,
-# or frozen, may have lost the partition to us with its mark still set: nobody has died of that. Only who has the lock marks.
+# or frozen, may have lost the partition to this one with its mark still set, which is no crash. Only the lock's owner marks.
 _READ = """
 SELECT partition, next_offset, starts, suspect_offset, suspect_line, isolated,
-    pg_try_advisory_xact_lock(%(topic)s::int, partition) AS nobodys
+    pg_try_advisory_xact_lock(%(topic)s::int, partition) AS unowned
 FROM partition_start WHERE topic_id = %(topic)s AND partition = ANY(%(partitions)s) ORDER BY partition FOR UPDATE
 """
-_REHEARSE = "SELECT pg_try_advisory_lock(%s::int, %s)"
-_END_REHEARSAL = "SELECT pg_advisory_unlock(%s::int, %s)"
+_LOCK = "SELECT pg_try_advisory_lock(%s::int, %s)"
+_UNLOCK = "SELECT pg_advisory_unlock(%s::int, %s)"
 # The session of a process that lost the partition and still has its lock, which costs that one more try: as long as it has,
 # no mark of ours counts. Waits for a second at most.
 _END_FORMER = """
@@ -62,7 +62,7 @@ class StartedLine:
 
     next_offset: int
     starts: int = 0  # at this place, none of which got past it or ended well
-    suspect: Line | None = None  # what was in hand alone
+    suspect: Line | None = None  # the only line that was being processed
     isolated: tuple[Line, ...] = ()  # what the process died of
 
     @property
@@ -71,7 +71,7 @@ class StartedLine:
         return self.starts > AFTER
 
     def again(self, *, at: int) -> StartedLine:
-        """Count one more. What was in hand alone when the process died is isolated; there may be more of it close by."""
+        """Record another crash here. If a single line was being processed, isolate it."""
         if self.suspect and self.suspect not in self.isolated:
             return StartedLine(at, self.starts + 1, isolated=(*self.isolated, self.suspect))
         return replace(self, next_offset=at, starts=self.starts + 1 if at == self.next_offset else 1, suspect=None)
@@ -129,12 +129,12 @@ class CrashIsolation:
             self._lock(partition)
 
     def _lock(self, partition: int) -> bool:
-        """Take the lock of a rehearsal, unless this very session has it; False if another process does."""
+        """Take the single-step lock unless this session has it; return False if another process has it."""
         connection = self.rows.connection
         if self._locks.get(partition) is connection:
             return True
         with row_errors():
-            [(taken,)] = connection.execute(_REHEARSE, [self._topic, partition]).fetchall()
+            [(taken,)] = connection.execute(_LOCK, [self._topic, partition]).fetchall()
         if taken:
             self._locks[partition] = connection
         return bool(taken)
@@ -143,10 +143,10 @@ class CrashIsolation:
         for partition in partitions:
             if self._locks.pop(partition, None) is self.rows.connection:
                 with row_errors():
-                    self.rows.connection.execute(_END_REHEARSAL, [self._topic, partition])
+                    self.rows.connection.execute(_UNLOCK, [self._topic, partition])
 
     def leave(self, partitions: Iterable[int]) -> None:
-        """Forget the starts at partitions that go while the process is well."""
+        """Reset the counts of partitions that leave while the process works."""
         gone = sorted(self._starts.keys() & set(partitions))
         for partition in gone:
             del self._starts[partition]
@@ -156,8 +156,8 @@ class CrashIsolation:
         self._unlock(gone)
 
     def mark_in_flight(self, record: Record, line: int) -> None:
-        """Mark what is in hand, in a transaction of its own: should the process die now, it was this."""
-        # Once more, since a session that was lost took its lock along.
+        """Mark the line that is processed next, in a transaction of its own: if the process dies now, this line is the cause."""
+        # Again, since a lost session lost its lock too.
         if self._lock(record.partition):
             with row_errors():
                 self.rows.connection.execute(_SUSPECT, [record.offset, line, self._topic, record.partition])
@@ -172,14 +172,14 @@ class CrashIsolation:
             self._unlock([record.partition])
 
     def asides(self, records: Iterable[Record]) -> dict[RecordPosition, SkippedLines]:
-        """Give the lines of records that the process died of."""
+        """Return the isolated lines of these records."""
         if not self._isolated:
             return {}
         places = [record.position for record in records]
         return {place: dict(self._isolated[place]) for place in places if place in self._isolated}
 
     def take(self, held: Sequence[Record]) -> int:
-        """Tell how many of the records in hand go on together: one alone in a rehearsal."""
+        """Return how many records to process next (1 while single-stepping)."""
         if not self._ends:
             return len(held)
         for partition, end in list(self._ends.items()):
@@ -193,7 +193,7 @@ class CrashIsolation:
         return max(first, 1)
 
     def is_single_step(self, records: Sequence[Record]) -> bool:
-        """Tell whether these are one record of a rehearsal."""
+        """Return whether these records are processed line by line."""
         return len(records) == 1 and records[0].partition in self._ends
 
 
@@ -207,10 +207,10 @@ def _read(cursor: Cursor, topic: int, partitions: list[int]) -> dict[int, Starte
         partition: StartedLine(
             next_offset,
             starts,
-            suspect=None if suspect_offset is None or not nobodys else (suspect_offset, suspect_line),
+            suspect=None if suspect_offset is None or not unowned else (suspect_offset, suspect_line),
             isolated=tuple((offset, line) for offset, line in isolated),
         )
-        for partition, next_offset, starts, suspect_offset, suspect_line, isolated, nobodys in cursor.fetchall()
+        for partition, next_offset, starts, suspect_offset, suspect_line, isolated, unowned in cursor.fetchall()
     }
 
 

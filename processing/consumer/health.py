@@ -56,7 +56,7 @@ def _application(state: State) -> Callable[[WSGIEnvironment, StartResponse], Ite
 
 
 def readiness(state: State) -> dict[str, object]:
-    """Judge what the consumer cannot work without: Kafka, PostgreSQL and MongoDB."""
+    """Report what the consumer cannot work without: Kafka, PostgreSQL and MongoDB."""
     checks: dict[str, Dependency] = {
         "kafka": {"state": "up" if state.kafka else "down"},
         "postgresql": _timed(_ask_postgresql),

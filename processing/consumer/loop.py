@@ -36,7 +36,7 @@ QUIET_GATHER = 0.02  # seconds
 BUSY_GATHER = 0.1  # seconds
 BUSY_EVENTS = 500  # in one batch, from which on the next is gathered busily
 PATIENCE = 1.0  # seconds that the stores may take before fetching pauses
-STOP_WITHIN = 20.0  # seconds to finish the batch in hand after a signal
+STOP_WITHIN = 20.0  # seconds to finish the current batch after a signal
 STALL_CHECK = 10.0  # seconds in which a partition with records has to give some
 MOST_DIGITS = 6  # of a record's own count of its events; a longer one is no number of ours
 CLOSE_WITHIN = 2.0  # seconds to take leave of the stores
@@ -47,7 +47,7 @@ class State:
     """What the process shows of itself; written by the loop, read by health."""
 
     started: float = field(default_factory=time.monotonic)
-    waiting: str | None = None  # why the batch in hand waits
+    waiting: str | None = None  # why the current batch waits
     kafka: bool = False
     partitions: list[int] = field(default_factory=list)
     held: list[int] = field(default_factory=list)  # had, and not read until an operator says so
@@ -77,14 +77,14 @@ class Loop:
         self._stop_by: float | None = None
 
     def run(self) -> None:
-        """Consume until `stopping` is set; then finish the batch in hand, or abandon it whole."""
+        """Consume until `stopping` is set; then finish the current batch, or abandon it whole."""
         self._live.start()
         try:
             while not self._stopping.is_set():
                 self._run_step(self.step)
             self._finish()
         except ConsumerStopping:
-            logger.warning("stopped while a store was away; the batch in hand comes again")
+            logger.warning("stopped while a store was unavailable; the current batch is redelivered")
             self._leave_all()
         finally:
             self._close()
@@ -118,7 +118,7 @@ class Loop:
         return True
 
     def _alone(self, work: Work) -> bool:
-        """Tell whether nothing may be done aside, since the process may die of what is in hand or comes next."""
+        """True while single-stepping: do not prepare the next batch concurrently."""
         return work.alone or (self._settling is not None and self._settling[0].alone)
 
     def _prepare(self, work: Work) -> None:
@@ -144,7 +144,7 @@ class Loop:
 
     def _place(self, consumer: Consumer) -> None:
         if self._held:
-            # What was polled of the same partitions, or of the same topic before it was made anew, goes first.
+            # Records polled before, also of the topic before it was recreated, are processed first.
             return
         if self._placing.step(consumer):
             self._since = datetime.now(tz=UTC)
@@ -181,7 +181,7 @@ class Loop:
         self._next_check = time.monotonic() + STALL_CHECK
         stalled = consumer.stalled()
         if stalled:
-            logger.error("partitions have records and give none; joining the group anew", extra={"partitions": stalled})
+            logger.error("partitions have records but return none; rejoining the group", extra={"partitions": stalled})
             consumer.close()
             self._consumer = None
             # The next client starts where these do.
@@ -194,7 +194,7 @@ class Loop:
         metrics.BATCH_SECONDS.observe(time.monotonic() - began)
 
     def _settled(self, consumer: Consumer) -> set[int]:
-        """Wait for the batch before; commit its offsets and announce it. Polls meanwhile, to keep the membership.
+        """Wait for the previous batch; commit its offsets and announce it. Polls meanwhile, to keep the membership.
 
         :return: partitions that it left at a hold, of which nothing later may go to the stores
         """
@@ -228,7 +228,7 @@ class Loop:
                 return True
 
     def _overdue(self) -> bool:
-        """Tell whether the stores had their time after the signal to stop."""
+        """Return whether the time to finish after a signal is over."""
         if not self._stopping.is_set():
             return False
         if self._stop_by is None:
@@ -249,7 +249,7 @@ class Loop:
             self._beating = self._thread.submit(self._beat_if_due)
 
     def _leave(self, partitions: set[int]) -> None:
-        """Say that partitions went, and the process is well."""
+        """Record that partitions left while the process works."""
         if partitions:
             self._thread.submit(lambda: self._stores.crashes.leave(partitions))
 
@@ -258,7 +258,7 @@ class Loop:
             self._leave({*self._consumer.partitions, *self._consumer.awaiting_start})
 
     def _beat_if_due(self) -> None:
-        """Say that this member lives; on the stores' thread."""
+        """Record this member's heartbeat; runs on the store thread."""
         now = time.monotonic()
         if now - self._last_beat < ConsumerMember.HEARTBEAT_SECONDS:
             return
@@ -311,7 +311,7 @@ class Loop:
         self._consumer.commit(everything.offsets())
 
     def announce(self, work: Work) -> None:
-        """Tell the live feed and the metrics; best effort."""
+        """Update the live feed and the metrics; best effort."""
         batch = work.batch
         self._live.announce(batch, work.attempt.gains, work.attempt.spans[1] if work.attempt.spans else {})
         metrics.BATCH_EVENTS.observe(batch.read.total())

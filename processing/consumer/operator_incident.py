@@ -1,4 +1,4 @@
-"""Tells the operator, by incidents, what the consumer waits for; best effort, since PostgreSQL may be what fails."""
+"""Opens incidents for what the consumer waits for; best effort, since PostgreSQL itself may have failed."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ class OperatorIncident:
 
     def __init__(self, rows: RowStore) -> None:
         self._rows = rows
-        # A process before this one may have ended while its alarm rang.
-        self._ringing = {POSTGRESQL, MONGODB, KAFKA, OURSELVES}
+        # An earlier process may have ended while its incident was open.
+        self._open = {POSTGRESQL, MONGODB, KAFKA, OURSELVES}
 
     def open(self, failure: NeedsOperator) -> None:
-        """Open an incident, or count it once more."""
-        self._ringing.add(failure.subject)
-        self._tell(lambda cursor: open_incident(Incident.Kind.OPERATOR, failure.subject, str(failure), cursor=cursor))
+        """Open an incident, or count its repetition."""
+        self._open.add(failure.subject)
+        self._record(lambda cursor: open_incident(Incident.Kind.OPERATOR, failure.subject, str(failure), cursor=cursor))
 
     def close(self) -> None:
         """Close the incidents: everything works."""
-        for subject in sorted(self._ringing):
-            if self._tell(lambda cursor, about=subject: close_incident(Incident.Kind.OPERATOR, about, cursor=cursor)):  # type: ignore[misc]
-                self._ringing.discard(subject)
+        for subject in sorted(self._open):
+            if self._record(lambda cursor, about=subject: close_incident(Incident.Kind.OPERATOR, about, cursor=cursor)):  # type: ignore[misc]
+                self._open.discard(subject)
 
-    def _tell(self, what: Callable[[Cursor], object]) -> bool:
+    def _record(self, what: Callable[[Cursor], object]) -> bool:
         try:
             with self._rows.cursor() as cursor:
                 what(cursor)
         except (StoreUnavailable, NeedsOperator) as error:
-            logger.debug("incident not told", extra={"reason": str(error)})
+            logger.debug("incident not recorded", extra={"reason": str(error)})
             return False
         return True

@@ -1,4 +1,4 @@
-"""Starts new partitions where PostgreSQL and Kafka agree, and leaves alone those that are held."""
+"""Starts newly assigned partitions where PostgreSQL and Kafka agree, except those that are held."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Retry = Callable[[Callable[[], None]], None]
 
 
 class PartitionStarts:
-    """The placing of one consumer's partitions; asked on the stores' thread, after what is in hand.
+    """Looks up start offsets on the store thread, after the current batch.
 
     :param retry: repeats an act until the stores and Kafka answer
     """
@@ -55,7 +55,7 @@ class PartitionStarts:
         return consumer.partitions != before
 
     def _may_ask(self, consumer: Consumer) -> bool:
-        """Tell whether partitions wait that are not held, or for so long that they may have been resumed."""
+        """Return whether partitions wait that are not held, or that may have been resumed since the last look."""
         return bool(consumer.awaiting_start) and (
             consumer.awaiting_start != self.held or time.monotonic() >= self._look_at_holds
         )

@@ -1,4 +1,4 @@
-"""Repeats what fails until it succeeds, each kind of failure in its own way (processing.errors)."""
+"""Retries what fails until it succeeds, each kind of failure in its own way (processing.errors)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TRIES = 3  # of an act that meets a bug, before the bug is looked for; or a race
 
 
 class ConsumerStopping(Exception):
-    """The process is to end while an act fails: it is abandoned whole and comes again."""
+    """The process has to end while an act fails: the batch is abandoned whole and redelivered."""
 
 
 class _Bug(NeedsOperator):
@@ -66,7 +66,7 @@ class Retrier:
             self.alarm.close()
 
     def go_on(self, reason: str) -> None:
-        """Say what a long act does; to be called now and then.
+        """Report what a long act does; call it periodically.
 
         :raises Stopped: `stopping` was set
         """
@@ -90,7 +90,7 @@ class _Tries:
         self._races = 0
 
     def once(self) -> Exception | None:
-        """Try once, and mend before where it is time to; give what failed."""
+        """Try once, after recovery if it is due; return the failure."""
         try:
             if self._recover and self._bugs >= TRIES:
                 self._recover()
@@ -109,7 +109,7 @@ class _Tries:
         return None
 
     def more_at_once(self, failure: Exception) -> bool:
-        """Tell whether waiting would be of no use."""
+        """Return whether to retry without a wait."""
         if isinstance(failure, LostRace):
             return self._races < TRIES
         return isinstance(failure, _Bug) and self._recover is not None and self._bugs == TRIES

@@ -1,4 +1,4 @@
-"""What happens to one batch, step by step; docs/delivery.md tells why in this order."""
+"""The steps of one batch; docs/delivery.md explains their order."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def claim(stores: Stores, work: Work) -> None:
 
 
 def write_documents(stores: Stores, work: Work) -> None:
-    """Begin to write the documents; carefully, end it too and act on the verdict before there are rows."""
+    """Start to write the documents; in careful mode wait for the verdict before any row is written."""
     if work.batch.asides:
         stores.documents.discard(skipped_lines.left_by(work.batch), topic=work.topic.kafka_id.bytes)
     if work.attempt.verdict is None:
@@ -170,7 +170,7 @@ def write_documents(stores: Stores, work: Work) -> None:
 
 
 def write_rows(stores: Stores, work: Work) -> None:
-    """Write the rows, beside the documents; carefully, find out which are new."""
+    """Write the rows, concurrently with the documents; in careful mode find out which are new."""
     batch = work.batch
     if not stores.careful:
         stores.rows.copy_events(batch, work.topic.row)
@@ -223,7 +223,7 @@ def add_up(stores: Stores, work: Work) -> None:
 
 
 def publish(stores: Stores, work: Work) -> None:
-    """Publish the rows of redelivered records, which come before in the topic, and those stored now, to processed-data."""
+    """Publish to processed-data: rows of redelivered records first (they precede in the topic), then those stored now."""
     at = work.batch.stored_at
     rows: list[tuple[Entry, int]] = []
     if work.batch.redelivered:
@@ -263,7 +263,7 @@ def run(steps: Iterable[Step], stores: Stores, work: Work) -> StepResult:
 def find_starts(
     stores: Stores, partitions: list[int], known_ends: Mapping[PartitionId, int]
 ) -> tuple[TopicOffsets, dict[int, StartOffset]]:
-    """Find out where partitions start, and begin to count their dead letters; see processing.partitions.start_offsets.
+    """Look up where partitions start, and start to count their dead letters; see processing.partitions.start_offsets.
 
     :raises StoreUnavailable: a store does not answer; place them again
     :raises NeedsOperator: the same, and someone must act
@@ -354,7 +354,7 @@ def _set_aside(work: Work, verdict: Verdict) -> None:
 
 
 def _judge_existing(stores: Stores, work: Work, existing: list[Entry]) -> None:
-    """Tell duplicates from conflicts by the rows' own hashes; a conflict leaves no document of its origin."""
+    """Separate duplicates from conflicts by the rows' hashes; the documents of conflicts are discarded."""
     with stores.rows.cursor() as cursor:
         hashes = row_lookup.content_hashes(cursor, existing)
     conflicts = [entry for entry in existing if hashes.get(entry.key) != entry.hash]
@@ -369,7 +369,7 @@ def _judge_existing(stores: Stores, work: Work, existing: list[Entry]) -> None:
 
 
 def _refuse(stores: Stores, work: Work) -> None:
-    """Find what PostgreSQL refuses and set it aside; its documents go first."""
+    """Find the events that PostgreSQL rejects and turn them into dead letters; their documents are discarded first."""
     refused = stores.rows.refusals(work.batch.entries, work.topic.row)
     if not refused:
         raise NeedsOperator("PostgreSQL refuses a batch, but none of its events alone")
@@ -388,7 +388,7 @@ def _refused_by_postgresql(entry: Entry) -> Letter:
 
 
 def _become_letters(work: Work, entries: list[Entry], letter: Callable[[Entry], Letter]) -> None:
-    """Set events aside, and their copies in the batch: these are duplicates of nothing that is stored."""
+    """Turn events into dead letters, with their copies in the batch, which duplicate nothing that is stored."""
     if not entries:
         return
     gone = {entry.key for entry in entries}

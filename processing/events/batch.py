@@ -1,4 +1,4 @@
-"""One batch in hand: its records, its events with their places, and what became of each."""
+"""One batch: its records, its events with their positions, and the outcome of each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 from processing.events.positions import RecordPosition
 
 MINUTE = 60_000_000  # microseconds
-REDRIVE_OF = "redrive-of"  # the header that says which dead letter a record sends once more
+REDRIVE_OF = "redrive-of"  # the header with the number of the dead letter that a record redrives
 MAX_DIGITS = 19  # of a letter's number: below 2**63
 
 
@@ -45,7 +45,7 @@ class Entry(msgspec.Struct, gc=False):
     partition: int
     offset: int
     line: int
-    timed: bool = True  # False: `ts` is the door's, and the first copy's stands
+    timed: bool = True  # False: `ts` is the receiver's, and the first copy's is kept
     attributes: bytes = b""  # a JSON object, or empty
 
 
@@ -108,7 +108,7 @@ class Batch:
     republish: list[tuple[Entry, int]] = field(default_factory=list)  # rows of redelivered records, when stored
 
     def redriven(self) -> dict[RecordPosition, int]:
-        """The dead letters that records send once more, by partition and offset; a header that is no number is another's."""
+        """Return the dead letters that records redrive, by position; a header that is no number is another producer's."""
         return {
             record.position: int(value)
             for record in self.records

@@ -20,7 +20,7 @@ IDENTITY = "identity"  # the stage of a letter whose id has other content alread
 
 _decode_payload = msgspec.json.Decoder(dict[str, object]).decode
 _bytes_of = bytes.fromhex
-# A line in our format that did not come from our door.
+# A line in our format that no receiver of ours wrote.
 _NOT_AN_OBJECT = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
@@ -94,7 +94,7 @@ def _accounts(
 def _entries(
     batch: Batch, record: Record, lines: Iterable[tuple[int, record_format.EventLine | record_format.InvalidLine]]
 ) -> Iterator[Entry]:
-    """Give a record's events; its other lines become letters. One plain loop: every call in it would be dear."""
+    """Return a record's events; its other lines become letters. One plain loop, since each call in it would cost."""
     partition, offset = record.partition, record.offset
     for number, line in lines:
         if isinstance(line, record_format.InvalidLine):

@@ -11,7 +11,7 @@ Number = int | float
 
 
 def numeric_fields(payload: Mapping[str, object]) -> dict[str, Number]:
-    """Give the numbers of a payload by dotted path: `{"a": {"b.c": 1}}` has the field `a.b\\.c`.
+    """Return the numbers of a payload by dotted path: `{"a": {"b.c": 1}}` has the field `a.b\\.c`.
 
     Booleans are not numbers, and elements of arrays have no name; both are left out.
     """

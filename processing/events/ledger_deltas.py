@@ -26,7 +26,7 @@ LedgerDeltas = dict[Account, LedgerDelta]
 
 
 def ledger_deltas(batch: Batch) -> LedgerDeltas:
-    """Give every ledger row the batch touches; `read` was counted at decode, apart from the outcomes here."""
+    """Return the change of every ledger row of the batch; `read` was counted at decode, apart from the outcomes here."""
     found: LedgerDeltas = {}
     _add_stored(found, batch.stored)
     for entry in batch.duplicates:

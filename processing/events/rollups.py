@@ -131,7 +131,7 @@ def _mixed(group: list[Entry]) -> dict[str, Span]:
 
 
 def _bounded(total: float) -> float:
-    """Give the nearest number to a sum that is beyond all of them, which is no reason to refuse its events."""
+    """Return the largest double for a sum beyond it; its events are still stored."""
     return total if isfinite(total) else copysign(LARGEST, total)
 
 

@@ -25,7 +25,7 @@ WHOLE_LETTER = f"(w.line = 0 AND w.reason = '{Code.INTERNAL_ERROR}' AND position
 
 
 def split(record: Record, asides: SkippedLines) -> tuple[dict[int, bytes], list[Letter]]:
-    """Give the texts of a record that are still to be decoded, by line, and the letters of the others."""
+    """Return the lines of a record that are to be decoded, by number, and the letters of the others."""
     value = record.value or b""
     whole = asides.get(WHOLE)
     if whole is not None:
@@ -42,7 +42,7 @@ def split(record: Record, asides: SkippedLines) -> tuple[dict[int, bytes], list[
 
 
 def numbers(record: Record, known: SkippedLines) -> list[int]:
-    """Give the lines of a record, but for those known, which can be told apart without decoding it.
+    """Return the line numbers of a record, except known ones, without decoding it.
 
     Empty where the record is one: it has one line, or is another producer's, whose event may go over several.
     """

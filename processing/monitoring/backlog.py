@@ -1,4 +1,4 @@
-"""How far processing is behind, for the doors' guard (setting DATAFLOW_GUARD_WATCH)."""
+"""How far processing is behind, for the receivers' backpressure (setting DATAFLOW_GUARD_WATCH)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Waits:
         self._next: dict[PartitionId, int] = {}
 
     def longest(self, ends: TopicOffsets, lags: Iterable[PartitionLag], *, now: float) -> float:
-        """Look once more; give the seconds that the oldest record has waited, at least.
+        """Add new offsets; return how many seconds the oldest record has waited, at least.
 
         :param now: seconds on a clock that never goes back
         """
@@ -62,7 +62,7 @@ class Watch:
         self._waits = Waits()
 
     def measure(self) -> BacklogReport | None:
-        """Look now; None: a server does not answer."""
+        """Return the backlog now; None: a server does not answer."""
         # Before the ledger, so that nothing that is read meanwhile counts as waiting.
         ends = end_offsets.raw_data_offsets()
         if ends is None or time.monotonic() - ends.read_at > end_offsets.MAX_WAIT:

@@ -32,7 +32,7 @@ class Window:
         return twin
 
     def add(self, count: int, *, bad: bool) -> None:
-        """Take in further events; those that are WINDOW events ago are forgotten."""
+        """Add events; those more than WINDOW events ago are dropped."""
         if count <= 0:
             return
         if self._runs and self._runs[-1][0] == bad:
@@ -88,14 +88,14 @@ class BreakerUpdate:
 
 
 class CircuitBreaker:
-    """Counts the dead letters of the partitions that one consumer has; in memory, anew whenever a partition is placed."""
+    """Counts the dead letters of the partitions that one consumer has; in memory, from zero whenever a partition is started."""
 
     def __init__(self) -> None:
         self._windows: dict[int, Window] = {}
         self._lenient: dict[int, int] = {}
 
     def start(self, partition: int, *, lenient_until: int) -> None:
-        """Begin to count a partition.
+        """Start to count a partition.
 
         :param lenient_until: the offset below which an operator lets everything through
         """
@@ -120,7 +120,7 @@ class CircuitBreaker:
         return breaker_update
 
     def adopt(self, breaker_update: BreakerUpdate) -> None:
-        """Go on from there: the batch is committed."""
+        """Continue from these counts: the batch is committed."""
         self._windows |= breaker_update.windows
 
     def _follow(
@@ -149,7 +149,7 @@ def _events(batch: Batch) -> Counter[int]:
 
 
 def _lines_by_offset(batch: Batch) -> dict[int, dict[int, list[int]]]:
-    """The lines that became dead letters by partition and offset; what is redriven in vain is nobody's new mistake."""
+    """Return the lines that became dead letters, by partition and offset. Failed redrives are not counted."""
     redriven = batch.redriven() if batch.letters else {}
     found: defaultdict[int, defaultdict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
     for letter in batch.letters:

@@ -1,4 +1,4 @@
-"""Partitions that no consumer reads until an operator says so."""
+"""Partitions that no consumer reads until an operator resumes them."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ WHERE topic_id = %s AND partition = %s AND released_at IS NULL
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """What a hold says to a consumer."""
+    """Whether a partition is held, and up to which offset its dead letters do not count."""
 
     held: bool
     lenient_until: int  # below this offset dead letters do not count
 
 
 def hold(cursor: Cursor, partition: PartitionRef, reason: str) -> None:
-    """Let no consumer read on, and open the incident, in the caller's transaction."""
+    """Stop consumers from reading a partition and open the incident, in the caller's transaction."""
     cursor.execute(_HOLD, [partition.topic, partition.number, reason])
     remedy = f"manage.py partitions resume {partition.name} {partition.number}"
     detail = f"{reason}; nothing is dropped. Look at the dead letters, then resume by: {remedy}"
@@ -44,7 +44,7 @@ def hold(cursor: Cursor, partition: PartitionRef, reason: str) -> None:
 
 
 def read(cursor: Cursor, topic: int, partitions: Iterable[int]) -> dict[int, Paused]:
-    """Give what is known of partitions; one that was never held is left out."""
+    """Return the state of partitions; one that was never held is left out."""
     cursor.execute(_READ, [topic, list(partitions)])
     return {partition: Paused(held, lenient_until) for partition, held, lenient_until in cursor.fetchall()}
 
@@ -55,7 +55,7 @@ def paused_now() -> QuerySet[Hold]:
 
 
 def resume(one: Hold, *, who: str, lenient_until: int = 0) -> bool:
-    """Let consumers, within seconds, read on where they stopped, and count anew; False if it was not held.
+    """Let consumers continue a held partition within seconds, with new counts; return False if it was not held.
 
     :param lenient_until: up to this offset everything goes through, however much of it becomes dead letters
     """
@@ -65,7 +65,7 @@ def resume(one: Hold, *, who: str, lenient_until: int = 0) -> bool:
 
 
 def release(cursor: Cursor, partition: PartitionRef, *, who: str, lenient_until: int = 0) -> bool:
-    """Do the same in the caller's transaction."""
+    """Do as resume() does, in the caller's transaction."""
     cursor.execute(_RELEASE, [who, lenient_until, partition.topic, partition.number])
     released: bool = cursor.rowcount > 0
     if released:

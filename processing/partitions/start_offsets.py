@@ -1,4 +1,4 @@
-"""Where partitions start: PostgreSQL's account against what Kafka still has. What is missing is written down, loudly."""
+"""Where partitions start: PostgreSQL's progress compared with Kafka's offsets. Records that are missing become gaps."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ WHERE topic_id = %s AND partition = %s
 
 @dataclass(frozen=True, slots=True)
 class StartOffset:
-    """Where one partition goes on."""
+    """Where one partition continues."""
 
     next_offset: int
     hold: Paused
@@ -62,7 +62,7 @@ def find(
 
     :param topic: the row id
     :param known_ends: the last end offsets that were seen, also of a topic that is gone
-    :param ask: gives the ends anew
+    :param ask: asks Kafka for the end offsets again
     :raises StoreUnavailable: Kafka does not answer, or has another topic of this name meanwhile
     """
     cursor.execute(_BEGIN, [topic, list(partitions)])
@@ -91,11 +91,11 @@ def _exists(ends: TopicOffsets, partition: int, offset: int) -> bool:
 def _step_over_gaps(
     cursor: Cursor, topic: int, ends: TopicOffsets, partitions: Sequence[int], ask: Asking
 ) -> dict[int, int]:
-    # Asked while nobody can move progress: a consumer that was still at work may have gone past an earlier answer.
+    # Asked while progress is locked: a consumer that was still working may have passed an earlier answer.
     progress = _read(cursor, topic, partitions, locked=True)
     now = ask()
     if now.topic != ends.topic:
-        raise StoreUnavailable(f"Kafka: the topic {ends.name} was made anew just now")
+        raise StoreUnavailable(f"Kafka: the topic {ends.name} was recreated just now")
     for number, at in progress.items():
         progress[number] = _nearest_offset(cursor, PartitionRef(topic, ends.name, number), at, *now.partitions[number])
         if progress[number] != at:
@@ -104,7 +104,7 @@ def _step_over_gaps(
 
 
 def _nearest_offset(cursor: Cursor, partition: PartitionRef, at: int, earliest: int, end: int) -> int:
-    """Give the nearest offset that exists, and say what that means."""
+    """Return the nearest offset that exists, and record what that means."""
     if at < earliest:
         lost_records.record(cursor, partition, first=at, next_=earliest, cause=LedgerGap.Cause.REMOVED)
         return earliest
@@ -125,7 +125,7 @@ def _leave_former(
     """Write down what a topic of the same name may have held unread when it was deleted.
 
     Kafka tells nothing of a topic that is gone. Where the last end that this process saw was read up to, nothing is
-    missing; where it saw none, nobody can tell, and the gap is open.
+    missing; where it saw none, the end is unknown, and the gap is open.
     """
     cursor.execute(_FORMER, [ends.name, topic, partitions])
     for former, kafka_id, number, at in cursor.fetchall():

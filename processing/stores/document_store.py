@@ -23,7 +23,7 @@ LONG_WAIT = 600.0  # seconds; a search by anything but `_id` reads the whole col
 # A command is one BSON document of at most 16 MiB, and BSON is at most six times the size of its JSON (`[1,1,…]`).
 _CHUNK_BYTES = 2 * 1024 * 1024  # of payload JSON
 _CHUNK_DOCUMENT = 200  # bytes of a document around its payload
-_READ_CHUNK = 1_000  # documents in hand at once, unless MongoDB's answer is full before, with 16 MiB
+_READ_CHUNK = 1_000  # documents at once, unless MongoDB's answer reaches 16 MiB before
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - BSON dates are UTC, and naive ones encode faster
 _DUPLICATE_KEY = 11000
@@ -86,7 +86,7 @@ class DocumentStore:
                 self._events.delete_one({"_id": entry.key, **_origin(entry, topic)})
 
     def prepare(self, *, dry_run: bool = False) -> bool:
-        """Make the collection, unless it is there; True: it was not.
+        """Create the collection unless it exists; return whether it was missing.
 
         Its only index is `_id`, since each further one slows every write.
         """
@@ -104,14 +104,14 @@ class DocumentStore:
         return {key: content for key, (content, _) in self._contents(entries).items()}
 
     def has_documents(self) -> bool:
-        """Tell whether there is any document at all."""
+        """Return whether any document exists."""
         with mongo_errors():
             return self._events.find_one({}, {"_id": 1}) is not None
 
     def stream(self, wanted: Mapping[str, Any]) -> Iterator[list[dict[str, Any]]]:
         """Read the documents that match a query, a chunk at a time.
 
-        :raises StoreUnavailable: MongoDB does not answer; begin anew
+        :raises StoreUnavailable: MongoDB does not answer; start again
         """
         # Its answers as they come: they are bounded in bytes, as a number of documents is not.
         with self._events.find_raw_batches(wanted, batch_size=_READ_CHUNK) as answers:

@@ -1,4 +1,4 @@
-"""The one door to MongoDB: raw documents, one per stored event."""
+"""The raw documents in MongoDB, one per stored event, and the connection to it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class StoredDocument(TypedDict):
     _id: bytes  # `document_id`
     source: str
     ts_us: int  # event time, microseconds since the epoch
-    received_us: int  # the door's clock, microseconds since the epoch
+    received_us: int  # the receiver's clock, microseconds since the epoch
     payload: dict[str, object]
     hash: int  # ingestion.events.content_hash
     topic: bytes  # 16: Kafka's topic id
@@ -67,13 +67,13 @@ class EventDocument(mongoengine.Document):  # type: ignore[misc]  # mongoengine 
 
 
 def database() -> Database[dict[str, object]]:
-    """Give this process its database; connects on first use, in the background, so it never blocks."""
+    """Return this process's database; it connects on first use, in the background, so this never blocks."""
     connect()
     return cast("Database[dict[str, object]]", get_db(ALIAS))
 
 
 def connect() -> None:
-    """Register the connection of this process, anew after a fork or a change of settings."""
+    """Register the connection of this process, again after a fork or a change of settings."""
     global _connected  # noqa: PLW0603 - one client per process is what pymongo asks for
     target = (os.getpid(), settings.MONGO_URI, settings.MONGO_DATABASE)
     with _lock:
@@ -124,7 +124,7 @@ def find_documents(event_id: UUID) -> list[StoredDocument]:
 
 
 def volume() -> tuple[int, int]:
-    """Give used and total bytes of the volume that MongoDB lies on.
+    """Return used and total bytes of MongoDB's volume.
 
     :raises DocumentsUnavailable: it did not say within READ_TIMEOUT
     """

@@ -21,7 +21,7 @@ class FieldLimit:
         self._sets: dict[frozenset[str], frozenset[str]] = {}
 
     def cap(self, connection: psycopg.Connection, minutes: Spans, hours: Spans) -> tuple[set[str], Callable[[], None]]:
-        """Take fields past the cap out of the spans; give the sources that had any, and what to call after commit."""
+        """Remove fields past the cap from the spans; return the sources that had any, and what to call after the commit."""
         seen: dict[str, set[str]] = {}
         for (source, _), rolled in hours.items():
             seen.setdefault(source, set()).update(rolled)

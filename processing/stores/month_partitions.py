@@ -18,13 +18,13 @@ _LOCK = 0x6D6F6E7468  # "month", for pg_advisory_xact_lock
 
 
 def months(days: Iterable[int]) -> set[datetime]:
-    """Give the first instant of each month that days since the epoch fall in, leaving out those before 2010."""
+    """Return the first instant of each month of these days since the epoch, without those before 2010."""
     starts = {(EPOCH + timedelta(days=day)).replace(day=1) for day in days}
     return {start for start in starts if start >= _FIRST}
 
 
 def ensure(connection: psycopg.Connection, starts: Iterable[datetime]) -> None:
-    """Make missing partitions, in a short transaction of its own.
+    """Create missing partitions, in a short transaction of its own.
 
     CREATE and then ATTACH, since PARTITION OF locks out readers and dead-locks two consumers.
     """

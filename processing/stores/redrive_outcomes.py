@@ -1,4 +1,4 @@
-"""What a batch means for the dead letters whose events it had in hand once more: closed, or failed again.
+"""Closes redriven dead letters, or records that they failed again.
 
 Within the batch's own transaction. A letter that is not `sent`, or that does not exist, is left alone.
 """
@@ -12,10 +12,10 @@ import psycopg
 from processing.events.batch import Batch, Entry, Letter
 from processing.events.positions import RecordPosition
 
-MAX_REDRIVES = 3  # of a chain that may fail before somebody has to choose the next one
+MAX_REDRIVES = 3  # of a chain; after so many failures an operator has to select it by hand
 
 
-# In order of their numbers, as jobs lock them too, so that nobody waits in a circle. A chain is a root and what failed of it.
+# In order of their numbers, as jobs lock them too, which prevents deadlocks. A chain is a root and its failed redrives.
 _LOCK = """
 SELECT id FROM dead_letter
 WHERE id = ANY(%(roots)s) OR root_id = ANY(%(roots)s) ORDER BY id FOR UPDATE
@@ -94,7 +94,7 @@ def _failures(failed: Sequence[Letter], redriven: Mapping[RecordPosition, int], 
 
 
 def _outcomes(batch: Batch, redriven: Mapping[RecordPosition, int], failed: set[RecordPosition]) -> dict[int, str]:
-    """Say how the events of each letter ended, where none of them failed; one sent twice counts as what it was first."""
+    """Return the outcome of each letter none of whose events failed; of an event sent twice the first outcome counts."""
     stored, duplicate = _positions(batch.stored), _positions(batch.duplicates)
     return {
         letter: "stored" if place in stored else "duplicate" if place in duplicate else "dropped"

@@ -31,7 +31,7 @@ class RowStore:
 
     @property
     def connection(self) -> psycopg.Connection:
-        """The connection, made anew when it was lost.
+        """The connection; a lost one is replaced.
 
         :raises StoreUnavailable: PostgreSQL does not answer
         """
@@ -51,12 +51,12 @@ class RowStore:
             self._connection = None
 
     def forget(self) -> None:
-        """Take nothing for granted after a failure: a partition or a progress row may be gone."""
+        """Drop cached knowledge after a failure: a partition or a progress row may be gone."""
         self._months.clear()
         self._progress.clear()
 
     def topic_row(self, kafka_id: UUID, name: str) -> int:
-        """Give the row id of a topic, by Kafka's id for it: a recreated topic is another."""
+        """Return the row id of a topic, by Kafka's id for it: a recreated topic is another one."""
         with row_errors():
             self.connection.execute(row_sql.INSERT_TOPIC, {"id": kafka_id, "name": name})
             row = self.connection.execute("SELECT id FROM topic WHERE kafka_id = %s", [kafka_id]).fetchone()
@@ -88,13 +88,13 @@ class RowStore:
             yield cursor
 
     def has_rows(self) -> bool:
-        """Tell whether any event is stored."""
+        """Return whether any event is stored."""
         with row_errors():
             row = self.connection.execute("SELECT EXISTS (SELECT FROM events)").fetchone()
         return bool(row and row[0])
 
     def heartbeat(self, member: str, partitions: Sequence[int], since: datetime, state: str) -> None:
-        """Say that this consumer lives and what it has; forget those that have been silent for long."""
+        """Record this consumer's heartbeat and partitions; remove consumers that are silent for an hour."""
         with row_errors():
             self.connection.execute(
                 "INSERT INTO consumer_member AS m (member, partitions, since, heartbeat, state)"
@@ -110,7 +110,7 @@ class RowStore:
             self.connection.execute("DELETE FROM consumer_member WHERE member = %s", [member])
 
     def prepare(self, batch: Batch, topic: int) -> None:
-        """Make the partitions and progress rows that the batch needs, outside its transaction."""
+        """Create the partitions and progress rows that the batch needs, outside its transaction."""
         with row_errors():
             missing = (
                 month_partitions.months({entry.ts // month_partitions.DAY for entry in batch.entries}) - self._months
@@ -216,7 +216,7 @@ class RowStore:
 
 
 def _moves(batch: Batch, topic: int) -> tuple[int, list[int], list[int], list[int], list[int], list[int]]:
-    """Give the values of MOVE_PROGRESS: how far each partition goes, and by how many records and events."""
+    """Return the values of MOVE_PROGRESS: the next offset of each partition, its records and events."""
     events: Counter[int] = Counter()
     for (_, _, partition), count in batch.read.items():
         events[partition] += count

@@ -34,7 +34,7 @@ class Call:
         return ours if self._deadline is None else min(self._deadline, ours)
 
     def trail(self, headers: Iterable[Header]) -> None:
-        """Say what goes with a good answer."""
+        """Send the metadata of a successful answer."""
         trailers = _metadata(headers)
         if self._given is not None:
             trailers.append(("x-request-id", self._given.decode()))

@@ -17,14 +17,14 @@ from ingestion.receivers.grpc import protobuf_json
 
 
 def batch(sent: Sequence[wire.Event], *, now: int, limits: BatchLimits, single: bool = False) -> ParsedBatch:
-    """Check events as the HTTP door checks them.
+    """Check events as the HTTP receiver checks them.
 
     :param now: microseconds since the epoch
     :raises Refused: too many
     """
     if len(sent) > limits.max_batch_events:
         raise too_many_events(limits)
-    sent = list(sent)  # each look into a message's list makes its items anew
+    sent = list(sent)  # each access to a message's list builds its items again
     found = _quickly(sent, now=now, limits=limits)
     return (
         _one_by_one(sent, now=now, limits=limits, single=single)
@@ -34,7 +34,7 @@ def batch(sent: Sequence[wire.Event], *, now: int, limits: BatchLimits, single: 
 
 
 def _quickly(sent: list[wire.Event], *, now: int, limits: BatchLimits) -> list[Event] | None:
-    """Take events of which nothing is in doubt; None leaves them to be judged one by one."""
+    """Parse a batch at once; None: its events have to be parsed one by one."""
     stamps: list[str | int] = [event.timestamp for event in sent]
     texts = [event.payload.strip(WHITE_SPACE) for event in sent]
     try:
@@ -65,7 +65,7 @@ def _one_by_one(sent: list[wire.Event], *, now: int, limits: BatchLimits, single
 
 
 def _read(event: wire.Event, *, now: int, limits: BatchLimits) -> strict_parser.ParsedFields:
-    """Judge one event.
+    """Validate one event.
 
     :raises InvalidEvent: the first thing that is wrong
     """

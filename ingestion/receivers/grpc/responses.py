@@ -11,13 +11,13 @@ from ingestion.receivers.grpc.statuses import Violation
 
 
 def message(outcome: Outcome) -> wire.IngestBatchResponse:
-    """Tell what became of each event."""
+    """Return the outcome of each event."""
     results = [_result(result) for result in outcome.results]
     return wire.IngestBatchResponse(accepted=outcome.accepted, rejected=outcome.rejected, results=results)
 
 
 def refusal(outcome: Outcome) -> Status | None:
-    """Tell why none of the events was taken; None: some were."""
+    """Return why no event was accepted; None: some were."""
     if outcome.refusal is None:
         return None
     code, detail = outcome.refusal

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 MAX_UNANSWERED = 16  # batches of one stream; a further one is read when the first of them is answered
 # Who has no key now, or not the scope, may not go on.
 FATAL = {grpc.StatusCode.UNAUTHENTICATED.value[0]}
-STOPPING = "this server stops; connect anew and send again what was not answered"
+STOPPING = "this server stops; reconnect and send again what was not answered"
 
 
 class _End(NamedTuple):

@@ -26,7 +26,7 @@ Handler = Callable[[object, Context], Awaitable[bytes]]
 
 
 async def ingest(call: Call) -> wire.IngestResponse | Status:
-    """Take one event."""
+    """Accept one event."""
     # Before the message is read: a stranger's is not worth its memory.
     caller = await acceptance().admit(call.head)
     request = accept_batch.decoded(wire.IngestRequest, await call.only_message())
@@ -43,7 +43,7 @@ async def ingest(call: Call) -> wire.IngestResponse | Status:
 
 
 async def ingest_batch(call: Call) -> wire.IngestBatchResponse | Status:
-    """Take many events."""
+    """Accept many events."""
     caller = await acceptance().admit(call.head)
     request = accept_batch.decoded_batch(await call.only_message())
     submission = await accept_batch.submit(request.events, accept_batch.options_of(request), call, caller)
@@ -53,7 +53,7 @@ async def ingest_batch(call: Call) -> wire.IngestBatchResponse | Status:
 
 
 def answering(method: Method) -> Handler:
-    """Make a method what the server calls: whatever happens, the call ends with an answer or a status."""
+    """Wrap a method for the server: every call ends with an answer or a status."""
 
     async def handle(_messages: object, context: Context) -> bytes:
         call = Call(context)

@@ -74,7 +74,7 @@ def _labelled(parsed: ParsedBatch) -> ParsedBatch:
 
 
 def labels(found: Iterable[Event]) -> Labels:
-    """Give the own names of those sources whose id had to be made from it."""
+    """Return the original names of sources whose id was derived from the name."""
     attributes = {event.source: event.attributes for event in found}
     names = {source: str(_decode_attributes(text)["source"]) for source, text in attributes.items() if text}
     return {source: {LABEL: name} for source, name in names.items() if name != source}
@@ -97,7 +97,7 @@ def _structured(text: bytes, *, now: int, limits: BatchLimits) -> Event:
 
 
 def _structured_data(members: Mapping[str, object], text: bytes) -> bytes:
-    """Make the payload of the data as it is written; everything else in the text is checked already."""
+    """Return the bytes of `data` as the payload; the rest of the text is checked already."""
     if "data" in members:
         _check_data(members["data"])
         return _payload(members["data"], bytes(strict_parser.raw_members(text)["data"]))
@@ -162,7 +162,7 @@ def _check_data(value: object) -> None:
 
 
 def _payload(value: object, text: bytes) -> bytes:
-    """Make a payload of data; what is no object goes under `data`."""
+    """Return data as a payload; anything but an object is put under the key `data`."""
     return text if isinstance(value, JsonObject) else b'{"data":%b}' % text
 
 

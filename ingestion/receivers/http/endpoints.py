@@ -42,15 +42,15 @@ async def _accept(request: Request, asked: RequestHead) -> Response:
     key = request.head.get(b"idempotency-key")
     if key is not None:
         idempotency.check(key)
-    door = acceptance()
+    accepting = acceptance()
     # Before the body is read: the body of an unauthenticated caller is not worth its memory.
-    caller = await door.admit(request.head, room=not asked.options.validate)
+    caller = await accepting.admit(request.head, room=not asked.options.validate)
     body = await request.body(gzip=asked.gzip)
-    deadline = None if key is None else door.deadline()
+    deadline = None if key is None else accepting.deadline()
 
     async def run() -> Response:
         return responses.reply(
-            await door.accept_and_finish(parser(body, asked), caller, asked.options, deadline=deadline)
+            await accepting.accept_and_finish(parser(body, asked), caller, asked.options, deadline=deadline)
         )
 
     if key is None or asked.options.validate:

@@ -38,7 +38,7 @@ _decode = msgspec.msgpack.Decoder(_Kept).decode
 
 
 def check(key: bytes) -> None:
-    """Hold the header to its form.
+    """Validate the header.
 
     :raises Refused: empty, too long, or not plain ASCII
     """

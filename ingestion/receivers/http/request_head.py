@@ -1,4 +1,4 @@
-"""What a request to the door says before its body: the form of the body, its length, the options."""
+"""Reads a request's head: the form and length of its body, its options."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ class ServerProtocol(asyncio.Protocol):
         except httptools.HttpParserError:
             self._reject(*(self._refusal or (Code.BAD_REQUEST, "this is not well-formed HTTP/1.1")))
         except httptools.HttpParserUpgrade:
-            self._reject(Code.BAD_REQUEST, "Upgrade: the door speaks plain HTTP/1.1 only")
+            self._reject(Code.BAD_REQUEST, "Upgrade: the receiver speaks plain HTTP/1.1 only")
         if self._timer.stage is Stage.HEADERS and self._pieces > receiver_limits().max_header_bytes:
             self._reject(Code.HEADERS_TOO_LARGE, _too_large())
         if self._timer.stage is not self._timer.timed:
@@ -215,7 +215,7 @@ class ServerProtocol(asyncio.Protocol):
             self._stop(Code.BAD_REQUEST, "expected HTTP/1.1")
         if self._parser.should_upgrade():
             # The parser would take the body for the other protocol's.
-            self._stop(Code.BAD_REQUEST, "Upgrade: the door speaks plain HTTP/1.1 only")
+            self._stop(Code.BAD_REQUEST, "Upgrade: the receiver speaks plain HTTP/1.1 only")
 
     def _asgi_request(self, *, keep_alive: bool) -> AsgiRequest:
         address = httptools.parse_url(self._url)

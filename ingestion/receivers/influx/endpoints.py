@@ -37,13 +37,13 @@ PIECE_BYTES = 512 * 1024  # about; reading so much holds up the loop for some mi
 
 
 async def ping(request: Request) -> Response:
-    """Say that somebody is here."""
+    """Answer InfluxDB's ping."""
     only(request, "GET", "HEAD", "POST")
     return Response(204, list(ABOUT), b"")
 
 
 async def health(request: Request) -> Response:
-    """Judge Kafka alone, as /readyz does."""
+    """Report whether Kafka answers, as /readyz does."""
     only(request, "GET", "HEAD")
     if await publisher().latency() is None:
         return _health(503, "fail", "Kafka does not answer")
@@ -51,7 +51,7 @@ async def health(request: Request) -> Response:
 
 
 async def write(request: Request, version: Version) -> Response:
-    """Take lines: answered once Kafka has them."""
+    """Accept lines; the answer follows Kafka's acknowledgement."""
     only(request, "POST")
     unit = unit_of(request.query, version)
     gzip = _is_gzip(request.head)
@@ -60,12 +60,12 @@ async def write(request: Request, version: Version) -> Response:
     return write_responses.written(tally, version, headers=caller.headers())
 
 
-def _shaped(door: Endpoint, version: Version) -> Endpoint:
+def _shaped(endpoint: Endpoint, version: Version) -> Endpoint:
     """Refuse as InfluxDB does."""
 
     async def shaped(request: Request) -> Response:
         try:
-            return await door(request)
+            return await endpoint(request)
         except RequestRejected as refusal:
             metrics.refused(refusal.code)
             return write_responses.refused(refusal, version)
@@ -73,7 +73,7 @@ def _shaped(door: Endpoint, version: Version) -> Endpoint:
     return shaped
 
 
-DOORS: dict[str, Endpoint] = {
+ENDPOINTS: dict[str, Endpoint] = {
     "/write": _shaped(partial(write, version=V1), V1),
     "/api/v2/write": _shaped(partial(write, version=V2), V2),
     "/ping": _shaped(ping, V2),
@@ -87,7 +87,7 @@ def _health(status: int, word: str, message: str) -> Response:
 
 
 async def _take(body: bytes, caller: Caller, *, unit: int) -> WriteTotals:
-    """Take a body's lines piece by piece, so that neither memory nor the loop is held by all of them at once."""
+    """Accept a body's lines piece by piece, which bounds memory and the time that the event loop is blocked."""
     limit = MAX_PIECES * receiver_limits().max_batch_events
     if body.count(b"\n") > limit:
         raise RequestRejected(Code.TOO_MANY_EVENTS, f"expected at most {limit:,} lines in one request")
@@ -133,7 +133,7 @@ def _midway(refusal: RequestRejected, tally: WriteTotals) -> RequestRejected:
 
 
 def _is_gzip(head: Mapping[bytes, bytes]) -> bool:
-    """Judge the headers of a request; of what type a client says that the body is does not matter."""
+    """Check the headers of a request; its content type is ignored."""
     if int(head.get(b"content-length", b"0")) > receiver_limits().max_body_bytes:
         raise RequestRejected(Code.BODY_TOO_LARGE, too_large(receiver_limits().max_body_bytes))
     return is_gzip(head.get(b"content-encoding", b""))

@@ -79,7 +79,7 @@ def _float(text: str, exponent: str, *, pointer: str) -> bytes:
 
 
 def malformed(detail: str, *, pointer: str = "") -> InvalidEvent:
-    """Say that a line is not written as one, and where."""
+    """Build the error of a malformed line, with the place."""
     return InvalidEvent(Code.INVALID_LINE, f"{pointer}: {detail}" if pointer else detail, pointer=pointer)
 
 

@@ -17,7 +17,7 @@ from ingestion.receivers.influx.field_values import malformed
 
 MAX_SERIES_LENGTH = 65_535  # characters of measurement and tags, as in InfluxDB
 
-# A text in double quotes may hold newlines. It is one only if it also ends like one: a quote that somebody forgot to close
+# A text in double quotes may hold newlines. It is one only if it also ends like one: a quote that was not closed
 # spoils its own line, not all that stand before the next quote.
 _LOGICAL = re.compile(
     rb' *+(?:\\[,= ]|[^\\\n ]++|\\)*+(?:="(?:[^"\\]++|\\.)*+"(?=[, \r\n]|\Z)|\\[,= ]|[^=\\\n]++|[=\\])*+', re.DOTALL
@@ -44,7 +44,7 @@ class PointLine(NamedTuple):
 
 
 def lines(body: bytes) -> Iterator[tuple[int, bytes]]:
-    """Give each line that is neither blank nor a comment, with its number from 0."""
+    """Yield each line that is neither blank nor a comment, with its number from 0."""
     number = start = 0
     while start < len(body):
         end = body.find(b"\n", start)

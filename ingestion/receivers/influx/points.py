@@ -54,7 +54,7 @@ _known: dict[bytes, Series] = {}
 
 
 def read(texts: Iterable[Text], terms: LineSettings) -> ParsedBatch:
-    """Make an event of each line; a line that is none is rejected, and the rest goes on."""
+    """Parse each line into an event; an invalid line is rejected, the others are kept."""
     events: list[Event] = []
     indexes: list[int] = []
     rejected: list[Rejected] = []
@@ -118,7 +118,7 @@ def read_strict(text: bytes, terms: LineSettings) -> tuple[Event, Series]:
 
 
 def new_id(now: int) -> str:
-    """Make a UUIDv7: 48 bits of milliseconds, then 74 bits of chance.
+    """Return a UUIDv7: 48 bits of milliseconds, then 74 random bits.
 
     :param now: microseconds since the epoch
     """
@@ -128,7 +128,7 @@ def new_id(now: int) -> str:
 
 
 def _take_id(line: line_protocol.PointLine) -> str | None:
-    """Take the event's id out of the line's tags and fields.
+    """Remove the event's id from the line's tags and fields.
 
     :raises InvalidEvent: it is none, or there are several
     """

@@ -60,7 +60,7 @@ class WriteTotals:
 
 
 def written(tally: WriteTotals, version: Version, *, headers: Iterable[Header]) -> Response:
-    """Say what became of the lines.
+    """Report the outcome of the lines.
 
     Clients send a 400 never again, which is right for a partial write: its good lines are kept.
     """

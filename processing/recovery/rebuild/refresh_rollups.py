@@ -68,7 +68,7 @@ _DONE = "DELETE FROM stale_hour s USING refreshed_hour h WHERE s.source_id = h.s
 def refresh(connection: psycopg.Connection, *, progress: Progress) -> int:
     """Refresh every stale hour, a few at a time; return their number. It may be killed and repeated.
 
-    :param connection: of mending.session, outside a transaction
+    :param connection: of maintenance_lock.session, outside a transaction
     :raises Interrupted: SIGTERM or SIGINT arrived; the remaining hours stay marked
     """
     connection.execute(TABLES)
