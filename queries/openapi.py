@@ -11,7 +11,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 
 from ingestion.problems import CONTENT_TYPE, Problem
-from processing.dead_letters import export as letter_export
+from processing.dead_letters import export
 from processing.dead_letters.export import ExportedLetter
 from processing.dead_letters.schemas import (
     DeadLetterDetail,
@@ -148,7 +148,7 @@ def describe(
 
     :param answer: the type of the answer 200, or a dict of the types by status
     """
-    media = letter_export.CONTENT_TYPE if answer is ExportedLetter else JSON
+    media = export.CONTENT_TYPE if answer is ExportedLetter else JSON
     answers = answer if isinstance(answer, dict) else {200: answer}
     responses = {(status, media): _REFERENCE_OF[str(shape)] for status, shape in answers.items()}
     responses |= {(error, CONTENT_TYPE): _REFERENCE_OF[str(Problem)] for error in (400, *errors, 503)}

@@ -8,7 +8,7 @@ from dashboard.panels.columns import Interval
 from dashboard.panels.snapshot import Unknown
 from dashboard.panels.snapshot_types import Doors
 from dashboard.panels.sparkline import FieldCard
-from queries import sources as source_reads
+from queries import sources
 from queries.reads.postgres import ReadUnavailable
 from queries.request import pagination
 from queries.schemas import EventShape
@@ -41,7 +41,7 @@ def source_list(cursor: str | None) -> Context:
     """
     position = None if cursor is None else pagination.read_cursor(cursor, SourceCursor)
     try:
-        page = source_reads.page(SourceQuery(limit=LISTED_SOURCES, cursor=position))
+        page = sources.page(SourceQuery(limit=LISTED_SOURCES, cursor=position))
     except ReadUnavailable:
         return {"sources": [], "sources_state": "unknown"}
     rows = [snapshot.source_row(found) for found in page.results]

@@ -13,7 +13,7 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RequestInfo, Ret
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
-from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
+from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2
 from ingestion.receivers.grpc.server import SERVICE
 
 Metadata = Sequence[tuple[str, str]]
@@ -28,15 +28,17 @@ class Client:
     def __init__(self, port: int) -> None:
         self.channel = grpc.insecure_channel(f"127.0.0.1:{port}")
 
-    def ingest(self, event: wire.Event, *, validate_only: bool = False, **how: Any) -> wire.IngestResponse:
-        request = wire.IngestRequest(event=event, validate_only=validate_only)
-        return wire.IngestResponse.FromString(self.raw("Ingest", request.SerializeToString(), **how))
+    def ingest(
+        self, event: ingestion_pb2.Event, *, validate_only: bool = False, **how: Any
+    ) -> ingestion_pb2.IngestResponse:
+        request = ingestion_pb2.IngestRequest(event=event, validate_only=validate_only)
+        return ingestion_pb2.IngestResponse.FromString(self.raw("Ingest", request.SerializeToString(), **how))
 
     def batch(
-        self, events: Iterable[wire.Event], *, metadata: Metadata = (), **options: Any
-    ) -> wire.IngestBatchResponse:
-        request = wire.IngestBatchRequest(events=events, **options)
-        return wire.IngestBatchResponse.FromString(
+        self, events: Iterable[ingestion_pb2.Event], *, metadata: Metadata = (), **options: Any
+    ) -> ingestion_pb2.IngestBatchResponse:
+        request = ingestion_pb2.IngestBatchRequest(events=events, **options)
+        return ingestion_pb2.IngestBatchResponse.FromString(
             self.raw("IngestBatch", request.SerializeToString(), metadata=metadata)
         )
 
@@ -45,22 +47,22 @@ class Client:
         return call(message, metadata=tuple(metadata), timeout=timeout)
 
     def stream(
-        self, batches: Iterator[Sequence[wire.Event]], *, metadata: Metadata = (), timeout: float = PATIENCE
-    ) -> Iterator[wire.IngestStreamResponse]:
+        self, batches: Iterator[Sequence[ingestion_pb2.Event]], *, metadata: Metadata = (), timeout: float = PATIENCE
+    ) -> Iterator[ingestion_pb2.IngestStreamResponse]:
         call: grpc.StreamStreamMultiCallable[bytes, bytes] = self.channel.stream_stream(f"/{SERVICE}/IngestStream")
-        messages = (wire.IngestBatchRequest(events=events).SerializeToString() for events in batches)
+        messages = (ingestion_pb2.IngestBatchRequest(events=events).SerializeToString() for events in batches)
         for message in call(messages, metadata=tuple(metadata), timeout=timeout):
-            yield wire.IngestStreamResponse.FromString(message)
+            yield ingestion_pb2.IngestStreamResponse.FromString(message)
 
 
-def event(source: str = "sensor-123", payload: Any = None, **fields: Any) -> wire.Event:
+def event(source: str = "sensor-123", payload: Any = None, **fields: Any) -> ingestion_pb2.Event:
     """A good event; keyword arguments set further fields, or other ones."""
     text = payload if isinstance(payload, bytes) else json.dumps(payload or {"temperature": 23.5}).encode()
     given = {"source_id": source, "timestamp": "2025-04-11T12:00:00Z", "payload": text} | fields
-    return wire.Event(**{name: value for name, value in given.items() if value is not None})
+    return ingestion_pb2.Event(**{name: value for name, value in given.items() if value is not None})
 
 
-def numbered(count: int, source: str) -> list[wire.Event]:
+def numbered(count: int, source: str) -> list[ingestion_pb2.Event]:
     """Good events that differ in their payload's `n`."""
     return [event(source, {"n": n}) for n in range(count)]
 

@@ -15,7 +15,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from ingestion.events import timestamps
-from processing.admin import formatting as admin_text
+from processing.admin import formatting
 from processing.admin.dead_letters import DeadLetterAdmin
 from processing.admin.incidents import IncidentAdmin, LedgerGapAdmin
 from processing.admin.jobs import JobAdmin
@@ -86,7 +86,7 @@ class SourceAdmin(ReadOnlyAdmin):
     def source(self, row: SourceStatistics) -> str:
         if not row.source_id:
             return "(lines whose source can't be read)"
-        return admin_text.link("sourcestatistics", row.source_id, row.source_id)
+        return formatting.link("sourcestatistics", row.source_id, row.source_id)
 
     @admin.display(ordering="-last_seen")
     def state(self, row: SourceStatistics) -> str:
@@ -95,7 +95,7 @@ class SourceAdmin(ReadOnlyAdmin):
     def latest_values(self, row: SourceStatistics) -> SafeString | str:
         values = LatestValue.objects.filter(source_id=row.source_id).order_by("field")[:MAX_VALUES]
         lines = format_html_join(
-            "", "<li>{}: {} ({})</li>", ((v.field, v.value, admin_text.rfc3339(v.ts)) for v in values)
+            "", "<li>{}: {} ({})</li>", ((v.field, v.value, formatting.rfc3339(v.ts)) for v in values)
         )
         return format_html("<ul>{}</ul>", lines) if lines else "none"
 
@@ -124,18 +124,18 @@ class EventAdmin(ReadOnlyAdmin):
 
     @admin.display(description="event")
     def event(self, row: Event) -> SafeString:
-        return admin_text.link("event", event_key(row), str(row.id))
+        return formatting.link("event", event_key(row), str(row.id))
 
     @admin.display(ordering="ts", description="event time")
     def time(self, row: Event) -> str:
-        return admin_text.rfc3339(row.ts)
+        return formatting.rfc3339(row.ts)
 
     @admin.display(description="payload")
     def body(self, row: Event) -> SafeString:
-        return admin_text.pre(json.dumps(row.payload, indent=2, ensure_ascii=False))
+        return formatting.pre(json.dumps(row.payload, indent=2, ensure_ascii=False))
 
     def origin(self, row: Event) -> str:
-        return admin_text.origin(row)
+        return formatting.origin(row)
 
 
 def event_key(row: Event) -> str:

@@ -18,11 +18,9 @@ from django.template.response import TemplateResponse
 from ingestion.events import timestamps
 from ingestion.events.model import InvalidEvent
 from ingestion.problems import in_words
-from processing.admin import formatting as admin_text
+from processing.admin import formatting
 from processing.admin import selection as admin_choice
-from processing.dead_letters import discard, dry_run, redrive
-from processing.dead_letters import filters as letters
-from processing.dead_letters import rendering as letter_text
+from processing.dead_letters import discard, dry_run, filters, redrive, rendering
 from processing.dead_letters.dry_run import DryRun
 from processing.dead_letters.edit import edit_letter
 from processing.dead_letters.filters import LetterFilter
@@ -92,7 +90,7 @@ def redrive_page(request: HttpRequest) -> HttpResponse:
     """Show the confirmation page of a redrive, run a dry run, or enqueue the job."""
     _require_permission(request)
     selection = admin_choice.selection_from(request.GET)
-    form = RedriveForm(request.POST or None, initial={"up_to": letters.newest()})
+    form = RedriveForm(request.POST or None, initial={"up_to": filters.newest()})
     outcome = None
     if form.is_valid():
         given = form.cleaned_data
@@ -106,7 +104,7 @@ def discard_page(request: HttpRequest) -> HttpResponse:
     """Show the confirmation page of a discard, or enqueue the job."""
     _require_permission(request)
     selection = admin_choice.selection_from(request.GET)
-    form = DiscardForm(request.POST or None, initial={"up_to": letters.newest()})
+    form = DiscardForm(request.POST or None, initial={"up_to": filters.newest()})
     if form.is_valid():
         return _to_job(discard.request(selection, who=_who(request), **form.cleaned_data))
     return _ask(request, selection, form, title="Discard dead letters", verb="Discard")
@@ -116,10 +114,10 @@ def edit_page(request: HttpRequest, number: int) -> HttpResponse:
     """Show the event of a letter for editing, run a dry run, or enqueue the job that sends the changed event."""
     _require_permission(request)
     letter = get_object_or_404(DeadLetter.objects.select_related("topic"), pk=number)
-    if letter.state not in letters.MENDABLE:
+    if letter.state not in filters.MENDABLE:
         messages.error(request, f"Letter {number} is {letter.state}: there is nothing to edit.")
-        return HttpResponseRedirect(admin_text.change_url("deadletter", str(number)))
-    form = EditForm(request.POST or None, initial={"event": letter_text.to_editable_text(letter)})
+        return HttpResponseRedirect(formatting.change_url("deadletter", str(number)))
+    form = EditForm(request.POST or None, initial={"event": rendering.to_editable_text(letter)})
     outcome = None
     if form.is_valid():
         try:
@@ -162,14 +160,14 @@ def _ask(
 ) -> HttpResponse:
     up_to = form.counted()
     chosen = selection.actionable(up_to=up_to)
-    total = letters.count(chosen)
+    total = filters.count(chosen)
     context = {
         "form": form,
         "verb": verb,
         "selection": admin_choice.describe(selection),
         "total": total,
-        "is_least": total == letters.MAX_COUNTED,
-        "others": max(0, letters.count(selection.query(up_to=up_to)) - total),
+        "is_least": total == filters.MAX_COUNTED,
+        "others": max(0, filters.count(selection.query(up_to=up_to)) - total),
         "reasons": [(in_words(reason), count) for reason, count in _reasons(chosen)],
         "outcome": outcome,
         "failing": [(in_words(reason), count) for reason, count in outcome.failing.most_common()] if outcome else [],
@@ -178,7 +176,7 @@ def _ask(
 
 
 def _reasons(chosen: QuerySet[DeadLetter]) -> list[tuple[str, int]]:
-    bounded = chosen.order_by("id").values("pk")[: letters.MAX_COUNTED]
+    bounded = chosen.order_by("id").values("pk")[: filters.MAX_COUNTED]
     groups = DeadLetter.objects.filter(pk__in=bounded).values("reason").annotate(count=Count("pk"))
     return list(groups.order_by("-count").values_list("reason", "count")[:MAX_REASONS])
 
@@ -189,7 +187,7 @@ def _page(request: HttpRequest, name: str, title: str, context: dict[str, Any]) 
 
 
 def _to_job(job: Job) -> HttpResponse:
-    return HttpResponseRedirect(admin_text.change_url("job", str(job.pk)))
+    return HttpResponseRedirect(formatting.change_url("job", str(job.pk)))
 
 
 def _require_permission(request: HttpRequest) -> None:

@@ -17,13 +17,11 @@ from django.utils.safestring import SafeString
 
 from ingestion.problems import in_words
 from processing.admin import actions as admin_mending
-from processing.admin import formatting as admin_text
-from processing.admin import selection as admin_choice
+from processing.admin import formatting, selection
 from processing.admin.filters import Facet
 from processing.admin.readonly import ReadOnlyAdmin
 from processing.dead_letters import export as letter_export
-from processing.dead_letters import hexdump
-from processing.dead_letters import rendering as letter_text
+from processing.dead_letters import hexdump, rendering
 from processing.dead_letters.filters import MENDABLE, LetterFilter, related_letters
 from processing.models import DeadLetter
 
@@ -62,10 +60,10 @@ class FingerprintFacet(Facet):
 class FirstSeenFilter(Facet):
     """Letters of the last hour, day or week. The URL has the fixed start time, so it keeps its meaning."""
 
-    title, column, parameter = "first seen", "first_seen", admin_choice.SINCE
+    title, column, parameter = "first seen", "first_seen", selection.SINCE
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset if self.value is None else queryset.filter(first_seen__gte=admin_choice.parse_time(self.value))
+        return queryset if self.value is None else queryset.filter(first_seen__gte=selection.parse_time(self.value))
 
     def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
         yield {
@@ -118,12 +116,12 @@ class DeadLetterAdmin(ReadOnlyAdmin):
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Refuse other parameters: actions and export know only those that admin_choice reads."""
-        return lookup in admin_choice.PARAMETERS
+        return lookup in selection.PARAMETERS
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[DeadLetter], search_term: str
     ) -> tuple[QuerySet[DeadLetter], bool]:
-        found = LetterFilter(**admin_choice.parse_search(search_term))
+        found = LetterFilter(**selection.parse_search(search_term))
         return queryset & found.query(), False
 
     def get_urls(self) -> list[URLPattern]:
@@ -154,9 +152,9 @@ class DeadLetterAdmin(ReadOnlyAdmin):
     def _tools(self, request: HttpRequest, letter: DeadLetter) -> dict[str, Any]:
         """Return which actions the user may take on a letter."""
         state = letter.state if letter.state == DeadLetter.State.SENT else ""
-        this = admin_choice.query_of([letter.pk], state)
+        this = selection.query_of([letter.pk], state)
         may = self.has_change_letters_permission(request)
-        takes = may and admin_choice.selection_from(QueryDict(this)).actionable().exists()
+        takes = may and selection.selection_from(QueryDict(this)).actionable().exists()
         return {"this": this, "takes_redrive": takes, "takes_edit": takes and letter.state in MENDABLE}
 
     @admin.action(description="Redrive …", permissions=["change_letters"])
@@ -171,21 +169,21 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         """Redirect to the confirmation page, for all letters that match the list's filters or for the ticked ones."""
         everything = request.POST.get("select_across") == "1"
         numbers = [] if everything else list(queryset.order_by("id").values_list("id", flat=True))
-        chosen = request.GET.urlencode() if everything else admin_choice.query_of(numbers)
+        chosen = request.GET.urlencode() if everything else selection.query_of(numbers)
         return HttpResponseRedirect(f"{reverse(f'admin:processing_deadletter_{what}')}?{chosen}")
 
     def export(self, request: HttpRequest) -> StreamingHttpResponse:
         """Return the letters that match the list's filters as NDJSON."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        lines = letter_export.lines(admin_choice.selection_from(request.GET))
+        lines = letter_export.lines(selection.selection_from(request.GET))
         answer = StreamingHttpResponse(lines, content_type=letter_export.CONTENT_TYPE)
         answer["Content-Disposition"] = 'attachment; filename="dead-letters.ndjson"'
         return answer
 
     @admin.display(ordering="id")
     def letter(self, row: DeadLetter) -> SafeString:
-        return admin_text.link("deadletter", str(row.pk), str(row.pk))
+        return formatting.link("deadletter", str(row.pk), str(row.pk))
 
     @admin.display(description="reason")
     def why(self, row: DeadLetter) -> SafeString:
@@ -193,7 +191,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
 
     @admin.display(description="source")
     def source(self, row: DeadLetter) -> SafeString | str:
-        return admin_text.link("sourcestatistics", row.source_id, row.source_id) if row.source_id else "can't be read"
+        return formatting.link("sourcestatistics", row.source_id, row.source_id) if row.source_id else "can't be read"
 
     @admin.display(description="what is wrong")
     def what(self, row: DeadLetter) -> SafeString:
@@ -204,7 +202,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         return f"{row.partition}/{row.offset}/{row.line}"
 
     def origin(self, row: DeadLetter) -> str:
-        return admin_text.origin(row)
+        return formatting.origin(row)
 
     @admin.display(description="same cause")
     def alike(self, row: DeadLetter) -> SafeString:
@@ -214,39 +212,39 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         )
 
     def event(self, row: DeadLetter) -> SafeString | str:
-        text = letter_text.to_text(row)
-        return "not JSON" if text is None else admin_text.pre(hexdump.as_text(text.encode()))
+        text = rendering.to_text(row)
+        return "not JSON" if text is None else formatting.pre(hexdump.as_text(text.encode()))
 
     @admin.display(description="as text")
     def text(self, row: DeadLetter) -> SafeString:
-        return admin_text.pre(hexdump.as_text(bytes(row.raw)))
+        return formatting.pre(hexdump.as_text(bytes(row.raw)))
 
     @admin.display(description="as bytes")
     def hexadecimal(self, row: DeadLetter) -> SafeString | str:
         raw = bytes(row.raw)
-        return admin_text.pre(hexdump.as_hex(raw)) if hexdump.needs_hex(raw) else "plain text"
+        return formatting.pre(hexdump.as_hex(raw)) if hexdump.needs_hex(raw) else "plain text"
 
     @admin.display(description="chain")
     def letters(self, row: DeadLetter) -> SafeString | str:
         found = related_letters(row)[:MAX_LISTED]
         cells = (
             (
-                admin_text.link("deadletter", str(one.pk), str(one.pk)),
+                formatting.link("deadletter", str(one.pk), str(one.pk)),
                 one.state,
                 in_words(one.reason),
-                admin_text.rfc3339(one.first_seen),
+                formatting.rfc3339(one.first_seen),
             )
             for one in found
         )
         return (
-            admin_text.table(("letter", "state", "reason", "first seen"), cells) if len(found) > 1 else "only this one"
+            formatting.table(("letter", "state", "reason", "first seen"), cells) if len(found) > 1 else "only this one"
         )
 
     @admin.display(description="sent instead")
     def changes(self, row: DeadLetter) -> SafeString | str:
-        lines = letter_text.diff_of_edit(row)
-        return admin_text.diff(lines) if lines else "unchanged"
+        lines = rendering.diff_of_edit(row)
+        return formatting.diff(lines) if lines else "unchanged"
 
     def history(self, row: DeadLetter) -> SafeString | str:
-        done = [(admin_text.rfc3339(one.at), one.who, one.kind, one.note) for one in row.actions.all()[:MAX_LISTED]]
-        return admin_text.table(("when", "who", "what", "note"), done) if done else "nothing yet"
+        done = [(formatting.rfc3339(one.at), one.who, one.kind, one.note) for one in row.actions.all()[:MAX_LISTED]]
+        return formatting.table(("when", "who", "what", "note"), done) if done else "nothing yet"

@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from processing.admin import formatting as admin_text
+from processing.admin import formatting
 from processing.admin.readonly import ReadOnlyAdmin
 from processing.jobs import queue
 from processing.models import Job
@@ -38,7 +38,7 @@ class JobAdmin(ReadOnlyAdmin):
 
     @admin.display(ordering="id")
     def job(self, row: Job) -> SafeString:
-        return admin_text.link("job", str(row.pk), str(row.pk))
+        return formatting.link("job", str(row.pk), str(row.pk))
 
     def progress(self, row: Job) -> str:
         return f"{row.done:,}" if row.total is None else f"{row.done:,} of {row.total:,}"
@@ -53,7 +53,7 @@ class JobAdmin(ReadOnlyAdmin):
 
     @admin.display(description="arguments")
     def what(self, row: Job) -> SafeString:
-        return admin_text.pre(json.dumps(row.arguments, indent=2, ensure_ascii=False))
+        return formatting.pre(json.dumps(row.arguments, indent=2, ensure_ascii=False))
 
     def get_urls(self) -> list[URLPattern]:
         cancel = self.admin_site.admin_view(require_POST(self.cancel))
@@ -80,7 +80,7 @@ class JobAdmin(ReadOnlyAdmin):
             queue.cancel(number)
         except queue.JobNotFound as error:
             raise Http404 from error
-        return HttpResponseRedirect(admin_text.change_url("job", str(number)))
+        return HttpResponseRedirect(formatting.change_url("job", str(number)))
 
 
 def _only_letter(job: Job) -> int | None:

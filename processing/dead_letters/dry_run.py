@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 
 from ingestion.events import timestamps
 from ingestion.problems import Code
-from processing.dead_letters import filters as letters
-from processing.dead_letters import redrive
+from processing.dead_letters import filters, redrive
 from processing.dead_letters.filters import MENDABLE, LetterFilter
 from processing.dead_letters.redrive import NotRedrivable
 from processing.events import decoding
@@ -47,7 +46,7 @@ class DryRun:
     def _chosen(self) -> str:
         if self.checked == self.total:
             return f"{self.total:,}"
-        more = " or more" if self.total == letters.MAX_COUNTED else ""
+        more = " or more" if self.total == filters.MAX_COUNTED else ""
         return f"the first {self.checked:,} (of {self.total:,}{more})"
 
     def _failures(self) -> str:
@@ -65,9 +64,9 @@ def dry_run(selection: LetterFilter, *, up_to: int | None = None, most: int = MA
     :raises StoreUnavailable: a store does not answer
     :raises NeedsOperator: an operator must act
     """
-    up_to = letters.newest() if up_to is None else up_to
+    up_to = filters.newest() if up_to is None else up_to
     chosen = selection.actionable(up_to=up_to)
-    result = DryRun(total=letters.count(chosen), up_to=up_to)
+    result = DryRun(total=filters.count(chosen), up_to=up_to)
     with _opened() as stores:
         last = 0
         while result.checked < most:

@@ -10,7 +10,7 @@ from ingestion.events.model import Event, InvalidEvent
 from ingestion.events.parser import parse_event
 from ingestion.kafka import record_format
 from ingestion.problems import Code
-from processing.dead_letters import rendering as letter_text
+from processing.dead_letters import rendering
 from processing.models import DeadLetter
 
 
@@ -28,7 +28,7 @@ def edit_letter(letter: DeadLetter, text: bytes, *, now: int) -> bytes:
     event = parse_event(_compact(text), now=now)
     if letter.reason == Code.ID_CONFLICT and (event.source, event.id) == (letter.source_id, str(letter.event_id)):
         event = _with_derived_id(event)
-    lines = letter_text.canonical_lines(letter)
+    lines = rendering.canonical_lines(letter)
     if len(lines) == 1:
         event = _with_hidden_fields(event, lines[0])
     return record_format.line(event, received=timestamps.to_micros(letter.received))

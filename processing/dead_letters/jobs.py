@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 from psycopg.errors import QueryCanceled
 
-from processing.dead_letters import filters as letters
+from processing.dead_letters import filters
 from processing.dead_letters.filters import LetterFilter
 from processing.jobs import queue
 from processing.models import DeadLetter, DeadLetterAction, Job
@@ -36,7 +36,7 @@ def enqueue(
     :param up_to: the highest number to include; None: the newest letter
     :param worker: as for jobs.enqueue
     """
-    last = letters.newest() if up_to is None else up_to
+    last = filters.newest() if up_to is None else up_to
     return queue.enqueue(
         kind, {"selection": selection.to_mapping(), "up_to": last, **arguments}, who=who, worker=worker
     )
@@ -47,7 +47,7 @@ def set_range(job: Job) -> None:
     if "until" in job.place:
         return
     # A job of an earlier release has no `up_to`.
-    until = job.arguments["up_to"] if "up_to" in job.arguments else letters.newest()
+    until = job.arguments["up_to"] if "up_to" in job.arguments else filters.newest()
     job.place = {"after": 0, "until": until}
     job.total = _total(selection(job).actionable(up_to=until))
     queue.advance(job)
@@ -55,7 +55,7 @@ def set_range(job: Job) -> None:
 
 def _total(chosen: QuerySet[DeadLetter]) -> int | None:
     try:
-        counted = letters.count(chosen, most=MAX_COUNTED)
+        counted = filters.count(chosen, most=MAX_COUNTED)
     except OperationalError as error:
         if isinstance(error.__cause__, QueryCanceled):
             return None

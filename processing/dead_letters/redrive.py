@@ -18,9 +18,7 @@ from django.db.models.functions import Now
 from ingestion.kafka import record_format
 from ingestion.kafka.partitioner import partition_of
 from ingestion.kafka.producer_record import ProducerRecord
-from processing.dead_letters import filters as letters
-from processing.dead_letters import jobs as letter_jobs
-from processing.dead_letters import rendering as letter_text
+from processing.dead_letters import filters, jobs, rendering
 from processing.dead_letters.edit import edit_letter
 from processing.dead_letters.filters import MENDABLE, LetterFilter
 from processing.errors import TooLarge
@@ -60,7 +58,7 @@ def request(
     :param up_to: as for processing.dead_letters.jobs.enqueue
     :param worker: as for jobs.enqueue
     """
-    return letter_jobs.enqueue(KIND, selection, who=who, up_to=up_to, worker=worker, rate=rate, note=note)
+    return jobs.enqueue(KIND, selection, who=who, up_to=up_to, worker=worker, rate=rate, note=note)
 
 
 def request_edited(letter: DeadLetter, text: bytes, *, who: str, now: int, note: str = "", worker: str = "") -> Job:
@@ -74,7 +72,7 @@ def request_edited(letter: DeadLetter, text: bytes, *, who: str, now: int, note:
     if letter.state not in MENDABLE:
         raise NotRedrivable
     line = edit_letter(letter, text, now=now)
-    return letter_jobs.enqueue(
+    return jobs.enqueue(
         KIND, LetterFilter(ids=(letter.pk,)), who=who, up_to=letter.pk, worker=worker, edited=line.decode(), note=note
     )
 
@@ -88,7 +86,7 @@ class Redrive:
     def step(self, job: Job) -> float | None:
         """Send one chunk; see jobs.Step."""
         began = time.monotonic()
-        letter_jobs.set_range(job)
+        jobs.set_range(job)
         if job.cancel_requested:
             _reopen_chunk(job)
             return 0.0
@@ -97,8 +95,8 @@ class Redrive:
             return None
         refused = self._send(numbers)
         job.place = {"after": numbers[-1], "until": job.place["until"]}
-        with letter_jobs.chunk_transaction():
-            letter_jobs.record_action(_reopen(refused), kind=Kind.FAILED, job=job, text=TOO_LARGE)
+        with jobs.chunk_transaction():
+            jobs.record_action(_reopen(refused), kind=Kind.FAILED, job=job, text=TOO_LARGE)
             queue.advance(job, done=len(numbers) - len(refused))
         rate = job.arguments.get("rate")
         return max(0.0, len(numbers) / rate - (time.monotonic() - began)) if rate else 0.0
@@ -130,7 +128,7 @@ class Redrive:
 def record_of(letter: DeadLetter, partitions: int) -> ProducerRecord:
     """Build the record that redrives a letter: its original bytes, or a canonical line if it was edited."""
     value = bytes(letter.raw if letter.edited is None else letter.edited)
-    lines = letter_text.canonical_lines(letter) if letter.edited is None else letter_text.parse_lines(value)
+    lines = rendering.canonical_lines(letter) if letter.edited is None else rendering.parse_lines(value)
     marks = record_format.headers(count=len(lines)) if lines else []
     sources = {line.source for line in lines} or {letter.source_id}
     source = sources.pop() if len(sources) == 1 else ""
@@ -146,8 +144,8 @@ def record_of(letter: DeadLetter, partitions: int) -> ProducerRecord:
 def _mark_sent(job: Job) -> list[int]:
     """Mark the next letters as sent, and store their numbers in the job's `place` in the same transaction."""
     rate, edited = job.arguments.get("rate"), job.arguments.get("edited")
-    with letter_jobs.chunk_transaction():
-        numbers = letter_jobs.lock_next(job, most=min(CHUNK, rate or CHUNK))
+    with jobs.chunk_transaction():
+        numbers = jobs.lock_next(job, most=min(CHUNK, rate or CHUNK))
         if not numbers:
             return []
         changes = {} if edited is None else {"edited": edited.encode()}
@@ -155,8 +153,8 @@ def _mark_sent(job: Job) -> list[int]:
         chosen.update(state=State.SENT, sent_at=Now(), **changes)
         # An earlier, cancelled job may have edited a letter too.
         edited_ids = set(chosen.filter(edited__isnull=False).values_list("id", flat=True))
-        letter_jobs.record_action(sorted(edited_ids), kind=Kind.EDITED, job=job)
-        letter_jobs.record_action(sorted(set(numbers) - edited_ids), kind=Kind.REDRIVEN, job=job)
+        jobs.record_action(sorted(edited_ids), kind=Kind.EDITED, job=job)
+        jobs.record_action(sorted(set(numbers) - edited_ids), kind=Kind.REDRIVEN, job=job)
         job.place = {**job.place, queue.CURRENT_CHUNK: numbers}
         queue.advance(job)
     return numbers
@@ -165,14 +163,14 @@ def _mark_sent(job: Job) -> list[int]:
 def _reopen_chunk(job: Job) -> None:
     """Reopen the letters of the current chunk. Kafka may have some of them; the next redrive closes those."""
     numbers = job.place.pop(queue.CURRENT_CHUNK)
-    with letter_jobs.chunk_transaction():
+    with jobs.chunk_transaction():
         _reopen(numbers)
         queue.advance(job)
 
 
 def _reopen(numbers: Sequence[int]) -> list[int]:
     """Reopen sent letters without an outcome, within the chunk's transaction; return their numbers."""
-    waiting = letters.in_flight(DeadLetter.objects.filter(id__in=numbers)).order_by("id")
+    waiting = filters.in_flight(DeadLetter.objects.filter(id__in=numbers)).order_by("id")
     found = list(waiting.select_for_update(of=("self",)).values_list("id", flat=True))
     state = Case(When(redrives__gte=MAX_REDRIVES, then=Value(State.PARKED)), default=Value(State.OPEN))
     DeadLetter.objects.filter(id__in=found).update(state=state)
@@ -181,4 +179,4 @@ def _reopen(numbers: Sequence[int]) -> list[int]:
 
 def _load_in_flight(numbers: Sequence[int]) -> list[DeadLetter]:
     """Load letters of the current chunk, except those with an outcome: an earlier worker had sent them."""
-    return list(letters.in_flight(DeadLetter.objects.filter(id__in=numbers)).order_by("id"))
+    return list(filters.in_flight(DeadLetter.objects.filter(id__in=numbers)).order_by("id"))

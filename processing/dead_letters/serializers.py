@@ -7,9 +7,7 @@ from typing import cast
 
 from ingestion.events.timestamps import to_text, to_text_if_known
 from ingestion.problems import in_words
-from processing.dead_letters import filters as letters
-from processing.dead_letters import hexdump
-from processing.dead_letters import rendering as letter_text
+from processing.dead_letters import filters, hexdump, rendering
 from processing.dead_letters.dry_run import DryRun
 from processing.dead_letters.filters import LetterFilter, related_letters
 from processing.dead_letters.schemas import (
@@ -65,11 +63,11 @@ def detail(row: DeadLetter, *, whole: bool) -> DeadLetterDetail:
         "size": len(raw),
         "preview": hexdump.whole_text(raw[:MAX_PREVIEW]),
         "previewTruncated": len(raw) > MAX_PREVIEW,
-        "event": letter_text.to_text(row),
+        "event": rendering.to_text(row),
         "raw": base64.b64encode(raw).decode() if whole else None,
         "chain": [_link(one) for one in related_letters(row)[:MAX_LISTED]],
         "history": history(row),
-        "edited": letter_text.diff_of_edit(row),
+        "edited": rendering.diff_of_edit(row),
         "sentAt": to_text_if_known(row.sent_at),
         "closedAt": to_text_if_known(row.closed_at),
     }
@@ -102,13 +100,13 @@ def discard_dry_run(selection: LetterFilter, *, up_to: int | None = None) -> Dis
 
     :param up_to: the highest number to include; None: the newest letter
     """
-    up_to = letters.newest() if up_to is None else up_to
-    return {"upTo": up_to, **counted(letters.count(selection.actionable(up_to=up_to)))}
+    up_to = filters.newest() if up_to is None else up_to
+    return {"upTo": up_to, **counted(filters.count(selection.actionable(up_to=up_to)))}
 
 
 def counted(total: int) -> Counted:
     """Return a bounded number of letters."""
-    return {"total": total, "totalIsLeast": total == letters.MAX_COUNTED}
+    return {"total": total, "totalIsLeast": total == filters.MAX_COUNTED}
 
 
 def job(row: Job) -> JobShape:

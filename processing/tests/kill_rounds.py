@@ -13,8 +13,7 @@ from deploy.testing.deployment import Deployment
 from ingestion.events import timestamps
 from ingestion.tests.client import post
 from ingestion.tests.kill_points import KillOrder, KillOrders
-from processing.dead_letters import redrive
-from processing.dead_letters import rendering as letter_text
+from processing.dead_letters import redrive, rendering
 from processing.dead_letters.redrive import Redrive
 from processing.models import DeadLetter
 from processing.tests import expectations, factories, group
@@ -61,13 +60,13 @@ def redrive_conflict(rounds: KillRounds) -> None:
     letter = DeadLetter.objects.filter(reason="id_conflict", state="open").first()
     if letter is None:
         return
-    text = letter_text.to_editable_text(letter).encode()
+    text = rendering.to_editable_text(letter).encode()
     job = redrive.request_edited(letter, text, who="ann", now=timestamps.now(), worker="one")
     rounds.redrive.step(job)
     rounds.redrive._send([letter.pk])
 
     letter.refresh_from_db()
-    sent = letter_text.parse_lines(bytes(letter.edited or b""))[0]
+    sent = rendering.parse_lines(bytes(letter.edited or b""))[0]
     payload = {"n": "other"}
     rounds.expected.add([Sent(sent.source, sent.id, sent.ts, payload), Sent(sent.source, sent.id, sent.ts, payload)])
 

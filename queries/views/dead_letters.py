@@ -14,8 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from ingestion.models import Scope
-from processing.dead_letters import export as letter_export
-from processing.dead_letters import serializers
+from processing.dead_letters import export, serializers
 from processing.dead_letters.export import ExportedLetter
 from processing.dead_letters.schemas import (
     DeadLetterDetail,
@@ -74,8 +73,8 @@ class DeadLetterExport(APIView):
     def get(self, request: Request) -> StreamingHttpResponse:
         authentication.admin_name(request, known=filters.PARAMETERS)
         selection = filters.from_parameters(Parameters(request.query_params, known=filters.PARAMETERS))
-        lines = letter_export.lines(selection, reading=postgres.bounded)
-        return StreamingHttpResponse(lines, content_type=letter_export.CONTENT_TYPE)
+        lines = export.lines(selection, reading=postgres.bounded)
+        return StreamingHttpResponse(lines, content_type=export.CONTENT_TYPE)
 
 
 class LetterAction(APIView):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import Counter, Gauge, Histogram
 
-from dashboard import metrics as dashboard_metrics
+from dashboard import metrics
 from dashboard.panels import notices
 from dataflow_site.env import BASE_DIR, env
 from deploy.local import processes
@@ -22,7 +22,7 @@ DOCS = BASE_DIR / "docs"
 PAGES = [README, BASE_DIR / "CONTRIBUTING.md", BASE_DIR / "CHANGELOG.md", *DOCS.glob("*.md")]
 README_BYTES = range(6_000, 8_193)  # short enough to be read to its end
 PICTURE_BYTES = 200 * 1024
-METRICS = (ingestion_metrics, processing_metrics, dashboard_metrics)
+METRICS = (ingestion_metrics, processing_metrics, metrics)
 # Defaults that follow from something else.
 DERIVED = {
     "DATAFLOW_ENV_FILE": "`.env`",

@@ -17,7 +17,7 @@ import uvloop
 from deploy.bench.load import http2
 from deploy.bench.load.events import make_events
 from deploy.bench.load.sender import ACCEPTED, PATIENCE, Answers, LoadFailed
-from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
+from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2
 
 METHOD = "/dataflow.ingest.v1.Ingestion/"
 CONNECTIONS = 2
@@ -38,13 +38,13 @@ def batch_requests(count: int, *, size: int, prefix: str) -> list[bytes]:
     """`count` events in batches of `size`."""
     events = [_event(_decode(text)) for text in make_events(count, prefix=prefix)]
     return [
-        wire.IngestBatchRequest(events=events[begin : begin + size]).SerializeToString()
+        ingestion_pb2.IngestBatchRequest(events=events[begin : begin + size]).SerializeToString()
         for begin in range(0, count, size)
     ]
 
 
-def _event(sent: _Sent) -> wire.Event:
-    return wire.Event(source_id=sent.sourceId, timestamp=sent.timestamp, payload=bytes(sent.payload))
+def _event(sent: _Sent) -> ingestion_pb2.Event:
+    return ingestion_pb2.Event(source_id=sent.sourceId, timestamp=sent.timestamp, payload=bytes(sent.payload))
 
 
 def send_calls(requests: Sequence[bytes], *, port: int, at_once: int) -> Answers:
@@ -81,7 +81,7 @@ class _Run:
             yield number, self._requests[number]
             return
 
-    def answered(self, number: int, outcome: wire.IngestBatchResponse) -> None:
+    def answered(self, number: int, outcome: ingestion_pb2.IngestBatchResponse) -> None:
         self.answers.answered_at[number] = time.time()
         self.answers.statuses[ACCEPTED if outcome.accepted and not outcome.rejected else 0] += 1
         self._missing -= 1
@@ -106,7 +106,7 @@ class _Calls(http2.Connection):
             self._next()
 
     def message(self, call: int, message: bytes) -> None:
-        self._run.answered(self._numbers.pop(call), wire.IngestBatchResponse.FromString(message))
+        self._run.answered(self._numbers.pop(call), ingestion_pb2.IngestBatchResponse.FromString(message))
         self._next()
 
     def ended(self, call: int) -> None:
@@ -135,7 +135,7 @@ class _Stream(http2.Connection):
             self._next()
 
     def message(self, call: int, message: bytes) -> None:
-        self._run.answered(self._numbers.popleft(), wire.IngestStreamResponse.FromString(message).outcome)
+        self._run.answered(self._numbers.popleft(), ingestion_pb2.IngestStreamResponse.FromString(message).outcome)
         self._next()
 
     def ended(self, call: int) -> None:

@@ -12,7 +12,7 @@ from ingestion.acceptance.accept import Caller, Submission, acceptance, limits
 from ingestion.acceptance.options import Options
 from ingestion.events.batch import too_many_events
 from ingestion.problems import Code, RequestRejected
-from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
+from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2
 from ingestion.receivers.grpc import parse_events, wire_fields
 from ingestion.receivers.grpc.call import Call
 
@@ -22,7 +22,7 @@ Read = TypeVar("Read", bound=Message)
 
 
 async def submit(
-    sent: Sequence[wire.Event], options: Options, call: Call, caller: Caller, *, single: bool = False
+    sent: Sequence[ingestion_pb2.Event], options: Options, call: Call, caller: Caller, *, single: bool = False
 ) -> Submission:
     """Check events and submit the valid ones to Kafka.
 
@@ -44,18 +44,18 @@ def decoded(kind: type[Read], message: bytes) -> Read:
         raise RequestRejected(Code.BAD_REQUEST, detail) from error
 
 
-def decoded_batch(message: bytes) -> wire.IngestBatchRequest:
+def decoded_batch(message: bytes) -> ingestion_pb2.IngestBatchRequest:
     """Decode a batch.
 
     :raises Refused: its bytes are those of none, or it holds too many events
     """
-    most = limits().max_batch_events + len(wire.IngestBatchRequest.DESCRIPTOR.fields)
+    most = limits().max_batch_events + len(ingestion_pb2.IngestBatchRequest.DESCRIPTOR.fields)
     # Each event begins with this byte, so a message that has few of them need not be looked at.
     if message.count(EVENT) > most and wire_fields.count(message, most=most) > most:
         raise too_many_events(limits())
-    return decoded(wire.IngestBatchRequest, message)
+    return decoded(ingestion_pb2.IngestBatchRequest, message)
 
 
-def options_of(request: wire.IngestBatchRequest) -> Options:
+def options_of(request: ingestion_pb2.IngestBatchRequest) -> Options:
     """What a batch asks for."""
     return Options(request.results_all, request.atomic, request.validate_only)

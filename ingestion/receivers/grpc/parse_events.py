@@ -12,11 +12,11 @@ from ingestion.events.batch_parser import Columns
 from ingestion.events.json_scanner import WHITE_SPACE
 from ingestion.events.model import Event, InvalidEvent
 from ingestion.problems import Code
-from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
+from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2
 from ingestion.receivers.grpc import protobuf_json
 
 
-def batch(sent: Sequence[wire.Event], *, now: int, limits: BatchLimits, single: bool = False) -> ParsedBatch:
+def batch(sent: Sequence[ingestion_pb2.Event], *, now: int, limits: BatchLimits, single: bool = False) -> ParsedBatch:
     """Check events as the HTTP receiver checks them.
 
     :param now: microseconds since the epoch
@@ -33,7 +33,7 @@ def batch(sent: Sequence[wire.Event], *, now: int, limits: BatchLimits, single: 
     )
 
 
-def _quickly(sent: list[wire.Event], *, now: int, limits: BatchLimits) -> list[Event] | None:
+def _quickly(sent: list[ingestion_pb2.Event], *, now: int, limits: BatchLimits) -> list[Event] | None:
     """Parse a batch at once; None: its events have to be parsed one by one."""
     stamps: list[str | int] = [event.timestamp for event in sent]
     texts = [event.payload.strip(WHITE_SPACE) for event in sent]
@@ -51,7 +51,7 @@ def _quickly(sent: list[wire.Event], *, now: int, limits: BatchLimits) -> list[E
     return batch_parser.parse_columns(Columns(names, stamps, texts, given), now=now)
 
 
-def _one_by_one(sent: list[wire.Event], *, now: int, limits: BatchLimits, single: bool) -> ParsedBatch:
+def _one_by_one(sent: list[ingestion_pb2.Event], *, now: int, limits: BatchLimits, single: bool) -> ParsedBatch:
     good: list[Event] = []
     indexes: list[int] = []
     rejected: list[Rejected] = []
@@ -64,7 +64,7 @@ def _one_by_one(sent: list[wire.Event], *, now: int, limits: BatchLimits, single
     return ParsedBatch(good, indexes if rejected else None, rejected, single)
 
 
-def _read(event: wire.Event, *, now: int, limits: BatchLimits) -> strict_parser.ParsedFields:
+def _read(event: ingestion_pb2.Event, *, now: int, limits: BatchLimits) -> strict_parser.ParsedFields:
     """Validate one event.
 
     :raises InvalidEvent: the first thing that is wrong
@@ -84,7 +84,7 @@ def _read(event: wire.Event, *, now: int, limits: BatchLimits) -> strict_parser.
     return strict_parser.ParsedFields(event.source_id, str(stamp), ts, event_id, payload)
 
 
-def _stamp(event: wire.Event) -> str | int:
+def _stamp(event: ingestion_pb2.Event) -> str | int:
     match event.WhichOneof("time"):
         case "timestamp":
             return event.timestamp
@@ -95,7 +95,7 @@ def _stamp(event: wire.Event) -> str | int:
     raise _missing("timestamp")
 
 
-def _payload(event: wire.Event, limits: BatchLimits) -> bytes:
+def _payload(event: ingestion_pb2.Event, limits: BatchLimits) -> bytes:
     match event.WhichOneof("content"):
         case "payload":
             return event.payload.strip(WHITE_SPACE)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from google.rpc.status_pb2 import Status
 
 from ingestion.acceptance.options import Outcome, Result
-from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
+from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2
 from ingestion.receivers.grpc import statuses
 from ingestion.receivers.grpc.statuses import Violation
 
 
-def message(outcome: Outcome) -> wire.IngestBatchResponse:
+def message(outcome: Outcome) -> ingestion_pb2.IngestBatchResponse:
     """Return the outcome of each event."""
     results = [_result(result) for result in outcome.results]
-    return wire.IngestBatchResponse(accepted=outcome.accepted, rejected=outcome.rejected, results=results)
+    return ingestion_pb2.IngestBatchResponse(accepted=outcome.accepted, rejected=outcome.rejected, results=results)
 
 
 def refusal(outcome: Outcome) -> Status | None:
@@ -29,11 +29,11 @@ def _violation(result: Result) -> Violation:
     return Violation(place, result.get("code", ""), result.get("detail", ""))
 
 
-def _result(result: Result) -> wire.Result:
+def _result(result: Result) -> ingestion_pb2.Result:
     is_accepted = result["status"] == "accepted"
-    return wire.Result(
+    return ingestion_pb2.Result(
         index=result["index"],
-        outcome=wire.OUTCOME_ACCEPTED if is_accepted else wire.OUTCOME_REJECTED,
+        outcome=ingestion_pb2.OUTCOME_ACCEPTED if is_accepted else ingestion_pb2.OUTCOME_REJECTED,
         event_id=result.get("eventId", ""),
         code=result.get("code", ""),
         pointer=result.get("pointer", ""),

@@ -12,7 +12,7 @@ from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from ingestion import lifecycle
-from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
+from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2
 from ingestion.receivers.grpc import unary
 from ingestion.receivers.grpc.call import Context
 from ingestion.receivers.grpc.health import Health
@@ -21,7 +21,7 @@ from ingestion.runtime.limits import receiver_limits
 
 logger = logging.getLogger(__name__)
 
-SERVICE = wire.DESCRIPTOR.services_by_name["Ingestion"].full_name
+SERVICE = ingestion_pb2.DESCRIPTOR.services_by_name["Ingestion"].full_name
 GRACE = 10.0  # seconds for the calls in flight after a signal
 MAX_CALLS = 1_000  # at one time, over all connections; a stream counts as one
 OVERHEAD = 64 * 1024  # bytes of a message beside the largest body

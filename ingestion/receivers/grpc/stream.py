@@ -12,7 +12,7 @@ from google.rpc.status_pb2 import Status
 from ingestion import metrics
 from ingestion.acceptance.accept import Submission, acceptance
 from ingestion.problems import RequestRejected
-from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
+from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2
 from ingestion.receivers.grpc import accept_batch, responses, statuses
 from ingestion.receivers.grpc.call import Call, Context
 from ingestion.receivers.grpc.unary import unexpected
@@ -105,17 +105,17 @@ class Stream:
                 begun.cancel()
 
 
-async def _answer_to(begun: Submission | Status) -> wire.IngestStreamResponse:
+async def _answer_to(begun: Submission | Status) -> ingestion_pb2.IngestStreamResponse:
     if isinstance(begun, Status):
-        return wire.IngestStreamResponse(refused=begun)
+        return ingestion_pb2.IngestStreamResponse(refused=begun)
     try:
         outcome = await begun.outcome()
     except RequestRejected as refused:
-        return wire.IngestStreamResponse(refused=_refused(refused))
+        return ingestion_pb2.IngestStreamResponse(refused=_refused(refused))
     except Exception:
         logger.exception("a batch of a stream failed")
-        return wire.IngestStreamResponse(refused=unexpected())
-    return wire.IngestStreamResponse(outcome=responses.message(outcome), refused=responses.refusal(outcome))
+        return ingestion_pb2.IngestStreamResponse(refused=unexpected())
+    return ingestion_pb2.IngestStreamResponse(outcome=responses.message(outcome), refused=responses.refusal(outcome))
 
 
 def _refused(refused: RequestRejected) -> Status:

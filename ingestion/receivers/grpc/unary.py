@@ -13,7 +13,7 @@ from ingestion import metrics
 from ingestion.acceptance.accept import acceptance
 from ingestion.acceptance.options import Options
 from ingestion.problems import UNEXPECTED, Code, RequestRejected
-from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
+from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2
 from ingestion.receivers.grpc import accept_batch, responses, statuses
 from ingestion.receivers.grpc.call import Call, Context
 from ingestion.receivers.grpc.statuses import Violation
@@ -25,11 +25,11 @@ Method = Callable[[Call], Awaitable[Message | Status]]
 Handler = Callable[[object, Context], Awaitable[bytes]]
 
 
-async def ingest(call: Call) -> wire.IngestResponse | Status:
+async def ingest(call: Call) -> ingestion_pb2.IngestResponse | Status:
     """Accept one event."""
     # Before the message is read: a stranger's is not worth its memory.
     caller = await acceptance().admit(call.head)
-    request = accept_batch.decoded(wire.IngestRequest, await call.only_message())
+    request = accept_batch.decoded(ingestion_pb2.IngestRequest, await call.only_message())
     options = Options(validate=request.validate_only)
     submission = await accept_batch.submit([request.event], options, call, caller, single=True)
     await submission.finish()
@@ -39,10 +39,10 @@ async def ingest(call: Call) -> wire.IngestResponse | Status:
     call.trail(caller.headers())
     seconds, microseconds = divmod(submission.received, 1_000_000)
     received_at = Timestamp(seconds=seconds, nanos=microseconds * 1_000)
-    return wire.IngestResponse(event_id=submission.parsed.events[0].id, received_at=received_at)
+    return ingestion_pb2.IngestResponse(event_id=submission.parsed.events[0].id, received_at=received_at)
 
 
-async def ingest_batch(call: Call) -> wire.IngestBatchResponse | Status:
+async def ingest_batch(call: Call) -> ingestion_pb2.IngestBatchResponse | Status:
     """Accept many events."""
     caller = await acceptance().admit(call.head)
     request = accept_batch.decoded_batch(await call.only_message())

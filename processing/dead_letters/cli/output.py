@@ -6,9 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from ingestion.problems import in_words
-from processing.dead_letters import discard, redrive, serializers
-from processing.dead_letters import filters as letters
-from processing.dead_letters import rendering as letter_text
+from processing.dead_letters import discard, filters, redrive, rendering, serializers
 from processing.dead_letters.filters import related_letters
 from processing.models import DeadLetter, Job
 
@@ -23,7 +21,7 @@ def letter_table(found: Sequence[DeadLetter], *, total: int) -> str:
     rows = [_COLUMNS, *map(_row, found)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
     lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    more = " or more" if total == letters.MAX_COUNTED else ""
+    more = " or more" if total == filters.MAX_COUNTED else ""
     return "\n".join([*lines, "", f"{len(found):,} of {total:,}{more}."])
 
 
@@ -68,8 +66,8 @@ def _page(letter: DeadLetter) -> Iterator[str]:
     for action in letter.actions.all():
         yield f"  {_time(action.at)} {action.kind} by {action.who}{': ' if action.note else ''}{action.note}"
     yield ""
-    yield letter_text.to_editable_text(letter)
-    yield from ("", *changes) if (changes := letter_text.diff_of_edit(letter)) else ()
+    yield rendering.to_editable_text(letter)
+    yield from ("", *changes) if (changes := rendering.diff_of_edit(letter)) else ()
 
 
 def _others(letter: DeadLetter) -> list[DeadLetter]:

@@ -17,11 +17,9 @@ from ingestion.events.model import InvalidEvent
 from ingestion.management.command import add_dry_run, add_json
 from processing import job_registry
 from processing.commandline.command import StoreCommand
-from processing.dead_letters import discard, redrive, serializers
+from processing.dead_letters import discard, filters, redrive, serializers
 from processing.dead_letters import dry_run as rehearsal
-from processing.dead_letters import filters as letters
-from processing.dead_letters.cli import arguments as letter_arguments
-from processing.dead_letters.cli import output as letter_report
+from processing.dead_letters.cli import arguments, output
 from processing.dead_letters.dry_run import DryRun
 from processing.dead_letters.edit import edit_letter
 from processing.dead_letters.filters import LetterFilter
@@ -55,7 +53,7 @@ class Command(StoreCommand):
         redriving = actions.add_parser("redrive", help="send dead letters to Kafka again")
         discarding = actions.add_parser("discard", help="close dead letters unprocessed; --note gives the reason")
         for action in (listing, redriving, discarding):
-            letter_arguments.add_filters(action)
+            arguments.add_filters(action)
         for action in (redriving, discarding):
             action.add_argument(
                 "--all", action="store_true", dest="everything", help="without any filter: every open letter"
@@ -66,13 +64,13 @@ class Command(StoreCommand):
             add_json(action)
         listing.add_argument(
             "--limit",
-            type=letter_arguments.between(1, letters.MAX_COUNTED),
+            type=arguments.between(1, filters.MAX_COUNTED),
             default=50,
             help="letters to list; default: 50",
         )
         show.add_argument("number", type=int)
         redriving.add_argument(
-            "--rate", type=letter_arguments.between(1, redrive.MAX_RATE), help="at most this many events per second"
+            "--rate", type=arguments.between(1, redrive.MAX_RATE), help="at most this many events per second"
         )
         redriving.add_argument(
             "--edited", metavar="FILE", help="send this event instead, for one --id; - reads standard input"
@@ -85,17 +83,15 @@ class Command(StoreCommand):
             act(options)
 
     def _list(self, options: dict[str, Any]) -> None:
-        chosen = letter_arguments.selection(options).query()
-        total = letters.count(chosen)
+        chosen = arguments.selection(options).query()
+        total = filters.count(chosen)
         found = list(chosen.select_related("topic").defer("raw", "edited").order_by("-id")[: options["limit"]])
         shapes = {**serializers.counted(total), "letters": [serializers.letter(one) for one in found]}
-        self.report(shapes, letter_report.letter_table(found, total=total), as_json=options["as_json"])
+        self.report(shapes, output.letter_table(found, total=total), as_json=options["as_json"])
 
     def _show(self, options: dict[str, Any]) -> None:
         letter = _find(options["number"])
-        self.report(
-            {**serializers.detail(letter, whole=True)}, letter_report.letter_page(letter), as_json=options["as_json"]
-        )
+        self.report({**serializers.detail(letter, whole=True)}, output.letter_page(letter), as_json=options["as_json"])
 
     def _redrive(self, options: dict[str, Any]) -> None:
         if options["edited"] is not None:
@@ -144,12 +140,12 @@ class Command(StoreCommand):
     def _run_job(self, job: Job, options: dict[str, Any]) -> None:
         foreground.run(job, job_registry.steps()[job.kind], out=sys.stderr)
         done = job.state == Job.State.DONE
-        self.report({"job": serializers.job(job)}, letter_report.job_result(job), as_json=options["as_json"], ok=done)
+        self.report({"job": serializers.job(job)}, output.job_result(job), as_json=options["as_json"], ok=done)
 
 
 def _require_filters(options: dict[str, Any]) -> LetterFilter:
     """Return the selection. Raise CommandError unless there is either a filter or --all."""
-    selection = letter_arguments.selection(options)
+    selection = arguments.selection(options)
     if options["everything"] == bool(selection.to_mapping()):
         raise CommandError("Choose letters by filters, or use --all.", returncode=2)
     return selection

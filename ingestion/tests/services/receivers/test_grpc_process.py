@@ -23,7 +23,7 @@ from deploy.local.process import Process
 from deploy.testing.deployment import Deployment, ProductProcess
 from ingestion.auth import api_keys
 from ingestion.models import Source
-from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
+from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2
 from ingestion.receivers.grpc import health_probe
 from ingestion.receivers.grpc.server import SERVICE
 from ingestion.receivers.grpc.stream import MAX_UNANSWERED
@@ -53,7 +53,7 @@ def frozen_kafka(site: Deployment) -> Iterator[None]:
         site.servers.kafka.thaw()
 
 
-def outcome(client: Client, sent: wire.Event | None = None, **how: Any) -> str:
+def outcome(client: Client, sent: ingestion_pb2.Event | None = None, **how: Any) -> str:
     """OK, or the code of the refusal."""
     try:
         client.ingest(sent or event(), **how)
@@ -62,7 +62,7 @@ def outcome(client: Client, sent: wire.Event | None = None, **how: Any) -> str:
     return "OK"
 
 
-def refused(client: Client, sent: wire.Event | None = None, **how: Any) -> Refusal:
+def refused(client: Client, sent: ingestion_pb2.Event | None = None, **how: Any) -> Refusal:
     with pytest.raises(grpc.RpcError) as caught:
         client.ingest(sent or event(), **how)
     return refusal(caught.value)
@@ -133,7 +133,7 @@ def test_a_key_past_its_rate_is_told_when_to_come_again(site: Deployment) -> Non
 
 def test_a_key_that_is_revoked_ends_a_stream_that_is_open(site: Deployment) -> None:
     key, token = api_keys.create("meter", ["ingest"])
-    sent: queue.Queue[list[wire.Event] | None] = queue.Queue()
+    sent: queue.Queue[list[ingestion_pb2.Event] | None] = queue.Queue()
 
     with opened(site, KEYED) as (_, client):
         replies = client.stream(iter(sent.get, None), metadata=bearer(token))
@@ -201,7 +201,7 @@ def how_it_ends(client: Client, message: bytes) -> grpc.StatusCode:
 
 
 def batch(count: int, source: str) -> bytes:
-    return wire.IngestBatchRequest(events=numbered(count, source)).SerializeToString()
+    return ingestion_pb2.IngestBatchRequest(events=numbered(count, source)).SerializeToString()
 
 
 def test_a_full_budget_is_unavailable_and_takes_nothing(site: Deployment) -> None:
@@ -224,7 +224,7 @@ def test_a_stream_reads_no_more_than_a_few_batches_ahead(site: Deployment) -> No
     room = 10 * MAX_UNANSWERED  # events, and no more than that is on its way
     sent = 0
 
-    def batches() -> Iterator[list[wire.Event]]:
+    def batches() -> Iterator[list[ingestion_pb2.Event]]:
         nonlocal sent
         for sent in range(1, 101):
             yield numbered(10, f"ahead-{sent}")
@@ -259,7 +259,7 @@ def test_reflection_is_enough_to_call_without_generated_code(site: Deployment) -
 
 
 def test_a_signal_lets_what_is_in_flight_be_answered_and_ends_streams(site: Deployment) -> None:
-    sent: queue.Queue[list[wire.Event] | None] = queue.Queue()
+    sent: queue.Queue[list[ingestion_pb2.Event] | None] = queue.Queue()
     with opened(site) as (process, client):
         replies = client.stream(iter(sent.get, None))
         sent.put([event("before")])

@@ -13,8 +13,8 @@ from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from deploy.testing.deployment import Deployment
-from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
-from ingestion.tests import client as over_http
+from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2
+from ingestion.tests import client
 from ingestion.tests.bad_inputs import _PAYLOAD, _SOURCES, _TIMES
 from ingestion.tests.grpc_client import Client, Refusal, ended, event, numbered, read, refusal
 from ingestion.tests.topic import events, kept
@@ -39,9 +39,9 @@ class Door:
         self.site = site
         self.http = site.start_ingest().url
         self.client = Client(site.start_grpc().port)
-        site.wait_for(lambda: over_http.call(self.http, "GET", "/readyz").status == 200, 20)
+        site.wait_for(lambda: client.call(self.http, "GET", "/readyz").status == 200, 20)
 
-    def refused(self, sent: wire.Event, **how: Any) -> Refusal:
+    def refused(self, sent: ingestion_pb2.Event, **how: Any) -> Refusal:
         with pytest.raises(grpc.RpcError) as caught:
             self.client.ingest(sent, **how)
         return refusal(caught.value)
@@ -50,7 +50,7 @@ class Door:
         return [line for line in events(self.site.raw_topic) if line["source"] == source]
 
     def id_over_http(self, text: str) -> str:
-        reply = over_http.call(self.http, "POST", "/ingest", text.encode(), over_http.JSON)
+        reply = client.call(self.http, "POST", "/ingest", text.encode(), client.JSON)
         assert reply.status == 202
         return str(reply.json["eventId"])
 
@@ -130,12 +130,12 @@ def test_a_wrong_payload_has_the_code_that_it_has_over_http(
     refused = door.refused(event("wrong-payload", text.encode()))
     beside_a_good_one = door.client.batch([event("beside"), event("wrong-payload", text.encode())])
 
-    http = over_http.call(
+    http = client.call(
         door.http,
         "POST",
         "/ingest",
         f'{{"sourceId":"wrong-payload","timestamp":"2025-04-11T12:00:00Z","payload":{text}}}'.encode(),
-        over_http.JSON,
+        client.JSON,
     )
     assert (refused.name, refused.code) == ("INVALID_ARGUMENT", code)
     assert (http.code, http.status) == (code, status)
@@ -229,11 +229,11 @@ def test_a_field_that_is_not_set_is_missing(door: Door, left_out: str, place: st
 )
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_a_batch_has_the_outcome_that_it_has_over_http(door: Door, options: dict[str, Any], count: int) -> None:
-    good = [over_http.event("parity", payload={"n": n}) for n in range(count)]
-    mixed = [{**over_http.event("parity"), "sourceId": "a b"}, *good, {**over_http.event("parity"), "timestamp": "now"}]
+    good = [client.event("parity", payload={"n": n}) for n in range(count)]
+    mixed = [{**client.event("parity"), "sourceId": "a b"}, *good, {**client.event("parity"), "timestamp": "now"}]
     query = "&".join({"results_all": "results=all", "atomic": "atomic=true"}[name] for name in options)
 
-    http = over_http.post(door.http, mixed, query=f"?{query}").json
+    http = client.post(door.http, mixed, query=f"?{query}").json
     sent = [event(item["sourceId"], item["payload"], timestamp=item["timestamp"]) for item in mixed]
     if count and not options.get("atomic"):
         reply = door.client.batch(sent, **options)
@@ -247,11 +247,11 @@ def test_a_batch_has_the_outcome_that_it_has_over_http(door: Door, options: dict
         assert refused.places == [f"/events/{item['index']}{item['pointer']}" for item in http["results"]]
 
 
-def shown(result: wire.Result) -> dict[str, Any]:
+def shown(result: ingestion_pb2.Result) -> dict[str, Any]:
     """A result as it is written over HTTP."""
-    if result.outcome == wire.OUTCOME_ACCEPTED:
+    if result.outcome == ingestion_pb2.OUTCOME_ACCEPTED:
         return {"index": result.index, "status": "accepted", "eventId": result.event_id}
-    assert result.outcome == wire.OUTCOME_REJECTED
+    assert result.outcome == ingestion_pb2.OUTCOME_REJECTED
     told = {"code": result.code, "pointer": result.pointer, "detail": result.detail}
     return {"index": result.index, "status": "rejected", **told}
 
@@ -313,7 +313,7 @@ def test_too_many_events_and_too_large_ones_are_refused(door: Door) -> None:
 
 
 def test_a_message_of_the_largest_body_is_taken_and_a_larger_one_is_not(door: Door) -> None:
-    def filled(total: int) -> list[wire.Event]:
+    def filled(total: int) -> list[ingestion_pb2.Event]:
         return [event("large", {"n": n, "x": "x" * (total // 40 - 100)}) for n in range(40)]
 
     assert door.client.batch(filled(5 * 1024 * 1024)).accepted == 40
@@ -323,7 +323,7 @@ def test_a_message_of_the_largest_body_is_taken_and_a_larger_one_is_not(door: Do
 
 
 def test_a_message_that_is_too_large_ends_its_stream_after_the_answers_before_it(door: Door) -> None:
-    sent: queue.Queue[list[wire.Event]] = queue.Queue()
+    sent: queue.Queue[list[ingestion_pb2.Event]] = queue.Queue()
     sent.put([event("before-large")])
     replies = door.client.stream(iter(sent.get, []))
 
@@ -368,7 +368,7 @@ def test_a_compressed_message_is_not_unpacked(door: Door) -> None:
 def test_a_request_id_comes_back_and_a_trace_goes_on_with_the_record(door: Door) -> None:
     metadata = [("x-request-id", "order-66"), ("traceparent", TRACE)]
     call: Any = door.client.channel.unary_unary("/dataflow.ingest.v1.Ingestion/Ingest")
-    request = wire.IngestRequest(event=event("traced"))
+    request = ingestion_pb2.IngestRequest(event=event("traced"))
 
     _, good = call.with_call(request.SerializeToString(), metadata=metadata)
     bad = door.refused(event(""), metadata=metadata)

@@ -14,7 +14,7 @@ from ingestion.events import parser, source_ids
 from ingestion.events.batch import BatchLimits, ParsedBatch
 from ingestion.events.model import Event, InvalidEvent
 from ingestion.problems import Code, RequestRejected
-from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
+from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2
 from ingestion.receivers.grpc import accept_batch, parse_events, protobuf_json, wire_fields
 from ingestion.tests import strategies
 
@@ -39,7 +39,7 @@ def _known() -> None:
 
 
 def read(*payloads: bytes, stamp: str = STAMP) -> ParsedBatch:
-    sent = [wire.Event(source_id=SOURCE, timestamp=stamp, payload=payload) for payload in payloads]
+    sent = [ingestion_pb2.Event(source_id=SOURCE, timestamp=stamp, payload=payload) for payload in payloads]
     return parse_events.batch(sent, now=strategies.NOW, limits=BatchLimits())
 
 
@@ -107,8 +107,10 @@ def _value(value: object) -> Value:
 
 
 def test_common_events_take_the_quick_path() -> None:
-    sent = [wire.Event(source_id=SOURCE, timestamp=STAMP, payload=b'{"n":%d}' % n) for n in range(3)]
-    instants = [wire.Event(source_id=SOURCE, timestamp_instant={"seconds": 1}, payload_struct=_struct({"n": 1}))]
+    sent = [ingestion_pb2.Event(source_id=SOURCE, timestamp=STAMP, payload=b'{"n":%d}' % n) for n in range(3)]
+    instants = [
+        ingestion_pb2.Event(source_id=SOURCE, timestamp_instant={"seconds": 1}, payload_struct=_struct({"n": 1}))
+    ]
 
     for each in (sent, instants):
         assert parse_events._quickly(each, now=strategies.NOW, limits=BatchLimits()) is not None
@@ -120,7 +122,9 @@ def test_no_bytes_break_the_count_of_fields(message: bytes) -> None:
 
 
 def test_fields_are_counted_as_they_are_decoded() -> None:
-    request = wire.IngestBatchRequest(events=[wire.Event(source_id="s" * n) for n in range(200)], atomic=True)
+    request = ingestion_pb2.IngestBatchRequest(
+        events=[ingestion_pb2.Event(source_id="s" * n) for n in range(200)], atomic=True
+    )
     further = b"\x29" + bytes(8) + b"\x2d" + bytes(4)  # of kinds that the message does not have
 
     assert wire_fields.count(request.SerializeToString() + further, most=1_000) == 203

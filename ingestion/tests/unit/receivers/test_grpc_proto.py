@@ -17,7 +17,7 @@ from ingestion.acceptance.options import Options
 from ingestion.events import strict_parser
 from ingestion.events.model import InvalidEvent
 from ingestion.problems import Code
-from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2 as wire
+from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2
 from ingestion.receivers.grpc import protobuf_json, statuses
 
 PROTO = "dataflow/ingest/v1/ingestion.proto"
@@ -40,14 +40,14 @@ def test_the_generated_code_is_what_the_proto_gives(tmp_path: Path) -> None:
 def test_an_event_of_the_proto_has_the_fields_of_the_contract() -> None:
     fields = {
         ONEOFS[field.containing_oneof.name] if field.containing_oneof else field.camelcase_name
-        for field in wire.Event.DESCRIPTOR.fields
+        for field in ingestion_pb2.Event.DESCRIPTOR.fields
     }
 
     assert fields == strict_parser.FIELDS
 
 
 def test_a_batch_of_the_proto_has_the_options_of_the_query() -> None:
-    options = {field.name for field in wire.IngestBatchRequest.DESCRIPTOR.fields} - {"events"}
+    options = {field.name for field in ingestion_pb2.IngestBatchRequest.DESCRIPTOR.fields} - {"events"}
 
     assert options == {"results_all", "atomic", "validate_only"}
     assert Options.__slots__ == ("list_all", "atomic", "validate")
@@ -68,14 +68,14 @@ def test_any_other_double_comes_back_as_it_was(number: float) -> None:
 
 def test_the_bounds_of_an_instant_are_the_years_1_and_9999() -> None:
     assert protobuf_json.timestamp_text(
-        wire.Event(timestamp_instant={"seconds": protobuf_json.FIRST}).timestamp_instant
+        ingestion_pb2.Event(timestamp_instant={"seconds": protobuf_json.FIRST}).timestamp_instant
     ).startswith("0001-")
     assert protobuf_json.timestamp_text(
-        wire.Event(timestamp_instant={"seconds": protobuf_json.LAST}).timestamp_instant
+        ingestion_pb2.Event(timestamp_instant={"seconds": protobuf_json.LAST}).timestamp_instant
     ).startswith("9999-")
     with pytest.raises(InvalidEvent):
         protobuf_json.timestamp_text(
-            wire.Event(timestamp_instant={"seconds": protobuf_json.LAST + 1}).timestamp_instant
+            ingestion_pb2.Event(timestamp_instant={"seconds": protobuf_json.LAST + 1}).timestamp_instant
         )
 
 

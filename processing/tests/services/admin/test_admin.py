@@ -14,8 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from deploy.testing.deployment import Deployment
-from processing.admin import SourceState, event_key, state_of
-from processing.admin import readonly as admin_lists
+from processing.admin import SourceState, event_key, readonly, state_of
 from processing.dead_letters import hexdump
 from processing.models import DeadLetter, Event, LatestValue, SourceStatistics
 from processing.tests.admin_pages import INLINE, operator, text
@@ -154,7 +153,7 @@ def test_events_are_filtered_by_source_and_time(site: Deployment) -> None:
 
 @pytest.mark.services
 def test_a_list_of_events_counts_no_further_than_its_bound(site: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admin_lists, "MAX_ROWS", 2)
+    monkeypatch.setattr(readonly, "MAX_ROWS", 2)
     for number in range(5):
         make_event("sensor-1", at=EARLY + timedelta(seconds=number))
     client = operator()

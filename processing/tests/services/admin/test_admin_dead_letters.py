@@ -15,8 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from deploy.testing.deployment import Deployment
-from processing.admin import filters as admin_facets
-from processing.admin import selection as admin_choice
+from processing.admin import filters, selection
 from processing.dead_letters import discard
 from processing.dead_letters.filters import LetterFilter
 from processing.jobs import queue
@@ -44,7 +43,7 @@ def test_facets_count_what_the_other_filters_leave(site: Deployment) -> None:
 
 
 def test_facets_count_no_further_than_the_newest(site: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admin_facets, "MAX_ROWS", 2)
+    monkeypatch.setattr(filters, "MAX_ROWS", 2)
     for line in range(4):
         make_letter(line)
 
@@ -76,10 +75,10 @@ def test_letters_first_seen_since_a_time_are_listed_and_chosen_alike(site: Deplo
 
     assert f"/deadletter/{fresh.pk}/change/" in (page := text(client.get(f"{LIST}?{offered}")))
     assert "1 dead letter" in page
-    assert set(admin_choice.selection_from(QueryDict(offered)).query()) == {fresh}
+    assert set(selection.selection_from(QueryDict(offered)).query()) == {fresh}
     # A time that can't be read means none, in the list and in what is chosen by it.
     assert "0 dead letters" in text(client.get(f"{LIST}?since=2026"))
-    assert not admin_choice.selection_from(QueryDict("since=2026")).query().exists()
+    assert not selection.selection_from(QueryDict("since=2026")).query().exists()
 
 
 def test_the_page_of_a_letter_tells_its_story(site: Deployment) -> None:
@@ -139,7 +138,7 @@ def test_what_the_list_shows_is_what_an_action_takes(site: Deployment) -> None:
 
     foreign = [client.get(f"{LIST}?{filtered}") for filtered in ("partition=3", "id__lt=2", "topic__name=x")]
     listed = text(client.get(f"{LIST}?source=a&q=b"))
-    chosen = [admin_choice.selection_from(QueryDict(f"source=a&q={search}")).query().count() for search in "ab"]
+    chosen = [selection.selection_from(QueryDict(f"source=a&q={search}")).query().count() for search in "ab"]
 
     # Refused: it would be honoured by the list alone.
     assert [answer.status_code for answer in foreign] == [400] * 3
@@ -175,8 +174,8 @@ def test_letters_that_can_not_be_sent_are_left_out_and_counted(site: Deployment)
 def test_numbers_that_can_not_be_read_mean_no_letter(site: Deployment) -> None:
     make_letter(0)
 
-    assert LetterFilter() == admin_choice.selection_from(QueryDict(""))
-    assert not admin_choice.selection_from(QueryDict("ids=all")).actionable().exists()
+    assert LetterFilter() == selection.selection_from(QueryDict(""))
+    assert not selection.selection_from(QueryDict("ids=all")).actionable().exists()
 
 
 def test_letters_are_discarded_for_a_reason_only(site: Deployment) -> None:

@@ -17,8 +17,7 @@ from deploy.local.servers.server import Server
 from deploy.testing.deployment import Deployment, close_pool
 from ingestion.events.model import InvalidEvent
 from ingestion.events.timestamps import to_micros
-from processing.dead_letters import discard, dry_run, redrive
-from processing.dead_letters import rendering as letter_text
+from processing.dead_letters import discard, dry_run, redrive, rendering
 from processing.dead_letters.filters import LetterFilter
 from processing.dead_letters.redrive import NotRedrivable
 from processing.errors import StoreUnavailable
@@ -43,21 +42,21 @@ def test_garbage_is_mended_stored_and_its_letter_closed(deployment: RedriveDeplo
         deployment.site.raw_topic, b'{"sourceId": "mended", "timestamp": "yesterday", "payload": {"n": 1}}', headers=[]
     )
     letter = await_letter(deployment, "mended")
-    text = letter_text.to_editable_text(letter).replace("yesterday", "2026-03-01T12:00:00Z")
+    text = rendering.to_editable_text(letter).replace("yesterday", "2026-03-01T12:00:00Z")
 
     job = redrive.request_edited(letter, text.encode(), who="ann", now=now(), note="the clock was off")
     deployment.await_end(job)
     await_state(deployment, "mended", "stored", 1)
 
     letter.refresh_from_db()
-    sent = letter_text.parse_lines(bytes(letter.edited or b""))[0]
+    sent = rendering.parse_lines(bytes(letter.edited or b""))[0]
     deployment.expected.letters["mended", "invalid_timestamp"] += 1
     deployment.expected.add([Sent("mended", sent.id, NOON, {"n": 1})])
     assert history(letter) == [("ann", "edited", "the clock was off"), ("consumer", "stored", "stored")]
     assert letter.closed_at is not None
     assert sent.received == to_micros(letter.received)
     assert {'-  "timestamp": "yesterday",', '+  "timestamp": "2026-03-01T12:00:00Z",'} < set(
-        letter_text.diff_of_edit(letter)
+        rendering.diff_of_edit(letter)
     )
     deployment.assert_exact()
 
@@ -95,7 +94,7 @@ def test_the_end_of_a_chain_closes_all_of_it(deployment: RedriveDeployment) -> N
     deployment.refuse("chained", 1, mark="always")
     deployment.await_end(redrive.request(LetterFilter(source_id="chained"), who="ann"))
     newest = await_letter(deployment, "chained", redrives=1)
-    text = letter_text.to_editable_text(newest).replace("always", "never")
+    text = rendering.to_editable_text(newest).replace("always", "never")
 
     deployment.await_end(redrive.request_edited(newest, text.encode(), who="ann", now=now()))
     await_state(deployment, "chained", "stored", 2)
@@ -112,12 +111,12 @@ def test_an_edited_id_conflict_gets_an_id_of_its_own(deployment: RedriveDeployme
     letter = await_letter(deployment, "twins")
 
     deployment.await_end(
-        redrive.request_edited(letter, letter_text.to_editable_text(letter).encode(), who="ann", now=now())
+        redrive.request_edited(letter, rendering.to_editable_text(letter).encode(), who="ann", now=now())
     )
     await_state(deployment, "twins", "stored", 1)
 
     letter.refresh_from_db()
-    fresh = letter_text.parse_lines(bytes(letter.edited or b""))[0].id
+    fresh = rendering.parse_lines(bytes(letter.edited or b""))[0].id
     deployment.expected.letters["twins", "id_conflict"] += 1
     deployment.expected.add([Sent("twins", event_id(900_000), NOON, {"n": 1}), Sent("twins", fresh, NOON, {"n": 2})])
     deployment.assert_exact()
@@ -134,7 +133,7 @@ def test_an_edit_is_held_to_the_contract_and_to_letters_that_can_be_mended(deplo
 
     assert history(letter) == [("ann", "discarded", "a test's")]
     with pytest.raises(NotRedrivable):
-        redrive.request_edited(letter, letter_text.to_editable_text(letter).encode(), who="ann", now=now())
+        redrive.request_edited(letter, rendering.to_editable_text(letter).encode(), who="ann", now=now())
     deployment.assert_exact()
 
 
@@ -256,7 +255,7 @@ def test_the_history_says_that_an_edit_is_sent_which_was_given_back_before(
 
     with monkeypatch.context() as patched:
         patched.setattr(RecordPublisher, "send", send)
-        text = letter_text.to_editable_text(letter).encode()
+        text = rendering.to_editable_text(letter).encode()
         job = redrive.request_edited(letter, text, who="ann", now=now(), worker="a test's")
         queue.run(job, redrive.Redrive().step, stopping=threading.Event())
     assert deployment.await_end(job).state == "cancelled"

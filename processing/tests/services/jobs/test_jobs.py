@@ -15,8 +15,7 @@ from django.db import connection
 from django.utils import timezone
 
 from deploy.testing.deployment import Deployment
-from processing.dead_letters import discard
-from processing.dead_letters import jobs as letter_jobs
+from processing.dead_letters import discard, jobs
 from processing.dead_letters.filters import LetterFilter
 from processing.errors import StoreUnavailable
 from processing.jobs import foreground, queue
@@ -111,12 +110,12 @@ def test_while_postgresql_is_read_only_jobs_wait_and_commands_say_so(site: Deplo
 def test_a_job_goes_on_after_its_worker_was_frozen_within_a_chunk(
     site: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(letter_jobs, "MAX_IDLE", 0.1)
+    monkeypatch.setattr(jobs, "MAX_IDLE", 0.1)
     job, counting = enqueue("count", worker="one"), Counting()
     told: list[str] = []
 
     def step(at: Job) -> float | None:
-        with letter_jobs.chunk_transaction():
+        with jobs.chunk_transaction():
             if not told:
                 connected = connection.connection.info.backend_pid
                 site.wait_for(lambda: not is_connected(site, connected), 10)

@@ -11,9 +11,7 @@ import pytest
 from ingestion.events.model import InvalidEvent
 from ingestion.kafka.partitioner import partition_of
 from ingestion.problems import Code
-from processing.dead_letters import filters as letters
-from processing.dead_letters import redrive
-from processing.dead_letters import rendering as letter_text
+from processing.dead_letters import filters, redrive, rendering
 from processing.dead_letters.dry_run import DryRun
 from processing.dead_letters.edit import edit_letter
 from processing.dead_letters.filters import LetterFilter
@@ -61,14 +59,14 @@ def test_a_selection_survives_being_the_argument_of_a_job() -> None:
 def test_an_edit_begins_with_all_that_was_sent() -> None:
     raw = b'{"sourceId": "sensor-1", "payload": {"text": "' + b"x" * 100_000 + b'"}, \xff'
 
-    assert letter_text.to_editable_text(make_letter(raw, reason=Code.NOT_JSON)) == raw[:-1].decode() + r"\xff"
+    assert rendering.to_editable_text(make_letter(raw, reason=Code.NOT_JSON)) == raw[:-1].decode() + r"\xff"
 
 
 def test_canonical_line_is_shown_in_the_public_format_with_its_numbers() -> None:
     letter = make_letter(line(1, b'{"n":1.50,"n":2}'))
 
-    assert letter_text.to_text(letter) == PUBLIC % event_id(1)
-    assert letter_text.to_editable_text(letter) == PUBLIC % event_id(1)
+    assert rendering.to_text(letter) == PUBLIC % event_id(1)
+    assert rendering.to_editable_text(letter) == PUBLIC % event_id(1)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +81,7 @@ def test_canonical_line_is_shown_in_the_public_format_with_its_numbers() -> None
 def test_other_bytes_are_shown_as_they_are(raw: bytes, readable: str | None, editable: str) -> None:
     letter = make_letter(raw)
 
-    assert (letter_text.to_text(letter), letter_text.to_editable_text(letter)) == (readable, editable)
+    assert (rendering.to_text(letter), rendering.to_editable_text(letter)) == (readable, editable)
 
 
 def test_canonical_line_of_another_producer_is_not_taken_for_ours() -> None:
@@ -121,11 +119,11 @@ def test_edit_keeps_time_of_receipt_and_hidden_fields() -> None:
     raw = line(1, b'{"n":1}', received=NOON - 5)[:-1] + b',"timed":false,"attributes":{"a":1}}'
     letter = make_letter(raw)
     letter.received = RECEIVED
-    text = letter_text.to_editable_text(letter)
+    text = rendering.to_editable_text(letter)
 
-    same = letter_text.parse_lines(edit_letter(letter, text.replace(": 1", ": 2").encode(), now=NOON))[0]
-    moved = letter_text.parse_lines(edit_letter(letter, text.replace("12:00", "11:00").encode(), now=NOON))[0]
-    elsewhere = letter_text.parse_lines(edit_letter(letter, text.replace("sensor-1", "b").encode(), now=NOON))[0]
+    same = rendering.parse_lines(edit_letter(letter, text.replace(": 1", ": 2").encode(), now=NOON))[0]
+    moved = rendering.parse_lines(edit_letter(letter, text.replace("12:00", "11:00").encode(), now=NOON))[0]
+    elsewhere = rendering.parse_lines(edit_letter(letter, text.replace("sensor-1", "b").encode(), now=NOON))[0]
 
     assert (same.id, same.received, bytes(same.payload)) == (event_id(1), NOON, b'{"n":2}')
     assert (same.timed, bytes(same.attributes)) == (False, b'{"a":1}')
@@ -134,12 +132,10 @@ def test_edit_keeps_time_of_receipt_and_hidden_fields() -> None:
 
 def test_edited_id_conflict_gets_a_new_id_unless_it_was_changed() -> None:
     letter = make_letter(line(1, b'{"n":1}'), reason=Code.ID_CONFLICT, event=1)
-    text = letter_text.to_editable_text(letter)
+    text = rendering.to_editable_text(letter)
 
-    fresh = [letter_text.parse_lines(edit_letter(letter, text.encode(), now=NOON))[0].id for _ in range(2)]
-    given = letter_text.parse_lines(edit_letter(letter, text.replace(event_id(1), event_id(2)).encode(), now=NOON))[
-        0
-    ].id
+    fresh = [rendering.parse_lines(edit_letter(letter, text.encode(), now=NOON))[0].id for _ in range(2)]
+    given = rendering.parse_lines(edit_letter(letter, text.replace(event_id(1), event_id(2)).encode(), now=NOON))[0].id
 
     assert fresh[0] == fresh[1] != event_id(1)
     assert given == event_id(2)
@@ -169,7 +165,7 @@ def test_a_header_that_names_no_letter_is_nobodys() -> None:
         (DryRun(0), "No letter is to be sent."),
         (DryRun(57, 57, 41, 0, Counter(not_json=16)), "41 of 57 would be stored now; 16 fail again: not_json."),
         (
-            DryRun(letters.MAX_COUNTED, 2_000, 1_990, 4, Counter(not_json=4, id_conflict=2)),
+            DryRun(filters.MAX_COUNTED, 2_000, 1_990, 4, Counter(not_json=4, id_conflict=2)),
             "1,994 of the first 2,000 (of 10,000 or more) would be stored now (4 of them are stored already);"
             " 6 fail again: 4 not_json, 2 id_conflict.",
         ),
