@@ -1,4 +1,4 @@
-"""What a call says beside its messages, and how it is ended."""
+"""A call's metadata and deadline, and how the call is ended."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Call:
         self._deadline = None if remaining is None else acceptance().loop.time() + remaining
 
     def deadline(self) -> float:
-        """Until when a message that is whole now is answered, on the loop's clock: what the client or the site says."""
+        """Return the deadline for a message that is complete now, on the loop's clock: the client's or the site's."""
         ours = acceptance().deadline()
         return ours if self._deadline is None else min(self._deadline, ours)
 

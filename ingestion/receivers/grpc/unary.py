@@ -20,7 +20,7 @@ from ingestion.receivers.grpc.statuses import Violation
 
 logger = logging.getLogger(__name__)
 
-# Answers a call, or says why not.
+# Answers a call, or returns the reason for a rejection.
 Method = Callable[[Call], Awaitable[Message | Status]]
 Handler = Callable[[object, Context], Awaitable[bytes]]
 

@@ -186,7 +186,7 @@ def _checked(given: Mapping[str, object]) -> Attributes:
         if not _NAME.fullmatch(name):
             detail = "expected names of lower-case letters and digits"
             raise InvalidEvent(Code.INVALID_ATTRIBUTE, detail, pointer=strict_parser.at("", name))
-        # null says that the attribute is not there.
+        # null means that the attribute is absent.
         if value is not None:
             attributes[name] = _attribute(name, value)
     for name in REQUIRED:

@@ -41,7 +41,7 @@ PARAMETERS = {"results": ("rejected", "all"), "atomic": ("false", "true")}
 
 
 class RequestHead(NamedTuple):
-    """What a request says before its body."""
+    """The checked head of a request: what is known before its body."""
 
     form: Form
     gzip: bool

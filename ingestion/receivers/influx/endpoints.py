@@ -25,7 +25,7 @@ from ingestion.receivers.influx.points import LineSettings, Text
 from ingestion.receivers.influx.write_responses import V1, V2, Version, WriteTotals
 from ingestion.runtime.limits import receiver_limits
 
-# Clients look for the version whose API they speak; the build says what this is.
+# Clients look for the version whose API they speak; the build names this product.
 VERSION = "2.7.0"
 ABOUT = [(b"x-influxdb-version", VERSION.encode()), (b"x-influxdb-build", b"data-flow-engine")]
 

@@ -1,4 +1,4 @@
-"""InfluxDB's line protocol: a body's lines, and what one line says.
+"""InfluxDB's line protocol: splits a body into lines and parses each line.
 
 https://docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol/
 """
@@ -34,7 +34,7 @@ _STAMP = re.compile(r"-?[0-9]{1,19}")
 
 
 class PointLine(NamedTuple):
-    """What one line says, checked."""
+    """One parsed and validated line."""
 
     head: str  # measurement and tags, as written
     measurement: str

@@ -159,7 +159,7 @@ def _series(line: line_protocol.PointLine, limits: BatchLimits) -> Series:
 
 
 def _source(measurement: str, tags: dict[str, str]) -> str:
-    """Name the source: as a tag says, else one for each series, so that no two mix in a rollup."""
+    """Return the source: the value of the source tag, else one per series, so that no two series mix in a rollup."""
     for key in SOURCE_TAGS:
         if SOURCE_ID_PATTERN.fullmatch(tags.get(key, "")):
             return tags[key]
