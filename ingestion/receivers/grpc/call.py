@@ -42,14 +42,14 @@ class Call:
             self.context.set_trailing_metadata(tuple(trailers))
 
     async def next_message(self) -> bytes | None:
-        """Read a message; None: the client has sent its last."""
+        """Read a message; None: the client has sent its last one."""
         message: bytes | object = await self.context.read()
         return None if message is grpc.aio.EOF else cast("bytes", message)
 
     async def only_message(self) -> bytes:
         """Read the one message of the call.
 
-        :raises Refused: there is none
+        :raises RequestRejected: there is none
         """
         message = await self.next_message()
         if message is None:
@@ -57,7 +57,7 @@ class Call:
         return message
 
     async def end(self, status: Status, headers: Iterable[Header] = ()) -> NoReturn:
-        """End the call with a status, by what this raises."""
+        """End the call with a status; this raises and does not return."""
         trailers = [
             *_metadata(headers),
             ("x-request-id", request_context.request_id()),

@@ -1,4 +1,4 @@
-"""From the events of a message to checked ones and the reasons for those refused."""
+"""Parses the events of a message into valid events and the reasons for the rejected ones."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from ingestion.receivers.grpc import protobuf_json
 
 
 def batch(sent: Sequence[wire.Event], *, now: int, limits: BatchLimits, single: bool = False) -> ParsedBatch:
-    """Check events as the HTTP receiver checks them.
+    """Validate events as the HTTP receiver does.
 
     :param now: microseconds since the epoch
-    :raises Refused: too many
+    :raises RequestRejected: too many
     """
     if len(sent) > limits.max_batch_events:
         raise too_many_events(limits)
@@ -34,7 +34,7 @@ def batch(sent: Sequence[wire.Event], *, now: int, limits: BatchLimits, single: 
 
 
 def _quickly(sent: list[wire.Event], *, now: int, limits: BatchLimits) -> list[Event] | None:
-    """Parse a batch at once; None: its events have to be parsed one by one."""
+    """Parse a batch at once; None: parse its events one by one."""
     stamps: list[str | int] = [event.timestamp for event in sent]
     texts = [event.payload.strip(WHITE_SPACE) for event in sent]
     try:
@@ -100,7 +100,7 @@ def _payload(event: wire.Event, limits: BatchLimits) -> bytes:
         case "payload":
             return event.payload.strip(WHITE_SPACE)
         case "payload_struct":
-            # Before its text is made, since a Struct of many small values takes long.
+            # Before its text is built, since a Struct of many small values takes long.
             if event.payload_struct.ByteSize() > limits.max_event_bytes:
                 raise _too_large(limits)
             return protobuf_json.struct_text(event.payload_struct)
