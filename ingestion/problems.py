@@ -80,7 +80,7 @@ class Code(StrEnum):
     PIPELINE_BEHIND = "pipeline_behind"
 
 
-# What each code means to a client: HTTP status and title. docs/problems.md is made from this.
+# What each code means to a client: HTTP status and title. docs/problems.md is generated from this.
 MEANINGS: dict[Code, tuple[int, str]] = {
     Code.BAD_REQUEST: (400, "The request is not well-formed HTTP"),
     Code.UNKNOWN_PARAMETER: (400, "A query parameter that does not exist here"),
@@ -106,7 +106,7 @@ MEANINGS: dict[Code, tuple[int, str]] = {
     Code.TOO_MANY_EVENTS: (413, "The body holds more events than the limit"),
     Code.UNSUPPORTED_MEDIA_TYPE: (415, "The content type is not one that is taken"),
     Code.UNSUPPORTED_ENCODING: (415, "The content encoding is not one that is taken"),
-    Code.INVALID_COMPRESSION: (400, "The body is not what its content encoding says"),
+    Code.INVALID_COMPRESSION: (400, "The body does not match its content encoding"),
     Code.NOTHING_ACCEPTED: (422, "No event of the batch was accepted"),
     Code.NOT_AN_EVENT: (422, "An event is a JSON object"),
     Code.MISSING_FIELD: (422, "A required field is missing"),
@@ -137,7 +137,7 @@ MEANINGS: dict[Code, tuple[int, str]] = {
 
 
 class RequestRejected(Exception):
-    """A request is rejected as a whole; the catcher answers with the status of the code."""
+    """A whole request is rejected; the handler answers with the status of the code."""
 
     def __init__(self, code: Code, detail: str, *, headers: Iterable[Header] = ()) -> None:
         super().__init__(detail)
@@ -147,7 +147,7 @@ class RequestRejected(Exception):
 
 
 class FieldError(TypedDict):
-    """One thing that is wrong, and where."""
+    """One error and its location."""
 
     pointer: str  # RFC 6901, from the event's root
     code: str
@@ -155,7 +155,7 @@ class FieldError(TypedDict):
 
 
 class Problem(TypedDict):
-    """The members of RFC 9457 and ours; an answer may add further ones."""
+    """The members of RFC 9457 and of this product; a response may add more."""
 
     type: str
     title: str
@@ -168,7 +168,7 @@ class Problem(TypedDict):
 
 
 def status_of(code: Code) -> int:
-    """The HTTP status that goes with a code."""
+    """Return the HTTP status of a code."""
     return MEANINGS[code][0]
 
 

@@ -9,7 +9,7 @@ MAX_WINDOWS = 5
 
 
 class InvalidRate(ValueError):
-    """The text is not a rate; the message says what a rate looks like."""
+    """The text is not a rate; the message describes the expected form."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ class Parse(Protocol):
         """Return the events.
 
         :param now: microseconds since the epoch
-        :raises Refused: the request can't be parsed as a whole
+        :raises RequestRejected: the request can't be parsed as a whole
         """
 
 
@@ -71,7 +71,7 @@ class Submission(NamedTuple):
     async def finish(self) -> None:
         """Wait for Kafka's acknowledgement.
 
-        :raises Refused: Kafka has not confirmed, and what became of the events is unknown
+        :raises RequestRejected: Kafka has not confirmed, and what became of the events is unknown
         """
         if self.acknowledged is not None:
             with suppress(BrokerUnavailable):
@@ -81,7 +81,7 @@ class Submission(NamedTuple):
     async def outcome(self) -> Outcome:
         """Wait for Kafka's acknowledgement, and return the outcome of each event.
 
-        :raises Refused: as finish()
+        :raises RequestRejected: as finish()
         """
         await self.finish()
         return outcome(self.parsed, self.options)
@@ -89,7 +89,7 @@ class Submission(NamedTuple):
     def confirm(self) -> None:
         """Count the events that Kafka has acknowledged.
 
-        :raises Refused: as finish()
+        :raises RequestRejected: as finish()
         """
         if self.acknowledged is None:
             return
@@ -120,7 +120,7 @@ class Acceptance:
 
         :param head: headers or gRPC metadata, names in lower case
         :param room: whether to check for room too
-        :raises Refused: processing is too far behind; no valid key, not the scope, or past its rate; no room
+        :raises RequestRejected: processing is too far behind; no valid key, not the scope, or past its rate; no room
         """
         self._guard.check()
         caller = Caller(*await self._access.grant(head, Scope.INGEST))
@@ -132,7 +132,7 @@ class Acceptance:
         """Do as admit() does, with room, without a query; None: admit() and accept() are needed.
 
         :param head: as for admit()
-        :raises Refused: as admit()
+        :raises RequestRejected: as admit()
         """
         if receiver_limits().require_known_sources:
             return None
@@ -165,7 +165,7 @@ class Acceptance:
 
         :param deadline: on the loop's clock; deadline() if it is not given
         :param received: microseconds since the epoch; now if it is not given
-        :raises Refused: nothing was taken
+        :raises RequestRejected: nothing was taken
         """
         received = received or timestamps.now()
         deadline = deadline or self.deadline()
@@ -188,7 +188,7 @@ class Acceptance:
     ) -> Submission:
         """Do as accept() does, and wait for Kafka's acknowledgement.
 
-        :raises Refused: as accept() and Submission.finish()
+        :raises RequestRejected: as accept() and Submission.finish()
         """
         submission = await self.accept(parse, caller, options, deadline=deadline, received=received)
         await submission.finish()
@@ -200,7 +200,7 @@ class Acceptance:
         """Do as accept() does for a caller from admit_cached(), without a task.
 
         :param finished: called when nothing is awaited any more; it has to call confirm() first
-        :raises Refused: nothing was taken
+        :raises RequestRejected: nothing was taken
         """
         received, deadline = timestamps.now(), self.deadline()
         parsed = self._filter(parse(now=received, limits=limits()), caller, ())

@@ -57,7 +57,7 @@ class Backpressure:
 
     @property
     def state(self) -> BackpressureState:
-        """Whether events are accepted, and if not, why."""
+        """Return whether events are accepted, and if not, why."""
         if not self._is_on:
             return BackpressureState("off", None)
         return BackpressureState("closed" if self._reason else "open", self._reason)
@@ -65,7 +65,7 @@ class Backpressure:
     def check(self) -> None:
         """Check that a request may be accepted.
 
-        :raises Refused: processing is too far behind
+        :raises RequestRejected: processing is too far behind
         """
         if self._reason is not None:
             raise RequestRejected(Code.PIPELINE_BEHIND, self._reason, headers=[(b"retry-after", RETRY_AFTER)])

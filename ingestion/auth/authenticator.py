@@ -67,7 +67,7 @@ class Authenticator:
         """Authenticate a request from the cache; None if `grant` has to be awaited.
 
         :param head: the headers of the request
-        :raises Refused: over the rate of its key
+        :raises RequestRejected: over the rate of its key
         """
         token = tokens.token_of(head)
         if receiver_limits().open_ingest and (token is None or not token.startswith(b"dfe_")):
@@ -84,7 +84,7 @@ class Authenticator:
         """Authenticate a request.
 
         :param head: the headers of the request
-        :raises Refused: no valid key, a missing scope, or over the rate of its key
+        :raises RequestRejected: no valid key, a missing scope, or over the rate of its key
         """
         known = self.recall(head, scope)
         if known is not None:
@@ -103,7 +103,7 @@ class Authenticator:
     async def ask(self, query: Callable[[], Found]) -> Found:
         """Run a query in a thread.
 
-        :raises Refused: PostgreSQL does not answer
+        :raises RequestRejected: PostgreSQL does not answer
         """
         if self.loop.time() < self._away_until:
             raise _store_away()

@@ -25,13 +25,13 @@ class TokenBucket:
         """Check that a request may be accepted now.
 
         :param now: seconds on a monotonic clock
-        :raises Refused: a window is used up
+        :raises RequestRejected: a window is used up
         """
         self._fill(now)
         if min(self._tokens) < 1:
             wait = max(self._wait(number) for number in range(len(self.windows)))
             retry = (b"retry-after", b"%d" % math.ceil(wait))
-            detail = "the key has used up its rate; Retry-After says when the next event is taken"
+            detail = "the key has used up its rate; Retry-After is the time until the next event is accepted"
             raise RequestRejected(Code.RATE_LIMITED, detail, headers=[retry, *self.headers()])
 
     def take(self, events: int) -> None:

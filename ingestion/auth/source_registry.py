@@ -58,7 +58,7 @@ class SourceRegistry:
     async def unknown(self, names: set[str]) -> set[str]:
         """Return those of the sources that are not registered.
 
-        :raises Refused: the table could not be read yet
+        :raises RequestRejected: the table could not be read yet
         """
         if self._known is None or (names - self._known and self._loop.time() > self._read_at + AGAIN_SECONDS):
             await self._read()

@@ -1,4 +1,4 @@
-"""The hash of an event's content, by which duplicates are told from conflicts."""
+"""The hash of an event's content, which distinguishes duplicates from conflicts."""
 
 from __future__ import annotations
 

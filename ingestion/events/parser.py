@@ -83,7 +83,7 @@ def _parse_fast(text: bytes, *, now: int) -> strict_parser.ParsedFields | None:
 
 
 def has_escaped_nul_or_colon(text: bytes) -> bool:
-    """Whether a text may contain an escaped NUL, or an escaped colon, which `payloads.colons` would count wrongly.
+    """Return whether a text may contain an escaped NUL, or an escaped colon, which `payloads.colons` would count wrongly.
 
     :raises UnicodeDecodeError: the text is not UTF-8
     """

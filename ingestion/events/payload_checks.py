@@ -67,7 +67,7 @@ def colons(value: object) -> int:
 
 
 def may_hold_odd_numbers(payload: bytes, *, zero: bool) -> bool:
-    """Whether the text of a number may be invalid although its value is valid.
+    """Return whether the text of a number may be invalid although its value is valid.
 
     :param zero: whether some value may be 0.0, the only result of a large exponent in a short number
     """

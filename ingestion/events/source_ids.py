@@ -1,4 +1,4 @@
-"""Source ids: their check, the cache of those that this process has seen, and how to make one of a free text."""
+"""Source ids: their check, the cache of those that this process has seen, and how to derive one from free text."""
 
 from __future__ import annotations
 

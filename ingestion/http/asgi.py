@@ -36,9 +36,9 @@ class Request(NamedTuple):
     receive: Receive
 
     async def body(self, *, gzip: bool) -> bytes:
-        """Read the body, at most one piece further than the limit, which holds for what came and for what it unpacks to.
+        """Read the body, at most one piece past the limit, which applies before and after decompression.
 
-        :raises Refused: too large, or not the gzip that it is said to be
+        :raises RequestRejected: too large, or not the gzip that it is said to be
         :raises ClientGone: it never came whole
         """
         limit = receiver_limits().max_body_bytes
@@ -91,7 +91,7 @@ async def respond(send: Send, reply: Response) -> None:
 def only(request: Request, *methods: str) -> None:
     """Check the request's method.
 
-    :raises Refused: another one
+    :raises RequestRejected: another one
     """
     if request.method not in methods:
         allow = ", ".join(methods)

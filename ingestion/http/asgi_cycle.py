@@ -26,7 +26,7 @@ WITHOUT_BODY = {204, 304}
 
 
 class AsgiRequest(Exchange):
-    """One request and its answer."""
+    """One request and its response."""
 
     def __init__(
         self,
@@ -57,14 +57,14 @@ class AsgiRequest(Exchange):
         task.add_done_callback(self._tasks.discard)
 
     def feed(self, piece: bytes) -> None:
-        """Keep a piece of the body for the application."""
+        """Store a piece of the body for the application."""
         self._unread += piece
         if len(self._unread) > MAX_UNREAD:
             self._connection.pause_reading()
         self._changed.set()
 
     def wake(self) -> None:
-        """Notice that the body is whole, or that the client is gone."""
+        """Wake the application: the body is complete, or the client is gone."""
         self._changed.set()
 
     async def receive(self) -> Message:

@@ -1,4 +1,4 @@
-"""One request and its answer on a connection, as the server's protocol sees it."""
+"""One request and its response on a connection, as the server's protocol uses it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ingestion.problems import Header
 
 
 class Connection(Protocol):
-    """What an exchange may use of the connection that it belongs to."""
+    """The part of a connection that its exchanges use."""
 
     loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport
 
     def default_headers(self) -> list[Header]:
-        """Return the headers that the server adds to every answer."""
+        """Return the headers that the server adds to every response."""
 
     def pause_reading(self) -> None:
         """Stop reading from the client."""
@@ -27,22 +27,22 @@ class Connection(Protocol):
         """Wait until the client has read enough of what was written."""
 
     def complete(self, exchange: Exchange) -> None:
-        """Start the next request: the answer to this one is written."""
+        """Start the next request, once the response to this one is written."""
 
 
 class Exchange:
-    """A request whose head is read. The protocol fills the body in, and starts it when those before it are answered."""
+    """A request whose head is read. The protocol adds the body, and starts it when those before it are answered."""
 
-    needs_whole_body = False  # it is started no earlier than its body is whole
-    keep_alive = True  # the connection stays open after the answer
+    needs_whole_body = False  # it starts only when its body is complete
+    keep_alive = True  # the connection stays open after the response
     is_running = False
     is_whole = False  # the body has arrived
     is_lost = False  # the client is gone
-    has_started = False  # some of the answer is written
-    is_complete = False  # all of it is
+    has_started = False  # a part of the response is written
+    is_complete = False  # the whole response is written
 
     def start(self) -> None:
-        """Work on the request."""
+        """Start processing the request."""
         raise NotImplementedError
 
     def feed(self, piece: bytes) -> None:
@@ -50,4 +50,4 @@ class Exchange:
         raise NotImplementedError
 
     def wake(self) -> None:
-        """Notice that the body is whole, or that the client is gone."""
+        """Handle a change: the body is complete, or the client is gone."""

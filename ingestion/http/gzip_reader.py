@@ -1,4 +1,4 @@
-"""Takes a gzip body apart as it comes, never past the limit."""
+"""Decompresses a gzip body as it arrives, never past the limit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ENCODINGS = {b"": False, b"identity": False, b"gzip": True, b"x-gzip": True}
 def is_gzip(encoding: bytes) -> bool:
     """Return whether a body is gzip, by its Content-Encoding.
 
-    :raises Refused: neither gzip nor none
+    :raises RequestRejected: neither gzip nor none
     """
     known = ENCODINGS.get(encoding.strip().lower())
     if known is None:
@@ -37,7 +37,7 @@ class GzipReader:
     def feed(self, piece: bytes) -> bytes:
         """Decompress the next piece.
 
-        :raises Refused: not gzip, or more than the limit
+        :raises RequestRejected: not gzip, or more than the limit
         """
         whole = b""
         while piece:
@@ -48,7 +48,7 @@ class GzipReader:
                 whole += self._inflate.decompress(piece, self._limit - self._size + 1)
             except zlib.error as error:
                 raise RequestRejected(
-                    Code.INVALID_COMPRESSION, "Content-Encoding says gzip, the body is not"
+                    Code.INVALID_COMPRESSION, "the body is not gzip, as Content-Encoding declares"
                 ) from error
             if self._size + len(whole) > self._limit:
                 raise RequestRejected(Code.BODY_TOO_LARGE, f"{too_large(self._limit)} when decompressed")
@@ -59,7 +59,7 @@ class GzipReader:
     def finish(self) -> None:
         """Check that the body is complete.
 
-        :raises Refused: it stops in the middle
+        :raises RequestRejected: it stops in the middle
         """
         if not self._inflate.eof and not (self._fresh and not self._members):
             raise RequestRejected(Code.INVALID_COMPRESSION, "the gzip body ends too soon")
@@ -74,7 +74,7 @@ class GzipReader:
 def unpack(body: bytes, *, limit: int) -> bytes:
     """Decompress a whole body.
 
-    :raises Refused: not gzip, or more than the limit
+    :raises RequestRejected: not gzip, or more than the limit
     """
     gunzip = GzipReader(limit)
     whole = gunzip.feed(body)

@@ -1,4 +1,4 @@
-"""Which Host a request may name, and how many headers it may have: asked by the ingest server and by the web port."""
+"""The check of the Host header and of the number of headers, for the ingest server and the web port."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def ours(host: bytes) -> bool:
 def check(headers: Iterable[tuple[bytes, bytes]]) -> None:
     """Check all headers of a request as the ingest server does.
 
-    :raises Refused: another Host, none, several, or too many headers
+    :raises RequestRejected: another Host, none, several, or too many headers
     """
     headers = list(headers)
     hosts = [value for name, value in headers if name == b"host"]

@@ -27,13 +27,13 @@ class Response(NamedTuple):
 
 
 def rejection(refusal: RequestRejected, *, instance: str = PATH) -> Response:
-    """Count and answer a request that is rejected as a whole."""
+    """Count a rejected request and return its response."""
     metrics.refused(refusal.code)
     return problem(refusal.code, refusal.detail, instance=instance, headers=refusal.headers)
 
 
 def internal_error(instance: str) -> Response:
-    """Count and answer an error in our own code."""
+    """Count an error in our own code and return its response."""
     return rejection(RequestRejected(Code.INTERNAL_ERROR, UNEXPECTED), instance=instance)
 
 
@@ -46,7 +46,7 @@ def problem(
     headers: Iterable[Header] = (),
     more: dict[str, object] | None = None,
 ) -> Response:
-    """Answer with an RFC 9457 problem; `more` adds members to it."""
+    """Build the response of an RFC 9457 problem; `more` adds members to it."""
     request_id = request_context.request_id()
     body = problems.problem(code, detail, instance=instance, request_id=request_id, errors=errors)
     own = [(b"x-request-id", request_id.encode()), *headers]

@@ -18,7 +18,7 @@ class Stage(Enum):
 
 
 class StageTimer:
-    """The timers of one connection; at most two are set, and none is set again for each request."""
+    """The timers of one connection; at most two are set, and neither is reset for each request."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, expired: Callable[[], None], *, keep_alive: float) -> None:
         self.stage = Stage.NOTHING

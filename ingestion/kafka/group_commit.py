@@ -136,7 +136,7 @@ class Publisher:
             raise Overloaded
 
     def _is_stalled(self) -> bool:
-        """Whether Kafka seems not to answer. After a failed flush, one request is let through as a probe."""
+        """Return whether Kafka seems not to answer. After a failed flush, one request is let through as a probe."""
         if self._failing:
             return self._flush is not None or bool(self._waiting) or not self._partitions
         return self._flush is not None and self.loop.time() > self._flush.started + STALLED

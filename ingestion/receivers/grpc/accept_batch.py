@@ -1,4 +1,4 @@
-"""From the messages of a call to submitted batches."""
+"""Decodes the messages of a call and submits their batches."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def submit(
 ) -> Submission:
     """Check events and submit the valid ones to Kafka.
 
-    :raises Refused: nothing was taken
+    :raises RequestRejected: nothing was taken
     """
     parse = partial(parse_events.batch, sent, single=single)
     return await acceptance().accept(parse, caller, options, deadline=call.deadline())
@@ -35,7 +35,7 @@ async def submit(
 def decoded(kind: type[Read], message: bytes) -> Read:
     """Decode a message.
 
-    :raises Refused: its bytes are not those of such a message
+    :raises RequestRejected: the bytes are not such a message
     """
     try:
         return kind.FromString(message)
@@ -47,7 +47,7 @@ def decoded(kind: type[Read], message: bytes) -> Read:
 def decoded_batch(message: bytes) -> ingestion_pb2.IngestBatchRequest:
     """Decode a batch.
 
-    :raises Refused: its bytes are those of none, or it holds too many events
+    :raises RequestRejected: the bytes are not a batch, or it holds too many events
     """
     most = limits().max_batch_events + len(ingestion_pb2.IngestBatchRequest.DESCRIPTOR.fields)
     # Each event begins with this byte, so a message that has few of them need not be looked at.

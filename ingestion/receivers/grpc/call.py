@@ -1,4 +1,4 @@
-"""What a call says beside its messages, and how it is ended."""
+"""A call's metadata and deadline, and how the call is ended."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Call:
         self._deadline = None if remaining is None else acceptance().loop.time() + remaining
 
     def deadline(self) -> float:
-        """Until when a message that is whole now is answered, on the loop's clock: what the client or the site says."""
+        """Return the deadline for a message that is complete now, on the loop's clock: the client's or the site's."""
         ours = acceptance().deadline()
         return ours if self._deadline is None else min(self._deadline, ours)
 
@@ -42,14 +42,14 @@ class Call:
             self.context.set_trailing_metadata(tuple(trailers))
 
     async def next_message(self) -> bytes | None:
-        """Read a message; None: the client has sent its last."""
+        """Read a message; None: the client has sent its last one."""
         message: bytes | object = await self.context.read()
         return None if message is grpc.aio.EOF else cast("bytes", message)
 
     async def only_message(self) -> bytes:
         """Read the one message of the call.
 
-        :raises Refused: there is none
+        :raises RequestRejected: there is none
         """
         message = await self.next_message()
         if message is None:
@@ -57,7 +57,7 @@ class Call:
         return message
 
     async def end(self, status: Status, headers: Iterable[Header] = ()) -> NoReturn:
-        """End the call with a status, by what this raises."""
+        """End the call with a status; this raises and does not return."""
         trailers = [
             *_metadata(headers),
             ("x-request-id", request_context.request_id()),

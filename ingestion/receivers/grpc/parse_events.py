@@ -1,4 +1,4 @@
-"""From the events of a message to checked ones and the reasons for those refused."""
+"""Parses the events of a message into valid events and the reasons for the rejected ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def batch(sent: Sequence[ingestion_pb2.Event], *, now: int, limits: BatchLimits,
     """Check events as the HTTP receiver checks them.
 
     :param now: microseconds since the epoch
-    :raises Refused: too many
+    :raises RequestRejected: too many
     """
     if len(sent) > limits.max_batch_events:
         raise too_many_events(limits)
@@ -100,7 +100,7 @@ def _payload(event: ingestion_pb2.Event, limits: BatchLimits) -> bytes:
         case "payload":
             return event.payload.strip(WHITE_SPACE)
         case "payload_struct":
-            # Before its text is made, since a Struct of many small values takes long.
+            # Before its text is built, since a Struct of many small values takes long.
             if event.payload_struct.ByteSize() > limits.max_event_bytes:
                 raise _too_large(limits)
             return protobuf_json.struct_text(event.payload_struct)

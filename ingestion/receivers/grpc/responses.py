@@ -1,4 +1,4 @@
-"""What became of a batch, as a message."""
+"""The outcome of a batch, as a message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""IngestStream: batches one after the other, several on their way, answered in their order."""
+"""IngestStream: batches one after the other, several in flight, answered in their order."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from ingestion.receivers.grpc.unary import unexpected
 logger = logging.getLogger(__name__)
 
 MAX_UNANSWERED = 16  # batches of one stream; a further one is read when the first of them is answered
-# Who has no key now, or not the scope, may not go on.
+# A caller whose key is no longer valid can not continue.
 FATAL = {grpc.StatusCode.UNAUTHENTICATED.value[0]}
 STOPPING = "this server stops; reconnect and send again what was not answered"
 
 
 class _End(NamedTuple):
-    """What comes after the last batch: the status that the call ends with; None: all is well."""
+    """The end of the queue, with the status that the call ends with; None: success."""
 
     status: Status | None
 
@@ -36,14 +36,14 @@ class Stream:
 
     def __init__(self, context: Context) -> None:
         self._call = Call(context)
-        # In the order in which they came.
+        # In the order of arrival.
         self._begun: asyncio.Queue[Submission | Status | _End] = asyncio.Queue()
         self._room = asyncio.Semaphore(MAX_UNANSWERED)
         self._reading: asyncio.Task[None] | None = None
         self._number = 0
 
     async def run(self) -> None:
-        """Answer batches until the client has sent its last, or a status ends the call."""
+        """Answer batches until the client has sent its last one, or a status ends the call."""
         self._reading = asyncio.create_task(self._read())
         try:
             end = await self._answer()
@@ -55,7 +55,7 @@ class Stream:
         self._call.trail(())
 
     def stop(self) -> None:
-        """Read no more; what was begun is answered."""
+        """Stop reading; batches already read are still answered."""
         if self._reading is not None:
             self._reading.cancel()
 
@@ -73,13 +73,13 @@ class Stream:
         self._begun.put_nowait(_End(end))
 
     async def _next(self) -> bytes | None:
-        """The next message, read when there is room for it; None: the client has sent its last."""
+        """Return the next message, read when there is room for it; None: the client has sent its last one."""
         await self._room.acquire()
         return await self._call.next_message()
 
     async def _begin(self, message: bytes) -> Submission | Status:
         try:
-            # Each time, since a key may be revoked meanwhile, and has a rate.
+            # For each batch, since a key may be revoked meanwhile, and has a rate.
             caller = await acceptance().admit(self._call.head)
             request = accept_batch.decoded_batch(message)
             return await accept_batch.submit(request.events, accept_batch.options_of(request), self._call, caller)

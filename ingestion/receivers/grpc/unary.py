@@ -20,14 +20,14 @@ from ingestion.receivers.grpc.statuses import Violation
 
 logger = logging.getLogger(__name__)
 
-# Answers a call, or says why not.
+# Answers a call, or returns the reason for a rejection.
 Method = Callable[[Call], Awaitable[Message | Status]]
 Handler = Callable[[object, Context], Awaitable[bytes]]
 
 
 async def ingest(call: Call) -> ingestion_pb2.IngestResponse | Status:
     """Accept one event."""
-    # Before the message is read: a stranger's is not worth its memory.
+    # Before the message is read: one without a valid key would only cost memory.
     caller = await acceptance().admit(call.head)
     request = accept_batch.decoded(ingestion_pb2.IngestRequest, await call.only_message())
     options = Options(validate=request.validate_only)
@@ -74,6 +74,6 @@ def answering(method: Method) -> Handler:
 
 
 def unexpected() -> Status:
-    """Answer for an error in our own code."""
+    """Return the status for an error in our own code."""
     metrics.refused(Code.INTERNAL_ERROR)
     return statuses.build(Code.INTERNAL_ERROR, UNEXPECTED)

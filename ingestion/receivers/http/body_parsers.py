@@ -1,4 +1,4 @@
-"""From a request's body to checked events and the reasons for those refused."""
+"""Parses a request's body into valid events and the reasons for the rejected ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def parse_json(body: bytes, *, now: int, limits: BatchLimits) -> ParsedBatch:
     """Parse an object or an array of objects.
 
     :param now: microseconds since the epoch
-    :raises Refused: not JSON, neither object nor array, or too much
+    :raises RequestRejected: not JSON, neither object nor array, or too much
     """
     start = body.lstrip(WHITE_SPACE)[:1]
     if start == b"{":
@@ -44,10 +44,10 @@ def parse_json(body: bytes, *, now: int, limits: BatchLimits) -> ParsedBatch:
 
 
 def parse_ndjson(body: bytes, *, now: int, limits: BatchLimits) -> ParsedBatch:
-    """Parse one object a line; blank lines are passed over.
+    """Parse one object per line; blank lines are skipped.
 
     :param now: microseconds since the epoch
-    :raises Refused: too many lines
+    :raises RequestRejected: too many lines
     """
     events = batch_parser.parse_lines(body, now=now)
     if events is not None and _fit(events, body, limits):
@@ -60,7 +60,7 @@ def parse_ndjson(body: bytes, *, now: int, limits: BatchLimits) -> ParsedBatch:
 def single(body: bytes, *, read: Read, limits: BatchLimits) -> ParsedBatch:
     """Read a body that is one event.
 
-    :raises Refused: not JSON, or too large
+    :raises RequestRejected: not JSON, or too large
     """
     if len(body) > limits.max_event_bytes:
         raise RequestRejected(Code.EVENT_TOO_LARGE, event_too_large(limits))
@@ -76,7 +76,7 @@ def single(body: bytes, *, read: Read, limits: BatchLimits) -> ParsedBatch:
 def array(body: bytes, *, read: Read, limits: BatchLimits) -> ParsedBatch:
     """Read a body that is an array, item by item.
 
-    :raises Refused: not JSON, no array, or too many items
+    :raises RequestRejected: not JSON, no array, or too many items
     """
     if body.lstrip(WHITE_SPACE)[:1] != b"[":
         return _refuse_scalar(body)
@@ -105,7 +105,7 @@ def _refuse_scalar(body: bytes) -> NoReturn:
 
 
 def _items(body: bytes, limits: BatchLimits) -> list[bytes]:
-    """The texts of an array's items."""
+    """Return the texts of an array's items."""
     try:
         text = body.decode()
         # Each item is kept as an object of 64 bytes, so a long list of small ones is not split in one go.

@@ -1,4 +1,4 @@
-"""CloudEvents 1.0 over HTTP: structured, batched and binary events become events of ours.
+"""CloudEvents 1.0 over HTTP: structured, batched and binary events become events of this product.
 
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
 """
@@ -45,7 +45,7 @@ def parse_structured(body: bytes, *, now: int, limits: BatchLimits) -> ParsedBat
     """Parse one event in the JSON format.
 
     :param now: microseconds since the epoch; the time of an event that has none
-    :raises Refused: not JSON, or too large
+    :raises RequestRejected: not JSON, or too large
     """
     return _labelled(single(body, read=lambda text: _structured(text, now=now, limits=limits), limits=limits))
 
@@ -54,7 +54,7 @@ def parse_batch(body: bytes, *, now: int, limits: BatchLimits) -> ParsedBatch:
     """Parse an array of events in the JSON format.
 
     :param now: as in parse_structured()
-    :raises Refused: not JSON, or too much
+    :raises RequestRejected: not JSON, or too much
     """
     return _labelled(array(body, read=lambda text: _structured(text, now=now, limits=limits), limits=limits))
 
@@ -64,7 +64,7 @@ def parse_binary(body: bytes, head: Mapping[bytes, bytes], *, now: int, limits: 
 
     :param head: names in lower case
     :param now: as in parse_structured()
-    :raises Refused: data that is said to be JSON and is not, or too large
+    :raises RequestRejected: data that is said to be JSON and is not, or too large
     """
     return _labelled(single(body, read=lambda data: _binary(data, head, now=now, limits=limits), limits=limits))
 
@@ -186,7 +186,7 @@ def _checked(given: Mapping[str, object]) -> Attributes:
         if not _NAME.fullmatch(name):
             detail = "expected names of lower-case letters and digits"
             raise InvalidEvent(Code.INVALID_ATTRIBUTE, detail, pointer=strict_parser.at("", name))
-        # null says that the attribute is not there.
+        # null means that the attribute is absent.
         if value is not None:
             attributes[name] = _attribute(name, value)
     for name in REQUIRED:

@@ -45,7 +45,7 @@ class FastRequest(Exchange):
         self._request_id: bytes | None = None  # as the client chose it
 
     def start(self) -> None:
-        """Accept the body, which is whole."""
+        """Accept the complete body."""
         # The request's id must not reach the next request of the connection.
         contextvars.copy_context().run(self._guarded, self._accept)
 

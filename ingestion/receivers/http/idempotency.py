@@ -1,6 +1,6 @@
-"""Idempotency-Key: the same request again gets the first answer again.
+"""Idempotency-Key: a repeated request gets the response of the first one.
 
-Kept in Redis, best effort: without it the header is ignored, and the events' own ids keep a resend harmless.
+Stored in Redis, best effort: without Redis the header is ignored, and the ids of events make a retry harmless.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from ingestion.problems import RETRY_AFTER, Code, RequestRejected
 from ingestion.runtime.redis_client import RedisUnavailable, link
 
 KEPT_SECONDS = 24 * 3600
-RUNNING_SECONDS = 60  # the mark of a request whose process died goes by itself
+RUNNING_SECONDS = 60  # the mark of a request whose process died expires
 REPLAYED = (b"idempotency-replayed", b"true")
 
 _KEY = re.compile(rb"[\x21-\x7e]{1,255}")
 
 
 class _Kept(msgspec.Struct):
-    """What Redis holds under one key; `status` 0 while the first request is still running."""
+    """The value of one key in Redis; `status` is 0 while the first request is still running."""
 
     request: bytes
     status: int = 0
@@ -40,17 +40,17 @@ _decode = msgspec.msgpack.Decoder(_Kept).decode
 def check(key: bytes) -> None:
     """Validate the header.
 
-    :raises Refused: empty, too long, or not plain ASCII
+    :raises RequestRejected: empty, too long, or not plain ASCII
     """
     if not _KEY.fullmatch(key):
         raise RequestRejected(Code.INVALID_HEADER, "Idempotency-Key: expected 1 to 255 visible ASCII characters")
 
 
 async def once(key: bytes, *, owner: str, request: bytes, run: Callable[[], Awaitable[Response]]) -> Response:
-    """Run the request, or give the answer that the first one with this key got.
+    """Run the request, or return the response of the first one with this key.
 
-    :param owner: whose key it is; two clients may choose the same
-    :param request: everything that makes the request what it is
+    :param owner: the client that sent the key; two clients may choose the same key
+    :param request: everything that distinguishes the request from others
     """
     name = b"dataflow:idempotency:" + blake2b(owner.encode() + b"\0" + key, digest_size=16).digest()
     fingerprint = blake2b(request, digest_size=16).digest()
@@ -83,7 +83,7 @@ def _again(found: bytes | None, fingerprint: bytes) -> Response:
 
 
 async def _settle(name: bytes, fingerprint: bytes, reply: Response | None) -> None:
-    """Keep a final answer; forget about a request that the client is told to send again."""
+    """Store a final response; delete the mark of a request that the client should retry."""
     try:
         if reply is None or reply.status in {408, 429} or reply.status >= 500:
             await link().call("DEL", name)

@@ -19,7 +19,7 @@ REMEMBERED = 256  # different content types and query strings; clients use the s
 
 
 class Form(Enum):
-    """How the events stand in the body."""
+    """The format of the events in the body."""
 
     JSON = "application/json"
     NDJSON = "application/x-ndjson"
@@ -41,7 +41,7 @@ PARAMETERS = {"results": ("rejected", "all"), "atomic": ("false", "true")}
 
 
 class RequestHead(NamedTuple):
-    """What a request says before its body."""
+    """The checked head of a request: what is known before its body."""
 
     form: Form
     gzip: bool
@@ -53,7 +53,7 @@ class RequestHead(NamedTuple):
 def options(query: bytes, *, validate: bool = False) -> Options:
     """Read the query string.
 
-    :raises Refused: a parameter or a value that does not exist
+    :raises RequestRejected: a parameter or a value that does not exist
     """
     given: dict[str, str] = {}
     for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
@@ -79,7 +79,7 @@ def read_head(head: Mapping[bytes, bytes], asked: Options) -> RequestHead:
     """Read the headers of a request with a body.
 
     :param head: names in lower case, as ASGI gives them
-    :raises Refused: as form_of(), or a body declared too long
+    :raises RequestRejected: as form_of(), or a body declared too long
     """
     if int(head.get(b"content-length", b"0")) > receiver_limits().max_body_bytes:
         raise RequestRejected(Code.BODY_TOO_LARGE, too_large(receiver_limits().max_body_bytes))
@@ -94,7 +94,7 @@ def form_of(media: bytes, encoding: bytes, has_specversion: bool) -> tuple[Form,
 
     :param media: its Content-Type
     :param has_specversion: whether the header ce-specversion is there, as for a binary CloudEvent
-    :raises Refused: a media type, charset or encoding that is not supported
+    :raises RequestRejected: a media type, charset or encoding that is not supported
     """
     gzip = is_gzip(encoding)
     is_binary = has_specversion and not media.lower().startswith(b"application/cloudevents")

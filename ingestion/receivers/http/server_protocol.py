@@ -1,8 +1,8 @@
 """HTTP/1.1 of the ingest server, with limits and timeouts, before any application sees a request.
 
-uvicorn makes one for each connection: `--http ingestion.receivers.http.server_protocol:ServerProtocol`. Of uvicorn it uses what
-https://www.uvicorn.org/server-behavior/ describes and `uvicorn.Server` gives to any protocol class: `Config`, the server's
-state, and the call of `shutdown()`. Of uvicorn's options it knows --root-path, --timeout-keep-alive and those of headers.
+uvicorn creates one for each connection: `--http ingestion.receivers.http.server_protocol:ServerProtocol`. Of uvicorn it uses what
+https://www.uvicorn.org/server-behavior/ describes and `uvicorn.Server` passes to any protocol class: `Config`, the server's
+state, and the call of `shutdown()`. Of uvicorn's options it supports --root-path, --timeout-keep-alive and those of headers.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _HEADER_OVERHEAD = 4  # bytes: the colon, the space and the line's end
 
 
 class _StopParsing(Exception):
-    """Stops the parser; the answer stands in the protocol."""
+    """Stops the parser; the error response is stored in the protocol."""
 
 
 class ServerProtocol(asyncio.Protocol):
-    """One connection."""
+    """One HTTP/1.1 connection: its parser, its timer and its exchanges."""
 
     transport: asyncio.Transport
 
@@ -67,12 +67,14 @@ class ServerProtocol(asyncio.Protocol):
         self._begin_head()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Register the connection and start the timer for its first head."""
         self.transport = transport
         self._server.connections.add(self)  # type: ignore[arg-type]
         self._timer.stage = Stage.HEADERS
         self._timer.arm()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Release the connection and mark its open requests as lost."""
         self._server.connections.discard(self)
         self._is_closed = True
         self._timer.close()
@@ -80,6 +82,7 @@ class ServerProtocol(asyncio.Protocol):
         self._writable.set()
 
     def data_received(self, data: bytes) -> None:
+        """Parse bytes from the socket, and reject what is not well-formed or too large."""
         if self._is_closed:
             return
         self._timer.idle_since = None
@@ -97,9 +100,11 @@ class ServerProtocol(asyncio.Protocol):
             self._timer.arm()
 
     def pause_writing(self) -> None:
+        """Make `drain()` wait: the transport's buffer is full."""
         self._writable.clear()
 
     def resume_writing(self) -> None:
+        """Release `drain()`: the transport's buffer has room."""
         self._writable.set()
 
     def shutdown(self) -> None:
@@ -112,15 +117,18 @@ class ServerProtocol(asyncio.Protocol):
     # What the parser calls.
 
     def on_message_begin(self) -> None:
+        """Start a new head."""
         self._begin_head()
         self._timer.stage = Stage.HEADERS
 
     def on_url(self, url: bytes) -> None:
+        """Collect a piece of the address and check its length."""
         self._url += url
         if len(self._url) > MAX_URL_BYTES:
             self._stop(Code.HEADERS_TOO_LARGE, f"the address is longer than {MAX_URL_BYTES:,} bytes")
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        """Store one header, and check the host."""
         name = name.lower()
         self._headers.append((name, value))
         self._head += len(name) + len(value) + _HEADER_OVERHEAD
@@ -130,6 +138,7 @@ class ServerProtocol(asyncio.Protocol):
                 self._stop(Code.BAD_REQUEST, WRONG_HOST)
 
     def on_headers_complete(self) -> None:
+        """Check the head and begin its exchange."""
         self._check_head()
         self._timer.stage = Stage.BODY
         keep_alive = self._parser.get_http_version() != "1.0" and self._parser.should_keep_alive()
@@ -143,10 +152,12 @@ class ServerProtocol(asyncio.Protocol):
         self._start_first()
 
     def on_body(self, body: bytes) -> None:
+        """Pass a piece of the body to its exchange."""
         if self._receiving is not None and not self._receiving.is_complete:
             self._receiving.feed(body)
 
     def on_message_complete(self) -> None:
+        """Mark the request as whole, and start or wake its exchange."""
         self._timer.stage = Stage.NOTHING
         if self._timer.timed is not Stage.NOTHING:
             self._timer.arm()
@@ -163,23 +174,28 @@ class ServerProtocol(asyncio.Protocol):
     # What exchanges call.
 
     def default_headers(self) -> list[Header]:
+        """Return the headers that the server adds to every response."""
         return self._server.default_headers
 
     def pause_reading(self) -> None:
+        """Stop reading from the socket."""
         if self._is_reading:
             self._is_reading = False
             self.transport.pause_reading()
 
     def resume_reading(self) -> None:
+        """Read from the socket again."""
         if not self._is_reading:
             self._is_reading = True
             self.transport.resume_reading()
 
     async def drain(self) -> None:
+        """Wait until the transport's buffer has room."""
         if not self._writable.is_set():
             await self._writable.wait()
 
     def complete(self, exchange: Exchange) -> None:
+        """Remove an answered exchange and start the next one."""
         self._server.total_requests += 1
         self._exchanges.popleft()
         if self.transport.is_closing():
@@ -256,7 +272,7 @@ class ServerProtocol(asyncio.Protocol):
         raise _StopParsing
 
     def _reject(self, code: Code, detail: str) -> None:
-        """Answer once and let nothing more in."""
+        """Send one error response and ignore all further input."""
         if self._is_closed:
             return
         self._is_closed = True

@@ -1,4 +1,4 @@
-"""InfluxDB's write API, versions 1 and 2: line protocol in, and what its clients ask before they send."""
+"""InfluxDB's write API, versions 1 and 2: writes of line protocol, and the probes of its clients."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ingestion.receivers.influx.points import LineSettings, Text
 from ingestion.receivers.influx.write_responses import V1, V2, Version, WriteTotals
 from ingestion.runtime.limits import receiver_limits
 
-# Clients look for the version whose API they speak; the build says what this is.
+# Clients look for the version whose API they speak; the build names this product.
 VERSION = "2.7.0"
 ABOUT = [(b"x-influxdb-version", VERSION.encode()), (b"x-influxdb-build", b"data-flow-engine")]
 
@@ -61,7 +61,7 @@ async def write(request: Request, version: Version) -> Response:
 
 
 def _shaped(endpoint: Endpoint, version: Version) -> Endpoint:
-    """Refuse as InfluxDB does."""
+    """Reject in the form of InfluxDB."""
 
     async def shaped(request: Request) -> Response:
         try:
@@ -128,7 +128,7 @@ def _pieces(texts: Iterable[Text]) -> Iterator[list[Text]]:
 def _midway(refusal: RequestRejected, tally: WriteTotals) -> RequestRejected:
     if not tally.accepted:
         return refusal
-    detail = f"{tally.accepted} lines were taken, what became of those after them is unknown. Send all of them again"
+    detail = f"{tally.accepted} lines were accepted, the outcome of those after them is unknown. Send all of them again"
     return RequestRejected(refusal.code, detail, headers=refusal.headers)
 
 
@@ -141,9 +141,9 @@ def _is_gzip(head: Mapping[bytes, bytes]) -> bool:
 
 @lru_cache(maxsize=256)  # a client repeats the same query string
 def unit_of(query: bytes, version: Version) -> int:
-    """Read the query string: the nanoseconds that a timestamp counts. What there is no use for is passed over.
+    """Return the nanoseconds per unit of a timestamp, by the query string; other parameters are ignored.
 
-    :raises Refused: another precision, or a key
+    :raises RequestRejected: another precision, or a key
     """
     given = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
     if any(name.lower() in CREDENTIALS for name, _ in given):

@@ -27,9 +27,9 @@ _encode = msgspec.json.Encoder().encode
 
 
 def read(text: str, place: int, *, pointer: str) -> tuple[bytes, int]:
-    """Read the value at a place of a line; give it as JSON, and the place behind it.
+    """Parse the value at a position of a line; return it as JSON, and the position after it.
 
-    :param pointer: to the field, for what is wrong
+    :param pointer: to the field, for error messages
     :raises InvalidEvent: no value, or one that can't be kept
     """
     if text.startswith('"', place):
@@ -40,7 +40,7 @@ def read(text: str, place: int, *, pointer: str) -> tuple[bytes, int]:
         strict_parser.check_text(content, pointer=pointer)
         return _encode(content), match.end()
     match = _BARE.match(text, place)
-    assert match is not None  # it matches nothing, too
+    assert match is not None  # it also matches an empty text
     bare = match[0]
     return _BOOLEANS.get(bare) or _number(bare, pointer=pointer), match.end()
 
@@ -64,7 +64,7 @@ def _integer(text: str, *, pointer: str) -> bytes:
 
 
 def _float(text: str, exponent: str, *, pointer: str) -> bytes:
-    """Keep the sender's text where JSON reads it as the same number."""
+    """Return the sender's text where it is the same number in JSON."""
     if len(text) > MAX_NUMBER_LENGTH or abs(int(exponent)) > MAX_EXPONENT:
         detail = f"expected at most {MAX_NUMBER_LENGTH} characters and an exponent within {MAX_EXPONENT}"
         raise _odd_number(detail, pointer=pointer)

@@ -1,4 +1,4 @@
-"""InfluxDB's line protocol: a body's lines, and what one line says.
+"""InfluxDB's line protocol: splits a body into lines and parses each line.
 
 https://docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol/
 """
@@ -18,7 +18,7 @@ from ingestion.receivers.influx.field_values import malformed
 MAX_SERIES_LENGTH = 65_535  # characters of measurement and tags, as in InfluxDB
 
 # A text in double quotes may hold newlines. It is one only if it also ends like one: a quote that was not closed
-# spoils its own line, not all that stand before the next quote.
+# makes its own line invalid, not all lines up to the next quote.
 _LOGICAL = re.compile(
     rb' *+(?:\\[,= ]|[^\\\n ]++|\\)*+(?:="(?:[^"\\]++|\\.)*+"(?=[, \r\n]|\Z)|\\[,= ]|[^=\\\n]++|[=\\])*+', re.DOTALL
 )
@@ -34,7 +34,7 @@ _STAMP = re.compile(r"-?[0-9]{1,19}")
 
 
 class PointLine(NamedTuple):
-    """What one line says, checked."""
+    """One parsed and validated line."""
 
     head: str  # measurement and tags, as written
     measurement: str
@@ -64,7 +64,7 @@ def lines(body: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def parse(line: bytes) -> PointLine:
-    """Read one line without the newline at its end.
+    """Parse one line without the newline at its end.
 
     :raises InvalidEvent: the first thing that is wrong
     """
@@ -113,7 +113,7 @@ def _fields(text: str, place: int) -> tuple[dict[str, bytes], int]:
 
 
 def _key(text: str, place: int, *, known: dict[str, str] | dict[str, bytes], parent: str) -> tuple[str, str, int]:
-    """Read a key and its equals sign; give it, the pointer to it, and the place of its value."""
+    """Parse a key and its equals sign; return the key, its pointer, and the position of its value."""
     match = _NAME.match(text, place)
     if match is None or not text.startswith("=", match.end()):
         raise malformed("expected key=value", pointer=parent)

@@ -1,4 +1,4 @@
-"""From lines of line protocol to events: which source, which time, which id."""
+"""Turns lines of line protocol into events: their source, time and id."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ID_KEYS = ("eventId", "event_id")
 REMEMBERED = 20_000  # series
 MAX_REMEMBERED_LENGTH = 512  # bytes of measurement and tags; with the limit above some 20 MB at the very most
 
-# Fields as most senders write them: what stands here means the same to JSON. Anything else is left to the strict path.
+# Fields as most senders write them, which are the same in JSON. Anything else is left to the strict path.
 _NUMBER = rb"(?:0|[1-9][0-9]{0,14})u|-?(?:0|[1-9][0-9]{0,14})(?:i|(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?)"
 _FIELD = rb'[^\x00-\x20,="\\\x7f]{1,256}+=(?:"[^\x00-\x1f"\\]*+"|true|false|' + _NUMBER + rb")"
 _rest = re.compile(rb"(" + _FIELD + rb"(?:," + _FIELD + rb")*+)(?: (-?[0-9]{1,19}))?").fullmatch
@@ -33,7 +33,7 @@ _decode = msgspec.json.Decoder(str).decode
 
 
 class Series(msgspec.Struct, frozen=True, gc=False):
-    """What measurement and tags of a line stand for."""
+    """The meaning of the measurement and tags of a line."""
 
     source: str
     key: bytes  # the source id's bytes
@@ -41,7 +41,7 @@ class Series(msgspec.Struct, frozen=True, gc=False):
 
 
 class LineSettings(NamedTuple):
-    """By which lines are read."""
+    """The settings for parsing lines."""
 
     unit: int  # nanoseconds that a timestamp counts
     now: int  # microseconds since the epoch
@@ -72,7 +72,7 @@ def read(texts: Iterable[Text], terms: LineSettings) -> ParsedBatch:
 
 
 def read_fast(text: bytes, terms: LineSettings) -> tuple[Event, Series] | None:
-    """Read a line of a series seen before, if it is as most are; None leaves it to the strict path."""
+    """Parse a common line of a known series fast; None: use the strict path."""
     head, _, rest = text.partition(b" ")
     series = _known.get(head)
     if series is None or len(text) > terms.limits.max_event_bytes:
@@ -96,7 +96,7 @@ def read_fast(text: bytes, terms: LineSettings) -> tuple[Event, Series] | None:
 
 
 def read_strict(text: bytes, terms: LineSettings) -> tuple[Event, Series]:
-    """Read any line.
+    """Parse any line.
 
     :raises InvalidEvent: the first thing that is wrong
     """
@@ -159,7 +159,7 @@ def _series(line: line_protocol.PointLine, limits: BatchLimits) -> Series:
 
 
 def _source(measurement: str, tags: dict[str, str]) -> str:
-    """Name the source: as a tag says, else one for each series, so that no two mix in a rollup."""
+    """Return the source: the value of the source tag, else one per series, so that no two series mix in a rollup."""
     for key in SOURCE_TAGS:
         if SOURCE_ID_PATTERN.fullmatch(tags.get(key, "")):
             return tags[key]

@@ -1,4 +1,4 @@
-"""Answers as InfluxDB's clients know them: nothing where all is well, else JSON in the shape of either version."""
+"""Responses in the form of InfluxDB: empty on success, else JSON as in version 1 or 2."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NAMES = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Version:
-    """What differs between the two versions of InfluxDB's write API."""
+    """The differences between the two versions of InfluxDB's write API."""
 
     units: Mapping[str, int]  # nanoseconds, by the name of a precision
     is_first: bool
@@ -44,7 +44,7 @@ V2 = Version(UNITS, is_first=False)
 
 @dataclass(slots=True)
 class WriteTotals:
-    """What became of a request's lines."""
+    """The outcome of a request's lines."""
 
     accepted: int = 0
     rejected: int = 0
@@ -52,7 +52,7 @@ class WriteTotals:
     first: list[Rejected] = field(default_factory=list)  # of the rejected ones
 
     def add(self, batch: ParsedBatch) -> None:
-        """Count some lines whose good ones are in Kafka."""
+        """Add the counts of a batch whose valid lines are in Kafka."""
         self.accepted += len(batch.events)
         self.rejected += len(batch.rejected)
         self.forbidden += sum([problems.status_of(item.code) == 403 for item in batch.rejected])
@@ -62,7 +62,7 @@ class WriteTotals:
 def written(tally: WriteTotals, version: Version, *, headers: Iterable[Header]) -> Response:
     """Report the outcome of the lines.
 
-    Clients send a 400 never again, which is right for a partial write: its good lines are kept.
+    Clients do not retry after a 400, which is right for a partial write: its valid lines are stored.
     """
     if not tally.rejected:
         return Response(204, list(headers), b"")
@@ -79,9 +79,9 @@ def written(tally: WriteTotals, version: Version, *, headers: Iterable[Header]) 
 
 
 def refused(refusal: RequestRejected, version: Version) -> Response:
-    """Refuse a request as a whole."""
+    """Reject a whole request."""
     status = problems.status_of(refusal.code)
-    # Telegraf's output for the first version throws away what a 4xx answers, and sends again after a 503:
+    # Telegraf's output for the first version drops a batch after a 4xx, and retries it after a 503:
     # https://github.com/influxdata/telegraf/blob/master/plugins/outputs/influxdb/http.go
     if status == 429 and version.is_first:
         status = 503
