@@ -1,6 +1,6 @@
 """Classify the errors of PostgreSQL, MongoDB and Kafka by what must follow.
 
-invalid      never succeeds: the event becomes a dead letter, the rest is stored                   -> Refused
+invalid      never succeeds: the event becomes a dead letter, the rest is stored                   -> ContentRejected
 unavailable  succeeds later without help: commit nothing, wait and retry                           -> StoreUnavailable
 operator     only an operator can fix it: as unavailable, and an incident opens                    -> NeedsOperator
 bug          any other exception: retried, then the lines that cause it become dead letters        -> processing.consumer.bisection
@@ -196,7 +196,7 @@ def postgres_errors(*, passing: type[psycopg.Error] | tuple[()] = ()) -> Iterato
     """Raise psycopg's errors as failures of a known kind.
 
     :param passing: a class of errors that is raised unchanged
-    :raises Refused: PostgreSQL refuses the content of an event
+    :raises ContentRejected: PostgreSQL refuses the content of an event
     :raises StoreUnavailable: retry later; LostRace: retry at once
     :raises NeedsOperator: any other error
     """
@@ -212,7 +212,7 @@ def postgres_errors(*, passing: type[psycopg.Error] | tuple[()] = ()) -> Iterato
 def mongo_errors() -> Iterator[None]:
     """Raise the errors of pymongo and bson as failures of a known kind.
 
-    :raises Refused: MongoDB or its encoder refuses the content of a document
+    :raises ContentRejected: MongoDB or its encoder refuses the content of a document
     :raises StoreUnavailable: retry later
     :raises NeedsOperator: any other error of pymongo
     """

@@ -54,7 +54,7 @@ def grant_of(request: HttpRequest | Request, *scopes: Scope) -> Grant:
     """Return what the request's key grants.
 
     :param scopes: the key needs one of them
-    :raises Refused: no valid key, or one without the scope
+    :raises RequestRejected: no valid key, or one without the scope
     """
     if any(name.lower() in SECRETS for name in request.GET):
         raise tokens.unauthenticated("a key in the address ends up in logs: send it as Authorization: Bearer")
@@ -73,7 +73,7 @@ def grant_of(request: HttpRequest | Request, *scopes: Scope) -> Grant:
 def operator(request: HttpRequest | Request) -> Grant:
     """Return what an operator's key grants.
 
-    :raises Refused: no valid key, one without the scope `admin`, or one for some sources
+    :raises RequestRejected: no valid key, one without the scope `admin`, or one for some sources
     """
     grant = grant_of(request, Scope.ADMIN)
     if grant.sources is not None:
@@ -86,7 +86,7 @@ def admin_name(request: Request, *, known: Sequence[str] = ()) -> str:
 
     :param known: the query parameters that the address takes
     :raises InvalidParameter: the request has others
-    :raises Refused: no key with the scope `admin`, or one for some sources
+    :raises RequestRejected: no key with the scope `admin`, or one for some sources
     """
     grant = grant_of(request, Scope.ADMIN)
     check(request, grant)
@@ -105,7 +105,7 @@ def holds(request: HttpRequest | Request, scope: Scope) -> bool:
 def check(request: HttpRequest, grant: Grant) -> None:
     """Check that a request with a key for some sources names only those.
 
-    :raises Refused: the request is about other sources too
+    :raises RequestRejected: the request is about other sources too
     """
     if grant.sources is None:
         return

@@ -35,7 +35,7 @@ class RedisClient:
     async def call(self, *command: bytes | str | int) -> Any:
         """Return the answer to one command.
 
-        :raises RedisAway: Redis does not answer
+        :raises RedisUnavailable: Redis does not answer
         """
         if self.loop.time() < self._away_until:
             raise RedisUnavailable

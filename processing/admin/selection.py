@@ -13,7 +13,7 @@ from ingestion.problems import in_words
 from processing.dead_letters.filters import LetterFilter
 from processing.models import DeadLetter
 
-# Parameters of the list -> fields of Selection.
+# Parameters of the list -> fields of LetterFilter.
 FACETS = {
     "state": "state",
     "reason": "reason",

@@ -49,7 +49,7 @@ class Filter(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields
 
 
 PARAMETERS = Filter.__struct_fields__
-# Fields of Selection that have another name here.
+# Fields of LetterFilter that have another name here.
 _FIELDS = {"start_time": "since", "end_time": "until"}
 
 

@@ -49,7 +49,7 @@ class Known:
 def read(event_id: UUID, *, source_id: str | None) -> Trace:
     """Return the history of one event.
 
-    :raises Refused: the id is unknown, or only Kafka could have it and Kafka does not answer
+    :raises RequestRejected: the id is unknown, or only Kafka could have it and Kafka does not answer
     :raises AmbiguousEvent: `source_id` is None and there are several
     :raises postgres.StoreUnavailable: PostgreSQL does not answer
     """

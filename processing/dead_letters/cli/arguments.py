@@ -15,7 +15,7 @@ from processing.models import DeadLetter
 
 
 def add_filters(parser: ArgumentParser) -> None:
-    """Add an option for each filter of Selection."""
+    """Add an option for each filter of LetterFilter."""
     options = _options()
     for filter_ in fields(LetterFilter):
         option = options[filter_.name]
@@ -48,7 +48,7 @@ def _reason(text: str) -> str:
 
 
 def _options() -> dict[str, dict[str, Any]]:
-    """Return what argparse needs for each filter, by the names of Selection's fields."""
+    """Return what argparse needs for each filter, by the names of LetterFilter's fields."""
     return {
         "ids": {"flag": "--id", "type": int, "action": "append", "default": [], "metavar": "NUMBER",
                 "help": "this letter; may be repeated"},
