@@ -48,7 +48,7 @@ class GzipReader:
                 whole += self._inflate.decompress(piece, self._limit - self._size + 1)
             except zlib.error as error:
                 raise RequestRejected(
-                    Code.INVALID_COMPRESSION, "the body is not gzip, as Content-Encoding declares"
+                    Code.INVALID_COMPRESSION, "Content-Encoding declares gzip, but the body is not"
                 ) from error
             if self._size + len(whole) > self._limit:
                 raise RequestRejected(Code.BODY_TOO_LARGE, f"{too_large(self._limit)} when decompressed")

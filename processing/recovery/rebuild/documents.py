@@ -13,7 +13,7 @@ import psycopg
 from processing.commandline import event_range
 from processing.commandline.event_range import EventRange
 from processing.commandline.progress import Progress
-from processing.errors import from_postgres
+from processing.errors import postgres_errors
 from processing.events.batch import Entry, Record
 from processing.kafka.end_offsets import TopicOffsets
 from processing.kafka.topic_reader import TopicReader
@@ -76,13 +76,10 @@ def run(events: EventRange, *, from_rows: bool, dry_run: bool, progress: Progres
     :raises NeedsOperator: an operator must act
     :raises Interrupted: SIGTERM or SIGINT arrived
     """
-    try:
-        with recount.session() as connection, recount.snapshot(connection), TopicReader() as reader:
-            recount.count_documents(connection, progress)
-            missing = find(connection, events)
-            return Filler(connection, reader, dry_run=dry_run, progress=progress).fill(missing, from_rows=from_rows)
-    except psycopg.Error as error:
-        raise from_postgres(error) from error
+    with postgres_errors(), recount.session() as connection, recount.snapshot(connection), TopicReader() as reader:
+        recount.count_documents(connection, progress)
+        missing = find(connection, events)
+        return Filler(connection, reader, dry_run=dry_run, progress=progress).fill(missing, from_rows=from_rows)
 
 
 def find(connection: psycopg.Connection, events: EventRange) -> int:

@@ -12,7 +12,7 @@ import psycopg
 
 from processing.commandline.event_range import EventRange
 from processing.commandline.progress import Progress
-from processing.errors import from_postgres
+from processing.errors import postgres_errors
 from processing.events.batch import Entry
 from processing.kafka.end_offsets import TopicOffsets
 from processing.kafka.topic_reader import TopicReader
@@ -49,15 +49,12 @@ def run(events: EventRange, *, dry_run: bool, progress: Progress) -> Rebuilt:
     :raises NeedsOperator: an operator must act, or another command holds the maintenance lock
     :raises Interrupted: SIGTERM or SIGINT arrived
     """
-    try:
-        with maintenance_lock.session() as connection:
-            rebuilt = _insert(connection, events, dry_run=dry_run, progress=progress)
-            if not dry_run:
-                # Includes rows of an earlier run that was killed here.
-                rebuilt.accounted = maintenance_lock.count_in_ledger(connection)
-                rebuilt.hours = refresh_rollups.refresh(connection, progress=progress)
-    except psycopg.Error as error:
-        raise from_postgres(error) from error
+    with postgres_errors(), maintenance_lock.session() as connection:
+        rebuilt = _insert(connection, events, dry_run=dry_run, progress=progress)
+        if not dry_run:
+            # Includes rows of an earlier run that was killed here.
+            rebuilt.accounted = maintenance_lock.count_in_ledger(connection)
+            rebuilt.hours = refresh_rollups.refresh(connection, progress=progress)
     return rebuilt
 
 

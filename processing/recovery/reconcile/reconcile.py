@@ -14,7 +14,7 @@ import psycopg
 from ingestion.events.timestamps import to_text_if_known
 from processing.commandline.event_range import EventRange
 from processing.commandline.progress import Progress
-from processing.errors import from_postgres
+from processing.errors import postgres_errors
 from processing.kafka.end_offsets import TopicOffsets
 from processing.kafka.topic_reader import TopicReader
 from processing.ledger import lag, ledger, lost_records
@@ -149,11 +149,13 @@ def run(events: EventRange | None = None, *, progress: Progress | None = None) -
     :raises NeedsOperator: an operator must act
     :raises Interrupted: SIGTERM or SIGINT arrived
     """
-    try:
-        with recount.session() as connection, recount.snapshot(connection) as at, TopicReader() as reader:
-            return compare(connection, reader, at, events or EventRange(), progress or Progress()).report
-    except psycopg.Error as error:
-        raise from_postgres(error) from error
+    with (
+        postgres_errors(),
+        recount.session() as connection,
+        recount.snapshot(connection) as at,
+        TopicReader() as reader,
+    ):
+        return compare(connection, reader, at, events or EventRange(), progress or Progress()).report
 
 
 def compare(

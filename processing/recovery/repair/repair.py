@@ -11,7 +11,7 @@ import psycopg
 
 from processing.commandline.event_range import EventRange
 from processing.commandline.progress import Progress
-from processing.errors import from_postgres
+from processing.errors import postgres_errors
 from processing.events import decoding
 from processing.events.batch import Entry, Letter
 from processing.kafka.topic_reader import TopicReader
@@ -62,15 +62,13 @@ def run(scope: EventRange, *, dry_run: bool, progress: Progress) -> Repaired:
     :raises Interrupted: SIGTERM or SIGINT arrived
     """
     done: Counter[str] = Counter()
-    try:
+    with postgres_errors():
         for number in range(MAX_PASSES):
             progress.advance("passes of recount and repair", number)
             report, repaired = _pass(dry_run=dry_run, progress=progress, last=number == MAX_PASSES - 1)
             done += repaired
             if dry_run or not repaired:
                 break
-    except psycopg.Error as error:
-        raise from_postgres(error) from error
     if scope != EventRange():
         report = reconcile.run(scope, progress=progress)
     return Repaired(report, done)
