@@ -127,6 +127,7 @@ def test_without_redis_nothing_waits(world: World, rng: Random) -> None:
     world.assert_exact()
 
 
+@pytest.mark.alone
 @pytest.mark.sample
 def test_no_request_waits_for_a_frozen_redis_longer_than_a_tenth_of_a_second(world: World, rng: Random) -> None:
     with world.load(rng) as load:
