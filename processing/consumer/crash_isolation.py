@@ -26,7 +26,7 @@ _DIED = SkippedLine("process", "the consumer process ended repeatedly while it p
 
 Line = tuple[int, int]  # offset, and line or processing.events.batch.WHOLE
 
-# A process that is_single_step has an advisory lock, which PostgreSQL gives up once the process is dead. One that is only slow,
+# A single-stepping process holds an advisory lock, which PostgreSQL releases once the process is dead. One that is only slow,
 # or frozen, may have lost the partition to this one with its mark still set, which is no crash. Only the lock's owner marks.
 _READ = """
 SELECT partition, next_offset, starts, suspect_offset, suspect_line, isolated,

@@ -1,4 +1,4 @@
-"""Positions in Kafka. Each equals the plain tuple of its fields, which loops over single events build instead (0.3 us less)."""
+"""Positions in Kafka. Building one costs 0.3 us more than a plain tuple, so the path of every event builds none."""
 
 from __future__ import annotations
 
