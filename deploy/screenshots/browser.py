@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
@@ -24,18 +24,26 @@ class NoBrowser(Exception):
     """There is no Chromium on this machine; the text says how to get one."""
 
 
+def find_chromium(playwright: Playwright) -> str:
+    """Return the path of `CHROMIUM`, of one on PATH, or of playwright's own.
+
+    :raises NoBrowser: there is none
+    """
+    on_path = next((path for name in NAMES if (path := shutil.which(name))), None)
+    found = os.environ.get("CHROMIUM") or on_path or playwright.chromium.executable_path
+    if not Path(found).exists():
+        raise NoBrowser("no Chromium: set CHROMIUM, install one on PATH, or run `playwright install chromium`")
+    return found
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Start `CHROMIUM`, one on PATH, or playwright's own.
+    """Start the browser that find_chromium() finds.
 
     :raises NoBrowser: there is none
     """
     with sync_playwright() as playwright:
-        on_path = next((path for name in NAMES if (path := shutil.which(name))), None)
-        found = os.environ.get("CHROMIUM") or on_path or playwright.chromium.executable_path
-        if not Path(found).exists():
-            raise NoBrowser("no Chromium: set CHROMIUM, install one on PATH, or run `playwright install chromium`")
-        browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=find_chromium(playwright), args=ARGUMENTS)
         try:
             yield browser
         finally:

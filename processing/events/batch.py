@@ -105,7 +105,6 @@ class Batch:
     redelivered: list[Record] = field(default_factory=list)
     stored: list[Entry] = field(default_factory=list)
     stored_at: int = 0  # microseconds since the epoch
-    republish: list[tuple[Entry, int]] = field(default_factory=list)  # rows of redelivered records, when stored
 
     def redriven(self) -> dict[RecordPosition, int]:
         """Return the dead letters that records redrive, by position; a header that is no number is another producer's."""
