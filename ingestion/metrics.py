@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
+from typing import TypeVar
 
 from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.samples import Sample
 
 from ingestion.problems import Code
+
+Value = TypeVar("Value", int, Code)
 
 # Events that Kafka has acknowledged, and whose sender got that response.
 EVENTS_ACCEPTED = Counter("ingestion_events_accepted_total", "Events acknowledged by Kafka")
@@ -42,19 +44,20 @@ IN_FLIGHT_EVENTS = Gauge("ingestion_in_flight_events", "Events waiting for Kafka
 IN_FLIGHT_BYTES = Gauge("ingestion_in_flight_bytes", "Approximate memory of the events that wait for Kafka")
 
 
-def answered(status: int) -> None:
-    """Count one response."""
-    _requests(status).inc()
+class _Children(dict[Value, Counter]):
+    """The counters of a metric by the value of its label; quicker than to look them up by text each time."""
+
+    def __init__(self, metric: Counter) -> None:
+        self._metric = metric
+
+    def __missing__(self, value: Value) -> Counter:
+        self[value] = found = self._metric.labels(str(value))
+        return found
 
 
-def refused(code: Code) -> None:
-    """Count one request that is refused as a whole."""
-    _requests_refused(code).inc()
-
-
-def rejected(code: Code, events: int = 1) -> None:
-    """Count events that are refused one by one."""
-    _events_rejected(code).inc(events)
+answered = _Children[int](REQUESTS)
+refused = _Children[Code](REQUESTS_REFUSED)
+rejected = _Children[Code](EVENTS_REJECTED)
 
 
 def accepted() -> int:
@@ -73,18 +76,3 @@ def refusals() -> dict[str, int]:
 
 def _totals(counter: Counter) -> Iterable[Sample]:
     return [sample for metric in counter.collect() for sample in metric.samples if sample.name.endswith("_total")]
-
-
-@cache
-def _requests(status: int) -> Counter:
-    return REQUESTS.labels(str(status))
-
-
-@cache
-def _requests_refused(code: Code) -> Counter:
-    return REQUESTS_REFUSED.labels(code.value)
-
-
-@cache
-def _events_rejected(code: Code) -> Counter:
-    return EVENTS_REJECTED.labels(code.value)

@@ -45,7 +45,7 @@ async def mounted(scope: AsgiScope, receive: Receive, send: Send) -> None:
     try:
         host_check.check(scope["headers"])
     except RequestRejected as refusal:
-        metrics.refused(refusal.code)
+        metrics.refused[refusal.code].inc()
         await respond(send, response.problem(refusal.code, refusal.detail))
     else:
         await application(scope, receive, send)

@@ -230,7 +230,7 @@ class Acceptance:
                 caller.bucket.take(len(parsed.events))
             try:
                 acknowledged = self._publisher.submit(
-                    parsed.events, received=received, deadline=deadline, trace=request_context.traceparent()
+                    parsed.events, received=received, deadline=deadline, trace=request_context.traceparent.get()
                 )
             except (Overloaded, BrokerUnavailable) as error:
                 raise _not_taken(error) from error
@@ -257,9 +257,9 @@ def _is_to_be_published(parsed: ParsedBatch, options: Options) -> bool:
     if options.validate:
         return False
     for item in parsed.rejected:
-        metrics.rejected(item.code)
+        metrics.rejected[item.code].inc()
     if parsed.rejected and is_withheld(parsed, options):
-        metrics.rejected(Code.NOTHING_ACCEPTED, len(parsed.events))
+        metrics.rejected[Code.NOTHING_ACCEPTED].inc(len(parsed.events))
         return False
     return bool(parsed.events)
 

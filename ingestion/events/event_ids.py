@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from hashlib import blake2b
 
 NIL = "00000000-0000-0000-0000-000000000000"
@@ -21,6 +22,11 @@ def derived_id(content: bytes, ts: int) -> str:
     milliseconds = (ts // 1000).to_bytes(6, "big").hex("-", -4)
     digits = blake2b(content, digest_size=10).digest().hex("-", 6)
     return f"{milliseconds}-8{digits[1:4]}-{_VARIANT[digits[4]]}{digits[5:]}"
+
+
+def derived_ids(contents: Iterable[bytes], times: Iterable[int]) -> Iterable[str]:
+    """Return the derived id of each event; for as many events at once as a batch has."""
+    return [derived_id(content, ts) for content, ts in zip(contents, times, strict=True)]
 
 
 def named_id(*names: str) -> str:

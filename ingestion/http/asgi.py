@@ -76,7 +76,7 @@ async def serve(endpoint: Endpoint, scope: AsgiScope, receive: Receive, send: Se
     except Exception:
         logger.exception("a request failed")
         reply = response.internal_error(request.path)
-    metrics.answered(reply.status)
+    metrics.answered[reply.status].inc()
     if given is not None and reply.status < 400:
         reply.headers.append((b"x-request-id", given))
     await respond(send, reply)

@@ -28,7 +28,7 @@ class Response(NamedTuple):
 
 def rejection(refusal: RequestRejected, *, instance: str = PATH) -> Response:
     """Count a rejected request and return its response."""
-    metrics.refused(refusal.code)
+    metrics.refused[refusal.code].inc()
     return problem(refusal.code, refusal.detail, instance=instance, headers=refusal.headers)
 
 

@@ -4,63 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
-from ingestion.events.model import Event
-from ingestion.kafka import record_builder, record_format
-from ingestion.kafka.partitioner import partition_of
+from ingestion.kafka import record_encoder
 from ingestion.kafka.producer import Client, PublishFailed, send
-from ingestion.kafka.producer_record import ProducerRecord
-from ingestion.kafka.record_builder import Traces
-
-
-class Submission:
-    """The events of one request, until Kafka has acknowledged them."""
-
-    __slots__ = ("acknowledged", "deadline", "events", "partitions", "received", "size", "trace")
-
-    def __init__(
-        self,
-        events: Sequence[Event],
-        *,
-        received: int,
-        size: int,
-        deadline: float,
-        acknowledged: asyncio.Future[None],
-        trace: bytes | None = None,
-    ) -> None:
-        self.events = events
-        self.received = received  # microseconds since the epoch
-        self.size = size  # bytes, estimated
-        self.deadline = deadline  # on the loop's clock
-        self.acknowledged = acknowledged
-        self.trace = trace  # the W3C trace context of the request
-        self.partitions = 0  # bit mask of the partitions that hold its events
-
-
-def group(submissions: Sequence[Submission], partitions: int) -> list[ProducerRecord]:
-    """Pack the events of all submissions into records, in the order they came; note each submission's partitions."""
-    lines: list[list[bytes]] = [[] for _ in range(partitions)]
-    sources: list[list[str]] = [[] for _ in range(partitions)]
-    traces: list[Traces] = [[] for _ in range(partitions)]
-    for submission in submissions:
-        bits = 0
-        trace = submission.trace
-        for event in submission.events:
-            partition = partition_of(event.source, partitions)
-            bits |= 1 << partition
-            if trace is not None:
-                traces[partition].append((len(lines[partition]), trace))
-            lines[partition].append(record_format.line(event, received=submission.received))
-            sources[partition].append(event.source)
-        submission.partitions = bits
-    return [
-        record
-        for partition in range(partitions)
-        if lines[partition]
-        for record in record_builder.build(partition, lines[partition], sources[partition], traces[partition])
-    ]
+from ingestion.kafka.submission import Submission
 
 
 class Flush:
@@ -80,7 +29,7 @@ class Flush:
 
     def send(self, producer: Client, topic: str, partitions: int) -> None:
         """Send every record; `on_complete` is called later, on the loop, whether they were acknowledged or not."""
-        for record in group(self.submissions, partitions):
+        for record in record_encoder.pack(self.submissions, partitions):
             with self._lock:
                 self._pending += 1
             bit = 1 << record.partition

@@ -10,8 +10,9 @@ from django.conf import settings
 
 from ingestion import metrics
 from ingestion.events.model import Event
-from ingestion.kafka.flush import Flush, Submission
+from ingestion.kafka.flush import Flush
 from ingestion.kafka.producer import Client, PublishFailed, close_producer, open_producer, partition_count, round_trip
+from ingestion.kafka.submission import Submission
 from ingestion.runtime.limits import receiver_limits
 from ingestion.runtime.loop_singleton import LoopSingleton
 
@@ -90,7 +91,9 @@ class Publisher:
         self._admit(len(events), size)
         acknowledged = self.loop.create_future()
         self._waiting.append(
-            Submission(events, received=received, size=size, deadline=deadline, acknowledged=acknowledged, trace=trace)
+            Submission(
+                events=events, received=received, size=size, deadline=deadline, acknowledged=acknowledged, trace=trace
+            )
         )
         self._schedule_flush()
         if not self._sweeping:

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 # Each request runs in its own context.
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
-_traceparent: ContextVar[bytes | None] = ContextVar("traceparent", default=None)
+traceparent: ContextVar[bytes | None] = ContextVar("traceparent", default=None)  # as sent
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 # https://www.w3.org/TR/trace-context/#traceparent-header: version ff and ids of zeros are forbidden.
@@ -20,7 +20,7 @@ def begin(head: Mapping[bytes, bytes]) -> bytes | None:
     """Store both from the request's headers; return the request id that the client chose, if it is valid."""
     trace = head.get(b"traceparent")
     if trace is not None and _TRACEPARENT.fullmatch(trace):
-        _traceparent.set(trace)
+        traceparent.set(trace)
     given = head.get(b"x-request-id")
     if given is None or not _REQUEST_ID.fullmatch(given):
         return None
@@ -37,15 +37,10 @@ def request_id() -> str:
     return found
 
 
-def traceparent() -> bytes | None:
-    """Return the W3C trace context of the request, as sent."""
-    return _traceparent.get()
-
-
 def named() -> dict[str, str]:
     """Return the log fields of the current request; empty outside of requests."""
     found: dict[str, str] = {}
-    request, trace = _request_id.get(), _traceparent.get()
+    request, trace = _request_id.get(), traceparent.get()
     if request is not None:
         found["requestId"] = request
     if trace is not None:

@@ -13,7 +13,7 @@ from psycopg import Rollback
 from psycopg.errors import UniqueViolation
 
 from ingestion.events import timestamps
-from ingestion.kafka.record_format import UnknownVersion
+from ingestion.kafka.record_decoder import UnknownVersion
 from ingestion.problems import Code
 from processing.consumer.crash_isolation import CrashIsolation
 from processing.consumer.operator_incident import OperatorIncident

@@ -8,7 +8,7 @@ from django.conf import settings
 from ingestion.events import event_ids, timestamps
 from ingestion.events.model import Event, InvalidEvent
 from ingestion.events.parser import parse_event
-from ingestion.kafka import record_format
+from ingestion.kafka import record_decoder, record_encoder
 from ingestion.problems import Code
 from processing.dead_letters import rendering
 from processing.models import DeadLetter
@@ -31,7 +31,7 @@ def edit_letter(letter: DeadLetter, text: bytes, *, now: int) -> bytes:
     lines = rendering.canonical_lines(letter)
     if len(lines) == 1:
         event = _with_hidden_fields(event, lines[0])
-    return record_format.line(event, received=timestamps.to_micros(letter.received))
+    return record_encoder.line(event, received=timestamps.to_micros(letter.received))
 
 
 def _compact(text: bytes) -> bytes:
@@ -49,7 +49,7 @@ def _with_derived_id(event: Event) -> Event:
     return msgspec.structs.replace(event, id=event_ids.derived_id(content, event.ts))
 
 
-def _with_hidden_fields(event: Event, before: record_format.EventLine) -> Event:
+def _with_hidden_fields(event: Event, before: record_decoder.EventLine) -> Event:
     """Keep what the public format can't express, as far as it still applies."""
     return msgspec.structs.replace(
         event,

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db.models import Case, Value, When
 from django.db.models.functions import Now
 
-from ingestion.kafka import record_format
+from ingestion.kafka import record_encoder
 from ingestion.kafka.partitioner import partition_of
 from ingestion.kafka.producer_record import ProducerRecord
 from processing.dead_letters import filters, jobs, rendering
@@ -129,7 +129,7 @@ def record_of(letter: DeadLetter, partitions: int) -> ProducerRecord:
     """Build the record that redrives a letter: its original bytes, or a canonical line if it was edited."""
     value = bytes(letter.raw if letter.edited is None else letter.edited)
     lines = rendering.canonical_lines(letter) if letter.edited is None else rendering.parse_lines(value)
-    marks = record_format.headers(count=len(lines)) if lines else []
+    marks = record_encoder.headers(count=len(lines)) if lines else []
     sources = {line.source for line in lines} or {letter.source_id}
     source = sources.pop() if len(sources) == 1 else ""
     return ProducerRecord(

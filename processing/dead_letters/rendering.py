@@ -8,24 +8,24 @@ from collections.abc import Sequence
 import msgspec
 
 from ingestion.events import timestamps
-from ingestion.kafka import record_format
+from ingestion.kafka import record_decoder
 from ingestion.problems import Code
 from processing.dead_letters import hexdump
 from processing.models import DeadLetter
 
 _PUBLIC = b'{"sourceId":%b,"timestamp":"%b","payload":%b,"eventId":%b}'
 _encode = msgspec.json.encode
-_decode_lines = msgspec.json.Decoder(record_format.EventLine).decode_lines
+_decode_lines = msgspec.json.Decoder(record_decoder.EventLine).decode_lines
 _NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
-def canonical_lines(letter: DeadLetter) -> Sequence[record_format.EventLine]:
+def canonical_lines(letter: DeadLetter) -> Sequence[record_decoder.EventLine]:
     """Return the canonical lines of a letter's bytes, usually one; none if the bytes are something else."""
     # Only a record of another producer can have an unknown field, and its meaning is unknown too.
     return [] if letter.reason == Code.UNKNOWN_FIELD else parse_lines(bytes(letter.raw))
 
 
-def parse_lines(raw: bytes) -> Sequence[record_format.EventLine]:
+def parse_lines(raw: bytes) -> Sequence[record_decoder.EventLine]:
     """Parse bytes as canonical lines; return none if any line is something else."""
     try:
         raw.decode()
@@ -34,7 +34,7 @@ def parse_lines(raw: bytes) -> Sequence[record_format.EventLine]:
         return []
 
 
-def to_public_format(line: record_format.EventLine) -> bytes:
+def to_public_format(line: record_decoder.EventLine) -> bytes:
     """Return a canonical line in the public event format, on one line."""
     stamp = timestamps.to_text(timestamps.from_micros(line.ts))
     return _PUBLIC % (_encode(line.source), stamp.encode(), bytes(line.payload), _encode(line.id))
@@ -66,7 +66,7 @@ def diff_of_edit(letter: DeadLetter) -> list[str]:
     )
 
 
-def _public_or_raw(raw: bytes, lines: Sequence[record_format.EventLine]) -> bytes:
+def _public_or_raw(raw: bytes, lines: Sequence[record_decoder.EventLine]) -> bytes:
     return to_public_format(lines[0]) if len(lines) == 1 else raw
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from ingestion.events.content_hash import content_hash
 from ingestion.events.model import Event
-from ingestion.kafka import record_format
+from ingestion.kafka import record_decoder, record_encoder
 from ingestion.problems import Code
 from processing.events import skipped_lines
 from processing.events.batch import MINUTE, Batch, Entry, Letter, Record
@@ -38,13 +38,13 @@ def decode(batch: Batch, *, now: int) -> None:
     for record in sorted(batch.records, key=lambda record: record.position):
         aside = batch.asides.get(record.position)
         if aside is None:
-            lines = record_format.decode(record.value, record.headers, received=record.time, now=now)
+            lines = record_decoder.decode(record.value, record.headers, received=record.time, now=now)
             numbers: Collection[int] = range(len(lines))
         else:
             texts, letters = skipped_lines.split(record, aside)
             numbers = texts.keys()
             lines = [
-                record_format.decode(text, record.headers, received=record.time, now=now)[0] for text in texts.values()
+                record_decoder.decode(text, record.headers, received=record.time, now=now)[0] for text in texts.values()
             ]
             batch.letters += letters
             read.update((one.source, one.received // MINUTE, one.partition) for one in letters)
@@ -76,28 +76,28 @@ def letter(entry: Entry, *, reason: Code, detail: str, stage: str) -> Letter:
 
 def _line(entry: Entry) -> bytes:
     event = Event(entry.text.decode(), entry.source, entry.ts, entry.payload, entry.timed, entry.attributes)
-    return record_format.line(event, received=entry.received)
+    return record_encoder.line(event, received=entry.received)
 
 
 def _accounts(
-    lines: Sequence[record_format.EventLine | record_format.InvalidLine], record: Record
+    lines: Sequence[record_decoder.EventLine | record_decoder.InvalidLine], record: Record
 ) -> list[tuple[str, int, int]]:
     partition = record.partition
     return [
         (line.source or "", record.time // MINUTE, partition)
-        if isinstance(line, record_format.InvalidLine)
+        if isinstance(line, record_decoder.InvalidLine)
         else (line.source, line.received // MINUTE, partition)
         for line in lines
     ]
 
 
 def _entries(
-    batch: Batch, record: Record, lines: Iterable[tuple[int, record_format.EventLine | record_format.InvalidLine]]
+    batch: Batch, record: Record, lines: Iterable[tuple[int, record_decoder.EventLine | record_decoder.InvalidLine]]
 ) -> Iterator[Entry]:
     """Return a record's events; its other lines become letters. One plain loop, since each call in it would cost."""
     partition, offset = record.partition, record.offset
     for number, line in lines:
-        if isinstance(line, record_format.InvalidLine):
+        if isinstance(line, record_decoder.InvalidLine):
             batch.letters.append(_unreadable(line, record, number))
             continue
         text, source, ts, payload = line.id, line.source, line.ts, bytes(line.payload)
@@ -134,13 +134,13 @@ def conflict(entry: Entry) -> Letter:
     )
 
 
-def _not_an_object(line: record_format.EventLine, record: Record, number: int) -> Letter:
+def _not_an_object(line: record_decoder.EventLine, record: Record, number: int) -> Letter:
     event = Event(line.id, line.source, line.ts, bytes(line.payload), line.timed, bytes(line.attributes))
     return Letter(
         partition=record.partition,
         offset=record.offset,
         line=number,
-        raw=record_format.line(event, received=line.received),
+        raw=record_encoder.line(event, received=line.received),
         reason=Code.WRONG_TYPE,
         detail="/payload and /attributes: expected JSON objects in UTF-8",
         pointer="/payload",
@@ -151,7 +151,7 @@ def _not_an_object(line: record_format.EventLine, record: Record, number: int) -
     )
 
 
-def _unreadable(line: record_format.InvalidLine, record: Record, number: int) -> Letter:
+def _unreadable(line: record_decoder.InvalidLine, record: Record, number: int) -> Letter:
     return Letter(
         partition=record.partition,
         offset=record.offset,

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import psycopg
 
-from ingestion.kafka import record_format
+from ingestion.kafka import record_decoder
 from ingestion.problems import Code
 from processing.events.batch import WHOLE, Batch, Left, Letter, Record, SkippedLine, SkippedLines
 from processing.events.document_ids import document_id
@@ -31,7 +31,7 @@ def split(record: Record, asides: SkippedLines) -> tuple[dict[int, bytes], list[
     if whole is not None:
         return {}, [_letter(record, 0, value, whole)]
     texts, letters = {}, []
-    for number, text in enumerate(record_format.split_lines(value)):
+    for number, text in enumerate(record_decoder.split_lines(value)):
         if number not in asides:
             texts[number] = text
             continue
@@ -48,7 +48,7 @@ def numbers(record: Record, known: SkippedLines) -> list[int]:
     """
     if not any(name == "v" for name, _ in record.headers):
         return []
-    count = len(record_format.split_lines(record.value or b""))
+    count = len(record_decoder.split_lines(record.value or b""))
     return [number for number in range(count) if number not in known] if count > 1 else []
 
 
@@ -88,7 +88,7 @@ def of_letters(
 
 
 def _letter(record: Record, line: int, raw: bytes, aside: SkippedLine) -> Letter:
-    source, event_id = record_format.peek_ids(raw)
+    source, event_id = record_decoder.peek_ids(raw)
     return Letter(
         partition=record.partition,
         offset=record.offset,

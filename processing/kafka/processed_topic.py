@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from django.conf import settings
 
-from ingestion.kafka import record_builder
+from ingestion.kafka import record_encoder
 from ingestion.kafka.partitioner import partition_of
 from ingestion.kafka.producer_record import ProducerRecord
 from processing.events.batch import Entry
@@ -39,7 +39,7 @@ def _records(rows: Iterable[tuple[Entry, int]], partitions: int) -> Iterator[Pro
         by_partition[partition_of(row[0].source, partitions)].append(row)
     for partition, members in by_partition.items():
         lines = [_line(entry, stored) for entry, stored in members]
-        yield from record_builder.build(partition, lines, [entry.source for entry, _ in members])
+        yield from record_encoder.build(partition, lines, [entry.source for entry, _ in members])
 
 
 def _line(entry: Entry, stored: int) -> bytes:

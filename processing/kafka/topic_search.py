@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from ingestion.events import timestamps
-from ingestion.kafka import record_format
-from ingestion.kafka.record_format import EventLine, InvalidLine, UnknownVersion
+from ingestion.kafka import record_decoder, record_encoder
+from ingestion.kafka.record_decoder import EventLine, InvalidLine, UnknownVersion
 from processing.events.batch import Record
 from processing.kafka.topic_reader import TopicReader
 
 BUDGET = 2.0  # seconds after which the search stops
 CHUNK = 500  # records at once
 _PATIENCE = 1.5  # seconds to wait for Kafka
-_OURS = b"%d" % record_format.FORMAT_VERSION
+_OURS = b"%d" % record_encoder.FORMAT_VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def _copies(event_id: UUID, record: Record) -> Iterator[EventCopy]:
     if ours and text.encode() not in (record.value or b""):
         return
     try:
-        lines = record_format.decode(record.value, record.headers, received=record.time, now=timestamps.now())
+        lines = record_decoder.decode(record.value, record.headers, received=record.time, now=timestamps.now())
     except UnknownVersion:
         return
     traces = [value.decode(errors="replace") for name, value in record.headers if name == "traceparent"]

@@ -17,7 +17,7 @@ django.setup()
 from django.core.management import call_command  # noqa: E402 - after the setup
 
 from ingestion.events import timestamps  # noqa: E402 - after the setup
-from ingestion.kafka import record_format  # noqa: E402 - after the setup
+from ingestion.kafka import record_decoder  # noqa: E402 - after the setup
 from processing.consumer import steps as pipeline  # noqa: E402 - after the setup
 from processing.consumer.steps import Step, StepResult, Stores, Work  # noqa: E402 - after the setup
 from processing.events import decoding  # noqa: E402 - after the setup
@@ -38,14 +38,14 @@ def main() -> None:
 
 
 def die_decoding() -> None:
-    decode = record_format.decode
+    decode = record_decoder.decode
 
     def wrapped(value: bytes | None, *arguments: Any, **named: Any) -> Any:
         if POISON in (value or b""):
             os.abort()
         return decode(value, *arguments, **named)
 
-    record_format.decode = wrapped
+    record_decoder.decode = wrapped
 
 
 def dying(step: Step) -> Step:

@@ -6,7 +6,7 @@ import json
 from uuid import UUID, uuid5
 
 from ingestion.events.content_hash import content_hash
-from ingestion.kafka import producer, record_format
+from ingestion.kafka import producer, record_encoder
 from ingestion.kafka.producer_record import Headers, ProducerRecord
 from processing.events.batch import Entry, Record
 from processing.events.document_ids import source_digest
@@ -62,13 +62,13 @@ def record(
         offset,
         time,
         b"\n".join(lines),
-        record_format.headers(count=len(lines)) if headers is None else headers,
+        record_encoder.headers(count=len(lines)) if headers is None else headers,
     )
 
 
 def put(topic: str, *lines: bytes, partition: int = 0, headers: Headers | None = None) -> None:
     """Put a record straight into a topic, past the door."""
-    marks = record_format.headers(count=len(lines)) if headers is None else headers
+    marks = record_encoder.headers(count=len(lines)) if headers is None else headers
     put_all(topic, [b"\n".join(lines)], partition=partition, headers=marks)
 
 

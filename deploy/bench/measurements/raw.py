@@ -10,7 +10,7 @@ from deploy.bench.load.events import make_events
 from ingestion.events import timestamps
 from ingestion.events.model import Event
 from ingestion.events.parser import parse_event
-from ingestion.kafka import record_format
+from ingestion.kafka import record_encoder
 from ingestion.kafka.partitioner import partition_of
 
 PER_RECORD = 100  # events; about as many as the receiver groups under load
@@ -22,7 +22,7 @@ def make_lines(count: int, *, prefix: str) -> Iterator[tuple[Event, bytes]]:
     now = timestamps.now()
     for text in make_events(count, prefix=prefix):
         event = parse_event(text, now=now)
-        yield event, record_format.line(event, received=now)
+        yield event, record_encoder.line(event, received=now)
 
 
 def fill(address: str, topic: str, lines: Iterable[tuple[Event, bytes]]) -> None:
@@ -46,5 +46,5 @@ def fill(address: str, topic: str, lines: Iterable[tuple[Event, bytes]]) -> None
 
 
 def _send(producer: KafkaProducer, topic: str, partition: int, lines: list[bytes]) -> None:
-    headers = record_format.headers(count=len(lines))
+    headers = record_encoder.headers(count=len(lines))
     producer.send(topic, value=b"\n".join(lines), partition=partition, headers=headers)

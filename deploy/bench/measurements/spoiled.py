@@ -10,7 +10,7 @@ from deploy.bench.measurements.raw import fill, make_lines
 from deploy.bench.stack import fresh_stack
 from deploy.testing.servers import Servers
 from ingestion.events.model import Event
-from ingestion.kafka import record_format
+from ingestion.kafka import record_encoder
 
 EVENTS = 300_000
 EVERY = 101  # no divisor of the number of sources, so that these events are spread over all sources
@@ -61,4 +61,4 @@ def _take_id(lines: Lines) -> Iterator[tuple[Event, bytes]]:
             yield event, line
         else:
             other = Event(taken.id, taken.source, taken.ts, event.payload)
-            yield other, record_format.line(other, received=event.ts)
+            yield other, record_encoder.line(other, received=event.ts)

@@ -13,8 +13,8 @@ from deploy.fuzz.sender import Report, Surprise, judge, send
 from deploy.fuzz.wires import SEEDS, bent
 from deploy.testing.deployment import Deployment
 from ingestion.events.batch import BatchLimits, ParsedBatch
-from ingestion.kafka import record_format
-from ingestion.kafka.record_format import EventLine
+from ingestion.kafka import record_decoder, record_encoder
+from ingestion.kafka.record_decoder import EventLine
 from ingestion.problems import RequestRejected
 from ingestion.receivers.http import cloudevents
 from ingestion.receivers.http.body_parsers import parse_json, parse_ndjson
@@ -43,8 +43,8 @@ def parsed(body: bytes) -> Iterator[ParsedBatch | None]:
 def test_every_parser_refuses_any_bytes_or_makes_events_of_them_that_a_record_can_hold(body: bytes) -> None:
     for batch in parsed(body):
         events = batch.events if batch else []
-        lines = record_format.decode(
-            record_format.encode(events, received=NOW), record_format.headers(count=1), received=NOW, now=NOW
+        lines = record_decoder.decode(
+            record_encoder.encode(events, received=NOW), record_encoder.headers(count=1), received=NOW, now=NOW
         )
         found = [(line.id, line.source, line.ts) for line in lines if isinstance(line, EventLine)]
         assert found == [(event.id, event.source, event.ts) for event in events]

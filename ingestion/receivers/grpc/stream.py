@@ -119,5 +119,5 @@ async def _answer_to(begun: Submission | Status) -> ingestion_pb2.IngestStreamRe
 
 
 def _refused(refused: RequestRejected) -> Status:
-    metrics.refused(refused.code)
+    metrics.refused[refused.code].inc()
     return statuses.refusal(refused)

@@ -61,7 +61,7 @@ def answering(method: Method) -> Handler:
         try:
             reply = await method(call)
         except RequestRejected as refused:
-            metrics.refused(refused.code)
+            metrics.refused[refused.code].inc()
             reply, headers = statuses.refusal(refused), list(refused.headers)
         except Exception:
             logger.exception("a call failed")
@@ -75,5 +75,5 @@ def answering(method: Method) -> Handler:
 
 def unexpected() -> Status:
     """Return the status for an error in our own code."""
-    metrics.refused(Code.INTERNAL_ERROR)
+    metrics.refused[Code.INTERNAL_ERROR].inc()
     return statuses.build(Code.INTERNAL_ERROR, UNEXPECTED)

@@ -81,7 +81,7 @@ class FastRequest(Exchange):
             self._write(response.internal_error(response.PATH))
 
     def _write(self, reply: Response) -> None:
-        metrics.answered(reply.status)
+        metrics.answered[reply.status].inc()
         self.has_started = self.is_complete = True
         transport = self._connection.transport
         if self.is_lost or transport.is_closing():

@@ -72,12 +72,12 @@ def _again(found: bytes | None, fingerprint: bytes) -> Response:
     kept = _decode(found) if found else _Kept(fingerprint)
     if kept.request != fingerprint:
         detail = "this Idempotency-Key came with another request before; choose a new one for each request"
-        metrics.refused(Code.IDEMPOTENCY_KEY_REUSED)
+        metrics.refused[Code.IDEMPOTENCY_KEY_REUSED].inc()
         return response.problem(Code.IDEMPOTENCY_KEY_REUSED, detail)
     if not kept.status:
         retry = [(b"retry-after", RETRY_AFTER)]
         detail = "the first request with this Idempotency-Key is still running"
-        metrics.refused(Code.IDEMPOTENCY_KEY_IN_USE)
+        metrics.refused[Code.IDEMPOTENCY_KEY_IN_USE].inc()
         return response.problem(Code.IDEMPOTENCY_KEY_IN_USE, detail, headers=retry)
     return response.answer(kept.status, kept.content_type, kept.body, [REPLAYED])
 

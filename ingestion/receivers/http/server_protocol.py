@@ -289,8 +289,8 @@ class ServerProtocol(asyncio.Protocol):
         # A body that goes wrong after its request was answered gets no second answer.
         last = self._receiving
         if last is None or last.is_whole or not last.has_started:
-            metrics.answered(status_of(code))
-            metrics.refused(code)
+            metrics.answered[status_of(code)].inc()
+            metrics.refused[code].inc()
             self.transport.write(serialize(response.problem(code, detail, headers=[CLOSE]), self.default_headers()))
         self.transport.close()
 

@@ -67,7 +67,7 @@ def _shaped(endpoint: Endpoint, version: Version) -> Endpoint:
         try:
             return await endpoint(request)
         except RequestRejected as refusal:
-            metrics.refused(refusal.code)
+            metrics.refused[refusal.code].inc()
             return write_responses.refused(refusal, version)
 
     return shaped

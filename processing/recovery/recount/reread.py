@@ -8,8 +8,8 @@ import msgspec
 import psycopg
 
 from ingestion.events import timestamps
-from ingestion.kafka import record_format
-from ingestion.kafka.record_format import UnknownVersion
+from ingestion.kafka import record_encoder
+from ingestion.kafka.record_decoder import UnknownVersion
 from processing.errors import NeedsOperator
 from processing.events import decoding, skipped_lines
 from processing.events.batch import Batch, Entry, Letter, Record, SkippedLines
@@ -33,7 +33,7 @@ def lines(connection: psycopg.Connection, found: Sequence[Record], *, topic: int
 
 def _event(letter: Letter, *, now: int) -> Entry:
     """Decode the event of a line whose identity is repeated in its record."""
-    line = Record(letter.partition, letter.offset, 0, letter.raw, record_format.headers(count=1))
+    line = Record(letter.partition, letter.offset, 0, letter.raw, record_encoder.headers(count=1))
     [entry] = _decoded(line, now=now).entries
     return msgspec.structs.replace(entry, line=letter.line)
 

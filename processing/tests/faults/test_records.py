@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from ingestion.kafka import record_format
+from ingestion.kafka import record_decoder, record_encoder
 from ingestion.tests.client import post
 from processing.tests import expectations, factories
 from processing.tests.faults.fault_deployment import PARTITIONS, RECOVERY, World, reached, waits_for
@@ -98,7 +98,7 @@ def test_the_same_id_with_another_payload_is_set_aside_and_the_first_stays(world
 def test_a_record_of_a_newer_release_waits_for_the_upgrade_and_nothing_is_set_aside(
     world: World, rng: Random, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    newer = f"{record_format.FORMAT_VERSION + 1}".encode()
+    newer = f"{record_encoder.FORMAT_VERSION + 1}".encode()
     with world.load(rng) as load:
         event = make_event(rng, next(world.numbers), "newer")
         factories.put(
@@ -113,7 +113,7 @@ def test_a_record_of_a_newer_release_waits_for_the_upgrade_and_nothing_is_set_as
         world.recovers(load)
 
     # Reconcile, which reads the topic once more, is of the newer release too.
-    monkeypatch.setattr(record_format, "decode", reading_also(newer))
+    monkeypatch.setattr(record_decoder, "decode", reading_also(newer))
     world.reconciles = False
     world.assert_exact()
     # What the next test starts is not.

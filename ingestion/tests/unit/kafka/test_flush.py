@@ -3,9 +3,9 @@ from __future__ import annotations
 import asyncio
 
 from ingestion.events.model import Event
-from ingestion.kafka.flush import Submission, group
 from ingestion.kafka.partitioner import partition_of
-from ingestion.kafka.record_builder import MAX_BYTES, MAX_EVENTS
+from ingestion.kafka.record_encoder import MAX_BYTES, MAX_EVENTS, pack
+from ingestion.kafka.submission import Submission
 
 ID = "018f0000-0000-8000-8000-000000000000"
 
@@ -13,7 +13,7 @@ ID = "018f0000-0000-8000-8000-000000000000"
 def submission(*events: Event, received: int = 1) -> Submission:
     acknowledged: asyncio.Future[None] = asyncio.Future(loop=asyncio.new_event_loop())
     acknowledged.get_loop().close()
-    return Submission(events, received=received, size=0, deadline=0.0, acknowledged=acknowledged)
+    return Submission(events=events, received=received, size=0, deadline=0.0, acknowledged=acknowledged)
 
 
 def event(source: str, payload: bytes = b"{}") -> Event:
@@ -31,7 +31,7 @@ def test_sources_land_where_the_java_client_puts_them() -> None:
 def test_events_of_one_partition_share_a_record_in_the_order_they_came() -> None:
     first, second = submission(event("a", b'{"n":1}'), received=7), submission(event("a", b'{"n":2}'), received=8)
 
-    [record] = group([first, second], 6)
+    [record] = pack([first, second], 6)
 
     assert record.key == b"a"
     assert record.partition == partition_of("a", 6)
@@ -43,7 +43,7 @@ def test_events_of_one_partition_share_a_record_in_the_order_they_came() -> None
 
 
 def test_a_record_of_several_sources_has_no_key() -> None:
-    [record] = group([submission(event("a"), event("b"))], 1)
+    [record] = pack([submission(event("a"), event("b"))], 1)
 
     assert record.key is None
 
@@ -51,7 +51,7 @@ def test_a_record_of_several_sources_has_no_key() -> None:
 def test_a_record_holds_no_more_events_than_the_limit() -> None:
     events = [event("a") for _ in range(MAX_EVENTS + 1)]
 
-    counts = [record.value.count(b"\n") + 1 for record in group([submission(*events)], 1)]
+    counts = [record.value.count(b"\n") + 1 for record in pack([submission(*events)], 1)]
 
     assert counts == [MAX_EVENTS, 1]
 
@@ -59,7 +59,7 @@ def test_a_record_holds_no_more_events_than_the_limit() -> None:
 def test_a_record_is_no_larger_than_the_limit_unless_one_event_is() -> None:
     large, small = event("a", b'"%b"' % (b"x" * MAX_BYTES)), event("a", b'"%b"' % (b"x" * (MAX_BYTES // 2)))
 
-    sizes = [len(record.value) for record in group([submission(small, small, large, small)], 1)]
+    sizes = [len(record.value) for record in pack([submission(small, small, large, small)], 1)]
 
     assert len(sizes) == 4
     assert [size > MAX_BYTES for size in sizes] == [False, False, True, False]
@@ -68,7 +68,7 @@ def test_a_record_is_no_larger_than_the_limit_unless_one_event_is() -> None:
 def test_a_submission_knows_every_partition_that_holds_one_of_its_events() -> None:
     one, two = submission(event("a"), event("b")), submission(event("c"))
 
-    group([one, two], 6)
+    pack([one, two], 6)
 
     assert one.partitions == 1 << partition_of("a", 6) | 1 << partition_of("b", 6)
     assert two.partitions == 1 << partition_of("c", 6)

@@ -11,7 +11,7 @@ import pytest
 from django.core.management import call_command
 
 from deploy.testing.deployment import Deployment
-from ingestion.kafka import record_format
+from ingestion.kafka import record_decoder
 from processing.consumer import bisection, retry
 from processing.consumer import steps as pipeline
 from processing.consumer.steps import Step, StepResult, Stores, Work
@@ -224,11 +224,11 @@ def fail(monkeypatch: pytest.MonkeyPatch, steps: str, name: str, *, on: Callable
 
 
 def fail_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
-    decode = record_format.decode
+    decode = record_decoder.decode
 
     def failing(value: bytes | None, *arguments: Any, **named: Any) -> Any:
         if POISON in (value or b""):
             raise KeyError("some value")
         return decode(value, *arguments, **named)
 
-    monkeypatch.setattr(record_format, "decode", failing)
+    monkeypatch.setattr(record_decoder, "decode", failing)

@@ -11,7 +11,7 @@ from pytest_django.fixtures import Settings
 
 from deploy.local.processes import ProcessSpec
 from deploy.testing.deployment import Deployment
-from ingestion.kafka import record_format
+from ingestion.kafka import record_encoder
 from processing.consumer import loop
 from processing.consumer.crash_isolation import CrashIsolation, StartedLine
 from processing.errors import StoreUnavailable
@@ -227,7 +227,7 @@ def test_a_consumer_that_goes_on_line_by_line_is_not_taken_for_stalled(
             site.raw_topic,
             [good(number) for number in range(partition * 50, partition * 50 + 50)],
             partition=partition,
-            headers=record_format.headers(count=1),
+            headers=record_encoder.headers(count=1),
         )
     ends = ends_of_topic(site)
     rows = RowStore()

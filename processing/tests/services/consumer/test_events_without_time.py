@@ -6,7 +6,7 @@ import pytest
 
 from deploy.testing.deployment import Deployment
 from ingestion.events.model import Event as Accepted
-from ingestion.kafka import producer, record_format
+from ingestion.kafka import producer, record_encoder
 from ingestion.kafka.producer_record import ProducerRecord
 from processing.models import DeadLetter, Event, RollupMinute, SourceStatistics
 from processing.stores import documents
@@ -30,7 +30,7 @@ def write(site: Deployment, *batches: list[Accepted]) -> None:
     try:
         found = [
             ProducerRecord(
-                1, b"sensor-1", record_format.encode(batch, received=batch[0].ts), record_format.headers(count=1)
+                1, b"sensor-1", record_encoder.encode(batch, received=batch[0].ts), record_encoder.headers(count=1)
             )
             for batch in batches
         ]

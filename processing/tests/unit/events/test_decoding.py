@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.kafka import record_format
-from ingestion.kafka.record_format import UnknownVersion
+from ingestion.kafka import record_decoder
+from ingestion.kafka.record_decoder import UnknownVersion
 from processing.consumer.steps import Stores, Topic, Work, prepare
 from processing.errors import NeedsOperator
 from processing.events import decoding
@@ -95,7 +95,7 @@ def test_a_lines_outcome_does_not_depend_on_the_lines_around_it(kinds: list[byte
 
 
 def test_a_line_set_aside_is_a_letter_and_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(record_format, "decode", never(b'{"n":2}', record_format.decode))
+    monkeypatch.setattr(record_decoder, "decode", never(b'{"n":2}', record_decoder.decode))
     one = record(line(1), line(2, b'{"n":2}'), b"{", line(4), offset=5)
 
     batch = Batch([one], asides={RecordPosition(0, 5): {1: SkippedLine("rows", "our own step failed")}})

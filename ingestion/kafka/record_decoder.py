@@ -1,8 +1,8 @@
-"""The format of Kafka records: one or more events, one canonical JSON line each."""
+"""Decodes Kafka records, ours and those of other producers: one or more events, one JSON line each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -10,18 +10,13 @@ import msgspec
 from ingestion.events import event_ids, source_ids
 from ingestion.events.halving import failing
 from ingestion.events.json_scanner import WHITE_SPACE, has_one_object_a_line
-from ingestion.events.model import SOURCE_ID_PATTERN, Event, InvalidEvent
+from ingestion.events.model import SOURCE_ID_PATTERN, InvalidEvent
 from ingestion.events.parser import parse_event
 from ingestion.kafka.producer_record import Headers
+from ingestion.kafka.record_encoder import FORMAT_VERSION
 from ingestion.problems import Code
 
-FORMAT_VERSION = 1
 MAX_VERSION_DIGITS = 4
-
-
-_LINE = b'{"id":"%b","source":"%b","ts":%d,"received":%d,"payload":%b}'
-_TIMELESS = b',"timed":false}'
-_ATTRIBUTES = b',"attributes":%b}'
 
 
 # The end of the year 9998: Python's datetime ends a year later, and a monthly partition needs its upper bound.
@@ -195,21 +190,3 @@ def peek_ids(text: bytes) -> tuple[str | None, str | None]:
 
 def _text_of(*values: object) -> str:
     return next((value for value in values if isinstance(value, str)), "")
-
-
-def encode(events: Iterable[Event], *, received: int) -> bytes:
-    """Return the value of a record of checked events."""
-    return b"\n".join([line(event, received=received) for event in events])
-
-
-def line(event: Event, *, received: int) -> bytes:
-    """Return one canonical line, without the newline."""
-    text = _LINE % (event.id.encode(), event.source.encode(), event.ts, received, event.payload)
-    if not event.timed:
-        text = text[:-1] + _TIMELESS
-    return text[:-1] + _ATTRIBUTES % event.attributes if event.attributes else text
-
-
-def headers(*, count: int, traces: Iterable[bytes] = ()) -> Headers:
-    """Return the headers of a record with `count` events that came with the W3C trace contexts `traces`."""
-    return [("v", b"%d" % FORMAT_VERSION), ("n", b"%d" % count), *[("traceparent", trace) for trace in traces]]

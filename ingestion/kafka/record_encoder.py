@@ -1,0 +1,104 @@
+"""Encodes events for Kafka: one canonical JSON line each, packed into records of bounded size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from ingestion.events.model import Event
+from ingestion.kafka.partitioner import partition_of
+from ingestion.kafka.producer_record import Headers, ProducerRecord
+from ingestion.kafka.submission import Submission
+
+FORMAT_VERSION = 1
+MAX_EVENTS = 1_000  # events in one record; docs/records.md has the measurement
+MAX_BYTES = 256 * 1024  # of one record's value, unless a single event is larger
+
+Traces = list[tuple[int, bytes]]  # the index of a line, and the W3C trace context that it came with
+
+_LINE = b'{"id":"%b","source":"%b","ts":%d,"received":%d,"payload":%b}'
+_TIMELESS = b',"timed":false}'
+_ATTRIBUTES = b',"attributes":%b}'
+
+
+def encode(events: Iterable[Event], *, received: int) -> bytes:
+    """Return the value of a record of checked events."""
+    return b"\n".join([line(event, received=received) for event in events])
+
+
+def line(event: Event, *, received: int) -> bytes:
+    """Return one canonical line, without the newline."""
+    text = _LINE % (event.id.encode(), event.source.encode(), event.ts, received, event.payload)
+    if not event.timed:
+        text = text[:-1] + _TIMELESS
+    return text[:-1] + _ATTRIBUTES % event.attributes if event.attributes else text
+
+
+def headers(*, count: int, traces: Iterable[bytes] = ()) -> Headers:
+    """Return the headers of a record with `count` events that came with the W3C trace contexts `traces`."""
+    return [("v", b"%d" % FORMAT_VERSION), ("n", b"%d" % count), *[("traceparent", trace) for trace in traces]]
+
+
+def pack(submissions: Sequence[Submission], partitions: int) -> list[ProducerRecord]:
+    """Pack the events of all submissions into records, in the order they came; note each submission's partitions."""
+    lines: list[list[bytes]] = [[] for _ in range(partitions)]
+    sources: list[list[str]] = [[] for _ in range(partitions)]
+    traces: list[Traces] = [[] for _ in range(partitions)]
+    for submission in submissions:
+        bits = 0
+        trace = submission.trace
+        for event in submission.events:
+            partition = partition_of(event.source, partitions)
+            bits |= 1 << partition
+            if trace is not None:
+                traces[partition].append((len(lines[partition]), trace))
+            lines[partition].append(line(event, received=submission.received))
+            sources[partition].append(event.source)
+        submission.partitions = bits
+    return [
+        record
+        for partition in range(partitions)
+        if lines[partition]
+        for record in build(partition, lines[partition], sources[partition], traces[partition])
+    ]
+
+
+def build(partition: int, lines: list[bytes], sources: list[str], traces: Traces | None = None) -> list[ProducerRecord]:
+    """Return the lines of one partition as few records, in their order.
+
+    A record has a key if all its events have the same source.
+
+    :param sources: the source of each line
+    """
+    if len(lines) <= MAX_EVENTS and sum(map(len, lines)) + len(lines) <= MAX_BYTES:
+        return [_record(partition, lines, sources, _between(traces, 0, len(lines)))]
+    return [
+        _record(partition, lines[start:stop], sources[start:stop], _between(traces, start, stop))
+        for start, stop in _bounds(lines)
+    ]
+
+
+def _bounds(lines: Sequence[bytes]) -> Iterator[tuple[int, int]]:
+    """Yield where each record starts and stops."""
+    start = size = 0
+    for index, line in enumerate(lines):
+        length = len(line) + 1
+        if index > start and (index - start == MAX_EVENTS or size + length > MAX_BYTES):
+            yield start, index
+            start, size = index, 0
+        size += length
+    yield start, len(lines)
+
+
+def _between(traces: Traces | None, start: int, stop: int) -> Iterable[bytes]:
+    """Return the distinct traces of the lines from start to stop, in their order."""
+    return dict.fromkeys(trace for index, trace in traces if start <= index < stop) if traces else ()
+
+
+def _record(partition: int, lines: list[bytes], sources: list[str], traces: Iterable[bytes]) -> ProducerRecord:
+    has_one_source = sources.count(sources[0]) == len(sources)
+    return ProducerRecord(
+        partition=partition,
+        key=sources[0].encode() if has_one_source else None,
+        value=b"\n".join(lines),
+        headers=headers(count=len(lines), traces=traces),
+    )
