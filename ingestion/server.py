@@ -13,15 +13,15 @@ from ingestion.http.asgi import AsgiScope, Endpoint, Receive, Send, respond, ser
 from ingestion.http.response import JSON, Response
 from ingestion.kafka.group_commit import publisher
 from ingestion.problems import Code, RequestRejected
-from ingestion.receivers.http import endpoints as ingest
-from ingestion.receivers.influx import endpoints
+from ingestion.receivers.http.endpoints import ingest, validate
+from ingestion.receivers.influx.endpoints import ENDPOINTS as INFLUX_ENDPOINTS
 from ingestion.runtime import request_context
 
 # Every path that takes events, in the ingest process and in the web process.
 ENDPOINTS: dict[str, Endpoint] = {
-    response.PATH: ingest.ingest,
-    f"{response.PATH}/validate": ingest.validate,
-    **endpoints.ENDPOINTS,
+    response.PATH: ingest,
+    f"{response.PATH}/validate": validate,
+    **INFLUX_ENDPOINTS,
 }
 
 

@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from ingestion import problems
 from ingestion.events.model import InvalidEvent
 from ingestion.problems import Code, FieldError, RequestRejected
-from processing import errors as failures
+from processing import errors
 from processing.dead_letters.redrive import NotRedrivable
 from processing.jobs.queue import JobNotFound
 from queries.dead_letters.listing import DeadLetterNotFound
@@ -37,8 +37,8 @@ _PLAIN: dict[type[Exception], tuple[Code, str]] = {
     ReadUnavailable: (Code.STORE_UNAVAILABLE, "PostgreSQL did not answer in time; ask again later"),
     EventNotFound: (Code.NOT_FOUND, "no stored event has this id (from this source)"),
     SourceNotFound: (Code.NOT_FOUND, "no event of this source was ever read"),
-    failures.StoreUnavailable: (Code.STORE_UNAVAILABLE, "a store did not answer in time; ask again later"),
-    failures.NeedsOperator: (Code.STORE_UNAVAILABLE, "a store needs an operator; see the log"),
+    errors.StoreUnavailable: (Code.STORE_UNAVAILABLE, "a store did not answer in time; ask again later"),
+    errors.NeedsOperator: (Code.STORE_UNAVAILABLE, "a store needs an operator; see the log"),
     DeadLetterNotFound: (Code.NOT_FOUND, "there is no dead letter of this number"),
     NotRedrivable: (Code.NOT_MENDABLE, "expected a letter that is open or parked"),
     JobNotFound: (Code.NOT_FOUND, "there is no job of this number"),

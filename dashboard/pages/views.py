@@ -1,4 +1,4 @@
-"""The pages. The server renders them whole; scripts only update them."""
+"""The context. The server renders them whole; scripts only update them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 
 from dashboard.live import messages
 from dashboard.live.messages import Channel
-from dashboard.pages import context as pages
+from dashboard.pages import context
 from dashboard.panels.columns import Interval
 from queries.request.query_params import InvalidParameter
 from queries.sources import SourceNotFound
@@ -25,8 +25,8 @@ INTERVALS: list[tuple[Interval, str]] = [("1m", "Minutes"), ("1h", "Hours"), ("1
 @never_cache
 def overview(request: HttpRequest) -> HttpResponse:
     """The overview of the pipeline."""
-    context = {"here": "overview", "now": _now(), "door": settings.INGESTION_SERVICE_PORT}
-    return render(request, "dashboard/overview.html", {**pages.overview(), **context})
+    shown = {"here": "overview", "now": _now(), "door": settings.INGESTION_SERVICE_PORT}
+    return render(request, "dashboard/overview.html", {**context.overview(), **shown})
 
 
 @require_safe
@@ -34,7 +34,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 def sources(request: HttpRequest) -> HttpResponse:
     """One page of the list of sources; `?cursor=` chooses which."""
     try:
-        page = pages.source_list(request.GET.get("cursor"))
+        page = context.source_list(request.GET.get("cursor"))
     except InvalidParameter as error:
         raise Http404(error.detail) from error
     return render(request, "dashboard/sources.html", {**page, "here": "sources", "now": _now()})
@@ -45,11 +45,11 @@ def sources(request: HttpRequest) -> HttpResponse:
 def source(request: HttpRequest, source_id: str) -> HttpResponse:
     """The charts and newest events of one source; `?interval=` chooses the length of the charts."""
     try:
-        page = pages.source(source_id, _interval(request))
+        page = context.source(source_id, _interval(request))
     except SourceNotFound as error:
         raise Http404("No event of this source was ever read.") from error
-    context = {"here": "sources", "intervals": INTERVALS, "now": _now()}
-    return render(request, "dashboard/source.html", {**page, **context})
+    shown = {"here": "sources", "intervals": INTERVALS, "now": _now()}
+    return render(request, "dashboard/source.html", {**page, **shown})
 
 
 @require_safe
@@ -59,7 +59,7 @@ def live(request: HttpRequest, channel: str) -> JsonResponse:
     if channel not in get_args(Channel):
         raise Http404
     wanted = cast("Channel", channel)
-    data = pages.polled(wanted, request.GET.get("source_id"), _interval(request) or "1m")
+    data = context.polled(wanted, request.GET.get("source_id"), _interval(request) or "1m")
     return JsonResponse({"type": "snapshot", "channel": wanted, "now": messages.now_ms(), "data": data})
 
 

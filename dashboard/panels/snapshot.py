@@ -9,13 +9,12 @@ from dashboard.panels import notices, rates
 from dashboard.panels.columns import SHOWN_VALUES, event_columns
 from dashboard.panels.snapshot_types import Doors, Lag, Overview, SourceRow
 from ingestion import problems
-from queries import sources
+from queries import schemas, sources
 from queries.events import listing
 from queries.events.query import EventQuery
 from queries.pipeline import dependencies, ingest_processes, ledger_minutes, status
 from queries.reads.postgres import ReadUnavailable
 from queries.request.times import parse_time
-from queries.schemas import Doors as DoorCounters
 from queries.schemas import EventShape, FieldShape, LagShape, SourceShape, Stores
 
 SOURCE_ROWS = 20
@@ -46,7 +45,7 @@ def total_lag(lag: list[LagShape] | None) -> Lag | None:
     }
 
 
-def receivers(counted: DoorCounters | None) -> Doors | None:
+def receivers(counted: schemas.Doors | None) -> Doors | None:
     """Return the receivers' counters with the most frequent reasons of rejection, in words."""
     if counted is None:
         return None

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from django import template
 
-from dashboard.panels.columns import preview as cut_payload
+from dashboard.panels import columns
 
 UNKNOWN = "–"
 register = template.Library()
@@ -62,4 +62,4 @@ def moment(at: int) -> datetime:
 @register.filter
 def preview(payload: dict[str, object]) -> str:
     """A payload as one short line of JSON."""
-    return cut_payload(payload)
+    return columns.preview(payload)

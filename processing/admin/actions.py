@@ -18,8 +18,7 @@ from django.template.response import TemplateResponse
 from ingestion.events import timestamps
 from ingestion.events.model import InvalidEvent
 from ingestion.problems import in_words
-from processing.admin import formatting
-from processing.admin import selection as admin_choice
+from processing.admin import formatting, selection
 from processing.dead_letters import discard, dry_run, filters, redrive, rendering
 from processing.dead_letters.dry_run import DryRun
 from processing.dead_letters.edit import edit_letter
@@ -89,25 +88,25 @@ def may_change(request: HttpRequest) -> bool:
 def redrive_page(request: HttpRequest) -> HttpResponse:
     """Show the confirmation page of a redrive, run a dry run, or enqueue the job."""
     _require_permission(request)
-    selection = admin_choice.selection_from(request.GET)
+    wanted = selection.selection_from(request.GET)
     form = RedriveForm(request.POST or None, initial={"up_to": filters.newest()})
     outcome = None
     if form.is_valid():
         given = form.cleaned_data
         if "try" not in request.POST:
-            return _to_job(redrive.request(selection, who=_who(request), **given))
-        outcome = _run_dry(request, lambda: dry_run.dry_run(selection, up_to=form.counted()))
-    return _ask(request, selection, form, title="Redrive dead letters", verb="Redrive", outcome=outcome)
+            return _to_job(redrive.request(wanted, who=_who(request), **given))
+        outcome = _run_dry(request, lambda: dry_run.dry_run(wanted, up_to=form.counted()))
+    return _ask(request, wanted, form, title="Redrive dead letters", verb="Redrive", outcome=outcome)
 
 
 def discard_page(request: HttpRequest) -> HttpResponse:
     """Show the confirmation page of a discard, or enqueue the job."""
     _require_permission(request)
-    selection = admin_choice.selection_from(request.GET)
+    wanted = selection.selection_from(request.GET)
     form = DiscardForm(request.POST or None, initial={"up_to": filters.newest()})
     if form.is_valid():
-        return _to_job(discard.request(selection, who=_who(request), **form.cleaned_data))
-    return _ask(request, selection, form, title="Discard dead letters", verb="Discard")
+        return _to_job(discard.request(wanted, who=_who(request), **form.cleaned_data))
+    return _ask(request, wanted, form, title="Discard dead letters", verb="Discard")
 
 
 def edit_page(request: HttpRequest, number: int) -> HttpResponse:
@@ -151,7 +150,7 @@ def _run_dry(request: HttpRequest, rehearse: Callable[[], DryRun]) -> DryRun | N
 
 def _ask(
     request: HttpRequest,
-    selection: LetterFilter,
+    wanted: LetterFilter,
     form: BulkForm,
     *,
     title: str,
@@ -159,15 +158,15 @@ def _ask(
     outcome: DryRun | None = None,
 ) -> HttpResponse:
     up_to = form.counted()
-    chosen = selection.actionable(up_to=up_to)
+    chosen = wanted.actionable(up_to=up_to)
     total = filters.count(chosen)
     context = {
         "form": form,
         "verb": verb,
-        "selection": admin_choice.describe(selection),
+        "selection": selection.describe(wanted),
         "total": total,
         "is_least": total == filters.MAX_COUNTED,
-        "others": max(0, filters.count(selection.query(up_to=up_to)) - total),
+        "others": max(0, filters.count(wanted.query(up_to=up_to)) - total),
         "reasons": [(in_words(reason), count) for reason, count in _reasons(chosen)],
         "outcome": outcome,
         "failing": [(in_words(reason), count) for reason, count in outcome.failing.most_common()] if outcome else [],

@@ -16,12 +16,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from ingestion.problems import in_words
-from processing.admin import actions as admin_mending
-from processing.admin import formatting, selection
+from processing.admin import actions, formatting, selection
 from processing.admin.filters import Facet
 from processing.admin.readonly import ReadOnlyAdmin
-from processing.dead_letters import export as letter_export
-from processing.dead_letters import hexdump, rendering
+from processing.dead_letters import export, hexdump, rendering
 from processing.dead_letters.filters import MENDABLE, LetterFilter, related_letters
 from processing.models import DeadLetter
 
@@ -90,7 +88,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
     list_display = ["letter", "state", "what", "source", "place", "first_seen"]
     list_filter = [StateFacet, ReasonFacet, SourceFacet, StageFacet, FirstSeenFilter, FingerprintFacet]
     list_select_related = ["topic"]
-    search_fields = ["detail"]  # shows the search box; admin_choice.parse_search reads its text
+    search_fields = ["detail"]  # shows the search box; processing.admin.selection.parse_search reads its text
     search_help_text = "An event id, a source id, or a text in the detail or reason"
     ordering = ["-id"]
     sortable_by = ["letter"]
@@ -115,7 +113,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         return super().get_queryset(request).defer("raw", "edited")
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """Refuse other parameters: actions and export know only those that admin_choice reads."""
+        """Refuse other parameters: actions and export know only those that processing.admin.selection reads."""
         return lookup in selection.PARAMETERS
 
     def get_search_results(
@@ -130,14 +128,14 @@ class DeadLetterAdmin(ReadOnlyAdmin):
     def _action_urls(self) -> list[URLPattern]:
         inside = self.admin_site.admin_view
         return [
-            path("redrive/", inside(admin_mending.redrive_page), name="processing_deadletter_redrive"),
-            path("discard/", inside(admin_mending.discard_page), name="processing_deadletter_discard"),
-            path("<int:number>/edit/", inside(admin_mending.edit_page), name="processing_deadletter_edit"),
+            path("redrive/", inside(actions.redrive_page), name="processing_deadletter_redrive"),
+            path("discard/", inside(actions.discard_page), name="processing_deadletter_discard"),
+            path("<int:number>/edit/", inside(actions.edit_page), name="processing_deadletter_edit"),
             path("export/", inside(self.export), name="processing_deadletter_export"),
         ]
 
     def has_change_letters_permission(self, request: HttpRequest) -> bool:
-        return admin_mending.may_change(request)
+        return actions.may_change(request)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().changelist_view(request, {**(extra_context or {}), "filters": request.GET.urlencode()})
@@ -176,8 +174,8 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         """Return the letters that match the list's filters as NDJSON."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        lines = letter_export.lines(selection.selection_from(request.GET))
-        answer = StreamingHttpResponse(lines, content_type=letter_export.CONTENT_TYPE)
+        lines = export.lines(selection.selection_from(request.GET))
+        answer = StreamingHttpResponse(lines, content_type=export.CONTENT_TYPE)
         answer["Content-Disposition"] = 'attachment; filename="dead-letters.ndjson"'
         return answer
 

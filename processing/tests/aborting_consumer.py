@@ -18,7 +18,7 @@ from django.core.management import call_command  # noqa: E402 - after the setup
 
 from ingestion.events import timestamps  # noqa: E402 - after the setup
 from ingestion.kafka import record_decoder  # noqa: E402 - after the setup
-from processing.consumer import steps as pipeline  # noqa: E402 - after the setup
+from processing.consumer import steps  # noqa: E402 - after the setup
 from processing.consumer.steps import Step, StepResult, Stores, Work  # noqa: E402 - after the setup
 from processing.events import decoding  # noqa: E402 - after the setup
 from processing.events.batch import Batch  # noqa: E402 - after the setup
@@ -32,8 +32,8 @@ def main() -> None:
     [where] = sys.argv[1:]
     if where == "decode":
         die_decoding()
-    for steps in (pipeline.STORE, pipeline.DELIVER):
-        steps[:] = [dying(step) if step.__name__ == where else step for step in steps]
+    for phase in (steps.STORE, steps.DELIVER):
+        phase[:] = [dying(step) if step.__name__ == where else step for step in phase]
     call_command("consume")
 
 

@@ -7,7 +7,7 @@ import msgspec
 from ingestion.problems import Code, RequestRejected
 from processing.errors import NeedsOperator, StoreUnavailable
 from processing.models import Hold
-from processing.partitions import paused as holds
+from processing.partitions import paused
 from queries.reads import postgres
 from queries.schemas import ResumedPartition
 
@@ -25,12 +25,12 @@ def resume(topic: str, number: int, *, who: str, through_end: bool) -> ResumedPa
     :raises ReadUnavailable: PostgreSQL does not answer
     """
     with postgres.bounded():
-        paused = holds.paused_now().filter(topic__name=topic, partition=number).first()
-    if paused is None:
+        hold = paused.paused_now().filter(topic__name=topic, partition=number).first()
+    if hold is None:
         raise _not_paused(topic, number)
-    lenient_until = _present_end(paused) if through_end else 0
+    lenient_until = _present_end(hold) if through_end else 0
     with postgres.bounded():
-        if not holds.resume(paused, who=who, lenient_until=lenient_until):
+        if not paused.resume(hold, who=who, lenient_until=lenient_until):
             raise _not_paused(topic, number)
     return {"topic": topic, "partition": number, "lenientUntil": lenient_until}
 
@@ -39,9 +39,9 @@ def _not_paused(topic: str, number: int) -> RequestRejected:
     return RequestRejected(Code.NOT_FOUND, f"partition {number} of {topic} is not held")
 
 
-def _present_end(paused: Hold) -> int:
+def _present_end(hold: Hold) -> int:
     try:
-        return holds.present_ends().get(paused.partition, 0)
+        return paused.present_ends().get(hold.partition, 0)
     except (StoreUnavailable, NeedsOperator) as error:
         raise RequestRejected(
             Code.BROKER_UNAVAILABLE, "Kafka does not answer; without throughEnd it is not needed"

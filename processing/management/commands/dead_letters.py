@@ -17,8 +17,7 @@ from ingestion.events.model import InvalidEvent
 from ingestion.management.command import add_dry_run, add_json
 from processing import job_registry
 from processing.commandline.command import StoreCommand
-from processing.dead_letters import discard, filters, redrive, serializers
-from processing.dead_letters import dry_run as rehearsal
+from processing.dead_letters import discard, dry_run, filters, redrive, serializers
 from processing.dead_letters.cli import arguments, output
 from processing.dead_letters.dry_run import DryRun
 from processing.dead_letters.edit import edit_letter
@@ -99,7 +98,7 @@ class Command(StoreCommand):
             return
         selection = _require_filters(options)
         if options["dry_run"]:
-            self._report_dry_run(rehearsal.dry_run(selection), options)
+            self._report_dry_run(dry_run.dry_run(selection), options)
             return
         job = redrive.request(selection, who=WHO, rate=options["rate"], note=options["note"], worker=queue.new_worker())
         self._run_job(job, options)
@@ -110,8 +109,8 @@ class Command(StoreCommand):
         letter, text, now = _find(options["ids"][0]), _read(options["edited"]), timestamps.now()
         try:
             if options["dry_run"]:
-                dry_run = rehearsal.dry_run_edited(letter, edit_letter(letter, text, now=now))
-                self._report_dry_run(dry_run, options)
+                outcome = dry_run.dry_run_edited(letter, edit_letter(letter, text, now=now))
+                self._report_dry_run(outcome, options)
                 return
             job = redrive.request_edited(
                 letter, text, who=WHO, now=now, note=options["note"], worker=queue.new_worker()

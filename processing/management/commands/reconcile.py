@@ -10,7 +10,7 @@ from processing.commandline.command import StoreCommand
 from processing.commandline.event_range import EventRange
 from processing.recovery.reconcile import reconcile, report_text
 from processing.recovery.reconcile.reconcile import Report
-from processing.recovery.repair import repair as repairs
+from processing.recovery.repair import repair
 from processing.recovery.repair.repair import Repaired
 
 
@@ -57,10 +57,10 @@ class Command(StoreCommand):
     def _repair(self, events: EventRange, *, dry_run: bool) -> Repaired:
         interrupted = "Stopped. Finished repairs stay; run it again to continue."
         with self.long_run("Can't repair: ", interrupted=interrupted) as progress:
-            return repairs.run(events, dry_run=dry_run, progress=progress)
+            return repair.run(events, dry_run=dry_run, progress=progress)
 
 
 def _text(repaired: Repaired, *, dry_run: bool) -> str:
     verb = "To be repaired" if dry_run else "Repaired"
-    done = [f"  {count:>7,}  {repairs.MEANINGS[name]}" for name, count in repaired.done.items()]
+    done = [f"  {count:>7,}  {repair.MEANINGS[name]}" for name, count in repaired.done.items()]
     return "\n".join([report_text.render(repaired.report), *(["", f"{verb}:", *done] if done else [])])

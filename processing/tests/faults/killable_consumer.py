@@ -24,15 +24,17 @@ from django.core.management import call_command  # noqa: E402 - after the setup
 from ingestion.kafka import record_decoder, record_encoder  # noqa: E402 - after the setup
 from ingestion.kafka.producer_record import Headers  # noqa: E402 - after the setup
 from ingestion.tests.kill_points import KillOrders  # noqa: E402 - after the setup
-from processing.consumer import loop  # noqa: E402 - after the setup
-from processing.consumer import steps as pipeline  # noqa: E402 - after the setup
+from processing.consumer import (
+    loop,
+    steps,
+)
 from processing.consumer.steps import StepResult, Stores, Work  # noqa: E402 - after the setup
 from processing.events.batch import Letter, Record  # noqa: E402 - after the setup
 from processing.kafka.consumer import Consumer  # noqa: E402 - after the setup
 from processing.stores import letter_writer  # noqa: E402 - after the setup
 
 Step = Callable[..., Any]  # of the pipeline, or of the loop
-STEPS = [step.__name__ for step in (*pipeline.PREPARE, *pipeline.STORE, *pipeline.DELIVER, *loop.FINISH)]
+STEPS = [step.__name__ for step in (*steps.PREPARE, *steps.STORE, *steps.DELIVER, *loop.FINISH)]
 POINTS = ["poll", *STEPS, "letters", "transaction"]
 
 
@@ -40,10 +42,10 @@ def main() -> None:
     """Wrap the points, then consume."""
     path, *version = sys.argv[1:]
     orders = KillOrders(Path(path))
-    for steps in (pipeline.PREPARE, pipeline.STORE, pipeline.DELIVER, loop.FINISH):
-        steps[:] = [followed(cast("Step", step), orders) for step in steps]
-    pipeline.STORE[0] = going_carefully(pipeline.STORE[0], orders)
-    pipeline.DELIVER.insert(0, lambda _stores, work: passing(orders, "transaction", work))
+    for phase in (steps.PREPARE, steps.STORE, steps.DELIVER, loop.FINISH):
+        phase[:] = [followed(cast("Step", step), orders) for step in phase]
+    steps.STORE[0] = going_carefully(steps.STORE[0], orders)
+    steps.DELIVER.insert(0, lambda _stores, work: passing(orders, "transaction", work))
     wrap_poll(orders)
     wrap_letters(orders)
     if version:

@@ -12,8 +12,7 @@ from django.core.management import call_command
 
 from deploy.testing.deployment import Deployment
 from ingestion.kafka import record_decoder
-from processing.consumer import bisection, retry
-from processing.consumer import steps as pipeline
+from processing.consumer import bisection, retry, steps
 from processing.consumer.steps import Step, StepResult, Stores, Work
 from processing.models import DeadLetter, Hold, Incident
 from processing.tests import expectations, factories
@@ -33,7 +32,7 @@ def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("steps", "step", "stage"),
+    ("phase", "step", "stage"),
     [
         ("PREPARE", "process", "process"),
         pytest.param("STORE", "claim", "rows", marks=pytest.mark.faults),
@@ -44,10 +43,10 @@ def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_line_that_a_step_fails_on_becomes_a_letter_and_the_rest_is_stored(
-    site: Deployment, monkeypatch: pytest.MonkeyPatch, steps: str, step: str, stage: str
+    site: Deployment, monkeypatch: pytest.MonkeyPatch, phase: str, step: str, stage: str
 ) -> None:
     expected = Expected()
-    fail(monkeypatch, steps, step, on=holds_poison)
+    fail(monkeypatch, phase, step, on=holds_poison)
     put_good(site, expected, 1, 2)
     factories.put(site.raw_topic, good(3), line(4, POISON), good(5), line(6, b"{"), line(7, POISON, source="sensor-2"))
     factories.put(site.raw_topic, line(8, POISON))
@@ -208,9 +207,9 @@ def holds_poison(work: Work) -> bool:
     return any(entry.payload == POISON for entry in work.batch.entries)
 
 
-def fail(monkeypatch: pytest.MonkeyPatch, steps: str, name: str, *, on: Callable[[Work], bool]) -> None:
+def fail(monkeypatch: pytest.MonkeyPatch, phase: str, name: str, *, on: Callable[[Work], bool]) -> None:
     """Let a step fail after it was done, as a bug near its end would."""
-    before: list[Step] = getattr(pipeline, steps)
+    before: list[Step] = getattr(steps, phase)
     [step] = [step for step in before if step.__name__ == name]
 
     def failing(stores: Stores, work: Work) -> StepResult:
@@ -220,7 +219,7 @@ def fail(monkeypatch: pytest.MonkeyPatch, steps: str, name: str, *, on: Callable
         return result
 
     failing.__name__ = name
-    monkeypatch.setattr(pipeline, steps, [failing if one is step else one for one in before])
+    monkeypatch.setattr(steps, phase, [failing if one is step else one for one in before])
 
 
 def fail_decoding(monkeypatch: pytest.MonkeyPatch) -> None:

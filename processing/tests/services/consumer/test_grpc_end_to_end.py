@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deploy.testing.deployment import Deployment
-from ingestion.tests import client as over_http
+from ingestion.tests import client
 from ingestion.tests.grpc_client import Client, numbered
 from processing.models import Event, SourceStatistics
 from processing.recovery.reconcile import reconcile, report_text
@@ -17,13 +17,13 @@ pytestmark = pytest.mark.services
 def test_events_of_both_doors_are_one_row_and_one_document_each(site: Deployment) -> None:
     ingest = site.start_ingest()
     site.start_consumer()
-    client = Client(site.start_grpc().port)
-    site.wait_for(lambda: over_http.call(ingest.url, "GET", "/readyz").status == 200, 20)
+    grpc = Client(site.start_grpc().port)
+    site.wait_for(lambda: client.call(ingest.url, "GET", "/readyz").status == 200, 20)
 
-    with client.channel:
-        assert client.batch(numbered(100, "both")).accepted == 100
-        streamed = [reply.outcome.accepted for reply in client.stream(iter([numbered(50, "streamed")] * 2))]
-    assert over_http.post(ingest.url, over_http.numbered(100, "both")).status == 202
+    with grpc.channel:
+        assert grpc.batch(numbered(100, "both")).accepted == 100
+        streamed = [reply.outcome.accepted for reply in grpc.stream(iter([numbered(50, "streamed")] * 2))]
+    assert client.post(ingest.url, client.numbered(100, "both")).status == 202
 
     site.wait_for(lambda: sum(SourceStatistics.objects.values_list("read", flat=True)) == 300)
     totals = SourceStatistics.objects.order_by("source_id").values_list("stored", "duplicate", "dead_lettered")

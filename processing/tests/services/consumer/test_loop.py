@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from deploy.testing.deployment import Deployment
-from processing.consumer import loop as loop_module
+from processing.consumer import loop
 from processing.consumer.loop import BUSY_EVENTS
 from processing.errors import StoreUnavailable
 from processing.events.batch import Batch, Record
@@ -124,13 +124,13 @@ def test_fetching_goes_on_after_kafka_failed_while_a_store_was_slow(
 def test_a_partition_that_the_client_forgets_to_fetch_is_read_after_joining_anew(
     site: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop_module, "STALL_CHECK", 1.0)
+    monkeypatch.setattr(loop, "STALL_CHECK", 1.0)
     put_records(site, 1)
 
-    with running_loop() as loop:
+    with running_loop() as running:
         site.wait_for(lambda: expectations.caught_up(site), 30)
-        assert loop._consumer is not None
-        subscription = loop._consumer._client._subscription
+        assert running._consumer is not None
+        subscription = running._consumer._client._subscription
         # What the client does wrong by itself, seldom: the partition stays assigned and is never fetched.
         subscription.mark_pending_revocation(list(subscription.assignment))
         put_records(site, 2)
@@ -154,10 +154,10 @@ def test_headers_of_endless_digits_stop_nothing(site: Deployment) -> None:
 def test_after_a_rush_the_consumer_fetches_calmly_again(site: Deployment) -> None:
     factories.put(site.raw_topic, *(factories.line(number) for number in range(BUSY_EVENTS)))
 
-    with running_loop() as loop:
+    with running_loop() as running:
         site.wait_for(lambda: expectations.caught_up(site), 30)
-        assert loop._consumer is not None
-        waits = loop._consumer._client._fetcher.config
+        assert running._consumer is not None
+        waits = running._consumer._client._fetcher.config
         site.wait_for(lambda: waits["fetch_max_wait_ms"] == 500)
 
 
