@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Generic, Literal, TypedDict, TypeVar
 
-from processing.ledger.ledger import Equation
+from processing.ledger.ledger import Equation, SourceEquation
 
 Item = TypeVar("Item")
 
@@ -167,12 +167,6 @@ class SourceShape(TypedDict):
     fieldsCapped: bool  # some fields are stored but not rolled up
     enabled: bool
     labels: dict[str, object]
-
-
-class SourceEquation(Equation):
-    """The account of one source; `sourceId` is null for lines whose source can't be read."""
-
-    sourceId: str | None  # noqa: N815 - a member of a JSON answer
 
 
 class MinuteEquation(SourceEquation):

@@ -34,7 +34,7 @@ class Announcer:
 UNGUARDED = BackpressureState("off", None)
 
 
-class DoorBeats:
+class ReceiverBeats:
     """Writes heartbeats as receiver processes do."""
 
     def __init__(self, client: redis.Redis) -> None:
@@ -50,7 +50,7 @@ class DoorBeats:
     ) -> None:
         said = ProcessStatus(process, "ingest", 0, accepted / 10, accepted, refused or {}, 0, 0, guard)
         self._client.set(heartbeat.key(process), msgspec.json.encode(said), ex=15)
-        self._client.sadd(heartbeat.DOORS, process)
+        self._client.sadd(heartbeat.RECEIVERS, process)
 
 
 @pytest.fixture(autouse=True)
@@ -74,9 +74,9 @@ def announcer(site: Deployment) -> Iterator[Announcer]:
 
 
 @pytest.fixture
-def door_beats(site: Deployment) -> Iterator[DoorBeats]:
+def receiver_beats(site: Deployment) -> Iterator[ReceiverBeats]:
     with redis.Redis.from_url(f"redis://{settings.REDIS_ADDR}") as client:
-        yield DoorBeats(client)
+        yield ReceiverBeats(client)
 
 
 @pytest.fixture

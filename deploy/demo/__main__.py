@@ -27,11 +27,11 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dataflow_site.settings")
     signal.signal(signal.SIGTERM, _stop)
     options = _options()
-    door = Client(options.host, settings.INGESTION_SERVICE_PORT)
+    receiver = Client(options.host, settings.INGESTION_SERVICE_PORT)
     web = Client(options.host, settings.API_SERVICE_PORT)
     try:
-        with door, web:
-            _show(door, web, once=options.once)
+        with receiver, web:
+            _show(receiver, web, once=options.once)
     except NotRunning as error:
         print(f"Nothing listens at {error}. Start the product in another terminal with `make run`, then try again.")
     except (Refused, NotArrived) as error:
@@ -44,15 +44,15 @@ def main() -> int:
     return 1
 
 
-def _show(door: Client, web: Client, *, once: bool) -> None:
+def _show(receiver: Client, web: Client, *, once: bool) -> None:
     events = weather.lines()
-    print(_said(bring(door, web, events)))
+    print(_said(bring(receiver, web, events)))
     print(f"See them at {web.address}/ and {web.address}/sources/noaa.seattle.hourly/", flush=True)
     if not once:
-        feed(door, events)
+        feed(receiver, events)
 
 
-def bring(door: Client, web: Client, events: list[bytes]) -> Outcome:
+def bring(receiver: Client, web: Client, events: list[bytes]) -> Outcome:
     """Send every event, wait until all can be read, and return their outcomes.
 
     :raises NotArrived: they were acknowledged, yet can't be read
@@ -60,7 +60,7 @@ def bring(door: Client, web: Client, events: list[bytes]) -> Outcome:
     before = outcome(web, weather.REPLAYED)
     progress = Progress(len(events))
     for body in weather.batches(events, BATCH):
-        door.post_events(body)
+        receiver.post_events(body)
         progress.advance(body.count(b"\n") + 1)
     arrived = wait_for_outcome(web, weather.REPLAYED, before=before, count=len(events), seconds=ARRIVAL)
     readable = sum(1 for source in weather.REPLAYED for _ in read_back(web, source))
@@ -70,13 +70,13 @@ def bring(door: Client, web: Client, events: list[bytes]) -> Outcome:
     return arrived
 
 
-def feed(door: Client, events: list[bytes]) -> NoReturn:
+def feed(receiver: Client, events: list[bytes]) -> NoReturn:
     """Send the next reading of each source as if it were measured now, until a signal arrives."""
     sources = ", ".join(weather.REPLAYED.values())
     print(f"Live feed: {sources}, a reading each every {FEED_EVERY} s (Ctrl-C stops it)", flush=True)
     readings = weather.replay(events)
     while True:
-        door.post_events(next(readings))
+        receiver.post_events(next(readings))
         time.sleep(FEED_EVERY)
 
 

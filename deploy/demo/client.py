@@ -40,7 +40,7 @@ class Client:
     def post_events(self, ndjson: bytes) -> None:
         """Send events until they are acknowledged. Sending again is harmless: their ids follow from their bytes.
 
-        :raises NotRunning: nobody listens there
+        :raises NotRunning: no process listens there
         :raises Refused: an event was not accepted
         """
         status, answer = self._persist("POST", "/ingest", ndjson, {"Content-Type": "application/x-ndjson"})
@@ -50,7 +50,7 @@ class Client:
     def get(self, path: str, parameters: Mapping[str, str | int] | None = None) -> dict[str, object]:
         """Read one JSON answer.
 
-        :raises NotRunning: nobody listens there
+        :raises NotRunning: no process listens there
         :raises Refused: the answer is no 200
         """
         status, answer = self._persist("GET", f"{path}?{urlencode(parameters)}" if parameters else path)

@@ -13,15 +13,15 @@ Result = dict[str, Any]
 
 HEAD = """# Faults
 
-Written by `make faults`, which inflicts each fault on real processes and servers while senders post to the door, once
-for each of five seeds, and then looks at everything that was ever acknowledged: rows, documents, rollups recomputed,
-letters, ledger, the order of every source, and what reconcile finds. Tests with a seed are in `processing/tests/faults`.
-Those without one (–), in the tests of the apps, look closer at one thing: they have no such load, count by themselves, and
-leave the columns of this table empty.
+Written by `make faults`. It causes each fault on real processes and servers while clients send events, once for each of
+five seeds, and then checks everything that was acknowledged: rows, documents, rollups (recomputed), dead letters, the
+ledger, the order of each source, and the result of reconcile. Tests with a seed are in `processing/tests/faults`. Tests
+without a seed (–) are in the apps: each checks one thing, has no such load and does its own counting, so it leaves the
+columns of this table empty.
 
-*lost* was acknowledged, has no row or no document, and is in no gap of the ledger; *phantom* has a row or document and was
-never sent; *doubled* is there, or in the ledger, more than once. *Recovery* is the time from the end of the fault until
-all senders are served again and what they sent by then is stored: median and longest of all seeds.
+*lost*: acknowledged, but without a row or a document, and in no gap of the ledger. *phantom*: a row or document of an
+event that was never sent. *doubled*: stored or counted more than once. *Recovery*: the time from the end of the fault
+until all clients are served again and everything that they sent until then is stored, median and longest of all seeds.
 """
 COLUMNS = ("fault", "seeds", "events", "lost", "phantom", "doubled", "recovery, s")
 

@@ -45,11 +45,11 @@ async def _run(stack: Stack, seed: int, seconds: float) -> int:
     loop = asyncio.get_running_loop()
     await _until_ready(stack.ingest_port)
     began, report, wires = loop.time(), Report(), bent(seed)
-    door = psutil.Process(stack.pids["ingest"])
+    receiver = psutil.Process(stack.pids["ingest"])
     before = 0.0
     for share in (WARM_UP, 0.4, 0.6, 0.8, 1.0):
         await send(wires, stack.ingest_port, report, until=began + share * seconds, connections=CONNECTIONS)
-        memory = door.memory_info().rss / 1e6
+        memory = receiver.memory_info().rss / 1e6
         before = before or memory
         print(f"{loop.time() - began:5.0f} s: {report.sent:,} answers, {memory:.1f} MB", flush=True)
     statuses = ", ".join(f"{status or 'closed'}: {count:,}" for status, count in sorted(report.statuses.items()))

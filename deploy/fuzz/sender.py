@@ -53,12 +53,12 @@ async def _keep_sending(wires: Iterator[bytes], port: int, report: Report, *, un
 async def exchange(wire: bytes, port: int) -> bytes:
     """Return everything that the receiver sends in response to a request.
 
-    :raises Surprise: nobody listens, or nothing comes
+    :raises Surprise: no process listens, or nothing comes
     """
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
     except OSError as error:
-        raise Surprise("the door is gone", wire) from error
+        raise Surprise("the receiver is gone", wire) from error
     answer = b""
     try:
         async with asyncio.timeout(PATIENCE):

@@ -16,7 +16,7 @@ LINES = b'cpu,host=a\\ b,core=0 usage=1.5,n=7i,on=t,text="a\\"b,c" 1744372800000
 LONGEST = 300_000  # bytes of a request; larger ones are in the table of invalid input
 
 _BINARY = ["ce-specversion: 1.0", "ce-id: 1", "ce-source: /fuzz", "ce-type: t", 'ce-note: "a%20b"']
-DOORS = [
+RECEIVERS = [
     post(CLOUDEVENT, kind="application/cloudevents+json"),
     post(b"[%b,%b]" % (CLOUDEVENT, CLOUDEVENT), kind="application/cloudevents-batch+json"),
     post(b'{"n":1}', *_BINARY),
@@ -32,7 +32,7 @@ DOORS = [
     b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n",
     b"GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n",
 ]
-SEEDS = [wire for wire in (*DOORS, *[wire for _, wire in FINE], *[row.wire for row in ROWS]) if len(wire) < LONGEST]
+SEEDS = [wire for wire in (*RECEIVERS, *[wire for _, wire in FINE], *[row.wire for row in ROWS]) if len(wire) < LONGEST]
 # Values that break parsers.
 TOKENS = [
     *(b"\0", b"\r\n", b"\n", b"\r\n\r\n", b"\xff", b"\xed\xa0\x80", b"\\u0000", b"\\ud800", b"\\", b'"', b"{", b"[", b"}", b"]"),
@@ -112,7 +112,7 @@ def bent(seed: int) -> Iterator[bytes]:
     """Yield requests without end, the same ones for the same seed."""
     chance = random.Random(seed)  # noqa: S311 - to be repeated
     while True:
-        wire = chance.choice(DOORS if chance.random() < 0.5 else SEEDS)
+        wire = chance.choice(RECEIVERS if chance.random() < 0.5 else SEEDS)
         for _ in range(chance.randrange(1, 4)):
             wire = chance.choice(BENDS)(chance, wire) or b"\r\n"
         yield wire[:LONGEST]

@@ -70,7 +70,7 @@ class Backpressure:
         if self._reason is not None:
             raise RequestRejected(Code.PIPELINE_BEHIND, self._reason, headers=[(b"retry-after", RETRY_AFTER)])
 
-    def judge(self, condition: BacklogReport, *, now: float) -> str | None:
+    def evaluate(self, condition: BacklogReport, *, now: float) -> str | None:
         """Return why requests have to be refused; None: they may be accepted.
 
         :param now: seconds on a monotonic clock
@@ -108,7 +108,7 @@ class Backpressure:
                     condition = None
                 # An unknown condition changes nothing: receivers need Kafka alone.
                 if condition is not None:
-                    self._set_reason(self.judge(condition, now=self.loop.time()))
+                    self._set_reason(self.evaluate(condition, now=self.loop.time()))
                 await asyncio.sleep(CHECK_SECONDS)
 
     def _set_reason(self, reason: str | None) -> None:

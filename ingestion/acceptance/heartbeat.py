@@ -27,7 +27,7 @@ RATE_BEATS = 2  # the rate is the mean of so many beats, as on the overview
 Kind = Literal["ingest", "web", "grpc"]
 
 # A set with the names of all ingest processes. Its reader removes the names whose status has expired.
-DOORS = "dataflow:doors"
+RECEIVERS = "dataflow:doors"
 
 
 class ProcessStatus(msgspec.Struct, frozen=True, rename="camel"):
@@ -73,7 +73,7 @@ class Heartbeat:
         await self._publish_refusals(metrics.refusals())
         try:
             await link().call("DEL", key(self._process))
-            await link().call("SREM", DOORS, self._process)
+            await link().call("SREM", RECEIVERS, self._process)
         except RedisUnavailable:
             pass
 
@@ -88,7 +88,7 @@ class Heartbeat:
     async def _publish(self, status: ProcessStatus) -> None:
         try:
             await link().call("SET", key(self._process), msgspec.json.encode(status), "EX", EXPIRES_SECONDS)
-            await link().call("SADD", DOORS, self._process)
+            await link().call("SADD", RECEIVERS, self._process)
         except RedisUnavailable:
             self._published = None
         else:

@@ -1,4 +1,4 @@
-"""A running door for tests that leave it as it was."""
+"""A running receiver for tests that leave it as it was."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ingestion.tests.client import call
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Receiver:
     """Where a running ingest process is, and where it writes."""
 
     url: str
@@ -22,28 +22,28 @@ class Door:
     site: Deployment
 
 
-MakeDoor = Callable[[Mapping[str, str]], Door]
+MakeReceiver = Callable[[Mapping[str, str]], Receiver]
 
 
 @pytest.fixture(scope="module")
-def make_door(open_deployment: OpenDeployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeDoor]:
-    """Open doors for a module's tests, each on a site of its own, with these settings."""
+def make_receiver(open_deployment: OpenDeployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeReceiver]:
+    """Open receivers for a module's tests, each on a site of its own, with these settings."""
     with ExitStack() as stack:
 
-        def opened(env: Mapping[str, str]) -> Door:
-            site = stack.enter_context(open_deployment(tmp_path_factory.mktemp("door")))
-            return Door(open_door(site, env).url, site.raw_topic, site)
+        def opened(env: Mapping[str, str]) -> Receiver:
+            site = stack.enter_context(open_deployment(tmp_path_factory.mktemp("receiver")))
+            return Receiver(open_receiver(site, env).url, site.raw_topic, site)
 
         yield opened
 
 
 @pytest.fixture(scope="module")
-def door(make_door: MakeDoor) -> Door:
+def receiver(make_receiver: MakeReceiver) -> Receiver:
     """One ingest process for a module's tests; each uses sources of its own."""
-    return make_door({})
+    return make_receiver({})
 
 
-def open_door(site: Deployment, env: Mapping[str, str] | None = None) -> ProductProcess:
+def open_receiver(site: Deployment, env: Mapping[str, str] | None = None) -> ProductProcess:
     """Start an ingest process and wait until it has found Kafka."""
     process = site.start_ingest(env)
     site.wait_for(lambda: call(process.url, "GET", "/readyz").status == 200, 20)

@@ -19,11 +19,11 @@ from ingestion.receivers.grpc.server import SERVICE
 Metadata = Sequence[tuple[str, str]]
 Part = TypeVar("Part", bound=Message)
 
-PATIENCE = 20.0  # seconds for a call that nobody bounds otherwise
+PATIENCE = 20.0  # seconds for a call that has no other limit
 
 
 class Client:
-    """One channel to a door."""
+    """One channel to a receiver."""
 
     def __init__(self, port: int) -> None:
         self.channel = grpc.insecure_channel(f"127.0.0.1:{port}")

@@ -113,7 +113,7 @@ def edit_page(request: HttpRequest, number: int) -> HttpResponse:
     """Show the event of a letter for editing, run a dry run, or enqueue the job that sends the changed event."""
     _require_permission(request)
     letter = get_object_or_404(DeadLetter.objects.select_related("topic"), pk=number)
-    if letter.state not in filters.MENDABLE:
+    if letter.state not in filters.REDRIVABLE:
         messages.error(request, f"Letter {number} is {letter.state}: there is nothing to edit.")
         return HttpResponseRedirect(formatting.change_url("deadletter", str(number)))
     form = EditForm(request.POST or None, initial={"event": rendering.to_editable_text(letter)})
@@ -140,9 +140,9 @@ def _event(given: dict[str, Any]) -> bytes:
     return str(given["event"]).encode()
 
 
-def _run_dry(request: HttpRequest, rehearse: Callable[[], DryRun]) -> DryRun | None:
+def _run_dry(request: HttpRequest, run: Callable[[], DryRun]) -> DryRun | None:
     try:
-        return rehearse()
+        return run()
     except (StoreUnavailable, NeedsOperator) as error:
         messages.error(request, f"The dry run failed: {error}")
         return None

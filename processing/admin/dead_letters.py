@@ -20,7 +20,7 @@ from processing.admin import actions, formatting, selection
 from processing.admin.filters import Facet
 from processing.admin.readonly import ReadOnlyAdmin
 from processing.dead_letters import export, hexdump, rendering
-from processing.dead_letters.filters import MENDABLE, LetterFilter, related_letters
+from processing.dead_letters.filters import REDRIVABLE, LetterFilter, related_letters
 from processing.models import DeadLetter
 
 MAX_LISTED = 100  # letters of a chain, and lines of a history
@@ -153,7 +153,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         this = selection.query_of([letter.pk], state)
         may = self.has_change_letters_permission(request)
         takes = may and selection.selection_from(QueryDict(this)).actionable().exists()
-        return {"this": this, "takes_redrive": takes, "takes_edit": takes and letter.state in MENDABLE}
+        return {"this": this, "takes_redrive": takes, "takes_edit": takes and letter.state in REDRIVABLE}
 
     @admin.action(description="Redrive …", permissions=["change_letters"])
     def redrive(self, request: HttpRequest, queryset: QuerySet[DeadLetter]) -> HttpResponse:

@@ -64,7 +64,7 @@ def _isolate_failures(stores: Stores, work: Work, retrier: Retrier) -> None:
     found = bisection.failing_lines(work.batch, trial)
     for record, line, aside in found:
         logger.error("event set aside", extra={"partition": record.partition, "offset": record.offset, "line": line})
-        left = () if aside.stage == bisection.DECODE else _left_by(record, line)
+        left = () if aside.stage == bisection.DECODE else _letters_of(record, line)
         work.batch.asides.setdefault(record.position, {})[line] = aside._replace(left=left)
     if len(found) == bisection.MOST:
         _cut(work, found[-1].record)
@@ -94,7 +94,7 @@ def _single_step(stores: Stores, work: Work, record: Record, retrier: Retrier) -
 
 
 def _try(stores: Stores, work: Work) -> Fault | None:
-    """Run all steps up to the commit and undo them; give what fails in them. Documents stay, as after a kill.
+    """Run all steps up to the commit, undo them, and return what failed. Documents stay, as after a kill.
 
     :raises StoreUnavailable: a store does not answer; start again
     :raises NeedsOperator: the same, and someone must act
@@ -109,7 +109,7 @@ def _try(stores: Stores, work: Work) -> Fault | None:
     return None
 
 
-def _left_by(record: Record, line: int) -> tuple[Left, ...]:
+def _letters_of(record: Record, line: int) -> tuple[Left, ...]:
     """Name the documents that a line may have left in a trial."""
     batch = Batch([record])
     decoding.decode(batch, now=timestamps.now())

@@ -1,4 +1,4 @@
-"""Finds by halving the lines that a bug of ours is due to: in trials that leave nothing behind."""
+"""Finds the lines that trigger a bug of ours by halving, in trials that are undone."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import NamedTuple, TypeVar
 from processing.events import skipped_lines
 from processing.events.batch import WHOLE, Batch, Record, SkippedLine, SkippedLines
 
-# Found in one batch. What fails more often is no matter of single events: the rest of the batch comes again, for the
-# breaker to judge.
+# Found in one batch. What fails more often is not caused by single events: the rest of the batch is read again, and the
+# circuit breaker decides.
 MOST = 200  # lines
 DECODE = "decode"
 

@@ -85,7 +85,9 @@ class CrashIsolation:
     _topic: int = 0  # its row id
     _starts: dict[int, StartedLine] = field(default_factory=dict)  # of the partitions that this process has
     _isolated: dict[RecordPosition, SkippedLines] = field(default_factory=dict)
-    _ends: dict[int, int] = field(default_factory=dict)  # partitions in rehearsal: the offset after their first batch
+    _ends: dict[int, int] = field(
+        default_factory=dict
+    )  # partitions in single steps: the offset after their first batch
     _locks: dict[int, Connection] = field(default_factory=dict)  # partitions whose lock we have: in which session
 
     def count(self, progress: Mapping[int, int], ends: TopicOffsets) -> None:
@@ -163,7 +165,7 @@ class CrashIsolation:
                 self.rows.connection.execute(_SUSPECT, [record.offset, line, self._topic, record.partition])
 
     def clear_mark(self, record: Record) -> None:
-        """Unmark: the record is done, and with the last one the rehearsal."""
+        """Remove the mark of a processed record; after the last one, end the single steps."""
         if not self._lock(record.partition):
             return
         with row_errors():

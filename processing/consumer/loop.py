@@ -37,9 +37,9 @@ BUSY_GATHER = 0.1  # seconds
 BUSY_EVENTS = 500  # in one batch, from which on the next is gathered busily
 PATIENCE = 1.0  # seconds that the stores may take before fetching pauses
 STOP_WITHIN = 20.0  # seconds to finish the current batch after a signal
-STALL_CHECK = 10.0  # seconds in which a partition with records has to give some
-MOST_DIGITS = 6  # of a record's own count of its events; a longer one is no number of ours
-CLOSE_WITHIN = 2.0  # seconds to take leave of the stores
+STALL_CHECK = 10.0  # seconds within which a partition with records has to return some
+MOST_DIGITS = 6  # of a record's own count of its events; a longer one was not written by this product
+CLOSE_WITHIN = 2.0  # seconds to close the stores' connections
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ class Loop:
         self._live = LivePublisher(self._member)
         self._consumer: Consumer | None = None
         self._settling: tuple[Work, Future[None]] | None = None
-        self._placing = PartitionStarts(self._stores, self._thread, self._retry)
+        self._starts = PartitionStarts(self._stores, self._thread, self._retry)
         self._beating: Future[None] | None = None
         self._last_beat = 0.0
         self._since = datetime.now(tz=UTC)
@@ -92,7 +92,7 @@ class Loop:
     def step(self) -> bool:
         """Gather one batch and hand it to the stores; True if there was any."""
         consumer = self._open()
-        self._place(consumer)
+        self._find_starts(consumer)
         if self._held:
             # One record goes after the other, and little is fetched while enough waits.
             consumer.excuse()
@@ -142,20 +142,20 @@ class Loop:
             alone=crashes.is_single_step(records),
         )
 
-    def _place(self, consumer: Consumer) -> None:
+    def _find_starts(self, consumer: Consumer) -> None:
         if self._held:
             # Records polled before, also of the topic before it was recreated, are processed first.
             return
-        if self._placing.step(consumer):
+        if self._starts.step(consumer):
             self._since = datetime.now(tz=UTC)
             self._last_beat = 0.0
-        self.state.held = self._placing.held
+        self.state.held = self._starts.held
 
     def _gather(self, consumer: Consumer) -> None:
         """Poll until what is held makes a full batch, or has waited long enough."""
         records = self._held
         events = sum(map(_event_count, records))
-        wait = POLL if not records and not (self._settling or self._placing.asked) else 0.01
+        wait = POLL if not records and not (self._settling or self._starts.asked) else 0.01
         closes = time.monotonic() + wait
         while events < settings.DATAFLOW_BATCH_EVENTS and not self._stopping.is_set():
             left = closes - time.monotonic()
@@ -175,7 +175,7 @@ class Loop:
             consumer.hurry(busy)
 
     def _leave_if_stalled(self, consumer: Consumer) -> bool:
-        """Drop a client that gives nothing from partitions which have records; the next step makes another."""
+        """Close a client that returns no records from partitions which have some; the next step creates another."""
         if time.monotonic() < self._next_check:
             return False
         self._next_check = time.monotonic() + STALL_CHECK

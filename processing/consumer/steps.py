@@ -177,7 +177,7 @@ def write_rows(stores: Stores, work: Work) -> None:
         return
     existing = stores.rows.move_events(batch, work.topic.row)
     if existing:
-        _judge_existing(stores, work, existing)
+        _compare_existing(stores, work, existing)
 
 
 def judge_identity(_stores: Stores, work: Work) -> StepResult:
@@ -191,7 +191,7 @@ def judge_identity(_stores: Stores, work: Work) -> StepResult:
 
 def hold(stores: Stores, work: Work) -> StepResult:
     """Hold each partition with too many dead letters; retry up to the record that exceeds the limit."""
-    work.attempt.breaker_update = stores.breaker.judge(work.batch)
+    work.attempt.breaker_update = stores.breaker.evaluate(work.batch)
     trips = work.attempt.breaker_update.trips
     kept = [
         record
@@ -353,7 +353,7 @@ def _set_aside(work: Work, verdict: Verdict) -> None:
     verdict.conflicts, verdict.refused, verdict.retimed = [], [], []
 
 
-def _judge_existing(stores: Stores, work: Work, existing: list[Entry]) -> None:
+def _compare_existing(stores: Stores, work: Work, existing: list[Entry]) -> None:
     """Separate duplicates from conflicts by the rows' hashes; the documents of conflicts are discarded."""
     with stores.rows.cursor() as cursor:
         hashes = row_lookup.content_hashes(cursor, existing)

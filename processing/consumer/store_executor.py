@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class StoreExecutor:
-    """Does what touches the stores, one thing after the other; a daemon, so that a frozen store can't hold the exit."""
+    """Runs everything that touches the stores, one task after the other; a daemon thread, so that a frozen store can't block the exit."""
 
     def __init__(self) -> None:
         self._tasks: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -25,7 +25,7 @@ class StoreExecutor:
         def task() -> None:
             try:
                 future.set_result(act())
-            except BaseException as error:  # noqa: BLE001 - handed on to whoever asks for the result
+            except BaseException as error:  # noqa: BLE001 - raised where the result is awaited
                 future.set_exception(error)
 
         self._tasks.put(task)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ingestion.events import timestamps
 from ingestion.problems import Code
 from processing.dead_letters import filters, redrive
-from processing.dead_letters.filters import MENDABLE, LetterFilter
+from processing.dead_letters.filters import REDRIVABLE, LetterFilter
 from processing.dead_letters.redrive import NotRedrivable
 from processing.events import decoding
 from processing.events.batch import Batch, Entry, Record
@@ -87,7 +87,7 @@ def dry_run_edited(letter: DeadLetter, line: bytes) -> DryRun:
     :raises StoreUnavailable: a store does not answer
     :raises NeedsOperator: an operator must act
     """
-    if letter.state not in MENDABLE:
+    if letter.state not in REDRIVABLE:
         raise NotRedrivable
     letter.edited = line
     result = DryRun(total=1, up_to=letter.pk)

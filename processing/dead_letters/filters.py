@@ -21,7 +21,7 @@ MAX_COUNTED = 10_000  # letters; a page says "10,000 or more"
 State = DeadLetter.State
 # Redrive and discard take open letters by default, parked ones by number or state, sent ones only by state.
 READY = (State.OPEN,)
-MENDABLE = (State.OPEN, State.PARKED)
+REDRIVABLE = (State.OPEN, State.PARKED)
 
 
 def _matches(lookup: str, from_json: Callable[[Any], Any] | None = None) -> Mapping[str, Any]:
@@ -72,8 +72,8 @@ class LetterFilter:
         if self.state == State.SENT:
             return in_flight(found)
         if self.state is not None:
-            return found.filter(state__in=MENDABLE)
-        return found.filter(state__in=MENDABLE if self.ids else READY)
+            return found.filter(state__in=REDRIVABLE)
+        return found.filter(state__in=REDRIVABLE if self.ids else READY)
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the filters that are set, as JSON, for the arguments of a job."""

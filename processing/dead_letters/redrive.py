@@ -20,7 +20,7 @@ from ingestion.kafka.partitioner import partition_of
 from ingestion.kafka.producer_record import ProducerRecord
 from processing.dead_letters import filters, jobs, rendering
 from processing.dead_letters.edit import edit_letter
-from processing.dead_letters.filters import MENDABLE, LetterFilter
+from processing.dead_letters.filters import REDRIVABLE, LetterFilter
 from processing.errors import TooLarge
 from processing.events.batch import REDRIVE_OF
 from processing.jobs import queue
@@ -69,7 +69,7 @@ def request_edited(letter: DeadLetter, text: bytes, *, who: str, now: int, note:
     :raises InvalidEvent: `text` is not a valid event
     :raises NotMendable: the letter's state allows no edit
     """
-    if letter.state not in MENDABLE:
+    if letter.state not in REDRIVABLE:
         raise NotRedrivable
     line = edit_letter(letter, text, now=now)
     return jobs.enqueue(

@@ -31,7 +31,7 @@ class Record(NamedTuple):
 
 
 class Entry(msgspec.Struct, gc=False):
-    """An event with its place in Kafka; made once for each event, so nothing here is computed twice."""
+    """An event and its position in Kafka; created once for each event, so nothing in it is computed twice."""
 
     key: bytes  # document id: the event id's 16 bytes and 8 of the source's digest
     id: bytes  # 16

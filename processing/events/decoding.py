@@ -27,7 +27,7 @@ _NOT_AN_OBJECT = (msgspec.MsgspecError, ValueError, RecursionError)
 def decode(batch: Batch, *, now: int) -> None:
     """Fill the batch from its records: first events of their identity, duplicates, letters, and what was read.
 
-    Identity is judged in the order of (partition, offset, line), so that every attempt judges alike.
+    Identity is decided in the order of (partition, offset, line), so that every attempt decides alike.
 
     :param now: microseconds since the epoch
     :raises UnknownVersion: a record was written by a newer release

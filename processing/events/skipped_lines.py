@@ -59,7 +59,7 @@ def only(some: Iterable[int], *, of: Iterable[int], known: SkippedLines) -> Skip
 
 
 def left_by(batch: Batch) -> list[Left]:
-    """Name the documents that lines set aside may have left, in trials or with a process that died, so far as they are known."""
+    """Return the known documents that skipped lines may have left, in trials or with a process that died."""
     places = {record.position for record in batch.records}
     marked = [aside for place in places & batch.asides.keys() for aside in batch.asides[place].values() if aside]
     return [left for aside in marked for left in aside.left] + [

@@ -153,7 +153,7 @@ class Consumer:
         client_internals.set_fetch_options(self._client, _BUSY_FETCH if busy else _IDLE_FETCH)
 
     def pause(self) -> None:
-        """Let polls keep the membership but fetch nothing, until `resume`."""
+        """Poll without fetching, which keeps the membership in the group, until `resume`."""
         self._paused = True
         self.excuse()
         for at in self._client.assignment():

@@ -24,6 +24,12 @@ class Equation(TypedDict):
     unaccounted: int
 
 
+class SourceEquation(Equation):
+    """The account of one source; `sourceId` is null for lines whose source can't be read."""
+
+    sourceId: str | None  # noqa: N815 - a member of a JSON answer
+
+
 @dataclass(frozen=True, slots=True)
 class Totals:
     """Lines read from the topic, and their outcomes."""

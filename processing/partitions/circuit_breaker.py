@@ -1,7 +1,7 @@
-"""The dead letter breaker: a partition with too many dead letters is held before it fills the table. Pure.
+"""The circuit breaker: a partition with too many dead letters is paused before it fills the table. No input or output.
 
-What goes wrong for 200 events in a row is rarely the events: a sender's release, a schema, a codec. Whoever mends it
-resumes the partition (`manage.py partitions`); until then its records wait in Kafka, and none is dropped.
+What goes wrong for 200 events in a row is rarely the events: a sender's release, a schema, a codec. Once that
+is fixed, an operator resumes the partition (`manage.py partitions`); until then its records wait in Kafka, and none is dropped.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class CircuitBreaker:
         self._windows[partition] = Window()
         self._lenient[partition] = lenient_until
 
-    def judge(self, batch: Batch) -> BreakerUpdate:
+    def evaluate(self, batch: Batch) -> BreakerUpdate:
         """Count the outcomes of a batch in the order of its records. Changes nothing: the batch may yet roll back."""
         breaker_update = BreakerUpdate()
         letters = _lines_by_offset(batch)

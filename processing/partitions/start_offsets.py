@@ -122,9 +122,9 @@ def _nearest_offset(cursor: Cursor, partition: PartitionRef, at: int, earliest: 
 def _leave_former(
     cursor: Cursor, topic: int, ends: TopicOffsets, partitions: list[int], known_ends: Mapping[PartitionId, int]
 ) -> None:
-    """Write down what a topic of the same name may have held unread when it was deleted.
+    """Record what a topic of the same name may have held unread when it was deleted.
 
-    Kafka tells nothing of a topic that is gone. Where the last end that this process saw was read up to, nothing is
+    Kafka reports nothing about a deleted topic. Where the last end that this process saw was read up to, nothing is
     missing; where it saw none, the end is unknown, and the gap is open.
     """
     cursor.execute(_FORMER, [ends.name, topic, partitions])

@@ -1,4 +1,4 @@
-"""Writes raw documents to MongoDB, and judges identity: the first content under an id stays."""
+"""Writes raw documents to MongoDB, and decides identity: the first content stored under an id stays."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class DocumentStore:
             return list(self._events.find({"_id": {"$in": list(keys)}}))
 
     def remove(self, keys: Sequence[bytes]) -> int:
-        """Delete documents by their ids, wherever they came from; give how many there were."""
+        """Delete documents by their ids, of any origin; return how many existed."""
         with mongo_errors():
             return self._events.delete_many({"_id": {"$in": list(keys)}}).deleted_count
 

@@ -27,7 +27,7 @@ CONNECT_TIMEOUT = 3  # seconds
 
 
 def row_errors() -> AbstractContextManager[None]:
-    """Raise psycopg's errors as failures of a known kind, except UniqueViolation, which tells of an event stored before."""
+    """Translate psycopg's errors, except UniqueViolation, which means an event stored before."""
     return postgres_errors(passing=UniqueViolation)
 
 

@@ -128,7 +128,7 @@ class RowStore:
                     self._progress.add((topic, partition))
 
     def claim(self, batch: Batch, topic: int) -> dict[int, int]:
-        """Lock the progress of the batch's partitions, within its transaction; give each next offset."""
+        """Lock the progress of the batch's partitions, within its transaction; return each next offset."""
         with (
             row_errors(),
             terminate_lock_holders_after(postgres.MAX_LOCK_HOLD, backend=self.connection.info.backend_pid),
@@ -142,14 +142,14 @@ class RowStore:
 
     @contextmanager
     def transaction(self, *, undo: bool = False) -> Iterator[None]:
-        """The batch's transaction; what it raises rolls everything back, and `undo` does so too."""
+        """Open the batch's transaction; an exception, or `undo`, rolls everything back."""
         with row_errors(), self.connection.transaction(force_rollback=undo):
             yield
 
     def copy_events(self, batch: Batch, topic: int) -> None:
-        """Write rows straight into the table.
+        """Write rows directly into the table.
 
-        :raises UniqueViolation: a row exists already; roll back and go carefully
+        :raises UniqueViolation: a row exists already; roll back and use move_events()
         """
         if batch.entries:
             with row_errors():
@@ -157,7 +157,7 @@ class RowStore:
         batch.stored = batch.entries
 
     def move_events(self, batch: Batch, topic: int) -> list[Entry]:
-        """Write rows by way of staging; set batch.stored to the new ones and give those whose row exists."""
+        """Write rows through the staging table; set batch.stored to the new ones and return those whose row exists."""
         if not batch.entries:
             batch.stored = []
             return []

@@ -99,7 +99,7 @@ def ends(site: Deployment) -> dict[int, int]:
 def progress(site: Deployment) -> dict[int, int]:
     """Each partition's next offset; empty while PostgreSQL is away."""
     try:
-        # A topic that was made anew has progress of its own, later.
+        # A topic that was created again has progress of its own, later.
         return dict(query(site, "SELECT partition, next_offset FROM progress ORDER BY topic_id"))
     except psycopg.OperationalError:
         return {}

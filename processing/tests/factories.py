@@ -67,7 +67,7 @@ def record(
 
 
 def put(topic: str, *lines: bytes, partition: int = 0, headers: Headers | None = None) -> None:
-    """Put a record straight into a topic, past the door."""
+    """Put a record straight into a topic, past the receiver."""
     marks = record_encoder.headers(count=len(lines)) if headers is None else headers
     put_all(topic, [b"\n".join(lines)], partition=partition, headers=marks)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ingestion.events import timestamps
 from processing.dead_letters import discard, dry_run, redrive, serializers
 from processing.dead_letters.edit import edit_letter
-from processing.dead_letters.filters import MENDABLE, LetterFilter
+from processing.dead_letters.filters import REDRIVABLE, LetterFilter
 from processing.dead_letters.redrive import NotRedrivable
 from processing.dead_letters.schemas import DiscardRehearsal, RedriveRehearsal
 from processing.models import DeadLetter, Job
@@ -77,6 +77,6 @@ def _redrive_edited(
 
 def _mendable(number: int) -> DeadLetter:
     letter = listing.find(number)
-    if letter.state not in MENDABLE:
+    if letter.state not in REDRIVABLE:
         raise NotRedrivable
     return letter

@@ -74,12 +74,12 @@ def _minute_shape(minute: int, reasons: Counter[str]) -> RefusedMinute:
 
 def _pulses() -> list[ProcessStatus]:
     redis = get_redis_connection("default")
-    names = sorted(name.decode() for name in redis.smembers(heartbeat.DOORS))
+    names = sorted(name.decode() for name in redis.smembers(heartbeat.RECEIVERS))
     found = redis.mget([heartbeat.key(name) for name in names]) if names else []
     texts = dict(zip(names, found, strict=True))
     gone = [name for name, text in texts.items() if text is None]
     if gone:
-        redis.srem(heartbeat.DOORS, *gone)
+        redis.srem(heartbeat.RECEIVERS, *gone)
     return list(_read(text for text in texts.values() if text is not None))
 
 

@@ -19,7 +19,7 @@ class ResumePartition(msgspec.Struct, kw_only=True, rename="camel", forbid_unkno
 
 
 def resume(topic: str, number: int, *, who: str, through_end: bool) -> ResumedPartition:
-    """Let consumers read a paused partition again, within seconds.
+    """Resume a paused partition; consumers read it again within seconds.
 
     :raises RequestRejected: the partition is not paused, or Kafka does not answer and `through_end` needs it
     :raises ReadUnavailable: PostgreSQL does not answer

@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 from processing.kafka.end_offsets import TopicOffsets
 from processing.ledger import incidents
 from processing.ledger.lag import PartitionLag
+from processing.ledger.ledger import SourceEquation
 from processing.models import ConsumerMember
 from processing.partitions import paused
 from queries.pipeline import dependencies, ingest_processes, snapshot
 from queries.pipeline.snapshot import PipelineSnapshot
 from queries.reads import cache, postgres
 from queries.request.times import format_time
-from queries.schemas import ConsumerShape, HeldShape, IncidentShape, LagShape, Pipeline, SourceEquation, Stores
+from queries.schemas import ConsumerShape, HeldShape, IncidentShape, LagShape, Pipeline, Stores
 
 KEPT_FOR = 1.0  # seconds
 MAX_SOURCES = 1_000
@@ -45,18 +46,18 @@ def _read(now: datetime) -> Pipeline:
     if states["postgresql"]["state"] == "down":
         raise LedgerUnavailable(states)
     with postgres.bounded():
-        now_standing = snapshot.read(now, max_sources=MAX_SOURCES + 1)
+        found = snapshot.read(now, max_sources=MAX_SOURCES + 1)
         consumers = _consumers(now)
         held, open_incidents = _held(), _incidents()
-    ends, lags = now_standing.ends, now_standing.lags
+    ends, lags = found.ends, found.lags
     return {
         "at": format_time(now),
-        "ledger": now_standing.equation(),
-        "inFlightEstimated": now_standing.in_flight != 0,
-        "sources": _sources(now_standing),
-        "moreSources": len(now_standing.snapshot.sources) > MAX_SOURCES,
+        "ledger": found.equation(),
+        "inFlightEstimated": found.in_flight != 0,
+        "sources": _sources(found),
+        "moreSources": len(found.snapshot.sources) > MAX_SOURCES,
         "lag": None if ends is None or lags is None else lag_shapes(ends, lags),
-        "lagAgeSeconds": now_standing.lag_age,
+        "lagAgeSeconds": found.lag_age,
         "consumers": consumers,
         "held": held,
         "incidents": open_incidents,

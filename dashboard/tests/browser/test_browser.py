@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from dashboard.tests.conftest import Announcer, DoorBeats
+from dashboard.tests.conftest import Announcer, ReceiverBeats
 from dashboard.tests.consumer_frames import consumer_frame, source_frame, tail_event
 from dashboard.tests.rows import Rows
 from deploy.testing.deployment import Deployment, ProductProcess
@@ -64,16 +64,16 @@ def test_an_outage_of_postgresql_is_said_and_forgotten_by_itself(
     expect(page.locator("[data-verdict]")).to_have_text("Every event is accounted for.")
 
 
-def test_the_doors_counters_move_without_the_page_being_loaded_again(
-    page: Page, web: ProductProcess, door_beats: DoorBeats
+def test_the_receivers_counters_move_without_the_page_being_loaded_again(
+    page: Page, web: ProductProcess, receiver_beats: ReceiverBeats
 ) -> None:
     page.goto(web.url)
     panel = page.locator('[data-panel="doors"]')
     expect(panel).to_contain_text("Nothing yet.")
 
-    door_beats.say("host-1", accepted=50, refused={"not_json": 2})
+    receiver_beats.say("host-1", accepted=50, refused={"not_json": 2})
     expect(panel).to_contain_text("Accepted per second5.0 Accepted50 Rejected2", timeout=15_000)
-    door_beats.say(
+    receiver_beats.say(
         "host-1", accepted=1_000, refused={"not_json": 2, "missing_field": 9}, guard=BackpressureState("closed", "late")
     )
 

@@ -20,7 +20,7 @@ GARBAGE = b'{"sourceId": "meter-7", "timestamp": "yesterday", "payload": {"tempe
 
 @pytest.fixture
 def web(site: Deployment, page: Page) -> ProductProcess:
-    """The whole product but its doors, and an operator who is signed in."""
+    """The whole product but its receivers, and an operator who is signed in."""
     site.start_consumer()
     site.start_jobs()
     started = site.start_web()

@@ -1,4 +1,4 @@
-"""A key is seen by nobody but the door: no log, metric, dead letter, page or store has it."""
+"""Only the receiver sees a key: no log, metric, dead letter, page or store has it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django_redis import get_redis_connection
 from deploy.testing.deployment import Deployment, ProductProcess
 from ingestion.auth import api_keys
 from ingestion.tests.client import JSON, call, event
-from ingestion.tests.conftest import open_door
+from ingestion.tests.conftest import open_receiver
 from processing.models import DeadLetter
 from processing.tests import factories
 
@@ -51,15 +51,15 @@ def metrics(process: ProductProcess) -> str:
 
 def test_a_key_stands_in_no_log_metric_dead_letter_or_store(site: Deployment) -> None:
     _, token = api_keys.create("canary", ["ingest", "read"], rate="20:1")
-    door, web, consumer = open_door(site, LOUD), site.start_web(LOUD), site.start_consumer(LOUD)
+    receiver, web, consumer = open_receiver(site, LOUD), site.start_web(LOUD), site.start_consumer(LOUD)
 
-    statuses = use_everywhere(door.url, token) | use_everywhere(web.url, token)
+    statuses = use_everywhere(receiver.url, token) | use_everywhere(web.url, token)
     factories.put_all(site.raw_topic, [b"garbage", b'{"sourceId":"sensor-1"}'], partition=1)
     site.wait_for(lambda: DeadLetter.objects.count() == 2)
 
     assert {200, 202, 400, 401, 403, 404} <= statuses
     secret = token.rpartition("_")[2]
-    for process in (door, web, consumer):
+    for process in (receiver, web, consumer):
         assert secret not in process.log
         assert secret not in metrics(process)
     assert not any(secret.encode() in bytes(letter.raw) for letter in DeadLetter.objects.all())

@@ -13,7 +13,7 @@ import pytest
 from dataflow_site.env import BASE_DIR
 from deploy.testing.deployment import Deployment
 from ingestion.tests.client import event
-from ingestion.tests.conftest import open_door
+from ingestion.tests.conftest import open_receiver
 from ingestion.tests.topic import events
 from processing.models import DeadLetter, Event
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.services
 
 Send = Callable[[httpx.Client, list[dict[str, Any]]], list[tuple[dict[str, Any], str, str]]]
 BATCHES = 60
-# After the door's own deadline has passed once, so that some answers are 503 and what they brought is unknown.
+# After the receiver's own deadline has passed once, so that some answers are 503 and what they brought is unknown.
 FROZEN_SECONDS = 7.0
 
 
@@ -44,14 +44,16 @@ def numbered_batch(number: int) -> list[dict[str, Any]]:
 
 @pytest.mark.faults
 def test_the_guides_sender_loses_and_doubles_nothing_while_kafka_is_frozen(site: Deployment, send: Send) -> None:
-    door = open_door(site)
+    receiver = open_receiver(site)
     site.start_consumer()
     statuses: list[int] = []
     journal: list[int] = []
     refused: list[tuple[dict[str, Any], str, str]] = []
 
     with httpx.Client(
-        base_url=door.url, timeout=10, event_hooks={"response": [lambda answer: statuses.append(answer.status_code)]}
+        base_url=receiver.url,
+        timeout=10,
+        event_hooks={"response": [lambda answer: statuses.append(answer.status_code)]},
     ) as client:
         for number in range(BATCHES):
             if number == BATCHES // 2:
@@ -75,10 +77,10 @@ def test_the_guides_sender_loses_and_doubles_nothing_while_kafka_is_frozen(site:
 def test_what_no_other_try_would_change_is_raised_and_the_events_stay_with_the_sender(
     site: Deployment, send: Send
 ) -> None:
-    door = open_door(site, {"DATAFLOW_OPEN_INGEST": "0"})
+    receiver = open_receiver(site, {"DATAFLOW_OPEN_INGEST": "0"})
     batch = numbered_batch(0)
 
-    with httpx.Client(base_url=door.url, timeout=10) as client, pytest.raises(httpx.HTTPStatusError, match="401"):
+    with httpx.Client(base_url=receiver.url, timeout=10) as client, pytest.raises(httpx.HTTPStatusError, match="401"):
         send(client, batch)
 
     assert len(batch) == 20
@@ -86,9 +88,9 @@ def test_what_no_other_try_would_change_is_raised_and_the_events_stay_with_the_s
 
 
 def test_a_batch_without_a_good_event_is_given_back_whole(site: Deployment, send: Send) -> None:
-    door = open_door(site)
+    receiver = open_receiver(site)
 
-    with httpx.Client(base_url=door.url, timeout=10) as client:
+    with httpx.Client(base_url=receiver.url, timeout=10) as client:
         refused = send(client, [{}, event("guide", payload=[])])
 
     assert [code for _, code, _ in refused] == ["missing_field", "wrong_type"]

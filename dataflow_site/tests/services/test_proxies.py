@@ -23,7 +23,7 @@ from deploy.local import ports
 from deploy.local.process import Process
 from deploy.testing.deployment import Deployment
 from ingestion.tests.client import event
-from ingestion.tests.conftest import open_door
+from ingestion.tests.conftest import open_receiver
 from ingestion.tests.grpc_client import Client as GrpcClient
 from ingestion.tests.grpc_client import event as grpc_event
 from ingestion.tests.topic import events
@@ -92,7 +92,7 @@ def started(site: Deployment, folder: Path) -> Iterator[Proxy]:
     port, plain_port = ports.free_port(), ports.free_port()
     certificate, key = make_certificate(folder)
     filled = {
-        "127.0.0.1:8081": f"127.0.0.1:{open_door(site).port}",
+        "127.0.0.1:8081": f"127.0.0.1:{open_receiver(site).port}",
         "127.0.0.1:8080": f"127.0.0.1:{site.start_web({'DATAFLOW_HTTPS': '1'}).port}",
         "127.0.0.1:50051": f"127.0.0.1:{site.start_grpc().port}",
         "listen 443": f"listen 127.0.0.1:{port}",

@@ -95,7 +95,7 @@ class Connection(asyncio.Protocol):
             self._lost()
 
     def _messages(self, call: int, content: bytes) -> None:
-        """The door writes each of its small messages into a frame of its own."""
+        """The receiver writes each of its small messages into a frame of its own."""
         while content:
             end = PREFIX + int.from_bytes(content[1:PREFIX], "big")
             self.message(call, content[PREFIX:end])

@@ -77,7 +77,7 @@ class _Load:
         self._thread.start()
 
     def __exit__(self, *_error: object) -> None:
-        """Leave it: the door that it sends to is stopped next.
+        """Leave it: the receiver that it sends to is stopped next.
 
         :raises LoadFailed: it did not last for as long as the drain
         """

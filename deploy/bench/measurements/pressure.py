@@ -44,7 +44,7 @@ def measure(servers: Servers, name: str) -> Iterator[Figure]:
         finally:
             servers.kafka.thaw()
         if set(refusals.statuses) != {503}:
-            raise LoadFailed(f"expected 503 from a door without Kafka, got {dict(refusals.statuses)}")
+            raise LoadFailed(f"expected 503 from a receiver without Kafka, got {dict(refusals.statuses)}")
         values = {
             "MB peak": meter.peak["ingest"] / 1e6,
             "s slowest": refusals.slowest,

@@ -53,37 +53,37 @@ def test_the_table_names_every_value_with_its_unit() -> None:
     assert lines[2] == "| end to end | 12,346 events/s, p50 1.23 ms | how |"
 
 
-def test_the_load_generator_counts_each_request_once(door: Door) -> None:
-    answers = send(REQUESTS, port=door.port, connections=4)
+def test_the_load_generator_counts_each_request_once(receiver: Receiver) -> None:
+    answers = send(REQUESTS, port=receiver.port, connections=4)
 
-    assert door.requests == 50
+    assert receiver.requests == 50
     assert answers.statuses == {202: 50}
     assert len(answers.latencies) == 50
     assert answers.latencies[0] > 0
 
 
-def test_the_load_generator_keeps_to_a_rate(door: Door) -> None:
-    answers = send(REQUESTS, port=door.port, connections=4, rate=200)
+def test_the_load_generator_keeps_to_a_rate(receiver: Receiver) -> None:
+    answers = send(REQUESTS, port=receiver.port, connections=4, rate=200)
 
     # The last of 50 requests is due after 49 / 200 s; it may be later, never earlier.
     assert answers.rate <= 210
 
 
-def test_a_refused_request_fails_the_measurement(door: Door) -> None:
-    door.status = b"503 Service Unavailable"
+def test_a_refused_request_fails_the_measurement(receiver: Receiver) -> None:
+    receiver.status = b"503 Service Unavailable"
 
     with pytest.raises(LoadFailed, match="503"):
-        send(REQUESTS, port=door.port, connections=4)
+        send(REQUESTS, port=receiver.port, connections=4)
 
 
-def test_a_closed_connection_fails_the_measurement(door: Door) -> None:
-    door.close_after = 10
+def test_a_closed_connection_fails_the_measurement(receiver: Receiver) -> None:
+    receiver.close_after = 10
 
     with pytest.raises(LoadFailed, match="closed a connection"):
-        send(REQUESTS, port=door.port, connections=4)
+        send(REQUESTS, port=receiver.port, connections=4)
 
 
-class Door:
+class Receiver:
     """A socket that answers each request, in two pieces, and counts them."""
 
     def __init__(self) -> None:
@@ -122,8 +122,8 @@ class Door:
 
 
 @pytest.fixture
-def door() -> Iterator[Door]:
-    opened = Door()
+def receiver() -> Iterator[Receiver]:
+    opened = Receiver()
     yield opened
     opened.close()
 

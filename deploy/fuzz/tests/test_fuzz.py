@@ -20,7 +20,7 @@ from ingestion.receivers.http import cloudevents
 from ingestion.receivers.http.body_parsers import parse_json, parse_ndjson
 from ingestion.receivers.influx import line_protocol, points
 from ingestion.receivers.influx.points import LineSettings
-from ingestion.tests.conftest import open_door
+from ingestion.tests.conftest import open_receiver
 
 SECONDS = 5.0
 PACE = {"DATAFLOW_HEADER_SECONDS": "0.5", "DATAFLOW_BODY_SECONDS": "0.5"}
@@ -51,16 +51,16 @@ def test_every_parser_refuses_any_bytes_or_makes_events_of_them_that_a_record_ca
 
 
 @pytest.mark.services
-async def test_no_bent_request_makes_the_door_answer_5xx_or_die(site: Deployment) -> None:
-    door = open_door(site, PACE)
-    report, port = Report(), int(urlsplit(door.url).port or 0)
+async def test_no_bent_request_makes_the_receiver_answer_5xx_or_die(site: Deployment) -> None:
+    receiver = open_receiver(site, PACE)
+    report, port = Report(), int(urlsplit(receiver.url).port or 0)
 
     until = asyncio.get_running_loop().time() + SECONDS
-    await send(bent(door.port), port, report, until=until, connections=16)
+    await send(bent(receiver.port), port, report, until=until, connections=16)
 
-    assert door.running
+    assert receiver.running
     assert {202, 207, 400, 413, 415, 422} <= report.statuses.keys()
-    assert "ERROR" not in door.log
+    assert "ERROR" not in receiver.log
 
 
 def test_the_same_seed_bends_alike_and_seldom_leaves_a_request_as_it_was() -> None:
@@ -74,6 +74,6 @@ def test_the_same_seed_bends_alike_and_seldom_leaves_a_request_as_it_was() -> No
     "answer",
     [b"HTTP/1.1 500 Internal Server Error\r\n\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n<HTML>", b"garbage"],
 )
-def test_what_a_door_never_may_say_is_a_surprise(answer: bytes) -> None:
+def test_what_a_receiver_never_may_say_is_a_surprise(answer: bytes) -> None:
     with pytest.raises(Surprise):
         judge(b"", answer)

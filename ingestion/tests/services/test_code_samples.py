@@ -24,7 +24,7 @@ from ingestion.auth import api_keys
 from ingestion.events.model import SOURCE_ID_PATTERN
 from ingestion.models import Key, Source
 from ingestion.protos.dataflow.ingest.v1.ingestion_pb2 import IngestRequest
-from ingestion.tests.conftest import open_door
+from ingestion.tests.conftest import open_receiver
 from ingestion.tests.topic import events
 
 services = pytest.mark.services
@@ -34,8 +34,8 @@ ODD = "A9.z_y:x-" + "w" * 119  # every character that an id may have
 
 @pytest.fixture
 def keyed(site: Deployment) -> ProductProcess:
-    """A door that asks for a key."""
-    return open_door(site, KEYED)
+    """A receiver that asks for a key."""
+    return open_receiver(site, KEYED)
 
 
 @pytest.fixture
@@ -105,11 +105,11 @@ def test_the_page_after_a_key_was_made_shows_lines_that_work_as_they_stand(
 @services
 @pytest.mark.skipif(shutil.which("grpcurl") is None, reason="there is no grpcurl on this machine")
 def test_grpcurl_sends_an_event_with_the_line_shown(operator: Client, site: Deployment) -> None:
-    door = site.start_grpc(KEYED)
+    receiver = site.start_grpc(KEYED)
 
-    with override_settings(GRPC_SERVICE_PORT=door.port):
+    with override_settings(GRPC_SERVICE_PORT=receiver.port):
         page = make_key(operator, sources="boiler-1")
-    # Until the door has found Kafka.
+    # Until the receiver has found Kafka.
     answer = site.wait_for(lambda: run(["bash", "-s"], shown(page)["grpcurl"].rstrip() + " || true"), 20)
 
     assert json.loads(answer)["event_id"]
@@ -154,7 +154,7 @@ def test_a_key_that_can_only_read_gets_no_lines_that_send(operator: Client) -> N
     assert shown(page) == {}
 
 
-def test_the_address_is_that_of_the_page_with_the_doors_ports() -> None:
+def test_the_address_is_that_of_the_page_with_the_receivers_ports() -> None:
     get = RequestFactory().get
 
     with override_settings(INGESTION_SERVICE_PORT=9081, GRPC_SERVICE_PORT=9051, ALLOWED_HOSTS=["*"]):

@@ -18,7 +18,7 @@ from processing.errors import postgres_errors
 from processing.kafka.end_offsets import TopicOffsets
 from processing.kafka.topic_reader import TopicReader
 from processing.ledger import lag, ledger, lost_records
-from processing.ledger.ledger import Equation, PartitionProgress, Snapshot, Totals
+from processing.ledger.ledger import Equation, PartitionProgress, Snapshot, SourceEquation, Totals
 from processing.ledger.lost_records import Gap
 from processing.recovery.recount import recount, recount_sql
 from processing.recovery.recount.recount import OffsetRange
@@ -49,12 +49,6 @@ class GapShape(TypedDict):
     to: int | None
     cause: str
     sentence: str
-
-
-class SourceEquation(Equation):
-    """The equation of one source; None stands for lines whose source can't be read."""
-
-    sourceId: str | None  # noqa: N815 - as in JSON
 
 
 Recounted = dict[str, dict[str, int]]

@@ -222,9 +222,9 @@ def _reread_lines(stores: RepairStores, progress: Progress) -> tuple[int, int]:
     topic = int(str(stores.found.parameters["topic"]))
     events = letters = 0
     for chunk in stores.reader.read(_offset_ranges(wanted), limit=_RECORDS_PER_CHUNK):
-        lines = [line for line in reread.lines(stores.connection, chunk, topic=topic) if _place(line) in wanted]
-        missing = [_as_letter(line) for line in lines if wanted[_place(line)] == "no_letter"]
-        lost = [line for line in lines if wanted[_place(line)] == "lost" and isinstance(line, Entry)]
+        lines = [line for line in reread.lines(stores.connection, chunk, topic=topic) if _position(line) in wanted]
+        missing = [_as_letter(line) for line in lines if wanted[_position(line)] == "no_letter"]
+        lost = [line for line in lines if wanted[_position(line)] == "lost" and isinstance(line, Entry)]
         letter_writer.write_letters(stores.connection, missing, topic)
         letters += len(missing)
         events += _store(stores, lost)
@@ -234,7 +234,7 @@ def _reread_lines(stores: RepairStores, progress: Progress) -> tuple[int, int]:
 
 def _store(stores: RepairStores, lost: Sequence[Entry]) -> int:
     first: dict[bytes, Entry] = {}
-    for entry in sorted(lost, key=_place):
+    for entry in sorted(lost, key=_position):
         first.setdefault(entry.key, entry)
     topic = stores.found.topic
     verdict = stores.documents.insert(list(first.values()), topic=topic.bytes)
@@ -249,7 +249,7 @@ def _as_letter(line: Entry | Letter) -> Letter:
     return decoding.conflict(line) if isinstance(line, Entry) else line
 
 
-def _place(line: Entry | Letter) -> tuple[int, int, int]:
+def _position(line: Entry | Letter) -> tuple[int, int, int]:
     return line.partition, line.offset, line.line
 
 

@@ -31,7 +31,7 @@ RECOVERY = 60  # seconds; the longest pause between two tries is 12, and the mac
 
 @dataclass
 class World:
-    """A site with a door and a consumer that die by order, and all that was sent to it."""
+    """A site with a receiver and a consumer that die by order, and all that was sent to it."""
 
     site: Deployment
     folder: Path
@@ -42,7 +42,7 @@ class World:
     # Its stores are as expected: the next test may go on with it.
     sound: bool = True
     _before: int = 0  # events of the tests before
-    _door: ProductProcess | None = None
+    _receiver: ProductProcess | None = None
     _consumer: ProductProcess | None = None
 
     @property
@@ -50,12 +50,12 @@ class World:
         return not self.sound or len(self.expected.events) > FULL
 
     @property
-    def door(self) -> ProductProcess:
-        """The door, started if there is none."""
-        if self._door is None or not self._door.running:
-            self.start_door()
-        assert self._door is not None
-        return self._door
+    def receiver(self) -> ProductProcess:
+        """The receiver, started if there is none."""
+        if self._receiver is None or not self._receiver.running:
+            self.start_receiver()
+        assert self._receiver is not None
+        return self._receiver
 
     @property
     def consumer(self) -> ProductProcess:
@@ -65,12 +65,12 @@ class World:
         assert self._consumer is not None
         return self._consumer
 
-    def start_door(self, env: Mapping[str, str] | None = None) -> None:
+    def start_receiver(self, env: Mapping[str, str] | None = None) -> None:
         uvicorn = INGEST.arguments[2:]
         arguments = ("-m", "ingestion.tests.killable_receiver", str(self.folder / INGEST.name), *uvicorn)
-        door = self.site.start(ProcessSpec(INGEST.name, INGEST.port_setting, arguments), env)
-        self.site.wait_for(lambda: call(door.url, "GET", "/readyz").status == 200, 30)
-        self._door = door
+        receiver = self.site.start(ProcessSpec(INGEST.name, INGEST.port_setting, arguments), env)
+        self.site.wait_for(lambda: call(receiver.url, "GET", "/readyz").status == 200, 30)
+        self._receiver = receiver
 
     def start_consumer(self, env: Mapping[str, str] | None = None, *, understands: str | None = None) -> None:
         """Start the consumer; one that was killed before is no longer waited for."""
@@ -80,11 +80,11 @@ class World:
         arguments = ("-m", "processing.tests.faults.killable_consumer", str(self.folder / CONSUMER.name), *version)
         self._consumer = self.site.start(ProcessSpec(CONSUMER.name, CONSUMER.port_setting, arguments), env)
 
-    def restart(self, *, door: Mapping[str, str] | None = None, consumer: Mapping[str, str] | None = None) -> None:
+    def restart(self, *, receiver: Mapping[str, str] | None = None, consumer: Mapping[str, str] | None = None) -> None:
         """Stop them in order and start them with other settings; None: leave it as it is."""
-        if door is not None:
-            self.door.stop()
-            self.start_door(door)
+        if receiver is not None:
+            self.receiver.stop()
+            self.start_receiver(receiver)
         if consumer is not None:
             assert self.consumer.stop() == 0
             self.start_consumer(consumer)
@@ -92,10 +92,12 @@ class World:
     @contextmanager
     def load(self, rng: Random, *, senders: int = SENDERS) -> Iterator[Load]:
         """Events that keep coming, some of which are stored already; at the end all have been acknowledged."""
-        assert self.door.running
+        assert self.receiver.running
         assert self.consumer.running
         self.sound = False
-        load = Load(senders, door=lambda: self._door.url if self._door else "", rng=rng, numbers=self.numbers)
+        load = Load(
+            senders, receiver=lambda: self._receiver.url if self._receiver else "", rng=rng, numbers=self.numbers
+        )
         load.start()
         try:
             enough = rng.randrange(20, 200)
@@ -122,7 +124,7 @@ class World:
         self.site.wait_for(lambda: self._accepts(event), RECOVERY)
 
     def put_garbage(self, line: bytes, *, reason: str = "not_json") -> None:
-        """Put a line into the topic, past the door, of which nothing can be read."""
+        """Put a line into the topic, past the receiver, of which nothing can be read."""
         factories.put(self.site.raw_topic, line, headers=[])
         self.expected.letters["", reason] += 1
 
@@ -139,7 +141,7 @@ class World:
         self.expected.letters[source, "refused_by_store"] += 1
 
     def goes_on(self, load: Load, *, seconds: float = 0.0, events: int = 100) -> None:
-        """Wait until the door has taken more, and for so long at least."""
+        """Wait until the receiver has taken more, and for so long at least."""
         before, until = len(load.acknowledged), time.monotonic() + seconds
         self.site.wait_for(lambda: time.monotonic() > until and len(load.acknowledged) > before + events, RECOVERY)
 
@@ -192,7 +194,7 @@ class World:
 
     def _accepts(self, event: Sent) -> bool:
         try:
-            return post(self.door.url, expectations.as_json(event)).status == 202
+            return post(self.receiver.url, expectations.as_json(event)).status == 202
         except OSError:
             return False
 

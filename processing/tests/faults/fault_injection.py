@@ -145,7 +145,7 @@ class SmallDisk:
 
 
 def disconnect(site: Deployment) -> None:
-    """Let everybody connect anew, which takes over settings of the database."""
+    """Make every client connect again, which applies settings of the database."""
     with operator(site) as connection:
         connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [site.name])
 

@@ -24,10 +24,7 @@ from django.core.management import call_command  # noqa: E402 - after the setup
 from ingestion.kafka import record_decoder, record_encoder  # noqa: E402 - after the setup
 from ingestion.kafka.producer_record import Headers  # noqa: E402 - after the setup
 from ingestion.tests.kill_points import KillOrders  # noqa: E402 - after the setup
-from processing.consumer import (
-    loop,
-    steps,
-)
+from processing.consumer import loop, steps  # noqa: E402 - after the setup
 from processing.consumer.steps import StepResult, Stores, Work  # noqa: E402 - after the setup
 from processing.events.batch import Letter, Record  # noqa: E402 - after the setup
 from processing.kafka.consumer import Consumer  # noqa: E402 - after the setup

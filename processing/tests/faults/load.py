@@ -1,4 +1,4 @@
-"""Senders at the door that repeat what was not acknowledged, and remember what was."""
+"""Senders at the receiver that repeat what was not acknowledged, and remember what was."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def make_event(rng: Random, number: int, source: str, *, ts: int | None = None, 
 
 
 def canonical(event: Sent) -> bytes:
-    """The line of an event as our doors write it."""
+    """The line of an event as our receivers write it."""
     payload = json.dumps(event.payload, ensure_ascii=False).encode()
     return b'{"id":"%b","source":"%b","ts":%d,"received":%d,"payload":%b}' % (
         event.id.encode(),
@@ -46,14 +46,14 @@ def canonical(event: Sent) -> bytes:
 
 
 class Sender(threading.Thread):
-    """One client of the door, which waits for each answer before it sends on."""
+    """One client of the receiver, which waits for each answer before it sends on."""
 
-    def __init__(self, name: str, *, door: Callable[[], str], rng: Random, numbers: Iterator[int]) -> None:
+    def __init__(self, name: str, *, receiver: Callable[[], str], rng: Random, numbers: Iterator[int]) -> None:
         super().__init__(daemon=True)
         self.acknowledged: list[Sent] = []
         self.batches = 0  # acknowledged
         self._name = name
-        self._door = door
+        self._receiver = receiver
         self._rng = rng
         self._numbers = numbers
         self.swollen: int | None = None  # the time of large events, microseconds
@@ -88,7 +88,7 @@ class Sender(threading.Thread):
 
     def _accepted(self, batch: list[Sent]) -> bool:
         try:
-            reply = post(self._door(), [*(expectations.as_json(event) for event in batch), REFUSED])
+            reply = post(self._receiver(), [*(expectations.as_json(event) for event in batch), REFUSED])
         except (OSError, HTTPException):
             return False
         return reply.status == 207 and reply.json["accepted"] == len(batch)
@@ -97,9 +97,10 @@ class Sender(threading.Thread):
 class Load:
     """Some senders together."""
 
-    def __init__(self, senders: int, *, door: Callable[[], str], rng: Random, numbers: Iterator[int]) -> None:
+    def __init__(self, senders: int, *, receiver: Callable[[], str], rng: Random, numbers: Iterator[int]) -> None:
         self._senders = [
-            Sender(f"load-{name}", door=door, rng=Random(rng.random()), numbers=numbers) for name in range(senders)
+            Sender(f"load-{name}", receiver=receiver, rng=Random(rng.random()), numbers=numbers)
+            for name in range(senders)
         ]
 
     @property

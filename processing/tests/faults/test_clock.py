@@ -26,11 +26,11 @@ def test_clocks_that_are_an_hour_off_lose_and_double_nothing(world: World, rng: 
     # A clock that shows how much time has passed can't be wrong by an hour.
     off = {"LD_PRELOAD": str(LIBRARY), "FAKETIME": offset, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
     with world.load(rng) as load:
-        world.restart(**{rng.choice(["door", "consumer"]): off})
+        world.restart(**{rng.choice(["receiver", "consumer"]): off})
         world.goes_on(load, events=300)
-        world.restart(door=off, consumer=off)
+        world.restart(receiver=off, consumer=off)
         world.goes_on(load, events=300)
-        world.restart(door={}, consumer={})
+        world.restart(receiver={}, consumer={})
         world.recovers(load)
 
     world.assert_exact()

@@ -92,7 +92,7 @@ class Group:
 
     def stop(self) -> None:
         for consumer in self._running:
-            # The last to join may be too young to know what the signal means, and has nothing in hand.
+            # The last to join may have started too recently to handle the signal, and has no records yet.
             assert consumer.stop() in (0, -signal.SIGTERM), consumer.log
 
     def _join(self) -> None:

@@ -9,7 +9,7 @@ from random import Random
 
 from deploy.local.processes import CONSUMER
 from ingestion.tests.kill_points import KillOrder
-from ingestion.tests.killable_receiver import POINTS as DOOR_POINTS
+from ingestion.tests.killable_receiver import POINTS as RECEIVER_POINTS
 from processing.tests.faults import fault_injection
 from processing.tests.faults.fault_deployment import RECOVERY, World
 from processing.tests.faults.fault_injection import away, frozen
@@ -33,9 +33,9 @@ def test_a_random_row_of_faults_loses_and_doubles_nothing(world: World, rng: Ran
     world.assert_exact()
 
 
-def a_door_ends(world: World, rng: Random) -> None:
-    world.dies(world.door, KillOrder(rng.choice(DOOR_POINTS), rng.choice(SIGNALS), passes=rng.randrange(5)))
-    world.start_door()
+def a_receiver_ends(world: World, rng: Random) -> None:
+    world.dies(world.receiver, KillOrder(rng.choice(RECEIVER_POINTS), rng.choice(SIGNALS), passes=rng.randrange(5)))
+    world.start_receiver()
 
 
 def a_consumer_ends(world: World, rng: Random) -> None:
@@ -94,7 +94,7 @@ def a_row_is_refused(world: World, rng: Random) -> None:
 
 
 FAULTS: list[Fault] = [
-    a_door_ends,
+    a_receiver_ends,
     a_consumer_ends,
     servers_are_away_or_frozen,
     postgresql_stops_at_once,

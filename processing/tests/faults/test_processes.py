@@ -1,4 +1,4 @@
-"""Doors and consumers are killed, or told to end, at each of their points under load, or die of an event."""
+"""Receivers and consumers are killed, or told to end, at each of their points under load, or die of an event."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from deploy.local.processes import CONSUMER, ProcessSpec
 from deploy.testing.deployment import ProductProcess
 from ingestion.tests.kill_points import KillOrder
-from ingestion.tests.killable_receiver import POINTS as DOOR_POINTS
+from ingestion.tests.killable_receiver import POINTS as RECEIVER_POINTS
 from processing.consumer.crash_isolation import AFTER
 from processing.tests import expectations, group
 from processing.tests.faults.fault_deployment import RECOVERY, World
@@ -25,14 +25,14 @@ def samples(points: list[str], *names: str) -> list[object]:
     return [pytest.param(point, marks=pytest.mark.sample) if point in names else point for point in points]
 
 
-@pytest.mark.parametrize("point", samples(list(DOOR_POINTS), "after send"))
+@pytest.mark.parametrize("point", samples(list(RECEIVER_POINTS), "after send"))
 @pytest.mark.parametrize("by", SIGNALS, ids=lambda by: by.name)
-def test_a_door_that_ends_at_any_point_loses_and_doubles_nothing(
+def test_a_receiver_that_ends_at_any_point_loses_and_doubles_nothing(
     world: World, rng: Random, point: str, by: signal.Signals
 ) -> None:
     with world.load(rng) as load:
-        world.dies(world.door, KillOrder(point, by, passes=rng.randrange(10)))
-        world.start_door()
+        world.dies(world.receiver, KillOrder(point, by, passes=rng.randrange(10)))
+        world.start_receiver()
         world.recovers(load)
 
     world.assert_exact()

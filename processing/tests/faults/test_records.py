@@ -69,7 +69,7 @@ def test_a_hundred_identical_posts_at_once_are_one_event_and_ninety_nine_duplica
     event = make_event(rng, next(world.numbers), f"crowd-{rng.random()}")
     with world.load(rng) as load:
         with ThreadPoolExecutor(100) as pool:
-            replies = list(pool.map(lambda _: post(world.door.url, expectations.as_json(event)), range(100)))
+            replies = list(pool.map(lambda _: post(world.receiver.url, expectations.as_json(event)), range(100)))
         assert {reply.status for reply in replies} == {202}
         world.expected.add([event] * 100)
         world.recovers(load)

@@ -146,7 +146,7 @@ def slowest(world: World, rng: Random, *, requests: int = 40) -> float:
         event = make_event(rng, next(world.numbers), "hasty")
         body, headers = json.dumps(expectations.as_json(event)).encode(), {**JSON, "Idempotency-Key": event.id}
         began = time.monotonic()
-        assert call(world.door.url, "POST", "/ingest", body, headers).status == 202
+        assert call(world.receiver.url, "POST", "/ingest", body, headers).status == 202
         longest = max(longest, time.monotonic() - began)
         world.expected.add([event])
     return longest

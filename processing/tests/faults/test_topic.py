@@ -19,7 +19,7 @@ def newest_gap(world: World) -> int:
 
 
 def gaps(world: World, *, after: int) -> set[Gap]:
-    """Those that were noticed since; a topic that is made anew again may have the same ones."""
+    """Those that were noticed since; a topic that is created again may have the same ones."""
     rows = expectations.query(world.site, "SELECT id, partition, first_offset, next_offset, cause FROM ledger_gap")
     return {(partition, first, next_, cause) for number, partition, first, next_, cause in rows if number > after}
 
@@ -66,11 +66,11 @@ def test_a_topic_that_is_made_anew_costs_what_nobody_had_read_and_is_read_from_i
         read = expectations.progress(world.site)
         world.goes_on(load)
         # In order: then what the senders hold for accepted is all there, and they send the rest again.
-        world.door.stop()
+        world.receiver.stop()
         unread = held_between(world, read, expectations.ends(world.site))
         world.site.recreate_raw_topic()
         gone = unread & {(event.source, event.id) for event in load.acknowledged}
-        world.start_door()
+        world.start_receiver()
         world.start_consumer()
         # Until then the progress that is known is the old topic's.
         wanted = {(number, to, None, "recreated") for number, to in read.items()}

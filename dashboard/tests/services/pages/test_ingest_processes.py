@@ -1,4 +1,4 @@
-"""The overview's panel of the doors."""
+"""The overview's panel of the receivers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from dashboard.panels import snapshot
-from dashboard.tests.conftest import DoorBeats
+from dashboard.tests.conftest import ReceiverBeats
 from dashboard.tests.services.pages.test_pages import text_of
 from deploy.testing.deployment import Deployment
 from ingestion import problems
@@ -31,9 +31,11 @@ def test_a_reason_that_this_release_does_not_know_is_shown_by_its_code() -> None
 
 
 @services
-def test_the_overview_says_what_the_doors_count_without_scripts(client: Client, door_beats: DoorBeats) -> None:
-    door_beats.say("host-1", accepted=1234, refused={"missing_field": 5})
-    door_beats.say("host-2", guard=BackpressureState("closed", "processing is more than 9 s behind"))
+def test_the_overview_says_what_the_receivers_count_without_scripts(
+    client: Client, receiver_beats: ReceiverBeats
+) -> None:
+    receiver_beats.say("host-1", accepted=1234, refused={"missing_field": 5})
+    receiver_beats.say("host-2", guard=BackpressureState("closed", "processing is more than 9 s behind"))
 
     text = text_of(client, "/")
 
@@ -44,9 +46,11 @@ def test_the_overview_says_what_the_doors_count_without_scripts(client: Client, 
 
 
 @services
-def test_doors_that_refused_nothing_say_so_and_no_doors_is_nothing_yet(client: Client, door_beats: DoorBeats) -> None:
+def test_receivers_that_refused_nothing_say_so_and_no_receivers_is_nothing_yet(
+    client: Client, receiver_beats: ReceiverBeats
+) -> None:
     before = client.get("/").content.decode()
-    door_beats.say("host-1")
+    receiver_beats.say("host-1")
 
     assert panel(before).count("Nothing yet.") == 1
     assert "Nothing was rejected." in text_of(client, "/")
@@ -65,10 +69,10 @@ def test_without_redis_the_panel_cannot_tell(client: Client, site: Deployment) -
 
 @services
 @pytest.mark.faults
-def test_without_postgresql_the_doors_still_show_themselves(
-    client: Client, site: Deployment, door_beats: DoorBeats
+def test_without_postgresql_the_receivers_still_show_themselves(
+    client: Client, site: Deployment, receiver_beats: ReceiverBeats
 ) -> None:
-    door_beats.say("host-1", accepted=77)
+    receiver_beats.say("host-1", accepted=77)
     site.servers.postgres.stop()
 
     assert "Accepted 77" in text_of(client, "/")

@@ -70,7 +70,7 @@ def test_an_outage_is_said_on_the_overview_and_forgotten_when_it_is_over(client:
 
 
 @services
-def test_the_last_minutes_stand_in_a_table_with_what_the_doors_refused(client: Client, site: Deployment) -> None:
+def test_the_last_minutes_stand_in_a_table_with_what_the_receivers_refused(client: Client, site: Deployment) -> None:
     minute = datetime.now(tz=UTC).replace(second=0, microsecond=0) - timedelta(minutes=1)
     for source in ("a", "b"):
         LedgerMinute.objects.create(

@@ -14,7 +14,7 @@ from django.conf import settings
 from deploy.testing.deployment import Deployment, ProductProcess
 from ingestion.acceptance import heartbeat, rejection_counts
 from ingestion.tests.client import JSON, call, event, numbered, post
-from ingestion.tests.conftest import open_door
+from ingestion.tests.conftest import open_receiver
 from ingestion.tests.grpc_client import Client as GrpcClient
 from ingestion.tests.grpc_client import event as grpc_event
 
@@ -31,7 +31,7 @@ Said = dict[str, Any]
 
 
 def pulse_of(client: redis.Redis, process: ProductProcess) -> Said | None:
-    for name in client.smembers(heartbeat.DOORS):
+    for name in client.smembers(heartbeat.RECEIVERS):
         process_name = name.decode() if isinstance(name, bytes) else name
         text = client.get(heartbeat.key(process_name))
         if text is not None and process_name.endswith(f"-{process.pid}"):
@@ -62,16 +62,16 @@ def when(site: Deployment, client: redis.Redis, process: ProductProcess, **said:
     return heard
 
 
-def test_a_door_says_within_moments_what_it_took_and_what_it_refused(site: Deployment, client: redis.Redis) -> None:
-    door = open_door(site)
+def test_a_receiver_says_within_moments_what_it_took_and_what_it_refused(site: Deployment, client: redis.Redis) -> None:
+    receiver = open_receiver(site)
 
-    post(door.url, [*numbered(4), {"sourceId": "sensor-123"}, {}])
-    call(door.url, "POST", "/ingest", b"{", JSON)
-    call(door.url, "POST", "/ingest", b"{", {"Content-Type": "text/plain"})
-    call(door.url, "GET", "/ingest")
-    post(door.url, [event(), {}], query="?atomic=true")
-    post(door.url, [event(), {"payload": {}}, 7], query="?results=all")
-    said = when(site, client, door, accepted=5, acceptedPerSecond=0)
+    post(receiver.url, [*numbered(4), {"sourceId": "sensor-123"}, {}])
+    call(receiver.url, "POST", "/ingest", b"{", JSON)
+    call(receiver.url, "POST", "/ingest", b"{", {"Content-Type": "text/plain"})
+    call(receiver.url, "GET", "/ingest")
+    post(receiver.url, [event(), {}], query="?atomic=true")
+    post(receiver.url, [event(), {"payload": {}}, 7], query="?results=all")
+    said = when(site, client, receiver, accepted=5, acceptedPerSecond=0)
 
     assert (said["kind"], said["inFlightEvents"], said["inFlightBytes"]) == ("ingest", 0, 0)
     assert said["guard"] == ["off", None]
@@ -87,13 +87,13 @@ def test_a_door_says_within_moments_what_it_took_and_what_it_refused(site: Deplo
 
 @pytest.mark.alone  # a process that ends gives Redis 0.09 s for a command, once
 def test_refusals_are_kept_by_minute_beyond_the_end_of_their_process(site: Deployment, client: redis.Redis) -> None:
-    door = open_door(site)
+    receiver = open_receiver(site)
     hours = [rejection_counts.key(int(time.time())), rejection_counts.key(int(time.time()) + rejection_counts.HOUR)]
     client.delete(*hours)
 
-    call(door.url, "POST", "/ingest", b"{", JSON)
-    post(door.url, [{}, {}, event()])
-    door.stop()
+    call(receiver.url, "POST", "/ingest", b"{", JSON)
+    post(receiver.url, [{}, {}, event()])
+    receiver.stop()
 
     assert sorted((count.code, count.refused) for count in refused_in(client, *hours)) == [
         ("missing_field", 2),
@@ -103,33 +103,33 @@ def test_refusals_are_kept_by_minute_beyond_the_end_of_their_process(site: Deplo
 
 
 def test_what_never_became_a_request_counts_too(site: Deployment, client: redis.Redis) -> None:
-    door = open_door(site)
+    receiver = open_receiver(site)
 
-    call(door.url, "POST", "/ingest", b"{}", {**JSON, "X-Long": "x" * 20_000})
+    call(receiver.url, "POST", "/ingest", b"{}", {**JSON, "X-Long": "x" * 20_000})
 
-    said = site.wait_for(lambda: (pulse_of(client, door) or {}).get("refused"))
+    said = site.wait_for(lambda: (pulse_of(client, receiver) or {}).get("refused"))
     assert said == {"headers_too_large": 1}
 
 
 def test_a_rate_is_said_while_events_come_and_falls_to_zero_after_them(site: Deployment, client: redis.Redis) -> None:
-    door = open_door(site)
+    receiver = open_receiver(site)
 
     def rate() -> float:
-        said = pulse_of(client, door)
+        said = pulse_of(client, receiver)
         return float(said["acceptedPerSecond"]) if said else 0.0
 
     sent = 0
     deadline = time.monotonic() + 10
     while not rate() and time.monotonic() < deadline:
-        post(door.url, event(payload={"n": sent}))
+        post(receiver.url, event(payload={"n": sent}))
         sent += 1
 
     assert rate() > 0
     site.wait_for(lambda: rate() == 0, 5)
-    assert when(site, client, door, accepted=sent)["acceptedPerSecond"] == 0
+    assert when(site, client, receiver, accepted=sent)["acceptedPerSecond"] == 0
 
 
-def test_the_web_process_has_a_door_from_its_first_request_on(site: Deployment, client: redis.Redis) -> None:
+def test_the_web_process_has_a_receiver_from_its_first_request_on(site: Deployment, client: redis.Redis) -> None:
     web = site.start_web()
 
     site.wait_for(lambda: post(web.url, event()).status == 202, 20)
@@ -137,16 +137,16 @@ def test_the_web_process_has_a_door_from_its_first_request_on(site: Deployment, 
     assert when(site, client, web, accepted=1)["kind"] == "web"
 
 
-def test_the_grpc_door_counts_as_the_others_do(site: Deployment, client: redis.Redis) -> None:
-    door = site.start_grpc()
-    caller = GrpcClient(door.port)
+def test_the_grpc_receiver_counts_as_the_others_do(site: Deployment, client: redis.Redis) -> None:
+    receiver = site.start_grpc()
+    caller = GrpcClient(receiver.port)
 
     with contextlib.closing(caller.channel):
         site.wait_for(lambda: is_taken(caller), 20)
         with pytest.raises(grpc.RpcError):
             caller.ingest(grpc_event("!", {"n": 1}))
 
-    said = when(site, client, door, accepted=1, refused={"invalid_source_id": 1})
+    said = when(site, client, receiver, accepted=1, refused={"invalid_source_id": 1})
     assert said["kind"] == "grpc"
 
 
@@ -159,10 +159,10 @@ def is_taken(caller: GrpcClient) -> bool:
 
 
 @pytest.mark.faults
-def test_a_door_that_is_stopped_is_forgotten_at_once_and_a_killed_one_soon(
+def test_a_receiver_that_is_stopped_is_forgotten_at_once_and_a_killed_one_soon(
     site: Deployment, client: redis.Redis
 ) -> None:
-    stopped, killed = open_door(site), open_door(site)
+    stopped, killed = open_receiver(site), open_receiver(site)
     site.wait_for(lambda: pulse_of(client, stopped) and pulse_of(client, killed))
 
     stopped.stop()
@@ -178,23 +178,23 @@ def test_a_door_that_is_stopped_is_forgotten_at_once_and_a_killed_one_soon(
 def test_a_frozen_redis_stops_no_request_and_is_told_of_all_when_it_is_back(
     site: Deployment, client: redis.Redis
 ) -> None:
-    door = open_door(site)
-    site.wait_for(lambda: pulse_of(client, door))
+    receiver = open_receiver(site)
+    site.wait_for(lambda: pulse_of(client, receiver))
     hour = rejection_counts.key(int(time.time()))
     client.delete(hour)
 
     site.servers.redis.freeze()
     try:
-        # Long enough for several heartbeats that nobody answers.
+        # Long enough for several heartbeats without an answer.
         ends = time.monotonic() + 3
         sent = 0
         while time.monotonic() < ends:
-            assert post(door.url, event(payload={"n": sent})).status == 202
+            assert post(receiver.url, event(payload={"n": sent})).status == 202
             sent += 1
-        post(door.url, {})
+        post(receiver.url, {})
     finally:
         site.servers.redis.thaw()
 
-    when(site, client, door, accepted=sent)
+    when(site, client, receiver, accepted=sent)
     site.wait_for(lambda: [count.code for count in refused_in(client, hour)] == ["missing_field"], 5)
-    assert door.log.count("Redis does not answer the receiver") == 1
+    assert receiver.log.count("Redis does not answer the receiver") == 1

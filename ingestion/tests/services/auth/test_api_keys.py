@@ -16,7 +16,7 @@ from deploy.testing.deployment import Deployment, ProductProcess
 from ingestion.auth import api_keys, tokens
 from ingestion.models import Key, Source
 from ingestion.tests.client import JSON, Reply, call, event, numbered
-from ingestion.tests.conftest import open_door
+from ingestion.tests.conftest import open_receiver
 from ingestion.tests.topic import events
 
 pytestmark = pytest.mark.services
@@ -26,16 +26,16 @@ KEYED = {"DATAFLOW_OPEN_INGEST": "0"}
 
 @pytest.fixture
 def keyed(site: Deployment) -> ProductProcess:
-    """A door that asks for a key."""
-    return open_door(site, KEYED)
+    """A receiver that asks for a key."""
+    return open_receiver(site, KEYED)
 
 
-def send(door: ProductProcess, token: str | None, content: Any = None, **headers: str) -> Reply:
+def send(receiver: ProductProcess, token: str | None, content: Any = None, **headers: str) -> Reply:
     sent = {**JSON, **headers} | ({"Authorization": f"Bearer {token}"} if token else {})
-    return call(door.url, "POST", "/ingest", json.dumps(content or event()).encode(), sent)
+    return call(receiver.url, "POST", "/ingest", json.dumps(content or event()).encode(), sent)
 
 
-def test_a_key_opens_the_door_in_every_usual_form(keyed: ProductProcess) -> None:
+def test_a_key_opens_the_receiver_in_every_usual_form(keyed: ProductProcess) -> None:
     _, token = api_keys.create("meter", ["ingest"])
     basic = b64encode(f"anybody:{token}".encode()).decode()
 
@@ -131,11 +131,11 @@ def test_a_disabled_source_is_refused_by_name(keyed: ProductProcess, site: Deplo
 
 
 def test_new_sources_are_registered_unless_the_site_wants_known_ones(site: Deployment) -> None:
-    open_to_all = open_door(site)
+    open_to_all = open_receiver(site)
     assert send(open_to_all, None, event("newcomer")).status == 202
     site.wait_for(lambda: Source.objects.filter(source_id="newcomer", enabled=True).exists(), 5)
 
-    strict = open_door(site, {"DATAFLOW_REQUIRE_KNOWN_SOURCES": "1"})
+    strict = open_receiver(site, {"DATAFLOW_REQUIRE_KNOWN_SOURCES": "1"})
     assert send(strict, None, event("newcomer")).status == 202
     assert send(strict, None, event("stranger")).code == "unknown_source"
 

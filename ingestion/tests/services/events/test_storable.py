@@ -24,7 +24,7 @@ LIMITS = BatchLimits()
 
 
 def accepted(batch: list[bytes]) -> list[bytes]:
-    """The payloads of what the door takes from a request of these lines."""
+    """The payloads of what the receiver takes from a request of these lines."""
     body = b"\n".join(text.replace(b"\n", b" ") for text in batch)
     return [event.payload for event in body_parsers.parse_ndjson(body, now=strategies.NOW, limits=LIMITS).events]
 

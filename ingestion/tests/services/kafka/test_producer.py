@@ -1,4 +1,4 @@
-"""What the door and the consumer lean on in the Kafka client."""
+"""What the receiver and the consumer lean on in the Kafka client."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from django.conf import settings
 from ingestion.tests import bad_inputs
 from ingestion.tests.bad_inputs import FINE, ROWS, Row
 from ingestion.tests.client import call
-from ingestion.tests.conftest import Door, MakeDoor
+from ingestion.tests.conftest import MakeReceiver, Receiver
 from ingestion.tests.topic import kept
 
 pytestmark = pytest.mark.services
@@ -24,18 +24,18 @@ def named(row: Row) -> str:
 
 
 @pytest.fixture(scope="module")
-def door(make_door: MakeDoor) -> Iterator[Door]:
-    """A door that loses patience within a second, so that the slow rows are quick."""
-    opened = make_door({"DATAFLOW_HEADER_SECONDS": "0.7", "DATAFLOW_BODY_SECONDS": "0.7"})
+def receiver(make_receiver: MakeReceiver) -> Iterator[Receiver]:
+    """A receiver that loses patience within a second, so that the slow rows are quick."""
+    opened = make_receiver({"DATAFLOW_HEADER_SECONDS": "0.7", "DATAFLOW_BODY_SECONDS": "0.7"})
     yield opened
     assert kept(opened.topic) == []
 
 
 @pytest.fixture(scope="module")
-def web(door: Door) -> str:
-    """The address of a web process beside the door."""
-    process = door.site.start_web()
-    door.site.wait_for(lambda: call(process.url, "GET", "/healthz").status == 200, 20)
+def web(receiver: Receiver) -> str:
+    """The address of a web process beside the receiver."""
+    process = receiver.site.start_web()
+    receiver.site.wait_for(lambda: call(process.url, "GET", "/healthz").status == 200, 20)
     return process.url
 
 
@@ -67,8 +67,8 @@ def status(answer: bytes) -> int:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=named)
-def test_wrong_input_gets_exactly_the_documented_answer(door: Door, row: Row) -> None:
-    answer = exchange(door.url, row.wire)
+def test_wrong_input_gets_exactly_the_documented_answer(receiver: Receiver, row: Row) -> None:
+    answer = exchange(receiver.url, row.wire)
 
     head, _, body = answer.partition(b"\r\n\r\n")
     assert status(answer) == row.status, answer[:300]
@@ -86,16 +86,16 @@ def test_broken_http_never_gets_a_2xx_behind_daphne(web: str, row: Row) -> None:
 
 
 @pytest.mark.parametrize(("kind", "wire"), FINE, ids=[kind for kind, _ in FINE])
-def test_what_only_looks_wrong_is_taken(site_door: Door, kind: str, wire: bytes) -> None:
-    answer = exchange(site_door.url, wire)
+def test_what_only_looks_wrong_is_taken(site_receiver: Receiver, kind: str, wire: bytes) -> None:
+    answer = exchange(site_receiver.url, wire)
 
     assert status(answer) == 202, answer[:300]
 
 
 @pytest.fixture(scope="module")
-def site_door(make_door: MakeDoor) -> Door:
-    """A door of its own, since the other's topic stays empty."""
-    return make_door({})
+def site_receiver(make_receiver: MakeReceiver) -> Receiver:
+    """A receiver of its own, since the other's topic stays empty."""
+    return make_receiver({})
 
 
 def test_the_page_is_made_from_the_table() -> None:

@@ -14,7 +14,7 @@ from ingestion.models import Source
 from ingestion.problems import RequestRejected
 from ingestion.receivers.http import cloudevents
 from ingestion.tests.client import Reply, call
-from ingestion.tests.conftest import open_door
+from ingestion.tests.conftest import open_receiver
 from ingestion.tests.topic import events
 
 LIMITS = BatchLimits()
@@ -200,14 +200,14 @@ def send(url: str, message: Any) -> Reply:
 
 @pytest.mark.services
 def test_events_of_the_cloudevents_library_are_taken_in_every_mode(site: Deployment) -> None:
-    door = open_door(site)
+    receiver = open_receiver(site)
     event = CloudEvent(attributes={"type": "t", "source": "/lib", "id": "1"}, data={"message": "hello"})
     batch = f"[{bindings.to_structured_event(event).body.decode()}]".encode()
 
     replies = [
-        send(door.url, bindings.to_structured_event(event)),
-        send(door.url, bindings.to_binary_event(event)),
-        call(door.url, "POST", "/ingest", batch, {"Content-Type": "application/cloudevents-batch+json"}),
+        send(receiver.url, bindings.to_structured_event(event)),
+        send(receiver.url, bindings.to_binary_event(event)),
+        call(receiver.url, "POST", "/ingest", batch, {"Content-Type": "application/cloudevents-batch+json"}),
     ]
 
     assert [reply.status for reply in replies] == [202, 202, 202]
@@ -219,13 +219,13 @@ def test_events_of_the_cloudevents_library_are_taken_in_every_mode(site: Deploym
 
 @pytest.mark.services
 def test_a_batch_of_cloudevents_says_which_were_refused_and_what_form_is_not_taken(site: Deployment) -> None:
-    door = open_door(site)
+    receiver = open_receiver(site)
     batch = json.dumps([{**COMMON, "id": "1"}, {**COMMON}]).encode()
     media = "application/cloudevents-batch+json; charset=UTF-8"
 
-    mixed = call(door.url, "POST", "/ingest", batch, {"Content-Type": media})
-    checked = call(door.url, "POST", "/ingest/validate", batch, {"Content-Type": media})
-    avro = call(door.url, "POST", "/ingest", b"x", {"Content-Type": "application/cloudevents+avro"})
+    mixed = call(receiver.url, "POST", "/ingest", batch, {"Content-Type": media})
+    checked = call(receiver.url, "POST", "/ingest/validate", batch, {"Content-Type": media})
+    avro = call(receiver.url, "POST", "/ingest", b"x", {"Content-Type": "application/cloudevents+avro"})
 
     assert (mixed.status, mixed.json["accepted"], checked.status) == (207, 1, 207)
     assert [(item["index"], item["code"], item["pointer"]) for item in mixed.json["results"]] == [

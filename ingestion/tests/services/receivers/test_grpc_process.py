@@ -72,7 +72,7 @@ def bearer(token: str) -> list[tuple[str, str]]:
     return [("authorization", f"Bearer {token}")]
 
 
-def test_a_key_in_the_metadata_opens_the_door_and_no_wrong_one_does(site: Deployment) -> None:
+def test_a_key_in_the_metadata_opens_the_receiver_and_no_wrong_one_does(site: Deployment) -> None:
     revoked, revoked_token = api_keys.create("revoked", ["ingest"])
     api_keys.revoke(revoked)
     _, token = api_keys.create("meter", ["ingest"])
@@ -234,7 +234,7 @@ def test_a_stream_reads_no_more_than_a_few_batches_ahead(site: Deployment) -> No
         with frozen_kafka(site):
             replies = pool.submit(lambda: list(client.stream(batches())))
             site.wait_for(lambda: sent == 100, 1)
-            # The door has had its turns to read on.
+            # The receiver has had its turns to read on.
             for _ in range(20):
                 health_probe.serves(f"{ports.HOST}:{process.port}")
         assert [reply.outcome.accepted for reply in replies.result()] == [10] * 100

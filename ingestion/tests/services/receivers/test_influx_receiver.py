@@ -21,7 +21,7 @@ from deploy.testing.deployment import Deployment
 from ingestion.auth import api_keys
 from ingestion.models import Source
 from ingestion.tests.client import JSON, Reply, call, event
-from ingestion.tests.conftest import Door, open_door
+from ingestion.tests.conftest import Receiver, open_receiver
 from ingestion.tests.topic import events
 
 pytestmark = pytest.mark.services
@@ -49,8 +49,8 @@ def of(topic: str, source: str) -> list[dict[str, Any]]:
     return [event for event in events(topic) if event["source"] == source]
 
 
-def payloads(door: Door, source: str) -> list[Any]:
-    return [event["payload"] for event in of(door.topic, source)]
+def payloads(receiver: Receiver, source: str) -> list[Any]:
+    return [event["payload"] for event in of(receiver.topic, source)]
 
 
 def client(url: str, **more: Any) -> InfluxDBClient:
@@ -58,26 +58,26 @@ def client(url: str, **more: Any) -> InfluxDBClient:
 
 
 @pytest.mark.parametrize("enable_gzip", [False, True])
-def test_points_of_the_influxdb_client_are_taken(door: Door, enable_gzip: bool) -> None:
+def test_points_of_the_influxdb_client_are_taken(receiver: Receiver, enable_gzip: bool) -> None:
     measurement = f"client-{enable_gzip}"
     at = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
     whole = Point(measurement).field("t", 21.5).field("n", 2**53 + 1).field("ok", True).field("s", 'a "b" \\ c\nd')  # noqa: FBT003
     tagged = Point(measurement).tag("room", "north 3, left").tag("sourceId", f"room-{enable_gzip}").field("t", 1.0)
 
-    with client(door.url, enable_gzip=enable_gzip) as influx, influx.write_api(write_options=SYNCHRONOUS) as api:
+    with client(receiver.url, enable_gzip=enable_gzip) as influx, influx.write_api(write_options=SYNCHRONOUS) as api:
         api.write("site", record=[whole.time(at), tagged.time(at)])
         api.write("site", record=f"{measurement} t=3.5 1772366400", write_precision=WritePrecision.S)
 
-    assert payloads(door, measurement) == [
+    assert payloads(receiver, measurement) == [
         {"n": 2**53 + 1, "ok": True, "s": 'a "b" \\ c\nd', "t": 21.5},
         {"t": 3.5},
     ]
-    assert payloads(door, f"room-{enable_gzip}") == [{"t": 1}]
-    assert [event["ts"] for event in of(door.topic, measurement)] == [1_772_366_400_123_456, 1_772_366_400_000_000]
+    assert payloads(receiver, f"room-{enable_gzip}") == [{"t": 1}]
+    assert [event["ts"] for event in of(receiver.topic, measurement)] == [1_772_366_400_123_456, 1_772_366_400_000_000]
 
 
-def test_the_influxdb_client_finds_somebody_here(door: Door) -> None:
-    with client(door.url) as influx:
+def test_the_influxdb_client_finds_somebody_here(receiver: Receiver) -> None:
+    with client(receiver.url) as influx:
         assert influx.ping()
         assert influx.version() == "2.7.0"
         assert influx.build() == "data-flow-engine"
@@ -86,23 +86,23 @@ def test_the_influxdb_client_finds_somebody_here(door: Door) -> None:
     assert (health.name, health.status) == ("influxdb", "pass")
 
 
-def test_five_thousand_points_in_one_request_are_taken(door: Door) -> None:
+def test_five_thousand_points_in_one_request_are_taken(receiver: Receiver) -> None:
     lines = [f"batched n={n}i {1_700_000_000_000 + n}" for n in range(5_000)]
 
     with (
-        client(door.url) as influx,
+        client(receiver.url) as influx,
         influx.write_api(write_options=WriteOptions(batch_size=5_000, flush_interval=60_000)) as api,
     ):
         api.write("site", record=lines, write_precision=WritePrecision.MS)
 
-    kept = of(door.topic, "batched")
+    kept = of(receiver.topic, "batched")
     assert sorted(event["payload"]["n"] for event in kept) == list(range(5_000))
     assert {event["ts"] for event in kept} == {1_700_000_000_000_000 + n * 1000 for n in range(5_000)}
 
 
-def test_the_influxdb_client_learns_which_line_was_dropped_and_the_others_are_kept(door: Door) -> None:
+def test_the_influxdb_client_learns_which_line_was_dropped_and_the_others_are_kept(receiver: Receiver) -> None:
     with (
-        client(door.url) as influx,
+        client(receiver.url) as influx,
         influx.write_api(write_options=SYNCHRONOUS) as api,
         pytest.raises(ApiException) as caught,
     ):
@@ -110,14 +110,14 @@ def test_the_influxdb_client_learns_which_line_was_dropped_and_the_others_are_ke
 
     assert caught.value.status == 400
     assert caught.value.message.startswith("partial write: line 2: /payload/f: expected a number")
-    assert payloads(door, "dropped") == [{"f": 1}, {"f": 3}]
+    assert payloads(receiver, "dropped") == [{"f": 1}, {"f": 3}]
 
 
-def test_a_batching_client_gives_a_partial_write_up_at_once(door: Door) -> None:
+def test_a_batching_client_gives_a_partial_write_up_at_once(receiver: Receiver) -> None:
     failed: list[Any] = []
     retried: list[Any] = []
     with (
-        client(door.url) as influx,
+        client(receiver.url) as influx,
         influx.write_api(
             write_options=WriteOptions(batch_size=2, flush_interval=60_000),
             error_callback=lambda _conf, _data, error: failed.append(error),
@@ -127,12 +127,12 @@ def test_a_batching_client_gives_a_partial_write_up_at_once(door: Door) -> None:
         api.write("site", record=["given-up f=1 1", "given-up f=oops 2"])
 
     assert ([error.status for error in failed], retried) == ([400], [])
-    assert payloads(door, "given-up") == [{"f": 1}]
+    assert payloads(receiver, "given-up") == [{"f": 1}]
 
 
-def test_what_telegraf_sends_is_a_source_for_each_series(door: Door) -> None:
+def test_what_telegraf_sends_is_a_source_for_each_series(receiver: Receiver) -> None:
     reply = send(
-        door.url,
+        receiver.url,
         V2,
         gzip.compress(TELEGRAF),
         Authorization="Token any",
@@ -140,7 +140,7 @@ def test_what_telegraf_sends_is_a_source_for_each_series(door: Door) -> None:
     )
 
     assert (reply.status, reply.body) == (204, b"")
-    kept = {event["source"]: event["payload"] for event in events(door.topic) if "server01" in event["source"]}
+    kept = {event["source"]: event["payload"] for event in events(receiver.topic) if "server01" in event["source"]}
     assert sorted(source.rpartition("-")[0] for source in kept) == [
         "cpu:cpu-total:server01",
         "cpu:cpu0:server01",
@@ -150,7 +150,7 @@ def test_what_telegraf_sends_is_a_source_for_each_series(door: Door) -> None:
     ]
     [disk] = [payload for source, payload in kept.items() if source.startswith("disk")]
     assert disk == {"total": 499963174912, "used_percent": 45.1}
-    door.site.wait_for(lambda: Source.objects.filter(source_id__startswith="disk:").exists(), 5)
+    receiver.site.wait_for(lambda: Source.objects.filter(source_id__startswith="disk:").exists(), 5)
     assert Source.objects.get(source_id__startswith="disk:").labels == {
         "measurement": "disk",
         "device": "sda1",
@@ -175,27 +175,27 @@ def test_what_telegraf_sends_is_a_source_for_each_series(door: Door) -> None:
         ("/api/v2/write", 1_700_000_000_000_000_000),
     ],
 )
-def test_a_time_is_read_in_the_precision_that_the_address_names(door: Door, path: str, stamp: int) -> None:
+def test_a_time_is_read_in_the_precision_that_the_address_names(receiver: Receiver, path: str, stamp: int) -> None:
     source = "precise-" + "".join(filter(str.isalnum, path))
 
-    reply = send(door.url, path, f"{source} f=1 {stamp}")
+    reply = send(receiver.url, path, f"{source} f=1 {stamp}")
 
     assert (reply.status, reply.body) == (204, b"")
-    [event] = of(door.topic, source)
+    [event] = of(receiver.topic, source)
     unit = 3_600_000_000 if "=h" in path else 60_000_000
     assert 1_700_000_000_000_000 - unit < event["ts"] <= 1_700_000_000_000_000
 
 
 @pytest.mark.parametrize("body", ["", "\n\n", "# a comment\n"])
 @pytest.mark.parametrize("path", [V1, V2])
-def test_a_body_without_a_line_is_nothing_to_do(door: Door, path: str, body: str) -> None:
-    assert send(door.url, path, body).status == 204
+def test_a_body_without_a_line_is_nothing_to_do(receiver: Receiver, path: str, body: str) -> None:
+    assert send(receiver.url, path, body).status == 204
 
 
-def test_a_partial_write_names_its_lines_in_the_shape_of_either_version(door: Door) -> None:
+def test_a_partial_write_names_its_lines_in_the_shape_of_either_version(receiver: Receiver) -> None:
     body = "shaped f=1 1\nsecret-value\n# c\nshaped f=2 2\nshaped f=secret-value 3\n"
 
-    second, first = send(door.url, V2, body), send(door.url, V1, body)
+    second, first = send(receiver.url, V2, body), send(receiver.url, V1, body)
 
     assert (second.status, second.headers["content-type"]) == (400, "application/json")
     text = (
@@ -207,16 +207,16 @@ def test_a_partial_write_names_its_lines_in_the_shape_of_either_version(door: Do
     assert [(line["line"], line["code"]) for line in second.json["lines"]] == [(2, "invalid_line"), (5, "wrong_type")]
     assert (first.status, first.json["error"], first.json["reason"]) == (400, text, "invalid_line")
     assert b"secret-value" not in first.body + second.body
-    assert payloads(door, "shaped") == [{"f": 1}, {"f": 2}] * 2
+    assert payloads(receiver, "shaped") == [{"f": 1}, {"f": 2}] * 2
 
 
-def test_of_many_wrong_lines_some_are_named_and_all_are_counted(door: Door) -> None:
-    reply = send(door.url, V2, "wrong\n" * 2_500 + "one-of-many f=1 1")
+def test_of_many_wrong_lines_some_are_named_and_all_are_counted(receiver: Receiver) -> None:
+    reply = send(receiver.url, V2, "wrong\n" * 2_500 + "one-of-many f=1 1")
 
     assert (reply.status, reply.json["accepted"], reply.json["rejected"]) == (400, 1, 2_500)
     assert len(reply.json["lines"]) == 10
     assert "; and 2490 more dropped=2500" in reply.json["message"]
-    assert payloads(door, "one-of-many") == [{"f": 1}]
+    assert payloads(receiver, "one-of-many") == [{"f": 1}]
 
 
 def bomb() -> bytes:
@@ -247,22 +247,22 @@ REFUSALS: list[tuple[str, str, str, bytes, dict[str, str], int, str, str]] = [
 
 
 @pytest.mark.parametrize("row", REFUSALS, ids=lambda row: row[0])
-def test_a_refusal_has_the_shape_of_influxdb_and_takes_nothing(door: Door, row: tuple[Any, ...]) -> None:
+def test_a_refusal_has_the_shape_of_influxdb_and_takes_nothing(receiver: Receiver, row: tuple[Any, ...]) -> None:
     _, method, path, body, headers, status, code, reason = row
-    before = len(events(door.topic))
+    before = len(events(receiver.topic))
 
-    reply = call(door.url, method, path, body, headers)
+    reply = call(receiver.url, method, path, body, headers)
 
     assert (reply.status, reply.headers["content-type"]) == (status, "application/json")
     assert (reply.json["code"], reply.json["reason"]) == (code, reason)
     assert reply.json["message"]
     assert reply.json["requestId"] == reply.headers["x-request-id"]
     assert b"canary" not in reply.body
-    assert len(events(door.topic)) == before
+    assert len(events(receiver.topic)) == before
 
 
-def test_the_first_version_has_its_own_shape_of_a_refusal(door: Door) -> None:
-    reply = send(door.url, f"{V1}&precision=d", "m f=1")
+def test_the_first_version_has_its_own_shape_of_a_refusal(receiver: Receiver) -> None:
+    reply = send(receiver.url, f"{V1}&precision=d", "m f=1")
 
     assert (reply.status, reply.json["reason"]) == (400, "invalid_parameter")
     assert reply.json["error"] == "precision: expected one of ns, us, ms, s, n, u, m, h, once"
@@ -270,52 +270,52 @@ def test_the_first_version_has_its_own_shape_of_a_refusal(door: Door) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
-def test_a_ping_is_answered_with_a_version_and_nothing_else(door: Door, method: str) -> None:
-    reply = call(door.url, method, "/ping")
+def test_a_ping_is_answered_with_a_version_and_nothing_else(receiver: Receiver, method: str) -> None:
+    reply = call(receiver.url, method, "/ping")
 
     assert (reply.status, reply.body) == (204, b"")
     assert reply.headers["x-influxdb-version"] == "2.7.0"
     assert reply.headers["x-influxdb-build"] == "data-flow-engine"
 
 
-def test_a_small_body_in_chunks_is_taken(door: Door) -> None:
+def test_a_small_body_in_chunks_is_taken(receiver: Receiver) -> None:
     pieces = iter([b"chunked f=", b"1 1\nchunk", b"ed f=2 2"])
 
-    reply = call(door.url, "POST", V2, pieces)  # type: ignore[arg-type]
+    reply = call(receiver.url, "POST", V2, pieces)  # type: ignore[arg-type]
 
     assert reply.status == 204
-    assert payloads(door, "chunked") == [{"f": 1}, {"f": 2}]
+    assert payloads(receiver, "chunked") == [{"f": 1}, {"f": 2}]
 
 
-def test_a_resent_batch_has_the_same_ids_and_lines_without_a_time_have_new_ones(door: Door) -> None:
+def test_a_resent_batch_has_the_same_ids_and_lines_without_a_time_have_new_ones(receiver: Receiver) -> None:
     for _ in range(2):
-        assert send(door.url, V2, "resent f=1 1700000000000000000\nuntimed f=1\nuntimed f=1").status == 204
+        assert send(receiver.url, V2, "resent f=1 1700000000000000000\nuntimed f=1\nuntimed f=1").status == 204
 
-    assert len({event["id"] for event in of(door.topic, "resent")}) == 1
-    assert len({event["id"] for event in of(door.topic, "untimed")}) == 4
-    assert {event["timed"] for event in of(door.topic, "untimed")} == {False}
+    assert len({event["id"] for event in of(receiver.topic, "resent")}) == 1
+    assert len({event["id"] for event in of(receiver.topic, "untimed")}) == 4
+    assert {event["timed"] for event in of(receiver.topic, "untimed")} == {False}
 
 
-def test_a_request_id_comes_back(door: Door) -> None:
-    reply = send(door.url, V2, "with-request-id f=1 1", **{"X-Request-ID": "order-66"})
+def test_a_request_id_comes_back(receiver: Receiver) -> None:
+    reply = send(receiver.url, V2, "with-request-id f=1 1", **{"X-Request-ID": "order-66"})
 
     assert (reply.status, reply.headers["x-request-id"]) == (204, "order-66")
 
 
 @pytest.mark.faults
-def test_while_kafka_is_frozen_clients_are_told_to_come_again_and_lose_nothing(door: Door) -> None:
+def test_while_kafka_is_frozen_clients_are_told_to_come_again_and_lose_nothing(receiver: Receiver) -> None:
     retried = threading.Event()
     options = WriteOptions(batch_size=10, flush_interval=60_000, retry_interval=200, max_retries=20, jitter_interval=0)
-    with client(door.url, timeout=20_000) as influx:
-        door.site.servers.kafka.freeze()
+    with client(receiver.url, timeout=20_000) as influx:
+        receiver.site.servers.kafka.freeze()
         try:
-            first, second = send(door.url, V1, "frozen-v1 f=1 1"), send(door.url, V2, "frozen-v2 f=1 1")
-            health = call(door.url, "GET", "/health")
+            first, second = send(receiver.url, V1, "frozen-v1 f=1 1"), send(receiver.url, V2, "frozen-v2 f=1 1")
+            health = call(receiver.url, "GET", "/health")
             api = influx.write_api(write_options=options, retry_callback=lambda *_: retried.set())
             api.write("site", record=[f"frozen n={n}i {n}" for n in range(10)])
             assert retried.wait(15)
         finally:
-            door.site.servers.kafka.thaw()
+            receiver.site.servers.kafka.thaw()
         api.close()
 
     assert (first.status, first.headers["retry-after"], first.json["reason"]) == (503, "1", "broker_unavailable")
@@ -323,13 +323,13 @@ def test_while_kafka_is_frozen_clients_are_told_to_come_again_and_lose_nothing(d
     # Texts at which Telegraf throws its points away.
     assert not any(text in first.json["error"] for text in ("partial write", "unable to parse", "not found"))
     assert (health.status, health.json["status"]) == (503, "fail")
-    assert {event["payload"]["n"] for event in of(door.topic, "frozen")} == set(range(10))
-    door.site.wait_for(lambda: call(door.url, "GET", "/health").json["status"] == "pass", 10)
+    assert {event["payload"]["n"] for event in of(receiver.topic, "frozen")} == set(range(10))
+    receiver.site.wait_for(lambda: call(receiver.url, "GET", "/health").json["status"] == "pass", 10)
 
 
 @pytest.mark.faults
 def test_a_request_that_kafka_leaves_half_way_says_what_was_taken_and_may_be_sent_again(site: Deployment) -> None:
-    ingest = open_door(site)
+    ingest = open_receiver(site)
     body = "\n".join(f"halfway n={n}i {n}" for n in range(90_000))
 
     def accepted() -> float:
@@ -354,7 +354,7 @@ def test_a_request_that_kafka_leaves_half_way_says_what_was_taken_and_may_be_sen
 
 
 def test_a_key_is_taken_as_influxdbs_clients_send_it(site: Deployment) -> None:
-    keyed = open_door(site, {"DATAFLOW_OPEN_INGEST": "0"})
+    keyed = open_receiver(site, {"DATAFLOW_OPEN_INGEST": "0"})
     _, token = api_keys.create("telegraf", ["ingest"])
     _, reader = api_keys.create("grafana", ["read"])
     basic = b64encode(f"telegraf:{token}".encode()).decode()
@@ -376,7 +376,7 @@ def test_a_key_is_taken_as_influxdbs_clients_send_it(site: Deployment) -> None:
 
 
 def test_a_source_that_may_not_send_is_a_403_alone_and_a_partial_write_among_others(site: Deployment) -> None:
-    keyed = open_door(site, {"DATAFLOW_OPEN_INGEST": "0"})
+    keyed = open_receiver(site, {"DATAFLOW_OPEN_INGEST": "0"})
     _, token = api_keys.create("telegraf", ["ingest"], sources=["mine", "broken"])
     Source.objects.create(source_id="broken", enabled=False)
     api_keys.push(api_keys.SOURCES)
@@ -384,7 +384,7 @@ def test_a_source_that_may_not_send_is_a_403_alone_and_a_partial_write_among_oth
     def write(path: str, body: str) -> Reply:
         return send(keyed.url, path, body, Authorization=f"Token {token}")
 
-    # Checked and not taken: until the door has heard of it the source may send.
+    # Checked and not taken: until the receiver has heard of it the source may send.
     sent, headers = json.dumps(event("broken")).encode(), {**JSON, "Authorization": f"Token {token}"}
     site.wait_for(lambda: call(keyed.url, "POST", "/ingest/validate", sent, headers).status == 403, 5)
     alone, foreign = write(V2, "broken f=1 1"), write(V1, "foreign f=1 1")
@@ -400,7 +400,7 @@ def test_a_source_that_may_not_send_is_a_403_alone_and_a_partial_write_among_oth
 
 
 def test_past_its_rate_a_client_is_told_to_wait_by_the_status_at_which_it_keeps_its_points(site: Deployment) -> None:
-    keyed = open_door(site, {"DATAFLOW_OPEN_INGEST": "0"})
+    keyed = open_receiver(site, {"DATAFLOW_OPEN_INGEST": "0"})
     _, token = api_keys.create("eager", ["ingest"], rate="10:60")
     body = "\n".join(f"eager n={n}i {n}" for n in range(30))
 

@@ -9,10 +9,10 @@ from ingestion.acceptance.backpressure import BacklogReport, Backpressure
 
 def judged(guard: Backpressure, conditions: Iterable[BacklogReport]) -> list[str | None]:
     """What the guard says, looking once in 10 s."""
-    return [guard.judge(condition, now=10.0 * number) for number, condition in enumerate(conditions)]
+    return [guard.evaluate(condition, now=10.0 * number) for number, condition in enumerate(conditions)]
 
 
-async def test_lag_past_the_setting_closes_the_doors_until_it_is_gone(settings: Settings) -> None:
+async def test_lag_past_the_setting_closes_the_receivers_until_it_is_gone(settings: Settings) -> None:
     settings.DATAFLOW_GUARD_LAG_SECONDS = 30.0
 
     said = judged(Backpressure(), [BacklogReport(lag, 0, 0) for lag in (0.0, 30.0, 31.0, 12.0)])

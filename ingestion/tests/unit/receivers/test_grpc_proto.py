@@ -34,7 +34,7 @@ def test_the_generated_code_is_what_the_proto_gives(tmp_path: Path) -> None:
 
     for name in ("ingestion_pb2.py", "ingestion_pb2.pyi"):
         place = Path(PROTO).with_name(name)
-        assert (FOLDER / place).read_text() == (tmp_path / place).read_text(), f"generate {place} anew: docs/grpc.md"
+        assert (FOLDER / place).read_text() == (tmp_path / place).read_text(), f"generate {place} again: docs/grpc.md"
 
 
 def test_an_event_of_the_proto_has_the_fields_of_the_contract() -> None:

@@ -1,4 +1,4 @@
-"""What our own steps fail on becomes a letter, all the rest is stored; a bug that is nobody's event waits for us."""
+"""A line on which our own steps fail becomes a dead letter, all others are stored; a bug that no event triggers waits for an upgrade."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An event posted at the door is found in both stores, rolled up and accounted for."""
+"""An event posted at the receiver is found in both stores, rolled up and accounted for."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def copy(after: int, payload: bytes = b'{"level":1}', **changes: bool | bytes) -
 
 
 def write(site: Deployment, *batches: list[Accepted]) -> None:
-    """Put events into the topic as the doors do, one record a batch."""
+    """Put events into the topic as the receivers do, one record a batch."""
     client = producer.open_producer()
     try:
         found = [

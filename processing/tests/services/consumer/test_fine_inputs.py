@@ -8,7 +8,7 @@ import pytest
 
 from deploy.testing.deployment import Deployment
 from ingestion.tests.bad_inputs import FINE
-from ingestion.tests.conftest import open_door
+from ingestion.tests.conftest import open_receiver
 from ingestion.tests.services.receivers.test_bad_inputs import exchange, status
 from processing.tests import expectations
 
@@ -16,10 +16,10 @@ pytestmark = pytest.mark.services
 
 
 def test_odd_but_right_events_are_read_back_equal_from_both_stores(site: Deployment) -> None:
-    door = open_door(site)
+    receiver = open_receiver(site)
     site.start_consumer()
 
-    replies = [exchange(door.url, wire) for _, wire in FINE]
+    replies = [exchange(receiver.url, wire) for _, wire in FINE]
 
     assert [status(reply) for reply in replies] == [202] * len(FINE)
     # Compressed and chunked bodies hold the plain one's event.

@@ -14,7 +14,7 @@ from processing.stores import documents
 pytestmark = pytest.mark.services
 
 
-def test_events_of_both_doors_are_one_row_and_one_document_each(site: Deployment) -> None:
+def test_events_of_both_receivers_are_one_row_and_one_document_each(site: Deployment) -> None:
     ingest = site.start_ingest()
     site.start_consumer()
     grpc = Client(site.start_grpc().port)

@@ -75,7 +75,7 @@ def test_points_are_rows_documents_and_rollups_and_sent_again_they_are_duplicate
         assert document["payload"] == event.payload
     sums = RollupHour.objects.filter(field="usage").values_list("sum", flat=True)
     assert sorted(sums) == [sum(n + 0.5 for n in range(0, 100, 2)), sum(n + 0.5 for n in range(1, 100, 2))]
-    # The consumer may register a source before the door comes to write its labels.
+    # The consumer may register a source before the receiver comes to write its labels.
     site.wait_for(lambda: [source.labels.get("host") for source in Source.objects.all()] == ["server 01"] * 2, 10)
     report = reconcile.run()
     assert report.ok, report_text.render(report)

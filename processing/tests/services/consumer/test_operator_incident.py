@@ -1,4 +1,4 @@
-"""What needs an operator is an incident until it is mended; nothing becomes a dead letter meanwhile."""
+"""What needs an operator is an incident until it is fixed; nothing becomes a dead letter meanwhile."""
 
 from __future__ import annotations
 

@@ -37,13 +37,13 @@ def test_forged_content_that_a_store_refuses_is_one_letter(site: Deployment, pay
 
 
 def test_fields_past_a_sources_cap_are_stored_and_not_rolled_up(site: Deployment) -> None:
-    door = site.start_ingest()
+    receiver = site.start_ingest()
     site.start_consumer({"DATAFLOW_MAX_FIELDS_PER_SOURCE": "3"})
     payloads: list[dict[str, object]] = [{"b": 1, "a": 1}, {"d": 2, "c": 2, "b": 2}, {"e": 3, "a": 3}]
 
     for number, payload in enumerate(payloads):
         sent = Sent("sensor-1", event_id(number), NOON, payload)
-        assert post(door.url, expectations.as_json(sent)).status == 202
+        assert post(receiver.url, expectations.as_json(sent)).status == 202
         site.wait_for(lambda: expectations.caught_up(site), 30)
 
     assert {id_: payload for (_, id_), (_, payload) in expectations.rows(site).items()} == {

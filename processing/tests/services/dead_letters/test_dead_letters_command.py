@@ -33,14 +33,14 @@ def test_letters_are_listed_shown_rehearsed_and_sent(deployment: RedriveDeployme
 
     listed = json.loads(run(deployment, "list", "--source", "listed", "--limit", "2", "--json").stdout)
     shown = run(deployment, "show", str(oldest.pk))
-    rehearsed = run(deployment, "redrive", "--source", "listed", "--dry-run")
+    tried = run(deployment, "redrive", "--source", "listed", "--dry-run")
     redriven = run(deployment, "redrive", "--source", "listed", "--note", "mended")
     await_state(deployment, "listed", "stored", 3)
 
     assert (listed["total"], [one["sourceId"] for one in listed["letters"]]) == (3, ["listed"] * 2)
     assert f"Dead letter {oldest.pk}, open: A store can't keep this event" in shown.stdout
     assert '"sourceId": "listed"' in shown.stdout
-    assert rehearsed.stdout == "3 of 3 would be stored now.\n"
+    assert tried.stdout == "3 of 3 would be stored now.\n"
     assert (redriven.stdout, redriven.stderr) == ("3 sent.\n", "")
     told = json.loads(run(deployment, "show", str(oldest.pk), "--json").stdout)
     assert base64.b64decode(told["raw"]) == bytes(oldest.raw)
@@ -77,10 +77,10 @@ def test_letters_are_discarded_for_a_reason(deployment: RedriveDeployment) -> No
     deployment.refuse("discarded", 2)
 
     run(deployment, "discard", "--source", "discarded", code=2)
-    rehearsed = run(deployment, "discard", "--source", "discarded", "--dry-run")
+    tried = run(deployment, "discard", "--source", "discarded", "--dry-run")
     discarded = run(deployment, "discard", "--source", "discarded", "--note", "a test of the sender", "--json")
 
-    assert rehearsed.stdout == "2 would be discarded.\n"
+    assert tried.stdout == "2 would be discarded.\n"
     job = json.loads(discarded.stdout)["job"]
     assert (job["kind"], job["state"], job["total"], job["done"]) == ("discard", "done", 2, 2)
     assert letters("discarded", state="discarded") == 2

@@ -1,4 +1,4 @@
-"""How far behind processing is, and that the doors' guard acts on it."""
+"""How far behind processing is, and that the receivers' guard acts on it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from deploy.testing.deployment import Deployment, ProductProcess
 from ingestion.tests.client import call, event, numbered, post
-from ingestion.tests.conftest import open_door
+from ingestion.tests.conftest import open_receiver
 from processing.events.positions import PartitionId
 from processing.kafka.end_offsets import TopicOffsets
 from processing.ledger.lag import PartitionLag
@@ -66,47 +66,49 @@ def test_an_outage_of_a_day_is_told_to_a_hundredth_and_takes_little_memory() -> 
     assert len(waits._ends[PartitionId(TOPIC, 0)]) < 1_000
 
 
-def guard_of(door: ProductProcess) -> tuple[int, str]:
-    ready = call(door.url, "GET", "/readyz")
+def guard_of(receiver: ProductProcess) -> tuple[int, str]:
+    ready = call(receiver.url, "GET", "/readyz")
     return ready.status, ready.json["guard"]["state"]
 
 
 @pytest.mark.services
-def test_the_door_is_closed_while_no_consumer_takes_events_and_opens_when_one_has_caught_up(site: Deployment) -> None:
-    door = open_door(site, {"DATAFLOW_GUARD_LAG_SECONDS": "1"})
-    assert guard_of(door) == (200, "open")
-    assert post(door.url, numbered(100)).status == 202
+def test_the_receiver_is_closed_while_no_consumer_takes_events_and_opens_when_one_has_caught_up(
+    site: Deployment,
+) -> None:
+    receiver = open_receiver(site, {"DATAFLOW_GUARD_LAG_SECONDS": "1"})
+    assert guard_of(receiver) == (200, "open")
+    assert post(receiver.url, numbered(100)).status == 202
 
-    site.wait_for(lambda: guard_of(door) == (200, "closed"), 15)
-    refused = call(door.url, "POST", "/ingest", b"not looked at", {"Content-Type": "application/json"})
+    site.wait_for(lambda: guard_of(receiver) == (200, "closed"), 15)
+    refused = call(receiver.url, "POST", "/ingest", b"not looked at", {"Content-Type": "application/json"})
     assert (refused.status, refused.code, refused.headers["retry-after"]) == (503, "pipeline_behind", "10")
 
     site.start_consumer()
-    site.wait_for(lambda: post(door.url, event("after")).status == 202, 20)
-    assert guard_of(door) == (200, "open")
+    site.wait_for(lambda: post(receiver.url, event("after")).status == 202, 20)
+    assert guard_of(receiver) == (200, "open")
 
 
 @pytest.mark.services
-def test_the_door_is_closed_while_too_much_becomes_dead_letters(site: Deployment) -> None:
-    door = open_door(site, {"DATAFLOW_GUARD_DEAD_LETTER_PERCENT": "10"})
+def test_the_receiver_is_closed_while_too_much_becomes_dead_letters(site: Deployment) -> None:
+    receiver = open_receiver(site, {"DATAFLOW_GUARD_DEAD_LETTER_PERCENT": "10"})
     site.start_consumer()
-    site.wait_for(lambda: guard_of(door) == (200, "open"), 10)
+    site.wait_for(lambda: guard_of(receiver) == (200, "open"), 10)
 
     factories.put_all(site.raw_topic, [b"garbage"] * 200, partition=1)
     site.wait_for(lambda: SourceStatistics.objects.filter(dead_lettered=200).exists(), 20)
 
-    site.wait_for(lambda: post(door.url, event("more")).status == 503, 15)
+    site.wait_for(lambda: post(receiver.url, event("more")).status == 503, 15)
 
 
 @pytest.mark.services
 @pytest.mark.faults
-def test_a_guard_that_can_not_look_leaves_the_door_open(site: Deployment) -> None:
-    door = open_door(site, {"DATAFLOW_GUARD_LAG_SECONDS": "1"})
+def test_a_guard_that_can_not_look_leaves_the_receiver_open(site: Deployment) -> None:
+    receiver = open_receiver(site, {"DATAFLOW_GUARD_LAG_SECONDS": "1"})
     site.servers.postgres.freeze()
     until = time.monotonic() + 6  # three looks, and lag enough for each
     try:
         while time.monotonic() < until:
-            assert post(door.url, numbered(10)).status == 202
-            assert guard_of(door) == (200, "open")
+            assert post(receiver.url, numbered(10)).status == 202
+            assert guard_of(receiver) == (200, "open")
     finally:
         site.servers.postgres.thaw()

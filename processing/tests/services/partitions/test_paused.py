@@ -65,7 +65,7 @@ def test_bad_lines_in_a_row_hold_their_partition_until_an_operator_acts(
     site.wait_for(lambda: health(consumer)["held"] == [BAD], WAIT)
     assert progress(BAD) == 200
 
-    # Resumed: it counts anew, and is held again.
+    # Resumed: its count starts at zero, and it is paused again.
     assert resume(site, "--dry-run")["dryRun"]
     assert held() == [BAD]
     resume(site)

@@ -1,4 +1,4 @@
-"""What reconcile finds it can also mend: events from where they still are, accounts and sums from what was counted."""
+"""reconcile can repair what it finds: events from where they still are, accounts and sums from what was counted."""
 
 from __future__ import annotations
 
@@ -224,7 +224,7 @@ def test_wrong_arguments_are_told(wrong: list[str]) -> None:
     assert "\n" not in str(refused.value)
 
 
-# The progress that a command is told to end at, and what it has to mend.
+# The progress at which a command is told to end, and what it has to repair.
 BULK = {
     ("rebuild_rows",): ("hours of sources", f"DELETE FROM events WHERE {ONE}"),
     ("rebuild_documents",): ("documents from Kafka", ""),
@@ -282,11 +282,11 @@ def test_a_row_is_not_discarded_for_a_document_that_was_changed_too(rounds: Kill
 
     report = reconcile("--repair", code=1)
     documents.database()["events"].update_many({"source": "killed-3"}, {"$unset": {"payload.changed": 1}})
-    mended = reconcile("--repair")
+    repaired = reconcile("--repair")
 
     count = len(of(rounds, "killed-3"))
     assert report["kinds"] == {"row_changed": count, "document_changed": count}
-    assert (mended["repaired"]["rowsDiscarded"], mended["repaired"]["rowsFromDocuments"]) == (count, count)
+    assert (repaired["repaired"]["rowsDiscarded"], repaired["repaired"]["rowsFromDocuments"]) == (count, count)
     expectations.assert_exact(rounds.site, rounds.expected)
 
 

@@ -39,24 +39,24 @@ def client_program(site: Deployment, name: str, *arguments: str) -> None:
 
 
 @pytest.fixture
-def door(site: Deployment) -> str:
+def receiver(site: Deployment) -> str:
     return site.start_ingest().url
 
 
-def send(site: Deployment, door: str, source: str, *, total: int) -> None:
-    assert post(door, numbered(100, source)).status == 202
+def send(site: Deployment, receiver: str, source: str, *, total: int) -> None:
+    assert post(receiver, numbered(100, source)).status == 202
     site.wait_for(lambda: sum(SourceStatistics.objects.values_list("read", flat=True)) == total, 30)
 
 
 def test_a_restored_older_postgresql_and_mongodb_catch_up_from_kafka(
-    site: Deployment, door: str, tmp_path: Path
+    site: Deployment, receiver: str, tmp_path: Path
 ) -> None:
     consumer = site.start_consumer()
-    send(site, door, "before", total=100)
+    send(site, receiver, "before", total=100)
     client_program(site, "pg_dump", "--format=custom", f"--file={tmp_path / 'rows.dump'}")
-    send(site, door, "between", total=200)
+    send(site, receiver, "between", total=200)
     raw = list(documents.database()["events"].find())
-    send(site, door, "after", total=300)
+    send(site, receiver, "after", total=300)
     consumer.stop()
 
     drop_database(site.servers, site.name)
@@ -70,7 +70,7 @@ def test_a_restored_older_postgresql_and_mongodb_catch_up_from_kafka(
     call_command("migrate", verbosity=0, interactive=False)
     call_command("prepare_stores", stdout=io.StringIO())
     assert Event.objects.count() == 100
-    assert post(door, numbered(100, "while-away")).status == 202
+    assert post(receiver, numbered(100, "while-away")).status == 202
     site.start_consumer()
 
     site.wait_for(lambda: Event.objects.count() == 400, 30)

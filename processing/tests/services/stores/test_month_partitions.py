@@ -1,4 +1,4 @@
-"""Partitions of the table of events are there before they are needed, whoever makes them."""
+"""Partitions of the table of events exist before they are needed, whichever process creates them."""
 
 from __future__ import annotations
 

@@ -86,27 +86,27 @@ def test_what_needs_an_operator_rings_at_every_try_and_is_stilled_once_it_works(
 
 
 def test_a_bug_is_tried_three_times_and_then_mended(be_patient: Callable[..., None], bell: Bell) -> None:
-    act, mend = Act(KeyError("a"), KeyError("b"), KeyError("c")), Act()
+    act, recovery = Act(KeyError("a"), KeyError("b"), KeyError("c")), Act()
 
-    be_patient(act, recover=mend)
+    be_patient(act, recover=recovery)
 
-    assert (act.tries, mend.tries, bell.rung) == (4, 1, [])
+    assert (act.tries, recovery.tries, bell.rung) == (4, 1, [])
 
 
 def test_a_bug_that_passes_by_itself_is_not_looked_for(be_patient: Callable[..., None]) -> None:
-    act, mend = Act(KeyError("a"), KeyError("b")), Act()
+    act, recovery = Act(KeyError("a"), KeyError("b")), Act()
 
-    be_patient(act, recover=mend)
+    be_patient(act, recover=recovery)
 
-    assert (act.tries, mend.tries) == (3, 0)
+    assert (act.tries, recovery.tries) == (3, 0)
 
 
 def test_a_bug_that_can_not_be_mended_waits_for_an_operator(be_patient: Callable[..., None], bell: Bell) -> None:
-    act, mend = Act(*(KeyError(text) for text in "abc")), Act(NeedsOperator("no record alone"))
+    act, recovery = Act(*(KeyError(text) for text in "abc")), Act(NeedsOperator("no record alone"))
 
-    be_patient(act, recover=mend)
+    be_patient(act, recover=recovery)
 
-    assert (act.tries, mend.tries, bell.rung) == (4, 2, ["no record alone"])
+    assert (act.tries, recovery.tries, bell.rung) == (4, 2, ["no record alone"])
 
 
 def test_without_a_way_to_mend_it_a_bug_waits_for_an_operator(be_patient: Callable[..., None], bell: Bell) -> None:

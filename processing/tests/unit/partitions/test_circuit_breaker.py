@@ -29,9 +29,9 @@ def follow(breaker: CircuitBreaker, *texts: str) -> list[LimitExceeded]:
     trips: list[LimitExceeded] = []
     first = 0
     for text in texts:
-        judgement = breaker.judge(outcomes(text, first=first))
-        breaker.adopt(judgement)
-        trips += judgement.trips.values()
+        update = breaker.evaluate(outcomes(text, first=first))
+        breaker.adopt(update)
+        trips += update.trips.values()
         first += len(text)
     return trips
 
@@ -66,25 +66,25 @@ def test_what_is_long_ago_is_forgotten() -> None:
     ("text", "offset"), [("x" * 400, 1), ("." * 50 + "x" * 350, 2), ("x" * 99 + "." + "x" * 300, 2)]
 )
 def test_a_record_of_many_lines_is_kept_whole(text: str, offset: int) -> None:
-    judgement = CircuitBreaker().judge(outcomes(text, lines=100))
+    update = CircuitBreaker().evaluate(outcomes(text, lines=100))
 
-    assert judgement.trips[0].offset == offset
+    assert update.trips[0].offset == offset
 
 
 def test_redriven_letters_and_those_below_the_lenient_offset_do_not_count() -> None:
-    redriven = CircuitBreaker().judge(outcomes("x" * 500, headers=[(REDRIVE_OF, b"7")]))
+    redriven = CircuitBreaker().evaluate(outcomes("x" * 500, headers=[(REDRIVE_OF, b"7")]))
     breaker = CircuitBreaker()
     breaker.start(0, lenient_until=300)
 
     assert redriven.trips == {}
-    assert breaker.judge(outcomes("x" * 600)).trips[0].offset == 499
+    assert breaker.evaluate(outcomes("x" * 600)).trips[0].offset == 499
 
 
 def test_a_batch_that_rolls_back_counts_for_nothing() -> None:
     breaker = CircuitBreaker()
 
     for _ in range(3):
-        assert breaker.judge(outcomes("x" * 150)).trips == {}
+        assert breaker.evaluate(outcomes("x" * 150)).trips == {}
 
 
 def test_starting_anew_forgets_everything() -> None:
@@ -93,7 +93,7 @@ def test_starting_anew_forgets_everything() -> None:
 
     breaker.start(0, lenient_until=0)
 
-    assert breaker.judge(outcomes("x" * 199)).trips == {}
+    assert breaker.evaluate(outcomes("x" * 199)).trips == {}
 
 
 def test_a_window_holds_no_more_than_its_size() -> None:

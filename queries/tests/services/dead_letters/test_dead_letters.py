@@ -60,7 +60,7 @@ def test_a_letter_tells_its_story(site: Deployment) -> None:
 
     first, last = get(f"{LETTERS}{root.pk}/"), get(f"{LETTERS}{newest.pk}/")
 
-    assert first["meaning"] == "A number that can't be kept without change"
+    assert first["meaning"] == "A number can't be stored without change"
     assert json.loads(first["event"])["payload"] == {"n": 1}
     assert {'-    "n": 1', '+    "n": 2'} < set(first["edited"])
     assert first["history"] == [{"at": "2009-04-11T12:00:00Z", "who": "ann", "kind": "edited", "note": "a slip"}]

@@ -1,4 +1,4 @@
-"""/api/pipeline/: the doors' own counters."""
+"""/api/pipeline/: the receivers' own counters."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ def beat(client: redis.Redis, process: str, *, accepted: int = 0, refused: dict[
         process, "ingest", 1_000, accepted / 10, accepted, refused or {}, 3, 900, BackpressureState("off", None)
     )
     client.set(heartbeat.key(process), msgspec.json.encode(said), ex=15)
-    client.sadd(heartbeat.DOORS, process)
+    client.sadd(heartbeat.RECEIVERS, process)
 
 
-def test_the_doors_counters_add_up_and_each_process_stands_by_itself(client: redis.Redis) -> None:
+def test_the_receivers_counters_add_up_and_each_process_stands_by_itself(client: redis.Redis) -> None:
     beat(client, "b-2", accepted=25, refused={"missing_field": 1})
     beat(client, "a-1", accepted=100, refused={"missing_field": 4, "not_json": 2})
 
-    doors = get("/api/pipeline/")["doors"]
+    receivers = get("/api/pipeline/")["doors"]
 
-    assert (doors["accepted"], doors["acceptedPerSecond"]) == (125, 12.5)
-    assert doors["refused"] == {"missing_field": 5, "not_json": 2}
-    assert [process["process"] for process in doors["processes"]] == ["a-1", "b-2"]
-    assert doors["processes"][1] == {
+    assert (receivers["accepted"], receivers["acceptedPerSecond"]) == (125, 12.5)
+    assert receivers["refused"] == {"missing_field": 5, "not_json": 2}
+    assert [process["process"] for process in receivers["processes"]] == ["a-1", "b-2"]
+    assert receivers["processes"][1] == {
         "process": "b-2",
         "kind": "ingest",
         "since": "1970-01-01T00:00:01Z",
@@ -55,24 +55,24 @@ def test_the_doors_counters_add_up_and_each_process_stands_by_itself(client: red
     }
 
 
-def test_a_door_that_says_nothing_any_more_is_left_out_and_forgotten(client: redis.Redis) -> None:
+def test_a_receiver_that_says_nothing_any_more_is_left_out_and_forgotten(client: redis.Redis) -> None:
     beat(client, "killed")
     beat(client, "alive")
     client.delete(heartbeat.key("killed"))
 
     assert [process["process"] for process in get("/api/pipeline/")["doors"]["processes"]] == ["alive"]
-    assert client.smembers(heartbeat.DOORS) == {b"alive"}
+    assert client.smembers(heartbeat.RECEIVERS) == {b"alive"}
 
 
-def test_what_a_door_of_another_release_says_hides_no_other(client: redis.Redis) -> None:
+def test_what_a_receiver_of_another_release_says_hides_no_other(client: redis.Redis) -> None:
     beat(client, "ours")
     client.set(heartbeat.key("theirs"), b'{"process": "theirs", "speed": "high"}', ex=15)
-    client.sadd(heartbeat.DOORS, "theirs")
+    client.sadd(heartbeat.RECEIVERS, "theirs")
 
     assert [process["process"] for process in get("/api/pipeline/")["doors"]["processes"]] == ["ours"]
 
 
-def test_no_door_is_not_the_same_as_not_knowing(site: Deployment) -> None:
+def test_no_receiver_is_not_the_same_as_not_knowing(site: Deployment) -> None:
     none = get("/api/pipeline/")["doors"]
     site.servers.redis.freeze()
     try:
@@ -86,7 +86,7 @@ def test_no_door_is_not_the_same_as_not_knowing(site: Deployment) -> None:
     assert unknown["stores"]["redis"]["state"] == "down"
 
 
-def test_the_doors_are_described_as_not_being_the_ledger(site: Deployment) -> None:
+def test_the_receivers_are_described_as_not_being_the_ledger(site: Deployment) -> None:
     schemas = get("/api/schema/?format=json")["components"]["schemas"]
 
     assert "no part of the ledger" in schemas["Doors"]["description"]

@@ -23,25 +23,25 @@ services = pytest.mark.services
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def standing(*lags: PartitionLag, age: float | None = 0.1) -> PipelineSnapshot:
+def pipeline(*lags: PartitionLag, age: float | None = 0.1) -> PipelineSnapshot:
     return PipelineSnapshot(NOW, Snapshot(Totals(), {}), None, list(lags), age)
 
 
 def test_while_nothing_waits_no_minute_has_anything_in_flight() -> None:
-    settled = standing(PartitionLag(0, 0, 0, 0.0)).settled_before()
+    settled = pipeline(PartitionLag(0, 0, 0, 0.0)).settled_before()
 
     assert settled is not None
     assert settled > NOW
 
 
 def test_minutes_well_before_what_was_read_last_have_nothing_in_flight() -> None:
-    settled = standing(PartitionLag(0, 0, 0, 0.0), PartitionLag(1, 9, 90, 30.0)).settled_before()
+    settled = pipeline(PartitionLag(0, 0, 0, 0.0), PartitionLag(1, 9, 90, 30.0)).settled_before()
 
     assert settled == NOW - timedelta(seconds=90)
 
 
 @pytest.mark.parametrize(
-    "behind", [standing(PartitionLag(0, 3, 3, None)), standing(PartitionLag(0, 0, 0, 0.0), age=9.0)]
+    "behind", [pipeline(PartitionLag(0, 3, 3, None)), pipeline(PartitionLag(0, 0, 0, 0.0), age=9.0)]
 )
 def test_what_is_in_flight_cannot_be_told_before_the_first_record_nor_while_kafka_is_silent(
     behind: PipelineSnapshot,
@@ -109,7 +109,7 @@ def test_the_ledger_is_followed_forward_and_back_and_narrowed() -> None:
 
 @services
 @pytest.mark.usefixtures("site")
-def test_what_the_doors_refused_stands_beside_the_ledger_by_minute_and_reason(client: redis.Redis) -> None:
+def test_what_the_receivers_refused_stands_beside_the_ledger_by_minute_and_reason(client: redis.Redis) -> None:
     now = int(time.time()) // 60 * 60
     for at, code, process, count in (
         (now, "not_json", "a", 2),
@@ -131,7 +131,7 @@ def test_what_the_doors_refused_stands_beside_the_ledger_by_minute_and_reason(cl
 
 
 @services
-def test_without_redis_the_ledger_is_whole_and_only_the_doors_counters_are_missing(site: Deployment) -> None:
+def test_without_redis_the_ledger_is_whole_and_only_the_receivers_counters_are_missing(site: Deployment) -> None:
     minute(0, "sensor-1", stored=1)
     site.servers.redis.freeze()
     try:

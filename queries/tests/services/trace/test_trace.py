@@ -34,15 +34,15 @@ def read(count: int) -> bool:
 
 
 def test_events_that_were_processed_show_how_they_ended(site: Deployment) -> None:
-    door = site.start_ingest()
+    receiver = site.start_ingest()
     site.start_consumer()
     stored, id_ = event(payload={"n": 1}), str(uuid4())
-    sent = call(door.url, "POST", "/ingest", json.dumps(stored).encode(), {**JSON, "traceparent": TRACE})
+    sent = call(receiver.url, "POST", "/ingest", json.dumps(stored).encode(), {**JSON, "traceparent": TRACE})
     site.wait_for(lambda: read(1))
-    post(door.url, stored)
-    post(door.url, event("other", eventId=id_))
+    post(receiver.url, stored)
+    post(receiver.url, event("other", eventId=id_))
     site.wait_for(lambda: read(3))
-    post(door.url, event("other", eventId=id_, payload={"n": 2}))
+    post(receiver.url, event("other", eventId=id_, payload={"n": 2}))
     site.wait_for(lambda: read(4))
 
     trace = get(f"/api/events/{sent.json['eventId']}/trace/")
@@ -74,9 +74,9 @@ def test_events_that_were_processed_show_how_they_ended(site: Deployment) -> Non
 def test_an_event_that_waits_is_in_flight_and_an_unknown_one_is_not_found(
     site: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    door = site.start_ingest()
-    sent = post(door.url, event())
-    post(door.url, numbered(50))
+    receiver = site.start_ingest()
+    sent = post(receiver.url, event())
+    post(receiver.url, numbered(50))
     unknown = f"/api/events/{uuid4()}/trace/"
 
     trace = get(f"/api/events/{sent.json['eventId'].upper()}/trace/?source_id=sensor-123")
