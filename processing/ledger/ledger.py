@@ -27,7 +27,7 @@ class Equation(TypedDict):
 class SourceEquation(Equation):
     """The account of one source; `sourceId` is null for lines whose source can't be read."""
 
-    sourceId: str | None  # noqa: N815 - a member of a JSON answer
+    sourceId: str | None
 
 
 @dataclass(frozen=True, slots=True)
