@@ -11,7 +11,7 @@ from ingestion.events import timestamps
 from processing.consumer import bisection, steps
 from processing.consumer.bisection import Fault
 from processing.consumer.retry import Retrier
-from processing.consumer.steps import Attempt, Step, Stores, Work
+from processing.consumer.work import Attempt, Step, Stores, Work
 from processing.errors import NeedsOperator, StoreUnavailable
 from processing.events import decoding, skipped_lines
 from processing.events.batch import WHOLE, Batch, Left, Record

@@ -20,8 +20,8 @@ from processing import metrics
 from processing.consumer import batch_runner, steps
 from processing.consumer.partition_starts import PartitionStarts
 from processing.consumer.retry import ConsumerStopping, Retrier
-from processing.consumer.steps import Stores, Topic, Work
 from processing.consumer.store_executor import StoreExecutor
+from processing.consumer.work import Stores, Topic, Work
 from processing.errors import NeedsOperator, StoreUnavailable
 from processing.events.batch import Batch, Record
 from processing.kafka.consumer import Consumer

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from processing.consumer import steps
-from processing.consumer.steps import Stores
 from processing.consumer.store_executor import StoreExecutor
+from processing.consumer.work import Stores
 from processing.events.positions import PartitionId
 from processing.kafka.consumer import Consumer
 from processing.kafka.end_offsets import TopicOffsets

@@ -25,7 +25,7 @@ from ingestion.kafka import record_decoder, record_encoder  # noqa: E402 - after
 from ingestion.kafka.producer_record import Headers  # noqa: E402 - after the setup
 from ingestion.tests.kill_points import KillOrders  # noqa: E402 - after the setup
 from processing.consumer import loop, steps  # noqa: E402 - after the setup
-from processing.consumer.steps import StepResult, Stores, Work  # noqa: E402 - after the setup
+from processing.consumer.work import StepResult, Stores, Work  # noqa: E402 - after the setup
 from processing.events.batch import Letter, Record  # noqa: E402 - after the setup
 from processing.kafka.consumer import Consumer  # noqa: E402 - after the setup
 from processing.stores import letter_writer  # noqa: E402 - after the setup

@@ -9,7 +9,7 @@ import pytest
 from deploy.testing.deployment import Deployment
 from ingestion.events import timestamps
 from processing.consumer import batch_runner
-from processing.consumer.steps import Stores, Topic, Work
+from processing.consumer.work import Stores, Topic, Work
 from processing.events.batch import WHOLE, Batch, Record, SkippedLine, SkippedLines
 from processing.events.positions import RecordPosition
 from processing.kafka.end_offsets import OffsetsReader

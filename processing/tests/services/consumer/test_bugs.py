@@ -13,7 +13,7 @@ from django.core.management import call_command
 from deploy.testing.deployment import Deployment
 from ingestion.kafka import record_decoder
 from processing.consumer import bisection, retry, steps
-from processing.consumer.steps import Step, StepResult, Stores, Work
+from processing.consumer.work import Step, StepResult, Stores, Work
 from processing.models import DeadLetter, Hold, Incident
 from processing.tests import expectations, factories
 from processing.tests.consumer_thread import running_loop

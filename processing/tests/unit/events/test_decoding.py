@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from ingestion.kafka import record_decoder
 from ingestion.kafka.record_decoder import UnknownVersion
-from processing.consumer.steps import Stores, Topic, Work, prepare
+from processing.consumer.steps import prepare
+from processing.consumer.work import Stores, Topic, Work
 from processing.errors import NeedsOperator
 from processing.events import decoding
 from processing.events.batch import MINUTE, WHOLE, Batch, Record, SkippedLine
