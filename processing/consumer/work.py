@@ -1,0 +1,106 @@
+"""What the steps of a batch work on and with: the batch, the results of an attempt, the stores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.conf import settings
+
+from processing.consumer.crash_isolation import CrashIsolation
+from processing.consumer.operator_incident import OperatorIncident
+from processing.events.batch import Batch, Entry
+from processing.events.ledger_deltas import LedgerDeltas
+from processing.events.rollups import Spans, roll_up
+from processing.kafka.end_offsets import OffsetsReader
+from processing.kafka.processed_topic import ProcessedTopic
+from processing.partitions.circuit_breaker import BreakerUpdate, CircuitBreaker
+from processing.stores.document_store import DocumentStore, Verdict
+from processing.stores.row_store import RowStore
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """A step's answer that the transaction has to be rolled back and the batch stored again."""
+
+    reason: str
+
+
+StepResult = Retry | None  # None: go on with the next step
+
+
+@dataclass(slots=True)
+class Topic:
+    """The topic a batch comes from."""
+
+    kafka_id: UUID
+    name: str
+    row: int = 0  # its id in PostgreSQL
+
+
+@dataclass(slots=True)
+class Attempt:
+    """What was computed and written for the present records of a batch; replaced as a whole when these change."""
+
+    prepared: bool = False
+    spans: tuple[Spans, Spans] | None = None  # rollups by minute and by hour, of `rolled_up`
+    rolled_up: list[Entry] | None = None  # the list itself: a changed batch has another one
+    writing: Future[Verdict] | None = None
+    verdict: Verdict | None = None  # kept for the next transaction: documents are written once
+    gains: LedgerDeltas = field(default_factory=dict)
+    breaker_update: BreakerUpdate = field(default_factory=BreakerUpdate)
+    committed: Callable[[], None] | None = None
+
+    def roll_up(self, entries: list[Entry]) -> tuple[Spans, Spans]:
+        """Return the rollups of a list of entries; computed once for each list."""
+        if self.spans is None or self.rolled_up is not entries:
+            self.spans, self.rolled_up = roll_up(entries), entries
+        return self.spans
+
+
+@dataclass(slots=True)
+class Work:
+    """One batch on its way through the steps."""
+
+    batch: Batch
+    topic: Topic
+    alone: bool = False  # one record that may end the process: nothing is done beside it
+    attempt: Attempt = field(default_factory=Attempt)
+    repeats: int = 0  # events that a store knew already; while there are any, the careful path is used
+    step: str = ""  # that runs, or failed
+    held: set[int] = field(default_factory=set)  # partitions whose later records must not go to the stores
+
+
+@dataclass(slots=True)
+class Stores:
+    """What the steps work with, one set for each consumer process."""
+
+    rows: RowStore = field(default_factory=RowStore)
+    documents: DocumentStore = field(default_factory=DocumentStore)
+    delivery: ProcessedTopic = field(default_factory=ProcessedTopic)
+    ends: OffsetsReader = field(
+        default_factory=lambda: OffsetsReader(settings.KAFKA_BOOTSTRAP_SERVERS, settings.KAFKA_TOPIC_RAW_DATA)
+    )
+    breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
+    writers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "documents"))
+    # Rows are copied straight into the table until a batch meets existing rows. They then go through a staging table
+    # until a batch meets none.
+    careful: bool = False
+
+    alarm: OperatorIncident = field(init=False)
+    crashes: CrashIsolation = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.alarm, self.crashes = OperatorIncident(self.rows), CrashIsolation(self.rows)
+
+    def close(self) -> None:
+        self.delivery.close()
+        self.ends.close()
+        self.documents.close()
+        self.rows.close()
+        self.writers.shutdown(wait=False, cancel_futures=True)
+
+
+Step = Callable[[Stores, Work], StepResult]
