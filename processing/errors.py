@@ -176,6 +176,7 @@ KAFKA_UNAVAILABLE = frozenset(
         "StaleMetadata",
         "ThrottlingQuotaExceededError",
         "TooManyInFlightRequests",
+        "UnknownBrokerIdError",  # a partition without a leader, as after a restart of its broker
         "UnknownLeaderEpochError",
         "UnknownMemberIdError",
         "UnknownTopicIdError",

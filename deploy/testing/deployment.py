@@ -136,7 +136,9 @@ class Deployment:
         self._topics.create([self.raw_topic, self.processed_topic])
         with self.servers.postgres.connect("postgres") as connection:
             connection.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(self.name), sql.Identifier(TEMPLATE))
+                sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
+                    sql.Identifier(self.name), sql.Identifier(TEMPLATE)
+                )
             )
 
     def drop_stores(self) -> None:

@@ -54,9 +54,12 @@ def servers() -> Iterator[Servers]:
     """Kafka, PostgreSQL, MongoDB and Redis, started for the first test that asks for them."""
     folder = Path(tempfile.mkdtemp(prefix="dataflow-test-"))
     started = Servers(
-        kafka=Kafka(port=_KAFKA, folder=folder / "kafka"),
-        # Without fsync data is lost in a power cut only, not when a process is killed.
-        postgres=PostgreSQL(port=_POSTGRES, folder=folder / "postgres", settings={"fsync": "off"}),
+        # Java's second compiler costs more CPU than it saves within minutes.
+        kafka=Kafka(port=_KAFKA, folder=folder / "kafka", options=["-XX:TieredStopAtLevel=1"]),
+        # Without them data is lost in a power cut only, not when a process is killed.
+        postgres=PostgreSQL(
+            port=_POSTGRES, folder=folder / "postgres", settings={"fsync": "off", "full_page_writes": "off"}
+        ),
         mongo=MongoDB(port=_MONGO, folder=folder / "mongo"),
         redis=Redis(port=_REDIS, folder=folder / "redis"),
     )

@@ -16,7 +16,8 @@ from pymongo import MongoClient
 from deploy.testing.deployment import Deployment, close_pool
 from ingestion.events import timestamps
 from ingestion.tests import topic
-from processing.kafka.end_offsets import OffsetsReader
+from processing.errors import StoreUnavailable
+from processing.kafka.end_offsets import OffsetsReader, TopicOffsets
 from processing.recovery.reconcile import reconcile
 from processing.tests import group, reference_rollups
 from processing.tests.reference_rollups import Rollups, Sent, Statistics
@@ -87,13 +88,21 @@ def all_committed(site: Deployment) -> bool:
 
 
 def ends(site: Deployment) -> dict[int, int]:
-    """Each partition's end offset."""
+    """Each partition's end offset, once the broker knows it: one that has just returned may have no leader yet."""
     reader = OffsetsReader([site.servers.kafka.address], site.raw_topic)
+
+    def ask() -> TopicOffsets | None:
+        try:
+            return reader.ask()
+        except StoreUnavailable:
+            return None
+
     try:
-        found = reader._read()
+        found = site.wait_for(ask)
+        assert found is not None
+        return {partition: end for partition, (_, end) in found.partitions.items()}
     finally:
-        reader._drop_client()
-    return {partition: end for partition, (_, end) in found.partitions.items()}
+        reader.close()
 
 
 def progress(site: Deployment) -> dict[int, int]:

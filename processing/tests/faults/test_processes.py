@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterable
 from dataclasses import replace
+from itertools import product
 from random import Random
 
 import pytest
@@ -18,15 +20,17 @@ from processing.tests.faults.fault_deployment import RECOVERY, World
 from processing.tests.faults.killable_consumer import POINTS as CONSUMER_POINTS
 from processing.tests.faults.load import make_event
 
-SIGNALS = [signal.SIGKILL, signal.SIGTERM]
+
+def ends(points: Iterable[str], sampled: str) -> list[object]:
+    """Return each point with each signal; `make test` runs the killing one at `sampled`."""
+    found: list[object] = []
+    for point, by in product(points, (signal.SIGKILL, signal.SIGTERM)):
+        marks = [pytest.mark.sample] if (point, by) == (sampled, signal.SIGKILL) else []
+        found.append(pytest.param(by, point, id=f"{by.name}-{point}", marks=marks))
+    return found
 
 
-def samples(points: list[str], *names: str) -> list[object]:
-    return [pytest.param(point, marks=pytest.mark.sample) if point in names else point for point in points]
-
-
-@pytest.mark.parametrize("point", samples(list(RECEIVER_POINTS), "after send"))
-@pytest.mark.parametrize("by", SIGNALS, ids=lambda by: by.name)
+@pytest.mark.parametrize(("by", "point"), ends(RECEIVER_POINTS, "after send"))
 def test_a_receiver_that_ends_at_any_point_loses_and_doubles_nothing(
     world: World, rng: Random, point: str, by: signal.Signals
 ) -> None:
@@ -38,8 +42,7 @@ def test_a_receiver_that_ends_at_any_point_loses_and_doubles_nothing(
     world.assert_exact()
 
 
-@pytest.mark.parametrize("point", samples(CONSUMER_POINTS, "transaction"))
-@pytest.mark.parametrize("by", SIGNALS, ids=lambda by: by.name)
+@pytest.mark.parametrize(("by", "point"), ends(CONSUMER_POINTS, "transaction"))
 def test_a_consumer_that_ends_at_any_point_under_load_loses_and_doubles_nothing(
     world: World, rng: Random, point: str, by: signal.Signals
 ) -> None:

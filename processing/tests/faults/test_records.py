@@ -32,7 +32,6 @@ def test_garbage_bad_text_and_half_bad_records_cost_their_own_lines_only(world: 
     world.assert_exact()
 
 
-@pytest.mark.sample
 def test_a_row_that_the_store_refuses_in_a_batch_of_five_hundred_is_one_letter(world: World, rng: Random) -> None:
     with world.load(rng) as load:
         world.put_refused_row(rng, among=500)
@@ -64,7 +63,6 @@ def held(world: World) -> list[int]:
     return [partition for (partition,) in expectations.query(world.site, query)]
 
 
-@pytest.mark.sample
 def test_a_hundred_identical_posts_at_once_are_one_event_and_ninety_nine_duplicates(world: World, rng: Random) -> None:
     event = make_event(rng, next(world.numbers), f"crowd-{rng.random()}")
     with world.load(rng) as load:
@@ -78,7 +76,6 @@ def test_a_hundred_identical_posts_at_once_are_one_event_and_ninety_nine_duplica
     assert expectations.totals(world.site)[event.source] == (100, 1, 99, 0)
 
 
-@pytest.mark.sample
 def test_the_same_id_with_another_payload_is_set_aside_and_the_first_stays(world: World, rng: Random) -> None:
     with world.load(rng) as load:
         for _ in range(10):

@@ -83,7 +83,6 @@ def test_postgresql_stopped_at_once_at_any_moment_repeats_nothing(world: World, 
     world.assert_exact()
 
 
-@pytest.mark.sample
 def test_a_read_only_postgresql_is_waited_for_and_nothing_is_set_aside(world: World, rng: Random) -> None:
     with world.load(rng) as load:
         world.litter(rng)

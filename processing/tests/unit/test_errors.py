@@ -288,6 +288,10 @@ def test_an_error_of_kafka_python_is_raised_as_its_kind_of_failure(name: str) ->
     assert failure.__cause__ is error
 
 
+def test_a_partition_without_a_leader_is_waited_for() -> None:
+    assert type(failure_of(kafka_errors, kafka.errors.UnknownBrokerIdError(-1))) is StoreUnavailable
+
+
 def test_a_failed_publication_is_classified_by_its_cause() -> None:
     assert type(failure_of(kafka_errors, failed(kafka.errors.TopicAuthorizationFailedError()))) is NeedsOperator
     assert type(failure_of(kafka_errors, failed(kafka.errors.MessageSizeTooLargeError()))) is TooLarge

@@ -61,7 +61,7 @@ def test_letters_are_found_by_event_source_detail_and_reason(site: Deployment) -
     assert found(str(EVENT)) == {one.pk}
     assert found("sensor-2") == {other.pk}
     assert found("A NUMBER") == {one.pk}
-    assert found("ID_conf") == found("OTHER content") == {other.pk}
+    assert found("ID_conf") == found("DIFFERENT content") == {other.pk}
     assert found("nothing") == set()
 
 

@@ -7,11 +7,15 @@ import json
 import signal
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from io import BytesIO, StringIO, TextIOWrapper
+from typing import NamedTuple
 
 import pytest
 
 from deploy.local import ports, processes
 from deploy.testing.deployment import Deployment
+from processing.management.commands.dead_letters import Command
 from processing.models import DeadLetter, Job
 from processing.tests import redrive_deployment
 from processing.tests.redrive_deployment import RedriveDeployment, await_state, history, letters
@@ -31,10 +35,10 @@ def test_letters_are_listed_shown_rehearsed_and_sent(deployment: RedriveDeployme
     sent = deployment.refuse("listed", 3)
     oldest = DeadLetter.objects.filter(source_id="listed").order_by("id")[0]
 
-    listed = json.loads(run(deployment, "list", "--source", "listed", "--limit", "2", "--json").stdout)
-    shown = run(deployment, "show", str(oldest.pk))
-    tried = run(deployment, "redrive", "--source", "listed", "--dry-run")
-    redriven = run(deployment, "redrive", "--source", "listed", "--note", "mended")
+    listed = json.loads(run("list", "--source", "listed", "--limit", "2", "--json").stdout)
+    shown = run("show", str(oldest.pk))
+    tried = run("redrive", "--source", "listed", "--dry-run")
+    redriven = run("redrive", "--source", "listed", "--note", "mended")
     await_state(deployment, "listed", "stored", 3)
 
     assert (listed["total"], [one["sourceId"] for one in listed["letters"]]) == (3, ["listed"] * 2)
@@ -42,7 +46,7 @@ def test_letters_are_listed_shown_rehearsed_and_sent(deployment: RedriveDeployme
     assert '"sourceId": "listed"' in shown.stdout
     assert tried.stdout == "3 of 3 would be stored now.\n"
     assert (redriven.stdout, redriven.stderr) == ("3 sent.\n", "")
-    told = json.loads(run(deployment, "show", str(oldest.pk), "--json").stdout)
+    told = json.loads(run("show", str(oldest.pk), "--json").stdout)
     assert base64.b64decode(told["raw"]) == bytes(oldest.raw)
     assert [link["id"] for link in told["chain"]] == [oldest.pk]
     assert None not in (told["receivedAt"], told["sentAt"], told["closedAt"])
@@ -56,13 +60,11 @@ def test_one_letter_is_sent_with_other_content(deployment: RedriveDeployment) ->
     letter = DeadLetter.objects.get(source_id="edited")
     event = {"sourceId": "edited", "timestamp": "2026-03-01T12:00:00Z", "payload": {"n": 1}, "eventId": first.id}
 
-    refused = run(
-        deployment, "redrive", "--id", str(letter.pk), "--edited", "-", stdin='{"sourceId": "edited"}', code=2
-    )
-    redriven = run(deployment, "redrive", "--id", str(letter.pk), "--edited", "-", stdin=json.dumps(event))
+    refused = run("redrive", "--id", str(letter.pk), "--edited", "-", stdin='{"sourceId": "edited"}', code=2)
+    redriven = run("redrive", "--id", str(letter.pk), "--edited", "-", stdin=json.dumps(event))
     await_state(deployment, "edited", "stored", 1)
     again = [
-        run(deployment, "redrive", "--id", str(letter.pk), "--edited", "-", *more, stdin=json.dumps(event), code=1)
+        run("redrive", "--id", str(letter.pk), "--edited", "-", *more, stdin=json.dumps(event), code=1)
         for more in ([], ["--dry-run"])
     ]
 
@@ -76,9 +78,9 @@ def test_one_letter_is_sent_with_other_content(deployment: RedriveDeployment) ->
 def test_letters_are_discarded_for_a_reason(deployment: RedriveDeployment) -> None:
     deployment.refuse("discarded", 2)
 
-    run(deployment, "discard", "--source", "discarded", code=2)
-    tried = run(deployment, "discard", "--source", "discarded", "--dry-run")
-    discarded = run(deployment, "discard", "--source", "discarded", "--note", "a test of the sender", "--json")
+    run("discard", "--source", "discarded", code=2)
+    tried = run("discard", "--source", "discarded", "--dry-run")
+    discarded = run("discard", "--source", "discarded", "--note", "a test of the sender", "--json")
 
     assert tried.stdout == "2 would be discarded.\n"
     job = json.loads(discarded.stdout)["job"]
@@ -128,28 +130,33 @@ def test_a_signal_leaves_the_rest_to_the_workers_or_ends_it(
         (["show", "987654321"], 1, "There is no dead letter 987654321."),
     ],
 )
-def test_what_it_cannot_do_is_said(deployment: RedriveDeployment, arguments: list[str], code: int, said: str) -> None:
-    assert said in run(deployment, *arguments, code=code).stderr
+@pytest.mark.usefixtures("deployment")
+def test_what_it_cannot_do_is_said(arguments: list[str], code: int, said: str) -> None:
+    assert said in run(*arguments, code=code).stderr
 
 
 @pytest.mark.faults
 def test_an_absent_store_is_exit_code_2(deployment: RedriveDeployment) -> None:
-    result = run(deployment, "list", env={"POSTGRES_PORT": str(ports.free_port())}, code=2)
+    env = {**deployment.site.env, "POSTGRES_PORT": str(ports.free_port())}
+    result = subprocess.run([*MANAGE, "list"], env=env, capture_output=True, text=True, check=False, timeout=60)
 
+    assert result.returncode == 2
     assert "PostgreSQL does not answer." in result.stderr
 
 
-def run(
-    deployment: RedriveDeployment, *arguments: str, stdin: str = "", code: int = 0, env: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    result = subprocess.run(
-        [*MANAGE, *arguments],
-        env={**deployment.site.env, **(env or {})},
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert result.returncode == code, result.stdout + result.stderr
-    return result
+class Output(NamedTuple):
+    stdout: str
+    stderr: str
+
+
+def run(*arguments: str, stdin: str = "", code: int = 0) -> Output:
+    """Run the command as manage.py does, in this process: starting one costs seconds of CPU."""
+    out, err, ended = StringIO(), StringIO(), 0
+    with redirect_stdout(out), redirect_stderr(err), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.stdin", TextIOWrapper(BytesIO(stdin.encode())))
+        try:
+            Command().run_from_argv(["manage.py", "dead_letters", "--skip-checks", *arguments])
+        except SystemExit as error:
+            ended = int(error.code or 0)
+    assert ended == code, out.getvalue() + err.getvalue()
+    return Output(out.getvalue(), err.getvalue())

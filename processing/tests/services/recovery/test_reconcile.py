@@ -56,13 +56,13 @@ def _ingest(site: Deployment) -> ProductProcess:
 
 
 @pytest.fixture(name="settled")
-def _settled(site: Deployment, ingest: ProductProcess) -> Deployment:
+def _settled(site: Deployment) -> Deployment:
     """Forty events of one source that are stored, and one event with a conflict."""
-    site.start_consumer()
-    post(ingest.url, readings("sensor-1", 40))
-    post(ingest.url, ONE)
-    post(ingest.url, {**ONE, "payload": {"level": 2}})
-    site.wait_for(lambda: was_read("sensor-1", 40) and was_read("sensor-2", 2))
+    factories.put_events(site.raw_topic, *readings("sensor-1", 40))
+    factories.put_events(site.raw_topic, ONE)
+    factories.put_events(site.raw_topic, {**ONE, "payload": {"level": 2}})
+    with running_loop():
+        site.wait_for(lambda: was_read("sensor-1", 40) and was_read("sensor-2", 2))
     return site
 
 
