@@ -17,7 +17,7 @@ run: ## Start everything on this machine and show its logs (Ctrl-C stops it)
 test: ## Run all tests in parallel, with real servers of their own
 	$(DEV) pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 20 -m "not (alone or browser or faults)"
 	$(DEV) pytest --durations 5 -m "alone and not faults"
-	$(DEV) pytest -m browser
+	$(DEV) pytest -m browser dashboard/tests/browser
 
 faults: ## Inflict every fault with five seeds, write docs/faults.md (about 70 minutes)
 	$(DEV) deploy.faults
