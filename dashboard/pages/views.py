@@ -1,4 +1,4 @@
-"""The context. The server renders them whole; scripts only update them."""
+"""The pages. The server renders them whole; scripts only update them."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -107,7 +107,7 @@ def _build(
     texts, given = columns.texts, columns.given
     if is_folded:
         texts = [text.translate(None, b"\r\n") for text in texts]
-    ids = event_ids.derived_ids(map(b"\n".join, zip(known, stamps, texts, strict=True)), times)
+    ids: Iterable[str] = event_ids.derived_ids(map(b"\n".join, zip(known, stamps, texts, strict=True)), times)
     if given.count(None) != len(given):
         ids = map(_id, given, ids)
     return list(map(Event, ids, columns.names, times, texts))

@@ -24,9 +24,9 @@ def derived_id(content: bytes, ts: int) -> str:
     return f"{milliseconds}-8{digits[1:4]}-{_VARIANT[digits[4]]}{digits[5:]}"
 
 
-def derived_ids(contents: Iterable[bytes], times: Iterable[int]) -> Iterable[str]:
-    """Return the derived id of each event; for as many events at once as a batch has."""
-    return [derived_id(content, ts) for content, ts in zip(contents, times, strict=True)]
+def derived_ids(contents: Iterable[bytes], times: Iterable[int]) -> list[str]:
+    """Return the derived id of each event of a batch."""
+    return list(map(derived_id, contents, times))
 
 
 def named_id(*names: str) -> str:

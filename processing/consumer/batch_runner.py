@@ -64,7 +64,7 @@ def _isolate_failures(stores: Stores, work: Work, retrier: Retrier) -> None:
     found = bisection.failing_lines(work.batch, trial)
     for record, line, aside in found:
         logger.error("event set aside", extra={"partition": record.partition, "offset": record.offset, "line": line})
-        left = () if aside.stage == bisection.DECODE else _letters_of(record, line)
+        left = () if aside.stage == bisection.DECODE else _left_in_trial(record, line)
         work.batch.asides.setdefault(record.position, {})[line] = aside._replace(left=left)
     if len(found) == bisection.MOST:
         _cut(work, found[-1].record)
@@ -109,7 +109,7 @@ def _try(stores: Stores, work: Work) -> Fault | None:
     return None
 
 
-def _letters_of(record: Record, line: int) -> tuple[Left, ...]:
+def _left_in_trial(record: Record, line: int) -> tuple[Left, ...]:
     """Name the documents that a line may have left in a trial."""
     batch = Batch([record])
     decoding.decode(batch, now=timestamps.now())

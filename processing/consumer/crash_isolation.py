@@ -85,9 +85,7 @@ class CrashIsolation:
     _topic: int = 0  # its row id
     _starts: dict[int, StartedLine] = field(default_factory=dict)  # of the partitions that this process has
     _isolated: dict[RecordPosition, SkippedLines] = field(default_factory=dict)
-    _ends: dict[int, int] = field(
-        default_factory=dict
-    )  # partitions in single steps: the offset after their first batch
+    _ends: dict[int, int] = field(default_factory=dict)  # of the partitions in single steps: after their first batch
     _locks: dict[int, Connection] = field(default_factory=dict)  # partitions whose lock we have: in which session
 
     def count(self, progress: Mapping[int, int], ends: TopicOffsets) -> None:

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class StoreExecutor:
-    """Runs everything that touches the stores, one task after the other; a daemon thread, so that a frozen store can't block the exit."""
+    """Runs everything that touches the stores, one task after the other. A daemon: a frozen store can't block the exit."""
 
     def __init__(self) -> None:
         self._tasks: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()

@@ -1,7 +1,7 @@
 """The circuit breaker: a partition with too many dead letters is paused before it fills the table. No input or output.
 
-What goes wrong for 200 events in a row is rarely the events: a sender's release, a schema, a codec. Once that
-is fixed, an operator resumes the partition (`manage.py partitions`); until then its records wait in Kafka, and none is dropped.
+What goes wrong for 200 events in a row is rarely the events: a sender's release, a schema, a codec. Once that is
+fixed, an operator resumes the partition (`manage.py partitions`). Until then its records wait in Kafka; none is dropped.
 """
 
 from __future__ import annotations

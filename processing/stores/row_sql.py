@@ -32,7 +32,8 @@ ON CONFLICT DO NOTHING RETURNING source_id, id
 _SPAN_FIELDS = "source_id, field, start, count, sum, min, max, first, first_ts, first_id, last, last_ts, last_id"
 _EARLIER = "(excluded.first_ts < r.first_ts OR (excluded.first_ts = r.first_ts AND excluded.first_id > r.first_id))"
 _LATER = "((excluded.last_ts, excluded.last_id) > (r.last_ts, r.last_id))"
-# PostgreSQL raises an error where a sum is out of range; this returns the largest number, as processing.events.rollups does.
+# PostgreSQL raises an error where a sum is out of range; this returns the largest number, as
+# processing.events.rollups does.
 _SUM = f"""
 CASE WHEN abs(r.sum / 2 + excluded.sum / 2) <= {LARGEST / 2!r}::float8 THEN r.sum + excluded.sum
     ELSE sign(r.sum) * {LARGEST!r}::float8 END

@@ -1,4 +1,4 @@
-"""Runs `manage.py consume` and aborts it while it processes an event: `python -m processing.tests.aborting_consumer WHERE`.
+"""Runs `manage.py consume` and aborts it while it has an event: `python -m processing.tests.aborting_consumer WHERE`.
 
 WHERE is `decode` or the name of a step of STORE or DELIVER. The process dies of any event whose text has POISON in it.
 """

@@ -1,4 +1,7 @@
-"""A line on which our own steps fail becomes a dead letter, all others are stored; a bug that no event triggers waits for an upgrade."""
+"""A line on which our own steps fail becomes a dead letter, all others are stored.
+
+A bug that no event triggers waits for an upgrade.
+"""
 
 from __future__ import annotations
 

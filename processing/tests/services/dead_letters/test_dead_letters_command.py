@@ -7,17 +7,14 @@ import json
 import signal
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
-from io import BytesIO, StringIO, TextIOWrapper
-from typing import NamedTuple
 
 import pytest
 
 from deploy.local import ports, processes
 from deploy.testing.deployment import Deployment
-from processing.management.commands.dead_letters import Command
 from processing.models import DeadLetter, Job
 from processing.tests import redrive_deployment
+from processing.tests.commands import Output, run_command
 from processing.tests.redrive_deployment import RedriveDeployment, await_state, history, letters
 from processing.tests.reference_rollups import Sent
 
@@ -144,19 +141,5 @@ def test_an_absent_store_is_exit_code_2(deployment: RedriveDeployment) -> None:
     assert "PostgreSQL does not answer." in result.stderr
 
 
-class Output(NamedTuple):
-    stdout: str
-    stderr: str
-
-
 def run(*arguments: str, stdin: str = "", code: int = 0) -> Output:
-    """Run the command as manage.py does, in this process: starting one costs seconds of CPU."""
-    out, err, ended = StringIO(), StringIO(), 0
-    with redirect_stdout(out), redirect_stderr(err), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.stdin", TextIOWrapper(BytesIO(stdin.encode())))
-        try:
-            Command().run_from_argv(["manage.py", "dead_letters", "--skip-checks", *arguments])
-        except SystemExit as error:
-            ended = int(error.code or 0)
-    assert ended == code, out.getvalue() + err.getvalue()
-    return Output(out.getvalue(), err.getvalue())
+    return run_command("dead_letters", *arguments, stdin=stdin, code=code)
