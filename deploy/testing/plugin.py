@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
@@ -29,6 +30,7 @@ from deploy.testing.topics import Topics
 _KAFKA, _POSTGRES, _MONGO, _REDIS = (ports.free_port() for _ in range(4))
 _PREFIXES = ("DATAFLOW_", "KAFKA_", "POSTGRES_", "MONGO_", "REDIS_")
 
+_PREFIX = "dataflow-test-"
 _RAM_DISK = Path("/dev/shm")  # noqa: S108 - a folder of an unguessable name in it
 _RAM_NEEDED = 8 * 2**30  # bytes, for the servers of several workers
 
@@ -59,10 +61,19 @@ def _ram_disk() -> Path | None:
     return None
 
 
+def _make_folder(parent: Path) -> Path:
+    """Create a folder for servers, and remove those of processes that were killed, which would keep their memory."""
+    for left in parent.glob(f"{_PREFIX}*-*"):
+        owner = left.name.removeprefix(_PREFIX).partition("-")[0]
+        if owner.isdigit() and not psutil.pid_exists(int(owner)):
+            shutil.rmtree(left, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=parent))
+
+
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
     """Kafka, PostgreSQL, MongoDB and Redis, started for the first test that asks for them."""
-    folder = Path(tempfile.mkdtemp(prefix="dataflow-test-", dir=_ram_disk()))
+    folder = _make_folder(_ram_disk() or Path(tempfile.gettempdir()))
     started = Servers(
         # Java's second compiler costs more CPU than it saves within minutes.
         kafka=Kafka(port=_KAFKA, folder=folder / "kafka", options=["-XX:TieredStopAtLevel=1"]),
