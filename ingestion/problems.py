@@ -70,6 +70,7 @@ class Code(StrEnum):
     TOO_MANY_SOURCES = "too_many_sources"
     # Only in the topic
     EMPTY_RECORD = "empty_record"
+    UNSUPPORTED_VERSION = "unsupported_version"
     ID_CONFLICT = "id_conflict"
     REFUSED_BY_STORE = "refused_by_store"
     # Ours
@@ -126,6 +127,7 @@ MEANINGS: dict[Code, tuple[int, str]] = {
     Code.EVENT_TOO_LARGE: (413, "An event is larger than the limit"),
     Code.TOO_MANY_SOURCES: (422, "More distinct sources than the limit"),
     Code.EMPTY_RECORD: (422, "The record holds no event"),
+    Code.UNSUPPORTED_VERSION: (422, "A newer release wrote the record"),
     Code.ID_CONFLICT: (409, "The source sent different content under this id before"),
     Code.REFUSED_BY_STORE: (422, "A store can't keep this event"),
     Code.INTERNAL_ERROR: (500, "An error on our side"),

@@ -283,6 +283,8 @@ class Incident(models.Model):
     class Kind(models.TextChoices):
         OPERATOR = "operator"  # a store refuses for a reason that an operator must fix
         BREAKER = "breaker"  # a partition is held: too many of its events became dead letters
+        VERSION = "version"  # a partition is held: a newer release wrote its next record
+        UNREADABLE = "unreadable"  # a partition is held: its next batch of records can't be read
         CRASH = "crash"  # an event was isolated because it crashed the process
         GAP = "gap"  # records were removed from the topic before they were read, or were skipped
         DISK = "disk"  # a store's volume fills up
@@ -335,11 +337,18 @@ class LedgerGap(models.Model):
 
 
 class Hold(models.Model):
-    """A partition that no consumer reads until an operator resumes it (the circuit breaker)."""
+    """A partition that no consumer reads until an operator resumes it, or a newer consumer can read it."""
+
+    class Kind(models.TextChoices):  # each is also the kind of its incident
+        BREAKER = "breaker"
+        VERSION = "version"
+        UNREADABLE = "unreadable"
 
     pk = CompositePrimaryKey("topic_id", "partition")
     topic = models.ForeignKey(Topic, on_delete=models.CASCADE)
     partition = models.IntegerField()
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.BREAKER, db_default=Kind.BREAKER)
+    version = models.IntegerField(default=0, db_default=0)  # of kind VERSION: the record's format
     since = models.DateTimeField()
     reason = models.TextField()
     released_at = models.DateTimeField(null=True)  # None: held

@@ -242,12 +242,14 @@ class IncidentShape(TypedDict):
 
 
 class HeldShape(TypedDict):
-    """A partition that the circuit breaker paused. No consumer reads it until an operator resumes it."""
+    """A partition that no consumer reads until an operator acts, or a newer consumer can read it."""
 
     topic: str
     partition: int
+    kind: str  # breaker, version, unreadable
     since: str
     reason: str
+    remedy: str
 
 
 class LagShape(TypedDict):

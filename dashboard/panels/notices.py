@@ -27,18 +27,21 @@ OUTAGES: dict[Literal["kafka", "postgresql", "mongodb", "redis"], tuple[Literal[
 TITLES = {
     "operator": "An operator is needed",
     "breaker": "A partition is held",
+    "version": "A partition is held",
+    "unreadable": "A partition is held",
     "crash": "An event that crashed a consumer was isolated",
     "gap": "Kafka deleted records before they were read",
     "disk": "A volume fills up",
     "retention": "Waiting records may expire before they are read",
 }
+_HOLDS = {"breaker", "version", "unreadable"}
 _WORSE = {"operator", "gap", "retention"}
 
 
 def of_line(line: Pipeline) -> list[Notice]:
     """Return the notices of a state of the pipeline, servers first."""
     held = {f"{each['topic']}/{each['partition']}" for each in line["held"]}
-    incidents = [each for each in line["incidents"] if (each["kind"], each["subject"] in held) != ("breaker", True)]
+    incidents = [each for each in line["incidents"] if each["subject"] not in held or each["kind"] not in _HOLDS]
     return [
         *of_stores(line["stores"]),
         *_idle(line),
@@ -77,8 +80,7 @@ def _idle(line: Pipeline) -> list[Notice]:
 
 def _of_held(held: HeldShape) -> Notice:
     where = f"{held['topic']}, partition {held['partition']}"
-    remedy = f"manage.py partitions resume {held['topic']} {held['partition']}"
-    text = f"{held['reason']}. No event is lost. Fix the cause, then run {remedy}."
+    text = f"{held['reason']}. No event is lost. {held['remedy']}."
     return {"tone": "bad", "title": f"{where} is held", "text": text, "since": held["since"]}
 
 

@@ -6,10 +6,12 @@ here, so that an upgrade of kafka-python that changes one fails there.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from uuid import UUID
 
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import for_code
 from kafka.future import Future
 
 
@@ -57,3 +59,55 @@ def topic_id(consumer: KafkaConsumer, topic: str) -> UUID | None:
     """
     found = consumer._cluster.topic_id(topic)  # noqa: SLF001
     return None if found is None else UUID(bytes=found.bytes)
+
+
+def before_poll(consumer: KafkaConsumer) -> None:
+    """Mend two faults of the client that would make it skip a partition for good, or never return; before each poll.
+
+    An error that came behind records of another partition is kept for the next poll, but dropped there if its partition is
+    paused by then. What is left of that fetch ends in an endless loop.
+
+    What was fetched for a partition before it was paused is set aside, and the partition is fetched no more while it is
+    there. It is taken up again only where `_next_partition_records` is None, which it never is after the first records.
+
+    :raises Exception: the kept error, whatever it is
+    """
+    kept = consumer._fetcher._next_in_line_exception_metadata  # noqa: SLF001
+    if kept is not None:
+        raise kept.exception
+    if not consumer._fetcher._next_partition_records:  # noqa: SLF001
+        consumer._fetcher._next_partition_records = None  # noqa: SLF001
+
+
+def position(consumer: KafkaConsumer, at: TopicPartition) -> int | None:
+    """Return the offset that the consumer reads next, without asking Kafka; None: the partition is not placed.
+
+    The public call may wait for the broker.
+    """
+    state = consumer._subscription.assignment.get(at)  # noqa: SLF001
+    return None if state is None or state.position is None else int(state.position.offset)
+
+
+def fetch_bytes(consumer: KafkaConsumer, at: TopicPartition, *, wait: float) -> bytes:
+    """Fetch batches of a partition as they are in the log; empty if there was no answer with any.
+
+    The public calls return records alone, and fail on a batch that can't be read. Not to be mixed with `poll`.
+
+    :param wait: seconds
+    :raises KafkaError: Kafka's refusal
+    """
+    consumer._fetcher.send_fetches()  # noqa: SLF001
+    deadline = time.monotonic() + wait
+    while time.monotonic() < deadline:
+        try:
+            answer = consumer._fetcher._completed_fetches.popleft()  # noqa: SLF001
+        except IndexError:
+            time.sleep(0.005)
+            continue
+        if answer.topic_partition != at:
+            continue
+        if answer.partition_data.error_code:
+            error = for_code(answer.partition_data.error_code)
+            raise error("fetching")
+        return bytes(answer.partition_data.records or b"")
+    return b""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-Headers = list[tuple[str, bytes]]
+from ingestion.kafka.record_headers import Headers
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,9 @@ from ingestion.events.halving import failing
 from ingestion.events.json_scanner import WHITE_SPACE, has_one_object_a_line
 from ingestion.events.model import SOURCE_ID_PATTERN, InvalidEvent
 from ingestion.events.parser import parse_event
-from ingestion.kafka.producer_record import Headers
-from ingestion.kafka.record_encoder import FORMAT_VERSION
+from ingestion.kafka import record_headers
+from ingestion.kafka.record_headers import Headers
 from ingestion.problems import Code
-
-MAX_VERSION_DIGITS = 4
-
 
 # The end of the year 9998: Python's datetime ends a year later, and a monthly partition needs its upper bound.
 _LAST_TIME = 253_370_764_799_999_999
@@ -79,15 +76,15 @@ def decode(value: bytes | None, headers: Headers, *, received: int, now: int) ->
 
     :param received: Kafka's time of the record in microseconds: when a plain event came in
     :param now: microseconds since the epoch
-    :raises UnknownVersion: the header `v` is newer than this code
+    :raises UnknownVersion: a newer release than this one wrote it
     """
-    version = next((mark for name, mark in headers if name == "v"), b"")
-    # A header that is no such number belongs to another producer.
-    if version.isdigit() and len(version) <= MAX_VERSION_DIGITS and int(version) > FORMAT_VERSION:
-        raise UnknownVersion(f"the record is of version {int(version)}, this release reads up to {FORMAT_VERSION}")
+    version = record_headers.version(headers)
+    if version is not None and version > record_headers.FORMAT_VERSION:
+        latest = record_headers.FORMAT_VERSION
+        raise UnknownVersion(f"the record is of format {version}, this release reads up to {latest}")
     if not value or not value.strip(WHITE_SPACE):
         return [_bad(0, value or b"", InvalidEvent(Code.EMPTY_RECORD, "expected at least one event, got none"))]
-    if version != b"%d" % FORMAT_VERSION:
+    if version is None:
         return _plain(value, received=received, now=now)
     try:
         return _canonical(value)

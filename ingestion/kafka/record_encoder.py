@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ingestion.events.model import Event
 from ingestion.kafka.partitioner import partition_of
-from ingestion.kafka.producer_record import Headers, ProducerRecord
+from ingestion.kafka.producer_record import ProducerRecord
+from ingestion.kafka.record_headers import COUNT, FORMAT_VERSION, TRACE, VERSION, Headers
 from ingestion.kafka.submission import Submission
 
-FORMAT_VERSION = 1
 MAX_EVENTS = 1_000  # events in one record; docs/records.md has the measurement
 MAX_BYTES = 256 * 1024  # of one record's value, unless a single event is larger
 
@@ -35,7 +35,7 @@ def line(event: Event, *, received: int) -> bytes:
 
 def headers(*, count: int, traces: Iterable[bytes] = ()) -> Headers:
     """Return the headers of a record with `count` events that came with the W3C trace contexts `traces`."""
-    return [("v", b"%d" % FORMAT_VERSION), ("n", b"%d" % count), *[("traceparent", trace) for trace in traces]]
+    return [(VERSION, b"%d" % FORMAT_VERSION), (COUNT, b"%d" % count), *[(TRACE, trace) for trace in traces]]
 
 
 def pack(submissions: Sequence[Submission], partitions: int) -> list[ProducerRecord]:

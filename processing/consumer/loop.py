@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 
 from django.conf import settings
 
+from ingestion.kafka import record_headers
 from processing import metrics
 from processing.consumer import batch_runner, steps
 from processing.consumer.partition_starts import PartitionStarts
@@ -24,7 +25,9 @@ from processing.consumer.store_executor import StoreExecutor
 from processing.consumer.work import Stores, Topic, Work
 from processing.errors import NeedsOperator, StoreUnavailable
 from processing.events.batch import Batch, Record
+from processing.kafka import unreadable
 from processing.kafka.consumer import Consumer
+from processing.kafka.unreadable import UnreadableBatch
 from processing.live_feed import LivePublisher
 from processing.models import ConsumerMember
 
@@ -38,7 +41,6 @@ BUSY_EVENTS = 500  # in one batch, from which on the next is gathered busily
 PATIENCE = 1.0  # seconds that the stores may take before fetching pauses
 STOP_WITHIN = 20.0  # seconds to finish the current batch after a signal
 STALL_CHECK = 10.0  # seconds within which a partition with records has to return some
-MOST_DIGITS = 6  # of a record's own count of its events; a longer one was not written by this product
 CLOSE_WITHIN = 2.0  # seconds to close the stores' connections
 
 
@@ -51,6 +53,11 @@ class State:
     kafka: bool = False
     partitions: list[int] = field(default_factory=list)
     held: list[int] = field(default_factory=list)  # had, and not read until an operator says so
+    turned: float = field(default_factory=time.monotonic)  # when the loop last went on
+
+    def turn(self) -> None:
+        """Note that the loop goes on."""
+        self.turned = time.monotonic()
 
 
 class Loop:
@@ -66,6 +73,7 @@ class Loop:
         self._consumer: Consumer | None = None
         self._settling: tuple[Work, Future[None]] | None = None
         self._starts = PartitionStarts(self._stores, self._thread, self._retry)
+        self._passing: tuple[Mapping[int, tuple[int, int]], Future[None]] | None = None
         self._beating: Future[None] | None = None
         self._last_beat = 0.0
         self._since = datetime.now(tz=UTC)
@@ -91,6 +99,7 @@ class Loop:
 
     def step(self) -> bool:
         """Gather one batch and hand it to the stores; True if there was any."""
+        self.state.turn()
         consumer = self._open()
         self._find_starts(consumer)
         if self._held:
@@ -100,12 +109,16 @@ class Loop:
         self._show(consumer)
         if self._leave_if_stalled(consumer):
             return False
+        self._pass_over(consumer)
         if not self._held:
-            if self._settling and self._settling[1].done():
+            if consumer.is_broken:
+                self._replace(consumer)
+            elif self._settling and self._settling[1].done():
                 self._settled(consumer)
             return False
         taken = self._stores.crashes.take(self._held)
-        work = self._work(consumer, self._held[:taken])
+        records = self._held[:taken]
+        work = self._work(consumer, records)
         if not self._alone(work):
             self._prepare(work)
         on_hold = self._settled(consumer)
@@ -113,7 +126,7 @@ class Loop:
         if on_hold:
             # Polled past the place where they are to go on.
             self._held = [record for record in self._held if record.partition not in on_hold]
-            work = self._work(consumer, [record for record in work.batch.records if record.partition not in on_hold])
+            work = self._work(consumer, [record for record in records if record.partition not in on_hold])
         self._settling = (work, self._thread.submit(lambda: self._settle(work)))
         return True
 
@@ -157,7 +170,7 @@ class Loop:
         events = sum(map(_event_count, records))
         wait = POLL if not records and not (self._settling or self._starts.asked) else 0.01
         closes = time.monotonic() + wait
-        while events < settings.DATAFLOW_BATCH_EVENTS and not self._stopping.is_set():
+        while events < settings.DATAFLOW_BATCH_EVENTS and not self._stopping.is_set() and not consumer.is_broken:
             left = closes - time.monotonic()
             if left <= 0:
                 break
@@ -188,6 +201,50 @@ class Loop:
             self._held.clear()
         return bool(stalled)
 
+    def _pass_over(self, consumer: Consumer) -> None:
+        """Move progress past offsets that hold nothing to read, of partitions whose records all have their effects."""
+        if self._passing is not None:
+            passed, passing = self._passing
+            if not passing.done():
+                return
+            self._passing = None
+            if passing.exception() is None:
+                consumer.note_passed(passed)
+        busy = {record.partition for record in self._held}
+        if self._settling:
+            busy |= {record.partition for record in self._settling[0].batch.records}
+            busy |= {record.partition for record in self._settling[0].batch.redelivered}
+        passed = {number: range_ for number, range_ in consumer.passed().items() if number not in busy}
+        if passed:
+            topic = Topic(kafka_id=consumer.topic_id, name=consumer.topic)
+            self._passing = (passed, self._thread.submit(lambda: steps.pass_over(self._stores, topic, passed)))
+
+    def _replace(self, consumer: Consumer) -> None:
+        """Replace a client that an error left unusable; hold the partitions whose next batch can't be read for good."""
+        self._settled(consumer)
+        self._consumer = None
+        try:
+            found = unreadable.find(consumer.positions())
+            if found:
+                self._hold_unreadable(consumer, found)
+            else:
+                # It may have passed, and may come again.
+                self._stopping.wait(1.0)
+        finally:
+            consumer.close()
+
+    def _hold_unreadable(self, consumer: Consumer, found: list[UnreadableBatch]) -> None:
+        topic, passed, skipped = Topic(kafka_id=consumer.topic_id, name=consumer.topic), consumer.passed(), {}
+
+        def hold() -> None:
+            skipped.update(steps.hold_unreadable(self._stores, topic, passed, found))
+
+        holding = self._thread.submit(lambda: self._retry(hold))
+        self._wait_for(holding)
+        holding.result()
+        # Else the next client would start before them again.
+        consumer.commit(skipped)
+
     def _settle(self, work: Work) -> None:
         began = time.monotonic()
         batch_runner.run_batch(self._stores, work, stopping=self._stopping, waiting=self._note_waiting)
@@ -217,6 +274,7 @@ class Loop:
             try:
                 settling.exception(timeout=patience)
             except FutureTimeoutError:
+                self.state.turn()
                 if self._overdue():
                     return False
                 consumer.pause()
@@ -226,6 +284,21 @@ class Loop:
             else:
                 consumer.resume()
                 return True
+
+    def _wait_for(self, future: Future[None]) -> None:
+        """Wait for the stores without polling.
+
+        :raises ConsumerStopping: the process is to end first
+        """
+        while True:
+            try:
+                future.exception(timeout=POLL)
+            except FutureTimeoutError:
+                self.state.turn()
+                if self._overdue():
+                    raise ConsumerStopping from None
+            else:
+                return
 
     def _overdue(self) -> bool:
         """Return whether the time to finish after a signal is over."""
@@ -282,6 +355,24 @@ class Loop:
             failure = error
             self._thread.submit(lambda: self._stores.alarm.open(failure))
             self._wait_for_kafka(str(error))
+        except ConsumerStopping:
+            raise
+        except Exception as error:
+            logger.exception("unexpected failure")
+            bug = NeedsOperator(f"bug: {type(error).__name__}; the log has more")
+            self._thread.submit(lambda: self._stores.alarm.open(bug))
+            self._start_anew()
+
+    def _start_anew(self) -> None:
+        """Give up what was polled and the client: the next one starts where the stores are."""
+        if self._settling is not None:
+            self._wait_for(self._settling[1])
+            self._settling = None
+        self._held.clear()
+        if self._consumer is not None:
+            self._consumer.close()
+            self._consumer = None
+        self._stopping.wait(1.0)
 
     def _wait_for_kafka(self, reason: str) -> None:
         self.state.kafka = False
@@ -332,7 +423,7 @@ def _once(records: list[Record]) -> list[Record]:
 
 
 def _event_count(record: Record) -> int:
-    for name, value in record.headers:
-        if name == "n" and value.isdigit() and len(value) <= MOST_DIGITS:
-            return int(value)
-    return 1
+    try:
+        return record_headers.event_count(record.headers) or 1
+    except Exception:  # noqa: BLE001 - only an estimate; what is wrong with the record is found by the steps
+        return 1

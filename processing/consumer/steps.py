@@ -9,15 +9,17 @@ from psycopg import Rollback
 from psycopg.errors import UniqueViolation
 
 from ingestion.events import timestamps
-from ingestion.kafka.record_decoder import UnknownVersion
+from ingestion.kafka import record_headers
 from ingestion.problems import Code
-from processing.consumer.work import Attempt, Retry, Step, StepResult, Stores, Work
+from processing.consumer.work import Attempt, Retry, Step, StepResult, Stores, Topic, Work
 from processing.errors import ContentRejected, NeedsOperator
 from processing.events import decoding, ledger_deltas, skipped_lines
-from processing.events.batch import Batch, Entry, Letter, Record
+from processing.events.batch import WHOLE, Batch, Entry, Letter, Record
 from processing.events.positions import PartitionId
 from processing.kafka.end_offsets import TopicOffsets
-from processing.ledger.incidents import PartitionRef
+from processing.kafka.unreadable import UnreadableBatch
+from processing.ledger.incidents import Cursor, PartitionRef
+from processing.models import Hold
 from processing.partitions import paused, start_offsets
 from processing.partitions.start_offsets import StartOffset
 from processing.stores import row_lookup
@@ -25,19 +27,40 @@ from processing.stores.document_store import Verdict
 
 logger = logging.getLogger(__name__)
 
+_MOVE_PAST = """
+UPDATE progress SET next_offset = %s, updated_at = now() WHERE topic_id = %s AND partition = %s AND next_offset = %s
+"""
+_PROGRESS = "SELECT next_offset FROM progress WHERE topic_id = %s AND partition = %s"
+
 
 # --- pure: may run ahead while the stores work on the batch before ---
 
 
-def decode(_stores: Stores, work: Work) -> None:
-    """Read the records; unreadable lines are set aside, repeated identities folded.
+def decode(stores: Stores, work: Work) -> None:
+    """Read the records; unreadable lines are set aside, repeated identities folded."""
+    _stop_before_newer(stores, work)
+    decoding.decode(work.batch, now=timestamps.now())
 
-    :raises NeedsOperator: a record was written by a newer release
-    """
-    try:
-        decoding.decode(work.batch, now=timestamps.now())
-    except UnknownVersion as error:
-        raise NeedsOperator(f"upgrade this consumer: {error}") from error
+
+def _stop_before_newer(stores: Stores, work: Work) -> None:
+    """Cut each partition before its first record of a newer release, or set that aside where an operator said so."""
+    for record in work.batch.records:
+        if record.position in work.batch.asides:
+            continue
+        version = record_headers.version(record.headers) or 0
+        if version <= record_headers.FORMAT_VERSION:
+            continue
+        if stores.breaker.is_lenient(record):
+            work.batch.asides[record.position] = {WHOLE: skipped_lines.newer(version)}
+        elif record.offset <= work.newer.get(record.partition, record).offset:
+            work.newer[record.partition] = record
+    if work.newer:
+        work.held |= work.newer.keys()
+        work.batch.records = [
+            record
+            for record in work.batch.records
+            if record.partition not in work.newer or record.offset < work.newer[record.partition].offset
+        ]
 
 
 def process(_stores: Stores, work: Work) -> None:
@@ -55,6 +78,7 @@ def claim(stores: Stores, work: Work) -> None:
         held = {number for number, state in paused.read(cursor, work.topic.row, done).items() if state.held}
     if held:
         work.held |= held
+        work.newer = {number: record for number, record in work.newer.items() if number not in held}
         _keep(stores, work, [record for record in work.batch.records if record.partition not in held])
     below = [record for record in work.batch.records if record.offset < done[record.partition]]
     if below:
@@ -95,7 +119,7 @@ def judge_identity(_stores: Stores, work: Work) -> StepResult:
 
 
 def hold(stores: Stores, work: Work) -> StepResult:
-    """Hold each partition with too many dead letters; retry up to the record that exceeds the limit."""
+    """Hold each partition with too many dead letters, up to the record that exceeds the limit; and before newer ones."""
     work.attempt.breaker_update = stores.breaker.evaluate(work.batch)
     trips = work.attempt.breaker_update.trips
     kept = [
@@ -106,12 +130,23 @@ def hold(stores: Stores, work: Work) -> StepResult:
     if len(kept) < len(work.batch.records):
         _keep(stores, work, kept)
         return Retry("a partition is held within the batch")
-    if trips:
-        with stores.rows.cursor() as cursor:
-            for number, trip in sorted(trips.items()):
-                paused.hold(cursor, PartitionRef(work.topic.row, work.topic.name, number), trip.reason)
-        work.held |= trips.keys()
+    with stores.rows.cursor() as cursor:
+        for number, trip in sorted(trips.items()):
+            paused.hold(cursor, PartitionRef(work.topic.row, work.topic.name, number), trip.reason)
+        for number in sorted(work.newer.keys() - trips.keys()):
+            _hold_for_upgrade(cursor, PartitionRef(work.topic.row, work.topic.name, number), work.newer[number])
+    work.held |= trips.keys()
     return None
+
+
+def _hold_for_upgrade(cursor: Cursor, partition: PartitionRef, record: Record) -> None:
+    """Hold a partition before a record of a newer release, unless another consumer is past it."""
+    cursor.execute(_PROGRESS, [partition.topic, partition.number])
+    if any(at > record.offset for (at,) in cursor.fetchall()):
+        return
+    version = record_headers.version(record.headers) or 0
+    reason = f"the next record is of format {version}, and this release reads up to {record_headers.FORMAT_VERSION}"
+    paused.hold(cursor, partition, reason, kind=Hold.Kind.VERSION, version=version)
 
 
 def add_up(stores: Stores, work: Work) -> None:
@@ -147,10 +182,7 @@ DELIVER: list[Step] = [publish]
 
 
 def prepare(stores: Stores, work: Work) -> None:
-    """Do the pure steps, once; any thread.
-
-    :raises NeedsOperator: a record was written by a newer release
-    """
+    """Do the pure steps, once; any thread."""
     if not work.attempt.prepared:
         run(PREPARE, stores, work)
         work.attempt.prepared = True
@@ -177,10 +209,43 @@ def find_starts(
     topic = stores.rows.topic_row(ends.topic, ends.name)
     with stores.rows.exclusive_transaction() as cursor:
         starts = start_offsets.find(cursor, topic, ends, partitions, known_ends=known_ends, ask=stores.ends.ask)
+        start_offsets.release_readable(cursor, topic, ends.name, starts, version=record_headers.FORMAT_VERSION)
     for partition, start in starts.items():
         stores.breaker.start(partition, lenient_until=start.hold.lenient_until)
     stores.crashes.count({number: start.next_offset for number, start in starts.items() if not start.hold.held}, ends)
     return ends, starts
+
+
+def pass_over(stores: Stores, topic: Topic, passed: Mapping[int, tuple[int, int]]) -> None:
+    """Move progress past offsets that hold nothing to read, where it is at the first of them.
+
+    :param passed: partition -> the first of them, and the offset after the last
+    """
+    topic.row = topic.row or stores.rows.topic_row(topic.kafka_id, topic.name)
+    with stores.rows.cursor() as cursor:
+        for number, (first, following) in sorted(passed.items()):
+            cursor.execute(_MOVE_PAST, [following, topic.row, number, first])
+
+
+def hold_unreadable(
+    stores: Stores, topic: Topic, passed: Mapping[int, tuple[int, int]], found: Iterable[UnreadableBatch]
+) -> dict[int, int]:
+    """Hold the partitions whose next batch can't be read, after what was passed.
+
+    :return: partition -> the offset after the batch, where an operator has skipped it already
+    """
+    pass_over(stores, topic, passed)
+    skipped: dict[int, int] = {}
+    with stores.rows.exclusive_transaction() as cursor:
+        for batch in found:
+            partition = PartitionRef(topic.row, topic.name, batch.partition)
+            cursor.execute(_PROGRESS, [topic.row, batch.partition])
+            [(at,)] = cursor.fetchall() or [(-1,)]
+            if at >= batch.next > batch.first:
+                skipped[batch.partition] = batch.next
+            elif at == batch.first:
+                paused.hold(cursor, partition, batch.sentence, kind=Hold.Kind.UNREADABLE)
+    return skipped
 
 
 def store(stores: Stores, work: Work, *, undo: bool = False) -> None:

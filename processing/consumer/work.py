@@ -11,7 +11,7 @@ from django.conf import settings
 
 from processing.consumer.crash_isolation import CrashIsolation
 from processing.consumer.operator_incident import OperatorIncident
-from processing.events.batch import Batch, Entry
+from processing.events.batch import Batch, Entry, Record
 from processing.events.ledger_deltas import LedgerDeltas
 from processing.events.rollups import Spans, roll_up
 from processing.kafka.end_offsets import OffsetsReader
@@ -71,6 +71,7 @@ class Work:
     repeats: int = 0  # events that a store knew already; while there are any, the careful path is used
     step: str = ""  # that runs, or failed
     held: set[int] = field(default_factory=set)  # partitions whose later records must not go to the stores
+    newer: dict[int, Record] = field(default_factory=dict)  # by partition: the next record, of a newer release
 
 
 @dataclass(slots=True)

@@ -15,14 +15,13 @@ from django.conf import settings
 from django.db.models import Case, Value, When
 from django.db.models.functions import Now
 
-from ingestion.kafka import record_encoder
+from ingestion.kafka import record_encoder, record_headers
 from ingestion.kafka.partitioner import partition_of
 from ingestion.kafka.producer_record import ProducerRecord
 from processing.dead_letters import filters, jobs, rendering
 from processing.dead_letters.edit import edit_letter
 from processing.dead_letters.filters import REDRIVABLE, LetterFilter
 from processing.errors import TooLarge
-from processing.events.batch import REDRIVE_OF
 from processing.jobs import queue
 from processing.kafka.publisher import RecordPublisher
 from processing.models import DeadLetter, DeadLetterAction, Job
@@ -137,7 +136,7 @@ def record_of(letter: DeadLetter, partitions: int) -> ProducerRecord:
         partition=partition_of(source, partitions) if source else letter.partition % partitions,
         key=source.encode() or None,
         value=value,
-        headers=[*marks, (REDRIVE_OF, b"%d" % letter.pk)],
+        headers=[*marks, (record_headers.REDRIVE_OF, b"%d" % letter.pk)],
     )
 
 

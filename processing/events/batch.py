@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from ingestion.kafka import record_headers
+from ingestion.kafka.record_headers import Headers
+from ingestion.problems import Code
 from processing.events.positions import RecordPosition
 
 MINUTE = 60_000_000  # microseconds
-REDRIVE_OF = "redrive-of"  # the header with the number of the dead letter that a record redrives
-MAX_DIGITS = 19  # of a letter's number: below 2**63
 
 
 class Record(NamedTuple):
@@ -22,7 +23,7 @@ class Record(NamedTuple):
     offset: int
     time: int  # Kafka's, microseconds since the epoch
     value: bytes | None
-    headers: list[tuple[str, bytes]]
+    headers: Headers
 
     @property
     def position(self) -> RecordPosition:
@@ -75,11 +76,12 @@ class Left(NamedTuple):
 
 
 class SkippedLine(NamedTuple):
-    """Why a line is not to be processed again, though it may be an event: our own steps fail on it."""
+    """Why a line is not to be processed, though it may be an event: our own steps fail on it, or it is of a newer release."""
 
     stage: str
     detail: str
     left: tuple[Left, ...] = ()  # so far as it is known
+    reason: Code = Code.INTERNAL_ERROR
 
 
 WHOLE = -1  # in place of a line: the record as one, since it can't be decoded
@@ -108,12 +110,8 @@ class Batch:
 
     def redriven(self) -> dict[RecordPosition, int]:
         """Return the dead letters that records redrive, by position; a header that is no number is another producer's."""
-        return {
-            record.position: int(value)
-            for record in self.records
-            for name, value in record.headers
-            if name == REDRIVE_OF and value.isdigit() and len(value) < MAX_DIGITS
-        }
+        found = {record.position: record_headers.redriven_letter(record.headers) for record in self.records}
+        return {position: number for position, number in found.items() if number is not None}
 
     def offsets(self) -> dict[int, int]:
         """For each partition the offset after its last record."""

@@ -1,4 +1,4 @@
-"""Lines that our own steps fail on, or died of: each becomes a letter in place of an event, without being decoded."""
+"""Lines that are not decoded: our own steps fail on them, or a newer release wrote them. Each becomes a letter."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from uuid import UUID
 
 import psycopg
 
-from ingestion.kafka import record_decoder
+from ingestion.kafka import record_decoder, record_headers
 from ingestion.problems import Code
 from processing.events.batch import WHOLE, Batch, Left, Letter, Record, SkippedLine, SkippedLines
 from processing.events.document_ids import document_id
@@ -18,10 +18,12 @@ _FIND = """
 SELECT d.partition, d."offset", d.line, octet_length(d.raw)
 FROM unnest(%s::int[], %s::bigint[]) AS r (partition, "offset")
 JOIN dead_letter d ON d.topic_id = %s AND d.partition = r.partition AND d."offset" = r."offset"
-WHERE d.reason = %s
+WHERE d.reason = ANY(%s)
 """
+_REASONS = (Code.INTERNAL_ERROR, Code.UNSUPPORTED_VERSION)
 # The dead letter of alias `w` stands for a record of several lines as one: the text of a single line has no breaks.
-WHOLE_LETTER = f"(w.line = 0 AND w.reason = '{Code.INTERNAL_ERROR}' AND position('\\x0a'::bytea IN w.raw) > 0)"
+_OF_WHOLE = ", ".join(f"'{reason}'" for reason in _REASONS)
+WHOLE_LETTER = f"(w.line = 0 AND w.reason IN ({_OF_WHOLE}) AND position('\\x0a'::bytea IN w.raw) > 0)"
 
 
 def split(record: Record, asides: SkippedLines) -> tuple[dict[int, bytes], list[Letter]]:
@@ -41,12 +43,17 @@ def split(record: Record, asides: SkippedLines) -> tuple[dict[int, bytes], list[
     return texts, letters
 
 
+def newer(version: int) -> SkippedLine:
+    """Set aside a record of a newer release, which an operator does not want to wait for."""
+    return SkippedLine("decode", f"a newer release wrote the record: format {version}", reason=Code.UNSUPPORTED_VERSION)
+
+
 def numbers(record: Record, known: SkippedLines) -> list[int]:
     """Return the line numbers of a record, except known ones, without decoding it.
 
     Empty where the record is one: it has one line, or is another producer's, whose event may go over several.
     """
-    if not any(name == "v" for name, _ in record.headers):
+    if record_headers.version(record.headers) is None:
         return []
     count = len(record_decoder.split_lines(record.value or b""))
     return [number for number in range(count) if number not in known] if count > 1 else []
@@ -79,7 +86,7 @@ def of_letters(
     sizes: dict[RecordPosition, int] = {record.position: len(record.value or b"") for record in found}
     partitions, offsets = [place[0] for place in sizes], [place[1] for place in sizes]
     asides: dict[RecordPosition, SkippedLines] = {}
-    letters = connection.execute(_FIND, [partitions, offsets, topic, Code.INTERNAL_ERROR]).fetchall()
+    letters = connection.execute(_FIND, [partitions, offsets, topic, list(_REASONS)]).fetchall()
     for partition, offset, line, size in letters:
         position = RecordPosition(partition, offset)
         key = WHOLE if line == 0 and size == sizes[position] else line
@@ -94,7 +101,7 @@ def _letter(record: Record, line: int, raw: bytes, aside: SkippedLine) -> Letter
         offset=record.offset,
         line=line,
         raw=raw,
-        reason=Code.INTERNAL_ERROR,
+        reason=aside.reason,
         detail=aside.detail,
         pointer="",
         stage=aside.stage,

@@ -8,17 +8,20 @@ from contextlib import suppress
 from uuid import UUID
 
 from django.conf import settings
-from kafka import KafkaConsumer, TopicPartition
+from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from kafka.structs import OffsetAndMetadata
 
+from ingestion.events import timestamps
 from ingestion.kafka import client_internals
-from processing.errors import kafka_errors
+from processing.errors import NeedsOperator, StoreUnavailable, kafka_errors
 from processing.events.batch import Record
 from processing.events.positions import PartitionId
+from processing.kafka.consumed_record import record_of
 from processing.kafka.end_offsets import TopicOffsets
+from processing.kafka.unreadable import is_about_content
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +45,8 @@ class Consumer:
         self._awaiting_start: dict[int, int | None] = {}
         self._started_topic: UUID | None = None
         self.known_ends: dict[PartitionId, int] = {}  # last end offsets seen
+        self._next: dict[int, int] = {}  # partition -> the offset after the last record that was returned
+        self.is_broken = False  # see `poll`
         with kafka_errors():
             self._client = KafkaConsumer(
                 bootstrap_servers=settings.KAFKA_BOOTSTRAP_SERVERS,
@@ -50,6 +55,7 @@ class Consumer:
                 enable_auto_commit=False,
                 # An unknown offset is an error, never a jump to one end of the topic.
                 auto_offset_reset="none",
+                isolation_level="read_committed",
                 session_timeout_ms=int(SESSION_TIMEOUT * 1000),
                 heartbeat_interval_ms=3_000,
                 max_poll_interval_ms=300_000,
@@ -63,7 +69,8 @@ class Consumer:
                 metrics_enabled=False,
                 **_IDLE_FETCH,
             )
-        self._client.subscribe([self.topic])
+        self._assigned_anew: set[int] = set()
+        self._client.subscribe([self.topic], listener=_PauseAssigned(self._client, self._assigned_anew))
 
     @property
     def partitions(self) -> list[int]:
@@ -81,10 +88,25 @@ class Consumer:
 
         Records of partitions that are not placed yet are not returned; they are polled again later.
 
+        After an error that is not known to pass, the client may never return from another poll: it is broken, nothing is
+        returned any more, and a new one is needed. What was returned before stays valid, and may be committed.
+
         :raises StoreUnavailable: Kafka does not answer
+        :raises NeedsOperator: Kafka refuses
         """
-        with kafka_errors():
-            polled = self._poll(wait=wait, limit=limit)
+        if self.is_broken:
+            return []
+        try:
+            with kafka_errors():
+                polled = self._poll(wait=wait, limit=limit)
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            self.is_broken = True
+            if isinstance(error, NeedsOperator) and not is_about_content(error.__cause__):
+                raise
+            logger.warning("records can't be read; the client is replaced", exc_info=True)
+            return []
         self._follow_assignment({at.partition: records[0].offset for at, records in polled.items()})
         self._follow_topic()
         for at in polled:
@@ -94,12 +116,42 @@ class Consumer:
                 # It was revoked and assigned again within one poll, which ends a pause.
                 with _unless_gone():
                     self._client.pause(at)
-        return [
-            Record(at.partition, record.offset, record.timestamp * 1000, record.value, list(record.headers))
+        now = timestamps.now()
+        found = [
+            record_of(at.partition, record, now=now)
             for at, records in polled.items()
             if at.partition in self._started
             for record in records
         ]
+        self._next |= {record.partition: record.offset + 1 for record in found}
+        return found
+
+    def positions(self) -> dict[int, int]:
+        """Return the offset that each partition is read from next. Does not wait for Kafka."""
+        found = {
+            number: client_internals.position(self._client, TopicPartition(self.topic, number))
+            for number in self._started
+        }
+        return {number: offset for number, offset in found.items() if offset is not None}
+
+    def passed(self) -> dict[int, tuple[int, int]]:
+        """Return the offsets after the last returned record of which there is nothing to return.
+
+        Such are the ends of transactions, and the records of aborted ones.
+
+        :return: partition -> the first of them, and the offset after the last
+        """
+        return {
+            number: (self._next[number], offset)
+            for number, offset in self.positions().items()
+            if self._next.get(number, offset) < offset
+        }
+
+    def note_passed(self, passed: Mapping[int, tuple[int, int]]) -> None:
+        """Continue after what `passed` returned: it is recorded in PostgreSQL."""
+        noted = {number: end for number, (first, end) in passed.items() if self._next.get(number) == first}
+        self._next |= noted
+        self.commit(noted)
 
     @property
     def awaiting_start(self) -> list[int]:
@@ -130,6 +182,7 @@ class Consumer:
             self._note_end(partition, end)
             with _unless_gone():
                 self._client.seek(at, start)
+                self._next[partition] = max(start, starts[partition])
                 self._client.resume(at)
                 self._started.add(partition)
                 logger.info("reading", extra={"partition": partition, "offset": start})
@@ -197,6 +250,8 @@ class Consumer:
 
     def commit(self, offsets: Mapping[int, int]) -> None:
         """Commit next offsets. A failure is only logged: progress in PostgreSQL keeps redeliveries without effect."""
+        if not offsets:
+            return
         try:
             self._client.commit(
                 {
@@ -218,6 +273,7 @@ class Consumer:
 
     def _poll(self, *, wait: float, limit: int) -> dict[TopicPartition, list[ConsumerRecord]]:
         try:
+            client_internals.before_poll(self._client)
             polled: dict[TopicPartition, list[ConsumerRecord]] = self._client.poll(
                 timeout_ms=int(wait * 1000), max_records=limit
             )
@@ -233,7 +289,9 @@ class Consumer:
         return polled
 
     def _follow_assignment(self, polled: Mapping[int, int]) -> None:
-        assigned = {at.partition for at in self._client.assignment()}
+        anew, assigned = self._assigned_anew.copy(), {at.partition for at in self._client.assignment()}
+        self._assigned_anew -= anew
+        self._started -= anew
         if assigned == self._started | self._awaiting_start.keys():
             return
         for partition in assigned - self._started - self._awaiting_start.keys():
@@ -266,6 +324,26 @@ class Consumer:
     def _note_end(self, partition: int, end: int | None) -> None:
         if end is not None and self._started_topic is not None:
             self.known_ends[PartitionId(self._started_topic, partition)] = end
+
+
+class _PauseAssigned(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Pauses partitions as they are assigned: none is read before it is known where it starts, or that it is held.
+
+    Called on the client's own thread. A partition that goes and comes back within one poll is assigned anew, too.
+    """
+
+    def __init__(self, client: KafkaConsumer, assigned_anew: set[int]) -> None:
+        self._client = client
+        self._assigned_anew = assigned_anew
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Do nothing: the next poll notices."""
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        for at in assigned:
+            self._assigned_anew.add(at.partition)
+            with _unless_gone():
+                self._client.pause(at)
 
 
 def _unless_gone() -> suppress:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 
 from django.conf import settings
@@ -14,7 +14,10 @@ from kafka.errors import OffsetOutOfRangeError
 from ingestion.kafka import client_internals
 from processing.errors import NeedsOperator, StoreUnavailable, kafka_errors
 from processing.events.batch import Record
+from processing.kafka import unreadable
+from processing.kafka.consumed_record import record_of
 from processing.kafka.end_offsets import TopicOffsets
+from processing.kafka.unreadable import UnreadableBatch
 
 PATIENCE = 20.0  # seconds without a record, while more must follow, until Kafka counts as unavailable
 _REQUEST_TIMEOUT = 5_000  # milliseconds
@@ -28,6 +31,7 @@ class TopicReader:
         self.topic = settings.KAFKA_TOPIC_RAW_DATA
         self._client_id = client_id
         self._patience = patience
+        self.unreadable: list[UnreadableBatch] = []
 
     def __enter__(self) -> TopicReader:
         """Connect.
@@ -35,18 +39,7 @@ class TopicReader:
         :raises StoreUnavailable: Kafka does not answer
         """
         with kafka_errors():
-            self._client = KafkaConsumer(
-                bootstrap_servers=settings.KAFKA_BOOTSTRAP_SERVERS,
-                client_id=self._client_id,
-                group_id=None,
-                enable_auto_commit=False,
-                auto_offset_reset="none",
-                bootstrap_timeout_ms=min(_REQUEST_TIMEOUT, int(self._patience * 1000)),
-                reconnect_backoff_max_ms=500,
-                fetch_max_bytes=_FETCH,
-                allow_auto_create_topics=False,
-                metrics_enabled=False,
-            )
+            self._client = self._connect()
         return self
 
     def __exit__(self, _kind: type | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
@@ -72,22 +65,24 @@ class TopicReader:
         return TopicOffsets(topic, self.topic, partitions, read_at - started, read_at)
 
     def read(self, ranges: Mapping[int, tuple[int, int]], *, limit: int) -> Iterator[list[Record]]:
-        """Yield all records of the ranges, at most `limit` at once; in order within a partition.
+        """Yield all records of the ranges that can be read, at most `limit` at once; in order within a partition.
+
+        Batches that can't be read are added to `unreadable` and left out.
 
         :param ranges: partition -> first offset, and the offset after the last
         :raises StoreUnavailable: Kafka does not answer, or removed records meanwhile
+        :raises NeedsOperator: Kafka refuses, or a batch can't be read, nor where it ends
         """
         left = {TopicPartition(self.topic, number): end for number, (first, end) in ranges.items() if first < end}
-        self._client.assign(list(left))
-        # An earlier call of `read` paused them at its end.
-        self._client.resume(*left)
-        for at in left:
-            self._client.seek(at, ranges[at.partition][0])
+        self._seek({at: ranges[at.partition][0] for at in left})
         last_answer = time.monotonic()
         while left:
-            polled = self._poll(limit)
+            polled = self._poll(limit, left)
             records = [
-                _record(at, record) for at, found in polled.items() for record in found if record.offset < left[at]
+                record_of(at.partition, record)
+                for at, found in polled.items()
+                for record in found
+                if record.offset < left[at]
             ]
             if polled:
                 last_answer = time.monotonic()
@@ -98,13 +93,55 @@ class TopicReader:
             else:
                 self._drop_finished(left)
 
-    def _poll(self, limit: int) -> dict[TopicPartition, list[ConsumerRecord]]:
+    def _connect(self) -> KafkaConsumer:
+        return KafkaConsumer(
+            bootstrap_servers=settings.KAFKA_BOOTSTRAP_SERVERS,
+            client_id=self._client_id,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            bootstrap_timeout_ms=min(_REQUEST_TIMEOUT, int(self._patience * 1000)),
+            reconnect_backoff_max_ms=500,
+            fetch_max_bytes=_FETCH,
+            allow_auto_create_topics=False,
+            metrics_enabled=False,
+        )
+
+    def _seek(self, starts: Mapping[TopicPartition, int]) -> None:
+        self._client.assign(list(starts))
+        # An earlier call of `read` paused them at its end.
+        self._client.resume(*starts)
+        for at, offset in starts.items():
+            self._client.seek(at, offset)
+
+    def _poll(self, limit: int, left: Mapping[TopicPartition, int]) -> dict[TopicPartition, list[ConsumerRecord]]:
         with kafka_errors():
             try:
+                client_internals.before_poll(self._client)
                 found: dict[TopicPartition, list[ConsumerRecord]] = self._client.poll(timeout_ms=500, max_records=limit)
             except OffsetOutOfRangeError as error:
                 raise StoreUnavailable("Kafka: retention removed records while they were read; run it again") from error
+            except Exception as error:
+                if not unreadable.is_about_content(error) or not self._pass_unreadable(left):
+                    raise
+                return {}
         return found
+
+    def _pass_unreadable(self, left: Iterable[TopicPartition]) -> bool:
+        """Continue with a new client after the batches that can't be read, if there are any."""
+        positions = {at: client_internals.position(self._client, at) for at in left}
+        starts = {at: offset for at, offset in positions.items() if offset is not None}
+        found = unreadable.find({at.partition: offset for at, offset in starts.items()})
+        for batch in found:
+            if batch.next == batch.first:
+                raise NeedsOperator(f"Kafka: {batch.sentence}")
+            starts[TopicPartition(self.topic, batch.partition)] = batch.next
+        self.unreadable += found
+        self._client.close(autocommit=False, timeout_ms=2_000)
+        self._client = self._connect()
+        self._seek(starts)
+        return bool(found)
 
     def _drop_finished(self, left: dict[TopicPartition, int]) -> None:
         """Remove and pause the partitions whose end is reached."""
@@ -113,13 +150,3 @@ class TopicReader:
             del left[at]
         if done:
             self._client.pause(*done)
-
-
-def _record(at: TopicPartition, record: ConsumerRecord) -> Record:
-    return Record(
-        at.partition,
-        record.offset,
-        record.timestamp * 1000,
-        record.value,
-        list(record.headers),
-    )

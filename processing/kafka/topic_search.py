@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from ingestion.events import timestamps
-from ingestion.kafka import record_decoder, record_encoder
+from ingestion.kafka import record_decoder, record_headers
 from ingestion.kafka.record_decoder import EventLine, InvalidLine, UnknownVersion
 from processing.events.batch import Record
 from processing.kafka.topic_reader import TopicReader
@@ -16,7 +16,6 @@ from processing.kafka.topic_reader import TopicReader
 BUDGET = 2.0  # seconds after which the search stops
 CHUNK = 500  # records at once
 _PATIENCE = 1.5  # seconds to wait for Kafka
-_OURS = b"%d" % record_encoder.FORMAT_VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ def search(event_id: UUID, ranges: Mapping[int, tuple[int, int]], *, budget: flo
 
 def _copies(event_id: UUID, record: Record) -> Iterator[EventCopy]:
     text = str(event_id)
-    ours = ("v", _OURS) in record.headers
+    ours = record_headers.version(record.headers) is not None
     # Our own records contain the id as text. Those of another producer may have it in capitals, or need it derived.
     if ours and text.encode() not in (record.value or b""):
         return
@@ -75,7 +74,7 @@ def _copies(event_id: UUID, record: Record) -> Iterator[EventCopy]:
         lines = record_decoder.decode(record.value, record.headers, received=record.time, now=timestamps.now())
     except UnknownVersion:
         return
-    traces = [value.decode(errors="replace") for name, value in record.headers if name == "traceparent"]
+    traces = record_headers.traces(record.headers)
     for number, line in enumerate(lines):
         if _id_of(line) == text:
             received = line.received if isinstance(line, EventLine) else record.time

@@ -102,6 +102,10 @@ class CircuitBreaker:
         self._windows[partition] = Window()
         self._lenient[partition] = lenient_until
 
+    def is_lenient(self, record: Record) -> bool:
+        """Return whether an operator lets this record through, whatever becomes of it."""
+        return record.offset < self._lenient.get(record.partition, 0)
+
     def evaluate(self, batch: Batch) -> BreakerUpdate:
         """Count the outcomes of a batch in the order of its records. Changes nothing: the batch may yet roll back."""
         breaker_update = BreakerUpdate()
@@ -130,9 +134,8 @@ class CircuitBreaker:
         letters: Mapping[int, list[int]],
         sizes: Mapping[RecordPosition, int],
     ) -> LimitExceeded | None:
-        lenient_until = self._lenient.get(records[0].partition, 0)
         for record in sorted(records, key=lambda record: record.offset):
-            if record.offset < lenient_until:
+            if self.is_lenient(record):
                 continue
             for bad, count in _runs(letters.get(record.offset, []), sizes[record.position]):
                 window.add(count, bad=bad)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from processing.errors import StoreUnavailable
 from processing.events.positions import PartitionId
@@ -74,6 +74,14 @@ def find(
         progress = _step_over_gaps(cursor, topic, ends, partitions, ask)
     held = paused.read(cursor, topic, partitions)
     return {partition: StartOffset(at, held.get(partition, NOT_HELD)) for partition, at in progress.items()}
+
+
+def release_readable(cursor: Cursor, topic: int, name: str, starts: dict[int, StartOffset], *, version: int) -> None:
+    """Release partitions that only waited for a consumer that reads this version, within the caller's transaction."""
+    for number, start in starts.items():
+        if start.hold.is_readable_by(version):
+            paused.release(cursor, PartitionRef(topic, name, number), who="consumer")
+            starts[number] = replace(start, hold=replace(start.hold, held=False))
 
 
 def _read(cursor: Cursor, topic: int, partitions: Sequence[int], *, locked: bool = False) -> dict[int, int]:

@@ -10,7 +10,8 @@ from ingestion.events import timestamps
 from ingestion.events.content_hash import content_hash
 from ingestion.events.parser import parse_event
 from ingestion.kafka import producer, record_encoder
-from ingestion.kafka.producer_record import Headers, ProducerRecord
+from ingestion.kafka.producer_record import ProducerRecord
+from ingestion.kafka.record_headers import Headers
 from processing.events.batch import Entry, Record
 from processing.events.document_ids import source_digest
 from processing.events.rollups import Span, Spans

@@ -85,8 +85,10 @@ def _held() -> list[HeldShape]:
         {
             "topic": row.topic.name,
             "partition": row.partition,
+            "kind": row.kind,
             "since": format_time(row.since),
             "reason": row.reason,
+            "remedy": paused.remedy(row.kind, row.topic.name, row.partition),
         }
         for row in paused.paused_now()
     ]

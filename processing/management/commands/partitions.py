@@ -9,22 +9,25 @@ from django.core.management.base import CommandError, CommandParser
 from ingestion.management.command import add_dry_run, add_json
 from processing.commandline.command import StoreCommand
 from processing.models import Hold
-from processing.partitions import paused
+from processing.partitions import paused, skip_batch
+from processing.partitions.skip_batch import NotSkippable
 
 WHO = "command line"
 
 
 class Command(StoreCommand):
     help = (
-        "List the partitions of raw-data that the circuit breaker for dead letters holds (pauses), and resume them. A\n"
-        "partition is held when 200 of its events in a row, or more than 200 of its last 1,000, became dead letters.\n"
+        "List the partitions of raw-data that are held (paused), and resume them. A partition is held when 200 of its\n"
+        "events in a row, or more than 200 of its last 1,000, became dead letters; when a newer release wrote its next\n"
+        "record (an upgraded consumer goes on by itself); or when its next batch of records can't be read.\n"
         "Nothing of it is dropped: its records wait in Kafka, up to the topic's retention.\n\n"
         "  manage.py partitions list\n"
         "  manage.py partitions resume raw-data 3                  resume and reset the count; it may be held again\n"
         "  manage.py partitions resume raw-data 3 --through-end    all that is in it now may become dead letters\n"
-        "  manage.py partitions resume --all --dry-run\n\n"
-        "Exit code 0: done; 1: some are held (list), or the partition to resume is not held (resume); 2: wrong usage,\n"
-        "or a store is unavailable."
+        "  manage.py partitions resume --all --dry-run\n"
+        "  manage.py partitions skip-batch raw-data 3              pass over one batch that can't be read, as a gap\n\n"
+        "Exit code 0: done; 1: some are held (list), or the partition is not held (resume), or not before a batch that\n"
+        "can't be read (skip-batch); 2: wrong usage, or a store is unavailable."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -37,8 +40,12 @@ class Command(StoreCommand):
         resume.add_argument(
             "--through-end", action="store_true", help="do not count dead letters up to the current end"
         )
-        add_dry_run(resume)
-        for action in (listing, resume):
+        skip = actions.add_parser("skip-batch", help="pass over the batch that can't be read, and resume")
+        skip.add_argument("topic")
+        skip.add_argument("partition", type=int)
+        for action in (resume, skip):
+            add_dry_run(action)
+        for action in (listing, resume, skip):
             add_json(action)
 
     def handle(self, *, action: str, as_json: bool, **options: Any) -> None:
@@ -47,6 +54,8 @@ class Command(StoreCommand):
             found = list(paused.paused_now())
             if action == "list":
                 self._list(found, as_json=as_json)
+            elif action == "skip-batch":
+                self._skip(found, as_json=as_json, **options)
             else:
                 self._resume(_chosen(found, options), as_json=as_json, **options)
 
@@ -72,6 +81,22 @@ class Command(StoreCommand):
         text = "\n".join(lines or ["No partition is held."])
         self.report({"dryRun": dry_run, "resumed": shapes}, text, as_json=as_json)
 
+    def _skip(
+        self, found: list[Hold], *, topic: str, partition: int, as_json: bool, dry_run: bool, **_options: object
+    ) -> None:
+        chosen = _find(found, topic, partition)
+        try:
+            skip = skip_batch.plan(chosen)
+            if not dry_run:
+                skip_batch.apply(skip, who=WHO)
+        except NotSkippable as error:
+            raise CommandError(str(error)) from error
+        batch = skip.batch
+        verb = "would be skipped" if dry_run else "skipped"
+        text = f"{_name(chosen)}  records {batch.first} to {batch.next - 1} {verb}: {batch.reason}"
+        shape = {"topic": topic, "partition": partition, "first": batch.first, "next": batch.next}
+        self.report({"dryRun": dry_run, "skipped": shape}, text, as_json=as_json)
+
 
 def _chosen(found: list[Hold], options: dict[str, Any]) -> list[Hold]:
     topic, partition = options["topic"], options["partition"]
@@ -81,14 +106,24 @@ def _chosen(found: list[Hold], options: dict[str, Any]) -> list[Hold]:
         return found
     if partition is None:
         raise CommandError("Name the partition of the topic.", returncode=2)
-    chosen = [one for one in found if (one.topic.name, one.partition) == (topic, partition)]
-    if not chosen:
-        raise CommandError(f"{topic}/{partition} is not held.")
-    return chosen
+    return [_find(found, topic, partition)]
+
+
+def _find(found: list[Hold], topic: str, partition: int) -> Hold:
+    for one in found:
+        if (one.topic.name, one.partition) == (topic, partition):
+            return one
+    raise CommandError(f"{topic}/{partition} is not held.")
 
 
 def _shape(one: Hold) -> dict[str, object]:
-    return {"topic": one.topic.name, "partition": one.partition, "since": _time(one), "reason": one.reason}
+    return {
+        "topic": one.topic.name,
+        "partition": one.partition,
+        "kind": one.kind,
+        "since": _time(one),
+        "reason": one.reason,
+    }
 
 
 def _name(one: Hold) -> str:

@@ -13,6 +13,7 @@ from psycopg import IsolationLevel
 
 from ingestion.events import timestamps
 from processing.commandline.progress import Progress
+from processing.errors import NeedsOperator
 from processing.events.batch import MINUTE, Entry, Letter
 from processing.events.document_ids import source_digest
 from processing.events.rollups import MINUTES_PER_HOUR, Spans, merge, roll_up
@@ -110,6 +111,9 @@ def count_topic(
         for line in lines:
             events[line[4]] += 1  # type: ignore[index]
         progress.advance("lines of Kafka counted", sum(events.values()))
+    for batch in reader.unreadable:
+        if not lost_records.covers(skipped, ends.topic, batch.partition, batch.first):
+            raise NeedsOperator(f"{ends.name}/{batch.partition}: {batch.sentence}, though they were once")
     found = [
         OffsetRange(
             partition,

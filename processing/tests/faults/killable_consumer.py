@@ -21,8 +21,7 @@ django.setup()
 
 from django.core.management import call_command  # noqa: E402 - after the setup
 
-from ingestion.kafka import record_decoder, record_encoder  # noqa: E402 - after the setup
-from ingestion.kafka.producer_record import Headers  # noqa: E402 - after the setup
+from ingestion.kafka import record_headers  # noqa: E402 - after the setup
 from ingestion.tests.kill_points import KillOrders  # noqa: E402 - after the setup
 from processing.consumer import loop, steps  # noqa: E402 - after the setup
 from processing.consumer.work import StepResult, Stores, Work  # noqa: E402 - after the setup
@@ -46,7 +45,7 @@ def main() -> None:
     wrap_poll(orders)
     wrap_letters(orders)
     if version:
-        record_decoder.decode = reading_also(version[0].encode())
+        record_headers.FORMAT_VERSION = int(version[0])
     call_command("consume")
 
 
@@ -106,19 +105,6 @@ def wrap_letters(orders: KillOrders) -> None:
             orders.passing("letters")
 
     letter_writer.write_letters = writing
-
-
-def reading_also(version: bytes) -> Callable[..., list[record_decoder.EventLine | record_decoder.InvalidLine]]:
-    """Read records of this version as if they were of ours."""
-    decode = record_decoder.decode
-
-    def decoding(
-        value: bytes | None, headers: Headers, **times: int
-    ) -> list[record_decoder.EventLine | record_decoder.InvalidLine]:
-        ours = [("v", b"%d" % record_encoder.FORMAT_VERSION) if mark == ("v", version) else mark for mark in headers]
-        return decode(value, ours, **times)
-
-    return decoding
 
 
 if __name__ == "__main__":

@@ -7,11 +7,12 @@ from random import Random
 
 import pytest
 
-from ingestion.kafka import record_decoder, record_encoder
+from ingestion.kafka import record_headers
+from ingestion.kafka.record_headers import Headers
 from ingestion.tests.client import post
+from processing.models import Hold
 from processing.tests import expectations, factories
-from processing.tests.faults.fault_deployment import PARTITIONS, RECOVERY, World, reached, waits_for
-from processing.tests.faults.killable_consumer import reading_also
+from processing.tests.faults.fault_deployment import PARTITIONS, RECOVERY, World, reached
 from processing.tests.faults.load import canonical, make_event
 from processing.tests.reference_rollups import Sent
 
@@ -92,25 +93,23 @@ def test_the_same_id_with_another_payload_is_set_aside_and_the_first_stays(world
 
 
 @pytest.mark.sample
-def test_a_record_of_a_newer_release_waits_for_the_upgrade_and_nothing_is_set_aside(
+def test_a_record_of_a_newer_release_holds_its_partition_for_the_upgrade_and_nothing_is_set_aside(
     world: World, rng: Random, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    newer = f"{record_encoder.FORMAT_VERSION + 1}".encode()
+    newer = record_headers.FORMAT_VERSION + 1
     with world.load(rng) as load:
         event = make_event(rng, next(world.numbers), "newer")
-        factories.put(
-            world.site.raw_topic, canonical(event), partition=rng.randrange(PARTITIONS), headers=[("v", newer)]
-        )
+        marks: Headers = [(record_headers.VERSION, b"%d" % newer)]
+        factories.put(world.site.raw_topic, canonical(event), partition=rng.randrange(PARTITIONS), headers=marks)
         world.expected.add([event])
-        world.site.wait_for(lambda: waits_for(world.consumer) == "upgrade this consumer", 30)
-        world.goes_on(load)
+        world.site.wait_for(lambda: Hold.objects.filter(released_at=None, kind="version").count() == 1, 30)
         assert expectations.letters(world.site) == world.expected.letters
         assert world.consumer.stop() == 0
-        world.start_consumer(understands=newer.decode())
+        world.start_consumer(understands=str(newer))
         world.recovers(load)
 
     # Reconcile, which reads the topic once more, is of the newer release too.
-    monkeypatch.setattr(record_decoder, "decode", reading_also(newer))
+    monkeypatch.setattr(record_headers, "FORMAT_VERSION", newer)
     world.reconciles = False
     world.assert_exact()
     # What the next test starts is not.

@@ -8,13 +8,25 @@ from collections.abc import Iterator
 from operator import attrgetter
 
 import pytest
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.consumer.fetcher import ExceptionMetadata
+from kafka.errors import CorruptRecordError
 from kafka.future import Future
+from kafka.record import MemoryRecords
 
 from ingestion.kafka import client_internals
 
 PRODUCER = {"_metadata.request_update", "_sender.wakeup", "_sender.force_close"}
-CONSUMER = {"_cluster.request_update", "_cluster.topic_id", "_fetcher.config.update"}
+CONSUMER = {
+    "_cluster.request_update",
+    "_cluster.topic_id",
+    "_fetcher.config.update",
+    "_fetcher.send_fetches",
+    "_fetcher._completed_fetches.popleft",
+    "_fetcher._next_partition_records",
+    "_fetcher._next_in_line_exception_metadata",
+    "_subscription.assignment.get",
+}
 # Nothing answers there. With a version given, a client connects to no broker before it has something to send.
 NO_BROKER = {"bootstrap_servers": "127.0.0.1:9", "api_version": (3, 9), "metrics_enabled": False}
 
@@ -51,9 +63,30 @@ def test_the_producer_has_the_private_method(producer: KafkaProducer, path: str)
     assert callable(attrgetter(path)(producer))
 
 
-@pytest.mark.parametrize("path", sorted(CONSUMER))
+@pytest.mark.parametrize("path", sorted(path for path in CONSUMER if "_next_" not in path))
 def test_the_consumer_has_the_private_method(consumer: KafkaConsumer, path: str) -> None:
     assert callable(attrgetter(path)(consumer))
+
+
+def test_records_that_are_used_up_do_not_stand_in_the_way_of_parked_ones(consumer: KafkaConsumer) -> None:
+    fetcher = consumer._fetcher
+    assert fetcher._next_partition_records is None
+    used_up = fetcher.PartitionRecords(0, TopicPartition("raw-data", 0), MemoryRecords(b""))
+    used_up.drain()
+    fetcher._next_partition_records = used_up
+
+    client_internals.before_poll(consumer)
+
+    assert fetcher._next_partition_records is None
+
+
+def test_an_error_that_the_client_keeps_is_raised_though_its_partition_is_paused(consumer: KafkaConsumer) -> None:
+    assert consumer._fetcher._next_in_line_exception_metadata is None
+    kept = CorruptRecordError("damaged")
+    consumer._fetcher._next_in_line_exception_metadata = ExceptionMetadata(TopicPartition("raw-data", 0), 3, kept)
+
+    with pytest.raises(CorruptRecordError, match="damaged"):
+        client_internals.before_poll(consumer)
 
 
 def test_metadata_is_requested_without_waiting_for_the_answer(producer: KafkaProducer) -> None:

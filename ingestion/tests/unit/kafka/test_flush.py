@@ -39,7 +39,7 @@ def test_events_of_one_partition_share_a_record_in_the_order_they_came() -> None
         b'{"id":"%b","source":"a","ts":0,"received":7,"payload":{"n":1}}' % ID.encode(),
         b'{"id":"%b","source":"a","ts":0,"received":8,"payload":{"n":2}}' % ID.encode(),
     ]
-    assert dict(record.headers)["n"] == b"2"
+    assert dict(record.headers)["dataflow-count"] == b"2"
 
 
 def test_a_record_of_several_sources_has_no_key() -> None:

@@ -89,7 +89,11 @@ def test_canonical_line_of_another_producer_is_not_taken_for_ours() -> None:
 
     ours, foreign = make_letter(raw), make_letter(raw, reason=Code.UNKNOWN_FIELD)
 
-    assert dict(redrive.record_of(ours, 1).headers) == {"v": b"1", "n": b"1", "redrive-of": b"17"}
+    assert dict(redrive.record_of(ours, 1).headers) == {
+        "dataflow-version": b"1",
+        "dataflow-count": b"1",
+        "redrive-of": b"17",
+    }
     assert dict(redrive.record_of(foreign, 1).headers) == {"redrive-of": b"17"}
 
 
@@ -112,7 +116,7 @@ def test_a_record_of_ours_that_became_one_letter_goes_whole() -> None:
     sent = redrive.record_of(make_letter(raw), 6)
 
     assert (sent.value, sent.partition) == (raw, 4)
-    assert dict(sent.headers) == {"v": b"1", "n": b"2", "redrive-of": b"17"}
+    assert dict(sent.headers) == {"dataflow-version": b"1", "dataflow-count": b"2", "redrive-of": b"17"}
 
 
 def test_edit_keeps_time_of_receipt_and_hidden_fields() -> None:
@@ -151,7 +155,7 @@ def test_an_edit_that_breaks_the_contract_says_where() -> None:
 
 
 def test_a_header_that_names_no_letter_is_nobodys() -> None:
-    marks = [b"17", b"", b"-1", b"seventeen", b"9" * 19, "\u0661".encode()]
+    marks = [b"17", b"", None, b"-1", b"seventeen", b"9" * 19, "\u0661".encode()]
     records = [
         factories.record(b"{}", offset=place, headers=[("redrive-of", mark)]) for place, mark in enumerate(marks)
     ]

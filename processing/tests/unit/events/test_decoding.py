@@ -12,10 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.kafka import record_decoder
-from ingestion.kafka.record_decoder import UnknownVersion
+from ingestion.kafka.record_headers import Headers
 from processing.consumer.steps import prepare
 from processing.consumer.work import Stores, Topic, Work
-from processing.errors import NeedsOperator
 from processing.events import decoding
 from processing.events.batch import MINUTE, WHOLE, Batch, Record, SkippedLine
 from processing.events.positions import RecordPosition
@@ -179,15 +178,35 @@ def test_every_line_is_counted_as_read_for_its_source_minute_and_partition() -> 
     }
 
 
-def test_a_record_of_a_newer_release_is_the_operators_and_never_a_letter() -> None:
-    newer = record(line(1), headers=[("v", b"2"), ("n", b"1")])
+NEWER: Headers = [("dataflow-version", b"2"), ("dataflow-count", b"1")]
 
-    with pytest.raises(UnknownVersion):
-        decoded(newer)
-    work = Work(Batch([newer]), Topic(UUID(int=1), "raw-data"))
-    with pytest.raises(NeedsOperator, match="upgrade this consumer"):
-        prepare(Stores(), work)
-    assert work.batch.letters == []
+
+def test_a_partition_is_read_up_to_its_first_record_of_a_newer_release() -> None:
+    records = [
+        record(line(1), offset=0),
+        record(line(2), offset=1, headers=NEWER),
+        record(line(3), offset=2),
+        record(line(4), partition=1, offset=0),
+    ]
+    work = Work(Batch(records), Topic(UUID(int=1), "raw-data"))
+
+    prepare(Stores(), work)
+
+    assert {entry.text.decode() for entry in work.batch.entries} == {event_id(1), event_id(4)}
+    assert (work.newer, work.held, work.batch.letters) == ({0: records[1]}, {0}, [])
+
+
+def test_a_record_of_a_newer_release_is_a_letter_where_an_operator_says_so() -> None:
+    work = Work(Batch([record(line(1), line(2), headers=NEWER), record(line(3), offset=1)]), Topic(UUID(int=1), "raw"))
+    stores = Stores()
+    stores.breaker.start(0, lenient_until=1)
+
+    prepare(stores, work)
+
+    assert [(letter.reason, letter.offset, letter.raw) for letter in work.batch.letters] == [
+        ("unsupported_version", 0, line(1) + b"\n" + line(2))
+    ]
+    assert (len(work.batch.entries), work.newer, work.held) == (1, {}, set())
 
 
 @pytest.mark.parametrize(

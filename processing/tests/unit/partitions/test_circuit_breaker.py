@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from processing.events.batch import REDRIVE_OF, Batch, Letter, Record
+from ingestion.kafka.record_headers import REDRIVE_OF, Headers
+from processing.events.batch import Batch, Letter, Record
 from processing.partitions.circuit_breaker import CircuitBreaker, LimitExceeded, Window
 from processing.tests.factories import NOON, make_entry, make_sent
 
 
-def outcomes(text: str, *, first: int = 0, lines: int = 1, headers: list[tuple[str, bytes]] | None = None) -> Batch:
+def outcomes(text: str, *, first: int = 0, lines: int = 1, headers: Headers | None = None) -> Batch:
     """A batch of partition 0, a character for each event: `.` is good, `x` a dead letter."""
     batch = Batch(records=[])
     for number, character in enumerate(text):
