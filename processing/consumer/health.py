@@ -14,7 +14,7 @@ import psycopg
 from django.conf import settings
 from prometheus_client import make_wsgi_app
 
-from processing.consumer.loop import State
+from processing.consumer.liveness import State
 from processing.stores import documents, postgres
 
 if TYPE_CHECKING:
@@ -62,10 +62,11 @@ def readiness(state: State) -> dict[str, object]:
         "postgresql": _timed(_ask_postgresql),
         "mongodb": _timed(documents.ping),
     }
-    ready = state.waiting is None and all(check["state"] == "up" for check in checks.values())
+    waits_for = state.waits_for()
+    ready = waits_for is None and all(check["state"] == "up" for check in checks.values())
     return {
         "status": "ready" if ready else "waiting",
-        "waitingFor": state.waiting,
+        "waitingFor": waits_for,
         "partitions": state.partitions,
         "held": state.held,
         "dependencies": checks,

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from django.conf import settings
@@ -19,6 +18,7 @@ from django.conf import settings
 from ingestion.kafka import record_headers
 from processing import metrics
 from processing.consumer import batch_runner, steps
+from processing.consumer.liveness import State, Watchdog
 from processing.consumer.partition_starts import PartitionStarts
 from processing.consumer.retry import ConsumerStopping, Retrier
 from processing.consumer.store_executor import StoreExecutor
@@ -44,32 +44,21 @@ STALL_CHECK = 10.0  # seconds within which a partition with records has to retur
 CLOSE_WITHIN = 2.0  # seconds to close the stores' connections
 
 
-@dataclass(slots=True)
-class State:
-    """What the process shows of itself; written by the loop, read by health."""
-
-    started: float = field(default_factory=time.monotonic)
-    waiting: str | None = None  # why the current batch waits
-    kafka: bool = False
-    partitions: list[int] = field(default_factory=list)
-    held: list[int] = field(default_factory=list)  # had, and not read until an operator says so
-    turned: float = field(default_factory=time.monotonic)  # when the loop last went on
-
-    def turn(self) -> None:
-        """Note that the loop goes on."""
-        self.turned = time.monotonic()
-
-
 class Loop:
     """One consumer process."""
 
-    def __init__(self, *, stopping: threading.Event) -> None:
+    def __init__(self, *, stopping: threading.Event, end: Callable[[int], None] = lambda _code: None) -> None:
+        """Prepare; connect to nothing yet.
+
+        :param end: ends the process if the loop hangs
+        """
         self.state = State()
         self._stopping = stopping
         self._member = f"{socket.gethostname()}-{os.getpid()}"
         self._stores = Stores()
         self._thread = StoreExecutor()
         self._live = LivePublisher(self._member)
+        self._watchdog = Watchdog(self.state, stopping, beat=self._beat, end=end)
         self._consumer: Consumer | None = None
         self._settling: tuple[Work, Future[None]] | None = None
         self._starts = PartitionStarts(self._stores, self._thread, self._retry)
@@ -87,6 +76,7 @@ class Loop:
     def run(self) -> None:
         """Consume until `stopping` is set; then finish the current batch, or abandon it whole."""
         self._live.start()
+        self._watchdog.start()
         try:
             while not self._stopping.is_set():
                 self._run_step(self.step)
@@ -318,6 +308,9 @@ class Loop:
         self.state.partitions = consumer.partitions
         self.state.held = [number for number in self.state.held if number in consumer.awaiting_start]
         metrics.HELD.set(len(self.state.held))
+
+    def _beat(self) -> None:
+        """Beat when it is due and the stores' thread is free."""
         if self._beating is None or self._beating.done():
             self._beating = self._thread.submit(self._beat_if_due)
 
@@ -336,7 +329,7 @@ class Loop:
         if now - self._last_beat < ConsumerMember.HEARTBEAT_SECONDS:
             return
         self._last_beat = now
-        state = "waiting" if self.state.waiting else "running"
+        state = "waiting" if self.state.waits_for() else "running"
         try:
             self._stores.rows.heartbeat(self._member, self.state.partitions, self._since, state)
         except (StoreUnavailable, NeedsOperator) as error:
@@ -389,6 +382,7 @@ class Loop:
         self._live.stop()
         if self._consumer is not None:
             self._consumer.close()
+        self._watchdog.stop()
         with suppress(FutureTimeoutError):  # a frozen store can't hold the exit
             self._thread.submit(self._stores.close).exception(timeout=CLOSE_WITHIN)
         logger.info("stopped", extra={"member": self._member})

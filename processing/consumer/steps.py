@@ -18,20 +18,13 @@ from processing.events.batch import WHOLE, Batch, Entry, Letter, Record
 from processing.events.positions import PartitionId
 from processing.kafka.end_offsets import TopicOffsets
 from processing.kafka.unreadable import UnreadableBatch
-from processing.ledger.incidents import Cursor, PartitionRef
-from processing.models import Hold
-from processing.partitions import paused, start_offsets
+from processing.ledger.incidents import PartitionRef
+from processing.partitions import paused, progress, start_offsets
 from processing.partitions.start_offsets import StartOffset
 from processing.stores import row_lookup
 from processing.stores.document_store import Verdict
 
 logger = logging.getLogger(__name__)
-
-_MOVE_PAST = """
-UPDATE progress SET next_offset = %s, updated_at = now() WHERE topic_id = %s AND partition = %s AND next_offset = %s
-"""
-_PROGRESS = "SELECT next_offset FROM progress WHERE topic_id = %s AND partition = %s"
-
 
 # --- pure: may run ahead while the stores work on the batch before ---
 
@@ -134,19 +127,9 @@ def hold(stores: Stores, work: Work) -> StepResult:
         for number, trip in sorted(trips.items()):
             paused.hold(cursor, PartitionRef(work.topic.row, work.topic.name, number), trip.reason)
         for number in sorted(work.newer.keys() - trips.keys()):
-            _hold_for_upgrade(cursor, PartitionRef(work.topic.row, work.topic.name, number), work.newer[number])
+            progress.hold_newer(cursor, PartitionRef(work.topic.row, work.topic.name, number), work.newer[number])
     work.held |= trips.keys()
     return None
-
-
-def _hold_for_upgrade(cursor: Cursor, partition: PartitionRef, record: Record) -> None:
-    """Hold a partition before a record of a newer release, unless another consumer is past it."""
-    cursor.execute(_PROGRESS, [partition.topic, partition.number])
-    if any(at > record.offset for (at,) in cursor.fetchall()):
-        return
-    version = record_headers.version(record.headers) or 0
-    reason = f"the next record is of format {version}, and this release reads up to {record_headers.FORMAT_VERSION}"
-    paused.hold(cursor, partition, reason, kind=Hold.Kind.VERSION, version=version)
 
 
 def add_up(stores: Stores, work: Work) -> None:
@@ -217,35 +200,19 @@ def find_starts(
 
 
 def pass_over(stores: Stores, topic: Topic, passed: Mapping[int, tuple[int, int]]) -> None:
-    """Move progress past offsets that hold nothing to read, where it is at the first of them.
-
-    :param passed: partition -> the first of them, and the offset after the last
-    """
+    """Move progress past offsets that hold nothing to read; see processing.partitions.progress."""
     topic.row = topic.row or stores.rows.topic_row(topic.kafka_id, topic.name)
     with stores.rows.cursor() as cursor:
-        for number, (first, following) in sorted(passed.items()):
-            cursor.execute(_MOVE_PAST, [following, topic.row, number, first])
+        progress.pass_over(cursor, topic.row, passed)
 
 
 def hold_unreadable(
     stores: Stores, topic: Topic, passed: Mapping[int, tuple[int, int]], found: Iterable[UnreadableBatch]
 ) -> dict[int, int]:
-    """Hold the partitions whose next batch can't be read, after what was passed.
-
-    :return: partition -> the offset after the batch, where an operator has skipped it already
-    """
+    """Hold the partitions whose next batch can't be read, after what was passed; see processing.partitions.progress."""
     pass_over(stores, topic, passed)
-    skipped: dict[int, int] = {}
     with stores.rows.exclusive_transaction() as cursor:
-        for batch in found:
-            partition = PartitionRef(topic.row, topic.name, batch.partition)
-            cursor.execute(_PROGRESS, [topic.row, batch.partition])
-            [(at,)] = cursor.fetchall() or [(-1,)]
-            if at >= batch.next > batch.first:
-                skipped[batch.partition] = batch.next
-            elif at == batch.first:
-                paused.hold(cursor, partition, batch.sentence, kind=Hold.Kind.UNREADABLE)
-    return skipped
+        return progress.hold_unreadable(cursor, topic.row, topic.name, found)
 
 
 def store(stores: Stores, work: Work, *, undo: bool = False) -> None:

@@ -28,7 +28,7 @@ class Command(OperatorCommand):
         "  manage.py consume\n"
         "  PROCESSOR_SERVICE_PORT=8083 manage.py consume    a second one beside the first\n\n"
         "Exit code 0: stopped by a signal; 1: PROCESSOR_SERVICE_PORT is taken, or PostgreSQL has rows but MongoDB has\n"
-        "no document at all. While a store is unavailable it waits."
+        "no document at all, or its loop hung for a minute. While a store is unavailable it waits."
     )
 
     def handle(self, **_options: object) -> None:
@@ -41,7 +41,7 @@ class Command(OperatorCommand):
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         _refuse_lost_documents()
-        loop = Loop(stopping=stopping)
+        loop = Loop(stopping=stopping, end=os._exit)
         try:
             health.serve(loop.state, port=settings.PROCESSOR_SERVICE_PORT)
         except OSError as error:
