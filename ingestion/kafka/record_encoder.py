@@ -73,12 +73,12 @@ def build(partition: int, lines: list[bytes], sources: list[str], traces: Traces
         return [_record(partition, lines, sources, _between(traces, 0, len(lines)))]
     return [
         _record(partition, lines[start:stop], sources[start:stop], _between(traces, start, stop))
-        for start, stop in _bounds(lines)
+        for start, stop in bounds(lines)
     ]
 
 
-def _bounds(lines: Sequence[bytes]) -> Iterator[tuple[int, int]]:
-    """Yield where each record starts and stops."""
+def bounds(lines: Sequence[bytes]) -> Iterator[tuple[int, int]]:
+    """Yield where each record starts and stops, so that it has at most MAX_EVENTS and MAX_BYTES."""
     start = size = 0
     for index, line in enumerate(lines):
         length = len(line) + 1
@@ -89,16 +89,20 @@ def _bounds(lines: Sequence[bytes]) -> Iterator[tuple[int, int]]:
     yield start, len(lines)
 
 
+def key_of(sources: Sequence[str]) -> bytes | None:
+    """Return the key of a record: the source, if all its events have the same."""
+    return sources[0].encode() if sources.count(sources[0]) == len(sources) else None
+
+
 def _between(traces: Traces | None, start: int, stop: int) -> Iterable[bytes]:
     """Return the distinct traces of the lines from start to stop, in their order."""
     return dict.fromkeys(trace for index, trace in traces if start <= index < stop) if traces else ()
 
 
 def _record(partition: int, lines: list[bytes], sources: list[str], traces: Iterable[bytes]) -> ProducerRecord:
-    has_one_source = sources.count(sources[0]) == len(sources)
     return ProducerRecord(
         partition=partition,
-        key=sources[0].encode() if has_one_source else None,
+        key=key_of(sources),
         value=b"\n".join(lines),
         headers=headers(count=len(lines), traces=traces),
     )

@@ -63,5 +63,12 @@ def ids(topic: str) -> set[str]:
 
 
 def _kept(record: Any) -> Kept:
-    lines = [json.loads(line) for line in record.value.split(b"\n")]
-    return Kept(record.partition, record.key, dict(record.headers), lines)
+    return Kept(record.partition, record.key, dict(record.headers), _events(record))
+
+
+def _events(record: Any) -> list[dict[str, Any]]:
+    """The events of a record: lines in raw-data, one JSON value in processed-data."""
+    if b"\n" in record.value:
+        return [json.loads(line) for line in record.value.split(b"\n")]
+    found = json.loads(record.value)
+    return found if isinstance(found, list) else [found]

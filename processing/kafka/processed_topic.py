@@ -10,10 +10,11 @@ from django.conf import settings
 from ingestion.kafka import record_encoder
 from ingestion.kafka.partitioner import partition_of
 from ingestion.kafka.producer_record import ProducerRecord
+from ingestion.kafka.record_headers import COUNT
 from processing.events.batch import Entry
 from processing.kafka.publisher import RecordPublisher
 
-_LINE = b'{"id":"%b","source":"%b","ts":%d,"received":%d,"stored":%d,"payload":%b,"tags":[]}'
+_OBJECT = b'{"id":"%b","source":"%b","ts":%d,"received":%d,"stored":%d,"payload":%b,"tags":[]}'
 
 
 class ProcessedTopic:
@@ -38,11 +39,27 @@ def _records(rows: Iterable[tuple[Entry, int]], partitions: int) -> Iterator[Pro
     for row in rows:
         by_partition[partition_of(row[0].source, partitions)].append(row)
     for partition, members in by_partition.items():
-        lines = [_line(entry, stored) for entry, stored in members]
-        yield from record_encoder.build(partition, lines, [entry.source for entry, _ in members])
+        objects = [_object(entry, stored) for entry, stored in members]
+        sources = [entry.source for entry, _ in members]
+        if settings.DATAFLOW_PROCESSED_ONE_EVENT_PER_RECORD:
+            bounds: Iterable[tuple[int, int]] = ((place, place + 1) for place in range(len(objects)))
+        else:
+            bounds = record_encoder.bounds(objects)
+        for start, stop in bounds:
+            yield _record(partition, objects[start:stop], sources[start:stop])
 
 
-def _line(entry: Entry, stored: int) -> bytes:
-    return _LINE % (
+def _record(partition: int, objects: list[bytes], sources: list[str]) -> ProducerRecord:
+    """Build a record whose value any JSON reader can read: an object, or an array of more than one."""
+    return ProducerRecord(
+        partition=partition,
+        key=record_encoder.key_of(sources),
+        value=objects[0] if len(objects) == 1 else b"[" + b",".join(objects) + b"]",
+        headers=[(COUNT, b"%d" % len(objects))],
+    )
+
+
+def _object(entry: Entry, stored: int) -> bytes:
+    return _OBJECT % (
         entry.text, entry.source.encode(), entry.ts, entry.received, stored, entry.payload
     )  # fmt: skip

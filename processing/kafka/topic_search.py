@@ -53,7 +53,10 @@ def search(event_id: UUID, ranges: Mapping[int, tuple[int, int]], *, budget: flo
     found = Search()
     if any(first < end for first, end in ranges.values()):
         with TopicReader(client_id="dataflow-trace", patience=_PATIENCE) as reader:
-            for chunk in reader.read(ranges, limit=CHUNK):
+            # What an open transaction holds back can't be read yet.
+            ends = reader.ends().partitions
+            readable = {number: (first, min(end, ends[number][1])) for number, (first, end) in ranges.items()}
+            for chunk in reader.read(readable, limit=CHUNK):
                 for record in chunk:
                     found.copies += _copies(event_id, record)
                 found.records += len(chunk)

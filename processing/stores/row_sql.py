@@ -118,7 +118,7 @@ ON CONFLICT (topic_id, partition, "offset", line) DO UPDATE SET last_seen = excl
 MOVE_PROGRESS = """
 UPDATE progress AS p SET next_offset = greatest(p.next_offset, v.next_offset), records = p.records + v.records,
     events = p.events + v.events, updated_at = now(),
-    record_time = greatest(p.record_time, 'epoch'::timestamptz + v.time * interval '1 microsecond')
+    record_time = greatest(p.record_time, least(now(), 'epoch'::timestamptz + v.time * interval '1 microsecond'))
 FROM (SELECT %s::smallint AS topic) AS t,
     unnest(%s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
     AS v (partition, next_offset, records, events, time)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -70,6 +71,22 @@ def send_with_librdkafka(
     elif transaction == "commit":
         producer.commit_transaction(30)
     assert producer.flush(30) == 0
+
+
+@contextmanager
+def open_transaction(topic: str, records: Iterable[Foreign]) -> Iterator[None]:
+    """Write records in a transaction that is aborted at the end."""
+    options = {"bootstrap.servers": ",".join(settings.KAFKA_BOOTSTRAP_SERVERS), "transactional.id": f"{topic}-open"}
+    producer = Producer(options)
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    for record in records:
+        producer.produce(topic, record.value, partition=record.partition)
+    assert producer.flush(30) == 0
+    try:
+        yield
+    finally:
+        producer.abort_transaction(30)
 
 
 def send_with_aiokafka(
