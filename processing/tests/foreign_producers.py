@@ -20,6 +20,7 @@ from processing.tests.factories import event_id
 Codec = Literal["none", "gzip", "snappy", "lz4", "zstd"]
 CODECS: tuple[Codec, ...] = ("none", "gzip", "snappy", "lz4", "zstd")
 End = Literal["none", "commit", "abort"]  # of a transaction
+ENDS: tuple[End, ...] = ("none", "commit", "abort")
 
 
 @dataclass(frozen=True, slots=True)

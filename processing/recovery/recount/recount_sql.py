@@ -40,7 +40,11 @@ ROWS = f"SELECT {readers.ROW_COLUMNS} FROM events e ORDER BY e.source_id, e.ts, 
 OUTCOMES = """
 INSERT INTO recount_outcome
 SELECT DISTINCT ON (l.partition, l."offset", l.line)
-    l.source_id, l.id, l.received, l.partition, l."offset", l.line, l.letter,
+    l.source_id, l.id,
+    -- A record without a time of its own has that of its first reading, which only its row or letter knows.
+    CASE WHEN e.topic_id = %(topic)s AND e.partition = l.partition AND e."offset" = l."offset" AND e.line = l.line
+             THEN e.received ELSE coalesce(d.received, l.received) END,
+    l.partition, l."offset", l.line, l.letter,
     CASE WHEN e.topic_id = %(topic)s AND e.partition = l.partition AND e."offset" = l."offset" AND e.line = l.line
              THEN CASE WHEN d.id IS NULL THEN 'stored' ELSE 'both' END
          WHEN d.id IS NOT NULL THEN 'dead_lettered'

@@ -86,7 +86,7 @@ def test_what_waits_behind_an_open_transaction_counts_as_waiting_and_can_be_trac
     assert (stored(site, "good-%"), stored(site, "foreign")) == (PARTITIONS + 1, 0)
 
 
-def test_a_newer_release_s_record_holds_its_partition_alone_until_a_consumer_can_read_it(
+def test_a_record_of_a_newer_release_holds_its_partition_alone_until_a_consumer_can_read_it(
     site: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put_newer(site)
@@ -106,7 +106,7 @@ def test_a_newer_release_s_record_holds_its_partition_alone_until_a_consumer_can
     assert Hold.objects.get().released_by == "consumer"
 
 
-def test_an_operator_sets_a_newer_release_s_record_aside(site: Deployment) -> None:
+def test_an_operator_sets_a_record_of_a_newer_release_aside(site: Deployment) -> None:
     put_newer(site)
     with running_loop():
         site.wait_for(lambda: Hold.objects.filter(released_at=None).exists(), WITHIN)

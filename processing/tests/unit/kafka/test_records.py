@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from kafka.consumer.fetcher import ConsumerRecord
 from pytest_django import Settings
 
-from ingestion.events import timestamps
 from ingestion.events.model import MAX_AHEAD
 from ingestion.kafka import record_decoder, record_encoder
 from ingestion.kafka.record_decoder import EventLine, Time
@@ -24,7 +23,7 @@ from processing.kafka import processed_topic
 from processing.kafka.consumed_record import record_of
 from processing.tests.factories import event_id, line
 
-NOW = timestamps.now()
+NOW = 1_790_000_000_000_000
 INT64 = st.integers(-(2**63), 2**63 - 1)
 PLAIN = b'{"sourceId":"a","timestamp":"2026-03-01T12:00:00Z","payload":{"n":1}}'
 
