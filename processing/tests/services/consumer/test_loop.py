@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from deploy.testing.deployment import Deployment
+from ingestion.kafka.record_headers import COUNT, VERSION
 from processing.consumer import loop
 from processing.consumer.loop import BUSY_EVENTS
 from processing.errors import StoreUnavailable
@@ -140,8 +141,8 @@ def test_a_partition_that_the_client_forgets_to_fetch_is_read_after_joining_anew
 
 
 def test_headers_of_endless_digits_stop_nothing(site: Deployment) -> None:
-    factories.put(site.raw_topic, factories.line(1), headers=[("v", b"1"), ("n", b"9" * 5_000)])
-    factories.put(site.raw_topic, factories.line(2), headers=[("v", b"9" * 5_000), ("n", b"1")])
+    factories.put(site.raw_topic, factories.line(1), headers=[(VERSION, b"1"), (COUNT, b"9" * 5_000)])
+    factories.put(site.raw_topic, factories.line(2), headers=[(VERSION, b"9" * 5_000), (COUNT, b"1")])
     factories.put(site.raw_topic, factories.line(3))
 
     with running_loop():
