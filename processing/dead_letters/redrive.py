@@ -18,10 +18,13 @@ from django.db.models.functions import Now
 from ingestion.kafka import record_encoder, record_headers
 from ingestion.kafka.partitioner import partition_of
 from ingestion.kafka.producer_record import ProducerRecord
+from ingestion.kafka.record_headers import Headers
+from ingestion.problems import Code
 from processing.dead_letters import filters, jobs, rendering
 from processing.dead_letters.edit import edit_letter
 from processing.dead_letters.filters import REDRIVABLE, LetterFilter
 from processing.errors import TooLarge
+from processing.events import skipped_lines
 from processing.jobs import queue
 from processing.kafka.publisher import RecordPublisher
 from processing.models import DeadLetter, DeadLetterAction, Job
@@ -129,6 +132,8 @@ def record_of(letter: DeadLetter, partitions: int) -> ProducerRecord:
     value = bytes(letter.raw if letter.edited is None else letter.edited)
     lines = rendering.canonical_lines(letter) if letter.edited is None else rendering.parse_lines(value)
     marks = record_encoder.headers(count=len(lines)) if lines else []
+    if letter.reason == Code.UNSUPPORTED_VERSION and letter.edited is None:
+        marks = _marks_of_newer(letter)
     sources = {line.source for line in lines} or {letter.source_id}
     source = sources.pop() if len(sources) == 1 else ""
     return ProducerRecord(
@@ -138,6 +143,13 @@ def record_of(letter: DeadLetter, partitions: int) -> ProducerRecord:
         value=value,
         headers=[*marks, (record_headers.REDRIVE_OF, b"%d" % letter.pk)],
     )
+
+
+def _marks_of_newer(letter: DeadLetter) -> Headers:
+    """Return the headers of a record of a newer release once this one reads it; before, it is only a letter again."""
+    version = skipped_lines.format_of(letter.detail)
+    readable = version <= record_headers.FORMAT_VERSION
+    return [(record_headers.VERSION, b"%d" % version)] if readable else []
 
 
 def _mark_sent(job: Job) -> list[int]:

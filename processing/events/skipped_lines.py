@@ -13,6 +13,7 @@ from processing.events.batch import WHOLE, Batch, Left, Letter, Record, SkippedL
 from processing.events.document_ids import document_id
 from processing.events.positions import RecordPosition
 
+_NEWER = "a newer release wrote the record: format "
 # A record of several lines whose only letter has another length than its value had just that line set aside.
 _FIND = """
 SELECT d.partition, d."offset", d.line, octet_length(d.raw)
@@ -45,7 +46,12 @@ def split(record: Record, asides: SkippedLines) -> tuple[dict[int, bytes], list[
 
 def newer(version: int) -> SkippedLine:
     """Set aside a record of a newer release, which an operator does not want to wait for."""
-    return SkippedLine("decode", f"a newer release wrote the record: format {version}", reason=Code.UNSUPPORTED_VERSION)
+    return SkippedLine("decode", f"{_NEWER}{version}", reason=Code.UNSUPPORTED_VERSION)
+
+
+def format_of(detail: str) -> int:
+    """Return the format of the record that a letter of reason UNSUPPORTED_VERSION is, by its detail."""
+    return int(detail.removeprefix(_NEWER))
 
 
 def numbers(record: Record, known: SkippedLines) -> list[int]:

@@ -9,12 +9,14 @@ from uuid import UUID
 import pytest
 
 from ingestion.events.model import InvalidEvent
+from ingestion.kafka import record_headers
 from ingestion.kafka.partitioner import partition_of
 from ingestion.problems import Code
 from processing.dead_letters import filters, redrive, rendering
 from processing.dead_letters.dry_run import DryRun
 from processing.dead_letters.edit import edit_letter
 from processing.dead_letters.filters import LetterFilter
+from processing.events import skipped_lines
 from processing.events.batch import Batch
 from processing.models import DeadLetter
 from processing.tests import factories
@@ -117,6 +119,15 @@ def test_a_record_of_ours_that_became_one_letter_goes_whole() -> None:
 
     assert (sent.value, sent.partition) == (raw, 4)
     assert dict(sent.headers) == {"dataflow-version": b"1", "dataflow-count": b"2", "redrive-of": b"17"}
+
+
+def test_a_record_of_a_newer_release_goes_as_such_once_it_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    letter = make_letter(line(1), reason=Code.UNSUPPORTED_VERSION)
+    letter.detail = skipped_lines.newer(2).detail
+
+    assert dict(redrive.record_of(letter, 6).headers) == {"redrive-of": b"17"}
+    monkeypatch.setattr(record_headers, "FORMAT_VERSION", 2)
+    assert dict(redrive.record_of(letter, 6).headers) == {"dataflow-version": b"2", "redrive-of": b"17"}
 
 
 def test_edit_keeps_time_of_receipt_and_hidden_fields() -> None:
