@@ -28,7 +28,7 @@ class Progress(models.Model):
     topic = models.ForeignKey(Topic, on_delete=models.CASCADE)
     partition = models.IntegerField()
     next_offset = models.BigIntegerField()  # the first record without effects
-    records = models.BigIntegerField(default=0)  # read so far; events / records estimates the events of the lag
+    records = models.BigIntegerField(default=0)  # read so far
     events = models.BigIntegerField(default=0)
     record_time = models.DateTimeField(null=True)  # Kafka's time of the last record with effects
     updated_at = models.DateTimeField()

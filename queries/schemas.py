@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Generic, Literal, TypedDict, TypeVar
 
-from processing.ledger.ledger import Equation, SourceEquation
+from processing.ledger.ledger import CountRange, Equation, SourceEquation
 
 Item = TypeVar("Item")
 
@@ -203,6 +203,14 @@ class RecentMinute(TypedDict):
     refused: int | None
 
 
+class MinuteRates(TypedDict):
+    """Events per second by minute of receipt, as columns, oldest first; what waits in Kafka is not in them yet."""
+
+    at: list[str]
+    read: list[float]
+    stored: list[float]
+
+
 class LostRecordsShape(TypedDict):
     """Records that Kafka lost before they were read: from `firstOffset` up to, not including, `nextOffset`."""
 
@@ -222,7 +230,7 @@ class LedgerMinutes(TypedDict):
     previous: str | None
     at: str
     total: Equation
-    inFlightEstimated: bool
+    inFlightEstimated: bool  # only the bounds in `inFlightRange` are known
     results: list[MinuteEquation]
     # The receivers' own counters of the requested time, by default of the last hour. Best effort, no part of the
     # equation. None while Redis does not answer, and if one source is requested: receivers do not count by source.
@@ -258,8 +266,16 @@ class LagShape(TypedDict):
     topic: str
     partition: int
     records: int
-    events: int  # estimated from the average number of events in a record, unless 0
+    events: int | None  # counted by the records' headers; None: only bounds are known
+    eventsRange: CountRange
     seconds: float | None  # age of the last processed record; 0 without lag, None before the first
+
+
+class OpenLetters(TypedDict):
+    """The dead letters that wait for an operator now, counted up to 10,000 of each state."""
+
+    open: CountRange
+    parked: CountRange
 
 
 class ConsumerShape(TypedDict):
@@ -323,7 +339,7 @@ class Pipeline(TypedDict):
 
     at: str
     ledger: Equation
-    inFlightEstimated: bool
+    inFlightEstimated: bool  # only the bounds in `inFlightRange` are known
     sources: list[SourceEquation]
     moreSources: bool  # only the sources last seen are listed
     lag: list[LagShape] | None  # None while Kafka does not answer
@@ -331,6 +347,7 @@ class Pipeline(TypedDict):
     consumers: list[ConsumerShape]
     held: list[HeldShape]
     incidents: list[IncidentShape]  # open ones
+    deadLetters: OpenLetters
     doors: Doors | None  # None while Redis does not answer
     stores: Stores
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
@@ -14,14 +13,13 @@ from django.db import connections
 from dashboard.live import messages
 from dashboard.live.messages import Subscription
 from dashboard.panels import rates, series, snapshot
-from dashboard.panels.rates import Account, RatePoint
+from dashboard.panels.rates import Account
 from dashboard.panels.snapshot_types import Overview
 from processing.live_feed import ConsumerFrame
 from queries.schemas import Bucket, EventShape
 
 READ_SECONDS = 7.0  # the result of a slower read is unknown; the stores' own limits are shorter
 FRESH_MS = 2_500  # maximum age of the sample with which a new viewer starts
-HISTORY_POINTS = 300  # one a second
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -35,7 +33,6 @@ class Poller:
     """
 
     def __init__(self) -> None:
-        self.history: deque[RatePoint] = deque(maxlen=HISTORY_POINTS)
         self.latest: Overview | None = None
         self._account: Account | None = None
         self._stored = 0  # since the last sample
@@ -64,7 +61,7 @@ class Poller:
         if subscription.channel == "tail":
             return await self._read(snapshot.tail, subscription.source_id)
         sample = self.latest if self._fresh() else await self.overview(frames_flow=False)
-        return {"sample": sample, "history": rates.rate_columns(self.history)}
+        return {"sample": sample}
 
     def _fresh(self) -> bool:
         return self.latest is not None and messages.now_ms() - self.latest["at"] < FRESH_MS
@@ -75,13 +72,13 @@ class Poller:
         if self.latest is not None and sample["at"] - self.latest["at"] < rates.MIN_APART:
             # A cached answer, or one read for a new viewer: too close to the last sample for a rate.
             return self.latest
-        before, self._account = self._account, Account(sample["at"], sample["ledger"])
+        acknowledged = sample["doors"]["acceptedPerSecond"] if sample["doors"] else None
+        before, self._account = self._account, Account(sample["at"], sample["ledger"], acknowledged)
         sample["rates"] = rates.rates(before, self._account)
         counted = self._counted()
         if frames_flow:
             sample["rates"] = {**sample["rates"], "stored": counted}
         self.latest = sample
-        self.history.append(RatePoint(sample["at"], sample["rates"]["accepted"], sample["rates"]["stored"]))
         return sample
 
     def _counted(self) -> float | None:

@@ -81,7 +81,7 @@ def polled(channel: Channel, source_id: str | None, interval: Interval) -> objec
     """Return what a subscription to a channel starts with, for clients that poll; None: the stores do not answer."""
     try:
         if channel == "overview":
-            return {"sample": snapshot.overview(), "history": None}
+            return {"sample": snapshot.overview()}
         if channel == "tail":
             return snapshot.tail(source_id)
         return series.series(source_id or "", interval)

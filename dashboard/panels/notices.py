@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
-from processing.ledger.ledger import Equation
 from queries.schemas import HeldShape, IncidentShape, Pipeline, Stores
 
 
@@ -57,17 +56,6 @@ def of_stores(stores: Stores) -> list[Notice]:
         for name, (tone, title, text) in OUTAGES.items()
         if stores[name]["state"] == "down"
     ]
-
-
-def verdict(account: Equation | None) -> str | None:
-    """Return the ledger's equation in words; None: it is unknown."""
-    if account is None:
-        return None
-    if account["unaccounted"]:
-        return f"{account['unaccounted']:,} events that were read have no outcome, or two. Run manage.py reconcile."
-    if account["inFlight"] is None:
-        return "Every event that was read has exactly one outcome. Kafka does not answer, so the number in flight is unknown."
-    return "Every event is accounted for."
 
 
 def _idle(line: Pipeline) -> list[Notice]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
-from dashboard.panels import notices, rates
+from dashboard.panels import notices, rates, verdict
 from dashboard.panels.columns import SHOWN_VALUES, event_columns
-from dashboard.panels.snapshot_types import Doors, Lag, Overview, SourceRow
+from dashboard.panels.snapshot_types import Doors, Lag, Overview, RateColumns, SourceRow
 from ingestion import problems
 from queries import schemas, sources
 from queries.events import listing
 from queries.events.query import EventQuery
-from queries.pipeline import dependencies, ingest_processes, ledger_minutes, status
+from queries.pipeline import dependencies, ingest_processes, ledger_minutes, minute_rates, status
 from queries.reads.postgres import ReadUnavailable
 from queries.request.times import parse_time
 from queries.schemas import EventShape, FieldShape, LagShape, SourceShape, Stores
@@ -21,6 +21,8 @@ SOURCE_ROWS = 20
 EVENT_ROWS = 20
 REASON_ROWS = 5
 MINUTE_ROWS = 6
+CHART_MINUTES = 60
+LEAST_MINUTES = 10  # of the chart, while it has nothing older to show
 
 
 class Unknown(Exception):
@@ -40,7 +42,6 @@ def total_lag(lag: list[LagShape] | None) -> Lag | None:
     known = [age for age in seconds if age is not None]
     return {
         "records": sum(partition["records"] for partition in lag),
-        "events": sum(partition["events"] for partition in lag),
         "seconds": (max(known) if known else None) if seconds else 0.0,
     }
 
@@ -86,14 +87,15 @@ def overview() -> Overview:
 
 
 def _whole_overview() -> Overview:
-    line, heard = status.read(), sources.recent(count=SOURCE_ROWS)
+    line, heard, now = status.read(), sources.recent(count=SOURCE_ROWS), datetime.now(tz=UTC)
     return {
         "at": milliseconds(line["at"]),
         "notices": notices.of_line(line),
         "ledger": line["ledger"],
-        "verdict": notices.verdict(line["ledger"]),
-        "minutes": ledger_minutes.recent(datetime.now(tz=UTC), count=MINUTE_ROWS),
-        "inFlightEstimated": line["inFlightEstimated"],
+        "told": verdict.told(line),
+        "verdict": verdict.verdict(line),
+        "minutes": ledger_minutes.recent(now, count=MINUTE_ROWS),
+        "overTime": rates_over_time(now),
         "rates": rates.UNKNOWN,
         "lag": total_lag(line["lag"]),
         "consumers": line["consumers"],
@@ -110,15 +112,29 @@ def unknown_overview(states: Stores | None) -> Overview:
         "at": time.time_ns() // 1_000_000,
         "notices": [] if states is None else notices.of_stores(states),
         "ledger": None,
+        "told": None,
         "verdict": None,
         "minutes": None,
-        "inFlightEstimated": False,
+        "overTime": None,
         "rates": rates.UNKNOWN,
         "lag": None,
         "consumers": None,
         "doors": receivers(ingest_processes.read()) if asked else None,
         "stores": states,
         "sources": None,
+    }
+
+
+def rates_over_time(now: datetime) -> RateColumns:
+    """Return the points of the rate chart, one for each minute of the ledger."""
+    found = minute_rates.read(now, count=CHART_MINUTES)
+    # An hour before the first event need not be shown.
+    quiet = next((place for place, rate in enumerate(found["read"]) if rate), len(found["read"]))
+    first = min(max(0, quiet - 1), max(0, len(found["at"]) - LEAST_MINUTES))
+    return {
+        "at": [milliseconds(text) for text in found["at"][first:]],
+        "read": found["read"][first:],
+        "stored": found["stored"][first:],
     }
 
 

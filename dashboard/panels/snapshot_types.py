@@ -6,6 +6,7 @@ from typing import TypedDict
 
 from dashboard.panels.notices import Notice
 from dashboard.panels.rates import Rates
+from dashboard.panels.verdict import Told, Verdict
 from processing.ledger.ledger import Equation
 from queries.schemas import ConsumerShape, DoorShape, RecentMinute, Stores
 
@@ -14,8 +15,15 @@ class Lag(TypedDict):
     """The lag over all partitions."""
 
     records: int
-    events: int
     seconds: float | None  # of the partition that is furthest behind
+
+
+class RateColumns(TypedDict):
+    """The rate chart: events per second by minute of receipt, from the ledger, as columns of equal length."""
+
+    at: list[int]  # ms since the epoch, the start of the minute
+    read: list[float]
+    stored: list[float]
 
 
 class SourceRow(TypedDict):
@@ -51,10 +59,11 @@ class Overview(TypedDict):
     at: int  # ms since the epoch
     notices: list[Notice]
     ledger: Equation | None
-    verdict: str | None  # the equation in words
+    told: Told | None  # the numbers that may be ranges, as text
+    verdict: Verdict | None  # the equation in words
     minutes: list[RecentMinute] | None
-    inFlightEstimated: bool
-    rates: Rates
+    overTime: RateColumns | None
+    rates: Rates  # of this moment
     lag: Lag | None
     consumers: list[ConsumerShape] | None
     doors: Doors | None

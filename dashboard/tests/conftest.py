@@ -17,6 +17,7 @@ from ingestion.acceptance.backpressure import BackpressureState
 from ingestion.acceptance.heartbeat import ProcessStatus
 from processing import live_feed
 from processing.kafka import end_offsets
+from processing.ledger import header_reader
 from processing.live_feed import ConsumerFrame
 
 
@@ -60,6 +61,9 @@ def _no_kafka_client_stays() -> Iterator[None]:
     for reader in end_offsets._readers.values():
         reader._drop_client()
     end_offsets._readers.clear()
+    for counts in header_reader._readers.values():
+        counts.close()
+    header_reader._readers.clear()
 
 
 @pytest.fixture

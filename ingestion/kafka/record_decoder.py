@@ -92,6 +92,21 @@ def decode(value: bytes | None, headers: Headers, *, received: int, now: int) ->
         return _line_by_line(split_lines(value))
 
 
+def event_bounds(value: bytes | None, headers: Headers) -> tuple[int, int]:
+    """Return the fewest and the most entries that `decode` can return for a record, without decoding it.
+
+    They are equal unless a record of another producer has several lines, which may be one event or many. A header is
+    believed if this release can't read the lines; else it could only repeat what they show.
+    """
+    if not value or not value.strip(WHITE_SPACE):
+        return 1, 1
+    version, count = record_headers.version(headers), record_headers.event_count(headers)
+    if version is not None and version > record_headers.FORMAT_VERSION:
+        return (count, count) if count else (1, max(1, len(split_lines(value))))
+    lines = max(1, len(split_lines(value)))
+    return (1 if version is None else lines), lines
+
+
 def _canonical(value: bytes) -> list[EventLine | InvalidLine]:
     """Decode all lines of a record at once.
 

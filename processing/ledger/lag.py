@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from ingestion.kafka.partitioner import partition_of
 from processing.kafka.end_offsets import TopicOffsets
+from processing.ledger import header_counts
+from processing.ledger.header_counts import NONE, Waiting, uncounted
 from processing.ledger.ledger import PartitionProgress
 
 
@@ -18,18 +20,46 @@ class PartitionLag:
 
     partition: int
     records: int
-    events: int  # estimated by the events a record had so far; 0 exactly when `records` is 0
+    events: Waiting  # in these records
     seconds: float | None  # age of the last record with effects; 0 without lag, None before the first
+    span: tuple[int, int] = (0, 0)  # the first offset that waits, and the end
 
 
 def lags(
     ends: TopicOffsets, progress: Mapping[tuple[UUID, int], PartitionProgress], *, now: datetime
 ) -> list[PartitionLag]:
-    """Compare Kafka's offsets with the progress; a partition without progress starts at its earliest record."""
+    """Compare Kafka's offsets with the progress; a partition without progress starts at its earliest record.
+
+    Nothing is known yet of the events in the records: see `counted`.
+    """
     return [
         _lag(partition, offsets, progress.get((ends.topic, partition)), now=now)
         for partition, offsets in sorted(ends.partitions.items())
     ]
+
+
+def counted(lags: Sequence[PartitionLag], events: Mapping[int, Waiting]) -> list[PartitionLag]:
+    """Return the same with the events that were counted, by partition."""
+    return [replace(each, events=events.get(each.partition, each.events)) for each in lags]
+
+
+def spans(lags: Sequence[PartitionLag]) -> dict[int, tuple[int, int]]:
+    """Return which offsets wait in each partition."""
+    return {each.partition: each.span for each in lags}
+
+
+def in_flight(lags: Sequence[PartitionLag], *, acknowledged: int | None = None) -> Waiting:
+    """Return the events that wait in all partitions.
+
+    :param acknowledged: how many more events than were read the receivers have acknowledged, by their own counters;
+        None: not known. Where records were not counted, the number is between what they and what the sample say.
+    """
+    events = header_counts.total(each.events for each in lags)
+    if events.exact or acknowledged is None or acknowledged <= events.fewest:
+        return events
+    if events.most is None or acknowledged > events.most:
+        return Waiting(events.fewest if events.most is None else events.most, acknowledged, exact=False)
+    return Waiting(acknowledged, events.most, exact=False)
 
 
 def _lag(partition: int, offsets: tuple[int, int], done: PartitionProgress | None, *, now: datetime) -> PartitionLag:
@@ -38,29 +68,21 @@ def _lag(partition: int, offsets: tuple[int, int], done: PartitionProgress | Non
     start = earliest if done is None else max(earliest, done.next_offset)
     records = max(0, end - start)
     if not records:
-        return PartitionLag(partition, 0, 0, 0.0)
-    per_record = done.events / done.records if done and done.records else 1.0
+        return PartitionLag(partition, 0, NONE, 0.0, (start, start))
     since = done.record_time if done else None
     seconds = None if since is None else max(0.0, (now - since).total_seconds())
-    return PartitionLag(partition, records, max(records, round(records * per_record)), seconds)
+    return PartitionLag(partition, records, uncounted(records), seconds, (start, end))
 
 
-class SourceLag:
-    """Estimates the lag of single sources; only the consumer looks into the records themselves."""
+def of_source(lags: Sequence[PartitionLag], source: str) -> Waiting:
+    """Return the events of a source that wait; only the consumer looks into the records themselves.
 
-    def __init__(
-        self, topic: UUID, lags: Sequence[PartitionLag], progress: Mapping[tuple[UUID, int], PartitionProgress]
-    ) -> None:
-        self._topic = topic
-        self._events = {each.partition: each.events for each in lags}
-        self._progress = progress
-
-    def of_source(self, source: str, *, read: int) -> int:
-        """Return the events of the source that wait: its share of the partition so far, applied to the partition's lag."""
-        if not any(self._events.values()):
-            return 0
-        partition = partition_of(source, len(self._events))
-        done = self._progress.get((self._topic, partition))
-        if done is None or not done.events:
-            return 0
-        return round(self._events[partition] * min(1.0, read / done.events))
+    They are in the partition that its name leads to, and nobody knows how many of that partition's events they are.
+    """
+    if not any(each.records for each in lags):
+        return NONE
+    number = partition_of(source, len(lags))
+    found = next((each for each in lags if each.partition == number), None)
+    if found is None or not found.records:
+        return NONE
+    return Waiting(0, found.events.most, exact=False)

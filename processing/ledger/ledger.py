@@ -11,9 +11,22 @@ import psycopg
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
+from processing.ledger.header_counts import Waiting
+
+
+class CountRange(TypedDict):
+    """A number of which only bounds are known, if they differ; `atMost` is null if there is no upper bound."""
+
+    atLeast: int
+    atMost: int | None
+
 
 class Equation(TypedDict):
-    """The account of a source or of all. None where it is unknown: `inFlight` while Kafka is unavailable."""
+    """The account of a source or of all.
+
+    `inFlight`, and so `accepted`, is null unless it was counted. Its bounds are in `inFlightRange`, which is null if
+    nothing is known, as while Kafka is unavailable.
+    """
 
     accepted: int | None
     stored: int
@@ -21,6 +34,7 @@ class Equation(TypedDict):
     deadLettered: int
     dropped: int
     inFlight: int | None
+    inFlightRange: CountRange | None
     unaccounted: int
 
 
@@ -67,21 +81,30 @@ class Snapshot:
     progress: dict[tuple[UUID, int], PartitionProgress] = field(default_factory=dict)
 
 
-def equation(totals: Totals, *, in_flight: int | None) -> Equation:
+def equation(totals: Totals, *, in_flight: Waiting | None) -> Equation:
     """Build one account.
 
     `read` is counted when records are decoded, independently of the outcomes. So any `unaccounted` but 0 means
     events that were lost or counted twice.
+
+    :param in_flight: None: unknown
     """
+    waiting = in_flight.fewest if in_flight is not None and in_flight.exact else None
     return {
-        "accepted": None if in_flight is None else totals.read + in_flight,
+        "accepted": None if waiting is None else totals.read + waiting,
         "stored": totals.stored,
         "duplicate": totals.duplicate,
         "deadLettered": totals.dead_lettered,
         "dropped": totals.dropped,
-        "inFlight": in_flight,
+        "inFlight": waiting,
+        "inFlightRange": None if in_flight is None else count_range(in_flight),
         "unaccounted": totals.read - totals.settled,
     }
+
+
+def count_range(number: Waiting) -> CountRange:
+    """Return the bounds of a number as JSON."""
+    return {"atLeast": number.fewest, "atMost": number.most}
 
 
 _TOTAL = """

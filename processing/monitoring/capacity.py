@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from pathlib import Path
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -22,10 +22,12 @@ from processing.ledger import ledger
 from processing.ledger.incidents import close_incident, of_partition, open_incident
 from processing.ledger.ledger import Snapshot
 from processing.models import Incident
+from processing.monitoring.volumes import Volume, VolumeGroups
 from processing.stores import documents
 from processing.stores.documents import DocumentsUnavailable
 
 logger = logging.getLogger(__name__)
+_groups = VolumeGroups()
 
 EVERY = 60.0  # seconds
 REFUSED = "Kafka, disk and retention checks"  # subject of the incident while Kafka refuses to answer them
@@ -36,20 +38,6 @@ _GIGABYTE = 1_000_000_000
 _HOUR = 3_600_000  # milliseconds
 
 
-@dataclass(frozen=True, slots=True)
-class Volume:
-    """A volume, or the memory of Redis, which fills up alike; sizes in bytes."""
-
-    name: str
-    used: int
-    total: int
-
-    @property
-    def percent(self) -> float:
-        """The part that is used."""
-        return 100 * self.used / self.total
-
-
 def start(stopping: threading.Event) -> None:
     """Start the checks in a daemon thread; a frozen server delays nothing but the next check."""
     threading.Thread(target=_run, args=(stopping,), name="capacity", daemon=True).start()
@@ -58,11 +46,10 @@ def start(stopping: threading.Event) -> None:
 def check() -> None:
     """Check everything once; what cannot be read changes no incident."""
     try:
-        for read_volumes in _READERS:
-            for volume in read_volumes():
-                _check_volume(volume)
-        _check_kafka()
-    except (DatabaseError, StoreUnavailable) as error:
+        found = [volume for read_volumes in _READERS for volume in read_volumes()]
+        found += _check_kafka()
+        _check_volumes(found)
+    except DatabaseError as error:
         logger.debug("volumes and retention not checked", extra={"reason": type(error).__name__})
     finally:
         connection.close()  # back to the pool
@@ -77,22 +64,33 @@ def _run(stopping: threading.Event) -> None:
             logger.exception("capacity check failed")
 
 
-def _check_kafka() -> None:
+def _check_kafka() -> list[Volume]:
+    """Check the retention; return the volumes that the brokers report, as far as they answer."""
+    found: list[Volume] = []
     try:
         with AdminClient() as client:
-            for volume in _kafka(client):
-                _check_volume(volume)
+            found += _kafka(client)
             _check_retention(client)
+    except StoreUnavailable as error:
+        logger.debug("retention not checked", extra={"reason": str(error)})
     except NeedsOperator as error:
         _report(Incident.Kind.OPERATOR, REFUSED, str(error))
     else:
         _report(Incident.Kind.OPERATOR, REFUSED, None)
+    return found
 
 
-def _check_volume(volume: Volume) -> None:
+def _check_volumes(found: list[Volume]) -> None:
+    """Open or close one incident for each volume, under the name of the first server on it."""
     most = settings.DATAFLOW_WARN_DISK_PERCENT
-    size = f"{volume.percent:.0f} % of {volume.total / _GIGABYTE:,.1f} GB are used"
-    _report(Incident.Kind.DISK, volume.name, size if 0 < most <= volume.percent else None)
+    for group in _groups.of(found):
+        volume, servers = group.volume, group.names
+        size = f"{volume.percent:.0f} % of {volume.total / _GIGABYTE:,.1f} GB are used"
+        shared = f"; on it are {', '.join(servers)}" if len(servers) > 1 else ""
+        _report(Incident.Kind.DISK, group.subject, size + shared if 0 < most <= volume.percent else None)
+        for name in servers:
+            if name != group.subject:
+                close_incident(Incident.Kind.DISK, name)
 
 
 def _check_retention(client: AdminClient) -> None:
@@ -168,7 +166,9 @@ def _redis() -> Iterator[Volume]:
             found = client.info("memory")
     except (RedisError, OSError):
         return
-    yield from _sized("Redis", int(found["used_memory"]), int(found.get("maxmemory", 0)))
+    total = int(found.get("maxmemory", 0))
+    if total > 0:
+        yield Volume("Redis", int(found["used_memory"]), total, memory=True)
 
 
 def _kafka(client: AdminClient) -> Iterator[Volume]:
@@ -187,14 +187,16 @@ _READERS: list[Callable[[], Iterator[Volume]]] = [_named, _postgresql, _mongodb,
 
 def _of_path(path: str, name: str) -> Iterator[Volume]:
     try:
-        found = os.statvfs(path)
+        found, device = os.statvfs(path), Path(path).stat().st_dev
     except OSError:
         return
     # As `df` counts: blocks reserved for root are neither used nor free.
     used = (found.f_blocks - found.f_bfree) * found.f_frsize
-    yield from _sized(name, used, used + found.f_bavail * found.f_frsize)
+    free = found.f_bavail * found.f_frsize
+    if used + free > 0:
+        yield Volume(name, used, used + free, device=device, size=found.f_blocks * found.f_frsize)
 
 
 def _sized(name: str, used: int, total: int) -> Iterator[Volume]:
     if total > 0:
-        yield Volume(name, used, total)
+        yield Volume(name, used, total, size=total)

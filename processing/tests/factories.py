@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from uuid import UUID, uuid5
 
 from ingestion.events import timestamps
@@ -85,10 +85,24 @@ def put_events(topic: str, *events: Mapping[str, object]) -> None:
 
 def put_all(topic: str, values: list[bytes], *, partition: int = 0, headers: Headers | None = None) -> None:
     """Put many records, plain ones unless `headers` say otherwise."""
+    _send(topic, [ProducerRecord(partition, None, value, headers or []) for value in values])
+
+
+def put_sizes(topic: str, sizes: Iterable[int], *, partition: int = 0) -> None:
+    """Put records of ours with so many lines each, which are no events."""
+    _send(
+        topic,
+        [
+            ProducerRecord(partition, None, b"\n".join([b"{}"] * size), record_encoder.headers(count=size))
+            for size in sizes
+        ],
+    )
+
+
+def _send(topic: str, records: list[ProducerRecord]) -> None:
     client = producer.open_producer()
     try:
-        found = [ProducerRecord(partition, None, value, headers or []) for value in values]
-        producer.send_all(client, topic, found, timeout=10)
+        producer.send_all(client, topic, records, timeout=10)
     finally:
         producer.close_producer(client, timeout=1)
 

@@ -11,6 +11,7 @@ import msgspec
 from django.db.models import Q, Sum
 
 from processing.ledger import ledger
+from processing.ledger.header_counts import NONE
 from processing.ledger.ledger import Equation, Totals
 from processing.models import LedgerGap, LedgerMinute, SourceStatistics
 from queries.pipeline import ingest_processes, snapshot
@@ -92,7 +93,7 @@ class LedgerPage:
             **pagination.as_json(self.minutes, address),
             "at": format_time(self.at),
             "total": self.total,
-            "inFlightEstimated": self.total["inFlight"] != 0,
+            "inFlightEstimated": self.total["inFlight"] is None and self.total["inFlightRange"] is not None,
             "refusedAtDoors": self.rejected,
             "gaps": self.gaps,
         }
@@ -104,8 +105,9 @@ def page(query: MinutesQuery, *, now: datetime) -> LedgerPage:
     :raises ReadUnavailable: PostgreSQL does not answer
     """
     backward = query.cursor is not None and query.cursor.backward
+    doors = ingest_processes.read()
     with postgres.bounded():
-        here = snapshot.read(now, max_sources=0)
+        here = snapshot.read(now, max_sources=0, acknowledged=None if doors is None else doors["accepted"])
         total = here.equation() if query.source_id is None else here.equation_of(query.source_id, _totals(query))
         found = _minutes(query, backward=backward)
         gaps = _gaps()
@@ -189,7 +191,7 @@ def _shape(row: Minute, here: PipelineSnapshot) -> MinuteEquation:
         "sourceId": row.source_id or None,
         "minute": format_time(row.start),
         "read": row.totals.read,
-        **ledger.equation(row.totals, in_flight=0 if over else None),
+        **ledger.equation(row.totals, in_flight=NONE if over else None),
     }
 
 

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from processing.kafka import end_offsets
 from processing.kafka.end_offsets import TopicOffsets
-from processing.ledger import lag, ledger
+from processing.ledger import header_reader, lag, ledger
+from processing.ledger.header_counts import Waiting
 from processing.ledger.lag import PartitionLag
 from processing.ledger.ledger import Equation, Snapshot, Totals
 
@@ -27,6 +28,7 @@ class PipelineSnapshot:
     ends: TopicOffsets | None
     lags: list[PartitionLag] | None  # None: Kafka has not returned its offsets yet
     lag_age: float | None  # seconds
+    acknowledged: int | None = None  # events, by the receivers' own counters; None: they are not known
 
     @property
     def known(self) -> list[PartitionLag] | None:
@@ -34,9 +36,17 @@ class PipelineSnapshot:
         return None if self.lag_age is None or self.lag_age > KAFKA_SILENT_AFTER else self.lags
 
     @property
-    def in_flight(self) -> int | None:
-        """Events without an outcome: 0 is exact, more is an estimate."""
-        return None if self.known is None else sum(partition.events for partition in self.known)
+    def in_flight(self) -> Waiting | None:
+        """Events without an outcome; None: unknown."""
+        if self.known is None:
+            return None
+        ahead = None if self.acknowledged is None else self.acknowledged - self.snapshot.total.read
+        return lag.in_flight(self.known, acknowledged=ahead)
+
+    @property
+    def estimated(self) -> bool:
+        """Whether only bounds of what is in flight are known."""
+        return self.in_flight is not None and not self.in_flight.exact
 
     def equation(self) -> Equation:
         """Return the account of everything."""
@@ -44,10 +54,8 @@ class PipelineSnapshot:
 
     def equation_of(self, source: str, totals: Totals) -> Equation:
         """Return the account of one source."""
-        if self.ends is None or self.known is None:
-            return ledger.equation(totals, in_flight=None)
-        waiting = lag.SourceLag(self.ends.topic, self.known, self.snapshot.progress)
-        return ledger.equation(totals, in_flight=waiting.of_source(source, read=totals.read))
+        waiting = None if self.known is None else lag.of_source(self.known, source)
+        return ledger.equation(totals, in_flight=waiting)
 
     def settled_before(self) -> datetime | None:
         """Return the time before which no received event is still in flight; None: unknown."""
@@ -60,14 +68,19 @@ class PipelineSnapshot:
         return self.at - timedelta(seconds=max(known)) - SLACK if known else datetime.max.replace(tzinfo=self.at.tzinfo)
 
 
-def read(now: datetime, *, max_sources: int | None) -> PipelineSnapshot:
-    """Read both, within `postgres.bounded`.
+def read(now: datetime, *, max_sources: int | None, acknowledged: int | None = None) -> PipelineSnapshot:
+    """Read both, within `postgres.bounded`. Counts the records that wait, which takes half a second at most.
 
+    :param acknowledged: events that the receivers counted before
     :param max_sources: read this many sources at most, the latest first; the total covers all of them
     """
     # Read before the ledger, so that no event counts both as read and as in flight.
     ends = end_offsets.raw_data_offsets()
     snapshot = ledger.snapshot(max_sources=max_sources)
-    lags = None if ends is None else lag.lags(ends, snapshot.progress, now=now)
-    age = None if ends is None else round(time.monotonic() - ends.read_at, 3)
-    return PipelineSnapshot(now, snapshot, ends, lags, age)
+    if ends is None:
+        return PipelineSnapshot(now, snapshot, None, None, None)
+    age = round(time.monotonic() - ends.read_at, 3)
+    lags = lag.lags(ends, snapshot.progress, now=now)
+    if age <= KAFKA_SILENT_AFTER and any(each.records for each in lags):
+        lags = lag.counted(lags, header_reader.waiting_events(ends.topic, lag.spans(lags)))
+    return PipelineSnapshot(now, snapshot, ends, lags, age, acknowledged)

@@ -6,20 +6,21 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from processing.kafka.end_offsets import TopicOffsets
-from processing.ledger import incidents
+from processing.ledger import incidents, ledger
 from processing.ledger.lag import PartitionLag
-from processing.ledger.ledger import SourceEquation
-from processing.models import ConsumerMember
+from processing.ledger.ledger import CountRange, SourceEquation
+from processing.models import ConsumerMember, DeadLetter
 from processing.partitions import paused
 from queries.pipeline import dependencies, ingest_processes, snapshot
 from queries.pipeline.snapshot import PipelineSnapshot
 from queries.reads import cache, postgres
 from queries.request.times import format_time
-from queries.schemas import ConsumerShape, HeldShape, IncidentShape, LagShape, Pipeline, Stores
+from queries.schemas import ConsumerShape, HeldShape, IncidentShape, LagShape, OpenLetters, Pipeline, Stores
 
 KEPT_FOR = 1.0  # seconds
 MAX_SOURCES = 1_000
 MAX_INCIDENTS = 100  # listed; there is at most one for each kind and subject
+MAX_LETTERS = 10_000  # counted in one state
 # A consumer that missed this many heartbeats is gone.
 MISSED_HEARTBEATS = 3
 
@@ -45,15 +46,17 @@ def _read(now: datetime) -> Pipeline:
     states = dependencies.states()
     if states["postgresql"]["state"] == "down":
         raise LedgerUnavailable(states)
+    doors = ingest_processes.read() if states["redis"]["state"] == "up" else None
     with postgres.bounded():
-        found = snapshot.read(now, max_sources=MAX_SOURCES + 1)
+        acknowledged = None if doors is None else doors["accepted"]
+        found = snapshot.read(now, max_sources=MAX_SOURCES + 1, acknowledged=acknowledged)
         consumers = _consumers(now)
-        held, open_incidents = _held(), _incidents()
+        held, open_incidents, letters = _held(), _incidents(), _open_letters()
     ends, lags = found.ends, found.lags
     return {
         "at": format_time(now),
         "ledger": found.equation(),
-        "inFlightEstimated": found.in_flight != 0,
+        "inFlightEstimated": found.estimated,
         "sources": _sources(found),
         "moreSources": len(found.snapshot.sources) > MAX_SOURCES,
         "lag": None if ends is None or lags is None else lag_shapes(ends, lags),
@@ -61,7 +64,8 @@ def _read(now: datetime) -> Pipeline:
         "consumers": consumers,
         "held": held,
         "incidents": open_incidents,
-        "doors": ingest_processes.read() if states["redis"]["state"] == "up" else None,
+        "deadLetters": letters,
+        "doors": doors,
         "stores": states,
     }
 
@@ -108,6 +112,16 @@ def _incidents() -> list[IncidentShape]:
     ]
 
 
+def _open_letters() -> OpenLetters:
+    """Count the dead letters that wait for an operator; those that were closed or sent do not."""
+    return {"open": _letters(DeadLetter.State.OPEN), "parked": _letters(DeadLetter.State.PARKED)}
+
+
+def _letters(state: DeadLetter.State) -> CountRange:
+    count = DeadLetter.objects.filter(state=state).order_by()[: MAX_LETTERS + 1].count()
+    return {"atLeast": min(count, MAX_LETTERS), "atMost": count if count <= MAX_LETTERS else None}
+
+
 def lag_shapes(ends: TopicOffsets, lags: Iterable[PartitionLag]) -> list[LagShape]:
     """Return the lag of each partition as JSON."""
     return [
@@ -115,7 +129,8 @@ def lag_shapes(ends: TopicOffsets, lags: Iterable[PartitionLag]) -> list[LagShap
             "topic": ends.name,
             "partition": each.partition,
             "records": each.records,
-            "events": each.events,
+            "events": each.events.fewest if each.events.exact else None,
+            "eventsRange": ledger.count_range(each.events),
             "seconds": None if each.seconds is None else round(each.seconds, 3),
         }
         for each in lags

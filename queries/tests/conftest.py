@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from processing.kafka import end_offsets
+from processing.ledger import header_reader
 
 
 @pytest.fixture(autouse=True)
@@ -16,3 +17,6 @@ def _no_kafka_client_stays() -> Iterator[None]:
     for reader in end_offsets._readers.values():
         reader._drop_client()
     end_offsets._readers.clear()
+    for counts in header_reader._readers.values():
+        counts.close()
+    header_reader._readers.clear()

@@ -18,12 +18,15 @@ from processing.errors import postgres_errors
 from processing.kafka.end_offsets import TopicOffsets
 from processing.kafka.topic_reader import TopicReader
 from processing.ledger import lag, ledger, lost_records
+from processing.ledger.header_counts import NONE, Waiting
+from processing.ledger.header_reader import HeaderReader
 from processing.ledger.ledger import Equation, PartitionProgress, Snapshot, SourceEquation, Totals
 from processing.ledger.lost_records import Gap
 from processing.recovery.recount import recount, recount_sql
 from processing.recovery.recount.recount import OffsetRange
 
 LISTED = 100  # differences in a report; all are counted
+COUNT_SECONDS = 10.0  # for the headers of the records that wait
 
 # A difference as JSON: kind, sourceId and eventId always, and members that help to find it.
 Difference = dict[str, object]
@@ -173,21 +176,29 @@ def compare(
         kind = str(difference["kind"])
         kinds[kind] = kinds.get(kind, 0) + 1
         differences.append(difference)
-    lags = lag.lags(ends, at.progress, now=datetime.now(tz=UTC))
-    in_flight = sum(partition.events for partition in lags)
+    in_flight = _in_flight(ends, at)
     report = Report(
         equation=_equation(connection, at, events, in_flight=in_flight),
-        in_flight_estimated=in_flight != 0,
+        in_flight_estimated=not in_flight.exact,
         recounted=recounted,
         proven=[_proven(one) for one in ranges],
         gaps=[_gap(gap) for gap in known_gaps],
-        sources=_sources(at, events, idle=in_flight == 0),
+        sources=_sources(at, events, idle=in_flight == NONE),
         events=events,
         kinds=kinds,
         differences=differences[:LISTED],
         seconds=round(time.monotonic() - started, 3),
     )
     return Comparison(report, ends.topic, parameters, _uncounted(ranges, ends, at))
+
+
+def _in_flight(ends: TopicOffsets, at: Snapshot) -> Waiting:
+    """Count the events that wait by the headers of their records, or bound their number."""
+    lags = lag.lags(ends, at.progress, now=datetime.now(tz=UTC))
+    if any(each.records for each in lags):
+        found = HeaderReader().read_now(ends.topic, lag.spans(lags), seconds=COUNT_SECONDS)
+        lags = lag.counted(lags, found)
+    return lag.in_flight(lags)
 
 
 def _recounted(connection: psycopg.Connection, ranges: list[OffsetRange], parameters: dict[str, object]) -> Recounted:
@@ -303,13 +314,13 @@ def _gap(gap: Gap) -> GapShape:
     }
 
 
-def _equation(connection: psycopg.Connection, at: Snapshot, events: EventRange, *, in_flight: int) -> Equation:
+def _equation(connection: psycopg.Connection, at: Snapshot, events: EventRange, *, in_flight: Waiting) -> Equation:
     if not events.timed and not events.source:
         return ledger.equation(at.total, in_flight=in_flight)
     found = connection.execute(recount_sql.TOTALS, events.parameters()).fetchone()
     assert found is not None
     # Events in flight have no known source or time, so their number within a range is known only if it is zero.
-    return ledger.equation(Totals(*found), in_flight=0 if in_flight == 0 else None)
+    return ledger.equation(Totals(*found), in_flight=NONE if in_flight == NONE else None)
 
 
 def _sources(at: Snapshot, events: EventRange, *, idle: bool) -> list[SourceEquation]:
@@ -317,7 +328,7 @@ def _sources(at: Snapshot, events: EventRange, *, idle: bool) -> list[SourceEqua
     if events.timed:
         return []
     return [
-        {"sourceId": name or None, **ledger.equation(totals, in_flight=0 if idle else None)}
+        {"sourceId": name or None, **ledger.equation(totals, in_flight=NONE if idle else None)}
         for name, totals in at.sources.items()
         if events.source is None or name == events.source
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from processing.ledger.ledger import Equation
+from processing.ledger.ledger import CountRange, Equation
 from processing.recovery.reconcile import reconcile
 from processing.recovery.reconcile.reconcile import Difference, Proven, Report
 
@@ -76,7 +76,16 @@ def _equation(report: Report) -> Iterator[str]:
         yield f"… and {len(report.sources) - len(shown):,} more sources (--source, --json)"
     yield _line("total", width, _figures(report.equation))
     if report.in_flight_estimated:
-        yield "In flight is estimated from the average number of events in a record."
+        yield f"In flight are {_range(report.equation['inFlightRange'])}, by the records that wait in Kafka."
+
+
+def _range(bounds: CountRange | None) -> str:
+    if bounds is None:
+        return "an unknown number"
+    low, high = bounds["atLeast"], bounds["atMost"]
+    if high is None:
+        return f"{low:,} events or more"
+    return f"about {low:,} events" if low == high else f"{low:,} to {high:,} events"
 
 
 def _figures(equation: Equation) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ function build(element, options, data) {
 }
 
 /**
- * Return the chart of accepted and stored events per second.
+ * Return the chart of events per second that were read and stored.
  * @param {Element} element is replaced by the chart
  * @param {number} seconds length of the time axis
  */
@@ -45,7 +45,7 @@ export function rateChart(element, seconds) {
     ],
     series: [
       {},
-      { label: "Accepted", stroke: colour("--accepted"), width: 1.5, spanGaps: false, points: { show: false } },
+      { label: "Read", stroke: colour("--accepted"), width: 1.5, spanGaps: false, points: { show: false } },
       { label: "Stored", stroke: colour("--stored"), width: 1.5, spanGaps: false, points: { show: false } },
     ],
   };

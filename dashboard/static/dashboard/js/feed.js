@@ -34,12 +34,13 @@
  * @typedef {object} Sample
  * @property {number} at ms since the epoch
  * @property {{tone: string, title: string, text: string, since: ?string}[]} notices
- * @property {?Object<string, ?number>} ledger events by outcome, with `accepted`, `inFlight` and `unaccounted`
- * @property {?string} verdict the ledger in words
+ * @property {?Object<string, *>} ledger events by outcome, with `accepted`, `inFlight`, `inFlightRange` and `unaccounted`
+ * @property {?Object<string, string|boolean>} told numbers that may be ranges, as text
+ * @property {?{tone: string, text: string}} verdict the ledger in words
  * @property {?object[]} minutes of the ledger, newest first
- * @property {boolean} inFlightEstimated
- * @property {{accepted: ?number, stored: ?number}} rates events per second
- * @property {?{records: number, events: number, seconds: ?number}} lag
+ * @property {?{at: number[], read: number[], stored: number[]}} overTime columns of the rate chart, from the ledger's minutes
+ * @property {{accepted: ?number, stored: ?number}} rates events per second at this moment
+ * @property {?{records: number, seconds: ?number}} lag
  * @property {?{member: string, partitions: number[], state: string}[]} consumers
  * @property {?{acceptedPerSecond: number, accepted: number, refused: number, reasons: object[], processes: object[]}} doors
  * @property {?Object<string, {state: "up"|"down", latencyMs: ?number}>} stores
@@ -50,7 +51,6 @@
  * The data with which `overview` starts.
  * @typedef {object} OverviewData
  * @property {Sample} sample
- * @property {?{at: number[], accepted: Array<?number>, stored: Array<?number>}} history columns of the rate chart; null if polled
  */
 
 /**
@@ -106,7 +106,7 @@ const RETRY_MS = [500, 15000];
  * The live feed of a page.
  *
  * It dispatches CustomEvents with these details:
- * "snapshot" {id, data, now}, "frame" {id, body, now}, "state" {name, state} and "connection" {state}, where state is
+ * "snapshot" {id, data, now, polled}, "frame" {id, body, now}, "state" {name, state} and "connection" {state}, where state is
  * "waiting", "live", "sampling", "polling", "late", "unknown" or "denied".
  */
 export class Feed extends EventTarget {
@@ -240,7 +240,7 @@ export class Feed extends EventTarget {
         if (!this.#polling) return undefined;
         this.#heard = performance.now();
         this.#skew = message.now - Date.now();
-        this.#emit("snapshot", { ...message, id });
+        this.#emit("snapshot", { ...message, id, polled: true });
         this.#become("polling");
       } catch {
         if (this.#polling && performance.now() - this.#heard > STALE_MS) this.#become("unknown");

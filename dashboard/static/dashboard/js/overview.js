@@ -5,13 +5,12 @@
 
 import { rateChart } from "./chart.js";
 import { Feed } from "./feed.js";
-import { age, count, duration, measure, rate } from "./format.js";
+import { UNKNOWN, age, count, duration, measure, rate } from "./format.js";
 import { Tail } from "./live-tail.js";
 import { followConnection, make, setState, setText } from "./panels.js";
 
-const CHART_SECONDS = 300;
+const CHART_SECONDS = 3600;
 const RATE_MS = 2000; // the shown rate is the mean over this time
-const GAP_MS = 3500; // points further apart are not connected
 const SOURCE_ROWS = 20;
 const VALUES = 4; // of one source
 
@@ -23,7 +22,7 @@ for (const element of document.querySelectorAll("[data-bind]")) {
 const feed = new Feed();
 const tail = new Tail(panels.tail);
 const recent = []; // {at, interval, stored} of the last frames
-let points = [[], [], []];
+let points = [[], [], []]; // of the ledger's minutes
 let chart = null;
 let polled = null; // the last polled sample
 let doorsState = panels.doors.querySelector(".slot [data-state]")?.dataset.state ?? null; // as rendered by the server
@@ -48,22 +47,25 @@ function storedRate(now) {
 
 /** @param {Sample} sample */
 function showSample(sample) {
-  const { ledger, lag } = sample;
-  for (const name of ["accepted", "stored", "duplicate", "deadLettered", "dropped", "inFlight", "unaccounted"]) {
+  const { ledger, lag, told } = sample;
+  for (const name of ["stored", "duplicate", "deadLettered", "dropped", "unaccounted"]) {
     bind(`ledger.${name}`, count(ledger?.[name] ?? NaN));
   }
+  for (const name of ["accepted", "inFlight", "lag", "openDeadLetters", "parkedDeadLetters"]) {
+    bind(`told.${name}`, told?.[name] ?? UNKNOWN);
+  }
+  document.querySelector("[data-parked]").hidden = !told?.parkedDeadLetters;
   bind("rate.accepted", rate(sample.rates?.accepted ?? NaN));
   if (!framesCount) bind("rate.stored", rate(sample.rates?.stored ?? NaN));
-  bind("lag.events", count(lag?.events ?? NaN));
   bind("lag.seconds", lag ? behind(lag) : "–");
-  for (const mark of document.querySelectorAll("[data-estimated]")) mark.hidden = !sample.inFlightEstimated;
   tone("unaccounted", ledger ? (ledger.unaccounted === 0 ? "good" : "bad") : "");
-  tone("deadLettered", ledger?.deadLettered ? "warn" : "");
+  tone("deadLetters", told?.lettersWait ? "warn" : "");
   showNotices(sample.notices);
   const verdict = document.querySelector("[data-verdict]");
-  setText(verdict, sample.verdict ?? "");
-  verdict.dataset.tone = ledger?.unaccounted ? "bad" : "good";
+  setText(verdict, sample.verdict?.text ?? "");
+  verdict.dataset.tone = sample.verdict?.tone ?? "";
   showMinutes(sample.minutes);
+  showRate(sample.overTime);
   showServers(sample);
   showDoors(sample.doors);
   showSources(sample.sources);
@@ -234,20 +236,14 @@ function ratesBetween(before, now) {
     const [from, to] = [before?.ledger?.[name] ?? null, now.ledger?.[name] ?? null];
     return seconds > 0 && from !== null && to !== null ? Math.max(0, to - from) / seconds : null;
   };
-  return { accepted: grown("accepted"), stored: grown("stored") };
+  const acknowledged = now.ledger?.inFlightRange ? (now.doors?.acceptedPerSecond ?? null) : null;
+  return { accepted: grown("accepted") ?? (before ? acknowledged : null), stored: grown("stored") };
 }
 
-function addPoint(at, accepted, stored) {
-  const seconds = at / 1000;
-  const last = points[0].at(-1);
-  if (last !== undefined && seconds <= last) return;
-  if (last !== undefined && (seconds - last) * 1000 > GAP_MS) push(last + 1, null, null);
-  push(seconds, accepted, stored);
-  while (points[0][0] < seconds - CHART_SECONDS - 5) for (const column of points) column.shift();
-}
-
-function push(...values) {
-  values.forEach((value, i) => points[i].push(value));
+// The points are the ledger's, so every page shows the same chart, however long it has been open.
+function showRate(overTime) {
+  if (overTime) points = [overTime.at.map((at) => at / 1000), overTime.read, overTime.stored];
+  drawRate();
 }
 
 function drawRate() {
@@ -257,38 +253,29 @@ function drawRate() {
   if (!drawn) return;
   chart ??= rateChart(panels.rate.querySelector(".chart"), CHART_SECONDS);
   chart.setData(points);
-  const words = `accepted ${rate(points[1].at(-1) ?? NaN)}, stored ${rate(points[2].at(-1) ?? NaN)} events per second`;
-  panels.rate.querySelector(".chart").setAttribute("aria-label", `Rate over the last five minutes; now ${words}`);
+  const words = `read ${rate(points[1].at(-1) ?? NaN)}, stored ${rate(points[2].at(-1) ?? NaN)} events per second`;
+  panels.rate.querySelector(".chart").setAttribute("aria-label", `Rate over the last hour; in the last minute ${words}`);
 }
 
-feed.addEventListener("snapshot", ({ detail: { id, data } }) => {
+feed.addEventListener("snapshot", ({ detail: { id, data, polled: isPolled } }) => {
   if (id === "tail") {
     if (data) tail.show(data, { fresh: false });
     setState(panels.tail, data ? (tail.empty ? "never" : null) : "unknown");
     return;
   }
-  const { history, sample } = data;
-  if (history) {
-    points = [[], [], []];
-    history.at.forEach((at, i) => addPoint(at, history.accepted[i], history.stored[i]));
-  } else {
+  const { sample } = data;
+  if (isPolled) {
     sample.rates = ratesBetween(polled, sample);
     polled = sample;
-    addPoint(sample.at, sample.rates.accepted, sample.rates.stored);
   }
   showSample(sample);
-  drawRate();
 });
 
 feed.addEventListener("frame", ({ detail: { id, body, now } }) => {
   if (id === "tail") return tail.show(body, { fresh: true });
   recent.push({ at: now, interval: body.interval, stored: body.sums.stored });
   showColumns(body);
-  if (body.sample) {
-    showSample(body.sample);
-    addPoint(body.sample.at, body.sample.rates.accepted, body.sample.rates.stored);
-    drawRate();
-  }
+  if (body.sample) showSample(body.sample);
   return undefined;
 });
 

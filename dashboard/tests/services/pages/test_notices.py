@@ -11,28 +11,13 @@ from django.core.cache import cache
 from django.test import Client
 from redis import Redis
 
-from dashboard.panels import notices
 from dashboard.tests.services.pages.test_pages import text_of
 from deploy.testing.deployment import Deployment
 from ingestion.acceptance import rejection_counts
-from processing.ledger import ledger
-from processing.ledger.ledger import Totals
 from processing.models import Hold, Incident, LedgerMinute, Topic
 
 services = pytest.mark.services
 SINCE = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("totals", "in_flight", "words"),
-    [
-        (Totals(read=3, stored=3), 0, "Every event is accounted for."),
-        (Totals(read=3, stored=3), None, "the number in flight is unknown"),
-        (Totals(read=1203, stored=3), 0, "1,200 events that were read have no outcome"),
-    ],
-)
-def test_the_equation_is_put_into_words(totals: Totals, in_flight: int | None, words: str) -> None:
-    assert words in (notices.verdict(ledger.equation(totals, in_flight=in_flight)) or "")
 
 
 @services

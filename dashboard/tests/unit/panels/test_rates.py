@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dashboard.panels.rates import UNKNOWN, Account, Rates, rates
+from processing.ledger.header_counts import Waiting
 from processing.ledger.ledger import Totals, equation
 
 
 def account(at: int, *, stored: int, in_flight: int | None = 0) -> Account:
-    return Account(at, equation(Totals(read=stored, stored=stored), in_flight=in_flight))
+    waiting = None if in_flight is None else Waiting(in_flight, in_flight, exact=True)
+    return Account(at, equation(Totals(read=stored, stored=stored), in_flight=waiting))
 
 
 def test_one_sample_tells_no_rate() -> None:
@@ -30,7 +32,15 @@ def test_samples_far_apart_tell_no_rate() -> None:
     assert rates(account(0, stored=0), account(60_000, stored=9)) == UNKNOWN
 
 
-def test_an_estimate_that_steps_back_is_no_negative_rate() -> None:
+def test_while_what_waits_is_not_counted_the_receivers_say_what_was_accepted() -> None:
+    bounded = equation(Totals(read=5, stored=5), in_flight=Waiting(90, 110, exact=False))
+
+    found = rates(account(0, stored=1), Account(1000, bounded, acknowledged=7.5))
+
+    assert found == Rates(accepted=7.5, stored=4.0)
+
+
+def test_progress_that_steps_back_is_no_negative_rate() -> None:
     found = rates(account(0, stored=10, in_flight=50), account(1000, stored=20, in_flight=5))
 
     assert found["accepted"] == 0

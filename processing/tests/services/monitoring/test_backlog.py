@@ -12,6 +12,7 @@ from ingestion.tests.client import call, event, numbered, post
 from ingestion.tests.conftest import open_receiver
 from processing.events.positions import PartitionId
 from processing.kafka.end_offsets import TopicOffsets
+from processing.ledger.header_counts import uncounted
 from processing.ledger.lag import PartitionLag
 from processing.models import SourceStatistics
 from processing.monitoring.backlog import Waits
@@ -23,7 +24,7 @@ TOPIC = UUID(int=1)
 def look(waits: Waits, *, at: float, end: int, done: int, age: float | None = 0.0) -> float:
     """Look at one partition that ends at `end` and whose effects are committed up to `done`."""
     ends = TopicOffsets(TOPIC, "raw-data", {0: (0, end)}, latency=0.0, read_at=0.0)
-    return waits.longest(ends, [PartitionLag(0, end - done, end - done, age)], now=at)
+    return waits.longest(ends, [PartitionLag(0, end - done, uncounted(end - done), age)], now=at)
 
 
 def test_nothing_waits_where_everything_has_its_effects() -> None:

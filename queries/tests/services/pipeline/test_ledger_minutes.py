@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from deploy.testing.deployment import Deployment
 from ingestion.acceptance import rejection_counts
+from processing.ledger.header_counts import NONE, uncounted
 from processing.ledger.lag import PartitionLag
 from processing.ledger.ledger import Snapshot, Totals
 from processing.models import Hold, Incident, LedgerGap, LedgerMinute
@@ -28,20 +29,20 @@ def pipeline(*lags: PartitionLag, age: float | None = 0.1) -> PipelineSnapshot:
 
 
 def test_while_nothing_waits_no_minute_has_anything_in_flight() -> None:
-    settled = pipeline(PartitionLag(0, 0, 0, 0.0)).settled_before()
+    settled = pipeline(PartitionLag(0, 0, NONE, 0.0)).settled_before()
 
     assert settled is not None
     assert settled > NOW
 
 
 def test_minutes_well_before_what_was_read_last_have_nothing_in_flight() -> None:
-    settled = pipeline(PartitionLag(0, 0, 0, 0.0), PartitionLag(1, 9, 90, 30.0)).settled_before()
+    settled = pipeline(PartitionLag(0, 0, NONE, 0.0), PartitionLag(1, 9, uncounted(9), 30.0)).settled_before()
 
     assert settled == NOW - timedelta(seconds=90)
 
 
 @pytest.mark.parametrize(
-    "behind", [pipeline(PartitionLag(0, 3, 3, None)), pipeline(PartitionLag(0, 0, 0, 0.0), age=9.0)]
+    "behind", [pipeline(PartitionLag(0, 3, uncounted(3), None)), pipeline(PartitionLag(0, 0, NONE, 0.0), age=9.0)]
 )
 def test_what_is_in_flight_cannot_be_told_before_the_first_record_nor_while_kafka_is_silent(
     behind: PipelineSnapshot,
@@ -73,16 +74,18 @@ def test_each_minute_and_source_has_an_account_over_all_partitions() -> None:
 
     assert answer["total"] == {
         "accepted": 7, "stored": 5, "duplicate": 1, "deadLettered": 0, "dropped": 1, "inFlight": 0, "unaccounted": 0,
+        "inFlightRange": {"atLeast": 0, "atMost": 0},
     }  # fmt: skip
     assert answer["inFlightEstimated"] is False
+    nothing_waits = {"inFlightRange": {"atLeast": 0, "atMost": 0}}
     assert answer["results"] == [
         {
             "sourceId": None, "minute": "2009-04-11T12:01:00Z", "read": 1, "accepted": 1, "stored": 0, "duplicate": 0,
-            "deadLettered": 1, "dropped": 0, "inFlight": 0, "unaccounted": 0,
+            "deadLettered": 1, "dropped": 0, "inFlight": 0, "unaccounted": 0, **nothing_waits,
         },
         {
             "sourceId": "sensor-1", "minute": "2009-04-11T12:00:00Z", "read": 7, "accepted": 7, "stored": 5,
-            "duplicate": 1, "deadLettered": 0, "dropped": 1, "inFlight": 0, "unaccounted": 0,
+            "duplicate": 1, "deadLettered": 0, "dropped": 1, "inFlight": 0, "unaccounted": 0, **nothing_waits,
         },
     ]  # fmt: skip
 

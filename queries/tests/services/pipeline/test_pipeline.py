@@ -15,6 +15,7 @@ from kafka.partitioner.default import murmur2
 from deploy.testing.deployment import Deployment
 from processing.kafka import end_offsets
 from processing.ledger import lag, ledger
+from processing.ledger.header_counts import NONE, Waiting, uncounted
 from processing.ledger.ledger import PartitionProgress, Totals
 from processing.models import ConsumerMember, Progress, Topic
 from queries.tests.stored import account, get
@@ -38,13 +39,14 @@ def progress(
 def test_the_equation_adds_up_and_shows_what_is_missing() -> None:
     totals = Totals(read=10, stored=6, duplicate=1, dead_lettered=1, dropped=1)
 
-    assert ledger.equation(totals, in_flight=4) == {
+    assert ledger.equation(totals, in_flight=Waiting(4, 4, exact=True)) == {
         "accepted": 14,
         "stored": 6,
         "duplicate": 1,
         "deadLettered": 1,
         "dropped": 1,
         "inFlight": 4,
+        "inFlightRange": {"atLeast": 4, "atMost": 4},
         "unaccounted": 1,
     }
 
@@ -58,19 +60,19 @@ def test_what_is_in_flight_is_unknown_and_not_zero_while_kafka_is_away() -> None
 def test_lag_is_what_lies_beyond_the_progress() -> None:
     [behind] = lag.lags(ends((0, 50)), progress(0, next_offset=40, records=40, events=800), now=NOW)
 
-    assert (behind.records, behind.events, behind.seconds) == (10, 200, 9.0)
+    assert (behind.records, behind.events, behind.seconds) == (10, uncounted(10), 9.0)
 
 
 def test_no_records_behind_is_no_lag_at_all() -> None:
     [done] = lag.lags(ends((0, 50)), progress(0, next_offset=50, records=50, events=80), now=NOW)
 
-    assert (done.records, done.events, done.seconds) == (0, 0, 0.0)
+    assert (done.records, done.events, done.seconds) == (0, NONE, 0.0)
 
 
 def test_a_partition_without_progress_starts_at_its_earliest_record() -> None:
     [first] = lag.lags(ends((30, 50)), {}, now=NOW)
 
-    assert (first.records, first.events, first.seconds) == (20, 20, None)
+    assert (first.records, first.events, first.seconds) == (20, uncounted(20), None)
 
 
 def test_records_that_retention_removed_are_no_lag() -> None:
@@ -119,10 +121,12 @@ def test_the_line_is_shown_as_kafka_and_postgresql_have_it(site: Deployment, pro
     line = get("/api/pipeline/")
 
     assert line["ledger"] == {
-        "accepted": 12, "stored": 3, "duplicate": 1, "deadLettered": 0, "dropped": 0, "inFlight": 8, "unaccounted": 0,
+        "accepted": 6, "stored": 3, "duplicate": 1, "deadLettered": 0, "dropped": 0, "inFlight": 2, "unaccounted": 0,
+        "inFlightRange": {"atLeast": 2, "atMost": 2},
     }  # fmt: skip
-    assert line["inFlightEstimated"] is True
-    assert line["sources"] == [{"sourceId": source, **line["ledger"]}]
+    assert line["inFlightEstimated"] is False
+    waits = {"accepted": None, "inFlight": None, "inFlightRange": {"atLeast": 0, "atMost": 2}}
+    assert line["sources"] == [{"sourceId": source, **line["ledger"], **waits}]
     behind = {each["partition"]: each["records"] for each in line["lag"]}
     assert behind == {**dict.fromkeys(range(count), 0), partition: 2}
     assert [(member["member"], member["partitions"]) for member in line["consumers"]] == [("c-1", [0, 1])]
@@ -138,8 +142,10 @@ def test_an_empty_line_has_nothing_in_flight_and_says_so(site: Deployment) -> No
 
     assert line["ledger"] == {
         "accepted": 0, "stored": 0, "duplicate": 0, "deadLettered": 0, "dropped": 0, "inFlight": 0, "unaccounted": 0,
+        "inFlightRange": {"atLeast": 0, "atMost": 0},
     }  # fmt: skip
     assert line["inFlightEstimated"] is False
+    assert line["deadLetters"] == {state: {"atLeast": 0, "atMost": 0} for state in ("open", "parked")}
     assert {each["topic"] for each in line["lag"]} == {site.raw_topic}
 
 
