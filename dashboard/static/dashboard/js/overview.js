@@ -54,6 +54,7 @@ function showSample(sample) {
   for (const name of ["accepted", "inFlight", "lag", "openDeadLetters", "parkedDeadLetters"]) {
     bind(`told.${name}`, told?.[name] ?? UNKNOWN);
   }
+  document.querySelector('.value[data-bind="told.lag"]').toggleAttribute("data-long", (told?.lag.length ?? 0) > 11);
   document.querySelector("[data-parked]").hidden = !told?.parkedDeadLetters;
   bind("rate.accepted", rate(sample.rates?.accepted ?? NaN));
   if (!framesCount) bind("rate.stored", rate(sample.rates?.stored ?? NaN));

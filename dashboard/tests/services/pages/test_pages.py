@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
+from django.core.cache import cache
 from django.test import Client, override_settings
 
 from dashboard.tests.rows import Rows
 from deploy.testing.deployment import Deployment
+from processing.models import DeadLetter, SourceStatistics, Topic
 
 pytestmark = pytest.mark.services
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 PAGES = ["/", "/sources/", "/sources/sensor-1/", "/admin/login/", "/no-such-page", "/live/overview/"]
 
@@ -34,6 +39,26 @@ def test_the_overview_says_the_equation_without_scripts(client: Client, rows: Ro
     assert "1,234 stored" in text
     assert "1,234 accepted" in text
     assert "Unaccounted 0" in text
+
+
+def test_dead_letters_of_the_past_are_no_state_and_open_ones_are(client: Client, rows: Rows) -> None:
+    rows.source("sensor-1", stored=10)
+    SourceStatistics.objects.update(read=397, dead_lettered=387)
+
+    before = client.get("/").content.decode()
+    DeadLetter.objects.create(
+        topic=Topic.objects.get_or_create(kafka_id=UUID(int=7), defaults={"name": "raw"})[0], partition=0, offset=0,
+        line=0, raw=b"", reason="not_json", detail="", stage="decode", received=NOW, first_seen=NOW, last_seen=NOW,
+        fingerprint="0" * 32,
+    )  # fmt: skip
+    cache.clear()
+    after = client.get("/").content.decode()
+
+    assert 'data-figure="deadLetters">' in before
+    assert 'data-bind="told.openDeadLetters">0<' in before
+    assert '<b data-bind="ledger.deadLettered">387</b> dead-lettered' in before
+    assert 'data-figure="deadLetters" data-tone="warn">' in after
+    assert 'data-bind="told.openDeadLetters">1<' in after
 
 
 def test_the_overview_lists_sources_values_and_events_without_scripts(client: Client, rows: Rows) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 import pytest
@@ -11,6 +11,7 @@ from django.core.cache import cache
 from kafka.admin import KafkaAdminClient
 
 from deploy.testing.deployment import Deployment
+from processing.errors import NeedsOperator
 from processing.ledger import header_reader
 from processing.models import DeadLetter, Hold, Progress, SourceStatistics, Topic
 from processing.tests import factories
@@ -87,6 +88,19 @@ def test_more_records_than_are_counted_are_told_as_a_range_that_holds_the_truth(
     assert (line["ledger"]["accepted"], line["ledger"]["inFlight"], line["inFlightEstimated"]) == (None, None, True)
     bounds = line["ledger"]["inFlightRange"]
     assert 200 <= bounds["atLeast"] < 2900 < bounds["atMost"] < 9000
+
+
+def test_records_that_cannot_be_read_are_one_event_each_at_least(
+    held: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise NeedsOperator("Kafka: CorruptRecordError")
+
+    monkeypatch.setattr(header_reader.HeaderReader, "_records", refuse)
+    line = pipeline()
+
+    assert line["ledger"]["inFlight"] is None
+    assert line["ledger"]["inFlightRange"] == {"atLeast": 200, "atMost": None}
 
 
 def test_dead_letters_are_a_state_only_while_they_are_open(held: Deployment) -> None:
