@@ -55,8 +55,10 @@ class ReceiverBeats:
 
 
 @pytest.fixture(autouse=True)
-def _no_kafka_client_stays() -> Iterator[None]:
+def _no_kafka_client_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Every site has topics of its own, so the process would keep a client for each."""
+    # A loaded machine takes longer than a page should wait.
+    monkeypatch.setattr(header_reader, "MAX_WAIT", 20.0)
     yield
     for reader in end_offsets._readers.values():
         reader._drop_client()
