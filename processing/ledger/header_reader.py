@@ -24,6 +24,7 @@ TURN_SECONDS = 0.5
 TURN_BYTES = 32 * 1024 * 1024
 SAMPLE_PLACES = 16  # in each partition, evenly spaced from its first waiting record to its last
 SAMPLE_RECORDS = 16  # at each place
+SAMPLE_SECONDS = 3.0  # for all places; with fewer than FEWEST_GROUPS nothing is estimated
 SAMPLE_KEPT = 10.0  # seconds
 AFTER_FAILURE = 5.0  # seconds without another attempt
 
@@ -138,10 +139,10 @@ class HeaderReader:
             done.set()
 
     def _read(self, ranges: Ranges, *, seconds: float, most_bytes: int | None) -> None:
-        until = time.monotonic() + seconds
         unsampled = self._unsampled(ranges)
         if unsampled:
-            self._take_samples(unsampled, until)
+            self._take_samples(unsampled, time.monotonic() + SAMPLE_SECONDS)
+        until = time.monotonic() + seconds
         left = self._left(ranges)
         read = 0
         for chunk in self._records(left):

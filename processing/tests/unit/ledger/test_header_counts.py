@@ -88,7 +88,9 @@ def test_a_sample_s_bounds_hold_the_truth(seed: int) -> None:
 
 def test_without_a_sample_only_the_records_are_known() -> None:
     assert estimate(7, []) == Waiting(7, None, exact=False)
-    assert estimate(7, [[(3, 3)]]) == Waiting(7, None, exact=False)
+    # A spread of a few places is chance.
+    assert estimate(7, [[(3, 3)]] * 7) == Waiting(7, None, exact=False)
+    assert estimate(7, [[(3, 3)]] * 8) == Waiting(21, 21, exact=False)
 
 
 @pytest.mark.parametrize(
