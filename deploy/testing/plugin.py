@@ -73,7 +73,9 @@ def _make_folder(parent: Path) -> Path:
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
     """Kafka, PostgreSQL, MongoDB and Redis, started for the first test that asks for them."""
-    folder = _make_folder(_ram_disk() or Path(tempfile.gettempdir()))
+    made = _make_folder(_ram_disk() or Path(tempfile.gettempdir()))
+    # As a checkout's folder may be called: letters beyond Latin-1, a comma, blanks.
+    folder = made / "Größe, 日本 2"
     started = Servers(
         # Java's second compiler costs more CPU than it saves within minutes.
         kafka=Kafka(port=_KAFKA, folder=folder / "kafka", options=["-XX:TieredStopAtLevel=1"]),
@@ -91,7 +93,7 @@ def servers() -> Iterator[Servers]:
         yield started
     finally:
         started.stop()
-        shutil.rmtree(folder)
+        shutil.rmtree(made)
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ from deploy.local.servers.server import CannotPrepare, Server
 CLUSTER_ID = "ZGF0YWZsb3cgbG9jYWwgMQ"  # 16 bytes in Kafka's base64
 logger = logging.getLogger(__name__)
 
+_PROPERTIES = "kafka.properties"  # in the server's folder, which is its working directory
 HEAP = ("-Xms64m", "-Xmx512m")
 # ApiVersions, version 0, no client id: the first request of every client. https://kafka.apache.org/protocol
 _HELLO = struct.pack(">ihhih", 10, 18, 0, 1, -1)
@@ -60,7 +61,7 @@ class Kafka(Server):
 
     def command(self) -> list[str]:
         """Return the command line of the broker."""
-        return [*_java(*HEAP, f"-XX:AOTCache={_archive()}", *self._options), "kafka.Kafka", str(self._properties)]
+        return [*_java(*HEAP, f"-XX:AOTCache={_archive()}", *self._options), "kafka.Kafka", _PROPERTIES]
 
     def launch(self) -> None:
         """Start the broker with a new controller port."""
@@ -78,9 +79,9 @@ class Kafka(Server):
         except OSError:
             return False
 
-    @property
-    def _properties(self) -> Path:
-        return self.folder / "kafka.properties"
+    def environment(self) -> dict[str, str]:
+        """Return the environment of Java: without a locale of UTF-8 it can't name a folder with letters beyond ASCII."""
+        return {**os.environ, "LC_ALL": "C.UTF-8"}
 
     def _write_properties(self) -> None:
         controller = ports.free_port()
@@ -92,7 +93,8 @@ class Kafka(Server):
             "advertised.listeners": f"PLAINTEXT://{self.address}",
             "inter.broker.listener.name": "PLAINTEXT",
             "controller.listener.names": "CONTROLLER",
-            "log.dirs": str(self.folder / "data"),
+            # Relative to the working directory: a path could hold commas, which separate here, or what is not Latin-1.
+            "log.dirs": "data",
             "auto.create.topics.enable": "false",
             "num.partitions": "6",
             "log.segment.bytes": "134217728",
@@ -111,12 +113,18 @@ class Kafka(Server):
             # Allocated at the start; the default is 128 MB, and the offsets need less than 1 MB.
             "log.cleaner.dedupe.buffer.size": "2097152",
         }
-        self._properties.write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
+        text = "".join(f"{name}={value}\n" for name, value in lines.items())
+        (self.folder / _PROPERTIES).write_text(text, encoding="ascii")
 
     def _format(self) -> None:
         command = [*_java("-XX:TieredStopAtLevel=1"), "kafka.tools.StorageTool", "format"]
         result = subprocess.run(
-            [*command, "-t", CLUSTER_ID, "-c", str(self._properties)], capture_output=True, text=True, check=False
+            [*command, "-t", CLUSTER_ID, "-c", _PROPERTIES],
+            cwd=self.folder,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if result.returncode != 0:
             raise CannotPrepare(f"Kafka could not prepare its folder {self.folder}:\n{result.stdout}{result.stderr}")
@@ -137,7 +145,7 @@ class _TrialKafka(Kafka):
 
     def command(self) -> list[str]:
         output = f"-XX:AOTCacheOutput={self.folder / 'kafka.aot'}"
-        return [*_java(*HEAP, output), "kafka.Kafka", str(self._properties)]
+        return [*_java(*HEAP, output), "kafka.Kafka", _PROPERTIES]
 
 
 def _archive() -> Path:

@@ -80,6 +80,7 @@ class Server:
         self._process = Process(
             self.command(),
             log=self.folder / "server.log",
+            env=self.environment(),
             cwd=self.folder,
             stop_signal=self.stop_signal,
             user=self.system_user(),
@@ -95,6 +96,10 @@ class Server:
     def command(self) -> list[str]:
         """Return the command line of the server."""
         raise NotImplementedError
+
+    def environment(self) -> dict[str, str] | None:
+        """Return the environment of the server; None is that of this process."""
+        return None
 
     def system_user(self) -> str | None:
         """Return the user to run as; None is the current user."""
