@@ -34,6 +34,8 @@ FITS_INTO = (
     ("DATAFLOW_MAX_BODY_BYTES", "DATAFLOW_IN_FLIGHT_BYTES"),
     ("DATAFLOW_MAX_BATCH_EVENTS", "DATAFLOW_IN_FLIGHT_EVENTS"),
 )
+# What stands in the same `.env` for docker compose alone.
+OF_DOCKER = ("COMPOSE_", "DOCKER_", "BUILDKIT_")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _ADDRESS = re.compile(r"[^\s:]+:\d{1,5}|\[[0-9A-Fa-f:]+\]:\d{1,5}")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")  # https://kafka.apache.org/documentation/#topicconfigs
@@ -117,13 +119,20 @@ def servers(app_configs: Apps, **kwargs: object) -> list[CheckMessage]:
 @register(SETTINGS_TAG)
 def known_names(app_configs: Apps, **kwargs: object) -> list[CheckMessage]:
     """A misspelt variable would be ignored without a word."""
-    unknown = sorted(name for name in os.environ if name.startswith("DATAFLOW_") and name not in env.defaults)
-    return [Warning(f"{name} is no setting.", hint=_nearest(name), id="dataflow.W001") for name in unknown]
+    names = {name for name in os.environ if name.startswith("DATAFLOW_")}
+    names |= {name for name in env.lines if not name.startswith(OF_DOCKER)}
+    return [
+        Warning(f"{name}{_place(name)} is no setting.", hint=_nearest(name), id="dataflow.W001")
+        for name in sorted(names - set(env.defaults))
+    ]
 
 
 @register(SETTINGS_TAG)
 def production(app_configs: Apps, **kwargs: object) -> list[CheckMessage]:
     """What a laptop may have and a server may not."""
+    if os.environ.get("DATAFLOW_SECRET_KEY") == "":
+        hint = "Set it to a text of your own, 50 random characters or more."
+        return [Error("DATAFLOW_SECRET_KEY is empty.", hint=hint, id="dataflow.E015")]
     if settings.DEBUG:
         return []
     found: list[CheckMessage] = []
@@ -159,6 +168,10 @@ def _value(name: str) -> int:
     return int(getattr(settings, name))
 
 
+def _place(name: str) -> str:
+    return f" (line {env.lines[name]} of the settings file)" if name in env.lines else ""
+
+
 def _nearest(name: str) -> str:
-    near = difflib.get_close_matches(name, [known for known in env.defaults if known.startswith("DATAFLOW_")], n=1)
+    near = difflib.get_close_matches(name.upper(), env.defaults, n=1)
     return f"Did you mean {near[0]}?" if near else "See .env.example for the settings that there are."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from dataflow_site import logs
 from dataflow_site.env import BASE_DIR, env
@@ -96,7 +97,7 @@ POSTGRES_PORT = env.int("POSTGRES_PORT", 15432)
 POSTGRES_USER = env.str("POSTGRES_USER", "dataflow")
 POSTGRES_PASSWORD = env.str("POSTGRES_PASSWORD", "dataflow")
 POSTGRES_DB = env.str("POSTGRES_DB", "dataflow")
-DATABASES = {
+DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         "ENGINE": "django_prometheus.db.backends.postgresql",
         "HOST": POSTGRES_HOST,

@@ -11,6 +11,7 @@ from types import FrameType
 from typing import NoReturn
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 from deploy.demo import weather
 from deploy.demo.arrival import NotArrived, Outcome, outcome, read_back, wait_for_outcome
@@ -27,15 +28,17 @@ def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dataflow_site.settings")
     signal.signal(signal.SIGTERM, _stop)
     options = _options()
-    receiver = Client(options.host, settings.INGESTION_SERVICE_PORT)
-    web = Client(options.host, settings.API_SERVICE_PORT)
     try:
+        receiver = Client(options.host, settings.INGESTION_SERVICE_PORT)
+        web = Client(options.host, settings.API_SERVICE_PORT)
         with receiver, web:
             _show(receiver, web, once=options.once)
     except NotRunning as error:
         print(f"Nothing listens at {error}. Start the product in another terminal with `make run`, then try again.")
     except (Refused, NotArrived) as error:
         print(f"The demo stopped: {error}.")
+    except ImproperlyConfigured as error:
+        print(f"A setting is wrong: {error}")
     except KeyboardInterrupt:
         print("\nThe feed is stopped; what was sent stays.")
         return 0

@@ -14,8 +14,10 @@ from types import FrameType
 from typing import NoReturn
 
 from django.conf import settings
+from django.core.checks import ERROR
 from django.core.exceptions import ImproperlyConfigured
 
+from dataflow_site import checks
 from deploy.local import lock, plan, ports, processes
 from deploy.local.console import Line, LogTail, say, table
 from deploy.local.process import DidNotStart, Process
@@ -249,6 +251,9 @@ def main() -> int:
 
 
 def _run(var: Path) -> int:
+    wrong = [f"{finding.msg} {finding.hint}" for finding in checks.findings() if finding.level >= ERROR]
+    if wrong:
+        raise CannotStart("\n".join(wrong))
     todo = plan.make_plan(var)
     if taken := plan.taken_ports(todo):
         raise CannotStart("\n".join(taken))

@@ -130,7 +130,7 @@ def _report(kind: Incident.Kind, subject: str, detail: str | None) -> None:
 
 def _named() -> Iterator[Volume]:
     """Yield the volumes of the paths in DATAFLOW_VOLUMES."""
-    for path in filter(None, settings.DATAFLOW_VOLUMES.split(",")):
+    for path in filter(None, map(str.strip, settings.DATAFLOW_VOLUMES.split(","))):
         yield from _of_path(path, path)
 
 

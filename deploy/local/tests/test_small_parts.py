@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -44,6 +45,20 @@ def test_the_libraries_that_mongod_lacks_are_named() -> None:
     ldd = "\tlibcurl.so.4 => not found\n\tlibldap-2.5.so.0 => not found\n\tlibc.so.6 => /lib/libc.so.6 (0x1)\n"
 
     assert missing_libraries(loader + "\n" + ldd) == ["libcurl.so.4", "libldap-2.5.so.0"]
+
+
+@pytest.mark.parametrize("module", ["deploy.local.run", "deploy.demo"])
+def test_a_settings_file_that_cannot_be_read_is_one_sentence(module: str, tmp_path: Path) -> None:
+    file = tmp_path / "settings.env"
+    file.write_text("DATAFLOW_DEBUG=0\nDATAFLOW_SECRET_KEY=$ecret\n")
+    command = [sys.executable, "-m", module, *([str(tmp_path / "var")] if module == "deploy.local.run" else ["--once"])]
+    env = {**os.environ, "DATAFLOW_ENV_FILE": str(file)}
+
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert done.stdout.startswith(f"A setting is wrong: {file}: line 2: ")
+    assert done.stderr == ""
 
 
 def test_a_folder_is_held_by_one_at_a_time(tmp_path: Path) -> None:
