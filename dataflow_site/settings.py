@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from dataflow_site import logs
-from dataflow_site.env import BASE_DIR, env
+from dataflow_site import local_ports, logs
+from dataflow_site.env import BASE_DIR, env, items
 
 DEVELOPMENT_SECRET = "insecure-development-key-used-only-on-this-machine"
 
@@ -91,9 +91,12 @@ TEMPLATES = [
     }
 ]
 
+# How far all local ports are moved that are not set themselves, so that another checkout can run beside this one.
+DATAFLOW_LOCAL_PORTS = local_ports.shift()
+
 # --- PostgreSQL: rows, rollups, ledger, dead letters ---
 POSTGRES_HOST = env.str("POSTGRES_HOST", "127.0.0.1")
-POSTGRES_PORT = env.int("POSTGRES_PORT", 15432)
+POSTGRES_PORT = local_ports.port("POSTGRES_PORT")
 POSTGRES_USER = env.str("POSTGRES_USER", "dataflow")
 POSTGRES_PASSWORD = env.str("POSTGRES_PASSWORD", "dataflow")
 POSTGRES_DB = env.str("POSTGRES_DB", "dataflow")
@@ -117,11 +120,11 @@ DATABASES: dict[str, dict[str, Any]] = {
 }
 
 # --- MongoDB: raw documents ---
-MONGO_URI = env.str("MONGO_URI", "mongodb://127.0.0.1:17017")
+MONGO_URI = local_ports.address("MONGO_URI", "mongodb://127.0.0.1:{port}")
 MONGO_DATABASE = env.str("MONGO_DATABASE", "dataflow")
 
 # --- Redis: cache and live updates ---
-REDIS_ADDR = env.str("REDIS_ADDR", "127.0.0.1:16379")
+REDIS_ADDR = local_ports.address("REDIS_ADDR", "127.0.0.1:{port}")
 REDIS_PASSWORD = env.str("REDIS_PASSWORD", "")
 REDIS_DB = env.int("REDIS_DB", 0)
 CACHES = {
@@ -139,7 +142,7 @@ CACHES = {
 }
 
 # --- Kafka ---
-KAFKA_BOOTSTRAP_SERVERS = env.list("KAFKA_BOOTSTRAP_SERVERS", default=["127.0.0.1:19092"])
+KAFKA_BOOTSTRAP_SERVERS = items(local_ports.address("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:{port}"))
 KAFKA_TOPIC_RAW_DATA = env.str("KAFKA_TOPIC_RAW_DATA", "raw-data")
 KAFKA_TOPIC_PROCESSED_DATA = env.str("KAFKA_TOPIC_PROCESSED_DATA", "processed-data")
 DATAFLOW_PROCESSED_ONE_EVENT_PER_RECORD = env.bool("DATAFLOW_PROCESSED_ONE_EVENT_PER_RECORD", default=False)
@@ -149,14 +152,14 @@ DATAFLOW_KAFKA_RETENTION_DAYS = env.int("DATAFLOW_KAFKA_RETENTION_DAYS", 7)
 DATAFLOW_CONSUMER_GROUP = env.str("DATAFLOW_CONSUMER_GROUP", "dataflow-processing")
 
 # --- Ports of our own processes ---
-INGESTION_SERVICE_PORT = env.int("INGESTION_SERVICE_PORT", 8081)
-GRPC_SERVICE_PORT = env.int("GRPC_SERVICE_PORT", 50051)
+INGESTION_SERVICE_PORT = local_ports.port("INGESTION_SERVICE_PORT")
+GRPC_SERVICE_PORT = local_ports.port("GRPC_SERVICE_PORT")
 # Where the gRPC receiver listens; in a container that is 0.0.0.0.
 DATAFLOW_GRPC_HOST = env.str("DATAFLOW_GRPC_HOST", "127.0.0.1")
-PROCESSOR_SERVICE_PORT = env.int("PROCESSOR_SERVICE_PORT", 8082)
+PROCESSOR_SERVICE_PORT = local_ports.port("PROCESSOR_SERVICE_PORT")
 # Where the consumer answers health and metrics; in a container that is 0.0.0.0.
 DATAFLOW_CONSUMER_HOST = env.str("DATAFLOW_CONSUMER_HOST", "127.0.0.1")
-API_SERVICE_PORT = env.int("API_SERVICE_PORT", 8080)
+API_SERVICE_PORT = local_ports.port("API_SERVICE_PORT")
 
 # --- The receivers ---
 DATAFLOW_MAX_BODY_BYTES = env.int("DATAFLOW_MAX_BODY_BYTES", 5 * 1024 * 1024)

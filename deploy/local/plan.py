@@ -51,7 +51,7 @@ def taken_ports(plan: Plan) -> list[str]:
     """Return a sentence for each port that another process listens on: what is wrong and what to do."""
     servers = [
         f"Port {server.port}, for {server.name}, is already taken: stop what listens there, "
-        f"or set {server.variable} to use that server."
+        f"set {server.variable} to use that server, or move all ports: DATAFLOW_LOCAL_PORTS=+100."
         for server in plan.ours
         if ports.is_taken(server.port)
     ]

@@ -18,7 +18,7 @@ from django.core.checks import ERROR
 from django.core.exceptions import ImproperlyConfigured
 
 from dataflow_site import checks
-from deploy.local import lock, plan, ports, processes
+from deploy.local import lock, plan, port_shift, ports, processes
 from deploy.local.console import Line, LogTail, say, table
 from deploy.local.process import DidNotStart, Process
 from deploy.local.servers.server import CannotPrepare, Server
@@ -251,6 +251,7 @@ def main() -> int:
 
 
 def _run(var: Path) -> int:
+    port_shift.choose(var)
     wrong = [f"{finding.msg} {finding.hint}" for finding in checks.findings() if finding.level >= ERROR]
     if wrong:
         raise CannotStart("\n".join(wrong))

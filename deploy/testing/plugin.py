@@ -43,6 +43,8 @@ def _set_environment() -> None:
         del os.environ[name]
     os.environ |= {
         "DATAFLOW_ENV_FILE": os.devnull,
+        # Whatever a launcher chose in this folder.
+        "DATAFLOW_LOCAL_PORTS": "0",
         "KAFKA_BOOTSTRAP_SERVERS": f"{ports.HOST}:{_KAFKA}",
         "POSTGRES_HOST": ports.HOST,
         "POSTGRES_PORT": str(_POSTGRES),

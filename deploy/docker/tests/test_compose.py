@@ -17,7 +17,7 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator
 
-from dataflow_site import settings
+from dataflow_site import local_ports, settings
 from dataflow_site.env import env
 from deploy.check import PRODUCTION
 from deploy.local.processes import CONSUMER, GRPC, INGEST, JOBS, ROOT, WEB
@@ -36,6 +36,21 @@ def test_the_file_follows_the_compose_specification() -> None:
 def test_every_variable_of_the_product_is_one_that_its_settings_read(service: str) -> None:
     assert settings.SECRET_KEY
     assert set(COMPOSE["services"][service]["environment"]) <= set(env.defaults)
+
+
+@pytest.mark.parametrize("service", PRODUCT)
+def test_the_settings_file_counts_for_all_but_addresses_and_ports_within_containers(service: str) -> None:
+    assert COMPOSE["services"][service]["env_file"] == [{"path": ".env", "required": False}]
+    assert {"POSTGRES_HOST", "REDIS_PASSWORD", *local_ports.DEFAULTS} <= set(
+        COMPOSE["services"][service]["environment"]
+    )
+
+
+def test_a_setting_that_is_set_to_nothing_is_refused_and_not_replaced() -> None:
+    replaced = re.findall(r"\$\{(\w+)(:?)-", (ROOT / "docker-compose.yml").read_text())
+
+    assert {name for name, _ in replaced} >= {"DATAFLOW_DEBUG", "DATAFLOW_SECRET_KEY", "DATAFLOW_ENV_FILE"}
+    assert [name for name, colon in replaced if colon] == []
 
 
 def test_every_image_is_pinned() -> None:
