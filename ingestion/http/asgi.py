@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, NamedTuple
 
 from ingestion import metrics
 from ingestion.http import response
 from ingestion.http.gzip_reader import GzipReader
 from ingestion.http.response import Response
-from ingestion.problems import Code, RequestRejected, too_large
+from ingestion.problems import Code, Header, RequestRejected, too_large
 from ingestion.runtime import request_context
 from ingestion.runtime.limits import receiver_limits
 
@@ -34,6 +35,7 @@ class Request(NamedTuple):
     query: bytes
     head: dict[bytes, bytes]  # names in lower case; of a name given twice the last value
     receive: Receive
+    repeated: frozenset[bytes] = frozenset()  # the names that were given more than once
 
     async def body(self, *, gzip: bool) -> bytes:
         """Read the body, at most one piece past the limit, which applies before and after decompression.
@@ -65,7 +67,10 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 async def serve(endpoint: Endpoint, scope: AsgiScope, receive: Receive, send: Send) -> None:
     """Answer one request through an endpoint, on any ASGI server."""
-    request = Request(scope["method"], scope["path"], scope["query_string"], dict(scope["headers"]), receive)
+    headers = scope["headers"]
+    head = dict(headers)
+    repeated = frozenset() if len(head) == len(headers) else _repeated(headers)
+    request = Request(scope["method"], scope["path"], scope["query_string"], head, receive, repeated)
     given = request_context.begin(request.head)
     try:
         reply = await endpoint(request)
@@ -80,6 +85,10 @@ async def serve(endpoint: Endpoint, scope: AsgiScope, receive: Receive, send: Se
     if given is not None and reply.status < 400:
         reply.headers.append((b"x-request-id", given))
     await respond(send, reply)
+
+
+def _repeated(headers: Iterable[Header]) -> frozenset[bytes]:
+    return frozenset(name for name, count in Counter(name for name, _ in headers).items() if count > 1)
 
 
 async def respond(send: Send, reply: Response) -> None:

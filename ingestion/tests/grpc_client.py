@@ -25,8 +25,8 @@ PATIENCE = 20.0  # seconds for a call that has no other limit
 class Client:
     """One channel to a receiver."""
 
-    def __init__(self, port: int) -> None:
-        self.channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+    def __init__(self, port: int, *, options: Sequence[tuple[str, int]] = ()) -> None:
+        self.channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=options)
 
     def ingest(
         self, event: ingestion_pb2.Event, *, validate_only: bool = False, **how: Any

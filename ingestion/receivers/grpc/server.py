@@ -25,6 +25,7 @@ SERVICE = ingestion_pb2.DESCRIPTOR.services_by_name["Ingestion"].full_name
 GRACE = 10.0  # seconds for the calls in flight after a signal
 MAX_CALLS = 1_000  # at one time, over all connections; a stream counts as one
 OVERHEAD = 64 * 1024  # bytes of a message beside the largest body
+MIN_PING_INTERVAL = 5_000  # milliseconds between two pings of a client
 IDENTITY_ONLY = 1  # a bit for each compression: https://grpc.github.io/grpc/core/group__grpc__arg__keys.html
 
 
@@ -114,4 +115,7 @@ def _options() -> list[tuple[str, int]]:
         # Detects clients that are gone, and ends their streams.
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
+        # Clients that look after a quiet connection, every 10 s as libraries advise, are not sent away.
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", MIN_PING_INTERVAL),
     ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from io import BytesIO
 from itertools import islice
-from typing import NoReturn
 
 import msgspec
 
@@ -17,6 +16,7 @@ from ingestion.events.parser import parse_event
 from ingestion.problems import Code, RequestRejected
 
 NOT_JSON = "expected JSON in UTF-8 (RFC 8259)"
+NOT_ONE = "expected one JSON document (RFC 8259); for one event a line use Content-Type: application/x-ndjson"
 MAX_COMMAS = 100_000
 
 # Makes one event of its text, or raises InvalidEvent.
@@ -33,9 +33,14 @@ def parse_json(body: bytes, *, now: int, limits: BatchLimits) -> ParsedBatch:
     """
     start = body.lstrip(WHITE_SPACE)[:1]
     if start == b"{":
-        return single(body, read=_reader(now, limits), limits=limits)
+        try:
+            return single(body, read=_reader(now, limits), limits=limits)
+        except RequestRejected as refusal:
+            if refusal.code is Code.NOT_JSON and _has_lines_of_objects(body):
+                raise RequestRejected(Code.NOT_JSON, NOT_ONE) from refusal
+            raise
     if start != b"[":
-        return _refuse_scalar(body)
+        return _scalar(body)
     events = batch_parser.parse_array(body, now=now)
     if events is not None and _fit(events, body, limits):
         _check_count(len(events), limits)
@@ -79,7 +84,7 @@ def array(body: bytes, *, read: Read, limits: BatchLimits) -> ParsedBatch:
     :raises RequestRejected: not JSON, no array, or too many items
     """
     if body.lstrip(WHITE_SPACE)[:1] != b"[":
-        return _refuse_scalar(body)
+        return _scalar(body)
     batch = _one_by_one(_items(body, limits), read=read, limits=limits)
     if any(rejected.code is Code.NOT_JSON for rejected in batch.rejected):
         raise RequestRejected(Code.NOT_JSON, NOT_JSON)
@@ -96,12 +101,19 @@ def _reader(now: int, limits: BatchLimits) -> Read:
     return lambda text: parse_event(text, now=now, max_sources=limits.max_sources)
 
 
-def _refuse_scalar(body: bytes) -> NoReturn:
+def _has_lines_of_objects(body: bytes) -> bool:
+    """Return whether the first lines look like one object each."""
+    lines = [line.strip() for line in body.split(b"\n", 2)[:2]]
+    return len(lines) > 1 and all(line.startswith(b"{") and line.endswith(b"}") for line in lines if line)
+
+
+def _scalar(body: bytes) -> ParsedBatch:
     try:
         json_scanner.items(body.decode(), limit=1)
     except (json_scanner.NotJson, UnicodeDecodeError) as error:
         raise RequestRejected(Code.NOT_JSON, NOT_JSON) from error
-    raise RequestRejected(Code.NOT_AN_EVENT, "expected an object, or an array of objects")
+    detail = "expected an object, or an array of objects"
+    return ParsedBatch([], [], [Rejected(0, Code.NOT_AN_EVENT, "", detail)], single=True)
 
 
 def _items(body: bytes, limits: BatchLimits) -> list[bytes]:

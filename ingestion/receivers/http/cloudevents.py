@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -18,7 +19,7 @@ from ingestion.events.json_scanner import WHITE_SPACE
 from ingestion.events.model import SOURCE_ID_PATTERN, Event, InvalidEvent
 from ingestion.events.source_ids import slug
 from ingestion.events.strict_parser import JsonObject, ParsedFields
-from ingestion.problems import Code
+from ingestion.problems import Code, RequestRejected
 from ingestion.receivers.http.body_parsers import array, single
 
 LABEL = "cloudEventsSource"  # of a source whose own name is not of our form: that name
@@ -34,6 +35,25 @@ _ESCAPED = re.compile(rb"\\(.)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # The event format's Integer: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#type-system
 _INT32 = range(-(2**31), 2**31)
+
+
+class _Form(NamedTuple):
+    """What an attribute has to look like."""
+
+    pattern: re.Pattern[str]
+    wanted: str
+
+
+_WORD = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
+_TEXT = _Form(re.compile(r".+", re.DOTALL), "a text that is not empty")
+# https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#context-attributes; extensions may be empty.
+_FORMS = dict.fromkeys((*REQUIRED, "time", "subject"), _TEXT) | {
+    "dataschema": _Form(re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+"), "a URI with its scheme (RFC 3986)"),
+    "datacontenttype": _Form(
+        re.compile(rf'{_WORD}/{_WORD}(?:\s*;\s*{_WORD}=(?:{_WORD}|"(?:[^"\\]|\\.)*"))*\s*;?\s*'),
+        "a media type (RFC 2046)",
+    ),
+}
 
 _encode = msgspec.json.Encoder().encode
 _decode_attributes = msgspec.json.Decoder(dict[str, str | int | bool]).decode
@@ -67,6 +87,17 @@ def parse_binary(body: bytes, head: Mapping[bytes, bytes], *, now: int, limits: 
     :raises RequestRejected: data that is said to be JSON and is not, or too large
     """
     return _labelled(single(body, read=lambda data: _binary(data, head, now=now, limits=limits), limits=limits))
+
+
+def check_once(repeated: Iterable[bytes]) -> None:
+    """Refuse a binary event that has an attribute twice, of which any one could be meant.
+
+    :param repeated: the names of the request's headers that were given more than once
+    :raises RequestRejected: one is an attribute
+    """
+    for name in sorted(repeated):
+        if name.startswith(b"ce-") or name == b"content-type":
+            raise RequestRejected(Code.INVALID_HEADER, f"{name.decode('latin-1')}: expected once")
 
 
 def _labelled(parsed: ParsedBatch) -> ParsedBatch:
@@ -199,11 +230,12 @@ def _checked(given: Mapping[str, object]) -> Attributes:
 
 def _attribute(name: str, value: object) -> str | int | bool:
     pointer = f"/{name}"
-    if name in REQUIRED or name == "time":
+    form = _FORMS.get(name)
+    if form is not None:
         if not isinstance(value, str):
             raise strict_parser.wrong_type(pointer, "a string", value)
-        if not value:
-            raise InvalidEvent(Code.INVALID_ATTRIBUTE, f"{pointer}: expected a text that is not empty", pointer=pointer)
+        if not form.pattern.fullmatch(value):
+            raise InvalidEvent(Code.INVALID_ATTRIBUTE, f"{pointer}: expected {form.wanted}", pointer=pointer)
     if isinstance(value, str):
         strict_parser.check_text(value, pointer=pointer)
         if _CONTROL.search(value):

@@ -7,7 +7,7 @@ from functools import partial
 from ingestion.acceptance.accept import Parse, acceptance
 from ingestion.http.asgi import Request, only
 from ingestion.http.response import Response
-from ingestion.receivers.http import cloudevents, idempotency, responses
+from ingestion.receivers.http import cloudevents, idempotency, responses, webhook
 from ingestion.receivers.http.body_parsers import parse_json, parse_ndjson
 from ingestion.receivers.http.request_head import Form, RequestHead, options, read_head
 
@@ -21,6 +21,8 @@ PARSERS = {
 
 async def ingest(request: Request) -> Response:
     """Accept events: answered once Kafka has them."""
+    if request.method == "OPTIONS" and webhook.ORIGIN in request.head:
+        return webhook.handshake(request.head)
     only(request, "POST")
     return await _accept(request, read_head(request.head, options(request.query)))
 
@@ -39,6 +41,8 @@ def parser(body: bytes, asked: RequestHead) -> Parse:
 
 
 async def _accept(request: Request, asked: RequestHead) -> Response:
+    if asked.form is Form.BINARY_CLOUDEVENT:
+        cloudevents.check_once(request.repeated)
     key = request.head.get(b"idempotency-key")
     if key is not None:
         idempotency.check(key)

@@ -108,6 +108,8 @@ def begin(
     if path != _PATH:
         return None
     head = dict(headers)
+    if len(head) != len(headers):
+        return None
     # A length that was declared bounds the body; the others wait for something else than Kafka.
     if b"content-length" not in head or b"expect" in head or b"idempotency-key" in head:
         return None

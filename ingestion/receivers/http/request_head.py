@@ -30,11 +30,16 @@ class Form(Enum):
 
 FORMS = {
     "application/json": Form.JSON,
+    "text/json": Form.JSON,
     "application/x-ndjson": Form.NDJSON,
     "application/ndjson": Form.NDJSON,
+    "application/jsonl": Form.NDJSON,
+    "application/x-jsonlines": Form.NDJSON,
     "application/cloudevents+json": Form.CLOUDEVENT,
     "application/cloudevents-batch+json": Form.CLOUDEVENTS,
 }
+
+CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii"}  # of which the last two are a part of the first
 
 # Each parameter's values; the one given last is the one that changes something.
 PARAMETERS = {"results": ("rejected", "all"), "atomic": ("false", "true")}
@@ -107,6 +112,6 @@ def _form(media: bytes) -> Form:
     form = FORMS.get(message.get_content_type()) if media else None
     if form is None:
         raise RequestRejected(Code.UNSUPPORTED_MEDIA_TYPE, f"Content-Type: expected one of {', '.join(FORMS)}")
-    if str(message.get_param("charset", "utf-8")).lower() not in {"utf-8", "utf8"}:
+    if str(message.get_param("charset", "utf-8")).lower() not in CHARSETS:
         raise RequestRejected(Code.UNSUPPORTED_MEDIA_TYPE, "Content-Type: expected charset utf-8")
     return form

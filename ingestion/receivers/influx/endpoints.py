@@ -1,4 +1,4 @@
-"""InfluxDB's write API, versions 1 and 2: writes of line protocol, and the probes of its clients."""
+"""InfluxDB's write API, versions 1 to 3: writes of line protocol, and the probes of its clients."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ingestion.kafka.group_commit import publisher
 from ingestion.problems import CHALLENGE, SECRETS, Code, RequestRejected, too_large
 from ingestion.receivers.influx import line_protocol, points, write_responses
 from ingestion.receivers.influx.points import LineSettings, Text
-from ingestion.receivers.influx.write_responses import V1, V2, Version, WriteTotals
+from ingestion.receivers.influx.write_responses import V1, V2, V3, Version, WriteTotals
 from ingestion.runtime.limits import receiver_limits
 
 # Clients look for the version whose API they speak; the build names this product.
@@ -37,9 +37,12 @@ PIECE_BYTES = 512 * 1024  # about; reading so much holds up the loop for some mi
 
 
 async def ping(request: Request) -> Response:
-    """Answer InfluxDB's ping."""
+    """Answer InfluxDB's ping: with a body if a client wants a verbose one, as some libraries do to learn the version."""
     only(request, "GET", "HEAD", "POST")
-    return Response(204, list(ABOUT), b"")
+    asked = dict(parse_qsl(request.query.decode("latin-1"), keep_blank_values=True)).get("verbose", "false")
+    if asked.lower() in {"false", "0", ""}:
+        return Response(204, list(ABOUT), b"")
+    return response.answer(200, response.JSON, msgspec.json.encode({"version": VERSION}), ABOUT)
 
 
 async def health(request: Request) -> Response:
@@ -76,6 +79,7 @@ def _shaped(endpoint: Endpoint, version: Version) -> Endpoint:
 ENDPOINTS: dict[str, Endpoint] = {
     "/write": _shaped(partial(write, version=V1), V1),
     "/api/v2/write": _shaped(partial(write, version=V2), V2),
+    "/api/v3/write_lp": _shaped(partial(write, version=V3), V3),
     "/ping": _shaped(ping, V2),
     "/health": _shaped(health, V2),
 }
@@ -149,6 +153,9 @@ def unit_of(query: bytes, version: Version) -> int:
     if any(name.lower() in CREDENTIALS for name, _ in given):
         detail = "a key in the address ends up in logs: send it as Authorization: Token, or as the password of Basic"
         raise RequestRejected(Code.UNAUTHENTICATED, detail, headers=[CHALLENGE])
+    if version is V3 and "accept_partial" in dict(given) and dict(given)["accept_partial"].lower() == "false":
+        # Its lines are accepted piece by piece, so a bad one can't undo those before it.
+        raise RequestRejected(Code.INVALID_PARAMETER, "accept_partial: expected true")
     precisions = [value for name, value in given if name == "precision"] or [""]
     if len(precisions) > 1 or precisions[0] not in version.units:
         known = ", ".join(filter(None, version.units))

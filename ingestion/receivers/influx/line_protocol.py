@@ -15,12 +15,13 @@ from ingestion.problems import Code
 from ingestion.receivers.influx import field_values
 from ingestion.receivers.influx.field_values import malformed
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # with which some editors begin a file
 MAX_SERIES_LENGTH = 65_535  # characters of measurement and tags, as in InfluxDB
 
 # A text in double quotes may hold newlines. It is one only if it also ends like one: a quote that was not closed
 # makes its own line invalid, not all lines up to the next quote.
 _LOGICAL = re.compile(
-    rb' *+(?:\\[,= ]|[^\\\n ]++|\\)*+(?:="(?:[^"\\]++|\\.)*+"(?=[, \r\n]|\Z)|\\[,= ]|[^=\\\n]++|[=\\])*+', re.DOTALL
+    rb'[ \t]*+(?:\\[,= ]|[^\\\n ]++|\\)*+(?:="(?:[^"\\]++|\\.)*+"(?=[, \r\n]|\Z)|\\[,= ]|[^=\\\n]++|[=\\])*+', re.DOTALL
 )
 
 # A backslash before any other character is a backslash, as InfluxDB's own parser has it.
@@ -45,18 +46,18 @@ class PointLine(NamedTuple):
 
 def lines(body: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield each line that is neither blank nor a comment, with its number from 0."""
-    number = start = 0
+    number, start = 0, len(BYTE_ORDER_MARK) if body.startswith(BYTE_ORDER_MARK) else 0
     while start < len(body):
         end = body.find(b"\n", start)
         end = len(body) if end < 0 else end
         text, newlines = body[start:end], 0
-        if b'"' in text and not text.lstrip(b" ").startswith(b"#"):
+        if b'"' in text and not text.lstrip(b" \t").startswith(b"#"):
             match = _LOGICAL.match(body, start)
             assert match is not None  # it matches nothing, too
             text = match[0]
             newlines = text.count(b"\n")
             end = match.end()
-        text = text.strip(b" \r")
+        text = text.strip(b" \r").lstrip(b" \t")
         if text and not text.startswith(b"#"):
             yield number, text
         number += newlines + 1
@@ -72,6 +73,8 @@ def parse(line: bytes) -> PointLine:
         text = line.decode()
     except UnicodeDecodeError as error:
         raise malformed("expected UTF-8") from error
+    if text.startswith("\ufeff"):
+        raise malformed("expected a measurement, got a byte order mark")
     match = _MEASUREMENT.match(text)
     if match is None:
         raise malformed("expected a measurement")

@@ -32,7 +32,7 @@ NAMES = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Version:
-    """The differences between the two versions of InfluxDB's write API."""
+    """The differences between the versions of InfluxDB's write API."""
 
     units: Mapping[str, int]  # nanoseconds, by the name of a precision
     is_first: bool
@@ -40,6 +40,10 @@ class Version:
 
 V1 = Version(UNITS | {"n": 1, "u": 1_000, "m": 60 * SECOND, "h": 3600 * SECOND}, is_first=True)
 V2 = Version(UNITS, is_first=False)
+# Of version 3 the names of the precisions, beside those of version 2.
+V3 = Version(
+    UNITS | {"nanosecond": 1, "microsecond": 1_000, "millisecond": 1_000_000, "second": SECOND}, is_first=False
+)
 
 
 @dataclass(slots=True)

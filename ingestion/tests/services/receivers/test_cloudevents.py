@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import http.client
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from cloudevents.core.bindings import http as bindings
@@ -158,6 +160,15 @@ def test_binary_data_that_is_said_to_be_json_and_is_not_is_no_event() -> None:
         ({"id": None}, "missing_field", "/id"),
         ({"type": None}, "missing_field", "/type"),
         ({"source": ""}, "invalid_attribute", "/source"),
+        ({"subject": ""}, "invalid_attribute", "/subject"),
+        ({"subject": 7}, "wrong_type", "/subject"),
+        ({"dataschema": ""}, "invalid_attribute", "/dataschema"),
+        ({"dataschema": "/schemas/relative"}, "invalid_attribute", "/dataschema"),
+        ({"dataschema": "urn:a b"}, "invalid_attribute", "/dataschema"),
+        ({"datacontenttype": ""}, "invalid_attribute", "/datacontenttype"),
+        ({"datacontenttype": "json"}, "invalid_attribute", "/datacontenttype"),
+        ({"datacontenttype": "text/plain; charset"}, "invalid_attribute", "/datacontenttype"),
+        ({"time": ""}, "invalid_attribute", "/time"),
         ({"id": 7}, "wrong_type", "/id"),
         ({"specversion": "0.3"}, "invalid_attribute", "/specversion"),
         ({"specversion": None}, "missing_field", "/specversion"),
@@ -179,6 +190,22 @@ def test_binary_data_that_is_said_to_be_json_and_is_not_is_no_event() -> None:
 )
 def test_what_is_no_cloudevent_is_refused_by_place(changes: dict[str, Any], code: str, pointer: str) -> None:
     assert [(item.code, item.pointer) for item in structured(**changes).rejected] == [(code, pointer)]
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"subject": " ", "extension": ""},
+        {"dataschema": "urn:schema:1"},
+        {"dataschema": "https://example.com/schema.json#a"},
+        {"datacontenttype": 'text/plain; charset="utf-8"; format=flowed'},
+        {"datacontenttype": "application/vnd.example+json;"},
+    ],
+)
+def test_optional_attributes_of_their_form_are_kept(attributes: dict[str, Any]) -> None:
+    kept = json.loads(only(structured(**attributes)).attributes)
+
+    assert {name: kept[name] for name in attributes} == attributes
 
 
 def test_a_key_that_stands_twice_is_refused_in_envelope_and_data() -> None:
@@ -222,6 +249,21 @@ def test_a_batch_of_cloudevents_says_which_were_refused_and_what_form_is_not_tak
     receiver = open_receiver(site)
     batch = json.dumps([{**COMMON, "id": "1"}, {**COMMON}]).encode()
     media = "application/cloudevents-batch+json; charset=UTF-8"
+
+    twice = http.client.HTTPConnection(urlsplit(receiver.url).netloc)
+    twice.putrequest("POST", "/ingest")
+    for name, value in [*headers({**COMMON, "id": "1"}).items(), (b"ce-id", b"2"), (b"content-length", b"2")]:
+        twice.putheader(name, value)
+    twice.endheaders(b"{}")
+    refused = twice.getresponse()
+    assert (refused.status, json.loads(refused.read())["code"]) == (400, "invalid_header")
+    twice.close()
+    asked = {"WebHook-Request-Origin": "events.example.com", "WebHook-Request-Rate": "120"}
+    handshake = call(receiver.url, "OPTIONS", "/ingest", None, asked)
+    assert (handshake.status, handshake.body, handshake.headers["allow"]) == (200, b"", "POST")
+    assert handshake.headers["webhook-allowed-origin"] == "events.example.com"
+    assert handshake.headers["webhook-allowed-rate"] == "*"
+    assert call(receiver.url, "OPTIONS", "/ingest").status == 405
 
     mixed = call(receiver.url, "POST", "/ingest", batch, {"Content-Type": media})
     checked = call(receiver.url, "POST", "/ingest/validate", batch, {"Content-Type": media})

@@ -25,7 +25,7 @@ from ingestion.auth import api_keys
 from ingestion.models import Source
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2
 from ingestion.receivers.grpc import health_probe
-from ingestion.receivers.grpc.server import SERVICE
+from ingestion.receivers.grpc.server import MIN_PING_INTERVAL, SERVICE
 from ingestion.receivers.grpc.stream import MAX_UNANSWERED
 from ingestion.tests.grpc_client import Client, Refusal, ended, event, numbered, read, refusal
 from ingestion.tests.topic import events, ids
@@ -320,3 +320,26 @@ def test_the_example_of_the_page_brings_its_events_in_even_if_it_has_to_wait(sit
 
     assert example.log == "100 accepted 0 rejected\n"
     assert len(ids(site.raw_topic)) == 100
+
+
+@pytest.mark.faults
+def test_a_client_that_pings_a_quiet_stream_is_not_sent_away(site: Deployment) -> None:
+    # The fastest that the docs allow, and as gRPC counts: after the second ping too soon the server ends the connection.
+    pings = [
+        ("grpc.keepalive_time_ms", MIN_PING_INTERVAL + 1_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+    ]
+    process = site.start_grpc()
+    client = Client(process.port, options=pings)
+    asked: queue.SimpleQueue[list[ingestion_pb2.Event] | None] = queue.SimpleQueue()
+    with client.channel:
+        answers = client.stream(iter(asked.get, None), timeout=120)
+        asked.put([event("quiet")])
+        assert next(answers).outcome.accepted == 1
+        quiet_until = time.monotonic() + 6 * (MIN_PING_INTERVAL + 1_000) / 1_000
+        while time.monotonic() < quiet_until:
+            time.sleep(0.5)
+        asked.put([event("quiet", {"n": 2})])
+        assert next(answers).outcome.accepted == 1
+        asked.put(None)

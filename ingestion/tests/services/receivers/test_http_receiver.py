@@ -150,7 +150,16 @@ def test_an_unknown_parameter_is_told_the_nearest_one(receiver: Receiver) -> Non
 
 @pytest.mark.parametrize(
     "content_type",
-    ["application/json; charset=UTF-8", "Application/JSON", "application/ndjson", NDJSON["Content-Type"]],
+    [
+        "application/json; charset=UTF-8",
+        "application/json;charset=us-ascii",
+        "Application/JSON",
+        "text/json",
+        "application/ndjson",
+        "application/jsonl",
+        "application/x-jsonlines",
+        NDJSON["Content-Type"],
+    ],
 )
 def test_usual_ways_to_write_the_content_type_are_taken(receiver: Receiver, content_type: str) -> None:
     assert (
@@ -201,8 +210,8 @@ def test_an_array_becomes_few_records_that_say_how_much_they_hold(receiver: Rece
 
     records = [record for record in kept(receiver.topic) if record.lines[0]["source"].startswith("shared-")]
     assert len(records) <= 6
-    assert sum(int(record.headers["n"]) for record in records) == 500
-    assert {record.headers["v"] for record in records} == {b"1"}
+    assert sum(int(record.headers["dataflow-count"]) for record in records) == 500
+    assert {record.headers["dataflow-version"] for record in records} == {b"1"}
     assert {record.key for record in records} == {None}
 
 

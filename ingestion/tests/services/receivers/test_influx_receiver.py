@@ -29,6 +29,7 @@ pytestmark = pytest.mark.services
 Point: Any = point.Point  # the library has no types for it
 
 V1, V2 = "/write?db=site", "/api/v2/write?org=us&bucket=site"
+V3 = "/api/v3/write_lp?db=any"
 
 # What Telegraf's cpu and disk inputs send, as it writes it.
 TELEGRAF = b"""\
@@ -173,6 +174,8 @@ def test_what_telegraf_sends_is_a_source_for_each_series(receiver: Receiver) -> 
         (f"{V2}&precision=us", 1_700_000_000_000_000),
         (f"{V2}&precision=s&orgID=0&whatever=else", 1_700_000_000),
         ("/api/v2/write", 1_700_000_000_000_000_000),
+        ("/api/v3/write_lp?db=any", 1_700_000_000_000_000_000),
+        ("/api/v3/write_lp?db=any&precision=millisecond&accept_partial=true", 1_700_000_000_000),
     ],
 )
 def test_a_time_is_read_in_the_precision_that_the_address_names(receiver: Receiver, path: str, stamp: int) -> None:
@@ -232,6 +235,8 @@ REFUSALS: list[tuple[str, str, str, bytes, dict[str, str], int, str, str]] = [
     ("user", "POST", f"{V2}&u=canary", b"m f=1", {}, 401, "unauthorized", "unauthenticated"),
     ("token", "POST", f"{V2}&token=canary", b"m f=1", {}, 401, "unauthorized", "unauthenticated"),
     ("wrong key", "POST", V2, b"m f=1", {"Authorization": "Token dfe_canary"}, 401, "unauthorized", "unauthenticated"),
+    ("precision v3", "POST", f"{V3}&precision=auto", b"m f=1", {}, 400, "invalid", "invalid_parameter"),
+    ("all or none", "POST", f"{V3}&accept_partial=false", b"m f=1", {}, 400, "invalid", "invalid_parameter"),
     ("GET", "GET", V2, b"", {}, 405, "method not allowed", "method_not_allowed"),
     ("DELETE", "DELETE", V2, b"", {}, 405, "method not allowed", "method_not_allowed"),
     ("PUT /ping", "PUT", "/ping", b"", {}, 405, "method not allowed", "method_not_allowed"),
@@ -267,6 +272,14 @@ def test_the_first_version_has_its_own_shape_of_a_refusal(receiver: Receiver) ->
     assert (reply.status, reply.json["reason"]) == (400, "invalid_parameter")
     assert reply.json["error"] == "precision: expected one of ns, us, ms, s, n, u, m, h, once"
     assert "code" not in reply.json
+
+
+@pytest.mark.parametrize("word", ["true", "1"])
+def test_a_verbose_ping_is_answered_with_the_version_as_json(receiver: Receiver, word: str) -> None:
+    reply = call(receiver.url, "GET", f"/ping?verbose={word}")
+
+    assert (reply.status, reply.json) == (200, {"version": "2.7.0"})
+    assert call(receiver.url, "GET", "/ping?verbose=false").status == 204
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])

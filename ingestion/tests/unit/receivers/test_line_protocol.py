@@ -228,6 +228,21 @@ def test_blank_lines_and_comments_are_passed_over_and_counted() -> None:
     assert [item.index for item in batch.rejected] == [8]
 
 
+@pytest.mark.parametrize("before", ["\t", " \t ", "\ufeff", "\ufeff\t"])
+def test_what_editors_put_before_a_line_makes_no_other_series(before: str) -> None:
+    plain, odd = only("m,a=b f=1 5"), only(f"{before}m,a=b f=1 5")
+
+    assert odd == plain
+    assert read(f'{before}m,a=b f="x\ny" 5').rejected == []
+    assert read(f"{before}# a comment").events == []
+
+
+def test_a_byte_order_mark_within_a_body_is_refused() -> None:
+    batch = read("m f=1 5\n\ufeffm f=1 5")
+
+    assert (len(batch.events), [(item.code, item.index) for item in batch.rejected]) == (1, [("invalid_line", 1)])
+
+
 def test_a_text_may_go_over_several_lines() -> None:
     body = 'm f="first\nm x=1 1\nlast",g=1 1\nm f="a\r\nb\\"\n" 2\n# "\nbroken\nm f=3 3'
 
