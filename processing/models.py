@@ -413,3 +413,20 @@ class ConsumerMember(models.Model):
 
     def __str__(self) -> str:
         return self.member
+
+
+class Lease(models.Model):
+    """Who may write something now (processing.leases.lease); times are PostgreSQL's."""
+
+    name = models.CharField(max_length=200, primary_key=True)
+    holder = models.CharField(max_length=200)  # the last one, even if the lease ran out
+    epoch = models.BigIntegerField()  # grows with each holder
+    until = models.DateTimeField()  # from then on anybody may take it
+
+    class Meta:
+        db_table = "lease"
+        # Makes `epoch` part of a key: a new holder waits for the transactions of the former one, renewals do not.
+        constraints = [models.UniqueConstraint(fields=["name", "epoch"], name="lease_epoch")]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.epoch}: {self.holder}"

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from psycopg import Connection, Cursor
+from psycopg import Cursor
 from psycopg.types.json import Jsonb
 
+from processing.consumer.single_step import Line, SingleSteps
 from processing.events.batch import Record, SkippedLine, SkippedLines
 from processing.events.positions import RecordPosition
 from processing.kafka.end_offsets import TopicOffsets
 from processing.ledger.incidents import of_partition, open_incident
 from processing.models import Incident
-from processing.stores.postgres import APPLICATION, row_errors
+from processing.stores.postgres import row_errors
 from processing.stores.row_store import RowStore
 
 logger = logging.getLogger(__name__)
@@ -24,13 +25,8 @@ logger = logging.getLogger(__name__)
 AFTER = 3
 _DIED = SkippedLine("process", "the consumer process ended repeatedly while it processed this line")
 
-Line = tuple[int, int]  # offset, and line or processing.events.batch.WHOLE
-
-# A single-stepping process holds an advisory lock, which PostgreSQL releases once the process is dead. One that is only slow,
-# or frozen, may have lost the partition to this one with its mark still set, which is no crash. Only the lock's owner marks.
 _READ = """
-SELECT partition, next_offset, starts, suspect_offset, suspect_line, isolated,
-    pg_try_advisory_xact_lock(%(topic)s::int, partition) AS unowned
+SELECT partition, next_offset, starts, suspect_offset, suspect_line, isolated
 FROM partition_start WHERE topic_id = %(topic)s AND partition = ANY(%(partitions)s) ORDER BY partition FOR UPDATE
 """
 _LOCK = "SELECT pg_try_advisory_lock(%s::int, %s)"
@@ -47,12 +43,11 @@ INSERT INTO partition_start (topic_id, partition, next_offset, starts, isolated)
 ON CONFLICT (topic_id, partition) DO UPDATE SET next_offset = excluded.next_offset, starts = excluded.starts,
     suspect_offset = NULL, suspect_line = NULL, isolated = excluded.isolated
 """
-_SUSPECT = """
-UPDATE partition_start SET suspect_offset = %s, suspect_line = %s WHERE topic_id = %s AND partition = %s
-"""
+# Not where another consumer has started since.
 _LEAVE = """
-UPDATE partition_start SET starts = 0, suspect_offset = NULL, suspect_line = NULL
-WHERE topic_id = %s AND partition = ANY(%s)
+UPDATE partition_start AS s SET starts = 0, suspect_offset = NULL, suspect_line = NULL
+FROM unnest(%s::int[], %s::bigint[], %s::int[]) AS ours (partition, next_offset, starts)
+WHERE s.topic_id = %s AND s.partition = ours.partition AND s.next_offset = ours.next_offset AND s.starts = ours.starts
 """
 
 
@@ -86,7 +81,10 @@ class CrashIsolation:
     _starts: dict[int, StartedLine] = field(default_factory=dict)  # of the partitions that this process has
     _isolated: dict[RecordPosition, SkippedLines] = field(default_factory=dict)
     _ends: dict[int, int] = field(default_factory=dict)  # of the partitions in single steps: after their first batch
-    _locks: dict[int, Connection] = field(default_factory=dict)  # partitions whose lock we have: in which session
+    _steps: SingleSteps = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._steps = SingleSteps(self.rows)
 
     def count(self, progress: Mapping[int, int], ends: TopicOffsets) -> None:
         """Count the start of partitions that this process did not have before, and learn what is isolated in all.
@@ -95,22 +93,28 @@ class CrashIsolation:
         """
         topic = self.rows.topic_row(ends.topic, ends.name)
         if topic != self._topic:
-            self._unlock(list(self._locks))
+            self._steps.release_all()
             self._topic, self._starts, self._isolated, self._ends = topic, {}, {}, {}
         if not progress:
             return
         starting = sorted(progress.keys() - self._starts.keys())
-        with row_errors(), self.rows.connection.transaction(), self.rows.connection.cursor() as cursor:
-            before = _read(cursor, topic, sorted(progress))
+        living = self._steps.living(topic, starting)
+        with self.rows.transaction(), self.rows.cursor() as cursor:
+            self._steps.lock(cursor, topic, starting)
+            before = _read(cursor, topic, sorted(progress), living=living)
             starts = {number: _counted(before.get(number), at=progress[number]) for number in starting}
             for number, start in starts.items():
                 _write(cursor, topic, number, start)
                 for line in start.isolated[len(before[number].isolated) :] if number in before else ():
                     _tell(cursor, of_partition(ends.name, number), line)
+            singles = [number for number, start in starts.items() if start.is_single_step]
+            taken = {number: self._steps.take(cursor, topic, number) for number in singles}
         self._starts |= starts
         self._isolate(before | starts)
-        for number in (number for number, start in starts.items() if start.is_single_step):
-            self._take_single_step_lock(number)
+        for number in singles:
+            logger.warning("the process died here before; going on line by line", extra={"partition": number})
+            self._ends[number] = -1
+            self._steps.hold(number, taken[number])
 
     def _isolate(self, starts: Mapping[int, StartedLine]) -> None:
         """Keep what is isolated in partitions, and nothing else of them: Kafka may have lost records (processing.partitions.start_offsets)."""
@@ -120,56 +124,29 @@ class CrashIsolation:
                 isolated.setdefault(RecordPosition(number, offset), {})[line] = _DIED
         self._isolated = isolated
 
-    def _take_single_step_lock(self, partition: int) -> None:
-        logger.warning("the process died here before; going on line by line", extra={"partition": partition})
-        self._ends[partition] = -1
-        if not self._lock(partition):
-            with row_errors():
-                self.rows.connection.execute(_END_FORMER, [self._topic, partition, APPLICATION])
-            self._lock(partition)
-
-    def _lock(self, partition: int) -> bool:
-        """Take the single-step lock unless this session has it; return False if another process has it."""
-        connection = self.rows.connection
-        if self._locks.get(partition) is connection:
-            return True
-        with row_errors():
-            [(taken,)] = connection.execute(_LOCK, [self._topic, partition]).fetchall()
-        if taken:
-            self._locks[partition] = connection
-        return bool(taken)
-
-    def _unlock(self, partitions: Iterable[int]) -> None:
-        for partition in partitions:
-            if self._locks.pop(partition, None) is self.rows.connection:
-                with row_errors():
-                    self.rows.connection.execute(_UNLOCK, [self._topic, partition])
-
     def leave(self, partitions: Iterable[int]) -> None:
         """Reset the counts of partitions that leave while the process works."""
-        gone = sorted(self._starts.keys() & set(partitions))
-        for partition in gone:
-            del self._starts[partition]
-            self._ends.pop(partition, None)
+        gone = {number: self._starts.pop(number) for number in sorted(self._starts.keys() & set(partitions))}
+        for number in gone:
+            self._ends.pop(number, None)
+        offsets, starts = [start.next_offset for start in gone.values()], [start.starts for start in gone.values()]
         with row_errors():
-            self.rows.connection.execute(_LEAVE, [self._topic, gone])
-        self._unlock(gone)
+            self.rows.connection.execute(_LEAVE, [list(gone), offsets, starts, self._topic])
+        self._steps.release(gone)
 
     def mark_in_flight(self, record: Record, line: int) -> None:
         """Mark the line that is processed next, in a transaction of its own: if the process dies now, this line is the cause."""
-        # Again, since a lost session lost its lock too.
-        if self._lock(record.partition):
-            with row_errors():
-                self.rows.connection.execute(_SUSPECT, [record.offset, line, self._topic, record.partition])
+        self._steps.mark(self._topic, record.partition, (record.offset, line))
 
     def clear_mark(self, record: Record) -> None:
         """Remove the mark of a processed record; after the last one, end the single steps."""
-        if not self._lock(record.partition):
-            return
-        with row_errors():
-            self.rows.connection.execute(_SUSPECT, [None, None, self._topic, record.partition])
+        self._steps.mark(self._topic, record.partition, None)
         if record.offset + 1 >= self._ends.get(record.partition, 0):
-            self._unlock([record.partition])
+            self._steps.release([record.partition])
+
+    def close(self) -> None:
+        """Stop all that goes on beside the stores' thread."""
+        self._steps.close()
 
     def asides(self, records: Iterable[Record]) -> dict[RecordPosition, SkippedLines]:
         """Return the isolated lines of these records."""
@@ -201,16 +178,16 @@ def _counted(before: StartedLine | None, *, at: int) -> StartedLine:
     return before.again(at=at) if before else StartedLine(at, starts=1)
 
 
-def _read(cursor: Cursor, topic: int, partitions: list[int]) -> dict[int, StartedLine]:
+def _read(cursor: Cursor, topic: int, partitions: list[int], *, living: Container[int]) -> dict[int, StartedLine]:
     cursor.execute(_READ, {"topic": topic, "partitions": partitions})
     return {
         partition: StartedLine(
             next_offset,
             starts,
-            suspect=None if suspect_offset is None or not unowned else (suspect_offset, suspect_line),
+            suspect=None if suspect_offset is None or partition in living else (suspect_offset, suspect_line),
             isolated=tuple((offset, line) for offset, line in isolated),
         )
-        for partition, next_offset, starts, suspect_offset, suspect_line, isolated, unowned in cursor.fetchall()
+        for partition, next_offset, starts, suspect_offset, suspect_line, isolated in cursor.fetchall()
     }
 
 

@@ -99,6 +99,7 @@ class Stores:
     def close(self) -> None:
         self.delivery.close()
         self.ends.close()
+        self.crashes.close()
         self.documents.close()
         self.rows.close()
         self.writers.shutdown(wait=False, cancel_futures=True)

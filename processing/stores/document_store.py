@@ -127,10 +127,19 @@ class DocumentStore:
         with mongo_errors():
             return list(self._events.find({"_id": {"$in": list(keys)}}))
 
-    def remove(self, keys: Sequence[bytes]) -> int:
-        """Delete documents by their ids, of any origin; return how many existed."""
+    def clock(self) -> datetime:
+        """Return the time of MongoDB's own clock."""
         with mongo_errors():
-            return self._events.delete_many({"_id": {"$in": list(keys)}}).deleted_count
+            return cast("datetime", self._events.database.command("hello")["localTime"])
+
+    def remove(self, keys: Sequence[bytes], *, before: datetime) -> int:
+        """Delete documents by their ids, of any origin; return how many existed.
+
+        :param before: the time by `clock` from which on MongoDB deletes nothing
+        """
+        in_time = {"$expr": {"$lt": ["$$NOW", before]}}
+        with mongo_errors():
+            return self._events.delete_many({"_id": {"$in": list(keys)}, **in_time}).deleted_count
 
     def count(self, wanted: Mapping[str, Any]) -> int:
         """Count the documents that match a query; all of them about."""

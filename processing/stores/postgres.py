@@ -26,6 +26,23 @@ OPTIONS = f"-c lock_timeout={LOCK_TIMEOUT}s -c idle_in_transaction_session_timeo
 CONNECT_TIMEOUT = 3  # seconds
 
 
+def limits() -> str:
+    """Return the statements that limit a consumer's transaction."""
+    return (
+        f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}s';"
+        f" SET LOCAL idle_in_transaction_session_timeout = '{IDLE_TIMEOUT}s';"
+    )
+
+
+def limit(cursor: psycopg.Cursor, **values: str) -> None:
+    """Set settings of the server until the end of the transaction.
+
+    Those of the session, such as `options` of `connect`, do not hold behind a pooler in transaction mode.
+    """
+    calls = ", ".join(["set_config(%s, %s, true)"] * len(values))
+    cursor.execute(f"SELECT {calls}", [word for pair in values.items() for word in pair])
+
+
 def row_errors() -> AbstractContextManager[None]:
     """Translate psycopg's errors, except UniqueViolation, which means an event stored before."""
     return postgres_errors(passing=UniqueViolation)
@@ -37,7 +54,7 @@ def connect(*, application: str = APPLICATION, options: str = OPTIONS) -> psycop
     :param options: server settings as for libpq
     :raises psycopg.OperationalError: PostgreSQL does not answer
     """
-    return psycopg.connect(
+    connection = psycopg.connect(
         host=settings.DATABASES["default"]["HOST"],
         port=settings.DATABASES["default"]["PORT"],
         user=settings.DATABASES["default"]["USER"],
@@ -46,8 +63,17 @@ def connect(*, application: str = APPLICATION, options: str = OPTIONS) -> psycop
         connect_timeout=CONNECT_TIMEOUT,
         application_name=application,
         autocommit=True,
-        options=f"{options} -c client_min_messages=warning -c timezone=UTC",
+        options=f"{options} -c client_min_messages=warning",
+        # A pooler in transaction mode may pass the next execution to a session that has not prepared the statement.
+        prepare_threshold=None,
     )
+    # Not among the options, which a pooler may ignore; it knows of this setting, and keeps it for its client.
+    try:
+        connection.execute("SET timezone = 'UTC'")
+    except psycopg.Error:
+        connection.close()
+        raise
+    return connection
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from processing.events.rollups import LARGEST
 from processing.stores import copy_encoder
 
-# Temporary tables of the consumer's session; a commit or rollback empties them.
+# Temporary tables of the session, created in each transaction that uses them; its end empties them.
 STAGING = """
 CREATE TEMP TABLE IF NOT EXISTS staged_event (LIKE events) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS staged_span (

@@ -25,6 +25,7 @@ class RowStore:
 
     def __init__(self) -> None:
         self._connection: psycopg.Connection | None = None
+        self._backend = 0  # the server's process of the present transaction
         self._months: set[datetime] = set()
         self._progress: set[tuple[int, int]] = set()
         self._fields = FieldLimit()
@@ -39,9 +40,7 @@ class RowStore:
             self._connection = None
         if self._connection is None:
             with row_errors():
-                connection = postgres.connect()
-                connection.execute(row_sql.STAGING)
-            self._connection = connection
+                self._connection = postgres.connect()
         return self._connection
 
     def close(self) -> None:
@@ -80,10 +79,9 @@ class RowStore:
         :raises StoreUnavailable: PostgreSQL does not answer, or another consumer's lock stays
         """
         with (
-            row_errors(),
-            terminate_lock_holders_after(postgres.MAX_LOCK_HOLD, backend=self.connection.info.backend_pid),
-            self.connection.transaction(),
-            self.connection.cursor() as cursor,
+            self.transaction(),
+            terminate_lock_holders_after(postgres.MAX_LOCK_HOLD, backend=self._backend),
+            self.cursor() as cursor,
         ):
             yield cursor
 
@@ -116,7 +114,8 @@ class RowStore:
                 month_partitions.months({entry.ts // month_partitions.DAY for entry in batch.entries}) - self._months
             )
             if missing:
-                month_partitions.ensure(self.connection, missing)
+                with self.transaction():
+                    month_partitions.ensure(self.connection, missing)
                 self._months |= missing
             for partition in sorted({record.partition for record in batch.records}):
                 if (topic, partition) not in self._progress:
@@ -131,7 +130,7 @@ class RowStore:
         """Lock the progress of the batch's partitions, within its transaction; return each next offset."""
         with (
             row_errors(),
-            terminate_lock_holders_after(postgres.MAX_LOCK_HOLD, backend=self.connection.info.backend_pid),
+            terminate_lock_holders_after(postgres.MAX_LOCK_HOLD, backend=self._backend),
         ):
             found = self.connection.execute(
                 "SELECT partition, next_offset FROM progress WHERE topic_id = %s AND partition = ANY(%s)"
@@ -142,9 +141,18 @@ class RowStore:
 
     @contextmanager
     def transaction(self, *, undo: bool = False) -> Iterator[None]:
-        """Open the batch's transaction; an exception, or `undo`, rolls everything back."""
-        with row_errors(), self.connection.transaction(force_rollback=undo):
+        """Open the batch's transaction, with staging tables; an exception, or `undo`, rolls everything back."""
+        with row_errors(), self.connection.transaction(force_rollback=undo), self.connection.cursor() as cursor:
+            self._begin(cursor)
             yield
+
+    def _begin(self, cursor: psycopg.Cursor) -> None:
+        """Set up the transaction. A connection pooler may pass each one to another session, so nothing is left to that."""
+        # One simple query for all; several statements can't be prepared.
+        cursor.execute(postgres.limits() + row_sql.STAGING + "SELECT pg_backend_pid()", prepare=False)
+        while cursor.nextset():
+            pass
+        [(self._backend,)] = cursor.fetchall()
 
     def copy_events(self, batch: Batch, topic: int) -> None:
         """Write rows directly into the table.
@@ -204,7 +212,7 @@ class RowStore:
 
     def _rejects(self, entries: Sequence[Entry], topic: int) -> bool:
         try:
-            with row_errors(), self.connection.transaction(force_rollback=True):
+            with row_errors(), self.transaction(undo=True):
                 self._copy(row_sql.COPY_STAGED_EVENTS, copy_encoder.events(entries, stored=0, topic=topic))
         except ContentRejected:
             return True

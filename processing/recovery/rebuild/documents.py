@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from uuid import UUID
 
@@ -76,7 +76,7 @@ def run(events: EventRange, *, from_rows: bool, dry_run: bool, progress: Progres
     :raises NeedsOperator: an operator must act
     :raises Interrupted: SIGTERM or SIGINT arrived
     """
-    with postgres_errors(), recount.session() as connection, recount.snapshot(connection), TopicReader() as reader:
+    with postgres_errors(), recount.connect() as connection, recount.snapshot(connection), TopicReader() as reader:
         recount.count_documents(connection, progress)
         missing = find(connection, events)
         return Filler(connection, reader, dry_run=dry_run, progress=progress).fill(missing, from_rows=from_rows)
@@ -88,15 +88,25 @@ def find(connection: psycopg.Connection, events: EventRange) -> int:
 
 
 class Filler:
-    """Restores the documents that `find` listed."""
+    """Restores the documents that `find` listed.
+
+    :param check: called before documents are inserted; may raise
+    """
 
     def __init__(
-        self, connection: psycopg.Connection, reader: TopicReader, *, dry_run: bool, progress: Progress
+        self,
+        connection: psycopg.Connection,
+        reader: TopicReader,
+        *,
+        dry_run: bool,
+        progress: Progress,
+        check: Callable[[], object] = lambda: None,
     ) -> None:
         self._connection = connection
         self._reader = reader
         self._dry_run = dry_run
         self._progress = progress
+        self._check = check
         self._store = DocumentStore()
 
     def fill(self, missing: int, *, from_rows: bool) -> Rebuilt:
@@ -151,6 +161,7 @@ class Filler:
     def _insert(self, entries: list[Entry], *, topic: UUID) -> int:
         if self._dry_run or not entries:
             return len(entries)
+        self._check()
         verdict = self._store.insert(entries, topic=topic.bytes)
         return len(entries) - len(verdict.conflicts) - len(verdict.refused)
 

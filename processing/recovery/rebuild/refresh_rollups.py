@@ -10,7 +10,7 @@ import psycopg
 from processing.commandline.progress import Progress
 from processing.events.batch import Entry
 from processing.events.rollups import Spans, by_hour, by_minute, merge
-from processing.recovery.rebuild import maintenance_lock
+from processing.recovery.rebuild.maintenance import Maintenance
 from processing.recovery.recount import readers
 from processing.stores import copy_encoder, row_sql
 from processing.stores.field_limit import FieldLimit
@@ -65,29 +65,28 @@ ON CONFLICT (source_id, field) DO UPDATE SET value = excluded.value, ts = exclud
 _DONE = "DELETE FROM stale_hour s USING refreshed_hour h WHERE s.source_id = h.source_id AND s.hour = h.hour;"
 
 
-def refresh(connection: psycopg.Connection, *, progress: Progress) -> int:
+def refresh(held: Maintenance, *, progress: Progress) -> int:
     """Refresh every stale hour, a few at a time; return their number. It may be killed and repeated.
 
-    :param connection: of maintenance_lock.session, outside a transaction
     :raises Interrupted: SIGTERM or SIGINT arrived; the remaining hours stay marked
+    :raises LeaseLost: the same
     """
-    connection.execute(TABLES)
     done = 0
-    while hours := connection.execute(_NEXT).fetchall():
-        with maintenance_lock.between_batches(connection):
-            _refresh(connection, hours)
+    while hours := held.connection.execute(_NEXT).fetchall():
+        with held.between_batches() as cursor:
+            cursor.execute(TABLES, prepare=False)
+            _refresh(held.connection, hours)
         done += len(hours)
         progress.advance("hours of sources", done)
     return done
 
 
-def refresh_latest(connection: psycopg.Connection, fields: list[tuple[str, str]]) -> None:
+def refresh_latest(held: Maintenance, fields: list[tuple[str, str]]) -> None:
     """Refresh the latest values of these fields, given as (source, field), from the hourly rollups."""
-    connection.execute(TABLES)
-    with maintenance_lock.between_batches(connection):
-        with connection.cursor() as cursor:
-            cursor.executemany("INSERT INTO refreshed_field VALUES (%s, %s)", fields)
-        connection.execute(_LATEST, prepare=False)
+    with held.between_batches() as cursor:
+        cursor.execute(TABLES, prepare=False)
+        cursor.executemany("INSERT INTO refreshed_field VALUES (%s, %s)", fields)
+        cursor.execute(_LATEST, prepare=False)
 
 
 def _refresh(connection: psycopg.Connection, hours: list[Hour]) -> None:

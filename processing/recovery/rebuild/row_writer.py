@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-import psycopg
 from django.conf import settings
 
 from ingestion.events import timestamps
 from processing.events import skipped_lines
 from processing.events.batch import Entry
+from processing.recovery.rebuild.maintenance import Maintenance
 from processing.stores import copy_encoder, month_partitions, row_sql
 
 # An event with a dead letter for its line, or for its whole record, was refused: its document is a leftover, and no row
@@ -38,8 +38,8 @@ SELECT count(*) {_MISSING}
 class RowWriter:
     """Inserts rows, and marks the hours whose rollups change in the same transaction (processing.recovery.rebuild.refresh_rollups)."""
 
-    def __init__(self, connection: psycopg.Connection, *, dry_run: bool = False) -> None:
-        self._connection = connection
+    def __init__(self, held: Maintenance, *, dry_run: bool = False) -> None:
+        self._held = held
         self._dry_run = dry_run
         self._months: set[datetime] = set()
         self._topics: dict[UUID, int] = {}
@@ -51,17 +51,18 @@ class RowWriter:
         data = copy_encoder.events(entries, stored=timestamps.now(), topic=self._topic_row(topic))
         if not self._dry_run:
             self._ensure_months(entries)
-        with self._connection.transaction():
-            with self._connection.cursor() as cursor, cursor.copy(row_sql.COPY_STAGED_EVENTS) as copy:
+        with self._held.transaction() as cursor:
+            with cursor.copy(row_sql.COPY_STAGED_EVENTS) as copy:
                 copy.write(data)
-            found = self._connection.execute(_COUNT if self._dry_run else _INSERT).fetchone()
+            found = cursor.execute(_COUNT if self._dry_run else _INSERT).fetchone()
         assert found is not None
         return int(found[0])
 
     def _ensure_months(self, entries: Iterable[Entry]) -> None:
         missing = month_partitions.months({entry.ts // month_partitions.DAY for entry in entries}) - self._months
         if missing:
-            month_partitions.ensure(self._connection, missing)
+            with self._held.transaction():
+                month_partitions.ensure(self._held.connection, missing)
             self._months |= missing
 
     def _topic_row(self, kafka_id: UUID) -> int:
@@ -70,7 +71,8 @@ class RowWriter:
         return self._topics[kafka_id]
 
     def _find_topic(self, kafka_id: UUID) -> int:
-        if not self._dry_run:
-            self._connection.execute(row_sql.INSERT_TOPIC, {"id": kafka_id, "name": settings.KAFKA_TOPIC_RAW_DATA})
-        found = self._connection.execute("SELECT id FROM topic WHERE kafka_id = %s", [kafka_id]).fetchone()
+        with self._held.transaction() as cursor:
+            if not self._dry_run:
+                cursor.execute(row_sql.INSERT_TOPIC, {"id": kafka_id, "name": settings.KAFKA_TOPIC_RAW_DATA})
+            found = cursor.execute("SELECT id FROM topic WHERE kafka_id = %s", [kafka_id]).fetchone()
         return -1 if found is None else int(found[0])

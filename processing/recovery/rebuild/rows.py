@@ -19,7 +19,8 @@ from processing.kafka.topic_reader import TopicReader
 from processing.ledger import lost_records
 from processing.ledger.lost_records import Gap
 from processing.models import LedgerGap
-from processing.recovery.rebuild import maintenance_lock, refresh_rollups
+from processing.recovery.rebuild import maintenance, refresh_rollups
+from processing.recovery.rebuild.maintenance import Maintenance
 from processing.recovery.rebuild.row_writer import RowWriter
 from processing.recovery.recount import readers
 from processing.stores.document_store import LONG_WAIT, DocumentStore
@@ -46,22 +47,22 @@ def run(events: EventRange, *, dry_run: bool, progress: Progress) -> Rebuilt:
 
     :param events: the range, by event time
     :raises StoreUnavailable: a store does not answer
-    :raises NeedsOperator: an operator must act, or another command holds the maintenance lock
+    :raises NeedsOperator: an operator must act, or another command holds the maintenance lease, or it was lost
     :raises Interrupted: SIGTERM or SIGINT arrived
     """
-    with postgres_errors(), maintenance_lock.session() as connection:
-        rebuilt = _insert(connection, events, dry_run=dry_run, progress=progress)
+    with postgres_errors(), maintenance.session() as held:
+        rebuilt = _insert(held, events, dry_run=dry_run, progress=progress)
         if not dry_run:
             # Includes rows of an earlier run that was killed here.
-            rebuilt.accounted = maintenance_lock.count_in_ledger(connection)
-            rebuilt.hours = refresh_rollups.refresh(connection, progress=progress)
+            rebuilt.accounted = maintenance.count_in_ledger(held)
+            rebuilt.hours = refresh_rollups.refresh(held, progress=progress)
     return rebuilt
 
 
-def _insert(connection: psycopg.Connection, events: EventRange, *, dry_run: bool, progress: Progress) -> Rebuilt:
+def _insert(held: Maintenance, events: EventRange, *, dry_run: bool, progress: Progress) -> Rebuilt:
     rebuilt = Rebuilt()
-    unread = _unread(connection)
-    writer = RowWriter(connection, dry_run=dry_run)
+    unread = _unread(held.connection)
+    writer = RowWriter(held, dry_run=dry_run)
     store = DocumentStore(patience=LONG_WAIT)
     try:
         wanted = _query(events)

@@ -148,7 +148,7 @@ def run(events: EventRange | None = None, *, progress: Progress | None = None) -
     """
     with (
         postgres_errors(),
-        recount.session() as connection,
+        recount.connect() as connection,
         recount.snapshot(connection) as at,
         TopicReader() as reader,
     ):

@@ -30,10 +30,13 @@ LINES_PER_CHUNK = 5_000  # lines of Kafka; their payloads are not kept
 ROWS_PER_FETCH = 250
 APPLICATION = "dataflow-reconcile"
 # A recount has no time limit; its sorts and joins spill to disk early rather than take memory.
-_OPTIONS = (
-    "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c lock_timeout=60s -c work_mem=32MB"
-    " -c cursor_tuple_fraction=1"
-)
+LIMITS = {
+    "statement_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "lock_timeout": "60s",
+    "work_mem": "32MB",
+    "cursor_tuple_fraction": "1",
+}
 
 _PG_EPOCH = 946_684_800_000_000  # microseconds; binary COPY counts from 2000-01-01
 _HOUR = MINUTE * MINUTES_PER_HOUR
@@ -54,24 +57,27 @@ class OffsetRange:
     whole: bool  # all that was ever read of the partition
 
 
-@contextmanager
-def session() -> Iterator[psycopg.Connection]:
-    """Open a connection with the temporary tables of a recount."""
-    with postgres.connect(application=APPLICATION, options=_OPTIONS) as connection:
-        connection.execute(recount_sql.TABLES)
-        yield connection
+def connect() -> psycopg.Connection:
+    """Open a connection for a recount."""
+    return postgres.connect(application=APPLICATION)
 
 
 @contextmanager
-def snapshot(connection: psycopg.Connection) -> Iterator[Snapshot]:
-    """Open a transaction at one snapshot of PostgreSQL, in which only temporary tables can be written."""
-    connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
+def snapshot(connection: psycopg.Connection, *, tables: str = "") -> Iterator[Snapshot]:
+    """Open a transaction at one snapshot of PostgreSQL, in which only temporary tables can be written.
+
+    :param tables: statements that create more temporary tables, which its end drops as well
+    """
+    connection.isolation_level = IsolationLevel.REPEATABLE_READ
     try:
         with connection.transaction(), connection.cursor() as cursor:
+            postgres.limit(cursor, **LIMITS)
+            cursor.execute(recount_sql.TABLES + tables, prepare=False)
+            cursor.execute("SET TRANSACTION READ ONLY")
             yield ledger.read(cursor)
     finally:
         if not connection.closed:
-            connection.isolation_level, connection.read_only = None, None
+            connection.isolation_level = None
 
 
 def count_topic(

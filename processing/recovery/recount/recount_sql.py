@@ -6,23 +6,25 @@ from processing.commandline import event_range
 from processing.recovery.recount import readers
 from processing.stores import copy_encoder
 
-# Created before the transaction, which may write only temporary tables.
-TABLES = """
-CREATE TEMP TABLE recount_partition (partition int, first_offset bigint, next_offset bigint, whole boolean);
+LOST_DOCUMENT = """source_id text, ts timestamptz, id uuid, topic_id smallint, partition int, "offset" bigint, line int,
+    hash bigint"""
+
+# Created in the transaction, as the only tables that it may write.
+TABLES = f"""
+CREATE TEMP TABLE recount_partition (partition int, first_offset bigint, next_offset bigint, whole boolean) ON COMMIT DROP;
 CREATE TEMP TABLE recount_line (source_id text, id uuid, hash bigint, received timestamptz, partition int,
-    "offset" bigint, line int, letter text);
+    "offset" bigint, line int, letter text) ON COMMIT DROP;
 CREATE TEMP TABLE recount_outcome (source_id text, id uuid, received timestamptz, partition int, "offset" bigint,
-    line int, letter text, outcome text);
+    line int, letter text, outcome text) ON COMMIT DROP;
 CREATE TEMP TABLE recount_document (source_id text, id uuid, hash bigint, topic uuid, partition int,
-    "offset" bigint, line int, received timestamptz, key text, intact boolean);
+    "offset" bigint, line int, received timestamptz, key text, intact boolean) ON COMMIT DROP;
 CREATE TEMP TABLE recount_span (
     hourly boolean, source_id text, field text, start timestamptz, count bigint, sum float8, min float8, max float8,
     first float8, first_ts timestamptz, first_id uuid, last float8, last_ts timestamptz, last_id uuid
-);
+) ON COMMIT DROP;
 CREATE TEMP TABLE recount_changed (source_id text, id uuid, partition int, "offset" bigint, line int,
-    received timestamptz);
-CREATE TEMP TABLE lost_document (source_id text, ts timestamptz, id uuid, topic_id smallint, partition int,
-    "offset" bigint, line int, hash bigint);
+    received timestamptz) ON COMMIT DROP;
+CREATE TEMP TABLE lost_document ({LOST_DOCUMENT}) ON COMMIT DROP;
 CREATE INDEX ON lost_document (partition, "offset", line);
 """
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from typing import cast
 from uuid import UUID
 
 import psycopg
@@ -15,14 +17,16 @@ from processing.errors import postgres_errors
 from processing.events import decoding
 from processing.events.batch import Entry, Letter
 from processing.kafka.topic_reader import TopicReader
-from processing.recovery.rebuild import documents, maintenance_lock, refresh_rollups
+from processing.recovery.rebuild import documents, maintenance, refresh_rollups
 from processing.recovery.rebuild.documents import Filler
+from processing.recovery.rebuild.maintenance import Maintenance
 from processing.recovery.rebuild.row_writer import RowWriter
 from processing.recovery.reconcile import reconcile
 from processing.recovery.reconcile.reconcile import Comparison, Report
 from processing.recovery.recount import readers, recount, reread
 from processing.recovery.repair import repair_sql
-from processing.stores import letter_writer, row_sql
+from processing.recovery.repair.plan import Plan, Row
+from processing.stores import letter_writer, postgres, row_sql
 from processing.stores.document_store import DocumentStore
 
 MAX_PASSES = 5  # one repair may uncover the next; more than three passes were never needed
@@ -58,34 +62,55 @@ def run(scope: EventRange, *, dry_run: bool, progress: Progress) -> Repaired:
 
     :param scope: what the report covers, by the time received
     :raises StoreUnavailable: a store does not answer; what was repaired stays
-    :raises NeedsOperator: an operator must act, or another command holds the maintenance lock
+    :raises NeedsOperator: an operator must act, or another command holds the maintenance lease, or it was lost
     :raises Interrupted: SIGTERM or SIGINT arrived
     """
-    done: Counter[str] = Counter()
     with postgres_errors():
-        for number in range(MAX_PASSES):
-            progress.advance("passes of recount and repair", number)
-            report, repaired = _pass(dry_run=dry_run, progress=progress, last=number == MAX_PASSES - 1)
-            done += repaired
-            if dry_run or not repaired:
-                break
+        if dry_run:
+            report, done = _try(progress)
+        else:
+            with maintenance.session() as held:
+                report, done = _repair_all(held, progress)
     if scope != EventRange():
         report = reconcile.run(scope, progress=progress)
     return Repaired(report, done)
 
 
-def _pass(*, dry_run: bool, progress: Progress, last: bool) -> tuple[Report, Counter[str]]:
-    with recount.session() as connection, TopicReader() as reader:
-        connection.execute(repair_sql.TABLES)
-        if not dry_run:
-            maintenance_lock.lock(connection)
-        with recount.snapshot(connection) as at:
+def _try(progress: Progress) -> tuple[Report, Counter[str]]:
+    tables = repair_sql.create(repair_sql.TABLES)
+    with (
+        recount.connect() as connection,
+        TopicReader() as reader,
+        recount.snapshot(connection, tables=tables) as at,
+    ):
+        found = reconcile.compare(connection, reader, at, EventRange(), progress)
+        if found.report.ok:
+            return found.report, Counter()
+        plan(connection, found)
+        return found.report, _planned(connection, reader, progress)
+
+
+def _repair_all(held: Maintenance, progress: Progress) -> tuple[Report, Counter[str]]:
+    done: Counter[str] = Counter()
+    for number in range(MAX_PASSES):
+        progress.advance("passes of recount and repair", number)
+        report, repaired = _pass(held, progress, last=number == MAX_PASSES - 1)
+        done += repaired
+        if not repaired:
+            break
+    return report, done
+
+
+def _pass(held: Maintenance, progress: Progress, *, last: bool) -> tuple[Report, Counter[str]]:
+    with recount.connect() as connection, TopicReader() as reader:
+        with recount.snapshot(connection, tables=repair_sql.create(repair_sql.TABLES)) as at:
             found = reconcile.compare(connection, reader, at, EventRange(), progress)
             if found.report.ok or last:
                 return found.report, Counter()
             plan(connection, found)
-        with RepairStores(connection, reader, found) as stores:
-            return found.report, _planned(stores, progress) if dry_run else _repair(stores, progress)
+            kept = Plan.keep(connection.cursor())
+        with closing(kept), RepairStores(held, reader, found, kept) as stores:
+            return found.report, _repair(stores, progress)
 
 
 def plan(connection: psycopg.Connection, found: Comparison) -> None:
@@ -97,9 +122,8 @@ def plan(connection: psycopg.Connection, found: Comparison) -> None:
         cursor.executemany("INSERT INTO repair_progress VALUES (%s, %s, %s)", found.uncounted)
 
 
-def _planned(stores: RepairStores, progress: Progress) -> Counter[str]:
+def _planned(connection: psycopg.Connection, reader: TopicReader, progress: Progress) -> Counter[str]:
     """Count what would be done. One repair may cause or avoid others, which is not predicted."""
-    connection = stores.connection
     queries = {
         "rowsDiscarded": "FROM repair_row",
         "documentsDiscarded": "FROM repair_document WHERE action <> 'row'",
@@ -114,17 +138,18 @@ def _planned(stores: RepairStores, progress: Progress) -> Counter[str]:
     }
     counts = {name: connection.execute(f"SELECT count(*) {query}").fetchone() for name, query in queries.items()}
     planned = Counter({name: int(found[0]) for name, found in counts.items() if found})
-    return +(planned + _fill_documents(stores, progress, dry_run=True))
+    return +(planned + _fill_documents(Filler(connection, reader, dry_run=True, progress=progress), connection))
 
 
 def _repair(stores: RepairStores, progress: Progress) -> Counter[str]:
     done = _repair_events(stores, progress)
-    connection = stores.connection
-    connection.execute(repair_sql.MARK_HOURS)
-    done["hours"] = refresh_rollups.refresh(connection, progress=progress)
-    fields = connection.execute("SELECT source_id, field FROM repair_latest").fetchall()
+    with stores.held.transaction() as cursor:
+        stores.plan.load(cursor, "repair_hour")
+        cursor.execute(repair_sql.MARK_HOURS)
+    done["hours"] = refresh_rollups.refresh(stores.held, progress=progress)
+    fields = [(str(source), str(name)) for source, name in stores.rows_of("repair_latest")]
     if fields:
-        refresh_rollups.refresh_latest(connection, fields)
+        refresh_rollups.refresh_latest(stores.held, fields)
         done["latestValues"] = len(fields)
     if not any(name for name in _EVENTS if done[name]):
         # The recount is older than these repairs: its counts are right only if no event was changed.
@@ -140,43 +165,54 @@ _EVENTS = (
 
 def _repair_events(stores: RepairStores, progress: Progress) -> Counter[str]:
     done: Counter[str] = Counter()
-    with maintenance_lock.between_batches(stores.connection):
-        stores.connection.execute(repair_sql.DELETE_ROWS)
-        [(done["rowsDiscarded"],)] = stores.connection.execute("SELECT count(*) FROM repair_row").fetchall()
+    with stores.held.between_batches() as cursor:
+        stores.plan.load(cursor, "repair_row")
+        cursor.execute(repair_sql.DELETE_ROWS)
+        [(done["rowsDiscarded"],)] = cursor.execute("SELECT count(*) FROM repair_row").fetchall()
     done["rowsFromDocuments"] = _rows_from_documents(stores, progress)
     done["documentsDiscarded"] = _discard_documents(stores, progress)
     done["eventsFromKafka"], done["lettersFromKafka"] = _reread_lines(stores, progress)
-    return done + _fill_documents(stores, progress, dry_run=False)
+    # On a connection of its own, whose transaction holds up nobody.
+    with recount.connect() as connection, connection.transaction(), connection.cursor() as cursor:
+        postgres.limit(cursor, **recount.LIMITS)
+        stores.plan.load(cursor, "lost_document")
+        filler = Filler(connection, stores.reader, dry_run=False, progress=progress, check=stores.held.left)
+        return done + _fill_documents(filler, connection)
 
 
-def _fill_documents(stores: RepairStores, progress: Progress, *, dry_run: bool) -> Counter[str]:
-    [(missing,)] = stores.connection.execute("SELECT count(*) FROM lost_document").fetchall()
-    filled = Filler(stores.connection, stores.reader, dry_run=dry_run, progress=progress).fill(missing, from_rows=True)
+def _fill_documents(filler: Filler, connection: psycopg.Connection) -> Counter[str]:
+    [(missing,)] = connection.execute("SELECT count(*) FROM lost_document").fetchall()
+    filled = filler.fill(missing, from_rows=True)
     return Counter({"documentsFromKafka": filled.from_kafka, "documentsFromRows": filled.from_rows})
 
 
 def _repair_accounts(stores: RepairStores) -> Counter[str]:
-    connection, done = stores.connection, Counter[str]()
-    with connection.transaction():
-        done["ledgerMinutes"] = connection.execute(repair_sql.STAGE_LEDGER).rowcount
-        connection.execute(row_sql.FOLD_LEDGER, prepare=False)
-    with connection.transaction():
-        done["statistics"] = connection.execute(repair_sql.CORRECT_STATISTICS).rowcount
-        done["partitions"] = connection.execute(
-            repair_sql.CORRECT_PROGRESS, [stores.found.parameters["topic"]]
-        ).rowcount
+    done: Counter[str] = Counter()
+    with stores.held.transaction() as cursor:
+        stores.plan.load(cursor, "repair_ledger")
+        done["ledgerMinutes"] = cursor.execute(repair_sql.STAGE_LEDGER).rowcount
+        cursor.execute(row_sql.FOLD_LEDGER, prepare=False)
+    with stores.held.transaction() as cursor:
+        stores.plan.load(cursor, "repair_progress")
+        done["statistics"] = cursor.execute(repair_sql.CORRECT_STATISTICS).rowcount
+        done["partitions"] = cursor.execute(repair_sql.CORRECT_PROGRESS, [stores.found.parameters["topic"]]).rowcount
     return done
 
 
 class RepairStores:
     """The stores and the plan of one pass."""
 
-    def __init__(self, connection: psycopg.Connection, reader: TopicReader, found: Comparison) -> None:
-        self.connection = connection
+    def __init__(self, held: Maintenance, reader: TopicReader, found: Comparison, kept: Plan) -> None:
+        self.held = held
         self.reader = reader
         self.found = found
+        self.plan = kept
         self.documents = DocumentStore()
-        self.rows = RowWriter(connection)
+        self.rows = RowWriter(held)
+
+    def rows_of(self, table: str) -> list[Row]:
+        """Return the rows of a table of the plan."""
+        return self.plan.rows(self.held.connection, table)
 
     def __enter__(self) -> RepairStores:
         return self
@@ -187,10 +223,10 @@ class RepairStores:
 
 def _rows_from_documents(stores: RepairStores, progress: Progress) -> int:
     """Restore rows from intact documents; return their number."""
-    made, planned = 0, _keys(stores, "row")
-    for keys in _chunks(planned):
+    made, planned = 0, _planned_documents(stores, "row")
+    for chunk in _chunks(planned):
         found: defaultdict[UUID, list[Entry]] = defaultdict(list)
-        for document in stores.documents.find([bytes.fromhex(key) for key in keys]):
+        for document in stores.documents.find([bytes.fromhex(str(key)) for key, *_ in chunk]):
             entry, topic = readers.event_of_document(document), readers.topic_of_document(document)
             if entry is not None and topic is not None:
                 found[topic].append(entry)
@@ -200,32 +236,35 @@ def _rows_from_documents(stores: RepairStores, progress: Progress) -> int:
 
 
 def _discard_documents(stores: RepairStores, progress: Progress) -> int:
-    discarded, unwanted = 0, _keys(stores, "discard", "replace")
-    for keys in _chunks(unwanted):
+    discarded, unwanted = 0, _planned_documents(stores, "discard", "replace")
+    for chunk in _chunks(unwanted):
+        now = stores.documents.clock()
         # A running batch would treat an existing document as its own, so no batch may be running.
-        with maintenance_lock.between_batches(stores.connection):
-            still = [key for (key,) in stores.connection.execute(repair_sql.DISCARDED, [keys])]
-            discarded += stores.documents.remove([bytes.fromhex(key) for key in still])
+        with stores.held.between_batches() as cursor:
+            still = cursor.execute(repair_sql.DISCARDED, [list(column) for column in zip(*chunk, strict=True)])
+            keys = [bytes.fromhex(key) for (key,) in still.fetchall()]
+            # By MongoDB's clock: should this process freeze here, MongoDB deletes nothing that comes after the lease.
+            discarded += stores.documents.remove(keys, before=now + stores.held.left())
         progress.advance("documents discarded", discarded, len(unwanted))
     return discarded
 
 
-def _keys(stores: RepairStores, *actions: str) -> list[str]:
-    planned = stores.connection.execute("SELECT key FROM repair_document WHERE action = ANY(%s)", [list(actions)])
-    return [key for (key,) in planned]
+def _planned_documents(stores: RepairStores, *actions: str) -> list[Row]:
+    return [row for row in stores.rows_of("repair_document") if row[-1] in actions]
 
 
 def _reread_lines(stores: RepairStores, progress: Progress) -> tuple[int, int]:
     """Store lost events and missing dead letters from Kafka's lines, in order; return the number of each."""
-    planned = stores.connection.execute('SELECT partition, "offset", line, outcome FROM repair_line').fetchall()
-    wanted: dict[tuple[int, int, int], str] = {tuple(place): outcome for *place, outcome in planned}
+    planned = cast("list[tuple[int, int, int, str]]", stores.rows_of("repair_line"))
+    wanted = {(partition, offset, line): outcome for partition, offset, line, outcome in planned}
     topic = int(str(stores.found.parameters["topic"]))
     events = letters = 0
     for chunk in stores.reader.read(_offset_ranges(wanted), limit=_RECORDS_PER_CHUNK):
-        lines = [line for line in reread.lines(stores.connection, chunk, topic=topic) if _position(line) in wanted]
+        lines = [line for line in reread.lines(stores.held.connection, chunk, topic=topic) if _position(line) in wanted]
         missing = [_as_letter(line) for line in lines if wanted[_position(line)] == "no_letter"]
         lost = [line for line in lines if wanted[_position(line)] == "lost" and isinstance(line, Entry)]
-        letter_writer.write_letters(stores.connection, missing, topic)
+        with stores.held.transaction():
+            letter_writer.write_letters(stores.held.connection, missing, topic)
         letters += len(missing)
         events += _store(stores, lost)
         progress.advance("events and letters from Kafka", events + letters, len(wanted))
@@ -237,6 +276,7 @@ def _store(stores: RepairStores, lost: Sequence[Entry]) -> int:
     for entry in sorted(lost, key=_position):
         first.setdefault(entry.key, entry)
     topic = stores.found.topic
+    stores.held.left()
     verdict = stores.documents.insert(list(first.values()), topic=topic.bytes)
     for entry, ts in verdict.retimed:
         entry.ts = ts
@@ -260,6 +300,6 @@ def _offset_ranges(places: dict[tuple[int, int, int], str]) -> dict[int, tuple[i
     return {partition: (min(offsets), max(offsets) + 1) for partition, offsets in found.items()}
 
 
-def _chunks(keys: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(keys), _DOCUMENTS_PER_CHUNK):
-        yield keys[start : start + _DOCUMENTS_PER_CHUNK]
+def _chunks(rows: list[Row]) -> Iterator[list[Row]]:
+    for start in range(0, len(rows), _DOCUMENTS_PER_CHUNK):
+        yield rows[start : start + _DOCUMENTS_PER_CHUNK]

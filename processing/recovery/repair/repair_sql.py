@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from processing.events import skipped_lines
 from processing.recovery.recount.recount_sql import DIFFERENCES
 
-TABLES = """
-CREATE TEMP TABLE repair_row (source_id text, ts timestamptz, id uuid);
-CREATE TEMP TABLE repair_document (key text, source_id text, id uuid, action text);
-CREATE TEMP TABLE repair_line (partition int, "offset" bigint, line int, outcome text);
-CREATE TEMP TABLE repair_hour (source_id text, hour timestamptz);
-CREATE TEMP TABLE repair_latest (source_id text, field text);
-CREATE TEMP TABLE repair_ledger (source_id text, minute timestamptz, partition int, read bigint, stored bigint,
-    duplicate bigint, dead_lettered bigint);
-CREATE TEMP TABLE repair_progress (partition int, records bigint, events bigint);
-"""
+# By name: the columns.
+TABLES = {
+    "repair_row": "source_id text, ts timestamptz, id uuid",
+    "repair_document": "key text, source_id text, id uuid, action text",
+    "repair_line": 'partition int, "offset" bigint, line int, outcome text',
+    "repair_hour": "source_id text, hour timestamptz",
+    "repair_latest": "source_id text, field text",
+    "repair_ledger": "source_id text, minute timestamptz, partition int, read bigint, stored bigint, duplicate bigint,"
+    " dead_lettered bigint",
+    "repair_progress": "partition int, records bigint, events bigint",
+}
+
+
+def create(columns: Mapping[str, str]) -> str:
+    """Return the statements that create temporary tables until the end of the transaction."""
+    return "".join(f"CREATE TEMP TABLE {name} ({listed}) ON COMMIT DROP;" for name, listed in columns.items())
+
 
 _SAME_PLACE = """l.partition = {0}.partition AND l."offset" = {0}."offset" AND l.line = {0}.line
     AND l.source_id = {0}.source_id AND l.id = {0}.id"""
@@ -104,10 +113,11 @@ WITH gone AS (
 INSERT INTO stale_hour (source_id, hour) SELECT DISTINCT source_id, date_trunc('hour', ts) FROM gone ORDER BY 1, 2
 ON CONFLICT DO NOTHING
 """
-# Excludes documents that got a row meanwhile.
+# Excludes documents that got a row meanwhile. The columns of `repair_document`.
 DISCARDED = """
-SELECT key FROM repair_document r WHERE key = ANY(%s) AND (action = 'replace' OR source_id IS NULL OR NOT EXISTS (
-    SELECT FROM events e WHERE e.source_id = r.source_id AND e.id = r.id))
+SELECT key FROM unnest(%s::text[], %s::text[], %s::uuid[], %s::text[]) AS r (key, source_id, id, action)
+WHERE action = 'replace' OR source_id IS NULL OR NOT EXISTS (
+    SELECT FROM events e WHERE e.source_id = r.source_id AND e.id = r.id)
 """
 MARK_HOURS = """
 INSERT INTO stale_hour (source_id, hour) SELECT source_id, hour FROM repair_hour ORDER BY 1, 2 ON CONFLICT DO NOTHING

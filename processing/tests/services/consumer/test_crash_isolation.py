@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -12,9 +13,8 @@ from pytest_django.fixtures import Settings
 from deploy.local.processes import ProcessSpec
 from deploy.testing.deployment import Deployment
 from ingestion.kafka import record_encoder
-from processing.consumer import loop
+from processing.consumer import loop, single_step
 from processing.consumer.crash_isolation import CrashIsolation, StartedLine
-from processing.errors import StoreUnavailable
 from processing.events.batch import WHOLE, Record
 from processing.kafka.consumer import Consumer
 from processing.kafka.end_offsets import OffsetsReader, TopicOffsets
@@ -31,6 +31,11 @@ from processing.tests.reference_rollups import Sent
 MOST_CRASHES = 8
 
 pytestmark = pytest.mark.services
+
+
+@pytest.fixture(autouse=True)
+def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(single_step, "LENGTH", timedelta(milliseconds=600))
 
 
 @pytest.mark.sample
@@ -112,7 +117,7 @@ def test_what_a_process_that_lives_has_in_hand_is_not_isolated_when_its_partitio
 
     assert second.asides([record]) == {}
     for one in (first, second):
-        one.rows.close()
+        end(one)
 
 
 def test_a_process_that_lost_its_partition_in_a_rehearsal_is_in_nobodys_way(site: Deployment) -> None:
@@ -120,19 +125,21 @@ def test_a_process_that_lost_its_partition_in_a_rehearsal_is_in_nobodys_way(site
     innocent, guilty = factories.record(good(1)), factories.record(good(2), offset=1)
     frozen, crashed, crashes = rehearsing(ends), CrashIsolation(RowStore()), CrashIsolation(RowStore())
     frozen.mark_in_flight(innocent, WHOLE)
+    frozen.clear_mark(innocent)
+    frozen.close()
 
     crashed.count({0: 0}, ends)
     crashed.mark_in_flight(guilty, WHOLE)
-    # The frozen one wakes up, and finds its session ended.
-    with pytest.raises(StoreUnavailable):
-        frozen.mark_in_flight(innocent, WHOLE)
+    # The frozen one wakes up; what it does counts for nothing.
     frozen.mark_in_flight(innocent, WHOLE)
-    die(site, crashed)
+    frozen.clear_mark(innocent)
+    frozen.leave([0])
+    end(crashed)
     crashes.count({0: 0}, ends)
 
     assert crashes.asides([innocent, guilty]).keys() == {(0, 1)}
     for one in (frozen, crashes):
-        one.rows.close()
+        end(one)
 
 
 @pytest.mark.parametrize("leaves", [True, False])
@@ -140,7 +147,6 @@ def test_a_rehearsal_that_is_over_is_in_no_other_ones_way(site: Deployment, leav
     ends = ends_of_topic(site)
     innocent, guilty = factories.record(good(1)), factories.record(good(2), offset=1)
     well, crashed, crashes = rehearsing(ends), CrashIsolation(RowStore()), CrashIsolation(RowStore())
-    session = well.rows.connection
     well.take([innocent])
     well.mark_in_flight(innocent, WHOLE)
     if leaves:
@@ -153,13 +159,12 @@ def test_a_rehearsal_that_is_over_is_in_no_other_ones_way(site: Deployment, leav
         CrashIsolation(crashed.rows).count({0: 1}, ends)
     crashed.count({0: 1}, ends)
     crashed.mark_in_flight(guilty, WHOLE)
-    die(site, crashed)
+    end(crashed)
     crashes.count({0: 1}, ends)
 
     assert crashes.asides([guilty]).keys() == {(0, 1)}
-    assert session.execute("SELECT 1").fetchone() == (1,)
     for one in (well, crashes):
-        one.rows.close()
+        end(one)
 
 
 def test_what_is_left_of_a_record_that_was_isolated_as_a_whole_becomes_no_row(site: Deployment) -> None:
@@ -182,24 +187,24 @@ def test_what_is_left_of_a_record_that_was_isolated_as_a_whole_becomes_no_row(si
 def test_what_is_isolated_in_one_topic_is_not_in_another_of_its_name(site: Deployment) -> None:
     ends = ends_of_topic(site)
     record = factories.record(good(1))
-    crashes = that_know_as_isolated(site, record, ends)
+    crashes = that_know_as_isolated(record, ends)
 
     crashes.count({0: 0}, replace(ends, topic=uuid4()))
 
     assert crashes.asides([record]) == {}
-    crashes.rows.close()
+    end(crashes)
 
 
 def test_what_is_not_isolated_any_more_is_processed_by_a_consumer_that_knew_it_as_isolated(site: Deployment) -> None:
     ends = ends_of_topic(site)
     record = factories.record(good(1))
-    crashes = that_know_as_isolated(site, record, ends)
+    crashes = that_know_as_isolated(record, ends)
 
     PartitionStart.objects.update(isolated=[])
     crashes.count({0: 0}, ends)
 
     assert crashes.asides([record]) == {}
-    crashes.rows.close()
+    end(crashes)
 
 
 @pytest.mark.faults
@@ -251,21 +256,17 @@ def rehearsing(ends: TopicOffsets) -> CrashIsolation:
     return crashes
 
 
-def die(site: Deployment, crashes: CrashIsolation) -> None:
-    """End a session, as the end of its process does."""
-    session = crashes.rows.connection.info.backend_pid
+def end(crashes: CrashIsolation) -> None:
+    """End what one holds, as the end of its process does."""
+    crashes.close()
     crashes.rows.close()
-    with RowStore().connection as other:
-        gone = "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = %s"
-        site.wait_for(lambda: other.execute(gone, [session]).fetchone() == (True,), 10)
 
 
-def that_know_as_isolated(site: Deployment, record: Record, ends: TopicOffsets) -> CrashIsolation:
+def that_know_as_isolated(record: Record, ends: TopicOffsets) -> CrashIsolation:
     """The account of a consumer that started after another one had died with this record in hand."""
-    crashed, crashes = CrashIsolation(RowStore()), CrashIsolation(RowStore())
-    crashed.count({0: 0}, ends)
+    crashed, crashes = rehearsing(ends), CrashIsolation(RowStore())
     crashed.mark_in_flight(record, WHOLE)
-    die(site, crashed)
+    end(crashed)
     crashes.count({0: 0}, ends)
     assert crashes.asides([record]).keys() == {(record.partition, record.offset)}
     return crashes

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from uuid import UUID
 
 import psycopg
@@ -60,10 +59,9 @@ def test_a_consumer_that_froze_while_it_wrote_rows_loses_its_transaction(partiti
 def test_a_stranger_that_holds_the_partition_is_waited_for(
     partition: Partition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres, "connect", partial(postgres.connect, options="-c lock_timeout=1500ms"))
-
     with holding(partition) as stranger:
         stranger.connection.execute("SET application_name = 'psql'")
+        monkeypatch.setattr(postgres, "LOCK_TIMEOUT", 1.5)
         with pytest.raises(StoreUnavailable):
             claimed(partition)
         assert stranger.connection.execute("SELECT 1").fetchone() == (1,)
@@ -73,12 +71,11 @@ def test_a_stranger_that_holds_the_partition_is_waited_for(
 def holding(partition: Partition) -> Iterator[RowStore]:
     """A store whose transaction has claimed the partition and goes no further."""
     store = RowStore()
-    store.connection.execute("BEGIN")
-    store.claim(partition.batch, partition.topic)
-    try:
+    # Its session may have been ended.
+    with suppress(StoreUnavailable), store.transaction():
+        store.claim(partition.batch, partition.topic)
         yield store
-    finally:
-        store.close()
+    store.close()
 
 
 def claimed(partition: Partition) -> bool:

@@ -101,7 +101,8 @@ def test_what_a_kill_interrupted_is_finished_by_the_next_run(rounds: KillRounds)
 def stale_only(site: Deployment) -> None:
     run(
         site,
-        "import sys; from processing.recovery import stale_hours; stale_hours.refresh = lambda *a, **k: sys.exit(9)",
+        "import sys; from processing.recovery.rebuild import refresh_rollups\n"
+        "refresh_rollups.refresh = lambda *a, **k: sys.exit(9)",
     )
 
 
