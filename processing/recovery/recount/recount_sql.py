@@ -9,6 +9,8 @@ from processing.stores import copy_encoder
 LOST_DOCUMENT = """source_id text, ts timestamptz, id uuid, topic_id smallint, partition int, "offset" bigint, line int,
     hash bigint"""
 
+LOST_DOCUMENT_INDEX = 'CREATE INDEX ON lost_document (partition, "offset", line);'
+
 # Created in the transaction, as the only tables that it may write.
 TABLES = f"""
 CREATE TEMP TABLE recount_partition (partition int, first_offset bigint, next_offset bigint, whole boolean) ON COMMIT DROP;
@@ -25,7 +27,7 @@ CREATE TEMP TABLE recount_span (
 CREATE TEMP TABLE recount_changed (source_id text, id uuid, partition int, "offset" bigint, line int,
     received timestamptz) ON COMMIT DROP;
 CREATE TEMP TABLE lost_document ({LOST_DOCUMENT}) ON COMMIT DROP;
-CREATE INDEX ON lost_document (partition, "offset", line);
+{LOST_DOCUMENT_INDEX}
 """
 
 COPY_LINES = "COPY recount_line FROM STDIN (FORMAT BINARY)"

@@ -48,6 +48,8 @@ class Plan:
         with cursor.copy(sql.SQL("COPY {} FROM STDIN (FORMAT BINARY)").format(sql.Identifier(name))) as copy:
             while data := file.read(_CHUNK):
                 copy.write(data)
+        if name == "lost_document":
+            cursor.execute(recount_sql.LOST_DOCUMENT_INDEX)
 
     def rows(self, connection: psycopg.Connection, name: str) -> list[Row]:
         """Return the rows of a table of the plan."""
