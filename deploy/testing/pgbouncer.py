@@ -82,13 +82,13 @@ class PgBouncer(Server):
 def between(site: Deployment) -> Iterator[dict[str, str]]:
     """Put PgBouncer between this process and PostgreSQL; yield the environment that does it for another process."""
     server = PgBouncer(site, port=ports.free_port())
-    server.start()
     database = connections.settings["default"]
     direct = database["PORT"]
-    with deployment.database_name(site.name):
-        database["PORT"] = server.port
-        try:
+    try:
+        server.start()
+        with deployment.database_name(site.name):
+            database["PORT"] = server.port
             yield {"POSTGRES_PORT": str(server.port)}
-        finally:
-            database["PORT"] = direct
-    server.stop()
+    finally:
+        database["PORT"] = direct
+        server.stop()

@@ -30,6 +30,8 @@ def limits() -> str:
     """Return the statements that limit a consumer's transaction."""
     return (
         f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}s';"
+        # Behind a pooler the role may have a limit for the statements of pages.
+        " SET LOCAL statement_timeout = 0;"
         f" SET LOCAL idle_in_transaction_session_timeout = '{IDLE_TIMEOUT}s';"
     )
 

@@ -72,13 +72,18 @@ def refresh(held: Maintenance, *, progress: Progress) -> int:
     :raises LeaseLost: the same
     """
     done = 0
-    while hours := held.connection.execute(_NEXT).fetchall():
+    while hours := _next(held):
         with held.between_batches() as cursor:
             cursor.execute(TABLES, prepare=False)
             _refresh(held.connection, hours)
         done += len(hours)
         progress.advance("hours of sources", done)
     return done
+
+
+def _next(held: Maintenance) -> list[Hour]:
+    with held.transaction() as cursor:
+        return cursor.execute(_NEXT).fetchall()
 
 
 def refresh_latest(held: Maintenance, fields: list[tuple[str, str]]) -> None:

@@ -14,6 +14,7 @@ from psycopg import sql
 
 from processing.recovery.recount import recount_sql
 from processing.recovery.repair import repair_sql
+from processing.stores import postgres
 
 _COLUMNS = {**repair_sql.TABLES, "lost_document": recount_sql.LOST_DOCUMENT}
 _CHUNK = 1024 * 1024  # bytes
@@ -54,6 +55,7 @@ class Plan:
     def rows(self, connection: psycopg.Connection, name: str) -> list[Row]:
         """Return the rows of a table of the plan."""
         with connection.transaction(), connection.cursor() as cursor:
+            postgres.limit(cursor, statement_timeout="0")
             self.load(cursor, name)
             return cursor.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(name))).fetchall()
 

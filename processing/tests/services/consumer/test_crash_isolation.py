@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
@@ -11,6 +13,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from deploy.local.processes import ProcessSpec
+from deploy.testing import pgbouncer
 from deploy.testing.deployment import Deployment
 from ingestion.kafka import record_encoder
 from processing.consumer import loop, single_step
@@ -120,6 +123,14 @@ def test_what_a_process_that_lives_has_in_hand_is_not_isolated_when_its_partitio
         end(one)
 
 
+@pytest.fixture(params=["directly", pytest.param("through PgBouncer", marks=pgbouncer.needs_pgbouncer)])
+def connected(request: pytest.FixtureRequest, site: Deployment) -> Iterator[None]:
+    """How this process connects to PostgreSQL."""
+    with nullcontext() if request.param == "directly" else pgbouncer.between(site):
+        yield
+
+
+@pytest.mark.usefixtures("connected")
 def test_a_process_that_lost_its_partition_in_a_rehearsal_is_in_nobodys_way(site: Deployment) -> None:
     ends = ends_of_topic(site)
     innocent, guilty = factories.record(good(1)), factories.record(good(2), offset=1)

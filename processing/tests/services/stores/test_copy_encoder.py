@@ -75,7 +75,7 @@ def test_sums_are_read_back_exactly(site: Deployment) -> None:
     minute, hour = NOON // MINUTE, NOON // MINUTE // 60
     store = RowStore()
 
-    with store.connection.transaction():
+    with store.transaction():
         store._copy(
             row_sql.COPY_SPANS, copy_encoder.spans({("s", minute): {"é.\\.": span}}, {("s", hour): {"f": span}})
         )
@@ -97,7 +97,7 @@ def test_a_ledger_row_without_a_stored_event_has_no_latest_one(site: Deployment)
     }
     store = RowStore()
 
-    with store.connection.transaction():
+    with store.transaction():
         store._copy(row_sql.COPY_LEDGER, copy_encoder.ledger(gains))
         found = store.connection.execute("SELECT * FROM staged_ledger ORDER BY source_id").fetchall()
     store.close()
@@ -112,7 +112,7 @@ def test_a_ledger_row_without_a_stored_event_has_no_latest_one(site: Deployment)
 def written(entries: list[Entry], *, stored: int = NOON, topic: int = 1) -> list[dict[str, Any]]:
     """Write rows by way of staging and read them as any other client would."""
     store = RowStore()
-    with store.connection.transaction(force_rollback=True):
+    with store.transaction(undo=True):
         store._copy(row_sql.COPY_STAGED_EVENTS, copy_encoder.events(entries, stored=stored, topic=topic))
         cursor = store.connection.execute(f"SELECT {copy_encoder.EVENT_COLUMNS} FROM staged_event")
         names = [column.name for column in cursor.description or ()]
