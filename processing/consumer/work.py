@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from processing.consumer.crash_isolation import CrashIsolation
+from processing.consumer.crashes.crash_isolation import CrashIsolation
 from processing.consumer.operator_incident import OperatorIncident
 from processing.events.batch import Batch, Entry, Record
 from processing.events.ledger_deltas import LedgerDeltas

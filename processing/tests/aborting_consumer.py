@@ -19,7 +19,8 @@ from django.core.management import call_command  # noqa: E402 - after the setup
 
 from ingestion.events import timestamps  # noqa: E402 - after the setup
 from ingestion.kafka import record_decoder  # noqa: E402 - after the setup
-from processing.consumer import single_step, steps  # noqa: E402 - after the setup
+from processing.consumer import steps  # noqa: E402 - after the setup
+from processing.consumer.crashes import single_step  # noqa: E402 - after the setup
 from processing.consumer.work import Step, StepResult, Stores, Work  # noqa: E402 - after the setup
 from processing.events import decoding  # noqa: E402 - after the setup
 from processing.events.batch import Batch  # noqa: E402 - after the setup

@@ -14,7 +14,7 @@ from deploy.local.processes import CONSUMER, ProcessSpec
 from deploy.testing.deployment import ProductProcess
 from ingestion.tests.kill_points import KillOrder
 from ingestion.tests.killable_receiver import POINTS as RECEIVER_POINTS
-from processing.consumer.crash_isolation import AFTER
+from processing.consumer.crashes.crash_isolation import AFTER
 from processing.tests import expectations, group
 from processing.tests.faults.fault_deployment import RECOVERY, World
 from processing.tests.faults.killable_consumer import POINTS as CONSUMER_POINTS

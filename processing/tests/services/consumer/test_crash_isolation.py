@@ -16,8 +16,9 @@ from deploy.local.processes import ProcessSpec
 from deploy.testing import pgbouncer
 from deploy.testing.deployment import Deployment
 from ingestion.kafka import record_encoder
-from processing.consumer import loop, single_step
-from processing.consumer.crash_isolation import CrashIsolation, StartedLine
+from processing.consumer import loop
+from processing.consumer.crashes import single_step
+from processing.consumer.crashes.crash_isolation import CrashIsolation, StartedLine
 from processing.events.batch import WHOLE, Record
 from processing.kafka.consumer import Consumer
 from processing.kafka.end_offsets import OffsetsReader, TopicOffsets

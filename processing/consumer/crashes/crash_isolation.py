@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from psycopg import Cursor
 from psycopg.types.json import Jsonb
 
-from processing.consumer.single_step import Line, SingleSteps
+from processing.consumer.crashes.single_step import Line, SingleSteps
 from processing.events.batch import Record, SkippedLine, SkippedLines
 from processing.events.positions import RecordPosition
 from processing.kafka.end_offsets import TopicOffsets
@@ -28,15 +28,6 @@ _DIED = SkippedLine("process", "the consumer process ended repeatedly while it p
 _READ = """
 SELECT partition, next_offset, starts, suspect_offset, suspect_line, isolated
 FROM partition_start WHERE topic_id = %(topic)s AND partition = ANY(%(partitions)s) ORDER BY partition FOR UPDATE
-"""
-_LOCK = "SELECT pg_try_advisory_lock(%s::int, %s)"
-_UNLOCK = "SELECT pg_advisory_unlock(%s::int, %s)"
-# The session of a process that lost the partition and still has its lock, which costs that one more try: as long as it has,
-# no mark of ours counts. Waits for a second at most.
-_END_FORMER = """
-SELECT pg_terminate_backend(l.pid, 1000) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-WHERE l.locktype = 'advisory' AND l.classid = %s::int::oid AND l.objid = %s::int::oid AND l.objsubid = 2 AND l.granted
-    AND a.application_name = %s AND a.datname = current_database() AND l.pid <> pg_backend_pid()
 """
 _WRITE = """
 INSERT INTO partition_start (topic_id, partition, next_offset, starts, isolated) VALUES (%s, %s, %s, %s, %s)
