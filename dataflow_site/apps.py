@@ -17,7 +17,7 @@ class DataflowSiteConfig(AppConfig):
 
     def ready(self) -> None:
         """:raises ImproperlyConfigured: a process that would serve has wrong settings"""
-        # uvicorn and Daphne run no checks; the commands of manage.py do.
+        # uvicorn runs no checks; the commands of manage.py do.
         if Path(sys.argv[0]).name != "manage.py":
             _refuse_wrong_settings()
 

@@ -16,7 +16,8 @@ pages = get_asgi_application()
 
 # These read settings and models, so they come after Django's set-up.
 from dashboard.live.sockets import LiveFeedSocket  # noqa: E402
-from ingestion.server import ENDPOINTS, mounted  # noqa: E402
+from dataflow_site.body_limit import BodyLimit  # noqa: E402
+from ingestion.server import ENDPOINTS, mounted, mounted_lifespan  # noqa: E402
 
 
 async def refuse(scope: dict[str, object], receive: object, send: Callable[[dict[str, str]], Awaitable[None]]) -> None:
@@ -26,9 +27,12 @@ async def refuse(scope: dict[str, object], receive: object, send: Callable[[dict
 
 application = ProtocolTypeRouter(
     {
-        "http": URLRouter([*[path(place.removeprefix("/"), mounted) for place in ENDPOINTS], re_path("", pages)]),
+        "http": URLRouter(
+            [*[path(place.removeprefix("/"), mounted) for place in ENDPOINTS], re_path("", BodyLimit(pages))]
+        ),
         "websocket": AllowedHostsOriginValidator(
             AuthMiddlewareStack(URLRouter([path("ws/live", LiveFeedSocket.as_asgi()), re_path("", refuse)]))
         ),
+        "lifespan": mounted_lifespan,
     }
 )

@@ -39,16 +39,27 @@ async def application(scope: AsgiScope, receive: Receive, send: Send) -> None:
 
 
 async def mounted(scope: AsgiScope, receive: Receive, send: Send) -> None:
-    """Serve the receivers in the web process, whose server does not enforce the limits of ours."""
-    # Daphne sends no lifespan event, so the heartbeat starts at the first request.
+    """Serve the receivers in the web process."""
+    # At the first request: a site that does not use these receivers needs no connection to Kafka for them.
     heartbeat("web")
     try:
+        # `manage.py runserver` serves them with Daphne, which does not check this.
         host_check.check(scope["headers"])
     except RequestRejected as refusal:
         metrics.refused[refusal.code].inc()
         await respond(send, response.problem(refusal.code, refusal.detail))
     else:
         await application(scope, receive, send)
+
+
+async def mounted_lifespan(_scope: AsgiScope, receive: Receive, send: Send) -> None:
+    """Stop the receivers of a web process with it, if they were used."""
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    if heartbeat.exists():
+        await lifecycle.stop("web")
+    await send({"type": "lifespan.shutdown.complete"})
 
 
 async def _run_lifespan(receive: Receive, send: Send) -> None:

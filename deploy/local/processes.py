@@ -72,5 +72,12 @@ JOBS = ProcessSpec("jobs", "", (str(ROOT / "manage.py"), "run_jobs"), is_ready=i
 WEB = ProcessSpec(
     "web",
     "API_SERVICE_PORT",
-    ("-m", "daphne", "-b", "{host}", "-p", "{port}", "-v", "0", "dataflow_site.asgi:application"),
+    (
+        *("-m", "uvicorn", "dataflow_site.asgi:application", "--host", "{host}", "--port", "{port}"),
+        *("--loop", "uvloop", "--http", "dataflow_site.web_protocol:WebProtocol"),
+        *("--ws", "websockets-sansio", "--ws-max-size", "65536", "--ws-per-message-deflate", "false"),
+        # An export to a slow reader does not hold up a restart for longer.
+        *("--timeout-graceful-shutdown", "15"),
+        *("--no-proxy-headers", "--no-access-log", "--log-level", "warning"),
+    ),
 )

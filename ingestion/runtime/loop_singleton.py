@@ -30,3 +30,7 @@ class LoopSingleton(Generic[Parameters, Object]):
         if self._object is None or not self._object.loop.is_running():
             self._object = self._create(*args, **kwargs)
         return self._object
+
+    def exists(self) -> bool:
+        """Return whether the running loop has its object."""
+        return self._object is not None and self._object.loop is asyncio.get_running_loop()

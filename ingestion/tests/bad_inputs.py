@@ -15,14 +15,13 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One request as it stands on the wire, and what the ingest port answers."""
+    """One request as it stands on the wire, and the answer."""
 
     group: str
     kind: str
     wire: bytes
     status: int
     code: str
-    framing: bool = False  # about HTTP, size or pace: behind Daphne only "never a 2xx" holds
 
 
 def post(body: bytes, *headers: str, kind: str | None = "application/json", path: str = "/ingest") -> bytes:
@@ -227,7 +226,7 @@ ROWS = [
     *[Row("timestamp", kind, post(event(timestamp=text)), 422, code) for kind, text, code in _TIMES],
     *[Row("Fields", kind, post(body), 422, code) for kind, body, code in _FIELDS],
     *[Row("Request", kind, wire, status, code) for kind, wire, status, code in _REQUESTS],
-    *[Row("HTTP", kind, wire, status, code, framing=True) for kind, wire, status, code in _FRAMING],
+    *[Row("HTTP", kind, wire, status, code) for kind, wire, status, code in _FRAMING],
 ]
 
 # What looks wrong and is not: taken, and stored as sent.
@@ -251,13 +250,10 @@ FINE = [
 
 _INTRODUCTION = """# Wrong input and its answer
 
-Made from `ingestion/tests/bad_inputs.py`, which a test sends to the ingest port over real sockets, row by row: each
-answer is exactly the one below, as `application/problem+json`, nothing of it is stored, and no value that was sent is
-repeated in it. [Problem codes](problems.md) says what each code means. A bad event inside a batch of good ones is a
-rejected item with the same code, and the rest goes on (207).
-
-On the web port (8080) Daphne reads a request before the product sees it: there the rows of the group *HTTP* get another
-answer or a closed connection, but never a 2xx.
+Made from `ingestion/tests/bad_inputs.py`, which a test sends to the ingest port (8081) and to the web port (8080) over real
+sockets, row by row: each answer is exactly the one below, as `application/problem+json`, nothing of it is stored, and no
+value that was sent is repeated in it. [Problem codes](problems.md) says what each code means. A bad event inside a batch of
+good ones is a rejected item with the same code, and the rest goes on (207). The group *HTTP* is the same for every page.
 """
 
 

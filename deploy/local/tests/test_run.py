@@ -44,7 +44,13 @@ class Run:
 
     def children(self) -> dict[str, psutil.Process]:
         """The product's processes by their names."""
-        names = {"uvicorn": "ingest", "serve_grpc": "grpc", "consume": "consumer", "run_jobs": "jobs", "daphne": "web"}
+        names = {
+            "ingestion.asgi:application": "ingest",
+            "dataflow_site.asgi:application": "web",
+            "serve_grpc": "grpc",
+            "consume": "consumer",
+            "run_jobs": "jobs",
+        }
         found = psutil.Process(self.process.pid).children()
         return {names[word]: child for child in found for word in child.cmdline() if word in names}
 

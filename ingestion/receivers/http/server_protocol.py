@@ -32,8 +32,8 @@ MAX_URL_BYTES = 8 * 1024
 _HEADER_OVERHEAD = 4  # bytes: the colon, the space and the line's end
 
 
-class _StopParsing(Exception):
-    """Stops the parser; the error response is stored in the protocol."""
+class StopParsing(Exception):
+    """Stops the parser; the protocol knows why."""
 
 
 class ServerProtocol(asyncio.Protocol):
@@ -55,7 +55,6 @@ class ServerProtocol(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         # A request behind one with "Connection: close" is cut off, and that one is answered.
         self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        self._acceptance = acceptance()
         self._timer = StageTimer(self.loop, self._time_out, keep_alive=config.timeout_keep_alive)
         self._exchanges: deque[Exchange] = deque()  # not answered yet; the first one is being answered
         self._receiving: Exchange | None = None  # the last one whose head was read
@@ -91,7 +90,7 @@ class ServerProtocol(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
-            self._reject(*(self._refusal or (Code.BAD_REQUEST, "this is not well-formed HTTP/1.1")))
+            self._end_parsing()
         except httptools.HttpParserUpgrade:
             self._reject(Code.BAD_REQUEST, "Upgrade: the receiver speaks plain HTTP/1.1 only")
         if self._timer.stage is Stage.HEADERS and self._pieces > receiver_limits().max_header_bytes:
@@ -140,12 +139,10 @@ class ServerProtocol(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """Check the head and begin its exchange."""
         self._check_head()
+        self._check_upgrade()
         self._timer.stage = Stage.BODY
         keep_alive = self._parser.get_http_version() != "1.0" and self._parser.should_keep_alive()
-        exchange: Exchange | None = None
-        if self._parser.get_method() == b"POST":
-            exchange = fast_path.begin(self, self._acceptance, self._url, self._headers, keep_alive=keep_alive)
-        self._receiving = exchange or self._asgi_request(keep_alive=keep_alive)
+        self._receiving = self._fast_request(keep_alive=keep_alive) or self._asgi_request(keep_alive=keep_alive)
         self._exchanges.append(self._receiving)
         if len(self._exchanges) > 1:
             self.pause_reading()
@@ -229,9 +226,17 @@ class ServerProtocol(asyncio.Protocol):
             self._stop(Code.BAD_REQUEST, ONE_HOST)
         if self._parser.get_http_version() not in {"1.0", "1.1"}:
             self._stop(Code.BAD_REQUEST, "expected HTTP/1.1")
+
+    def _check_upgrade(self) -> None:
         if self._parser.should_upgrade():
             # The parser would take the body for the other protocol's.
             self._stop(Code.BAD_REQUEST, "Upgrade: the receiver speaks plain HTTP/1.1 only")
+
+    def _fast_request(self, *, keep_alive: bool) -> Exchange | None:
+        """Return the exchange of a request that needs no ASGI scope; None: it needs one."""
+        if self._parser.get_method() != b"POST":
+            return None
+        return fast_path.begin(self, acceptance(), self._url, self._headers, keep_alive=keep_alive)
 
     def _asgi_request(self, *, keep_alive: bool) -> AsgiRequest:
         address = httptools.parse_url(self._url)
@@ -269,7 +274,11 @@ class ServerProtocol(asyncio.Protocol):
 
     def _stop(self, code: Code, detail: str) -> NoReturn:
         self._refusal = code, detail
-        raise _StopParsing
+        raise StopParsing
+
+    def _end_parsing(self) -> None:
+        """Reject what the parser stopped at."""
+        self._reject(*(self._refusal or (Code.BAD_REQUEST, "this is not well-formed HTTP/1.1")))
 
     def _reject(self, code: Code, detail: str) -> None:
         """Send one error response and ignore all further input."""
@@ -289,10 +298,14 @@ class ServerProtocol(asyncio.Protocol):
         # A body that goes wrong after its request was answered gets no second answer.
         last = self._receiving
         if last is None or last.is_whole or not last.has_started:
-            metrics.answered[status_of(code)].inc()
-            metrics.refused[code].inc()
+            self._count(code)
             self.transport.write(serialize(response.problem(code, detail, headers=[CLOSE]), self.default_headers()))
         self.transport.close()
+
+    def _count(self, code: Code) -> None:
+        """Count a rejected request."""
+        metrics.answered[status_of(code)].inc()
+        metrics.refused[code].inc()
 
     def _lose(self, *exchanges: Exchange) -> None:
         for exchange in exchanges:

@@ -10,13 +10,13 @@ from django.conf import settings
 
 from ingestion.tests import bad_inputs
 from ingestion.tests.bad_inputs import FINE, ROWS, Row
-from ingestion.tests.client import call
 from ingestion.tests.conftest import MakeReceiver, Receiver
 from ingestion.tests.topic import kept
 
 pytestmark = pytest.mark.services
 
 PATIENT = 20  # seconds
+IMPATIENT = {"DATAFLOW_HEADER_SECONDS": "0.7", "DATAFLOW_BODY_SECONDS": "0.7"}
 
 
 def named(row: Row) -> str:
@@ -26,17 +26,15 @@ def named(row: Row) -> str:
 @pytest.fixture(scope="module")
 def receiver(make_receiver: MakeReceiver) -> Iterator[Receiver]:
     """A receiver that loses patience within a second, so that the slow rows are quick."""
-    opened = make_receiver({"DATAFLOW_HEADER_SECONDS": "0.7", "DATAFLOW_BODY_SECONDS": "0.7"})
+    opened = make_receiver(IMPATIENT)
     yield opened
     assert kept(opened.topic) == []
 
 
-@pytest.fixture(scope="module")
-def web(receiver: Receiver) -> str:
-    """The address of a web process beside the receiver."""
-    process = receiver.site.start_web()
-    receiver.site.wait_for(lambda: call(process.url, "GET", "/healthz").status == 200, 20)
-    return process.url
+@pytest.fixture(scope="module", params=["ingest", "web"])
+def address(receiver: Receiver, request: pytest.FixtureRequest) -> str:
+    """The address of the receiver, then of a web process beside it."""
+    return receiver.url if request.param == "ingest" else receiver.site.start_web(IMPATIENT).url
 
 
 def exchange(url: str, wire: bytes, *, wait: float = PATIENT) -> bytes:
@@ -67,8 +65,8 @@ def status(answer: bytes) -> int:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=named)
-def test_wrong_input_gets_exactly_the_documented_answer(receiver: Receiver, row: Row) -> None:
-    answer = exchange(receiver.url, row.wire)
+def test_wrong_input_gets_exactly_the_documented_answer(address: str, row: Row) -> None:
+    answer = exchange(address, row.wire)
 
     head, _, body = answer.partition(b"\r\n\r\n")
     assert status(answer) == row.status, answer[:300]
@@ -77,25 +75,23 @@ def test_wrong_input_gets_exactly_the_documented_answer(receiver: Receiver, row:
     assert b"bad-input" not in body  # the source's name, a value that was sent
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.framing], ids=named)
-def test_broken_http_never_gets_a_2xx_behind_daphne(web: str, row: Row) -> None:
-    answer = exchange(web, row.wire, wait=1.0)
-
-    assert not answer.startswith(b"HTTP/1.1 2"), answer[:300]
-    assert not answer.startswith(b"HTTP/1.1 5"), answer[:300]
-
-
 @pytest.mark.parametrize(("kind", "wire"), FINE, ids=[kind for kind, _ in FINE])
-def test_what_only_looks_wrong_is_taken(site_receiver: Receiver, kind: str, wire: bytes) -> None:
-    answer = exchange(site_receiver.url, wire)
+def test_what_only_looks_wrong_is_taken(taking_address: str, kind: str, wire: bytes) -> None:
+    answer = exchange(taking_address, wire)
 
     assert status(answer) == 202, answer[:300]
 
 
 @pytest.fixture(scope="module")
-def site_receiver(make_receiver: MakeReceiver) -> Receiver:
+def taking_receiver(make_receiver: MakeReceiver) -> Receiver:
     """A receiver of its own, since the other's topic stays empty."""
     return make_receiver({})
+
+
+@pytest.fixture(scope="module", params=["ingest", "web"])
+def taking_address(taking_receiver: Receiver, request: pytest.FixtureRequest) -> str:
+    """The address of that receiver, then of a web process beside it."""
+    return taking_receiver.url if request.param == "ingest" else taking_receiver.site.start_web().url
 
 
 def test_the_page_is_made_from_the_table() -> None:
