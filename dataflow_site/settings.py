@@ -53,6 +53,7 @@ MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "dashboard.pages.middleware.ContentSecurityPolicy",
     "dataflow_site.problem_pages.ProblemPages",
+    "dataflow_site.storable_text.StorableText",
     "django.middleware.security.SecurityMiddleware",
     "dashboard.pages.middleware.StaticFiles",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -65,6 +66,7 @@ MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
+SESSION_ENGINE = "dataflow_site.sessions"
 ROOT_URLCONF = "dataflow_site.urls"
 ASGI_APPLICATION = "dataflow_site.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

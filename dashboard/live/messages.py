@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from dashboard.panels.columns import Interval
+from ingestion.events.model import SOURCE_ID_FORM, SOURCE_ID_PATTERN
 
 VERSION = 1
 WINDOW = 8  # frames a client may leave unacknowledged
@@ -16,7 +17,6 @@ TICK_SECONDS = 0.25
 HEARTBEAT_SECONDS = 1.0
 MAX_MESSAGE = 4096  # characters a client may send at once
 MAX_SUBSCRIPTIONS = 16  # per client
-MAX_SOURCE_ID = 128  # characters, as in events
 
 Channel = Literal["overview", "series", "tail"]
 
@@ -53,8 +53,8 @@ class Subscribe(msgspec.Struct, tag_field="type", tag="subscribe", frozen=True, 
         """
         if self.source_id is None and self.channel == "series":
             raise ProtocolError("missing_filter", "series: sourceId is required")
-        if self.source_id is not None and not 0 < len(self.source_id) <= MAX_SOURCE_ID:
-            raise ProtocolError("invalid_filter", f"sourceId: expected 1 to {MAX_SOURCE_ID} characters")
+        if self.source_id is not None and not SOURCE_ID_PATTERN.fullmatch(self.source_id):
+            raise ProtocolError("invalid_filter", f"sourceId: expected {SOURCE_ID_FORM}")
         if not 0 < len(self.id) <= 64:
             raise ProtocolError("invalid_id", "id: expected 1 to 64 characters")
         if self.channel == "overview":

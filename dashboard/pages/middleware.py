@@ -43,8 +43,12 @@ class StaticFiles(WhiteNoiseMiddleware):  # type: ignore[misc]
 
     @staticmethod
     def serve(static_file: StaticFile, request: HttpRequest) -> HttpResponse:
-        """Return the whole file as a response. ASGI would read a file response into memory as well, with a warning."""
-        answer = static_file.get_response(request.method, request.META)
+        """Return the whole file as a response. ASGI would read a file response into memory as well, with a warning.
+
+        A Range is ignored, as RFC 9110 (14.2) permits: WhiteNoise refuses one of a single byte, and files are small.
+        """
+        asked = {name: value for name, value in request.META.items() if name != "HTTP_RANGE"}
+        answer = static_file.get_response(request.method, asked)
         body = b""
         if answer.file is not None:
             with answer.file:

@@ -13,7 +13,7 @@ from ingestion.events.timestamps import EPOCH
 from processing.events.rollups import LARGEST
 from queries.reads import cache, postgres
 from queries.request.query_params import InvalidParameter, Parameters
-from queries.request.times import format_time
+from queries.request.times import format_time, shifted
 from queries.schemas import Aggregate, Bucket
 
 PARAMETERS = ("source_id", "field", "interval", "start_time", "end_time")
@@ -118,7 +118,7 @@ def _floor(moment: datetime, width: timedelta) -> datetime:
 
 
 def _ceiling(moment: datetime, width: timedelta) -> datetime:
-    return moment + (EPOCH - moment) % width
+    return shifted(moment, (EPOCH - moment) % width)
 
 
 def _bucket(row: Row) -> Bucket:

@@ -20,7 +20,7 @@ from queries.reads import cache, postgres
 from queries.request import pagination
 from queries.request.pagination import Address, CursorPage
 from queries.request.query_params import Parameters
-from queries.request.times import format_time, from_micros, to_micros
+from queries.request.times import format_time, from_micros, shifted, to_micros
 from queries.schemas import LedgerMinutes, LostRecordsShape, MinuteEquation, RecentMinute, RefusedMinute
 
 PARAMETERS = ("source_id", "start_time", "end_time", "limit", "cursor")
@@ -202,7 +202,7 @@ def _totals(query: MinutesQuery) -> Totals:
 
 def _rejected(query: MinutesQuery, now: datetime) -> list[RefusedMinute] | None:
     end = query.end or now
-    return ingest_processes.rejections(query.start or end - REFUSED_SPAN, end, limit=query.limit)
+    return ingest_processes.rejections(query.start or shifted(end, -REFUSED_SPAN), end, limit=query.limit)
 
 
 def _gaps() -> list[LostRecordsShape]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -18,6 +18,7 @@ Body = TypeVar("Body", bound=msgspec.Struct)
 _JSON = "application/json"
 # msgspec reports errors as text only; `tests/test_json_body.py` has each text that these patterns read.
 _MESSAGE = re.compile(r"(?P<detail>.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[([^\]]*)\]")
 _UNKNOWN_MEMBER = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
 
@@ -42,11 +43,34 @@ def read(request: Request, kind: type[Body]) -> Body:
         raise UnsupportedMediaType(request.content_type)
     try:
         text.decode()
-        return msgspec.json.decode(text or b"{}", type=kind)
+        body = msgspec.json.decode(text or b"{}", type=kind)
     except msgspec.ValidationError as error:
         raise invalid(str(error), kind) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidBody(Code.NOT_JSON, "the body is not JSON in UTF-8") from error
+    for pointer, value in _texts(body, ""):
+        if not is_storable(value):
+            detail = f"{pointer}: expected text without NUL"
+            raise InvalidBody(Code.INVALID_PARAMETER, detail, pointer=pointer)
+    return body
+
+
+def is_storable(text: str) -> bool:
+    """Return whether PostgreSQL can hold a text: it has neither a NUL nor half a surrogate pair."""
+    return "\0" not in text and (text.isascii() or not _SURROGATE.search(text))
+
+
+def _texts(value: object, pointer: str) -> Iterator[tuple[str, str]]:
+    """Yield the texts of a body with their pointers. An event inside stays as it came: its own parser reads it."""
+    if isinstance(value, str):
+        yield pointer, value
+    elif isinstance(value, msgspec.Struct):
+        names = zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True)
+        for name, encoded in names:
+            yield from _texts(getattr(value, name), f"{pointer}/{encoded}")
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _texts(item, f"{pointer}/{index}")
 
 
 def refuse_members(wrong: dict[str, str]) -> None:

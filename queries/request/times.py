@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from ingestion.events import timestamps
 
 # A `+` that was not percent-encoded arrives as a space.
 _LOST_PLUS = re.compile(r" (?=\d\d:\d\d$)")
+
+
+FIRST = datetime.min.replace(tzinfo=UTC)
+LAST = datetime.max.replace(tzinfo=UTC)
 
 
 class InvalidTime(ValueError):
@@ -18,6 +22,14 @@ class InvalidTime(ValueError):
 format_time = timestamps.to_text
 to_micros = timestamps.to_micros
 from_micros = timestamps.from_micros
+
+
+def shifted(moment: datetime, by: timedelta) -> datetime:
+    """Return a time earlier or later, at most the first or the last one of the calendar."""
+    try:
+        return moment + by
+    except OverflowError:
+        return FIRST if by < timedelta(0) else LAST
 
 
 def parse_time(text: str) -> datetime:
