@@ -54,7 +54,7 @@ def _walk(patterns: Iterable[URLPattern | URLResolver], prefix: str) -> Iterator
     for pattern in patterns:
         own = str(pattern.pattern)
         if isinstance(pattern.pattern, RegexPattern):
-            own = simplify_regex(own).lstrip("/").replace("<var>", "processing")
+            own = str(simplify_regex(own)).lstrip("/").replace("<var>", "processing")
         path = prefix + own
         if isinstance(pattern, URLResolver):
             yield from _walk(pattern.url_patterns, path)
@@ -64,8 +64,7 @@ def _walk(patterns: Iterable[URLPattern | URLResolver], prefix: str) -> Iterator
 
 def fill(template: str, values: Mapping[str, str] | str = SAMPLES) -> str:
     """Return a path with these values, by name, or with the same one everywhere."""
-    get = (lambda _: values) if isinstance(values, str) else (lambda name: values.get(name, "1"))
-    return _VARIABLE.sub(lambda match: get(match[1]), template)
+    return _VARIABLE.sub(lambda match: values if isinstance(values, str) else values.get(match[1], "1"), template)
 
 
 def has_variables(template: str) -> bool:

@@ -34,7 +34,7 @@ class Facet(admin.ListFilter):
     def value(self) -> str | None:
         """The chosen value; None without one."""
         value = self.used_parameters.get(self.parameter)
-        return None if value is None else str(value).replace("\0", "")
+        return None if value is None else str(value)
 
     def has_output(self) -> bool:
         return True

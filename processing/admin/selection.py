@@ -41,7 +41,7 @@ class SearchFilters(TypedDict, total=False):
 
 def parse_search(search: str) -> SearchFilters:
     """Parse a search text: an event id, the source of some letter, or else a text in the detail or reason."""
-    text = search.replace("\0", "").strip()
+    text = search.strip()
     if not text:
         return {}
     try:
@@ -53,7 +53,7 @@ def parse_search(search: str) -> SearchFilters:
 
 def selection_from(parameters: QueryDict) -> LetterFilter:
     """Return the letters that the list shows with these parameters, or those of `ids`."""
-    from_facets = {name: parameters.get(key, "").replace("\0", "") for key, name in FACETS.items() if key in parameters}
+    from_facets = {name: parameters.get(key, "") for key, name in FACETS.items() if key in parameters}
     from_search = parse_search(parameters.get(SEARCH, ""))
     wanted: dict[str, object] = {**from_search, **from_facets}
     if SINCE in parameters:
