@@ -30,7 +30,7 @@ check: ## Check style, types, layers, settings and migrations
 bench: ## Measure speed and memory, print one table
 	$(DEV) deploy.bench
 
-fuzz: ## Send ten minutes of bent requests to a real receiver
+fuzz: ## Send ten minutes of bent requests to real receivers and to the whole site, signed in
 	$(DEV) deploy.fuzz
 
 demo: ## Send 18,979 real weather events, then a live feed (while `make run` runs)

@@ -76,18 +76,22 @@ class Stack:
     def prepare(self) -> None:
         """Create the tables, the topics and the indexes."""
         self.stores.create()
-        self._manage("migrate", "--verbosity", "0")
-        self._manage("prepare_stores")
+        self.manage("migrate", "--verbosity", "0")
+        self.manage("prepare_stores")
 
-    def _manage(self, *words: str) -> None:
+    def manage(self, *words: str) -> None:
+        """Run a command of manage.py to its end.
+
+        :raises RuntimeError: it failed
+        """
         process = self._start(words[0], [sys.executable, "manage.py", *words])
         process.await_ready(lambda: not process.running, seconds=START_PATIENCE, name=words[0])
         if process.exit_code:
             raise RuntimeError(f"manage.py {words[0]} failed:\n{process.last_lines()}")
 
-    def create_key(self, *, rate: str) -> str:
-        """Create an API key and return its token."""
-        self._manage("create_key", "bench", "--rate", rate)
+    def create_key(self, *options: str) -> str:
+        """Create an API key with these options and return its token."""
+        self.manage("create_key", "bench", *options)
         return self._processes["create_key"].last_lines(1)
 
     def start_ingest(self) -> None:

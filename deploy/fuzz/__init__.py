@@ -1,1 +1,1 @@
-"""`make fuzz`: sends malformed requests to a real receiver."""
+"""`make fuzz`: sends malformed requests to a real receiver and to the whole site."""

@@ -22,7 +22,7 @@ def measure(servers: Servers, name: str) -> Iterator[Figure]:
     with fresh_stack(servers, name) as stack:
         stack.start_ingest()
         port = stack.ingest_port
-        token = stack.create_key(rate=RATE)
+        token = stack.create_key("--rate", RATE)
         send(single_requests(WARM_UP, prefix="warm"), port=port, connections=32)
         for connections, count in SINGLE.items():
             requests = single_requests(count, prefix=f"single-{connections}")

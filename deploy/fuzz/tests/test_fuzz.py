@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dataflow_site.tests import routes
+from deploy.fuzz.live_feed import send_messages
 from deploy.fuzz.sender import Report, Surprise, judge, send
+from deploy.fuzz.site_wires import Access, site_wires
 from deploy.fuzz.wires import SEEDS, bent
 from deploy.testing.deployment import Deployment
 from ingestion.events.batch import BatchLimits, ParsedBatch
@@ -77,3 +80,31 @@ def test_the_same_seed_bends_alike_and_seldom_leaves_a_request_as_it_was() -> No
 def test_what_a_receiver_never_may_say_is_a_surprise(answer: bytes) -> None:
     with pytest.raises(Surprise):
         judge(b"", answer)
+
+
+def test_requests_to_the_site_reach_every_address_and_leave_the_session_alone() -> None:
+    access = Access("sessionid=s", "token", "key")
+    wires = list(islice(site_wires(7, access), 3_000))
+
+    assert wires == list(islice(site_wires(7, access), 3_000))
+    lines = {wire.partition(b" HTTP/1.1\r\n")[0].partition(b"?")[0].decode(errors="replace") for wire in wires}
+    unreached = {path for path in map(routes.fill, routes.templates()) if not {f"GET {path}", f"POST {path}"} & lines}
+    assert unreached == set()
+    assert {f"POST {routes.fill(path)}" for path in routes.templates() if "logout" in path} & lines == set()
+    assert sum(b"sessionid=s" in wire for wire in wires) > 1_000
+
+
+def test_html_is_an_answer_of_the_site_but_a_5xx_is_none() -> None:
+    assert judge(b"", b"HTTP/1.1 404 Not Found\r\n\r\n<html>", pages=True) == [404]
+    with pytest.raises(Surprise):
+        judge(b"", b"HTTP/1.1 503 Service Unavailable\r\n\r\n<html>", pages=True)
+
+
+@pytest.mark.services
+async def test_no_bent_message_ends_the_live_feed(site: Deployment) -> None:
+    web, report = site.start_web(), Report()
+
+    await send_messages(web.port, 7, report, until=asyncio.get_running_loop().time() + 1.0)
+
+    assert report.sent
+    assert "ERROR" not in web.log
