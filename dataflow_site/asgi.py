@@ -11,7 +11,11 @@ from channels.security.websocket import AllowedHostsOriginValidator
 from django.core.asgi import get_asgi_application
 from django.urls import path, re_path
 
+from dataflow_site.allocator import bound_arenas
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dataflow_site.settings")
+# Before there are threads.
+bound_arenas()
 pages = get_asgi_application()
 
 # These read settings and models, so they come after Django's set-up.
