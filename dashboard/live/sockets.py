@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
@@ -11,6 +12,7 @@ from dashboard.live import hub, messages
 from dashboard.live.messages import Ack, Pause, ProtocolError, Subscribe, Subscription, Unsubscribe
 from dashboard.live.viewers import Viewer
 
+MAX_UNSENT = 64  # messages; the window admits 8 frames, the others are states and answers to the client's own messages
 TRY_AGAIN_LATER = 1013  # https://www.iana.org/assignments/websocket/websocket.xhtml
 
 
@@ -26,10 +28,12 @@ class LiveFeedSocket(AsyncWebsocketConsumer):
     async def connect(self) -> None:
         """Accept the client, send the known states and subscribe it to `overview`."""
         self._openings: set[asyncio.Task[None]] = set()
+        self._unsent: asyncio.Queue[str] = asyncio.Queue(MAX_UNSENT)
         if not settings.DATAFLOW_OPEN_READ and not self._signed_in():
             await self.close()  # before the handshake is accepted: a 403
             return
         await self.accept()
+        self._sending = asyncio.create_task(self._send_all())
         self.viewer = Viewer(send=self._send, close=self._disconnect)
         self.hub = hub.current()
         await self._send(messages.welcome())
@@ -47,6 +51,7 @@ class LiveFeedSocket(AsyncWebsocketConsumer):
         for opening in list(self._openings):
             opening.cancel()
         if hasattr(self, "viewer"):
+            self._sending.cancel()
             self.hub.leave(self.viewer)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
@@ -80,8 +85,23 @@ class LiveFeedSocket(AsyncWebsocketConsumer):
             raise ProtocolError("too_many_subscriptions", f"expected at most {messages.MAX_SUBSCRIPTIONS}")
 
     async def _send(self, message: str) -> None:
-        await self.send(text_data=message)
+        """Queue a message: neither the Hub nor other clients wait for this one's connection."""
+        try:
+            self._unsent.put_nowait(message)
+        except asyncio.QueueFull:
+            await self._disconnect()
+
+    async def _send_all(self) -> None:
+        # An OSError: the client is gone. Channels calls `disconnect`.
+        with suppress(OSError):
+            while True:
+                await self.send(text_data=await self._unsent.get())
 
     async def _disconnect(self) -> None:
-        self.hub.leave(self.viewer)
-        await self.close(code=TRY_AGAIN_LATER)
+        if self._sending.cancel():
+            self.hub.leave(self.viewer)
+            self._sending = asyncio.create_task(self._close())
+
+    async def _close(self) -> None:
+        with suppress(OSError):
+            await self.close(code=TRY_AGAIN_LATER)

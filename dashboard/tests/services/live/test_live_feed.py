@@ -210,3 +210,33 @@ async def test_nothing_runs_without_viewers(site: Deployment) -> None:
     await hub.current().ended()
 
     assert not hub.current().running
+
+
+@pytest.mark.parametrize("fate", ["blocks", "is gone"])
+async def test_a_client_whose_connection_takes_nothing_holds_up_no_other(site: Deployment, fate: str) -> None:
+    incoming: asyncio.Queue[Message] = asyncio.Queue()
+    incoming.put_nowait({"type": "websocket.connect"})
+    sent = 0
+
+    async def send(message: Message) -> None:
+        nonlocal sent
+        sent += 1
+        if sent > 2 and fate == "blocks":
+            await asyncio.Event().wait()
+        if sent > 2:
+            raise OSError("the client is gone")  # as ASGI 2.4 says
+
+    template = WebsocketCommunicator(get_default_application(), "/ws/live", headers=OURS)
+    stuck = asyncio.create_task(get_default_application()(template.scope, incoming.get, send))
+    while sent <= 2:
+        await asyncio.sleep(0.01)
+    client = Client()
+    assert await client.connect()
+
+    for _ in range(2):
+        await client.hear_until(lambda message: message["type"] in {"frame", "heartbeat"}, 3)
+
+    assert hub.current().running
+    incoming.put_nowait({"type": "websocket.disconnect", "code": 1006})
+    await asyncio.wait_for(stuck, 3)
+    await client.close()
