@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
@@ -22,12 +22,11 @@ from processing.consumer.liveness import State, Watchdog
 from processing.consumer.partition_starts import PartitionStarts
 from processing.consumer.retry import ConsumerStopping, Retrier
 from processing.consumer.store_executor import StoreExecutor
+from processing.consumer.unread_offsets import UnreadOffsets
 from processing.consumer.work import Stores, Topic, Work
 from processing.errors import NeedsOperator, StoreUnavailable
 from processing.events.batch import Batch, Record
-from processing.kafka import unreadable
 from processing.kafka.consumer import Consumer
-from processing.kafka.unreadable import UnreadableBatch
 from processing.live_feed import LivePublisher
 from processing.models import ConsumerMember
 
@@ -62,7 +61,7 @@ class Loop:
         self._consumer: Consumer | None = None
         self._settling: tuple[Work, Future[None]] | None = None
         self._starts = PartitionStarts(self._stores, self._thread, self._retry)
-        self._passing: tuple[Mapping[int, tuple[int, int]], Future[None]] | None = None
+        self._unread = UnreadOffsets(self._stores, self._thread, self._retry, self._wait_for)
         self._beating: Future[None] | None = None
         self._last_beat = 0.0
         self._since = datetime.now(tz=UTC)
@@ -193,47 +192,22 @@ class Loop:
 
     def _pass_over(self, consumer: Consumer) -> None:
         """Move progress past offsets that hold nothing to read, of partitions whose records all have their effects."""
-        if self._passing is not None:
-            passed, passing = self._passing
-            if not passing.done():
-                return
-            self._passing = None
-            if passing.exception() is None:
-                consumer.note_passed(passed)
         busy = {record.partition for record in self._held}
         if self._settling:
-            busy |= {record.partition for record in self._settling[0].batch.records}
-            busy |= {record.partition for record in self._settling[0].batch.redelivered}
-        passed = {number: range_ for number, range_ in consumer.passed().items() if number not in busy}
-        if passed:
-            topic = Topic(kafka_id=consumer.topic_id, name=consumer.topic)
-            self._passing = (passed, self._thread.submit(lambda: steps.pass_over(self._stores, topic, passed)))
+            batch = self._settling[0].batch
+            busy |= {record.partition for record in (*batch.records, *batch.redelivered)}
+        self._unread.pass_over(consumer, busy=busy)
 
     def _replace(self, consumer: Consumer) -> None:
         """Replace a client that an error left unusable; hold the partitions whose next batch can't be read for good."""
         self._settled(consumer)
         self._consumer = None
         try:
-            found = unreadable.find(consumer.positions())
-            if found:
-                self._hold_unreadable(consumer, found)
-            else:
+            if not self._unread.hold(consumer):
                 # It may have passed, and may come again.
                 self._stopping.wait(1.0)
         finally:
             consumer.close()
-
-    def _hold_unreadable(self, consumer: Consumer, found: list[UnreadableBatch]) -> None:
-        topic, passed, skipped = Topic(kafka_id=consumer.topic_id, name=consumer.topic), consumer.passed(), {}
-
-        def hold() -> None:
-            skipped.update(steps.hold_unreadable(self._stores, topic, passed, found))
-
-        holding = self._thread.submit(lambda: self._retry(hold))
-        self._wait_for(holding)
-        holding.result()
-        # Else the next client would start before them again.
-        consumer.commit(skipped)
 
     def _settle(self, work: Work) -> None:
         began = time.monotonic()
