@@ -172,6 +172,10 @@ DATAFLOW_MAX_HEADERS = env.int("DATAFLOW_MAX_HEADERS", 100)
 # How long a client may take to send them, and then the body.
 DATAFLOW_HEADER_SECONDS = env.float("DATAFLOW_HEADER_SECONDS", 10.0)
 DATAFLOW_BODY_SECONDS = env.float("DATAFLOW_BODY_SECONDS", 15.0)
+# How long an idle connection is kept. Longer than proxies and clients keep theirs, or they write to one that was just closed:
+# nginx and AWS' load balancers take 60 s. How many are kept, per process: half of the 1,024 files that it may open by default.
+DATAFLOW_KEEP_ALIVE_SECONDS = env.float("DATAFLOW_KEEP_ALIVE_SECONDS", 75.0)
+DATAFLOW_MAX_IDLE_CONNECTIONS = env.int("DATAFLOW_MAX_IDLE_CONNECTIONS", 500)
 DATAFLOW_MAX_SOURCES = env.int("DATAFLOW_MAX_SOURCES", 100_000)
 # What may wait for Kafka at one time, over all requests of one process.
 DATAFLOW_IN_FLIGHT_BYTES = env.int("DATAFLOW_IN_FLIGHT_BYTES", 32 * 1024 * 1024)

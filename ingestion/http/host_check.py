@@ -25,6 +25,12 @@ def ours(host: bytes) -> bool:
     return match is not None and validate_host(match[1].decode().lower().rstrip("."), settings.ALLOWED_HOSTS)
 
 
+def first_name() -> bytes:
+    """Return the name of this site for requests of HTTP/1.0, as probes of load balancers are, which has no Host."""
+    name = settings.ALLOWED_HOSTS[0].lstrip(".") if settings.ALLOWED_HOSTS else "*"
+    return b"localhost" if name == "*" else name.encode()
+
+
 def check(headers: Iterable[tuple[bytes, bytes]]) -> None:
     """Check all headers of a request as the ingest server does.
 

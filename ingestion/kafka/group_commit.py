@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextvars import Context
 
 from django.conf import settings
 
@@ -72,7 +73,7 @@ class Publisher:
         """Connect to Kafka in the background, until it answers."""
         if self._connecting is None:
             self._partitions = 0
-            self._connecting = self.loop.create_task(self._connect())
+            self._connecting = self.loop.create_task(self._connect(), context=Context())
 
     def submit(
         self, events: Sequence[Event], *, received: int, deadline: float, trace: bytes | None = None
@@ -98,7 +99,7 @@ class Publisher:
         self._schedule_flush()
         if not self._sweeping:
             self._sweeping = True
-            self.loop.call_later(SWEEP_PAUSE, self._sweep)
+            self.loop.call_later(SWEEP_PAUSE, self._sweep, context=Context())
         return acknowledged
 
     async def latency(self) -> float | None:
@@ -171,14 +172,15 @@ class Publisher:
         self._schedule_flush()
 
     def _schedule_flush(self) -> None:
-        # In the loop's next iteration, so that requests read in the same iteration share a flush.
+        # In the loop's next iteration, so that requests read in the same iteration share a flush. What is done for all
+        # requests has a context of its own, or its log lines would have the id of whichever request came first.
         if self._flush is None and not self._flush_due and self._partitions and self._waiting:
             self._flush_due = True
             pause = self._next_flush_at - self.loop.time()
             if pause > 0:
-                self.loop.call_later(pause, self._start_flush)
+                self.loop.call_later(pause, self._start_flush, context=Context())
             else:
-                self.loop.call_soon(self._start_flush)
+                self.loop.call_soon(self._start_flush, context=Context())
 
     def _start_flush(self) -> None:
         self._flush_due = False

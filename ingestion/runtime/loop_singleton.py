@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextvars import Context
 from typing import Generic, ParamSpec, Protocol, TypeVar
 
 
@@ -28,7 +29,8 @@ class LoopSingleton(Generic[Parameters, Object]):
         # Not by asyncio.get_running_loop(): on Python 3.11 that is a system call (getpid), and the several of a small
         # request were a fifth of its cost.
         if self._object is None or not self._object.loop.is_running():
-            self._object = self._create(*args, **kwargs)
+            # Not in the context of the request that is the first to need it, which its tasks would keep.
+            self._object = Context().run(self._create, *args, **kwargs)
         return self._object
 
     def exists(self) -> bool:

@@ -154,7 +154,6 @@ _MEDIA = "unsupported_media_type"
 _BAD = (400, "bad_request")
 _REQUESTS = [
     ("a folded header", post(GOOD, "X-Note: a\r\n b"), *_BAD),
-    ("an upgrade", post(GOOD, "Connection: Upgrade", "Upgrade: h2c"), *_BAD),
     ("event over 256 KiB", post(_LARGE), 413, "event_too_large"),
     ("200,000 levels, which are over 256 KiB too", post(event(payload=_DEEP)), 413, "event_too_large"),
     ("1,001 events", post(b"[" + b",".join([GOOD] * 1001) + b"]"), 413, "too_many_events"),
@@ -245,6 +244,9 @@ FINE = [
     ("a key of 256 characters", post(event(payload=f'{{"{"k" * 256}":1}}'))),
     ("2^63 - 1 and -2^63", post(event(payload='{"n":[9223372036854775807,-9223372036854775808]}'))),
     ('charset "UTF-8" in quotes', post(GOOD, kind='application/json; charset="UTF-8"')),
+    ("an upgrade that is offered", post(GOOD, "Connection: Upgrade", "Upgrade: h2c")),
+    ("empty lines before the request", b"\r\n\r\n" + post(GOOD)),
+    ("HTTP/1.0 without Host", post(GOOD).replace(b"Host: localhost\r\n", b"").replace(b"HTTP/1.1", b"HTTP/1.0")),
     ("100 headers", post(GOOD, *["X-N: 1"] * 97)),
 ]
 

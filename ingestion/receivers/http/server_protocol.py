@@ -2,17 +2,19 @@
 
 uvicorn creates one for each connection: `--http ingestion.receivers.http.server_protocol:ServerProtocol`. Of uvicorn it uses what
 https://www.uvicorn.org/server-behavior/ describes and `uvicorn.Server` passes to any protocol class: `Config`, the server's
-state, and the call of `shutdown()`. Of uvicorn's options it supports --root-path, --timeout-keep-alive and those of headers.
+state, and the call of `shutdown()`. Of uvicorn's options it supports --root-path and those of headers.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections import deque
 from typing import Any, NoReturn
 from urllib.parse import unquote
 
 import httptools
+from django.conf import settings
 from uvicorn import Config
 from uvicorn.server import ServerState
 
@@ -21,11 +23,13 @@ from ingestion.acceptance.accept import acceptance
 from ingestion.http import response
 from ingestion.http.asgi_cycle import AsgiRequest
 from ingestion.http.exchange import Exchange
-from ingestion.http.host_check import ONE_HOST, WRONG_HOST, ours, too_many
+from ingestion.http.host_check import ONE_HOST, WRONG_HOST, first_name, ours, too_many
+from ingestion.http.idle_connections import idle_connections
 from ingestion.http.response import CLOSE, serialize
 from ingestion.http.stage_timer import Stage, StageTimer
 from ingestion.problems import Code, Header, status_of
 from ingestion.receivers.http import fast_path
+from ingestion.runtime import request_context
 from ingestion.runtime.limits import receiver_limits
 
 MAX_URL_BYTES = 8 * 1024
@@ -52,10 +56,9 @@ class ServerProtocol(asyncio.Protocol):
         self._config = config
         self._server = server_state
         self._app_state = app_state
-        self._parser = httptools.HttpRequestParser(self)
-        # A request behind one with "Connection: close" is cut off, and that one is answered.
-        self._parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        self._timer = StageTimer(self.loop, self._time_out, keep_alive=config.timeout_keep_alive)
+        self._parser = self._new_parser()
+        self._timer = StageTimer(self.loop, self._time_out, keep_alive=settings.DATAFLOW_KEEP_ALIVE_SECONDS)
+        self._idle = idle_connections()
         self._exchanges: deque[Exchange] = deque()  # not answered yet; the first one is being answered
         self._receiving: Exchange | None = None  # the last one whose head was read
         self._refusal: tuple[Code, str] | None = None
@@ -75,6 +78,7 @@ class ServerProtocol(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Release the connection and mark its open requests as lost."""
         self._server.connections.discard(self)
+        self._idle.pop(self.transport, None)
         self._is_closed = True
         self._timer.close()
         self._lose(*self._exchanges, *filter(None, [self._receiving]))
@@ -84,15 +88,14 @@ class ServerProtocol(asyncio.Protocol):
         """Parse bytes from the socket, and reject what is not well-formed or too large."""
         if self._is_closed:
             return
-        self._timer.idle_since = None
         # The parser reports a header only when it is whole, so one without an end is counted here.
         self._pieces += len(data) if self._timer.stage is Stage.HEADERS else 0
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
             self._end_parsing()
-        except httptools.HttpParserUpgrade:
-            self._reject(Code.BAD_REQUEST, "Upgrade: the receiver speaks plain HTTP/1.1 only")
+        except httptools.HttpParserUpgrade as offer:
+            self._ignore_upgrades(memoryview(data)[offer.args[0] :])
         if self._timer.stage is Stage.HEADERS and self._pieces > receiver_limits().max_header_bytes:
             self._reject(Code.HEADERS_TOO_LARGE, _too_large())
         if self._timer.stage is not self._timer.timed:
@@ -119,6 +122,8 @@ class ServerProtocol(asyncio.Protocol):
         """Start a new head."""
         self._begin_head()
         self._timer.stage = Stage.HEADERS
+        self._timer.idle_since = None
+        self._idle.pop(self.transport, None)
 
     def on_url(self, url: bytes) -> None:
         """Collect a piece of the address and check its length."""
@@ -139,7 +144,10 @@ class ServerProtocol(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """Check the head and begin its exchange."""
         self._check_head()
-        self._check_upgrade()
+        if self._parser.should_upgrade():
+            self._check_upgrade()
+            self._receiving = None
+            return
         self._timer.stage = Stage.BODY
         keep_alive = self._parser.get_http_version() != "1.0" and self._parser.should_keep_alive()
         self._receiving = self._fast_request(keep_alive=keep_alive) or self._asgi_request(keep_alive=keep_alive)
@@ -155,11 +163,12 @@ class ServerProtocol(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Mark the request as whole, and start or wake its exchange."""
+        exchange = self._receiving
+        if exchange is None:
+            return  # its head is read again, without the upgrade that it offers
         self._timer.stage = Stage.NOTHING
         if self._timer.timed is not Stage.NOTHING:
             self._timer.arm()
-        exchange = self._receiving
-        assert exchange is not None
         exchange.is_whole = True
         if exchange.is_complete:
             self._wait_for_next()
@@ -201,13 +210,45 @@ class ServerProtocol(asyncio.Protocol):
             self.resume_reading()
         if self._exchanges:
             self._start_first()
-        elif exchange.is_whole:
+        elif exchange.is_whole and self._timer.stage is Stage.NOTHING:
             self._wait_for_next()
 
     def _wait_for_next(self) -> None:
         self._timer.idle_since = self.loop.time()
+        self._idle[self.transport] = None
+        if len(self._idle) > settings.DATAFLOW_MAX_IDLE_CONNECTIONS:
+            self._idle.close_longest()
         if not self._timer.is_watching:
             self._timer.watch()
+
+    def _new_parser(self) -> httptools.HttpRequestParser:
+        parser = httptools.HttpRequestParser(self)
+        # A request behind one with "Connection: close" is cut off, and that one is answered.
+        parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        return parser
+
+    def _ignore_upgrades(self, rest: memoryview) -> None:
+        """Continue behind a head that offers another protocol, as if it did not.
+
+        The parser takes all that follows for the other protocol's, so a new one reads the head again without the offer.
+        https://www.rfc-editor.org/rfc/rfc9110#section-7.8
+        """
+        while True:
+            head = self._head_without_upgrade()
+            self._parser = self._new_parser()
+            try:
+                self._parser.feed_data(head)
+                self._parser.feed_data(rest)
+            except httptools.HttpParserUpgrade as offer:
+                rest = rest[offer.args[0] :]
+            except httptools.HttpParserError:
+                return self._end_parsing()
+            else:
+                return None
+
+    def _head_without_upgrade(self) -> bytes:
+        first = b"%b %b HTTP/%b" % (self._parser.get_method(), self._url, self._parser.get_http_version().encode())
+        return b"\r\n".join([first, *[b"%b: %b" % pair for pair in self._headers if pair[0] != b"upgrade"], b"", b""])
 
     def _begin_head(self) -> None:
         self._url = b""
@@ -222,15 +263,18 @@ class ServerProtocol(asyncio.Protocol):
             self._stop(Code.HEADERS_TOO_LARGE, _too_large())
         if len(self._headers) > receiver_limits().max_headers:
             self._stop(Code.HEADERS_TOO_LARGE, too_many())
-        if self._hosts != 1:
+        version = self._parser.get_http_version()
+        if not self._hosts and version == "1.0":
+            self._headers.append((b"host", first_name()))
+        elif self._hosts != 1:
             self._stop(Code.BAD_REQUEST, ONE_HOST)
-        if self._parser.get_http_version() not in {"1.0", "1.1"}:
+        if version not in {"1.0", "1.1"}:
             self._stop(Code.BAD_REQUEST, "expected HTTP/1.1")
 
     def _check_upgrade(self) -> None:
-        if self._parser.should_upgrade():
-            # The parser would take the body for the other protocol's.
-            self._stop(Code.BAD_REQUEST, "Upgrade: the receiver speaks plain HTTP/1.1 only")
+        """Check a head that offers another protocol, which is ignored unless it is all that is asked for."""
+        if self._parser.get_method() == b"CONNECT":
+            self._stop(Code.BAD_REQUEST, "CONNECT: this is no proxy")
 
     def _fast_request(self, *, keep_alive: bool) -> Exchange | None:
         """Return the exchange of a request that needs no ASGI scope; None: it needs one."""
@@ -298,9 +342,14 @@ class ServerProtocol(asyncio.Protocol):
         # A body that goes wrong after its request was answered gets no second answer.
         last = self._receiving
         if last is None or last.is_whole or not last.has_started:
-            self._count(code)
-            self.transport.write(serialize(response.problem(code, detail, headers=[CLOSE]), self.default_headers()))
+            # Callbacks of a loop share one context: what is stored in it would be every later request's.
+            contextvars.copy_context().run(self._refuse, code, detail)
         self.transport.close()
+
+    def _refuse(self, code: Code, detail: str) -> None:
+        request_context.begin(dict(self._headers))
+        self._count(code)
+        self.transport.write(serialize(response.problem(code, detail, headers=[CLOSE]), self.default_headers()))
 
     def _count(self, code: Code) -> None:
         """Count a rejected request."""

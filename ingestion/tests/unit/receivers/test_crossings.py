@@ -11,52 +11,18 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from uvicorn import Config
-from uvicorn.server import ServerState
 
 import ingestion
-from ingestion.acceptance.backpressure import backpressure
-from ingestion.auth.authenticator import Authenticator, authenticator
-from ingestion.kafka import producer
-from ingestion.kafka.group_commit import publisher
-from ingestion.problems import Code, RequestRejected
 from ingestion.tests.bad_inputs import chunked, post
 from ingestion.tests.client import event
+from ingestion.tests.unit.receivers.conftest import NewConnection
 
 # The server's own modules, which know no event: as uvicorn's do, they count as outside.
-SERVER = ("server_protocol.py", "asgi_cycle.py", "exchange.py", "stage_timer.py")
+SERVER = ("server_protocol.py", "asgi_cycle.py", "exchange.py", "stage_timer.py", "idle_connections.py")
 ROOT = str(Path(ingestion.__file__).parent)
-PROTOCOL = "ingestion.receivers.http.server_protocol:ServerProtocol"
 ONE = json.dumps(event("counted")).encode()
 THREE = json.dumps([event("counted", payload={"n": n}) for n in (1, 2, 3)]).encode()
 CALLS = 5  # the first one fills caches; the fewest crossings count, as background tasks may run in between
-
-
-class AcknowledgedFuture:
-    """What the Kafka client returns for a record that the broker has."""
-
-    def add_callback(self, callback: Callable[[object], object]) -> AcknowledgedFuture:
-        callback(None)
-        return self
-
-    def add_errback(self, _: object) -> AcknowledgedFuture:
-        return self
-
-
-class KafkaStub:
-    """A Kafka client whose broker acknowledges at once."""
-
-    def __init__(self, **_: object) -> None:
-        pass
-
-    def partitions_for(self, _: str) -> set[int]:
-        return {0, 1, 2}
-
-    def send(self, _: str, **_record: object) -> AcknowledgedFuture:
-        return AcknowledgedFuture()
-
-    def close(self, timeout: float) -> None:
-        pass
 
 
 class Connection(asyncio.Transport):
@@ -112,29 +78,12 @@ class Crossings:
         self._now = file
 
 
-async def no_answer(_access: Authenticator, _question: object) -> None:
-    raise RequestRejected(Code.STORE_UNAVAILABLE, "no PostgreSQL in this test")
-
-
 @pytest.fixture
-async def connection(
-    settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[tuple[asyncio.Protocol, Connection]]:
-    settings.DATAFLOW_OPEN_INGEST = True
-    monkeypatch.setattr(producer, "KafkaProducer", KafkaStub)
-    monkeypatch.setattr(Authenticator, "ask", no_answer)
-    config = Config("ingestion.server:application", http=PROTOCOL, ws="none", lifespan="off")
-    config.load()
-    build: Any = config.http_protocol_class
-    protocol = build(config=config, server_state=ServerState(), app_state={}, _loop=asyncio.get_running_loop())
-    transport = Connection()
+async def connection(new_connection: NewConnection) -> AsyncIterator[tuple[asyncio.Protocol, Connection]]:
+    protocol, transport = new_connection(), Connection()
     protocol.connection_made(transport)
-    await asyncio.sleep(0.05)
     yield protocol, transport
     protocol.connection_lost(None)
-    await publisher().close()
-    authenticator().close()
-    backpressure().close()
 
 
 async def crossings(protocol: asyncio.Protocol, transport: Connection, request: bytes) -> Crossings:

@@ -1,0 +1,36 @@
+"""A Kafka client for tests of receivers that need no broker."""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Callable
+
+
+class AcknowledgedFuture:
+    """What the Kafka client returns for a record that the broker has."""
+
+    def add_callback(self, callback: Callable[[object], object]) -> AcknowledgedFuture:
+        callback(None)
+        return self
+
+    def add_errback(self, _: object) -> AcknowledgedFuture:
+        return self
+
+
+class KafkaStub:
+    """A Kafka client whose broker acknowledges at once."""
+
+    context: contextvars.Context  # of the last flush
+
+    def __init__(self, **_: object) -> None:
+        pass
+
+    def partitions_for(self, _: str) -> set[int]:
+        return {0, 1, 2}
+
+    def send(self, _: str, **_record: object) -> AcknowledgedFuture:
+        KafkaStub.context = contextvars.copy_context()
+        return AcknowledgedFuture()
+
+    def close(self, timeout: float) -> None:
+        pass
