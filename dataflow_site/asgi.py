@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Awaitable, Callable
 
 from channels.auth import AuthMiddlewareStack
@@ -32,7 +33,10 @@ async def refuse(scope: dict[str, object], receive: object, send: Callable[[dict
 application = ProtocolTypeRouter(
     {
         "http": URLRouter(
-            [*[path(place.removeprefix("/"), mounted) for place in ENDPOINTS], re_path("", BodyLimit(pages))]
+            [
+                *[re_path(f"^{re.escape(place[1:])}/?\\Z", mounted) for place in ENDPOINTS],
+                re_path("", BodyLimit(pages)),
+            ]
         ),
         "websocket": AllowedHostsOriginValidator(
             AuthMiddlewareStack(URLRouter([path("ws/live", LiveFeedSocket.as_asgi()), re_path("", refuse)]))

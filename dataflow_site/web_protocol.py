@@ -11,7 +11,7 @@ import httptools
 from ingestion.http.exchange import Exchange
 from ingestion.problems import Code
 from ingestion.receivers.http.server_protocol import ServerProtocol, StopParsing
-from ingestion.server import ENDPOINTS
+from ingestion.server import endpoint_at
 
 
 class WebProtocol(ServerProtocol):
@@ -25,7 +25,7 @@ class WebProtocol(ServerProtocol):
 
     def _count(self, code: Code) -> None:
         # A page is no receiver, so its refusals are not in the ledger.
-        if self._url.partition(b"?")[0].decode("latin-1") in ENDPOINTS:
+        if endpoint_at(self._url.partition(b"?")[0].decode("latin-1")):
             super()._count(code)
 
     def _check_upgrade(self) -> None:

@@ -48,6 +48,7 @@ class Code(StrEnum):
     TOO_MANY_EVENTS = "too_many_events"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     UNSUPPORTED_ENCODING = "unsupported_encoding"
+    UNSUPPORTED_TRANSFER_ENCODING = "unsupported_transfer_encoding"
     INVALID_COMPRESSION = "invalid_compression"
     NOTHING_ACCEPTED = "nothing_accepted"
     # One event
@@ -107,6 +108,7 @@ MEANINGS: dict[Code, tuple[int, str]] = {
     Code.TOO_MANY_EVENTS: (413, "The body holds more events than the limit"),
     Code.UNSUPPORTED_MEDIA_TYPE: (415, "The content type is not supported"),
     Code.UNSUPPORTED_ENCODING: (415, "The content encoding is not supported"),
+    Code.UNSUPPORTED_TRANSFER_ENCODING: (501, "The transfer encoding is not supported"),
     Code.INVALID_COMPRESSION: (400, "The body does not match its content encoding"),
     Code.NOTHING_ACCEPTED: (422, "No event of the batch was accepted"),
     Code.NOT_AN_EVENT: (422, "An event is a JSON object"),

@@ -25,11 +25,16 @@ ENDPOINTS: dict[str, Endpoint] = {
 }
 
 
+def endpoint_at(path: str) -> Endpoint | None:
+    """Return the endpoint at a path; with a slash at its end it is the same one."""
+    return ENDPOINTS.get(path) or ENDPOINTS.get(path.removesuffix("/"))
+
+
 async def application(scope: AsgiScope, receive: Receive, send: Send) -> None:
     """Serve the ingest process."""
     if scope["type"] == "lifespan":
         await _run_lifespan(receive, send)
-    elif scope["type"] == "http" and (endpoint := ENDPOINTS.get(scope["path"])):
+    elif scope["type"] == "http" and (endpoint := endpoint_at(scope["path"])):
         await serve(endpoint, scope, receive, send)
     elif scope["type"] == "http":
         request_context.begin(dict(scope["headers"]))

@@ -9,8 +9,8 @@ from ingestion.problems import Code, RequestRejected, too_large
 GZIP = 16 + zlib.MAX_WBITS
 MAX_MEMBERS = 100  # gzip files may follow each other in one body; each costs a new decompressor
 
-# Whether a body with this coding is gzip. A Content-Encoding lists codings, of which `identity` changes nothing.
-_CODINGS = {b"": False, b"identity": False, b"gzip": True, b"x-gzip": True}
+# What a body with this Content-Encoding is, by the codings that change it.
+_CODINGS: dict[tuple[bytes, ...], bool] = {(): False, (b"gzip",): True, (b"x-gzip",): True}
 
 
 def is_gzip(encoding: bytes) -> bool:
@@ -18,10 +18,12 @@ def is_gzip(encoding: bytes) -> bool:
 
     :raises RequestRejected: neither gzip nor none
     """
-    known = [_CODINGS.get(coding.strip()) for coding in encoding.lower().split(b",")]
-    if None in known or known.count(True) > 1:
-        raise RequestRejected(Code.UNSUPPORTED_ENCODING, "Content-Encoding: expected gzip, once, or none")
-    return True in known
+    codings = (coding.strip().lower() for coding in encoding.split(b","))
+    # A list may have empty elements: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.1
+    known = _CODINGS.get(tuple(coding for coding in codings if coding not in {b"", b"identity"}))
+    if known is None:
+        raise RequestRejected(Code.UNSUPPORTED_ENCODING, "Content-Encoding: expected gzip or none")
+    return known
 
 
 class GzipReader:

@@ -31,9 +31,14 @@ def post(body: bytes, *headers: str, kind: str | None = "application/json", path
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-def chunked(body: bytes, *headers: str, size: int = 65536) -> bytes:
+def chunked(body: bytes, *headers: str, size: int = 65536, coding: str = "chunked") -> bytes:
     """A request in chunks."""
-    head = ["POST /ingest HTTP/1.1", "Host: localhost", "Content-Type: application/json", "Transfer-Encoding: chunked"]
+    head = [
+        "POST /ingest HTTP/1.1",
+        "Host: localhost",
+        "Content-Type: application/json",
+        f"Transfer-Encoding: {coding}",
+    ]
     pieces = [body[start : start + size] for start in range(0, len(body), size)]
     return (
         "\r\n".join([*head, *headers]).encode()
@@ -201,6 +206,7 @@ _FRAMING = [
     ("a length that is no number", _HEAD + b"Content-Length: 0x10\r\n\r\n" + GOOD, *_BAD),
     ("a length of 30 digits", _HEAD + b"Content-Length: " + b"9" * 30 + b"\r\n\r\n" + GOOD, *_BAD),
     ("a transfer encoding that is not chunked", _HEAD + b"Transfer-Encoding: gzip\r\n\r\n" + GOOD, *_BAD),
+    ("a transfer encoding before chunked", chunked(GOOD, coding="gzip, chunked"), 501, "unsupported_transfer_encoding"),
     ("a chunk size that is no number", _HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n" + GOOD, *_BAD),
     ("a bare line feed", post(GOOD).replace(b"\r\n", b"\n", 3), *_BAD),
     ("a blank before the colon", post(GOOD).replace(b"Host:", b"Host :"), *_BAD),
@@ -244,6 +250,12 @@ FINE = [
     ("a key of 256 characters", post(event(payload=f'{{"{"k" * 256}":1}}'))),
     ("2^63 - 1 and -2^63", post(event(payload='{"n":[9223372036854775807,-9223372036854775808]}'))),
     ('charset "UTF-8" in quotes', post(GOOD, kind='application/json; charset="UTF-8"')),
+    ("charset us-ascii", post(GOOD, kind="application/json; charset=us-ascii")),
+    ("encoding `gzip, identity`", post(_PACKED, f"{GZIP}, identity")),
+    ("content type `text/json`", post(GOOD, kind="text/json")),
+    ("content type `application/jsonl`", post(GOOD, kind="application/jsonl")),
+    ("content type `application/x-jsonlines`", post(GOOD, kind="application/x-jsonlines")),
+    ("a slash at the end of the address", post(GOOD, path="/ingest/")),
     ("an upgrade that is offered", post(GOOD, "Connection: Upgrade", "Upgrade: h2c")),
     ("empty lines before the request", b"\r\n\r\n" + post(GOOD)),
     ("HTTP/1.0 without Host", post(GOOD).replace(b"Host: localhost\r\n", b"").replace(b"HTTP/1.1", b"HTTP/1.0")),

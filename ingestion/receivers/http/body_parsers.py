@@ -16,12 +16,13 @@ from ingestion.events.parser import parse_event
 from ingestion.problems import Code, RequestRejected
 
 NOT_JSON = "expected JSON in UTF-8 (RFC 8259)"
-NOT_ONE = "expected one JSON document (RFC 8259); for one event a line use Content-Type: application/x-ndjson"
+NDJSON_HINT = "one event a line is sent as Content-Type: application/x-ndjson"
 MAX_COMMAS = 100_000
 
 # Makes one event of its text, or raises InvalidEvent.
 Read = Callable[[bytes], Event]
 
+_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
@@ -29,18 +30,13 @@ def parse_json(body: bytes, *, now: int, limits: BatchLimits) -> ParsedBatch:
     """Parse an object or an array of objects.
 
     :param now: microseconds since the epoch
-    :raises RequestRejected: not JSON, neither object nor array, or too much
+    :raises RequestRejected: not JSON, or too much
     """
     start = body.lstrip(WHITE_SPACE)[:1]
     if start == b"{":
-        try:
-            return single(body, read=_reader(now, limits), limits=limits)
-        except RequestRejected as refusal:
-            if refusal.code is Code.NOT_JSON and _has_lines_of_objects(body):
-                raise RequestRejected(Code.NOT_JSON, NOT_ONE) from refusal
-            raise
+        return _one_object(body, read=_reader(now, limits), limits=limits)
     if start != b"[":
-        return _scalar(body)
+        return _refuse(body, "expected an object, or an array of objects")
     events = batch_parser.parse_array(body, now=now)
     if events is not None and _fit(events, body, limits):
         _check_count(len(events), limits)
@@ -81,10 +77,10 @@ def single(body: bytes, *, read: Read, limits: BatchLimits) -> ParsedBatch:
 def array(body: bytes, *, read: Read, limits: BatchLimits) -> ParsedBatch:
     """Read a body that is an array, item by item.
 
-    :raises RequestRejected: not JSON, no array, or too many items
+    :raises RequestRejected: not JSON, or too many items
     """
     if body.lstrip(WHITE_SPACE)[:1] != b"[":
-        return _scalar(body)
+        return _refuse(body, "expected an array of objects")
     batch = _one_by_one(_items(body, limits), read=read, limits=limits)
     if any(rejected.code is Code.NOT_JSON for rejected in batch.rejected):
         raise RequestRejected(Code.NOT_JSON, NOT_JSON)
@@ -101,18 +97,31 @@ def _reader(now: int, limits: BatchLimits) -> Read:
     return lambda text: parse_event(text, now=now, max_sources=limits.max_sources)
 
 
-def _has_lines_of_objects(body: bytes) -> bool:
-    """Return whether the first lines look like one object each."""
-    lines = [line.strip() for line in body.split(b"\n", 2)[:2]]
-    return len(lines) > 1 and all(line.startswith(b"{") and line.endswith(b"}") for line in lines if line)
+def _one_object(body: bytes, *, read: Read, limits: BatchLimits) -> ParsedBatch:
+    try:
+        return single(body, read=read, limits=limits)
+    except RequestRejected as error:
+        if not _is_lines(body):
+            raise
+        raise RequestRejected(error.code, f"{error.detail}; {NDJSON_HINT}") from error
 
 
-def _scalar(body: bytes) -> ParsedBatch:
+def _is_lines(body: bytes) -> bool:
+    """Return whether a body that is not one object begins with one object on a line and another behind it."""
+    first, _, rest = body.lstrip(WHITE_SPACE).partition(b"\n")
+    try:
+        _object(first)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return rest.lstrip(WHITE_SPACE).startswith(b"{")
+
+
+def _refuse(body: bytes, detail: str) -> ParsedBatch:
+    """Reject a body that is JSON, but neither an event nor a batch."""
     try:
         json_scanner.items(body.decode(), limit=1)
     except (json_scanner.NotJson, UnicodeDecodeError) as error:
         raise RequestRejected(Code.NOT_JSON, NOT_JSON) from error
-    detail = "expected an object, or an array of objects"
     return ParsedBatch([], [], [Rejected(0, Code.NOT_AN_EVENT, "", detail)], single=True)
 
 

@@ -34,12 +34,14 @@ FORMS = {
     "application/x-ndjson": Form.NDJSON,
     "application/ndjson": Form.NDJSON,
     "application/jsonl": Form.NDJSON,
+    "application/x-jsonl": Form.NDJSON,
+    "application/jsonlines": Form.NDJSON,
     "application/x-jsonlines": Form.NDJSON,
     "application/cloudevents+json": Form.CLOUDEVENT,
     "application/cloudevents-batch+json": Form.CLOUDEVENTS,
 }
-
-CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii"}  # of which the last two are a part of the first
+# Names of UTF-8, and of ASCII, which is a part of it.
+CHARSETS = {"utf-8", "utf8", "us-ascii", "ascii"}
 
 # Each parameter's values; the one given last is the one that changes something.
 PARAMETERS = {"results": ("rejected", "all"), "atomic": ("false", "true")}
@@ -111,7 +113,8 @@ def _form(media: bytes) -> Form:
     message["content-type"] = media.decode("latin-1")
     form = FORMS.get(message.get_content_type()) if media else None
     if form is None:
-        raise RequestRejected(Code.UNSUPPORTED_MEDIA_TYPE, f"Content-Type: expected one of {', '.join(FORMS)}")
+        expected = ", ".join(dict.fromkeys(known.value for known in FORMS.values()))
+        raise RequestRejected(Code.UNSUPPORTED_MEDIA_TYPE, f"Content-Type: expected one of {expected}")
     if str(message.get_param("charset", "utf-8")).lower() not in CHARSETS:
         raise RequestRejected(Code.UNSUPPORTED_MEDIA_TYPE, "Content-Type: expected charset utf-8")
     return form

@@ -282,7 +282,14 @@ class ServerProtocol(asyncio.Protocol):
             return None
         return fast_path.begin(self, acceptance(), self._url, self._headers, keep_alive=keep_alive)
 
+    def _check_transfer(self) -> None:
+        # The parser accepts any encodings of which the last one is chunked, and undoes only that.
+        codings = b",".join([value.lower() for name, value in self._headers if name == b"transfer-encoding"])
+        if codings != b"chunked" and codings.endswith(b"chunked"):
+            self._stop(Code.UNSUPPORTED_TRANSFER_ENCODING, "Transfer-Encoding: expected chunked or none")
+
     def _asgi_request(self, *, keep_alive: bool) -> AsgiRequest:
+        self._check_transfer()
         address = httptools.parse_url(self._url)
         scope = {
             "type": "http",

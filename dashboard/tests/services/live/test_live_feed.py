@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -216,20 +216,21 @@ async def test_nothing_runs_without_viewers(site: Deployment) -> None:
 async def test_a_client_whose_connection_takes_nothing_holds_up_no_other(site: Deployment, fate: str) -> None:
     incoming: asyncio.Queue[Message] = asyncio.Queue()
     incoming.put_nowait({"type": "websocket.connect"})
-    sent = 0
+    sent, is_stuck = 0, asyncio.Event()
 
     async def send(message: Message) -> None:
         nonlocal sent
         sent += 1
-        if sent > 2 and fate == "blocks":
-            await asyncio.Event().wait()
         if sent > 2:
+            is_stuck.set()
+            if fate == "blocks":
+                await asyncio.Event().wait()
             raise OSError("the client is gone")  # as ASGI 2.4 says
 
     template = WebsocketCommunicator(get_default_application(), "/ws/live", headers=OURS)
-    stuck = asyncio.create_task(get_default_application()(template.scope, incoming.get, send))
-    while sent <= 2:
-        await asyncio.sleep(0.01)
+    application = cast("Any", get_default_application())
+    stuck = asyncio.create_task(application(template.scope, incoming.get, send))
+    await asyncio.wait_for(is_stuck.wait(), 3)
     client = Client()
     assert await client.connect()
 
