@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
+
 import pytest
 
 from ingestion.events.batch import BatchLimits
@@ -59,7 +61,8 @@ def test_other_bad_json_is_not_taken_for_lines(body: bytes) -> None:
 def test_a_scalar_is_refused_as_an_event_is(body: bytes) -> None:
     batch = body_parsers.parse_json(body, now=NOW, limits=LIMITS)
 
-    reply = responses.rejected(batch.rejected[0])
+    # An answer sets the request's id, which is nobody else's.
+    reply = copy_context().run(responses.rejected, batch.rejected[0])
     assert (reply.status, batch.single) == (422, True)
     assert b'"errors":[{"pointer":"","code":"not_an_event","detail":"expected an object, or an array of objects"}]' in (
         reply.body
