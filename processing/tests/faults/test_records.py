@@ -92,7 +92,6 @@ def test_the_same_id_with_another_payload_is_set_aside_and_the_first_stays(world
     world.assert_exact()
 
 
-@pytest.mark.sample
 def test_a_record_of_a_newer_release_holds_its_partition_for_the_upgrade_and_nothing_is_set_aside(
     world: World, rng: Random, monkeypatch: pytest.MonkeyPatch
 ) -> None:

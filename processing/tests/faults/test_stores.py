@@ -72,7 +72,6 @@ def test_postgresql_stopped_at_once_during_a_commit_repeats_nothing(world: World
     world.assert_exact()
 
 
-@pytest.mark.sample
 def test_postgresql_stopped_at_once_at_any_moment_repeats_nothing(world: World, rng: Random) -> None:
     with world.load(rng) as load:
         fault_injection.lasting(rng.uniform(0, 0.5))
