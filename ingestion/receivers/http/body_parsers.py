@@ -111,7 +111,7 @@ def _is_lines(body: bytes) -> bool:
     first, _, rest = body.lstrip(WHITE_SPACE).partition(b"\n")
     try:
         _object(first)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return False
     return rest.lstrip(WHITE_SPACE).startswith(b"{")
 
