@@ -88,7 +88,7 @@ def _take(message: dict[str, object], on_frame: Callable[[ConsumerFrame], None])
         return
     try:
         frame = _decoder.decode(data)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         logger.warning("a message on the live channel is not a consumer's frame")
         return
     on_frame(frame)

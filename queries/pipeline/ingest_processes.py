@@ -87,7 +87,7 @@ def _read(texts: Iterable[bytes]) -> Iterable[ProcessStatus]:
     for text in texts:
         try:
             yield _decode(text)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             # A receiver of another release, with other counters.
             continue
 

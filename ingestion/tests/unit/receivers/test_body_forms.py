@@ -50,7 +50,7 @@ def test_lines_of_json_under_application_json_are_told_their_content_type(body: 
 
 
 @pytest.mark.parametrize(
-    "body", [LINE[:-1], LINE + b"x", b"{\n}{", LINE + b"\nx", b"{", b'{"\xd4":1}}', b'{"a":"\xd4"}\n{', b"{" * 5_000]
+    "body", [LINE[:-1], LINE + b"x", b"{\n}{", LINE + b"\nx", b"{", b'{"\xd4":1}}', b"{" * 5_000]
 )
 def test_other_bad_json_is_not_taken_for_lines(body: bytes) -> None:
     with pytest.raises(RequestRejected) as refused:
