@@ -49,9 +49,7 @@ def test_lines_of_json_under_application_json_are_told_their_content_type(body: 
     assert "Content-Type: application/x-ndjson" in refused.value.detail
 
 
-@pytest.mark.parametrize(
-    "body", [LINE[:-1], LINE + b"x", b"{\n}{", LINE + b"\nx", b"{", b'{"\xd4":1}}', b"{" * 5_000]
-)
+@pytest.mark.parametrize("body", [LINE[:-1], LINE + b"x", b"{\n}{", LINE + b"\nx", b"{", b'{"\xd4":1}}', b"{" * 5_000])
 def test_other_bad_json_is_not_taken_for_lines(body: bytes) -> None:
     with pytest.raises(RequestRejected) as refused:
         body_parsers.parse_json(body, now=NOW, limits=LIMITS)
