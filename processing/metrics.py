@@ -32,5 +32,5 @@ INCIDENTS = Counter("processing_incidents_total", "Incidents opened, by kind", [
 # 1 while a store is unavailable and the current batch waits for it.
 WAITING = Gauge("processing_waiting", "1 while a batch waits for a store")
 
-# Partitions assigned to this process and held by the circuit breaker until an operator resumes them.
+# Partitions assigned to this process and held until an operator resumes them, or a consumer can read them.
 HELD = Gauge("processing_held_partitions", "Partitions that this process has and that are held")

@@ -105,7 +105,8 @@ class Consumer:
             self.is_broken = True
             if isinstance(error, NeedsOperator) and not is_about_content(error.__cause__):
                 raise
-            logger.warning("records can't be read; the client is replaced", exc_info=True)
+            reason = type(error.__cause__ or error).__name__
+            logger.warning("records can't be read; the client is replaced", extra={"reason": reason})
             return []
         self._follow_assignment({at.partition: records[0].offset for at, records in polled.items()})
         self._follow_topic()
