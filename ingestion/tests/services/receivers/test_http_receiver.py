@@ -123,7 +123,7 @@ MANY = json.dumps(numbered(1001, "refused")).encode()
     ("target", "headers", "body", "status", "code"),
     [
         ("POST /healthz", {}, None, 405, "method_not_allowed"),
-        ("POST /ingest/", JSON, GOOD, 404, "not_found"),
+        ("POST /ingest/other", JSON, GOOD, 404, "not_found"),
         ("GET /", {}, None, 404, "not_found"),
     ],
 )
