@@ -6,6 +6,7 @@ https://docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol/
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -29,6 +30,10 @@ _MEASUREMENT = re.compile(r"(?:\\[, ]|[^, ])++")
 _NAME = re.compile(r"(?:\\[,= ]|[^,= ])++")
 _MEASUREMENT_ESCAPE = re.compile(r"\\([, ])")
 _NAME_ESCAPE = re.compile(r"\\([,= ])")
+
+# Unicode's categories of control and format characters and of white space. One before a measurement, such as a byte order
+# mark, would make another series that looks the same.
+_UNSEEN = {"Cc", "Cf", "Zs", "Zl", "Zp"}
 
 _SPACES = re.compile(r" *+")
 _STAMP = re.compile(r"-?[0-9]{1,19}")
@@ -73,13 +78,13 @@ def parse(line: bytes) -> PointLine:
         text = line.decode()
     except UnicodeDecodeError as error:
         raise malformed("expected UTF-8") from error
-    if text.startswith("\ufeff"):
-        raise malformed("expected a measurement, got a byte order mark")
     match = _MEASUREMENT.match(text)
     if match is None:
         raise malformed("expected a measurement")
     measurement = _MEASUREMENT_ESCAPE.sub(r"\1", match[0])
     strict_parser.check_text(measurement, pointer="")
+    if unicodedata.category(text[0]) in _UNSEEN:
+        raise malformed("expected a measurement that begins with a character that is seen")
     tags, place = _tags(text, match.end())
     head = text[:place]
     if len(head) > MAX_SERIES_LENGTH:

@@ -237,8 +237,9 @@ def test_what_editors_put_before_a_line_makes_no_other_series(before: str) -> No
     assert read(f"{before}# a comment").events == []
 
 
-def test_a_byte_order_mark_within_a_body_is_refused() -> None:
-    batch = read("m f=1 5\n\ufeffm f=1 5")
+@pytest.mark.parametrize("unseen", ["\ufeff", "\u200b", "\u00a0", "\x0b", "\u2028"])
+def test_an_unseen_character_before_a_measurement_is_refused(unseen: str) -> None:
+    batch = read(f"m f=1 5\n{unseen}m f=1 5")
 
     assert (len(batch.events), [(item.code, item.index) for item in batch.rejected]) == (1, [("invalid_line", 1)])
 
