@@ -61,6 +61,7 @@ class Authenticator:
         self._lookups: dict[str, asyncio.Task[Grant | None]] = {}
         self._away_until = 0.0
         self.registry = SourceRegistry(self.ask)
+        self._is_closed = False
         self._listening = self.loop.create_task(self._listen())
 
     def recall(self, head: Mapping[bytes, bytes], scope: str) -> tuple[Grant, TokenBucket | None] | None:
@@ -118,6 +119,8 @@ class Authenticator:
             raise _store_away() from error
 
     def close(self) -> None:
+        # The flag too: redis-py loses a cancellation while it connects, and the process could not end.
+        self._is_closed = True
         self._listening.cancel()
         self.registry.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -160,8 +163,8 @@ class Authenticator:
         return cached.bucket
 
     async def _listen(self) -> None:
-        """Receive notifications of revoked keys and changed sources, until cancelled."""
-        while True:
+        """Receive notifications of revoked keys and changed sources, until closed."""
+        while not self._is_closed:
             try:
                 await self._listen_once()
             except (RedisError, OSError, TimeoutError):
@@ -171,7 +174,7 @@ class Authenticator:
         async with redis_client.connect(timeout=PING_SECONDS) as redis, redis.pubsub() as pubsub:
             await pubsub.subscribe(api_keys.CHANNEL)
             self._invalidate_all()
-            while True:
+            while not self._is_closed:
                 message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=PING_SECONDS)
                 if message is None:
                     await pubsub.ping()

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from django.db import connection
@@ -97,10 +98,10 @@ class SourceRegistry:
                 wait = RETRY_SECONDS
             except Exception:
                 logger.exception("the sources could not be read")
-            try:
-                await asyncio.wait_for(self._changed.wait(), wait)
-            except TimeoutError:
-                continue
+            # Not by wait_for(), which on Python 3.11 loses a cancellation that comes with the change.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._changed.wait()
 
     async def _keep_writing(self) -> None:
         while True:
