@@ -11,7 +11,6 @@ import asyncio
 import contextvars
 from collections import deque
 from typing import Any, NoReturn
-from urllib.parse import unquote
 
 import httptools
 from django.conf import settings
@@ -22,6 +21,7 @@ from ingestion import metrics
 from ingestion.acceptance.accept import acceptance
 from ingestion.http import response
 from ingestion.http.asgi_cycle import AsgiRequest
+from ingestion.http.asgi_scope import build_scope
 from ingestion.http.exchange import Exchange
 from ingestion.http.host_check import ONE_HOST, WRONG_HOST, first_name, ours, too_many
 from ingestion.http.idle_connections import idle_connections
@@ -290,22 +290,8 @@ class ServerProtocol(asyncio.Protocol):
 
     def _asgi_request(self, *, keep_alive: bool) -> AsgiRequest:
         self._check_transfer()
-        address = httptools.parse_url(self._url)
-        scope = {
-            "type": "http",
-            "asgi": {"version": self._config.asgi_version, "spec_version": "2.3"},
-            "http_version": self._parser.get_http_version(),
-            "server": _address(self.transport.get_extra_info("sockname")),
-            "client": _address(self.transport.get_extra_info("peername")),
-            "scheme": "https" if self.transport.get_extra_info("sslcontext") else "http",
-            "method": self._parser.get_method().decode("ascii"),
-            "root_path": self._config.root_path,
-            "path": self._config.root_path + unquote(address.path.decode("ascii")),
-            "raw_path": self._config.root_path.encode("ascii") + address.path,
-            "query_string": address.query or b"",
-            "headers": self._headers,
-            "state": self._app_state.copy(),
-        }
+        scope = build_scope(self._parser, self._url, self._headers, self.transport, self._config)
+        scope["state"] = self._app_state.copy()
         return AsgiRequest(
             self,
             self._config.loaded_app,
@@ -377,7 +363,3 @@ class ServerProtocol(asyncio.Protocol):
 
 def _too_large() -> str:
     return f"the headers are larger than {receiver_limits().max_header_bytes:,} bytes"
-
-
-def _address(given: object) -> tuple[object, ...] | None:
-    return given[:2] if isinstance(given, tuple) else None

@@ -18,7 +18,9 @@ from ingestion.tests.client import event
 from ingestion.tests.unit.receivers.conftest import NewConnection
 
 # The server's own modules, which know no event: as uvicorn's do, they count as outside.
-SERVER = ("server_protocol.py", "asgi_cycle.py", "exchange.py", "stage_timer.py", "idle_connections.py")
+SERVER = (
+    *("server_protocol.py", "asgi_scope.py", "asgi_cycle.py", "exchange.py", "stage_timer.py", "idle_connections.py"),
+)
 ROOT = str(Path(ingestion.__file__).parent)
 ONE = json.dumps(event("counted")).encode()
 THREE = json.dumps([event("counted", payload={"n": n}) for n in (1, 2, 3)]).encode()
