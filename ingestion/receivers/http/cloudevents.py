@@ -44,13 +44,16 @@ class _Form(NamedTuple):
     wanted: str
 
 
-_WORD = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+:(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})++")
+# Without backtracking, which on a long run of blanks would take minutes.
+_WORD = r"[A-Za-z0-9!#$%&'*+.^_`|~-]++"
+_PARAMETER = rf'[ \t]*+;[ \t]*+(?:{_WORD}=(?:{_WORD}|"(?:[^"\\]|\\.)*+"))?+'
 _TEXT = _Form(re.compile(r".+", re.DOTALL), "a text that is not empty")
 # https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#context-attributes; extensions may be empty.
 _FORMS = dict.fromkeys((*REQUIRED, "time", "subject"), _TEXT) | {
-    "dataschema": _Form(re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+"), "a URI with its scheme (RFC 3986)"),
+    "dataschema": _Form(_URI, "a URI with its scheme (RFC 3986)"),
     "datacontenttype": _Form(
-        re.compile(rf'{_WORD}/{_WORD}(?:\s*;\s*{_WORD}=(?:{_WORD}|"(?:[^"\\]|\\.)*"))*\s*;?\s*'),
+        re.compile(rf"{_WORD}/{_WORD}(?:{_PARAMETER})*+[ \t]*+"),
         "a media type (RFC 2046)",
     ),
 }

@@ -174,6 +174,10 @@ def test_binary_data_that_is_said_to_be_json_and_is_not_is_no_event() -> None:
         ({"specversion": None}, "missing_field", "/specversion"),
         ({"time": "yesterday"}, "invalid_timestamp", "/time"),
         ({"time": "2999-01-01T00:00:00Z"}, "invalid_timestamp", "/time"),
+        # A check that tries all ways to split the blanks would take minutes.
+        ({"datacontenttype": "a/b" + " " * 200_000 + "x"}, "invalid_attribute", "/datacontenttype"),
+        ({"datacontenttype": "a/b" + " ;" * 100_000 + "x"}, "invalid_attribute", "/datacontenttype"),
+        ({"dataschema": "a:" + "%" * 200_000}, "invalid_attribute", "/dataschema"),
         ({"MyExtension": "x"}, "invalid_attribute", "/MyExtension"),
         ({"ext": {"a": 1}}, "invalid_attribute", "/ext"),
         ({"ext": 2**31}, "invalid_attribute", "/ext"),
