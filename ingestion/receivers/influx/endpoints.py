@@ -145,7 +145,7 @@ def _is_gzip(head: Mapping[bytes, bytes]) -> bool:
 
 @lru_cache(maxsize=256)  # a client repeats the same query string
 def unit_of(query: bytes, version: Version) -> int:
-    """Return the nanoseconds per unit of a timestamp, by the query string; other parameters are ignored.
+    """Return the nanoseconds per unit of a timestamp, or AUTO, by the query string; other parameters are ignored.
 
     :raises RequestRejected: another precision, or a key
     """

@@ -28,6 +28,10 @@ _FIELD = rb'[^\x00-\x20,="\\\x7f]{1,256}+=(?:"[^\x00-\x1f"\\]*+"|true|false|' + 
 _rest = re.compile(rb"(" + _FIELD + rb"(?:," + _FIELD + rb")*+)(?: (-?[0-9]{1,19}))?").fullmatch
 _pairs = re.compile(rb'([^,="]+)=("[^"]*"|true|false|[-+.0-9eE]+)[iu]?(?:,|\Z)').findall
 
+AUTO = 0  # as a unit: by the magnitude of each timestamp
+# Nanoseconds of a unit, and the number below which a timestamp counts it: right for times from 1970 to 2128.
+_MAGNITUDES = ((1_000_000_000, 5 * 10**9), (1_000_000, 5 * 10**12), (1_000, 5 * 10**15))
+
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(str).decode
 
@@ -43,7 +47,7 @@ class Series(msgspec.Struct, frozen=True, gc=False):
 class LineSettings(NamedTuple):
     """The settings for parsing lines."""
 
-    unit: int  # nanoseconds that a timestamp counts
+    unit: int  # nanoseconds that a timestamp counts, or AUTO
     now: int  # microseconds since the epoch
     limits: BatchLimits
 
@@ -87,7 +91,8 @@ def read_fast(text: bytes, terms: LineSettings) -> tuple[Event, Series] | None:
     payload = b"{" + b",".join([b'"%b":%b' % pair for pair in pairs]) + b"}"
     if match[2] is None:
         return Event(new_id(terms.now), series.source, terms.now, payload, timed=False), series
-    nanoseconds = int(match[2]) * terms.unit
+    stamp = int(match[2])
+    nanoseconds = stamp * (terms.unit or guess_unit(stamp))
     ts = nanoseconds // 1000
     if not 0 <= ts <= terms.now + MAX_AHEAD:
         return None
@@ -109,12 +114,17 @@ def read_strict(text: bytes, terms: LineSettings) -> tuple[Event, Series]:
     payload = b"{" + b",".join([_encode(key) + b":" + value for key, value in line.fields.items()]) + b"}"
     if line.stamp is None:
         return Event(given or new_id(terms.now), series.source, terms.now, payload, timed=False), series
-    nanoseconds = line.stamp * terms.unit
+    nanoseconds = line.stamp * (terms.unit or guess_unit(line.stamp))
     ts = nanoseconds // 1000
     timestamps.check_range(ts, now=terms.now)
     # The instant, not the text: the same point in another precision is the same event.
     content = b"%b\n%d\n%b" % (series.key, nanoseconds, payload)
     return Event(given or event_ids.derived_id(content, ts), series.source, ts, payload), series
+
+
+def guess_unit(stamp: int) -> int:
+    """Return the nanoseconds that a timestamp counts, by its magnitude, as InfluxDB 3 does."""
+    return next((unit for unit, above in _MAGNITUDES if abs(stamp) < above), 1)
 
 
 def new_id(now: int) -> str:

@@ -12,6 +12,7 @@ from ingestion.events.batch import ParsedBatch, Rejected
 from ingestion.http import response
 from ingestion.http.response import Response
 from ingestion.problems import RETRY_AFTER, Code, Header, RequestRejected
+from ingestion.receivers.influx.points import AUTO
 from ingestion.runtime import request_context
 
 SHOWN = 10  # rejected lines that an answer lists; the rest is a number
@@ -40,10 +41,9 @@ class Version:
 
 V1 = Version(UNITS | {"n": 1, "u": 1_000, "m": 60 * SECOND, "h": 3600 * SECOND}, is_first=True)
 V2 = Version(UNITS, is_first=False)
-# Of version 3 the names of the precisions, beside those of version 2.
-V3 = Version(
-    UNITS | {"nanosecond": 1, "microsecond": 1_000, "millisecond": 1_000_000, "second": SECOND}, is_first=False
-)
+# Of version 3 the names of the precisions, beside those of version 2, and another default.
+_NAMED = {"": AUTO, "auto": AUTO, "nanosecond": 1, "microsecond": 1_000, "millisecond": 1_000_000, "second": SECOND}
+V3 = Version(UNITS | _NAMED, is_first=False)
 
 
 @dataclass(slots=True)

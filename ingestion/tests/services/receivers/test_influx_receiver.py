@@ -235,7 +235,7 @@ REFUSALS: list[tuple[str, str, str, bytes, dict[str, str], int, str, str]] = [
     ("user", "POST", f"{V2}&u=canary", b"m f=1", {}, 401, "unauthorized", "unauthenticated"),
     ("token", "POST", f"{V2}&token=canary", b"m f=1", {}, 401, "unauthorized", "unauthenticated"),
     ("wrong key", "POST", V2, b"m f=1", {"Authorization": "Token dfe_canary"}, 401, "unauthorized", "unauthenticated"),
-    ("precision v3", "POST", f"{V3}&precision=auto", b"m f=1", {}, 400, "invalid", "invalid_parameter"),
+    ("precision v3", "POST", f"{V3}&precision=minute", b"m f=1", {}, 400, "invalid", "invalid_parameter"),
     ("all or none", "POST", f"{V3}&accept_partial=false", b"m f=1", {}, 400, "invalid", "invalid_parameter"),
     ("GET", "GET", V2, b"", {}, 405, "method not allowed", "method_not_allowed"),
     ("DELETE", "DELETE", V2, b"", {}, 405, "method not allowed", "method_not_allowed"),

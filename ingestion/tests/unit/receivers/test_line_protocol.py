@@ -38,6 +38,22 @@ def only(body: str, **changes: Any) -> Event:
     return event
 
 
+@pytest.mark.parametrize(
+    ("stamp", "nanoseconds"),
+    [
+        (1_700_000_000, 1_700_000_000_000_000_000),
+        (1_700_000_000_123, 1_700_000_000_123_000_000),
+        (1_700_000_000_123_456, 1_700_000_000_123_456_000),
+        (1_700_000_000_123_456_789, 1_700_000_000_123_456_789),
+        (0, 0),
+    ],
+)
+def test_the_precision_auto_is_read_from_the_magnitude(stamp: int, nanoseconds: int) -> None:
+    new_series, known_series = (only(f"auto v=1 {stamp}", unit=points.AUTO) for _ in range(2))
+
+    assert new_series == known_series == only(f"auto v=1 {nanoseconds}")
+
+
 # The examples of https://docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol/
 EXAMPLES: list[tuple[str, tuple[str, dict[str, str], dict[str, Any], int | None]]] = [
     (
