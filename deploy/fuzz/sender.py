@@ -94,7 +94,9 @@ def judge(wire: bytes, answer: bytes, *, pages: bool = False) -> list[int]:
 
 def _is_whole(answer: bytes) -> bool:
     head, found, body = answer.partition(b"\r\n\r\n")
-    if not found or head.startswith(b"HTTP/1.1 100"):
+    if not found:
         return False
+    if head.startswith(b"HTTP/1.1 100"):
+        return _is_whole(body)
     length = _LENGTH.search(head)
     return len(body) >= (int(length[1]) if length else 0)
