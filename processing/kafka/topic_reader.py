@@ -14,7 +14,7 @@ from kafka.errors import OffsetOutOfRangeError
 from ingestion.kafka import client_internals
 from processing.errors import NeedsOperator, StoreUnavailable, kafka_errors
 from processing.events.batch import Record
-from processing.kafka import unreadable
+from processing.kafka import groupless_client, unreadable
 from processing.kafka.consumed_record import record_of
 from processing.kafka.end_offsets import TopicOffsets
 from processing.kafka.unreadable import UnreadableBatch
@@ -94,19 +94,8 @@ class TopicReader:
                 self._drop_finished(left)
 
     def _connect(self) -> KafkaConsumer:
-        return KafkaConsumer(
-            bootstrap_servers=settings.KAFKA_BOOTSTRAP_SERVERS,
-            client_id=self._client_id,
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-            isolation_level="read_committed",
-            bootstrap_timeout_ms=min(_REQUEST_TIMEOUT, int(self._patience * 1000)),
-            reconnect_backoff_max_ms=500,
-            fetch_max_bytes=_FETCH,
-            allow_auto_create_topics=False,
-            metrics_enabled=False,
-        )
+        wait = min(_REQUEST_TIMEOUT / 1000, self._patience)
+        return groupless_client.connect(self._client_id, wait=wait, fetch_max_bytes=_FETCH)
 
     def _seek(self, starts: Mapping[TopicPartition, int]) -> None:
         self._client.assign(list(starts))

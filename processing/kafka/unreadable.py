@@ -15,6 +15,7 @@ from kafka.errors import CorruptRecordError, KafkaError, UnsupportedCodecError
 
 from ingestion.kafka import client_internals
 from processing.errors import StoreUnavailable, kafka_errors
+from processing.kafka import groupless_client
 
 _WAIT = 5.0  # seconds for one answer
 _FETCH = 1024 * 1024  # bytes; Kafka returns the first batch whole, however large
@@ -119,19 +120,8 @@ def _heads(data: bytes) -> Iterator[tuple[int, int, str]]:
 
 @contextmanager
 def _client() -> Iterator[KafkaConsumer]:
-    client = KafkaConsumer(
-        bootstrap_servers=settings.KAFKA_BOOTSTRAP_SERVERS,
-        client_id="dataflow-unreadable",
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="none",
-        isolation_level="read_committed",
-        bootstrap_timeout_ms=int(_WAIT * 1000),
-        reconnect_backoff_max_ms=500,
-        fetch_max_bytes=_FETCH,
-        max_partition_fetch_bytes=_FETCH,
-        allow_auto_create_topics=False,
-        metrics_enabled=False,
+    client = groupless_client.connect(
+        "dataflow-unreadable", wait=_WAIT, fetch_max_bytes=_FETCH, max_partition_fetch_bytes=_FETCH
     )
     try:
         yield client

@@ -1,0 +1,29 @@
+"""Connects a consumer without a group, which reads what others have read already and commits no offsets."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from kafka import KafkaConsumer
+
+
+def connect(client_id: str, *, wait: float, **options: int) -> KafkaConsumer:
+    """Connect to Kafka.
+
+    :param wait: seconds for the connection
+    :param options: further ones of the client
+    :raises KafkaError: Kafka does not answer
+    """
+    return KafkaConsumer(
+        bootstrap_servers=settings.KAFKA_BOOTSTRAP_SERVERS,
+        client_id=client_id,
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        # As the consumers read: nothing of an aborted transaction.
+        isolation_level="read_committed",
+        bootstrap_timeout_ms=int(wait * 1000),
+        reconnect_backoff_max_ms=500,
+        allow_auto_create_topics=False,
+        metrics_enabled=False,
+        **options,
+    )
