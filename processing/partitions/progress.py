@@ -15,6 +15,18 @@ _MOVE_PAST = """
 UPDATE progress SET next_offset = %s, updated_at = now() WHERE topic_id = %s AND partition = %s AND next_offset = %s
 """
 _READ = "SELECT next_offset FROM progress WHERE topic_id = %s AND partition = %s"
+_LOCK = f"{_READ} FOR UPDATE"
+_MOVE = "UPDATE progress SET next_offset = %s, updated_at = now() WHERE topic_id = %s AND partition = %s"
+
+
+def lock(cursor: Cursor, partition: PartitionRef) -> int:
+    """Return the next offset of a partition, which nobody else moves until the transaction ends; -1: there is none."""
+    return _read(cursor, partition, _LOCK)
+
+
+def move(cursor: Cursor, partition: PartitionRef, to: int) -> None:
+    """Set the next offset of a partition, in the caller's transaction."""
+    cursor.execute(_MOVE, [to, partition.topic, partition.number])
 
 
 def pass_over(cursor: Cursor, topic: int, passed: Mapping[int, tuple[int, int]]) -> None:
@@ -52,7 +64,7 @@ def hold_newer(cursor: Cursor, partition: PartitionRef, record: Record) -> None:
     paused.hold(cursor, partition, reason, kind=Hold.Kind.VERSION, version=version)
 
 
-def _read(cursor: Cursor, partition: PartitionRef) -> int:
-    cursor.execute(_READ, [partition.topic, partition.number])
+def _read(cursor: Cursor, partition: PartitionRef, query: str = _READ) -> int:
+    cursor.execute(query, [partition.topic, partition.number])
     row = cursor.fetchone()
     return int(row[0]) if row else -1

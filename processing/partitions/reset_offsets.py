@@ -16,8 +16,7 @@ from processing.kafka.end_offsets import TopicOffsets
 from processing.ledger import lost_records
 from processing.ledger.incidents import PartitionRef
 from processing.models import LedgerGap, Progress, Topic
-
-_LOCK = "SELECT next_offset FROM progress WHERE topic_id = %s AND partition = %s FOR UPDATE"
+from processing.partitions import progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +57,9 @@ def positions(group: ConsumerGroup, ends: TopicOffsets) -> list[PartitionOffsets
     """Return Kafka's and PostgreSQL's offsets of every partition."""
     committed = group.committed()
     known = Progress.objects.filter(topic__kafka_id=ends.topic).values_list("partition", "next_offset")
-    progress = dict(known)
+    read_up_to = dict(known)
     return [
-        PartitionOffsets(number, earliest, end, committed.get(number), progress.get(number, 0))
+        PartitionOffsets(number, earliest, end, committed.get(number), read_up_to.get(number, 0))
         for number, (earliest, end) in sorted(ends.partitions.items())
     ]
 
@@ -103,16 +102,15 @@ def apply(group: ConsumerGroup, topic: UUID, moves: Sequence[OffsetMove]) -> Non
 def _skip(kafka_id: UUID, move: OffsetMove) -> None:
     topic, _ = Topic.objects.get_or_create(kafka_id=kafka_id, defaults={"name": settings.KAFKA_TOPIC_RAW_DATA})
     number, position = move.position.partition, move.position
-    now = timezone.now()
-    Progress.objects.get_or_create(topic=topic, partition=number, defaults={"next_offset": 0, "updated_at": now})
+    defaults = {"next_offset": 0, "updated_at": timezone.now()}
+    Progress.objects.get_or_create(topic=topic, partition=number, defaults=defaults)
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK, [topic.pk, number])
-        [at] = cursor.fetchone()
+        partition = PartitionRef(topic.pk, topic.name, number)
+        at = progress.lock(cursor, partition)
         if at != position.progress:
             raise GroupActive(f"partition {number} was worked on meanwhile")
-        partition = PartitionRef(topic.pk, topic.name, number)
         first = max(at, position.earliest)
         if first > at:
             lost_records.record(cursor, partition, first=at, next_=first, cause=LedgerGap.Cause.REMOVED)
         lost_records.record(cursor, partition, first=first, next_=move.to, cause=LedgerGap.Cause.SKIPPED)
-    Progress.objects.filter(topic=topic, partition=number).update(next_offset=move.to, updated_at=now)
+        progress.move(cursor, partition, move.to)

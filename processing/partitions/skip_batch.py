@@ -11,10 +11,7 @@ from processing.kafka.unreadable import UnreadableBatch
 from processing.ledger import lost_records
 from processing.ledger.incidents import PartitionRef
 from processing.models import Hold, LedgerGap, Progress
-from processing.partitions import paused
-
-_LOCK = "SELECT next_offset FROM progress WHERE topic_id = %s AND partition = %s FOR UPDATE"
-_MOVE = "UPDATE progress SET next_offset = %s, updated_at = now() WHERE topic_id = %s AND partition = %s"
+from processing.partitions import paused, progress
 
 
 class NotSkippable(Exception):
@@ -57,9 +54,8 @@ def apply(skip: Skip, *, who: str) -> None:
     hold, batch = skip.hold, skip.batch
     partition = PartitionRef(hold.topic_id, hold.topic.name, hold.partition)
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_LOCK, [partition.topic, partition.number])
-        if cursor.fetchone() != (batch.first,) or not paused.release(cursor, partition, who=who):
+        if progress.lock(cursor, partition) != batch.first or not paused.release(cursor, partition, who=who):
             raise NotSkippable(f"{partition.subject} was resumed meanwhile.")
         cause = LedgerGap.Cause.SKIPPED
         lost_records.record(cursor, partition, first=batch.first, next_=batch.next, cause=cause)
-        cursor.execute(_MOVE, [batch.next, partition.topic, partition.number])
+        progress.move(cursor, partition, batch.next)

@@ -11,7 +11,7 @@ from processing.kafka.end_offsets import TopicOffsets
 from processing.ledger import lost_records
 from processing.ledger.incidents import Cursor, PartitionRef, open_incident
 from processing.models import Incident, LedgerGap
-from processing.partitions import paused
+from processing.partitions import paused, progress
 from processing.partitions.paused import Paused
 
 Asking = Callable[[], TopicOffsets]
@@ -28,7 +28,6 @@ SELECT t.id, t.kafka_id, p.partition, p.next_offset FROM topic t JOIN progress p
 WHERE t.id = (SELECT max(id) FROM topic WHERE name = %s AND id < %s) AND p.partition = ANY(%s)
 """
 _PROGRESS = "SELECT partition, next_offset FROM progress WHERE topic_id = %s AND partition = ANY(%s) ORDER BY partition"
-_MOVE = "UPDATE progress SET next_offset = %s, updated_at = now() WHERE topic_id = %s AND partition = %s"
 # Letters keep their lines, but at places that no record has: another letter may need theirs.
 _FREE_PLACES = """
 UPDATE dead_letter SET "offset" = -id, detail = detail || ' (Kafka lost this record again, which was ' || "offset" || ')'
@@ -69,11 +68,11 @@ def find(
     begun = [partition for (partition,) in cursor.fetchall()]
     if begun:
         _leave_former(cursor, topic, ends, begun, known_ends)
-    progress = _read(cursor, topic, partitions)
-    if any(not _exists(ends, partition, at) for partition, at in progress.items()):
-        progress = _step_over_gaps(cursor, topic, ends, partitions, ask)
+    offsets = _read(cursor, topic, partitions)
+    if any(not _exists(ends, partition, at) for partition, at in offsets.items()):
+        offsets = _step_over_gaps(cursor, topic, ends, partitions, ask)
     held = paused.read(cursor, topic, partitions)
-    return {partition: StartOffset(at, held.get(partition, NOT_HELD)) for partition, at in progress.items()}
+    return {partition: StartOffset(at, held.get(partition, NOT_HELD)) for partition, at in offsets.items()}
 
 
 def release_readable(cursor: Cursor, topic: int, name: str, starts: dict[int, StartOffset], *, version: int) -> None:
@@ -100,15 +99,16 @@ def _step_over_gaps(
     cursor: Cursor, topic: int, ends: TopicOffsets, partitions: Sequence[int], ask: Asking
 ) -> dict[int, int]:
     # Asked while progress is locked: a consumer that was still working may have passed an earlier answer.
-    progress = _read(cursor, topic, partitions, locked=True)
+    offsets = _read(cursor, topic, partitions, locked=True)
     now = ask()
     if now.topic != ends.topic:
         raise StoreUnavailable(f"Kafka: the topic {ends.name} was recreated just now")
-    for number, at in progress.items():
-        progress[number] = _nearest_offset(cursor, PartitionRef(topic, ends.name, number), at, *now.partitions[number])
-        if progress[number] != at:
-            cursor.execute(_MOVE, [progress[number], topic, number])
-    return progress
+    for number, at in offsets.items():
+        partition = PartitionRef(topic, ends.name, number)
+        offsets[number] = _nearest_offset(cursor, partition, at, *now.partitions[number])
+        if offsets[number] != at:
+            progress.move(cursor, partition, offsets[number])
+    return offsets
 
 
 def _nearest_offset(cursor: Cursor, partition: PartitionRef, at: int, earliest: int, end: int) -> int:
