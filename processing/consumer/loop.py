@@ -184,19 +184,20 @@ class Loop:
         stalled = consumer.stalled()
         if stalled:
             logger.error("partitions have records but return none; rejoining the group", extra={"partitions": stalled})
-            consumer.close()
-            self._consumer = None
-            # The next client starts where these do.
-            self._held.clear()
+            self._drop_client()
         return bool(stalled)
 
     def _pass_over(self, consumer: Consumer) -> None:
         """Move progress past offsets that hold nothing to read, of partitions whose records all have their effects."""
+        self._unread.pass_over(consumer, busy=self._busy_partitions)
+
+    def _busy_partitions(self) -> set[int]:
+        """Return the partitions with records on their way to the stores."""
         busy = {record.partition for record in self._held}
         if self._settling:
             batch = self._settling[0].batch
             busy |= {record.partition for record in (*batch.records, *batch.redelivered)}
-        self._unread.pass_over(consumer, busy=busy)
+        return busy
 
     def _replace(self, consumer: Consumer) -> None:
         """Replace a client that an error left unusable; hold the partitions whose next batch can't be read for good."""
@@ -335,11 +336,15 @@ class Loop:
         if self._settling is not None:
             self._wait_for(self._settling[1])
             self._settling = None
+        self._drop_client()
+        self._stopping.wait(1.0)
+
+    def _drop_client(self) -> None:
+        """Close the client and forget what it returned: the next one starts there again."""
         self._held.clear()
         if self._consumer is not None:
             self._consumer.close()
             self._consumer = None
-        self._stopping.wait(1.0)
 
     def _wait_for_kafka(self, reason: str) -> None:
         self.state.kafka = False

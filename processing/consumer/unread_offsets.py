@@ -33,10 +33,10 @@ class UnreadOffsets:
         self._wait_for = wait_for
         self._passing: tuple[Mapping[int, tuple[int, int]], Future[None]] | None = None
 
-    def pass_over(self, consumer: Consumer, *, busy: Collection[int]) -> None:
+    def pass_over(self, consumer: Consumer, *, busy: Callable[[], Collection[int]]) -> None:
         """Move progress past offsets that hold nothing to read; call it often.
 
-        :param busy: partitions with records on their way to the stores, behind which progress still is
+        :param busy: returns the partitions with records on their way to the stores, behind which progress still is
         """
         if self._passing is not None:
             passed, passing = self._passing
@@ -45,7 +45,10 @@ class UnreadOffsets:
             self._passing = None
             if passing.exception() is None:
                 consumer.note_passed(passed)
-        passed = {number: offsets for number, offsets in consumer.passed().items() if number not in busy}
+        passed = consumer.passed()
+        # Most turns pass nothing, and need not look at each record.
+        for number in passed.keys() & set(busy() if passed else ()):
+            del passed[number]
         if passed:
             topic = Topic(kafka_id=consumer.topic_id, name=consumer.topic)
             self._passing = (passed, self._thread.submit(lambda: steps.pass_over(self._stores, topic, passed)))

@@ -41,8 +41,7 @@ class Consumer:
         self._paused = False
         # The position of each partition that was behind its end at the previous check of `stalled`.
         self._behind: dict[int, int] = {}
-        # New partition -> offset of its first polled record, if any: its start unless `place` sets another.
-        self._awaiting_start: dict[int, int | None] = {}
+        self._awaiting_start: set[int] = set()
         self._started_topic: UUID | None = None
         self.known_ends: dict[PartitionId, int] = {}  # last end offsets seen
         self._next: dict[int, int] = {}  # partition -> the offset after the last record that was returned
@@ -108,7 +107,7 @@ class Consumer:
             reason = type(error.__cause__ or error).__name__
             logger.warning("records can't be read; the client is replaced", extra={"reason": reason})
             return []
-        self._follow_assignment({at.partition: records[0].offset for at, records in polled.items()})
+        self._follow_assignment()
         self._follow_topic()
         for at in polled:
             if at.partition in self._started:
@@ -124,7 +123,9 @@ class Consumer:
             if at.partition in self._started
             for record in records
         ]
-        self._next |= {record.partition: record.offset + 1 for record in found}
+        self._next |= {
+            at.partition: records[-1].offset + 1 for at, records in polled.items() if at.partition in self._started
+        }
         return found
 
     def positions(self) -> dict[int, int]:
@@ -174,10 +175,9 @@ class Consumer:
             return
         self._started_topic = ends.topic
         uncommitted: dict[int, int] = {}
-        for partition in starts.keys() & self._awaiting_start.keys():
+        for partition in starts.keys() & self._awaiting_start:
             at = TopicPartition(self.topic, partition)
-            first = self._awaiting_start[partition]
-            committed = self._committed(at) if first is None else first
+            committed = self._committed(at)
             earliest, end = ends.partitions[partition]
             start = starts[partition] if committed is None else max(earliest, min(committed, starts[partition]))
             self._note_end(partition, end)
@@ -189,7 +189,7 @@ class Consumer:
                 logger.info("reading", extra={"partition": partition, "offset": start})
             if committed is None:
                 uncommitted[partition] = start
-            del self._awaiting_start[partition]
+            self._awaiting_start.discard(partition)
         if uncommitted:
             # After a kill this offset tells where republishing to processed-data must start.
             self.commit(uncommitted)
@@ -200,7 +200,7 @@ class Consumer:
             with _unless_gone():
                 self._client.pause(TopicPartition(self.topic, partition))
             self._started.discard(partition)
-            self._awaiting_start[partition] = None
+            self._awaiting_start.add(partition)
 
     def hurry(self, busy: bool) -> None:
         """Fetch in larger rounds while busy."""
@@ -289,20 +289,17 @@ class Consumer:
             return {}
         return polled
 
-    def _follow_assignment(self, polled: Mapping[int, int]) -> None:
+    def _follow_assignment(self) -> None:
         anew, assigned = self._assigned_anew.copy(), {at.partition for at in self._client.assignment()}
         self._assigned_anew -= anew
         self._started -= anew
-        if assigned == self._started | self._awaiting_start.keys():
+        if assigned == self._started | self._awaiting_start:
             return
-        for partition in assigned - self._started - self._awaiting_start.keys():
+        for partition in assigned - self._started - self._awaiting_start:
             with _unless_gone():
                 self._client.pause(TopicPartition(self.topic, partition))
-            self._awaiting_start[partition] = polled.get(partition)
         self._started &= assigned
-        self._awaiting_start = {
-            partition: start for partition, start in self._awaiting_start.items() if partition in assigned
-        }
+        self._awaiting_start = assigned - self._started
         logger.info("partitions assigned", extra={"partitions": sorted(assigned)})
 
     def _committed(self, at: TopicPartition) -> int | None:
