@@ -108,6 +108,7 @@ def begin(
     if path != _PATH:
         return None
     head = dict(headers)
+    # Whether a header may be there twice depends on the form.
     if len(head) != len(headers):
         return None
     # A length that was declared bounds the body; the others wait for something else than Kafka.

@@ -153,7 +153,7 @@ def unit_of(query: bytes, version: Version) -> int:
     if any(name.lower() in CREDENTIALS for name, _ in given):
         detail = "a key in the address ends up in logs: send it as Authorization: Token, or as the password of Basic"
         raise RequestRejected(Code.UNAUTHENTICATED, detail, headers=[CHALLENGE])
-    if version is V3 and "accept_partial" in dict(given) and dict(given)["accept_partial"].lower() == "false":
+    if version is V3 and dict(given).get("accept_partial", "").lower() == "false":
         # Its lines are accepted piece by piece, so a bad one can't undo those before it.
         raise RequestRejected(Code.INVALID_PARAMETER, "accept_partial: expected true")
     precisions = [value for name, value in given if name == "precision"] or [""]
