@@ -62,7 +62,10 @@ def topic_id(consumer: KafkaConsumer, topic: str) -> UUID | None:
 
 
 def before_poll(consumer: KafkaConsumer) -> None:
-    """Mend two faults of the client that would make it skip a partition for good, or never return; before each poll.
+    """Mend three faults of the client, before each poll: it would leave its group, skip a partition for good, or never return.
+
+    A rejoin that began because the topic has other partitions now, and that outlasts a poll, is not taken up by the next
+    one: once it has made the new assignment, it forgets that it has to rejoin, and sends no heartbeats any more.
 
     An error that came behind records of another partition is kept for the next poll, but dropped there if its partition is
     paused by then. What is left of that fetch ends in an endless loop.
@@ -72,6 +75,8 @@ def before_poll(consumer: KafkaConsumer) -> None:
 
     :raises Exception: the kept error, whatever it is
     """
+    if consumer._coordinator._join_task is not None:  # noqa: SLF001
+        consumer._coordinator.request_rejoin()  # noqa: SLF001
     kept = consumer._fetcher._next_in_line_exception_metadata  # noqa: SLF001
     if kept is not None:
         raise kept.exception

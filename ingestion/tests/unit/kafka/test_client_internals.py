@@ -18,6 +18,8 @@ from ingestion.kafka import client_internals
 
 PRODUCER = {"_metadata.request_update", "_sender.wakeup", "_sender.force_close"}
 CONSUMER = {
+    "_coordinator._join_task",
+    "_coordinator.request_rejoin",
     "_cluster.request_update",
     "_cluster.topic_id",
     "_fetcher.config.update",
@@ -63,9 +65,18 @@ def test_the_producer_has_the_private_method(producer: KafkaProducer, path: str)
     assert callable(attrgetter(path)(producer))
 
 
-@pytest.mark.parametrize("path", sorted(path for path in CONSUMER if "_next_" not in path))
+@pytest.mark.parametrize("path", sorted(path for path in CONSUMER if "_next_" not in path and "_task" not in path))
 def test_the_consumer_has_the_private_method(consumer: KafkaConsumer, path: str) -> None:
     assert callable(attrgetter(path)(consumer))
+
+
+def test_a_consumer_without_a_rejoin_on_its_way_is_asked_for_none(consumer: KafkaConsumer) -> None:
+    assert consumer._coordinator._join_task is None
+    consumer._coordinator.rejoin_needed = False
+
+    client_internals.before_poll(consumer)
+
+    assert not consumer._coordinator.rejoin_needed
 
 
 def test_records_that_are_used_up_do_not_stand_in_the_way_of_parked_ones(consumer: KafkaConsumer) -> None:

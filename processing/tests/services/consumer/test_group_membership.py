@@ -1,0 +1,41 @@
+"""The membership in the consumer group, where the client alone would lose it."""
+
+from __future__ import annotations
+
+import pytest
+
+from deploy.testing.deployment import Deployment
+from ingestion.kafka import client_internals
+from processing.kafka.consumer import Consumer
+
+pytestmark = pytest.mark.services
+
+
+def test_a_rejoin_that_outlasts_a_poll_is_finished_by_the_next_polls(site: Deployment) -> None:
+    """The client rejoins when it sees other partitions than it joined with, and forgets why once it has assigned them."""
+    consumer = Consumer()
+    coordinator = consumer._client._coordinator
+    try:
+        assert poll(consumer, site, wait=0.5) == [0, 1, 2, 3, 4, 5]
+
+        for _ in range(3):
+            # As after partitions were added.
+            coordinator._assignment_snapshot = {}
+            assert not consumer.poll(wait=0.001, limit=1)
+            site.wait_for(lambda: coordinator._join_task is not None and coordinator._join_task.is_done, 10)
+
+            assert poll(consumer, site, wait=0.5) == [0, 1, 2, 3, 4, 5]
+            assert coordinator.stable()
+    finally:
+        consumer.close()
+
+
+def poll(consumer: Consumer, site: Deployment, *, wait: float) -> list[int]:
+    """Poll until the consumer is a member that rejoins nothing, and return its partitions."""
+
+    def joined() -> list[int]:
+        consumer.poll(wait=wait, limit=1)
+        client_internals.request_topic_update(consumer._client)
+        return consumer.awaiting_start if consumer._client._coordinator.stable() else []
+
+    return site.wait_for(joined, 15)
