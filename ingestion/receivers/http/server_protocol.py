@@ -34,6 +34,8 @@ from ingestion.runtime.limits import receiver_limits
 
 MAX_URL_BYTES = 8 * 1024
 _HEADER_OVERHEAD = 4  # bytes: the colon, the space and the line's end
+# Bytes of chunk sizes and extensions for each byte of a body. A chunk of one byte has 5; signed chunks have less for each byte.
+_FRAMING_PER_BYTE = 16
 
 
 class StopParsing(Exception):
@@ -88,16 +90,20 @@ class ServerProtocol(asyncio.Protocol):
         """Parse bytes from the socket, and reject what is not well-formed or too large."""
         if self._is_closed:
             return
-        # The parser reports a header only when it is whole, so one without an end is counted here.
-        self._pieces += len(data) if self._timer.stage is Stage.HEADERS else 0
+        # The parser reports a header only when it is whole, so one without an end is counted here; so are trailers and
+        # what stands around chunks.
+        if self._timer.stage is not Stage.NOTHING:
+            self._pieces += len(data)
+            self._framing += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
             self._end_parsing()
         except httptools.HttpParserUpgrade as offer:
             self._ignore_upgrades(memoryview(data)[offer.args[0] :])
-        if self._timer.stage is Stage.HEADERS and self._pieces > receiver_limits().max_header_bytes:
-            self._reject(Code.HEADERS_TOO_LARGE, _too_large())
+        if self._timer.stage is not Stage.NOTHING:
+            if max(self._pieces, self._framing, self._head) > receiver_limits().max_header_bytes:
+                self._reject(Code.HEADERS_TOO_LARGE, _too_large())
         if self._timer.stage is not self._timer.timed:
             self._timer.arm()
 
@@ -132,10 +138,14 @@ class ServerProtocol(asyncio.Protocol):
             self._stop(Code.HEADERS_TOO_LARGE, f"the address is longer than {MAX_URL_BYTES:,} bytes")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Store one header, and check the host."""
+        """Store one header, and check the host. A trailer is only counted."""
+        self._head += len(name) + len(value) + _HEADER_OVERHEAD
+        if self._timer.stage is Stage.BODY:
+            if self._head > receiver_limits().max_header_bytes:
+                self._stop(Code.HEADERS_TOO_LARGE, _too_large())
+            return
         name = name.lower()
         self._headers.append((name, value))
-        self._head += len(name) + len(value) + _HEADER_OVERHEAD
         if name == b"host":
             self._hosts += 1
             if not ours(value):
@@ -158,6 +168,8 @@ class ServerProtocol(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """Pass a piece of the body to its exchange."""
+        self._pieces = 0
+        self._framing -= len(body) * (1 + _FRAMING_PER_BYTE)
         if self._receiving is not None and not self._receiving.is_complete:
             self._receiving.feed(body)
 
@@ -253,8 +265,11 @@ class ServerProtocol(asyncio.Protocol):
     def _begin_head(self) -> None:
         self._url = b""
         self._headers: list[Header] = []
-        self._pieces = 0  # bytes of the present head that came after its first piece
-        self._head = 0  # bytes of its whole headers
+        self._pieces = (
+            0  # bytes that came after the first piece of the present head, or since the last byte of its body
+        )
+        self._framing = 0  # bytes of the head and around the chunks of its body, less what they may be
+        self._head = 0  # bytes of its whole headers and trailers
         self._hosts = 0
 
     def _check_head(self) -> None:
