@@ -172,6 +172,8 @@ DATAFLOW_MAX_HEADERS = env.int("DATAFLOW_MAX_HEADERS", 100)
 # How long a client may take to send them, and then the body.
 DATAFLOW_HEADER_SECONDS = env.float("DATAFLOW_HEADER_SECONDS", 10.0)
 DATAFLOW_BODY_SECONDS = env.float("DATAFLOW_BODY_SECONDS", 15.0)
+# How long a client may take to read what was written for it; a slow one has to read some 2 KB/s.
+DATAFLOW_WRITE_SECONDS = env.float("DATAFLOW_WRITE_SECONDS", 30.0)
 # How long an idle connection is kept. Longer than proxies and clients keep theirs, or they write to one that was just closed:
 # nginx and AWS' load balancers take 60 s. How many are kept, per process: half of the 1,024 files that it may open by default.
 DATAFLOW_KEEP_ALIVE_SECONDS = env.float("DATAFLOW_KEEP_ALIVE_SECONDS", 75.0)

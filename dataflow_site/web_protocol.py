@@ -53,6 +53,7 @@ class WebProtocol(ServerProtocol):
         """Pass the connection to uvicorn's WebSocket protocol; nothing of it comes here any more."""
         self._is_closed = True
         self._timer.close()
+        self._write_timer.stop()
         self._server.connections.discard(self)
         create: Callable[..., asyncio.Protocol] | None = self._config.ws_protocol_class
         assert create is not None

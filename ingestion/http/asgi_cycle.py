@@ -123,9 +123,10 @@ class AsgiRequest(Exchange):
         self._connection.transport.write(head + body)
         if is_last:
             self.is_complete = True
+            self._unread = bytearray()
             self._changed.set()
             if not self.keep_alive:
-                self._connection.transport.close()
+                self._connection.close()
             self._connection.complete(self)
 
     async def _run(self) -> None:
@@ -136,7 +137,7 @@ class AsgiRequest(Exchange):
         if self.is_complete or self.is_lost:
             return
         if self.has_started:
-            self._connection.transport.close()
+            self._connection.close()
         else:
             self.keep_alive = False
             self._begin(500, [(b"content-length", b"0")])

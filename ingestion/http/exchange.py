@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
+from ingestion.http.response import CLOSE, Response, serialize
 from ingestion.problems import Header
 
 
@@ -29,6 +30,9 @@ class Connection(Protocol):
     def complete(self, exchange: Exchange) -> None:
         """Start the next request, once the response to this one is written."""
 
+    def close(self) -> None:
+        """Close the connection, once the client has read what was written."""
+
 
 class Exchange:
     """A request whose head is read. The protocol adds the body, and starts it when those before it are answered."""
@@ -51,3 +55,15 @@ class Exchange:
 
     def wake(self) -> None:
         """Handle a change: the body is complete, or the client is gone."""
+
+    def answer(self, connection: Connection, reply: Response) -> None:
+        """Write the whole response."""
+        self.has_started = self.is_complete = True
+        if self.is_lost or connection.transport.is_closing():
+            return
+        if not self.keep_alive:
+            reply.headers.append(CLOSE)
+        connection.transport.write(serialize(reply, connection.default_headers()))
+        if not self.keep_alive:
+            connection.close()
+        connection.complete(self)

@@ -15,7 +15,7 @@ from ingestion.acceptance.accept import Acceptance, Caller, Submission
 from ingestion.http import response
 from ingestion.http.exchange import Connection, Exchange
 from ingestion.http.gzip_reader import unpack
-from ingestion.http.response import CLOSE, Response, serialize
+from ingestion.http.response import Response
 from ingestion.problems import Header, RequestRejected
 from ingestion.receivers.http import endpoints, responses
 from ingestion.receivers.http.request_head import RequestHead, form_of, options
@@ -82,18 +82,9 @@ class FastRequest(Exchange):
 
     def _write(self, reply: Response) -> None:
         metrics.answered[reply.status].inc()
-        self.has_started = self.is_complete = True
-        transport = self._connection.transport
-        if self.is_lost or transport.is_closing():
-            return
         if self._request_id is not None and reply.status < 400:
             reply.headers.append((b"x-request-id", self._request_id))
-        if not self.keep_alive:
-            reply.headers.append(CLOSE)
-        transport.write(serialize(reply, self._connection.default_headers()))
-        if not self.keep_alive:
-            transport.close()
-        self._connection.complete(self)
+        self.answer(self._connection, reply)
 
 
 def begin(

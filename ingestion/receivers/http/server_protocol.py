@@ -24,15 +24,20 @@ from ingestion.http.asgi_cycle import AsgiRequest
 from ingestion.http.asgi_scope import build_scope
 from ingestion.http.exchange import Exchange
 from ingestion.http.host_check import ONE_HOST, WRONG_HOST, first_name, ours, too_many
-from ingestion.http.idle_connections import idle_connections
+from ingestion.http.idle_connections import idle_connections, unfinished_connections
+from ingestion.http.refused_request import RefusedRequest
 from ingestion.http.response import CLOSE, serialize
 from ingestion.http.stage_timer import Stage, StageTimer
+from ingestion.http.write_timer import WriteTimer
 from ingestion.problems import Code, Header, status_of
 from ingestion.receivers.http import fast_path
 from ingestion.runtime import request_context
 from ingestion.runtime.limits import receiver_limits
 
 MAX_URL_BYTES = 8 * 1024
+MAX_PIPELINED = (
+    128  # requests of one connection that wait for their answers; further ones that came with them get a 503
+)
 _HEADER_OVERHEAD = 4  # bytes: the colon, the space and the line's end
 # Bytes of chunk sizes and extensions for each byte of a body. A chunk of one byte has 5; signed chunks have less for each byte.
 _FRAMING_PER_BYTE = 16
@@ -60,12 +65,16 @@ class ServerProtocol(asyncio.Protocol):
         self._app_state = app_state
         self._parser = self._new_parser()
         self._timer = StageTimer(self.loop, self._time_out, keep_alive=settings.DATAFLOW_KEEP_ALIVE_SECONDS)
+        self._write_timer = WriteTimer(self.loop)
         self._idle = idle_connections()
+        self._unfinished = unfinished_connections()
+        self._is_unfinished = False
         self._exchanges: deque[Exchange] = deque()  # not answered yet; the first one is being answered
         self._receiving: Exchange | None = None  # the last one whose head was read
         self._refusal: tuple[Code, str] | None = None
         self._is_closed = False  # nothing that comes after a rejection counts
         self._is_reading = True
+        self._is_starting = False
         self._writable = asyncio.Event()
         self._writable.set()
         self._begin_head()
@@ -76,13 +85,16 @@ class ServerProtocol(asyncio.Protocol):
         self._server.connections.add(self)  # type: ignore[arg-type]
         self._timer.stage = Stage.HEADERS
         self._timer.arm()
+        self._wait_for_rest()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Release the connection and mark its open requests as lost."""
         self._server.connections.discard(self)
-        self._idle.pop(self.transport, None)
+        self._idle.pop(self, None)
         self._is_closed = True
         self._timer.close()
+        self._write_timer.stop()
+        self._has_rest()
         self._lose(*self._exchanges, *filter(None, [self._receiving]))
         self._writable.set()
 
@@ -101,24 +113,33 @@ class ServerProtocol(asyncio.Protocol):
             self._end_parsing()
         except httptools.HttpParserUpgrade as offer:
             self._ignore_upgrades(memoryview(data)[offer.args[0] :])
-        if self._timer.stage is not Stage.NOTHING:
-            if max(self._pieces, self._framing, self._head) > receiver_limits().max_header_bytes:
-                self._reject(Code.HEADERS_TOO_LARGE, _too_large())
+        if self._timer.stage is not Stage.NOTHING and self._is_too_large():
+            self._reject(Code.HEADERS_TOO_LARGE, _too_large())
         if self._timer.stage is not self._timer.timed:
             self._timer.arm()
+            if self._timer.stage is Stage.HEADERS:
+                self._wait_for_rest()
 
     def pause_writing(self) -> None:
-        """Make `drain()` wait: the transport's buffer is full."""
+        """Stop reading and answering, and make `drain()` wait: the transport's buffer is full."""
         self._writable.clear()
+        self._write_timer.start(self.transport)
+        self.pause_reading()
 
     def resume_writing(self) -> None:
-        """Release `drain()`: the transport's buffer has room."""
+        """Continue, and release `drain()`: the transport's buffer has room."""
         self._writable.set()
+        if self.transport.is_closing():
+            return
+        self._write_timer.stop()
+        self._start_first()
+        if len(self._exchanges) <= 1:
+            self.resume_reading()
 
     def shutdown(self) -> None:
         """Close the connection once its last request is answered."""
         if self._receiving is None or self._receiving.is_complete:
-            self.transport.close()
+            self.close()
         else:
             self._receiving.keep_alive = False
 
@@ -129,7 +150,7 @@ class ServerProtocol(asyncio.Protocol):
         self._begin_head()
         self._timer.stage = Stage.HEADERS
         self._timer.idle_since = None
-        self._idle.pop(self.transport, None)
+        self._idle.pop(self, None)
 
     def on_url(self, url: bytes) -> None:
         """Collect a piece of the address and check its length."""
@@ -153,6 +174,8 @@ class ServerProtocol(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """Check the head and begin its exchange."""
+        if self._is_unfinished:
+            self._has_rest()
         self._check_head()
         if self._parser.should_upgrade():
             self._check_upgrade()
@@ -160,7 +183,7 @@ class ServerProtocol(asyncio.Protocol):
             return
         self._timer.stage = Stage.BODY
         keep_alive = self._parser.get_http_version() != "1.0" and self._parser.should_keep_alive()
-        self._receiving = self._fast_request(keep_alive=keep_alive) or self._asgi_request(keep_alive=keep_alive)
+        self._receiving = self._exchange(keep_alive=keep_alive)
         self._exchanges.append(self._receiving)
         if len(self._exchanges) > 1:
             self.pause_reading()
@@ -197,13 +220,13 @@ class ServerProtocol(asyncio.Protocol):
 
     def pause_reading(self) -> None:
         """Stop reading from the socket."""
-        if self._is_reading:
+        if self._is_reading and not self.transport.is_closing():
             self._is_reading = False
             self.transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Read from the socket again."""
-        if not self._is_reading:
+        """Read from the socket again, unless the client has to read first."""
+        if not self._is_reading and self._writable.is_set():
             self._is_reading = True
             self.transport.resume_reading()
 
@@ -224,10 +247,29 @@ class ServerProtocol(asyncio.Protocol):
             self._start_first()
         elif exchange.is_whole and self._timer.stage is Stage.NOTHING:
             self._wait_for_next()
+        elif not exchange.is_whole:
+            self._wait_for_rest()
+
+    def close(self) -> None:
+        """Close the connection, once the client has read what was written."""
+        self.transport.close()
+        if self.transport.get_write_buffer_size():
+            self._write_timer.start(self.transport)
+
+    def _wait_for_rest(self) -> None:
+        """Note that no request is whole or being answered."""
+        self._is_unfinished = True
+        self._unfinished.add(self, most=settings.DATAFLOW_MAX_IDLE_CONNECTIONS)
+
+    def _has_rest(self) -> None:
+        self._is_unfinished = False
+        self._unfinished.pop(self, None)
 
     def _wait_for_next(self) -> None:
+        if self._is_unfinished:
+            self._has_rest()
         self._timer.idle_since = self.loop.time()
-        self._idle[self.transport] = None
+        self._idle[self] = None
         if len(self._idle) > settings.DATAFLOW_MAX_IDLE_CONNECTIONS:
             self._idle.close_longest()
         if not self._timer.is_watching:
@@ -291,6 +333,13 @@ class ServerProtocol(asyncio.Protocol):
         if self._parser.get_method() == b"CONNECT":
             self._stop(Code.BAD_REQUEST, "CONNECT: this is no proxy")
 
+    def _exchange(self, *, keep_alive: bool) -> Exchange:
+        if len(self._exchanges) >= MAX_PIPELINED:
+            self._count(Code.OVERLOADED)
+            detail = f"more than {MAX_PIPELINED} requests wait for their answers on this connection"
+            return RefusedRequest(self, Code.OVERLOADED, detail, self._headers, keep_alive=keep_alive)
+        return self._fast_request(keep_alive=keep_alive) or self._asgi_request(keep_alive=keep_alive)
+
     def _fast_request(self, *, keep_alive: bool) -> Exchange | None:
         """Return the exchange of a request that needs no ASGI scope; None: it needs one."""
         if self._parser.get_method() != b"POST":
@@ -319,10 +368,23 @@ class ServerProtocol(asyncio.Protocol):
         )
 
     def _start_first(self) -> None:
-        exchange = self._exchanges[0]
-        if not exchange.is_running and (exchange.is_whole or not exchange.needs_whole_body):
-            exchange.is_running = True
-            exchange.start()
+        """Start the first request, and those behind it that are answered at once."""
+        # A loop, since an answer leads back here: requests that were sent in one piece would be answered inside each other.
+        if self._is_starting:
+            return
+        self._is_starting = True
+        try:
+            while self._can_start_first():
+                self._exchanges[0].is_running = True
+                self._exchanges[0].start()
+        finally:
+            self._is_starting = False
+
+    def _can_start_first(self) -> bool:
+        if not self._exchanges or not self._writable.is_set() or self.transport.is_closing():
+            return False
+        first = self._exchanges[0]
+        return not first.is_running and (first.is_whole or not first.needs_whole_body)
 
     def _stop(self, code: Code, detail: str) -> NoReturn:
         self._refusal = code, detail
@@ -352,7 +414,7 @@ class ServerProtocol(asyncio.Protocol):
         if last is None or last.is_whole or not last.has_started:
             # Callbacks of a loop share one context: what is stored in it would be every later request's.
             contextvars.copy_context().run(self._refuse, code, detail)
-        self.transport.close()
+        self.close()
 
     def _refuse(self, code: Code, detail: str) -> None:
         request_context.begin(dict(self._headers))
@@ -371,9 +433,12 @@ class ServerProtocol(asyncio.Protocol):
 
     def _time_out(self) -> None:
         if self._timer.stage is Stage.NOTHING or (not self._head and not self._pieces):
-            self.transport.close()  # no request was begun
+            self.close()  # no request was begun
         else:
             self._reject(Code.REQUEST_TIMEOUT, "the request did not arrive in time")
+
+    def _is_too_large(self) -> bool:
+        return max(self._pieces, self._framing, self._head) > receiver_limits().max_header_bytes
 
 
 def _too_large() -> str:
