@@ -34,6 +34,7 @@ SECONDS = {
 GUARDS = (
     *("DATAFLOW_GUARD_LAG_SECONDS", "DATAFLOW_GUARD_DEAD_LETTER_PERCENT"),
     *("DATAFLOW_WARN_DISK_PERCENT", "DATAFLOW_WARN_RETENTION_PERCENT"),
+    "DATAFLOW_SOURCE_THROTTLE_SECONDS",
 )
 # The smaller one first: what the second holds must have room for one of the first.
 FITS_INTO = (

@@ -203,6 +203,8 @@ DATAFLOW_KEY_RATE = env.str("DATAFLOW_KEY_RATE", "")
 # --- The consumer ---
 DATAFLOW_BATCH_EVENTS = env.int("DATAFLOW_BATCH_EVENTS", 5_000)
 DATAFLOW_MAX_FIELDS_PER_SOURCE = env.int("DATAFLOW_MAX_FIELDS_PER_SOURCE", 500)
+# How long receivers take no event of a source of which too many became dead letters; doubled when it happens again; 0: never.
+DATAFLOW_SOURCE_THROTTLE_SECONDS = env.float("DATAFLOW_SOURCE_THROTTLE_SECONDS", 60.0)
 
 # --- Warnings before something is full or gone; 0 turns one off ---
 DATAFLOW_WARN_DISK_PERCENT = env.float("DATAFLOW_WARN_DISK_PERCENT", 85.0)

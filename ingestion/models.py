@@ -40,6 +40,28 @@ class Source(models.Model):
         return self.source_id
 
 
+class FailingSource(models.Model):
+    """A source of which too many events became dead letters: receivers take no event of it until `until`.
+
+    The consumer writes it (processing.partitions.failing_sources); receivers read it (ingestion.auth.source_throttle).
+    """
+
+    source_id = models.CharField(max_length=128, primary_key=True)
+    since = models.DateTimeField()
+    until = models.DateTimeField()  # PostgreSQL's clock
+    times = models.IntegerField(default=1, db_default=1)  # how often within an hour of its end; each is twice as long
+    reason = models.TextField()
+    ended_by = models.CharField(max_length=200, default="", db_default="", blank=True)  # who ended it before its time
+
+    class Meta:
+        db_table = "failing_source"
+        # For "those that are throttled now", ingestion.auth.source_throttle and `manage.py failing_sources`.
+        indexes = [models.Index(fields=["until"], name="failing_source_by_until")]
+
+    def __str__(self) -> str:
+        return self.source_id
+
+
 class Scope(models.TextChoices):
     """What a key may be used for."""
 

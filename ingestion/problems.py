@@ -36,6 +36,7 @@ class Code(StrEnum):
     SOURCE_NOT_ALLOWED = "source_not_allowed"
     SOURCE_DISABLED = "source_disabled"
     UNKNOWN_SOURCE = "unknown_source"
+    SOURCE_FAILING = "source_failing"
     RATE_LIMITED = "rate_limited"
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
     IDEMPOTENCY_KEY_IN_USE = "idempotency_key_in_use"
@@ -97,6 +98,7 @@ MEANINGS: dict[Code, tuple[int, str]] = {
     Code.SOURCE_NOT_ALLOWED: (403, "The key is not for this source"),
     Code.SOURCE_DISABLED: (403, "The source is disabled"),
     Code.UNKNOWN_SOURCE: (403, "The source is not registered, and this site accepts registered ones only"),
+    Code.SOURCE_FAILING: (429, "Too many events of the source became dead letters; send again later"),
     Code.RATE_LIMITED: (429, "The key has used up its rate; send again later"),
     Code.IDEMPOTENCY_KEY_REUSED: (422, "The Idempotency-Key came with another request before"),
     Code.IDEMPOTENCY_KEY_IN_USE: (409, "The first request with this Idempotency-Key is still running"),

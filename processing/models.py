@@ -283,6 +283,7 @@ class Incident(models.Model):
     class Kind(models.TextChoices):
         OPERATOR = "operator"  # a store refuses for a reason that an operator must fix
         BREAKER = "breaker"  # a partition is held: too many of its events became dead letters
+        SOURCE = "source"  # a source is set aside: too many of its events became dead letters
         VERSION = "version"  # a partition is held: a newer release wrote its next record
         UNREADABLE = "unreadable"  # a partition is held: its next batch of records can't be read
         CRASH = "crash"  # an event was isolated because it crashed the process

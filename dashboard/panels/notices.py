@@ -26,6 +26,7 @@ OUTAGES: dict[Literal["kafka", "postgresql", "mongodb", "redis"], tuple[Literal[
 TITLES = {
     "operator": "An operator is needed",
     "breaker": "A partition is held",
+    "source": "A source is set aside",
     "version": "A partition is held",
     "unreadable": "A partition is held",
     "crash": "An event that crashed a consumer was isolated",

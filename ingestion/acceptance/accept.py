@@ -211,14 +211,21 @@ class Acceptance:
             submission.acknowledged.add_done_callback(partial(finished, submission))
 
     def _filter(self, parsed: ParsedBatch, caller: Caller, unknown: Iterable[str]) -> ParsedBatch:
-        """Reject the events of sources that may not send."""
-        disabled, allowed = self._access.registry.disabled, caller.grant.sources
-        if allowed is None and not disabled and not unknown:
+        """Reject the events of sources that may not send.
+
+        :raises RequestRejected: all that could be taken is of sources that are throttled
+        """
+        disabled, allowed, throttle = self._access.registry.disabled, caller.grant.sources, self._access.throttle
+        if allowed is None and not disabled and not unknown and not throttle.failing:
             return parsed
         names = {event.source for event in parsed.events}
-        details = dict.fromkeys(names & disabled, _DISABLED) | dict.fromkeys(unknown, _UNKNOWN)
+        failing = names & throttle.failing
+        details = {source: throttle.refusal(source) for source in failing}
+        details |= dict.fromkeys(names & disabled, _DISABLED) | dict.fromkeys(unknown, _UNKNOWN)
         if allowed is not None:
             details |= dict.fromkeys(names - allowed, _NOT_ALLOWED)
+        if failing and names == failing and all(details[source][0] is Code.SOURCE_FAILING for source in failing):
+            raise throttle.reject(failing)
         return parsed.without(details) if details else parsed
 
     def _submit(

@@ -17,6 +17,7 @@ from ingestion.auth import api_keys, tokens
 from ingestion.auth.api_keys import ANYONE, Grant
 from ingestion.auth.rate_limits import TokenBucket
 from ingestion.auth.source_registry import SourceRegistry
+from ingestion.auth.source_throttle import SourceThrottle
 from ingestion.problems import Code, RequestRejected
 from ingestion.rate_windows import parse_rate
 from ingestion.runtime import redis_client
@@ -61,6 +62,7 @@ class Authenticator:
         self._lookups: dict[str, asyncio.Task[Grant | None]] = {}
         self._away_until = 0.0
         self.registry = SourceRegistry(self.ask)
+        self.throttle = SourceThrottle(self.ask)
         self._is_closed = False
         self._listening = self.loop.create_task(self._listen())
 
@@ -123,6 +125,7 @@ class Authenticator:
         self._is_closed = True
         self._listening.cancel()
         self.registry.close()
+        self.throttle.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _cached_grant(self, digest: str) -> _CachedGrant:

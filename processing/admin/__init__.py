@@ -15,8 +15,10 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from ingestion.events import timestamps
+from ingestion.models import FailingSource
 from processing.admin import formatting
 from processing.admin.dead_letters import DeadLetterAdmin
+from processing.admin.failing_sources import FailingSourceAdmin
 from processing.admin.incidents import IncidentAdmin, LedgerGapAdmin
 from processing.admin.jobs import JobAdmin
 from processing.admin.readonly import ReadOnlyAdmin, SourceFilter, TimeFilter
@@ -27,6 +29,7 @@ admin.site.register(DeadLetter, DeadLetterAdmin)
 admin.site.register(Job, JobAdmin)
 admin.site.register(Incident, IncidentAdmin)
 admin.site.register(LedgerGap, LedgerGapAdmin)
+admin.site.register(FailingSource, FailingSourceAdmin)
 
 MICROSECOND = timedelta(microseconds=1)
 COUNTS = ["read", "stored", "duplicate", "dead_lettered", "dropped"]

@@ -29,6 +29,7 @@ from processing.events.batch import Batch, Record
 from processing.kafka.consumer import Consumer
 from processing.live_feed import LivePublisher
 from processing.models import ConsumerMember
+from processing.partitions import failing_sources
 
 logger = logging.getLogger(__name__)
 
@@ -307,6 +308,8 @@ class Loop:
         state = "waiting" if self.state.waits_for() else "running"
         try:
             self._stores.rows.heartbeat(self._member, self.state.partitions, self._since, state)
+            with self._stores.rows.cursor() as cursor:
+                failing_sources.close_ended(cursor)
         except (StoreUnavailable, NeedsOperator) as error:
             logger.debug("no heartbeat", extra={"reason": str(error)})
 

@@ -19,7 +19,7 @@ from processing.events.positions import PartitionId
 from processing.kafka.end_offsets import TopicOffsets
 from processing.kafka.unreadable import UnreadableBatch
 from processing.ledger.incidents import PartitionRef
-from processing.partitions import paused, progress, start_offsets
+from processing.partitions import failing_sources, paused, progress, start_offsets
 from processing.partitions.start_offsets import StartOffset
 from processing.stores import row_lookup
 from processing.stores.document_store import Verdict
@@ -112,7 +112,10 @@ def judge_identity(_stores: Stores, work: Work) -> StepResult:
 
 
 def hold(stores: Stores, work: Work) -> StepResult:
-    """Hold each partition with too many dead letters, up to the record that exceeds the limit; and before newer ones."""
+    """Hold each partition with too many dead letters, up to the record that exceeds the limit; and before newer ones.
+
+    A source that has too many of its own is set aside instead, and its partition goes on.
+    """
     work.attempt.breaker_update = stores.breaker.evaluate(work.batch)
     trips = work.attempt.breaker_update.trips
     kept = [
@@ -128,6 +131,7 @@ def hold(stores: Stores, work: Work) -> StepResult:
             paused.hold(cursor, PartitionRef(work.topic.row, work.topic.name, number), trip.reason)
         for number in sorted(work.newer.keys() - trips.keys()):
             progress.hold_newer(cursor, PartitionRef(work.topic.row, work.topic.name, number), work.newer[number])
+        failing_sources.set_aside(cursor, work.attempt.breaker_update.failing)
     work.held |= trips.keys()
     return None
 

@@ -1,74 +1,26 @@
-"""The circuit breaker: a partition with too many dead letters is paused before it fills the table. No input or output.
+"""The circuit breaker: sets a source with too many dead letters aside; pauses a partition with too many of many sources.
 
-What goes wrong for 200 events in a row is rarely the events: a sender's release, a schema, a codec. Once that is
-fixed, an operator resumes the partition (`manage.py partitions`). Until then its records wait in Kafka; none is dropped.
+No input or output. What one source spoils is the business of its sender: the letters are kept, the other sources go on,
+and receivers throttle it (processing.partitions.failing_sources). What many sources spoil at once is rarely their events:
+a schema, a codec, a bug of ours. So the partition is paused before it fills the table. Once that is fixed, an operator
+resumes it (`manage.py partitions`). Until then its records wait in Kafka; none is dropped.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from processing.events.batch import Batch, Record
+from processing.events.batch import Batch, Entry, Record
 from processing.events.positions import RecordPosition
+from processing.partitions.outcome_window import NO_SOURCE, Window
 
-WINDOW = 1_000  # events
-MOST_IN_WINDOW = 200  # dead letters; more among the last WINDOW events are too many
-MOST_IN_A_ROW = 200  # dead letters; so many without a good event between them are too many
-
-
-class Window:
-    """The last events of one partition, as runs of alike ones."""
-
-    def __init__(self) -> None:
-        self._runs: deque[tuple[bool, int]] = deque()  # whether they are dead letters, how many; the newest last
-        self._events = 0
-        self._bad = 0
-
-    def copy(self) -> Window:
-        twin = Window()
-        twin._runs, twin._events, twin._bad = self._runs.copy(), self._events, self._bad
-        return twin
-
-    def add(self, count: int, *, bad: bool) -> None:
-        """Add events; those more than WINDOW events ago are dropped."""
-        if count <= 0:
-            return
-        if self._runs and self._runs[-1][0] == bad:
-            count += self._take(len(self._runs) - 1)
-        count = min(count, WINDOW)
-        self._put(bad, count)
-        while self._events > WINDOW:
-            self._forget(self._events - WINDOW)
-
-    @property
-    def trip(self) -> str | None:
-        """Why no further event may be read, after a dead letter; None: all is well."""
-        in_a_row = self._runs[-1][1] if self._runs and self._runs[-1][0] else 0
-        if in_a_row >= MOST_IN_A_ROW:
-            return f"{in_a_row} events in a row became dead letters"
-        # Of fewer events than a full window a fifth says little.
-        if in_a_row and self._events == WINDOW and self._bad > MOST_IN_WINDOW:
-            return f"{self._bad} of the last {WINDOW:,} events became dead letters"
-        return None
-
-    def _take(self, index: int) -> int:
-        bad, count = self._runs[index]
-        del self._runs[index]
-        self._events -= count
-        self._bad -= count if bad else 0
-        return count
-
-    def _put(self, bad: bool, count: int, *, first: bool = False) -> None:
-        (self._runs.appendleft if first else self._runs.append)((bad, count))
-        self._events += count
-        self._bad += count if bad else 0
-
-    def _forget(self, count: int) -> None:
-        bad, oldest = self._runs[0][0], self._take(0)
-        if oldest > count:
-            self._put(bad, oldest - count, first=True)
+# How many dead letters of one source the window of a partition counts: too many are always those of ten sources or more.
+SOURCE_SHARE = 20
+# Sources whose dead letters are counted, in each partition; the one with the oldest counts gives way.
+COUNTED_SOURCES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +33,21 @@ class LimitExceeded:
 
 @dataclass(frozen=True, slots=True)
 class BreakerUpdate:
-    """What a batch means for its partitions; to be adopted once it is committed."""
+    """What a batch means for its partitions and sources; to be adopted once it is committed."""
 
     windows: dict[int, Window] = field(default_factory=dict)
+    sources: dict[int, dict[str, Window]] = field(default_factory=dict)  # by partition: those that have changed
     trips: dict[int, LimitExceeded] = field(default_factory=dict)
+    failing: dict[str, str] = field(default_factory=dict)  # sources that are to be set aside, and why
+
+
+class Outcome(NamedTuple):
+    """What became of one line."""
+
+    offset: int
+    line: int
+    source: str
+    bad: bool
 
 
 class CircuitBreaker:
@@ -92,6 +55,7 @@ class CircuitBreaker:
 
     def __init__(self) -> None:
         self._windows: dict[int, Window] = {}
+        self._sources: dict[int, dict[str, Window]] = {}  # by partition: only those with dead letters
         self._lenient: dict[int, int] = {}
 
     def start(self, partition: int, *, lenient_until: int) -> None:
@@ -99,7 +63,8 @@ class CircuitBreaker:
 
         :param lenient_until: the offset below which an operator lets everything through
         """
-        self._windows[partition] = Window()
+        self._windows[partition] = Window(share=SOURCE_SHARE)
+        self._sources[partition] = {}
         self._lenient[partition] = lenient_until
 
     def is_lenient(self, record: Record) -> bool:
@@ -109,39 +74,80 @@ class CircuitBreaker:
     def evaluate(self, batch: Batch) -> BreakerUpdate:
         """Count the outcomes of a batch in the order of its records. Changes nothing: the batch may yet roll back."""
         breaker_update = BreakerUpdate()
-        letters = _lines_by_offset(batch)
-        sizes = _sizes(batch) if letters else Counter()
+        spoiled = _with_letters(batch)
+        outcomes = self._outcomes(batch, spoiled) if spoiled else {}
         for partition, events in _events(batch).items():
-            window = self._windows.get(partition, Window()).copy()
+            window = self._windows.get(partition, Window(share=SOURCE_SHARE)).copy()
             breaker_update.windows[partition] = window
-            if partition not in letters:
-                window.add(events, bad=False)
-                continue
-            records = [record for record in batch.records if record.partition == partition]
-            trip = self._follow(window, records, letters[partition], sizes)
-            if trip is not None:
-                breaker_update.trips[partition] = trip
+            if partition in spoiled:
+                self._follow(partition, sorted(outcomes.get(partition, [])), breaker_update)
+            else:
+                window.add_good(events)
+        self._add_good_sources(batch, spoiled, breaker_update)
         return breaker_update
 
     def adopt(self, breaker_update: BreakerUpdate) -> None:
         """Continue from these counts: the batch is committed."""
         self._windows |= breaker_update.windows
+        for partition, changed in breaker_update.sources.items():
+            kept = self._sources.setdefault(partition, {})
+            for source, window in changed.items():
+                kept.pop(source, None)
+                if not window.is_clean:
+                    kept[source] = window
+            while len(kept) > COUNTED_SOURCES:
+                del kept[next(iter(kept))]
 
-    def _follow(
-        self,
-        window: Window,
-        records: list[Record],
-        letters: Mapping[int, list[int]],
-        sizes: Mapping[RecordPosition, int],
-    ) -> LimitExceeded | None:
-        for record in sorted(records, key=lambda record: record.offset):
-            if self.is_lenient(record):
+    def _follow(self, partition: int, outcomes: Iterable[Outcome], breaker_update: BreakerUpdate) -> None:
+        window = breaker_update.windows[partition]
+        before = self._sources.get(partition, {})
+        sources = breaker_update.sources[partition] = {}
+        for offset, _, source, bad in outcomes:
+            own = sources.get(source)
+            if own is None and (bad or source in before):
+                own = sources[source] = before[source].copy() if source in before else Window()
+            if not bad:
+                window.add_good(1)
+                if own is not None:
+                    own.add_good(1)
                 continue
-            for bad, count in _runs(letters.get(record.offset, []), sizes[record.position]):
-                window.add(count, bad=bad)
-                if bad and window.trip:
-                    return LimitExceeded(record.offset, window.trip)
-        return None
+            window.add_bad(source)
+            assert own is not None
+            own.add_bad(source)
+            if source != NO_SOURCE and own.trip:
+                breaker_update.failing[source] = own.trip
+                sources[source] = Window()
+            if window.trip:
+                breaker_update.trips[partition] = LimitExceeded(offset, window.trip)
+                return
+
+    def _add_good_sources(self, batch: Batch, spoiled: set[int], breaker_update: BreakerUpdate) -> None:
+        """Count the events of sources with earlier dead letters, where a batch has none."""
+        for (source, _, partition), count in batch.read.items():
+            before = self._sources.get(partition)
+            if not before or partition in spoiled or source not in before:
+                continue
+            changed = breaker_update.sources.setdefault(partition, {})
+            if source not in changed:
+                changed[source] = before[source].copy()
+            changed[source].add_good(count)
+
+    def _outcomes(self, batch: Batch, partitions: set[int]) -> dict[int, list[Outcome]]:
+        """Return what became of the lines of some partitions; those of failed redrives and lenient records are left out."""
+        left_out = batch.redriven().keys() | {each.position for each in batch.records if self.is_lenient(each)}
+        found: defaultdict[int, list[Outcome]] = defaultdict(list)
+        for entry in _good(batch):
+            if entry.partition in partitions and RecordPosition(entry.partition, entry.offset) not in left_out:
+                found[entry.partition].append(Outcome(entry.offset, entry.line, entry.source, bad=False))
+        for letter in batch.letters:
+            if RecordPosition(letter.partition, letter.offset) not in left_out:
+                found[letter.partition].append(Outcome(letter.offset, letter.line, letter.source, bad=True))
+        return found
+
+
+def _good(batch: Batch) -> Iterator[Entry]:
+    yield from batch.entries
+    yield from batch.duplicates
 
 
 def _events(batch: Batch) -> Counter[int]:
@@ -151,27 +157,5 @@ def _events(batch: Batch) -> Counter[int]:
     return events
 
 
-def _lines_by_offset(batch: Batch) -> dict[int, dict[int, list[int]]]:
-    """Return the lines that became dead letters, by partition and offset. Failed redrives are not counted."""
-    redriven = batch.redriven() if batch.letters else {}
-    found: defaultdict[int, defaultdict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for letter in batch.letters:
-        if RecordPosition(letter.partition, letter.offset) not in redriven:
-            found[letter.partition][letter.offset].append(letter.line)
-    return {partition: dict(lines) for partition, lines in found.items()}
-
-
-def _sizes(batch: Batch) -> Counter[RecordPosition]:
-    """How many lines each record has."""
-    outcomes = (batch.entries, batch.duplicates, batch.letters)
-    return Counter(RecordPosition(one.partition, one.offset) for outcome in outcomes for one in outcome)
-
-
-def _runs(bad_lines: list[int], size: int) -> Iterator[tuple[bool, int]]:
-    """The outcomes of one record's lines in their order; dead letters one by one, since each may be one too many."""
-    good_before = 0
-    for place, line in enumerate(sorted(bad_lines)):
-        yield False, line - place - good_before
-        yield True, 1
-        good_before = max(good_before, line - place)
-    yield False, size - len(bad_lines) - good_before
+def _with_letters(batch: Batch) -> set[int]:
+    return {letter.partition for letter in batch.letters}

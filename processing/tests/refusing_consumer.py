@@ -16,7 +16,7 @@ from django.core.management import call_command  # noqa: E402 - after the setup
 from ingestion.problems import Code  # noqa: E402 - after the setup
 from processing.events import decoding  # noqa: E402 - after the setup
 from processing.events.batch import Batch, Entry  # noqa: E402 - after the setup
-from processing.partitions import circuit_breaker  # noqa: E402 - after the setup
+from processing.partitions import outcome_window  # noqa: E402 - after the setup
 
 decode = decoding.decode
 
@@ -25,7 +25,7 @@ def main() -> None:
     """Wrap the decoder, then consume."""
     decoding.decode = refusing
     # Hundreds of dead letters are what a test wants.
-    circuit_breaker.MOST_IN_A_ROW = circuit_breaker.MOST_IN_WINDOW = sys.maxsize
+    outcome_window.MOST_IN_A_ROW = outcome_window.MOST_IN_WINDOW = sys.maxsize
     call_command("consume")
 
 

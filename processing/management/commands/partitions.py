@@ -18,7 +18,8 @@ WHO = "command line"
 class Command(StoreCommand):
     help = (
         "List the partitions of raw-data that are held (paused), and resume them. A partition is held when 200 of its\n"
-        "events in a row, or more than 200 of its last 1,000, became dead letters; when a newer release wrote its next\n"
+        "events in a row, or more than 200 of its last 1,000, became dead letters, of ten sources or more (for one source:\n"
+        "manage.py failing_sources), or of none that can be read; when a newer release wrote its next\n"
         "record (an upgraded consumer goes on by itself); or when its next batch of records can't be read.\n"
         "Nothing of it is dropped: its records wait in Kafka, up to the topic's retention.\n\n"
         "  manage.py partitions list\n"

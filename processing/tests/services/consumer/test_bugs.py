@@ -108,7 +108,9 @@ def test_the_copy_of_an_event_that_fails_is_stored(site: Deployment, monkeypatch
 def test_a_bug_that_every_event_meets_holds_the_partition(site: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     fail(monkeypatch, "STORE", "write_rows", on=holds_poison)
     for start in range(0, 600, 20):
-        factories.put(site.raw_topic, *(line(number, POISON) for number in range(start, start + 20)))
+        # Of twelve sources: what one source alone meets does not stop the others.
+        poisoned = (line(number, POISON, source=f"sensor-{number % 12}") for number in range(start, start + 20))
+        factories.put(site.raw_topic, *poisoned)
     factories.put(site.raw_topic, good(1_000), partition=1)
 
     with running_loop():

@@ -6,7 +6,8 @@ import pytest
 
 from ingestion.kafka.record_headers import REDRIVE_OF, Headers
 from processing.events.batch import Batch, Letter, Record
-from processing.partitions.circuit_breaker import CircuitBreaker, LimitExceeded, Window
+from processing.partitions.circuit_breaker import COUNTED_SOURCES, CircuitBreaker, LimitExceeded
+from processing.partitions.outcome_window import Window
 from processing.tests.factories import NOON, make_entry, make_sent
 
 
@@ -100,8 +101,82 @@ def test_starting_anew_forgets_everything() -> None:
 def test_a_window_holds_no_more_than_its_size() -> None:
     window = Window()
 
-    window.add(5_000, bad=False)
-    window.add(201, bad=True)
+    window.add_good(5_000)
+    window.add_bad("", 201)
 
     assert window.trip == "201 events in a row became dead letters"
     assert sum(count for _, count in window._runs) == 1_000
+
+
+def of_sources(*outcomes: tuple[str, bool], first: int = 0) -> Batch:
+    """A batch of partition 0, a record for each event: its source, and whether it is a dead letter."""
+    batch = Batch(records=[])
+    for offset, (source, bad) in enumerate(outcomes, start=first):
+        batch.records.append(Record(0, offset, NOON, b"", []))
+        batch.read[source, 0, 0] += 1
+        if bad:
+            batch.letters.append(Letter(0, offset, 0, b"", "id_conflict", "", "", "identity", source, None, NOON))
+        else:
+            batch.entries.append(make_entry(make_sent(offset, source=source, payload={}), place=(0, offset, 0)))
+    return batch
+
+
+def test_one_source_that_spoils_is_set_aside_and_its_partition_goes_on() -> None:
+    update = CircuitBreaker().evaluate(of_sources(*[("spoiler", True)] * 5_000))
+
+    assert update.trips == {}
+    assert update.failing == {"spoiler": "200 events in a row became dead letters"}
+
+
+def test_the_good_events_of_neighbours_neither_hide_a_source_that_spoils_nor_suffer_from_it() -> None:
+    breaker = CircuitBreaker()
+    mixed = [("spoiler", True), ("neighbour", False), ("other", False)]
+
+    first = breaker.evaluate(of_sources(*mixed * 150))
+    breaker.adopt(first)
+    second = breaker.evaluate(of_sources(*mixed * 50, first=450))
+
+    assert (first.failing, first.trips) == ({}, {})
+    assert (set(second.failing), second.trips) == ({"spoiler"}, {})
+
+
+def test_good_events_of_a_source_between_its_batches_break_its_row() -> None:
+    breaker = CircuitBreaker()
+    for outcomes in ([("one", True)] * 150, [("one", False)], [("one", True)] * 150):
+        update = breaker.evaluate(of_sources(*outcomes))
+        breaker.adopt(update)
+        assert update.failing == {}
+
+
+def test_a_source_of_which_more_than_a_fifth_spoils_is_set_aside() -> None:
+    update = CircuitBreaker().evaluate(of_sources(*[("one", True), ("one", False), ("one", False)] * 400))
+
+    assert set(update.failing) == {"one"}
+    assert update.trips == {}
+
+
+def test_many_sources_that_fail_at_once_hold_the_partition() -> None:
+    nine = [(f"source-{number % 9}", True) for number in range(1_900)]
+    ten = [(f"source-{number % 10}", True) for number in range(1_900)]
+
+    assert CircuitBreaker().evaluate(of_sources(*nine)).trips == {}
+    assert CircuitBreaker().evaluate(of_sources(*ten)).trips == {
+        0: LimitExceeded(199, "200 events in a row became dead letters")
+    }
+
+
+def test_the_sources_that_are_counted_are_bounded() -> None:
+    breaker = CircuitBreaker()
+    for number in range(COUNTED_SOURCES + 500):
+        breaker.adopt(breaker.evaluate(of_sources((f"source-{number}", True), ("good", False), first=2 * number)))
+
+    assert len(breaker._sources[0]) == COUNTED_SOURCES
+
+
+def test_a_source_is_no_longer_counted_once_its_window_is_clean() -> None:
+    breaker = CircuitBreaker()
+
+    breaker.adopt(breaker.evaluate(of_sources(("one", True))))
+    breaker.adopt(breaker.evaluate(of_sources(*[("one", False)] * 1_000)))
+
+    assert breaker._sources[0] == {}
