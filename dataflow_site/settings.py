@@ -203,6 +203,9 @@ DATAFLOW_KEY_RATE = env.str("DATAFLOW_KEY_RATE", "")
 # --- The consumer ---
 DATAFLOW_BATCH_EVENTS = env.int("DATAFLOW_BATCH_EVENTS", 5_000)
 DATAFLOW_MAX_FIELDS_PER_SOURCE = env.int("DATAFLOW_MAX_FIELDS_PER_SOURCE", 500)
+# Rows by minute that one source may cause or change with what is received in one minute; events past it are stored but not
+# rolled up. 0: no limit.
+DATAFLOW_ROLLUP_ROWS_PER_MINUTE = env.int("DATAFLOW_ROLLUP_ROWS_PER_MINUTE", 50_000)
 # How long receivers take no event of a source of which too many became dead letters; doubled when it happens again; 0: never.
 DATAFLOW_SOURCE_THROTTLE_SECONDS = env.float("DATAFLOW_SOURCE_THROTTLE_SECONDS", 60.0)
 

@@ -58,6 +58,7 @@ class Event(models.Model):
     offset = models.BigIntegerField()
     line = models.IntegerField()  # within the record, from 0
     content_hash = models.BigIntegerField()  # ingestion.events.content_hash
+    rollup_cut = models.BooleanField(null=True)  # True: stored, but not rolled up (processing.events.rollup_budget)
 
     class Meta:
         db_table = "events"
@@ -132,6 +133,7 @@ class SourceStatistics(models.Model):
     dead_lettered = models.BigIntegerField(default=0)
     dropped = models.BigIntegerField(default=0)
     fields_capped = models.BooleanField(default=False)  # some fields are stored but not rolled up
+    rollups_cut_at = models.DateTimeField(null=True)  # when the last events were stored but not rolled up
 
     class Meta:
         db_table = "source_statistics"

@@ -165,6 +165,7 @@ class SourceShape(TypedDict):
     events: int  # stored
     fields: list[FieldShape]
     fieldsCapped: bool  # some fields are stored but not rolled up
+    rollupsCutAt: str | None  # when the last events were stored but not rolled up
     enabled: bool
     labels: dict[str, object]
 

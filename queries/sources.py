@@ -125,6 +125,7 @@ def _shape(row: SourceStatistics, registered: Source | None, fields: list[FieldS
         "events": row.stored,
         "fields": fields,
         "fieldsCapped": row.fields_capped,
+        "rollupsCutAt": None if row.rollups_cut_at is None else format_time(row.rollups_cut_at),
         # A source without a registry entry is enabled.
         "enabled": registered is None or registered.enabled,
         "labels": registered.labels if registered else {},

@@ -13,8 +13,6 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from django.conf import settings
-
 from ingestion.kafka import record_headers
 from processing import metrics
 from processing.consumer import batch_runner, steps
@@ -160,11 +158,12 @@ class Loop:
         events = sum(map(_event_count, records))
         wait = POLL if not records and not (self._settling or self._starts.asked) else 0.01
         closes = time.monotonic() + wait
-        while events < settings.DATAFLOW_BATCH_EVENTS and not self._stopping.is_set() and not consumer.is_broken:
+        most = self._stores.budget.batch_events()
+        while events < most and not self._stopping.is_set() and not consumer.is_broken:
             left = closes - time.monotonic()
             if left <= 0:
                 break
-            room = settings.DATAFLOW_BATCH_EVENTS - events
+            room = most - events
             polled = consumer.poll(wait=left, limit=max(1, int(room / self._events_per_record)))
             if polled and not records:
                 closes = time.monotonic() + (BUSY_GATHER if self._busy else QUIET_GATHER)

@@ -56,9 +56,9 @@ def _stop_before_newer(stores: Stores, work: Work) -> None:
         ]
 
 
-def process(_stores: Stores, work: Work) -> None:
-    """Apply the steps to each event (none yet) and sum up its numbers."""
-    work.attempt.roll_up(work.batch.entries)
+def process(stores: Stores, work: Work) -> None:
+    """Apply the steps to each event (none yet) and sum up its numbers, as far as its source's budget goes."""
+    work.attempt.allot(work.batch, stores.budget)
 
 
 # --- inside the batch's transaction ---
@@ -94,6 +94,8 @@ def write_documents(stores: Stores, work: Work) -> None:
 def write_rows(stores: Stores, work: Work) -> None:
     """Write the rows, concurrently with the documents; in careful mode find out which are new."""
     batch = work.batch
+    # Decided already, unless records were left out: the rows record it.
+    work.attempt.allot(batch, stores.budget)
     if not stores.careful:
         stores.rows.copy_events(batch, work.topic.row)
         return
@@ -231,6 +233,8 @@ def store(stores: Stores, work: Work, *, undo: bool = False) -> None:
     if work.attempt.committed:
         work.attempt.committed()
     stores.breaker.adopt(work.attempt.breaker_update)
+    if work.attempt.allotment:
+        stores.budget.adopt(work.attempt.allotment)
 
 
 def _attempt(stores: Stores, work: Work, *, undo: bool) -> bool:

@@ -13,7 +13,8 @@ from processing.consumer.crashes.crash_isolation import CrashIsolation
 from processing.consumer.operator_incident import OperatorIncident
 from processing.events.batch import Batch, Entry, Record
 from processing.events.ledger_deltas import LedgerDeltas
-from processing.events.rollups import Spans, roll_up
+from processing.events.rollup_budget import Allotment, RollupBudget
+from processing.events.rollups import Spans, by_hour, roll_up
 from processing.kafka.end_offsets import OffsetsReader
 from processing.kafka.processed_topic import ProcessedTopic
 from processing.partitions.circuit_breaker import BreakerUpdate, CircuitBreaker
@@ -47,11 +48,19 @@ class Attempt:
     prepared: bool = False
     spans: tuple[Spans, Spans] | None = None  # rollups by minute and by hour, of `rolled_up`
     rolled_up: list[Entry] | None = None  # the list itself: a changed batch has another one
+    allotment: Allotment | None = None  # decided once, before any row is written
     writing: Future[Verdict] | None = None
     verdict: Verdict | None = None  # kept for the next transaction: documents are written once
     gains: LedgerDeltas = field(default_factory=dict)
     breaker_update: BreakerUpdate = field(default_factory=BreakerUpdate)
     committed: Callable[[], None] | None = None
+
+    def allot(self, batch: Batch, budget: RollupBudget) -> None:
+        """Decide which events of the batch are rolled up, and roll them up; once for each attempt."""
+        if self.allotment is None:
+            self.allotment = budget.allot(batch.entries)
+            self.spans, self.rolled_up = (self.allotment.minutes, by_hour(self.allotment.minutes)), batch.entries
+            batch.is_cut = bool(self.allotment.cut)
 
     def roll_up(self, entries: list[Entry]) -> tuple[Spans, Spans]:
         """Return the rollups of a list of entries; computed once for each list."""
@@ -85,6 +94,7 @@ class Stores:
         default_factory=lambda: OffsetsReader(settings.KAFKA_BOOTSTRAP_SERVERS, settings.KAFKA_TOPIC_RAW_DATA)
     )
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
+    budget: RollupBudget = field(default_factory=RollupBudget)
     writers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "documents"))
     # Rows are copied straight into the table until a batch meets existing rows. They then go through a staging table
     # until a batch meets none.

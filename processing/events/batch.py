@@ -48,6 +48,7 @@ class Entry(msgspec.Struct, gc=False):
     line: int
     timed: bool = True  # False: `ts` is the receiver's, and the first copy's is kept
     attributes: bytes = b""  # a JSON object, or empty
+    rolled: bool = True  # False: past its source's budget of rollup rows (processing.events.rollup_budget)
 
 
 class Letter(NamedTuple):
@@ -107,6 +108,7 @@ class Batch:
     redelivered: list[Record] = field(default_factory=list)
     stored: list[Entry] = field(default_factory=list)
     stored_at: int = 0  # microseconds since the epoch
+    is_cut: bool = False  # some of `entries` are not rolled up
 
     def redriven(self) -> dict[RecordPosition, int]:
         """Return the dead letters that records redrive, by position; a header that is no number is another producer's."""

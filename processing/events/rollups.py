@@ -52,6 +52,8 @@ class Span(msgspec.Struct, gc=False):
 
 # (source, start in spans since the epoch) -> field -> statistics
 Spans = dict[tuple[str, int], dict[str, Span]]
+# (source, minutes since the epoch) -> its events
+Groups = dict[tuple[str, int], list[Entry]]
 
 
 def roll_up(entries: Iterable[Entry]) -> tuple[Spans, Spans]:
@@ -62,10 +64,16 @@ def roll_up(entries: Iterable[Entry]) -> tuple[Spans, Spans]:
 
 def by_minute(entries: Iterable[Entry]) -> Spans:
     """Roll up events by source and minute."""
+    return {key: fields for key, group in group_by_minute(entries).items() if (fields := summarise(group))}
+
+
+def group_by_minute(entries: Iterable[Entry]) -> Groups:
+    """Group events by source and minute; those that are not to be rolled up are left out."""
     groups: defaultdict[tuple[str, int], list[Entry]] = defaultdict(list)
     for entry in entries:
-        groups[entry.source, entry.ts // MINUTE].append(entry)
-    return {key: fields for key, group in groups.items() if (fields := _summarise(group))}
+        if entry.rolled:
+            groups[entry.source, entry.ts // MINUTE].append(entry)
+    return groups
 
 
 def by_hour(minutes: Spans) -> Spans:
@@ -92,7 +100,8 @@ def merge(spans: Spans, others: Spans) -> None:
                 mine[name] = span
 
 
-def _summarise(group: list[Entry]) -> dict[str, Span]:
+def summarise(group: list[Entry]) -> dict[str, Span]:
+    """Return the statistics of each numeric field of the events, which are sorted by time."""
     group.sort(key=_BY_TIME)
     spans = _alike(group)
     return _mixed(group) if spans is None else spans

@@ -40,10 +40,18 @@ _NULL = _LENGTH.pack(-1)
 _TIME = Struct(">iq")
 
 
+# Of events that are not rolled up, after the columns of all events; it is null in the others.
+CUT_COLUMNS = f"{EVENT_COLUMNS}, rollup_cut"
+_CUT = _LENGTH.pack(1) + b"\x01"
+
+
 @lru_cache(maxsize=100_000)
 def _source_prefix(source: str) -> bytes:
-    text = source.encode()
-    return _FIELD_COUNT.pack(11) + _LENGTH.pack(len(text)) + text
+    return _FIELD_COUNT.pack(11) + _text(source)
+
+
+def _cut_prefix(source: str) -> bytes:
+    return _FIELD_COUNT.pack(12) + _text(source)
 
 
 def _text(value: str) -> bytes:
@@ -51,15 +59,19 @@ def _text(value: str) -> bytes:
     return _LENGTH.pack(len(data)) + data
 
 
-def events(entries: Iterable[Entry], *, stored: int, topic: int) -> bytes:
-    """Pack rows of the table `events` (EVENT_COLUMNS)."""
+def events(entries: Iterable[Entry], *, stored: int, topic: int, cut: bool = False) -> bytes:
+    """Pack rows of the table `events` (EVENT_COLUMNS).
+
+    :param cut: the events are not rolled up (CUT_COLUMNS)
+    """
+    prefix = _cut_prefix if cut else _source_prefix
     parts = [HEADER]
     add = parts.append
     pack = _EVENT.pack
     stored -= _PG_EPOCH
     for entry in entries:
         payload = entry.payload
-        add(_source_prefix(entry.source))
+        add(prefix(entry.source))
         add(
             pack(
                 8, entry.ts - _PG_EPOCH, 16, entry.id, 8, entry.received - _PG_EPOCH, 8, stored,
@@ -68,6 +80,8 @@ def events(entries: Iterable[Entry], *, stored: int, topic: int) -> bytes:
             )
         )  # fmt: skip
         add(payload)
+        if cut:
+            add(_CUT)
     add(TRAILER)
     return b"".join(parts)
 

@@ -20,12 +20,14 @@ CREATE TEMP TABLE IF NOT EXISTS staged_ledger (
 
 COPY_EVENTS = f"COPY events ({copy_encoder.EVENT_COLUMNS}) FROM STDIN (FORMAT BINARY)"
 COPY_STAGED_EVENTS = f"COPY staged_event ({copy_encoder.EVENT_COLUMNS}) FROM STDIN (FORMAT BINARY)"
+COPY_CUT_EVENTS = f"COPY events ({copy_encoder.CUT_COLUMNS}) FROM STDIN (FORMAT BINARY)"
+COPY_STAGED_CUT_EVENTS = f"COPY staged_event ({copy_encoder.CUT_COLUMNS}) FROM STDIN (FORMAT BINARY)"
 COPY_SPANS = f"COPY staged_span ({copy_encoder.SPAN_COLUMNS}) FROM STDIN (FORMAT BINARY)"
 COPY_LEDGER = f"COPY staged_ledger ({copy_encoder.LEDGER_COLUMNS}) FROM STDIN (FORMAT BINARY)"
 
 # Returns the rows that are new.
 MOVE_EVENTS = f"""
-INSERT INTO events ({copy_encoder.EVENT_COLUMNS}) SELECT {copy_encoder.EVENT_COLUMNS} FROM staged_event ORDER BY source_id, ts, id
+INSERT INTO events ({copy_encoder.CUT_COLUMNS}) SELECT {copy_encoder.CUT_COLUMNS} FROM staged_event ORDER BY source_id, ts, id
 ON CONFLICT DO NOTHING RETURNING source_id, id
 """  # noqa: S608 - constants only
 
@@ -97,6 +99,7 @@ INSERT INTO topic (kafka_id, name) SELECT %(id)s, %(name)s
 WHERE NOT EXISTS (SELECT FROM topic WHERE kafka_id = %(id)s) ON CONFLICT DO NOTHING
 """
 
+SAY_CUT = "UPDATE source_statistics SET rollups_cut_at = now() WHERE source_id = ANY(%s)"
 SAY_CAPPED = "UPDATE source_statistics SET fields_capped = true WHERE source_id = ANY(%s)"
 
 # Backends that one waits for: consumers' alone, and not those that wait themselves, since they hold nothing up.

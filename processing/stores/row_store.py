@@ -14,6 +14,7 @@ from ingestion.events.halving import failing
 from processing.errors import ContentRejected
 from processing.events.batch import Batch, Entry
 from processing.events.ledger_deltas import LedgerDeltas
+from processing.events.rollup_budget import cut_sources
 from processing.events.rollups import Spans
 from processing.stores import copy_encoder, letter_writer, month_partitions, postgres, redrive_outcomes, row_sql
 from processing.stores.field_limit import FieldLimit
@@ -161,7 +162,7 @@ class RowStore:
         """
         if batch.entries:
             with row_errors():
-                self._copy(row_sql.COPY_EVENTS, copy_encoder.events(batch.entries, stored=batch.stored_at, topic=topic))
+                self._copy_entries(batch, topic, whole=row_sql.COPY_EVENTS, cut=row_sql.COPY_CUT_EVENTS)
         batch.stored = batch.entries
 
     def move_events(self, batch: Batch, topic: int) -> list[Entry]:
@@ -170,9 +171,7 @@ class RowStore:
             batch.stored = []
             return []
         with row_errors():
-            self._copy(
-                row_sql.COPY_STAGED_EVENTS, copy_encoder.events(batch.entries, stored=batch.stored_at, topic=topic)
-            )
+            self._copy_entries(batch, topic, whole=row_sql.COPY_STAGED_EVENTS, cut=row_sql.COPY_STAGED_CUT_EVENTS)
             new = {(source, id_.bytes) for source, id_ in self.connection.execute(row_sql.MOVE_EVENTS)}
         batch.stored = [entry for entry in batch.entries if (entry.source, entry.id) in new]
         return [entry for entry in batch.entries if (entry.source, entry.id) not in new]
@@ -202,6 +201,8 @@ class RowStore:
                 self.connection.execute(row_sql.MOVE_PROGRESS, _moves(batch, topic))
             if capped:
                 self.connection.execute(row_sql.SAY_CAPPED, [sorted(capped)])
+            if batch.is_cut and (cut := cut_sources(batch.stored)):
+                self.connection.execute(row_sql.SAY_CUT, [cut])
             letter_writer.write_letters(self.connection, batch.letters, topic)
             redrive_outcomes.close(self.connection, batch, topic=topic)
         return remember
@@ -217,6 +218,16 @@ class RowStore:
         except ContentRejected:
             return True
         return False
+
+    def _copy_entries(self, batch: Batch, topic: int, *, whole: str, cut: str) -> None:
+        """Copy the batch's entries; those that are not rolled up by the statement `cut`, which marks them."""
+        if not batch.is_cut:
+            self._copy(whole, copy_encoder.events(batch.entries, stored=batch.stored_at, topic=topic))
+            return
+        rolled = [entry for entry in batch.entries if entry.rolled]
+        left = [entry for entry in batch.entries if not entry.rolled]
+        self._copy(whole, copy_encoder.events(rolled, stored=batch.stored_at, topic=topic))
+        self._copy(cut, copy_encoder.events(left, stored=batch.stored_at, topic=topic, cut=True))
 
     def _copy(self, statement: str, data: bytes) -> None:
         with self.connection.cursor() as cursor, cursor.copy(statement) as copy:

@@ -20,7 +20,7 @@ _POSITION = ("partition", "offset", "line")
 # The columns that `event_of_row` needs, of table alias `e`. Times are in microseconds since the epoch.
 ROW_COLUMNS = """
 e.source_id, (extract(epoch FROM e.ts) * 1000000)::bigint, uuid_send(e.id), e.payload::text, e.content_hash,
-(extract(epoch FROM e.received) * 1000000)::bigint, e.partition, e."offset", e.line
+(extract(epoch FROM e.received) * 1000000)::bigint, e.partition, e."offset", e.line, e.rollup_cut IS NOT TRUE
 """
 
 
@@ -62,7 +62,7 @@ def event_of_row(row: tuple[Any, ...]) -> Entry:
 
     Its `values` are those that were sent; the spelling of its `payload` is PostgreSQL's.
     """
-    source, ts, id_, payload, hash_, received, partition, offset, line = row
+    source, ts, id_, payload, hash_, received, partition, offset, line, rolled = row
     return Entry(
         key=id_ + source_digest(source),
         id=id_,
@@ -76,6 +76,7 @@ def event_of_row(row: tuple[Any, ...]) -> Entry:
         partition=partition,
         offset=offset,
         line=line,
+        rolled=rolled,
     )
 
 

@@ -51,6 +51,7 @@ def test_a_source_is_shown_with_the_latest_of_each_field() -> None:
             {"name": "temperature", "latest": 23.5, "latestAt": "2009-04-11T12:00:00Z"},
         ],
         "fieldsCapped": False,
+        "rollupsCutAt": None,
         "enabled": False,
         "labels": {"room": "cellar"},
     }

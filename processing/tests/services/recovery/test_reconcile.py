@@ -16,7 +16,7 @@ from django.db import connection, connections
 
 from deploy.testing.deployment import Deployment, ProductProcess
 from processing.events.document_ids import document_id
-from processing.models import DeadLetter, Event, Progress, SourceStatistics
+from processing.models import DeadLetter, Event, Progress, RollupMinute, SourceStatistics
 from processing.recovery.reconcile import reconcile, report_text
 from processing.recovery.reconcile.reconcile import Report
 from processing.recovery.recount import recount_sql
@@ -331,6 +331,33 @@ def test_fields_past_a_sources_cap_do_not_count(site: Deployment, ingest: Produc
     site.wait_for(lambda: was_read("sensor-2", 1))
 
     assert SourceStatistics.objects.get().fields_capped
+    assert agreed(reconcile.run())
+
+
+def test_what_is_past_a_sources_budget_of_rollups_is_stored_and_reconciles(
+    site: Deployment, ingest: ProductProcess
+) -> None:
+    site.start_consumer({"DATAFLOW_ROLLUP_ROWS_PER_MINUTE": "4"})
+    events = [
+        {"sourceId": "wide", "timestamp": f"2026-03-01T12:{minute:02}:00Z", "payload": {"a": minute, "b": 2}}
+        for minute in range(10)
+    ]
+    post(ingest.url, events)
+    site.wait_for(lambda: was_read("wide", 10))
+
+    # Stored, said, and agreed on: also where they come again, and once rows are restored and hours computed anew.
+    assert Event.objects.count() == 10
+    assert RollupMinute.objects.count() <= 8  # of two minutes of receipt at most
+    assert Event.objects.filter(rollup_cut=True).count() == 10 - RollupMinute.objects.count() / 2
+    assert SourceStatistics.objects.get().rollups_cut_at is not None
+    assert agreed(reconcile.run())
+    post(ingest.url, events)
+    site.wait_for(lambda: was_read("wide", 20))
+    assert agreed(reconcile.run())
+    Event.objects.filter(payload__a=9).delete()
+    Event.objects.filter(payload__a=0).delete()
+    call_command("rebuild_rows", stdout=StringIO())
+    assert Event.objects.count() == 10
     assert agreed(reconcile.run())
 
 
