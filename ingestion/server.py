@@ -94,6 +94,8 @@ async def _probe(method: str, path: str) -> Response:
 async def _check_readiness() -> Response:
     """Report Kafka alone: receivers need nothing else, and one that the guard has closed is still ready to answer."""
     latency = await publisher().latency()
+    if (refusal := publisher().refusal) is not None:
+        return _readiness_answer(503, "unavailable", {"state": "refuses", "error": refusal, "latencyMs": None})
     if latency is None:
         return _readiness_answer(503, "unavailable", {"state": "down", "latencyMs": None})
     return _readiness_answer(200, "ready", {"state": "up", "latencyMs": round(latency * 1000, 2)})

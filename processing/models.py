@@ -50,7 +50,7 @@ class Event(models.Model):
     source_id = models.TextField()
     ts = models.DateTimeField()  # event time, the sender's clock
     received = models.DateTimeField()  # the receiver's clock
-    stored = models.DateTimeField()  # the consumer's clock
+    stored = models.DateTimeField()  # PostgreSQL's clock
     payload = models.JSONField()
     tags = ArrayField(models.TextField(), null=True)  # None means none
     topic = models.ForeignKey(Topic, on_delete=models.DO_NOTHING, db_constraint=False)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 
 from ingestion.kafka import record_encoder
-from ingestion.kafka.producer import Client, PublishFailed, send
+from ingestion.kafka.producer import Client, PublishFailed, is_refused_for_good, send
 from ingestion.kafka.submission import Submission
 
 
@@ -22,6 +22,7 @@ class Flush:
         self.events = sum([len(submission.events) for submission in submissions])
         self.started = loop.time()
         self.failed = 0  # bit mask of the partitions where a record was not acknowledged
+        self.errors: list[BaseException] = []
         self._loop = loop
         self._on_complete = on_complete
         self._lock = threading.Lock()
@@ -35,16 +36,28 @@ class Flush:
             bit = 1 << record.partition
             try:
                 future = send(producer, topic, record)
-            except PublishFailed:
-                self._complete(bit)
+            except PublishFailed as error:
+                self._rejected(bit, error.__cause__ or error)
             else:
                 future.add_callback(self._acknowledged).add_errback(partial(self._rejected, bit))
         self._complete(0)
 
+    @property
+    def reason(self) -> str:
+        """The names of the errors by which records failed."""
+        return ", ".join(sorted({type(error).__name__ for error in self.errors}))
+
+    @property
+    def refusal(self) -> str | None:
+        """The name of an error by which Kafka refuses every record until an operator acts; None: it may pass."""
+        return next((type(error).__name__ for error in self.errors if is_refused_for_good(error)), None)
+
     def _acknowledged(self, _: object) -> None:
         self._complete(0)
 
-    def _rejected(self, bit: int, _: object) -> None:
+    def _rejected(self, bit: int, error: BaseException) -> None:
+        with self._lock:
+            self.errors.append(error)
         self._complete(bit)
 
     def _complete(self, failed: int) -> None:

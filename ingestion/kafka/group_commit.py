@@ -20,6 +20,9 @@ from ingestion.runtime.loop_singleton import LoopSingleton
 logger = logging.getLogger(__name__)
 
 RECONNECT_PAUSE = 0.5  # seconds between two attempts to connect
+# Seconds after a flush that Kafka refused for good, in which the process is not ready. Then requests may try again: only a
+# flush shows whether it has passed, and balancers send none to a process that is not ready.
+REFUSED_SECONDS = 30.0
 SWEEP_PAUSE = 0.1  # seconds; a request is answered at most this long after its deadline
 PROBE_TIMEOUT = 2.0  # seconds; of a readiness probe
 CLOSE_TIMEOUT = 2.0  # seconds for the client to close, once nothing is in flight
@@ -58,6 +61,9 @@ class Publisher:
         self._partitions = 0  # 0: not known yet
         self._away = False  # the last attempt to connect failed
         self._failing = False  # the last flush failed
+        self._refusal: tuple[str, float] | None = (
+            None  # by which error Kafka refuses every record; the loop's time of it
+        )
         self._connecting: asyncio.Task[None] | None = None
         self._waiting: list[Submission] = []
         self._flush: Flush | None = None
@@ -103,16 +109,23 @@ class Publisher:
         return acknowledged
 
     async def latency(self) -> float | None:
-        """Return the seconds that Kafka takes to answer; None if it does not answer within PROBE_TIMEOUT.
+        """Return the seconds that Kafka takes to answer; None if it does not within PROBE_TIMEOUT, or refuses records.
 
         The one question behind all readiness probes of receivers.
         """
-        if self._producer is None or not self._partitions:
+        if self._producer is None or not self._partitions or self.refusal:
             return None
         try:
             return await asyncio.to_thread(round_trip, self._producer, timeout=PROBE_TIMEOUT)
         except PublishFailed:
             return None
+
+    @property
+    def refusal(self) -> str | None:
+        """The name of the error by which Kafka refused the last flush for good; None after REFUSED_SECONDS."""
+        if self._refusal is None or self.loop.time() > self._refusal[1] + REFUSED_SECONDS:
+            return None
+        return self._refusal[0]
 
     async def close(self) -> None:
         """Wait for the events in flight, each request no longer than its deadline, then disconnect."""
@@ -218,10 +231,15 @@ class Publisher:
             else:
                 submission.acknowledged.set_result(None)
         self._failing = bool(flush.failed)
+        self._refusal = (flush.refusal, self.loop.time()) if flush.failed and flush.refusal else None
         if flush.failed:
             self._fail_waiting()
             metrics.FLUSHES_FAILED.inc()
-            logger.warning("Kafka did not acknowledge a flush", extra={"events": flush.events})
+            fields = {"events": flush.events, "reason": flush.reason}
+            if flush.refusal:
+                logger.error("Kafka refuses every record until an operator acts", extra=fields)
+            else:
+                logger.warning("Kafka did not acknowledge a flush", extra=fields)
             # send() would block the loop if the topic were gone, so a thread asks for its partitions first.
             self.connect()
         self._schedule_flush()

@@ -9,7 +9,15 @@ from typing import TypeAlias
 
 from django.conf import settings
 from kafka import KafkaProducer
-from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.errors import (
+    BrokerResponseError,
+    CorruptRecordError,
+    InvalidRecordError,
+    KafkaError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+)
 from kafka.producer.future import FutureRecordMetadata
 
 from ingestion.kafka import client_internals
@@ -23,6 +31,8 @@ METADATA_TIMEOUT = 2.0  # seconds that send() may block while the topic is unkno
 # Kafka's default limit for one batch is 1,048,588 bytes; a partition's share of a flush should fit in one.
 BATCH_BYTES = 768 * 1024
 REQUEST_BYTES = 8 * 1024 * 1024
+
+_ABOUT_CONTENT = (CorruptRecordError, InvalidRecordError, MessageSizeTooLargeError, RecordListTooLargeError)
 
 Client: TypeAlias = KafkaProducer
 
@@ -113,6 +123,14 @@ def send_all(producer: Client, topic: str, records: Sequence[ProducerRecord], *,
             future.get(timeout=max(0.0, deadline - time.monotonic()))
     except KafkaError as error:
         raise PublishFailed(f"Kafka did not acknowledge {len(records)} records for topic {topic}") from error
+
+
+def is_refused_for_good(error: BaseException) -> bool:
+    """Return whether a broker refused a record, and will refuse others, until an operator acts.
+
+    Not for what it holds, which is one sender's, and not for a condition that passes by itself.
+    """
+    return isinstance(error, BrokerResponseError) and not error.retriable and not isinstance(error, _ABOUT_CONTENT)
 
 
 def close_producer(producer: Client, *, timeout: float) -> None:

@@ -77,7 +77,8 @@ def claim(stores: Stores, work: Work) -> None:
     if below:
         work.batch.redelivered += below
         _keep(stores, work, [record for record in work.batch.records if record.offset >= done[record.partition]])
-    work.batch.stored_at = timestamps.now()
+    # PostgreSQL's clock: readers compare it with the time of their first page.
+    work.batch.stored_at = stores.rows.began_at
 
 
 def write_documents(stores: Stores, work: Work) -> None:

@@ -18,6 +18,8 @@ CREATE TEMP TABLE IF NOT EXISTS staged_ledger (
 ) ON COMMIT DELETE ROWS;
 """
 
+# The backend of a transaction, and when it began (microseconds since the epoch).
+BEGAN = "SELECT pg_backend_pid(), (extract(epoch FROM now()) * 1000000)::bigint"
 COPY_EVENTS = f"COPY events ({copy_encoder.EVENT_COLUMNS}) FROM STDIN (FORMAT BINARY)"
 COPY_STAGED_EVENTS = f"COPY staged_event ({copy_encoder.EVENT_COLUMNS}) FROM STDIN (FORMAT BINARY)"
 COPY_CUT_EVENTS = f"COPY events ({copy_encoder.CUT_COLUMNS}) FROM STDIN (FORMAT BINARY)"

@@ -27,6 +27,7 @@ class RowStore:
     def __init__(self) -> None:
         self._connection: psycopg.Connection | None = None
         self._backend = 0  # the server's process of the present transaction
+        self.began_at = 0  # when it began, by PostgreSQL's clock; microseconds since the epoch
         self._months: set[datetime] = set()
         self._progress: set[tuple[int, int]] = set()
         self._fields = FieldLimit()
@@ -150,10 +151,10 @@ class RowStore:
     def _begin(self, cursor: psycopg.Cursor) -> None:
         """Set up the transaction. A connection pooler may pass each one to another session, so nothing is left to that."""
         # One simple query for all; several statements can't be prepared.
-        cursor.execute(postgres.limits() + row_sql.STAGING + "SELECT pg_backend_pid()", prepare=False)
+        cursor.execute(postgres.limits() + row_sql.STAGING + row_sql.BEGAN, prepare=False)
         while cursor.nextset():
             pass
-        [(self._backend,)] = cursor.fetchall()
+        [(self._backend, self.began_at)] = cursor.fetchall()
 
     def copy_events(self, batch: Batch, topic: int) -> None:
         """Write rows directly into the table.

@@ -18,7 +18,8 @@ from queries.request.pagination import CursorPage
 from queries.request.times import format_time, from_micros, to_micros
 from queries.schemas import EventShape
 
-# Rows stored this long before the first page was read were visible to it, even if the consumer's clock is wrong.
+# Rows stored this long before the first page was read were visible to it: both are PostgreSQL's times, and a transaction
+# that stores events takes seconds. It covers a server that takes over with its clock somewhat behind.
 SETTLED_AFTER = 3_600  # seconds
 
 Value = str | int | datetime | None

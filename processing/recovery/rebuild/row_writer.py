@@ -8,7 +8,6 @@ from uuid import UUID
 
 from django.conf import settings
 
-from ingestion.events import timestamps
 from processing.events import skipped_lines
 from processing.events.batch import Entry
 from processing.recovery.rebuild.maintenance import Maintenance
@@ -48,10 +47,12 @@ class RowWriter:
         """Insert events that have no row and no dead letter; return their number. A dry run only counts them."""
         if not entries:
             return 0
-        data = copy_encoder.events(entries, stored=timestamps.now(), topic=self._topic_row(topic))
+        topic_row = self._topic_row(topic)
         if not self._dry_run:
             self._ensure_months(entries)
         with self._held.transaction() as cursor:
+            [(_, now)] = cursor.execute(row_sql.BEGAN).fetchall()
+            data = copy_encoder.events(entries, stored=now, topic=topic_row)
             with cursor.copy(row_sql.COPY_STAGED_EVENTS) as copy:
                 copy.write(data)
             found = cursor.execute(_COUNT if self._dry_run else _INSERT).fetchone()
