@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Any
 
 from django.conf import settings
 from kafka import TopicPartition
@@ -12,9 +13,9 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, Ne
 from kafka.errors import TopicAlreadyExistsError
 
 from processing.errors import kafka_errors
+from processing.kafka.topic_promises import RETENTION, Weakness, wanted_settings, weaknesses
 
 _TIMEOUT = 5_000  # milliseconds
-_RETENTION = "retention.ms"
 _CREATION_TIMEOUT = 10_000  # milliseconds until a broker counts as unavailable when topics are made
 _DAY = 24 * 3600 * 1000  # milliseconds
 
@@ -26,6 +27,7 @@ class PreparedTopic:
     topic: str
     partitions: int
     created: bool  # in a dry run: would be
+    weak: tuple[Weakness, ...] = ()  # settings that weaken a promise
 
 
 class AdminClient:
@@ -61,11 +63,14 @@ class AdminClient:
 
     def retention(self) -> int | None:
         """Return for how many milliseconds the topic keeps records; None: without limit."""
-        resource = ConfigResource(ConfigResourceType.TOPIC, self._topic, {_RETENTION: None})
         with kafka_errors():
-            [found] = self._client.describe_configs([resource], config_filter="all").values()
-        milliseconds = int(found[self._topic][_RETENTION]["value"])
+            milliseconds = int(_settings(self._client, self._topic)[RETENTION])
         return milliseconds if milliseconds >= 0 else None
+
+    def weaknesses(self) -> list[Weakness]:
+        """Return the settings of the topic that weaken a promise."""
+        with kafka_errors():
+            return _weaknesses(self._client, self._topic)
 
     def first_since(self, partitions: list[int], *, time: int) -> dict[int, int]:
         """Return each partition's first offset whose record is of `time` (milliseconds) or later, if there is one."""
@@ -99,14 +104,30 @@ def _prepare(client: KafkaAdminClient, name: str, *, dry_run: bool) -> PreparedT
         name,
         num_partitions=settings.DATAFLOW_KAFKA_PARTITIONS,
         replication_factor=settings.DATAFLOW_KAFKA_REPLICATION,
-        topic_configs={_RETENTION: str(settings.DATAFLOW_KAFKA_RETENTION_DAYS * _DAY)},
+        topic_configs=wanted_settings(replication=settings.DATAFLOW_KAFKA_REPLICATION, retention=_retention()),
     )
     try:
         client.create_topics([wanted], validate_only=dry_run)
     except TopicAlreadyExistsError:
-        return PreparedTopic(name, _partitions(client, name), created=False)
+        return PreparedTopic(name, len(_partitions(client, name)), created=False, weak=tuple(_weaknesses(client, name)))
     return PreparedTopic(name, settings.DATAFLOW_KAFKA_PARTITIONS, created=True)
 
 
-def _partitions(client: KafkaAdminClient, name: str) -> int:
-    return len(client.describe_topics([name])[0]["partitions"])
+def _partitions(client: KafkaAdminClient, name: str) -> list[Mapping[str, Any]]:
+    found: list[Mapping[str, Any]] = client.describe_topics([name])[0]["partitions"]
+    return found
+
+
+def _settings(client: KafkaAdminClient, name: str) -> dict[str, str]:
+    resource = ConfigResource(ConfigResourceType.TOPIC, name, None)
+    [found] = client.describe_configs([resource], config_filter="all").values()
+    return {setting: str(data["value"]) for setting, data in found[name].items()}
+
+
+def _weaknesses(client: KafkaAdminClient, name: str) -> list[Weakness]:
+    copies = min(len(partition["replica_nodes"]) for partition in _partitions(client, name))
+    return weaknesses(_settings(client, name), replication=copies, retention=_retention())
+
+
+def _retention() -> int:
+    return int(settings.DATAFLOW_KAFKA_RETENTION_DAYS * _DAY)

@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 _groups = VolumeGroups()
 
 EVERY = 60.0  # seconds
+SETTINGS_AFTER = 10.0  # seconds from the start
 REFUSED = "Kafka, disk and retention checks"  # subject of the incident while Kafka refuses to answer them
 
 _REDIS_TIMEOUT = 1.0  # seconds
@@ -55,8 +56,22 @@ def check() -> None:
         connection.close()  # back to the pool
 
 
+def tell_weaknesses() -> None:
+    """Log the settings of the topic that weaken a promise."""
+    try:
+        with AdminClient() as client:
+            found = client.weaknesses()
+    except (StoreUnavailable, NeedsOperator) as error:
+        logger.debug("settings of the topic not checked", extra={"reason": str(error)})
+        return
+    for weakness in found:
+        logger.warning("the topic's settings weaken a promise", extra={"reason": weakness.sentence})
+
+
 def _run(stopping: threading.Event) -> None:
-    # The first check waits too, so that it does not slow the start of the consumer.
+    # The first checks wait too, so that they do not slow the start of the consumer.
+    if not stopping.wait(SETTINGS_AFTER):
+        tell_weaknesses()
     while not stopping.wait(EVERY):
         try:
             check()

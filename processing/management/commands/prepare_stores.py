@@ -21,6 +21,7 @@ class Command(StoreCommand):
         "  manage.py prepare_stores\n"
         "  manage.py prepare_stores --dry-run    show what is missing\n"
         "  manage.py prepare_stores --json       for programs\n\n"
+        "Settings of existing topics that weaken a promise are told, each with what to set instead (kafka-configs.sh).\n\n"
         "Exit code 0: all exist; 1: a topic's number of partitions is not DATAFLOW_KAFKA_PARTITIONS; 2: a store is\n"
         "unavailable."
     )
@@ -43,6 +44,9 @@ class Command(StoreCommand):
                 f" {settings.DATAFLOW_KAFKA_PARTITIONS}. Changing the topic would break the order per source:"
                 " set DATAFLOW_KAFKA_PARTITIONS to the topic's number."
             )
+        for topic in prepared:
+            for weakness in topic.weak:
+                self.stderr.write(f"Topic {topic.topic}: {weakness.sentence}.")
         if wrong:
             sys.exit(1)
 
@@ -58,7 +62,11 @@ def _prepare(*, dry_run: bool) -> tuple[list[PreparedTopic], bool]:
 
 def _shape(prepared: list[PreparedTopic], *, collection: bool, dry_run: bool, ok: bool) -> dict[str, object]:
     mongodb = {"database": settings.MONGO_DATABASE, "created": collection}
-    return {"ok": ok, "dryRun": dry_run, "topics": [asdict(topic) for topic in prepared], "mongodb": mongodb}
+    return {"ok": ok, "dryRun": dry_run, "topics": list(map(_topic_shape, prepared)), "mongodb": mongodb}
+
+
+def _topic_shape(topic: PreparedTopic) -> dict[str, object]:
+    return {**asdict(topic), "weak": [weakness._asdict() for weakness in topic.weak]}
 
 
 def _lines(prepared: list[PreparedTopic], *, collection: bool, dry_run: bool) -> Iterator[str]:
