@@ -14,6 +14,9 @@ from queries.schemas import Bucket, EventShape
 
 SHOWN_SOURCES = 50  # rows in the columns of `overview`; `seen` is the number of all
 SHOWN_EVENTS = 50  # rows in the columns of `tail`
+# Of what is held for viewers that can't take it: more than are shown, so that few rows lose counts by coming and going.
+HELD_SOURCES = 200
+HELD_BUCKETS = 1_000  # aggregates of one source; more than a page shows of one field
 OUTCOMES = ("read", "stored", "duplicate", "deadLettered", "dropped")
 
 Value = tuple[int, float]  # event time in microseconds, value
@@ -29,8 +32,11 @@ class Delta(Protocol):
     def take(self, frame: ConsumerFrame) -> None:
         """Add the changes in one consumer's frame."""
 
+    def brief(self) -> Self:
+        """Return a copy of bounded size to hold: sums are exact, of rows only the newest are in it."""
+
     def add(self, later: Self) -> None:
-        """Merge a later span into this one. Keeps no reference into `later`, which other viewers share."""
+        """Merge a later span into this one, which stays of bounded size. Keeps no reference into `later`."""
 
     def changed(self) -> bool:
         """Return whether there is anything to send."""
@@ -66,6 +72,11 @@ class SourceCell:
         self.last_seen = max(self.last_seen, last_seen)
         newest(self.values, values)
 
+    def brief(self) -> SourceCell:
+        """Return a copy with the fields that are shown."""
+        shown = sorted(self.values)[:SHOWN_VALUES]
+        return SourceCell(self.stored, self.last_seen, {name: self.values[name] for name in shown})
+
 
 @dataclass(slots=True)
 class OverviewDelta:
@@ -76,6 +87,7 @@ class OverviewDelta:
     sums: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
     sources: dict[str, SourceCell] = field(default_factory=dict)
     sample: Overview | None = None  # totals, not changes
+    seen: int = 0  # at least so many sources had new events; `sources` may be the newest of them
 
     def changed(self) -> bool:
         return self.sample is not None or bool(self.sources) or any(self.sums.values())
@@ -86,6 +98,10 @@ class OverviewDelta:
             if source_id:
                 self._cell(source_id).add(source["stored"], source["lastSeen"], source["values"])
 
+    def brief(self) -> OverviewDelta:
+        kept = {source_id: cell.brief() for source_id, cell in self._latest(HELD_SOURCES)}
+        return OverviewDelta(self.start, self.end, dict(self.sums), kept, self.sample, self._seen())
+
     def add(self, later: OverviewDelta) -> None:
         self.end = later.end
         self.sample = later.sample or self.sample
@@ -93,13 +109,16 @@ class OverviewDelta:
             self.sums[outcome] += count
         for source_id, cell in later.sources.items():
             self._cell(source_id).add(cell.stored, cell.last_seen, cell.values)
+        self.seen = max(self._seen(), later.seen)
+        if len(self.sources) > 2 * HELD_SOURCES:
+            self.sources = {source_id: cell.brief() for source_id, cell in self._latest(HELD_SOURCES)}
 
     def body(self) -> dict[str, object]:
-        shown = heapq.nlargest(SHOWN_SOURCES, self.sources.items(), key=lambda item: item[1].last_seen)
+        shown = self._latest(SHOWN_SOURCES)
         body: dict[str, object] = {
             "interval": interval(self),
             "sums": self.sums,
-            "seen": len(self.sources),
+            "seen": self._seen(),
             "shown": len(shown),
             "columns": {
                 "sourceId": [source_id for source_id, _ in shown],
@@ -116,6 +135,12 @@ class OverviewDelta:
         self.sums["duplicate"] += source["duplicate"]
         self.sums["deadLettered"] += source["deadLettered"]
         self.sums["dropped"] += source["dropped"]
+
+    def _seen(self) -> int:
+        return max(self.seen, len(self.sources))
+
+    def _latest(self, most: int) -> list[tuple[str, SourceCell]]:
+        return heapq.nlargest(most, self.sources.items(), key=lambda item: item[1].last_seen)
 
     def _cell(self, source_id: str) -> SourceCell:
         return self.sources.setdefault(source_id, SourceCell())
@@ -147,11 +172,23 @@ class SeriesDelta:
         self.stored += source["stored"]
         newest(self.values, source["values"])
 
+    def brief(self) -> SeriesDelta:
+        made = SeriesDelta(self.start, self.end, self.source_id, self.stored, dict(self.values), dict(self.buckets))
+        made.shorten()
+        return made
+
     def add(self, later: SeriesDelta) -> None:
         self.end = later.end
         self.stored += later.stored
         newest(self.values, later.values)
         self.buckets.update(later.buckets)
+        self.shorten()
+
+    def shorten(self) -> None:
+        """Remove the oldest aggregates past HELD_BUCKETS; who paused for so long needs a new snapshot."""
+        if len(self.buckets) > HELD_BUCKETS:
+            kept = heapq.nlargest(HELD_BUCKETS, self.buckets, key=lambda key: key[1])
+            self.buckets = {key: self.buckets[key] for key in kept}
 
     def body(self) -> dict[str, object]:
         return {
@@ -188,6 +225,9 @@ class TailDelta:
         source = frame["sources"].get(self.source_id)
         self.seen += source["stored"] if source else 0
         self.events.extend(event for event in frame["tail"] if event["sourceId"] == self.source_id)
+
+    def brief(self) -> TailDelta:
+        return TailDelta(self.start, self.end, self.source_id, self.seen, self.sampled, self.events.copy())
 
     def add(self, later: TailDelta) -> None:
         self.end = later.end

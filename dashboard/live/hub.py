@@ -10,10 +10,11 @@ from weakref import WeakKeyDictionary
 
 from dashboard.live import messages
 from dashboard.live.deltas import Delta, OverviewDelta, SeriesDelta, TailDelta
+from dashboard.live.holds import Holds, Tick
 from dashboard.live.messages import Subscription
 from dashboard.live.poller import Poller
 from dashboard.live.redis_subscriber import FeedState, follow_frames
-from dashboard.live.viewers import Tick, Viewer, blank
+from dashboard.live.viewers import Viewer, blank
 from dashboard.metrics import FRAMES, VIEWERS
 from dashboard.panels.snapshot_types import Overview
 from processing.live_feed import ConsumerFrame
@@ -43,6 +44,7 @@ class Hub:
     def __init__(self) -> None:
         self.viewers: set[Viewer] = set()
         self._feeds: dict[Subscription, Delta] = {}
+        self._holds = Holds()
         self._sampler = Poller()
         self._states: dict[str, str] = {}
         self._frames_flow = False
@@ -107,14 +109,14 @@ class Hub:
         for feed in changed.values():
             feed.end = now
         self._feeds = {subscription: blank(subscription, now) for subscription in self._watched()}
-        tick = Tick(now, changed)
+        tick = self._holds.tick(now, changed)
         for viewer in list(self.viewers):
             await self._serve(viewer, tick)
 
     async def sample(self) -> None:
         """Read from the stores what frames do not contain, or everything if no frames arrive."""
         watched = self._watched()
-        self._sampler.forget_moves({subscription.source_id or "" for subscription in watched})
+        self._sampler.forget(watched)
         for subscription in watched:
             if subscription.channel == "overview":
                 self._took_sample(await self._sampler.overview(frames_flow=self._frames_flow))

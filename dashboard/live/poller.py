@@ -49,9 +49,11 @@ class Poller:
             if times:
                 self._moved[source_id] = min(*times, self._moved.get(source_id, times[0]))
 
-    def forget_moves(self, watched: set[str]) -> None:
-        """Forget the changes of sources that have no viewer."""
-        self._moved = {source_id: at for source_id, at in self._moved.items() if source_id in watched}
+    def forget(self, watched: set[Subscription]) -> None:
+        """Forget the changes of sources that have no viewer, and the events that were read for viewers who left."""
+        sources = {subscription.source_id for subscription in watched}
+        self._moved = {source_id: at for source_id, at in self._moved.items() if source_id in sources}
+        self._known = {subscription: found for subscription, found in self._known.items() if subscription in watched}
 
     async def start_of(self, subscription: Subscription) -> object:
         """Return the data with which a subscription starts; None: the stores do not answer."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from dashboard.live import messages
 from dashboard.live.deltas import Delta, OverviewDelta, SeriesDelta, TailDelta, interval
+from dashboard.live.holds import Hold, Tick
 from dashboard.live.messages import Subscription
 
 ABANDONED_SECONDS = 60.0  # a client whose window is full for this long is disconnected
@@ -23,21 +24,6 @@ def blank(subscription: Subscription, now: float) -> Delta:
         assert subscription.source_id is not None
         return SeriesDelta(now, now, subscription.source_id)
     return TailDelta(now, now, subscription.source_id)
-
-
-class Tick:
-    """The changes of one tick by distinct subscription. Each is encoded at most once, however many viewers get it."""
-
-    def __init__(self, now: float, deltas: Mapping[Subscription, Delta]) -> None:
-        self.now = now  # monotonic seconds
-        self.deltas = deltas
-        self._encoded: dict[Subscription, str] = {}
-
-    def encoded(self, subscription: Subscription) -> str:
-        """Return the body of a subscription's frame as JSON text."""
-        if subscription not in self._encoded:
-            self._encoded[subscription] = messages.encode(self.deltas[subscription].body())
-        return self._encoded[subscription]
 
 
 @dataclass(slots=True, eq=False)
@@ -62,7 +48,7 @@ class Viewer:
     last_sent: float = 0.0  # monotonic seconds
     full_since: float | None = None  # monotonic seconds; None: the window has room
     news: deque[str] = field(default_factory=deque)  # changes of state, each sent, in order
-    _held: dict[str, Delta] = field(default_factory=dict)
+    _held: dict[str, Hold] = field(default_factory=dict)
 
     def has_room(self) -> bool:
         """Return whether another frame may be sent before the client acknowledges one."""
@@ -125,14 +111,9 @@ class Viewer:
             self._hold(identity, subscription, tick)
 
     def _hold(self, identity: str, subscription: Subscription, tick: Tick) -> None:
-        delta = tick.deltas.get(subscription)
-        held = self._held.get(identity)
-        if delta is not None:
-            if held is None:
-                held = self._held[identity] = blank(subscription, delta.start)
-            held.add(delta)
-        if held is not None:
-            held.end = tick.now
+        # Of what is held already, `Holds` keeps the account.
+        if identity not in self._held and (hold := tick.hold(subscription)):
+            self._held[identity] = hold
 
     def _bodies(self, tick: Tick) -> tuple[dict[str, str], int]:
         bodies: dict[str, str] = {}
@@ -143,9 +124,8 @@ class Viewer:
                 continue
             delta: Delta | None = tick.deltas.get(subscription)
             if identity in self._held:
-                self._hold(identity, subscription, tick)
-                delta = self._held.pop(identity)
-                bodies[identity] = messages.encode(delta.body())
+                hold = self._held.pop(identity)
+                delta, bodies[identity] = hold.delta, hold.encoded()
             elif delta is not None:
                 bodies[identity] = tick.encoded(subscription)
             span = max(span, interval(delta) if delta is not None else 0)

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import gc
 import json
-from typing import Any
+import sys
+from typing import Any, cast
 
 import pytest
 
 from dashboard.live import messages
-from dashboard.live.deltas import Delta, OverviewDelta
+from dashboard.live.deltas import HELD_SOURCES, SHOWN_SOURCES, Delta, OverviewDelta
+from dashboard.live.holds import Holds, Tick
 from dashboard.live.messages import ProtocolError, Subscription
-from dashboard.live.viewers import ABANDONED_SECONDS, Tick, Viewer
+from dashboard.live.viewers import ABANDONED_SECONDS, Viewer
+from dashboard.panels.columns import SHOWN_VALUES
 from dashboard.tests.consumer_frames import consumer_frame, source_frame
 
 OVERVIEW = Subscription("overview")
+_holds = Holds()  # of each test its own
 
 
 async def nothing(*_: object) -> None:
     return None
+
+
+@pytest.fixture(autouse=True)
+def holds(monkeypatch: pytest.MonkeyPatch) -> Holds:
+    made = Holds()
+    monkeypatch.setattr(sys.modules[__name__], "_holds", made)
+    return made
 
 
 def viewer() -> Viewer:
@@ -30,10 +42,10 @@ def viewer() -> Viewer:
 def tick(number: int, *, stored: int = 1) -> Tick:
     """The span before second `number` / 4, in which `stored` events came; none: nothing changed."""
     if not stored:
-        return Tick(number * 0.25, {})
+        return _holds.tick(number * 0.25, {})
     delta: Delta = OverviewDelta((number - 1) * 0.25, number * 0.25)
     delta.take(consumer_frame({"a": source_frame(stored=stored)}))
-    return Tick(number * 0.25, {OVERVIEW: delta})
+    return _holds.tick(number * 0.25, {OVERVIEW: delta})
 
 
 def hear(text: str | None) -> Any:
@@ -138,3 +150,76 @@ def test_a_client_that_acks_nothing_for_long_counts_as_gone() -> None:
 
     assert not client.abandoned(12 * 0.25)
     assert client.abandoned(12 * 0.25 + ABANDONED_SECONDS)
+
+
+def crowd_tick(number: int, *, sources: int, fields: int) -> Tick:
+    """A span in which every one of many sources stored one event."""
+    names = [f"field-{each}" for each in range(fields)]
+    frame = consumer_frame(
+        {
+            f"s{each}": source_frame(stored=1, at=number * 1_000_000 + each, **dict.fromkeys(names, (number, 1.0)))
+            for each in range(sources)
+        }
+    )
+    delta = OverviewDelta((number - 1) * 0.25, number * 0.25)
+    delta.take(frame)
+    return _holds.tick(number * 0.25, {OVERVIEW: delta})
+
+
+def test_many_sources_cost_a_paused_client_little_and_its_sums_stay_exact(holds: Holds) -> None:
+    client = viewer()
+    client.paused = True
+    for number in range(1, 6):
+        client.next_message(crowd_tick(number, sources=2_000, fields=20))
+
+    [hold] = client._held.values()
+    held = cast("OverviewDelta", hold.delta)
+    client.paused = False
+    body = hear(client.next_message(tick(6, stored=0)))["subscriptions"]["overview"]
+
+    assert len(held.sources) <= 2 * HELD_SOURCES
+    assert max(len(cell.values) for cell in held.sources.values()) <= SHOWN_VALUES
+    assert (body["sums"]["stored"], body["seen"], body["shown"]) == (10_000, 2_000, SHOWN_SOURCES)
+    assert body["columns"]["sourceId"][0] == "s1999"
+    assert body["columns"]["stored"][0] == 5
+
+
+def test_what_many_clients_can_not_take_is_held_once(holds: Holds) -> None:
+    crowd = [viewer() for _ in range(20)]
+    for client in crowd:
+        client.paused = True
+        for each in range(15):
+            client.open(f"again {each}", OVERVIEW)
+            client.opened(f"again {each}")
+
+    for number in range(1, 5):
+        now = tick(number)
+        for client in crowd:
+            client.next_message(now)
+    assert len(holds) == 1
+    del now
+
+    for client in crowd:
+        client.paused = False
+        client.next_message(tick(5, stored=0))
+    gc.collect()
+    assert len(holds) == 0
+
+
+def test_clients_that_paused_at_different_times_hear_each_its_own_span() -> None:
+    early, late = viewer(), viewer()
+    early.paused = True
+    for number in range(1, 4):
+        now = tick(number, stored=number)
+        early.next_message(now)
+        late.next_message(now)
+    late.paused = True
+    now = tick(4, stored=10)
+    early.next_message(now)
+    late.next_message(now)
+
+    early.paused = late.paused = False
+    now = tick(5, stored=0)
+    heard = [hear(client.next_message(now))["subscriptions"]["overview"]["sums"]["stored"] for client in (early, late)]
+
+    assert heard == [16, 10]
