@@ -200,6 +200,10 @@ DATAFLOW_REQUIRE_KNOWN_SOURCES = env.bool("DATAFLOW_REQUIRE_KNOWN_SOURCES", Fals
 # The rate of keys that have none of their own, as "events:seconds,..."; empty is no limit.
 DATAFLOW_KEY_RATE = env.str("DATAFLOW_KEY_RATE", "")
 
+# --- The live feed: sockets of one web process ---
+DATAFLOW_LIVE_SOCKETS = env.int("DATAFLOW_LIVE_SOCKETS", 500)
+DATAFLOW_LIVE_SOCKETS_PER_USER = env.int("DATAFLOW_LIVE_SOCKETS_PER_USER", 32)
+
 # --- The consumer ---
 DATAFLOW_BATCH_EVENTS = env.int("DATAFLOW_BATCH_EVENTS", 5_000)
 DATAFLOW_MAX_FIELDS_PER_SOURCE = env.int("DATAFLOW_MAX_FIELDS_PER_SOURCE", 500)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from typing import NoReturn
 
 import httptools
 
+from dataflow_site.web_sockets import BoundedWebSocket
 from ingestion.http.exchange import Exchange
 from ingestion.problems import Code
 from ingestion.receivers.http.server_protocol import ServerProtocol, StopParsing
@@ -15,7 +14,7 @@ from ingestion.server import endpoint_at
 
 
 class WebProtocol(ServerProtocol):
-    """A connection with the limits of the ingest server, which hands a WebSocket over to uvicorn's own protocol."""
+    """A connection with the limits of the ingest server, which hands a WebSocket over to `BoundedWebSocket`."""
 
     _handshake: bytes | None = None  # the request that opens a WebSocket
 
@@ -50,14 +49,12 @@ class WebProtocol(ServerProtocol):
             self._hand_over(self._handshake)
 
     def _hand_over(self, handshake: bytes) -> None:
-        """Pass the connection to uvicorn's WebSocket protocol; nothing of it comes here any more."""
+        """Pass the connection to the WebSocket protocol; nothing of it comes here any more."""
         self._is_closed = True
         self._timer.close()
         self._write_timer.stop()
         self._server.connections.discard(self)
-        create: Callable[..., asyncio.Protocol] | None = self._config.ws_protocol_class
-        assert create is not None
-        successor = create(config=self._config, server_state=self._server, app_state=self._app_state)
+        successor = BoundedWebSocket(config=self._config, server_state=self._server, app_state=self._app_state)
         successor.connection_made(self.transport)
         successor.data_received(handshake)
         self.transport.set_protocol(successor)

@@ -3,36 +3,57 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 
+from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
-from dashboard.live import hub, messages
+from dashboard.live import hub, messages, sign_in
 from dashboard.live.messages import Ack, Pause, ProtocolError, Subscribe, Subscription, Unsubscribe
+from dashboard.live.socket_limits import Allowance, CloseCode, OpenSockets
 from dashboard.live.viewers import Viewer
+from dashboard.metrics import CLOSED
 
 MAX_UNSENT = 64  # messages; the window admits 8 frames, the others are states and answers to the client's own messages
-TRY_AGAIN_LATER = 1013  # https://www.iana.org/assignments/websocket/websocket.xhtml
+CLOSE_SECONDS = 5.0  # for a connection that takes nothing to take the close frame
+
+_open_sockets = OpenSockets()
 
 
 class LiveFeedSocket(AsyncWebsocketConsumer):
     """One client of `/ws/live`. Channels calls its methods on the event loop.
 
     The origin was checked before, in `dataflow_site.asgi`. A client that is not signed in is refused unless the site
-    is open to all readers.
+    is open to all readers. One that sends too much, or whose session ends, is closed with a `CloseCode`.
     """
 
     viewer: Viewer
 
+    async def dispatch(self, message: Mapping[str, Any]) -> None:
+        """Call the method for a message, without a look for old connections to PostgreSQL, of which a socket has none."""
+        await getattr(self, message["type"].replace(".", "_"))(message)
+
     async def connect(self) -> None:
         """Accept the client, send the known states and subscribe it to `overview`."""
-        self._openings: set[asyncio.Task[None]] = set()
+        self._ended = False
+        self._wanted: dict[str, Subscription] = {}  # subscriptions to open, by id
+        self._opening: asyncio.Task[None] | None = None
         self._unsent: asyncio.Queue[str] = asyncio.Queue(MAX_UNSENT)
-        if not settings.DATAFLOW_OPEN_READ and not self._signed_in():
+        self._allowance = Allowance(time.monotonic())
+        user = sign_in.name_of(self.scope)
+        if not settings.DATAFLOW_OPEN_READ and not user:
             await self.close()  # before the handshake is accepted: a 403
             return
         await self.accept()
+        if not _open_sockets.enter(self, user):
+            # After the handshake, since a browser hides the reason of one that was refused.
+            await self._end(CloseCode.TOO_MANY)
+            return
+        self._watching = None if settings.DATAFLOW_OPEN_READ else asyncio.create_task(self._end_when_signed_out())
         self._sending = asyncio.create_task(self._send_all())
         self.viewer = Viewer(send=self._send, close=self._disconnect)
         self.hub = hub.current()
@@ -42,23 +63,26 @@ class LiveFeedSocket(AsyncWebsocketConsumer):
         self.hub.join(self.viewer)
         self._subscribe("overview", Subscription("overview"))
 
-    def _signed_in(self) -> bool:
-        user = self.scope["user"]
-        return user is not None and user.is_active
-
     async def disconnect(self, code: int) -> None:
-        """Cancel the subscriptions that are being opened, and leave the Hub."""
-        for opening in list(self._openings):
-            opening.cancel()
+        """Cancel what is being opened and sent, and leave the Hub."""
+        _open_sockets.leave(self)
         if hasattr(self, "viewer"):
-            self._sending.cancel()
+            for task in (self._opening, self._watching, self._sending):
+                if task is not None:
+                    task.cancel()
             self.hub.leave(self.viewer)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """Handle one message of the client; an error is answered, and the connection stays open."""
+        """Handle one message of the client. A few errors are answered; too many, or too many messages, end the socket."""
+        if self._ended:
+            raise StopConsumer
+        if not self._allowance.take(time.monotonic()):
+            await self._end(CloseCode.TOO_MANY)
         try:
             await self._handle(messages.parse(text_data or ""))
         except ProtocolError as problem:
+            if not self._allowance.fault():
+                await self._end(CloseCode.TOO_MANY_FAULTS)
             await self._send(messages.error(problem.code, str(problem)))
 
     async def _handle(self, message: messages.ClientMessage) -> None:
@@ -67,6 +91,7 @@ class LiveFeedSocket(AsyncWebsocketConsumer):
                 self._check_room(message.id)
                 self._subscribe(message.id, message.subscription())
             case Unsubscribe():
+                self._wanted.pop(message.id, None)
                 self.viewer.drop(message.id)
             case Ack():
                 self.viewer.ack(message.seq)
@@ -74,13 +99,19 @@ class LiveFeedSocket(AsyncWebsocketConsumer):
                 self.viewer.paused = message.paused
 
     def _subscribe(self, identity: str, subscription: Subscription) -> None:
-        # In a task, since reading the snapshot may take seconds and further messages must not wait for it.
-        opening = asyncio.create_task(self.hub.subscribe(self.viewer, identity, subscription))
-        self._openings.add(opening)
-        opening.add_done_callback(self._openings.discard)
+        # In a task, since reading the snapshot may take seconds and further messages must not wait for it. One after
+        # the other, so that a client has one read at a time in the queue that all clients share.
+        self._wanted[identity] = subscription
+        if self._opening is None or self._opening.done():
+            self._opening = asyncio.create_task(self._open_wanted())
+
+    async def _open_wanted(self) -> None:
+        while self._wanted:
+            identity = next(iter(self._wanted))
+            await self.hub.subscribe(self.viewer, identity, self._wanted.pop(identity))
 
     def _check_room(self, identity: str) -> None:
-        known = self.viewer.subscriptions
+        known = self.viewer.subscriptions.keys() | self._wanted.keys()
         if identity not in known and len(known) >= messages.MAX_SUBSCRIPTIONS:
             raise ProtocolError("too_many_subscriptions", f"expected at most {messages.MAX_SUBSCRIPTIONS}")
 
@@ -97,11 +128,29 @@ class LiveFeedSocket(AsyncWebsocketConsumer):
             while True:
                 await self.send(text_data=await self._unsent.get())
 
-    async def _disconnect(self) -> None:
-        if self._sending.cancel():
-            self.hub.leave(self.viewer)
-            self._sending = asyncio.create_task(self._close())
+    async def _end_when_signed_out(self) -> None:
+        await sign_in.until_signed_out(self.scope)
+        await self._disconnect(CloseCode.SIGNED_OUT)
 
-    async def _close(self) -> None:
-        with suppress(OSError):
-            await self.close(code=TRY_AGAIN_LATER)
+    async def _disconnect(self, code: CloseCode = CloseCode.TRY_AGAIN_LATER) -> None:
+        """Start to close, from a task that must not wait for it. May be called again."""
+        if not self._ended:
+            self._ended = True
+            self._sending.cancel()
+            self.hub.leave(self.viewer)
+            self._sending = asyncio.create_task(self._close(code))
+
+    async def _close(self, code: CloseCode) -> None:
+        CLOSED.labels(code=str(int(code))).inc()
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self.close(code=code)
+
+    async def _end(self, code: CloseCode) -> None:
+        """Close, and read nothing more of what the client sent.
+
+        :raises StopConsumer: always; the server then drops the connection
+        """
+        await self.disconnect(code)
+        await self._close(code)
+        raise StopConsumer

@@ -101,6 +101,9 @@ const DEAD_MS = 10000; // without a message for this long, reconnect
 const POLL_MS = 2000;
 const FAILURES_BEFORE_POLLING = 3;
 const RETRY_MS = [500, 15000];
+// Close codes of the server: dashboard/live/socket_limits.py.
+const SIGNED_OUT = 4401;
+const REFUSED = [4400, 4429];
 
 /**
  * The live feed of a page.
@@ -119,6 +122,7 @@ export class Feed extends EventTarget {
   #frames = "live"; // or "sampling": the server gets no frames and reads the stores instead
   #polling = null;
   #retry = null;
+  #signedOut = false;
 
   /**
    * Add a subscription.
@@ -161,6 +165,7 @@ export class Feed extends EventTarget {
 
   #opened() {
     this.#failures = 0;
+    this.#signedOut = false;
     this.#heard = performance.now();
     clearInterval(this.#polling);
     this.#polling = null;
@@ -172,16 +177,27 @@ export class Feed extends EventTarget {
 
   #closed(code) {
     this.#socket = null;
-    if (code === 4401 || code === 4403) return this.#become("denied");
-    this.#failures += 1;
+    // Once more after the session ended: another page may have replaced it, as a change of the password does.
+    if (this.#signedOut) return this.#deny();
+    this.#signedOut = code === SIGNED_OUT;
+    if (this.#signedOut) this.#become("denied");
+    this.#failures = REFUSED.includes(code) ? RETRY_MS[1] / RETRY_MS[0] : this.#failures + 1;
     const longest = Math.min(RETRY_MS[0] * 2 ** this.#failures, RETRY_MS[1]);
     // Jitter, so that not all pages reconnect to a restarted server at once.
     this.#retry = setTimeout(() => this.#connect(), longest * (0.5 + Math.random() / 2));
-    if (this.#failures >= FAILURES_BEFORE_POLLING && !this.#polling) {
+    if (this.#failures >= FAILURES_BEFORE_POLLING && !this.#polling && !this.#signedOut) {
       this.#polling = setInterval(() => this.#poll(), POLL_MS);
       this.#poll();
     }
     return undefined;
+  }
+
+  /** Neither connect nor poll any more: the page has to be loaded again, which asks to sign in. */
+  #deny() {
+    clearTimeout(this.#retry);
+    clearInterval(this.#polling);
+    this.#polling = null;
+    this.#become("denied");
   }
 
   /** @param {ClientMessage} message */
@@ -234,7 +250,7 @@ export class Feed extends EventTarget {
       if (interval) query.set("interval", interval);
       try {
         const answer = await fetch(`/live/${channel}/?${query}`, { headers: { Accept: "application/json" } });
-        if (answer.status === 401 || answer.status === 403) return this.#become("denied");
+        if (answer.status === 401 || answer.status === 403) return this.#deny();
         if (!answer.ok) throw new Error(`status ${answer.status}`);
         const message = await answer.json();
         if (!this.#polling) return undefined;
