@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from dataflow_site import local_ports, logs
+from dataflow_site import local_ports, logs, redis_settings
 from dataflow_site.env import BASE_DIR, env, items
 
 DEVELOPMENT_SECRET = "insecure-development-key-used-only-on-this-machine"
@@ -102,6 +102,17 @@ POSTGRES_PORT = local_ports.port("POSTGRES_PORT")
 POSTGRES_USER = env.str("POSTGRES_USER", "dataflow")
 POSTGRES_PASSWORD = env.str("POSTGRES_PASSWORD", "dataflow")
 POSTGRES_DB = env.str("POSTGRES_DB", "dataflow")
+# What libpq is told of TLS, where it is set: https://www.postgresql.org/docs/current/libpq-ssl.html
+POSTGRES_TLS = {
+    option: path
+    for option, path in {
+        "sslmode": env.str("POSTGRES_SSLMODE", "prefer"),
+        "sslrootcert": env.str("POSTGRES_SSLROOTCERT", ""),
+        "sslcert": env.str("POSTGRES_SSLCERT", ""),
+        "sslkey": env.str("POSTGRES_SSLKEY", ""),
+    }.items()
+    if path
+}
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         "ENGINE": "django_prometheus.db.backends.postgresql",
@@ -114,6 +125,7 @@ DATABASES: dict[str, dict[str, Any]] = {
         "OPTIONS": {
             # The next request tries a lost server again (reconnect_timeout), without a growing pause.
             "pool": {"min_size": 1, "max_size": 8, "timeout": 2, "reconnect_timeout": 2},
+            **POSTGRES_TLS,
             "connect_timeout": 2,
             "options": "-c statement_timeout=5000",
             "application_name": "dataflow",
@@ -126,15 +138,21 @@ MONGO_URI = local_ports.address("MONGO_URI", "mongodb://127.0.0.1:{port}")
 MONGO_DATABASE = env.str("MONGO_DATABASE", "dataflow")
 
 # --- Redis: cache and live updates ---
-REDIS_ADDR = local_ports.address("REDIS_ADDR", "127.0.0.1:{port}")
-REDIS_PASSWORD = env.str("REDIS_PASSWORD", "")
-REDIS_DB = env.int("REDIS_DB", 0)
+# What every client of Redis takes; REDIS_URL goes before the other settings.
+REDIS_CONNECTION = redis_settings.connection(
+    local_ports.address("REDIS_ADDR", "127.0.0.1:{port}"), database=env.int("REDIS_DB", 0)
+)
+REDIS_ADDR = redis_settings.address_of(REDIS_CONNECTION)
+REDIS_PASSWORD = REDIS_CONNECTION["password"] or ""
+_CACHE = redis_settings.cache_options(REDIS_CONNECTION)
 CACHES = {
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": f"redis://{REDIS_ADDR}/{REDIS_DB}",
+        "LOCATION": _CACHE["LOCATION"],
         "OPTIONS": {
-            "PASSWORD": REDIS_PASSWORD,
+            **_CACHE["OPTIONS"],
+            # The default one is pickle: whoever writes to Redis would run code here.
+            "SERIALIZER": "dataflow_site.cache_serializer.SignedJSON",
             "SOCKET_CONNECT_TIMEOUT": 0.09,
             "SOCKET_TIMEOUT": 0.09,
             # Without Redis every answer is only slower, never an error.
@@ -145,6 +163,13 @@ CACHES = {
 
 # --- Kafka ---
 KAFKA_BOOTSTRAP_SERVERS = items(local_ports.address("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:{port}"))
+KAFKA_SECURITY_PROTOCOL = env.str("KAFKA_SECURITY_PROTOCOL", "PLAINTEXT").upper()
+KAFKA_SASL_MECHANISM = env.str("KAFKA_SASL_MECHANISM", "PLAIN").upper()
+KAFKA_SASL_USERNAME = env.str("KAFKA_SASL_USERNAME", "")
+KAFKA_SASL_PASSWORD = env.str("KAFKA_SASL_PASSWORD", "")
+KAFKA_SSL_CAFILE = env.str("KAFKA_SSL_CAFILE", "")
+KAFKA_SSL_CERTFILE = env.str("KAFKA_SSL_CERTFILE", "")
+KAFKA_SSL_KEYFILE = env.str("KAFKA_SSL_KEYFILE", "")
 KAFKA_TOPIC_RAW_DATA = env.str("KAFKA_TOPIC_RAW_DATA", "raw-data")
 KAFKA_TOPIC_PROCESSED_DATA = env.str("KAFKA_TOPIC_PROCESSED_DATA", "processed-data")
 DATAFLOW_PROCESSED_ONE_EVENT_PER_RECORD = env.bool("DATAFLOW_PROCESSED_ONE_EVENT_PER_RECORD", default=False)
@@ -184,6 +209,8 @@ DATAFLOW_IN_FLIGHT_BYTES = env.int("DATAFLOW_IN_FLIGHT_BYTES", 32 * 1024 * 1024)
 DATAFLOW_IN_FLIGHT_EVENTS = env.int("DATAFLOW_IN_FLIGHT_EVENTS", 100_000)
 # From a request's last byte to its answer.
 DATAFLOW_PUBLISH_DEADLINE_SECONDS = env.float("DATAFLOW_PUBLISH_DEADLINE_SECONDS", 5.0)
+# What is kept of the answers to requests with an Idempotency-Key, for one API key.
+DATAFLOW_IDEMPOTENCY_BYTES_PER_KEY = env.int("DATAFLOW_IDEMPOTENCY_BYTES_PER_KEY", 8 * 1024 * 1024)
 
 # Past these limits receivers answer 503 until processing has caught up; 0 turns a limit off.
 DATAFLOW_GUARD_LAG_SECONDS = env.float("DATAFLOW_GUARD_LAG_SECONDS", 0.0)

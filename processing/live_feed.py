@@ -11,7 +11,7 @@ import msgspec
 import redis
 
 from ingestion.events import timestamps
-from ingestion.runtime import redis_client
+from ingestion.runtime import redis_client, signed_values
 from processing.events.batch import Batch, Entry
 from processing.events.ledger_deltas import LedgerDelta, LedgerDeltas
 from processing.events.rollups import Span, Spans
@@ -50,13 +50,30 @@ class SourceFrame(TypedDict):
 
 
 class ConsumerFrame(TypedDict):
-    """One message on CHANNEL, JSON. Counters are increments, so frames of several consumers add up."""
+    """One message on CHANNEL, signed JSON. Counters are increments, so frames of several consumers add up."""
 
     member: str
     at: int  # microseconds since the epoch, the consumer's clock
     sources: dict[str, SourceFrame]  # "" holds lines whose source can't be read
     tail: list[TailEvent]  # at most TAIL_EVENTS of the newest
     seen: int  # events stored in this frame, of which `tail` shows some
+
+
+def encode(frame: ConsumerFrame) -> bytes:
+    """Return the message on CHANNEL."""
+    return signed_values.sign(CHANNEL, msgspec.json.encode(frame))
+
+
+def decode(message: object) -> ConsumerFrame | None:
+    """Parse a message on CHANNEL; None: no consumer of this release sent it."""
+    body = signed_values.verify(CHANNEL, message)
+    try:
+        return None if body is None else _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+_decode = msgspec.json.Decoder(ConsumerFrame).decode
 
 
 class LivePublisher:
@@ -105,7 +122,7 @@ class LivePublisher:
             self._frame = _empty(self._member)
         frame["at"] = timestamps.now()
         try:
-            self._redis.publish(CHANNEL, msgspec.json.encode(frame))
+            self._redis.publish(CHANNEL, encode(frame))
         except redis.RedisError as error:
             logger.debug("live frame dropped", extra={"reason": type(error).__name__})
 

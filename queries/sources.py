@@ -83,7 +83,9 @@ def recent(*, count: int) -> list[SourceShape]:
 
     :raises ReadUnavailable: PostgreSQL does not answer
     """
-    return cache.remembered(f"sources.recent.{count}", seconds=KEPT_FOR, read=lambda: _recent(count))
+    return cache.remembered(
+        f"sources.recent.{count}", shape=list[SourceShape], seconds=KEPT_FOR, read=lambda: _recent(count)
+    )
 
 
 def _recent(count: int) -> list[SourceShape]:

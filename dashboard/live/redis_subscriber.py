@@ -9,23 +9,23 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-import msgspec
-from django.conf import settings
-from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
+from ingestion.runtime import redis_client
 from processing import live_feed
 from processing.live_feed import ConsumerFrame
 
 PING_SECONDS = 1.0  # interval of pings while no message arrives
+CONNECT_SECONDS = 1.0
 SILENT_SECONDS = 3.0  # without an answer for this long, Redis counts as unavailable
+WARN_SECONDS = 60.0  # between two warnings of foreign messages
 RETRY_SECONDS = (0.25, 5.0)  # back-off, doubled from the first to the second, with jitter
 
 FeedState = Literal["live", "sampling"]  # frames arrive, or the stores are read instead
 
 logger = logging.getLogger(__name__)
-_decoder = msgspec.json.Decoder(ConsumerFrame)
+_warn_again_at = 0.0  # time.monotonic()
 
 
 async def follow_frames(on_frame: Callable[[ConsumerFrame], None], on_state: Callable[[FeedState], None]) -> None:
@@ -43,15 +43,7 @@ async def follow_frames(on_frame: Callable[[ConsumerFrame], None], on_state: Cal
 
 
 async def _listen_once(on_frame: Callable[[ConsumerFrame], None], on_state: Callable[[FeedState], None]) -> None:
-    host, _, port = settings.REDIS_ADDR.rpartition(":")
-    redis = Redis(
-        host=host,
-        port=int(port),
-        db=settings.REDIS_DB,
-        password=settings.REDIS_PASSWORD or None,
-        socket_connect_timeout=1.0,
-        socket_timeout=SILENT_SECONDS,
-    )
+    redis = redis_client.connect(timeout=SILENT_SECONDS, connect_timeout=CONNECT_SECONDS)
     async with redis, redis.pubsub() as pubsub:
         await pubsub.subscribe(live_feed.CHANNEL)
         await _pump(pubsub, on_frame, on_state)
@@ -86,9 +78,16 @@ def _take(message: dict[str, object], on_frame: Callable[[ConsumerFrame], None])
     data = message["data"]
     if message["type"] != "message" or not isinstance(data, bytes):
         return
-    try:
-        frame = _decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    frame = live_feed.decode(data)
+    if frame is None:
+        _warn_of_a_stranger()
+    else:
+        on_frame(frame)
+
+
+def _warn_of_a_stranger() -> None:
+    """Log once a minute that someone else writes to the channel: they may write thousands of messages."""
+    global _warn_again_at  # noqa: PLW0603 - state of the whole process
+    if time.monotonic() >= _warn_again_at:
+        _warn_again_at = time.monotonic() + WARN_SECONDS
         logger.warning("a message on the live channel is not a consumer's frame")
-        return
-    on_frame(frame)

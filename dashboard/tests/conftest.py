@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import msgspec
 import pytest
 import redis
 from django.conf import settings
@@ -29,7 +28,7 @@ class Announcer:
 
     def publish(self, frame: ConsumerFrame) -> int:
         """Return the number of web processes that received it."""
-        return int(self._client.publish(live_feed.CHANNEL, msgspec.json.encode(frame)))
+        return int(self._client.publish(live_feed.CHANNEL, live_feed.encode(frame)))
 
 
 UNGUARDED = BackpressureState("off", None)
@@ -50,7 +49,7 @@ class ReceiverBeats:
         guard: BackpressureState = UNGUARDED,
     ) -> None:
         said = ProcessStatus(process, "ingest", 0, accepted / 10, accepted, refused or {}, 0, 0, guard)
-        self._client.set(heartbeat.key(process), msgspec.json.encode(said), ex=15)
+        self._client.set(heartbeat.key(process), heartbeat.encode(said), ex=15)
         self._client.sadd(heartbeat.RECEIVERS, process)
 
 

@@ -16,6 +16,7 @@ from ingestion.acceptance import rejection_counts
 from ingestion.acceptance.backpressure import BackpressureState, backpressure
 from ingestion.acceptance.rejection_counts import RejectionCounter
 from ingestion.kafka.group_commit import publisher
+from ingestion.runtime import signed_values
 from ingestion.runtime.loop_singleton import LoopSingleton
 from ingestion.runtime.redis_client import RedisUnavailable, link
 
@@ -48,6 +49,24 @@ class ProcessStatus(msgspec.Struct, frozen=True, rename="camel"):
 def key(process: str) -> str:
     """Return the Redis key of a process's status."""
     return f"dataflow:door:{process}"
+
+
+def encode(status: ProcessStatus) -> bytes:
+    """Return the value of a process's key."""
+    return signed_values.sign(key(status.process), msgspec.json.encode(status))
+
+
+def decode(process: str, value: object) -> ProcessStatus | None:
+    """Parse the value of a process's key; None: no process of this release wrote it."""
+    body = signed_values.verify(key(process), value)
+    try:
+        return None if body is None else _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        # Of another release, with other counters.
+        return None
+
+
+_decode = msgspec.json.Decoder(ProcessStatus).decode
 
 
 class Heartbeat:
@@ -87,7 +106,7 @@ class Heartbeat:
 
     async def _publish(self, status: ProcessStatus) -> None:
         try:
-            await link().call("SET", key(self._process), msgspec.json.encode(status), "EX", EXPIRES_SECONDS)
+            await link().call("SET", key(self._process), encode(status), "EX", EXPIRES_SECONDS)
             await link().call("SADD", RECEIVERS, self._process)
         except RedisUnavailable:
             self._published = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -9,6 +10,10 @@ from typing import NamedTuple
 KEPT_SECONDS = 48 * 3600
 MINUTE = 60  # seconds
 HOUR = 3600  # seconds
+
+# The hash is not signed, so only its form is believed: a minute, a code, a process; a number that JSON can carry.
+_FIELD = re.compile(rb"(\d{1,12}) ([a-z_]{1,64})(?: .{1,300})?", re.DOTALL)
+_COUNT = re.compile(rb"\d{1,15}")
 
 
 class RejectionCount(NamedTuple):
@@ -25,12 +30,11 @@ def key(second: int) -> str:
 
 
 def read(fields: Mapping[bytes, bytes]) -> Iterator[RejectionCount]:
-    """Parse such a hash; skip fields in the format of another release."""
+    """Parse such a hash; skip fields in another format, such as that of another release."""
     for name, count in fields.items():
-        minute, _, rest = name.decode(errors="replace").partition(" ")
-        code = rest.partition(" ")[0]
-        if minute.isdigit() and code and count.isdigit():
-            yield RejectionCount(int(minute), code, int(count))
+        field = _FIELD.fullmatch(name)
+        if field and _COUNT.fullmatch(count):
+            yield RejectionCount(int(field[1]), field[2].decode(), int(count))
 
 
 class RejectionCounter:

@@ -14,11 +14,11 @@ from django.utils import timezone
 from ingestion.auth import tokens
 from ingestion.events.timestamps import to_text_if_known
 from ingestion.models import Key, Scope
-from ingestion.runtime import redis_client
+from ingestion.runtime import redis_client, signed_values
 
 logger = logging.getLogger(__name__)
 
-CHANNEL = "dataflow:access"  # a message is a key's digest, or SOURCES
+CHANNEL = "dataflow:access"  # a message is a key's digest, or SOURCES, signed
 SOURCES = "sources"  # the registry of sources has changed
 GRACE = timedelta(days=1)  # how long the old key stays valid after a rotation
 REDIS_TIMEOUT = 0.5  # seconds
@@ -123,7 +123,7 @@ def push(message: str) -> None:
     """Notify every receiver of a change; without Redis they notice it within a minute."""
     try:
         with redis_client.connect_from_thread(timeout=REDIS_TIMEOUT) as client:
-            client.publish(CHANNEL, message)
+            client.publish(CHANNEL, signed_values.sign(CHANNEL, message.encode()))
     except (redis.RedisError, OSError) as error:
         logger.warning(
             "Redis does not answer, receivers notice the change within a minute", extra={"reason": type(error).__name__}

@@ -20,7 +20,7 @@ from ingestion.auth.source_registry import SourceRegistry
 from ingestion.auth.source_throttle import SourceThrottle
 from ingestion.problems import Code, RequestRejected
 from ingestion.rate_windows import parse_rate
-from ingestion.runtime import redis_client
+from ingestion.runtime import redis_client, signed_values
 from ingestion.runtime.limits import receiver_limits
 from ingestion.runtime.loop_singleton import LoopSingleton
 
@@ -182,13 +182,18 @@ class Authenticator:
                 if message is None:
                     await pubsub.ping()
                 elif message["type"] == "message":
-                    self._invalidate(message["data"].decode())
+                    self._invalidate(message["data"])
 
-    def _invalidate(self, message: str) -> None:
-        if message == api_keys.SOURCES:
+    def _invalidate(self, message: object) -> None:
+        body = signed_values.verify(api_keys.CHANNEL, message)
+        if body is None:
+            # Of someone else who writes to Redis.
+            return
+        changed = body.decode(errors="replace")
+        if changed == api_keys.SOURCES:
             self.registry.refresh()
         else:
-            self._cached.pop(message, None)
+            self._cached.pop(changed, None)
 
     def _invalidate_all(self) -> None:
         """Expire every cached key, since a notification may have been missed."""

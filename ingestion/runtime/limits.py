@@ -21,6 +21,7 @@ class ReceiverLimits(NamedTuple):
     in_flight_bytes: int
     in_flight_events: int
     publish_deadline_seconds: float
+    idempotency_bytes_per_key: int
     open_ingest: bool
     require_known_sources: bool
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import redis
 from django.conf import settings
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from ingestion.runtime.loop_singleton import LoopSingleton
 
@@ -17,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 TIMEOUT = 0.09  # seconds for one command, the longest that a request may wait
 AWAY_SECONDS = 1.0  # after a failure no command is tried for so long
+
+Command = Sequence[bytes | str | int]
 
 
 class RedisUnavailable(Exception):
@@ -33,31 +36,66 @@ class RedisClient:
         self.redis = connect(timeout=TIMEOUT)
 
     async def call(self, *command: bytes | str | int) -> Any:
-        """Return the answer to one command.
+        """Return the answer to one command, whose second word is a key.
 
         :raises RedisUnavailable: Redis does not answer
         """
+        [answer] = await self.call_all(command)
+        return answer
+
+    async def call_all(self, *commands: Command) -> list[Any]:
+        """Return the answers to several commands, sent together; the second word of each is a key.
+
+        A key whose value is of another type, which this product never wrote, is deleted, and the commands are sent again.
+
+        :raises RedisUnavailable: Redis does not answer, or refuses one of them
+        """
+        answers = await self._send(commands)
+        wrong = [command[1] for command, answer in zip(commands, answers, strict=True) if is_wrong_type(answer)]
+        if wrong:
+            _, *answers = await self._send([("UNLINK", *wrong), *commands])
+        for answer in answers:
+            if isinstance(answer, RedisError):
+                self._note_failure(answer)
+                raise RedisUnavailable from answer
+        self._is_away = False
+        return answers
+
+    async def _send(self, commands: Sequence[Command]) -> list[Any]:
         if self.loop.time() < self._away_until:
             raise RedisUnavailable
+        pipeline = self.redis.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command)
         try:
             async with asyncio.timeout(TIMEOUT):
-                answer = await self.redis.execute_command(*command)  # type: ignore[no-untyped-call]
+                answers: list[Any] = await pipeline.execute(raise_on_error=False)
         except (RedisError, OSError, TimeoutError) as error:
-            self._away_until = self.loop.time() + AWAY_SECONDS
-            if not self._is_away:
-                logger.warning("Redis does not answer the receiver", extra={"reason": type(error).__name__})
-            self._is_away = True
+            self._note_failure(error)
             raise RedisUnavailable from error
-        self._is_away = False
-        return answer
+        return answers
+
+    def _note_failure(self, error: Exception) -> None:
+        self._away_until = self.loop.time() + AWAY_SECONDS
+        if not self._is_away:
+            logger.warning("Redis does not answer the receiver", extra={"reason": type(error).__name__})
+        self._is_away = True
 
 
 link = LoopSingleton(RedisClient)
 
 
-def connect(*, timeout: float) -> Redis:
-    """Create a client; it connects at its first command."""
-    return Redis(**_options(timeout))
+def is_wrong_type(answer: object) -> bool:
+    """Return whether Redis refused a command because the key's value is of another type."""
+    return isinstance(answer, ResponseError) and str(answer).startswith("WRONGTYPE")
+
+
+def connect(*, timeout: float, connect_timeout: float | None = None) -> Redis:
+    """Create a client; it connects at its first command.
+
+    :param timeout: seconds for a command, and for the connection unless `connect_timeout` is given
+    """
+    return Redis(**_options(timeout, connect_timeout))
 
 
 def connect_from_thread(*, timeout: float) -> redis.Redis:
@@ -65,13 +103,9 @@ def connect_from_thread(*, timeout: float) -> redis.Redis:
     return redis.Redis(**_options(timeout))
 
 
-def _options(timeout: float) -> dict[str, Any]:
-    host, _, port = settings.REDIS_ADDR.rpartition(":")
+def _options(timeout: float, connect_timeout: float | None = None) -> dict[str, Any]:
     return {
-        "host": host,
-        "port": int(port),
-        "db": settings.REDIS_DB,
-        "password": settings.REDIS_PASSWORD or None,
-        "socket_connect_timeout": timeout,
+        **settings.REDIS_CONNECTION,
+        "socket_connect_timeout": connect_timeout or timeout,
         "socket_timeout": timeout,
     }

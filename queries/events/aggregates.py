@@ -77,6 +77,7 @@ def read(query: AggregateQuery, *, now: datetime) -> Aggregate:
     closed = query.end is not None and query.end < now - timedelta(hours=1)
     return cache.remembered(
         f"aggregate.{hashlib.sha256(repr(query).encode()).hexdigest()}",
+        shape=Aggregate,
         seconds=CLOSED_KEPT_FOR if closed else OPEN_KEPT_FOR,
         read=lambda: _read(query),
     )

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import cast
 
-import msgspec
 from django_redis import get_redis_connection
-from redis.exceptions import RedisError
+from redis import Redis
+from redis.exceptions import RedisError, ResponseError
 
 from ingestion.acceptance import heartbeat, rejection_counts
 from ingestion.acceptance.heartbeat import ProcessStatus
+from ingestion.runtime import redis_client
 from queries.request.times import format_time, from_micros
 from queries.schemas import Doors, DoorShape, RefusedMinute
-
-_decode = msgspec.json.Decoder(ProcessStatus).decode
 
 
 def read() -> Doors | None:
@@ -60,8 +59,12 @@ def _rejection_hashes(first: int, last: int) -> list[dict[bytes, bytes]]:
     pipeline = get_redis_connection("default").pipeline(transaction=False)
     for hour in range(oldest // rejection_counts.HOUR * rejection_counts.HOUR, last, rejection_counts.HOUR):
         pipeline.hgetall(rejection_counts.key(hour))
-    hashes: list[dict[bytes, bytes]] = pipeline.execute()
-    return hashes
+    found = pipeline.execute(raise_on_error=False)
+    for error in found:
+        if isinstance(error, RedisError) and not redis_client.is_wrong_type(error):
+            raise error
+    # What is no hash is not ours.
+    return [hash_ for hash_ in found if isinstance(hash_, dict)]
 
 
 def _minute_shape(minute: int, reasons: Counter[str]) -> RefusedMinute:
@@ -74,22 +77,24 @@ def _minute_shape(minute: int, reasons: Counter[str]) -> RefusedMinute:
 
 def _pulses() -> list[ProcessStatus]:
     redis = get_redis_connection("default")
-    names = sorted(name.decode() for name in redis.smembers(heartbeat.RECEIVERS))
-    found = redis.mget([heartbeat.key(name) for name in names]) if names else []
-    texts = dict(zip(names, found, strict=True))
-    gone = [name for name, text in texts.items() if text is None]
+    members = sorted(_members(redis))
+    names = [member.decode(errors="replace") for member in members]
+    values = cast("list[bytes | None]", redis.mget([heartbeat.key(name) for name in names])) if names else []
+    gone = [member for member, value in zip(members, values, strict=True) if value is None]
     if gone:
         redis.srem(heartbeat.RECEIVERS, *gone)
-    return list(_read(text for text in texts.values() if text is not None))
+    statuses = [heartbeat.decode(name, value) for name, value in zip(names, values, strict=True)]
+    return [status for status in statuses if status is not None]
 
 
-def _read(texts: Iterable[bytes]) -> Iterable[ProcessStatus]:
-    for text in texts:
-        try:
-            yield _decode(text)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            # A receiver of another release, with other counters.
-            continue
+def _members(redis: Redis) -> set[bytes]:
+    try:
+        return cast("set[bytes]", redis.smembers(heartbeat.RECEIVERS))
+    except ResponseError as error:
+        if redis_client.is_wrong_type(error):
+            # No set is there; the next heartbeat replaces it.
+            return set()
+        raise
 
 
 def _shape(each: ProcessStatus) -> DoorShape:

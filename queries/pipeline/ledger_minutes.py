@@ -127,7 +127,9 @@ def recent(now: datetime, *, count: int) -> list[RecentMinute]:
 
     :raises ReadUnavailable: PostgreSQL does not answer
     """
-    return cache.remembered(f"minutes.recent.{count}", seconds=KEPT_FOR, read=lambda: _recent(now, count))
+    return cache.remembered(
+        f"minutes.recent.{count}", shape=list[RecentMinute], seconds=KEPT_FOR, read=lambda: _recent(now, count)
+    )
 
 
 def _recent(now: datetime, count: int) -> list[RecentMinute]:

@@ -27,9 +27,14 @@ def read(now: datetime, *, count: int) -> MinuteRates:
     """
     running = now.replace(second=0, microsecond=0)
     first, newest = running - (count - 1) * MINUTE, running - (NEWEST - 1) * MINUTE
-    older = cache.remembered(f"minutes.older.{first:%d%H%M}", seconds=OLDER_KEPT_FOR, read=lambda: _sums(first, newest))
+    older = cache.remembered(
+        f"minutes.older.{first:%d%H%M}", shape=Sums, seconds=OLDER_KEPT_FOR, read=lambda: _sums(first, newest)
+    )
     latest = cache.remembered(
-        f"minutes.newest.{running:%d%H%M}", seconds=NEWEST_KEPT_FOR, read=lambda: _sums(newest, running + MINUTE)
+        f"minutes.newest.{running:%d%H%M}",
+        shape=Sums,
+        seconds=NEWEST_KEPT_FOR,
+        read=lambda: _sums(newest, running + MINUTE),
     )
     return columns({**older, **latest}, now=now, count=count)
 

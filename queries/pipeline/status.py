@@ -39,7 +39,7 @@ def read() -> Pipeline:
     :raises LedgerUnavailable: PostgreSQL does not answer the probe
     :raises ReadUnavailable: PostgreSQL stopped to answer after the probe
     """
-    return cache.remembered("pipeline", seconds=KEPT_FOR, read=lambda: _read(datetime.now(tz=UTC)))
+    return cache.remembered("pipeline", shape=Pipeline, seconds=KEPT_FOR, read=lambda: _read(datetime.now(tz=UTC)))
 
 
 def _read(now: datetime) -> Pipeline:

@@ -1,30 +1,68 @@
-"""Short-lived cache of answers in Redis. It saves reads; correctness does not depend on it."""
+"""Short-lived cache of answers in Redis. It saves reads; correctness does not depend on it.
+
+Values are JSON, signed for their key and of a declared shape: anything else counts as not cached.
+"""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import TypeVar
 
-from django.core.cache import cache
+import msgspec
+from django_redis import get_redis_connection
+from redis.exceptions import RedisError
+
+from ingestion.runtime import signed_values
+from queries.reads.cache_budget import CacheBudget
 
 Answer = TypeVar("Answer")
 
 # Redis is skipped for this long after it failed or was slow, so that it does not slow down every answer.
 PAUSE = 5.0  # seconds
 TOO_SLOW = 0.04  # seconds
+PREFIX = "dataflow:cache:"
 
+logger = logging.getLogger(__name__)
+budget = CacheBudget()
 _paused_until = 0.0  # time.monotonic()
 
 
-def remembered(key: str, *, seconds: float, read: Callable[[], Answer]) -> Answer:
-    """Return the cached answer, or read it and cache it for `seconds`."""
-    kept = _timed(lambda: cache.get(key))
+def remembered(key: str, *, shape: type[Answer], seconds: float, read: Callable[[], Answer]) -> Answer:
+    """Return the cached answer, or read it and cache it for `seconds`.
+
+    :param key: its subject, then a dot and whatever distinguishes the answer; the subject has a budget of its own
+    :param shape: the type of the answer, made of JSON's types; what has another one is not used
+    """
+    name = PREFIX + key
+    kept = _timed(lambda: get_redis_connection("default").get(name))
     if kept is not None:
-        return cast("Answer", kept)
+        found = _read(name, kept, shape)
+        if found is not None:
+            return found
     answer = read()
-    _timed(lambda: cache.set(key, answer, timeout=seconds))
+    value = _write(name, answer, until=time.time() + seconds)
+    if budget.spend(key.partition(".")[0], len(value), now=time.monotonic()):
+        _timed(lambda: get_redis_connection("default").set(name, value, px=round(seconds * 1000)))
     return answer
+
+
+def _write(name: str, answer: object, *, until: float) -> bytes:
+    return signed_values.sign(name, msgspec.json.encode((until, answer)))
+
+
+def _read(name: str, value: object, shape: type[Answer]) -> Answer | None:
+    body = signed_values.verify(name, value)
+    if body is None:
+        return None
+    try:
+        until, answer = msgspec.json.decode(body, type=tuple[float, shape])  # type: ignore[valid-type]
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        # Of another release.
+        return None
+    # Someone may have written an old value again.
+    return answer if time.time() < until else None
 
 
 def _timed(ask: Callable[[], object]) -> object:
@@ -32,8 +70,12 @@ def _timed(ask: Callable[[], object]) -> object:
     started = time.monotonic()
     if started < _paused_until:
         return None
-    # The cache ignores errors (IGNORE_EXCEPTIONS); a refused connection costs no time.
-    answer = ask()
+    try:
+        answer = ask()
+    except RedisError as error:
+        # A refused connection costs no time, and what is of the wrong type is written over.
+        logger.debug("answer not cached", extra={"reason": type(error).__name__})
+        answer = None
     ended = time.monotonic()
     if ended - started > TOO_SLOW:
         _paused_until = ended + PAUSE

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dashboard.live import redis_subscriber
+from ingestion.acceptance import heartbeat
 from processing.live_feed import ConsumerFrame
-from queries.pipeline import ingest_processes
 
 ODD = [b"", b"\xff", b"{", b"{}", b"null", b'{"sources":"\xd4"}', b"[" * 100_000]
 
@@ -18,4 +18,4 @@ def test_what_is_no_frame_is_passed_over(data: bytes) -> None:
     redis_subscriber._take({"type": "message", "data": data}, taken.append)
 
     assert taken == []
-    assert list(ingest_processes._read([data])) == []
+    assert heartbeat.decode("a-1", data) is None

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import grpc
+import msgspec
 import pytest
 import redis
 from django.conf import settings
@@ -35,7 +35,9 @@ def pulse_of(client: redis.Redis, process: ProductProcess) -> Said | None:
         process_name = name.decode() if isinstance(name, bytes) else name
         text = client.get(heartbeat.key(process_name))
         if text is not None and process_name.endswith(f"-{process.pid}"):
-            found: Said = json.loads(text)
+            status = heartbeat.decode(process_name, text)
+            assert status is not None
+            found: Said = msgspec.to_builtins(status)
             return found
     return None
 

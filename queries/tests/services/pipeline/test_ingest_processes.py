@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import msgspec
 import pytest
 import redis
 from django.conf import settings
@@ -14,6 +13,7 @@ from deploy.testing.deployment import Deployment
 from ingestion.acceptance import heartbeat
 from ingestion.acceptance.backpressure import BackpressureState
 from ingestion.acceptance.heartbeat import ProcessStatus
+from ingestion.runtime import signed_values
 from queries.tests.stored import get
 
 pytestmark = pytest.mark.services
@@ -29,7 +29,7 @@ def beat(client: redis.Redis, process: str, *, accepted: int = 0, refused: dict[
     said = ProcessStatus(
         process, "ingest", 1_000, accepted / 10, accepted, refused or {}, 3, 900, BackpressureState("off", None)
     )
-    client.set(heartbeat.key(process), msgspec.json.encode(said), ex=15)
+    client.set(heartbeat.key(process), heartbeat.encode(said), ex=15)
     client.sadd(heartbeat.RECEIVERS, process)
 
 
@@ -66,7 +66,8 @@ def test_a_receiver_that_says_nothing_any_more_is_left_out_and_forgotten(client:
 
 def test_what_a_receiver_of_another_release_says_hides_no_other(client: redis.Redis) -> None:
     beat(client, "ours")
-    client.set(heartbeat.key("theirs"), b'{"process": "theirs", "speed": "high"}', ex=15)
+    theirs = signed_values.sign(heartbeat.key("theirs"), b'{"process": "theirs", "speed": "high"}')
+    client.set(heartbeat.key("theirs"), theirs, ex=15)
     client.sadd(heartbeat.RECEIVERS, "theirs")
 
     assert [process["process"] for process in get("/api/pipeline/")["doors"]["processes"]] == ["ours"]
