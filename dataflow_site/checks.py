@@ -46,6 +46,8 @@ FITS_INTO = (
 # What stands in the same `.env` for docker compose alone.
 OF_DOCKER = ("COMPOSE_", "DOCKER_", "BUILDKIT_")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+MIN_DIFFERENT = 5  # characters of a secret, as Django's security.W009 counts them
+NEW_SECRET = """python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"""
 _ADDRESS = re.compile(r"[^\s:]+:\d{1,5}|\[[0-9A-Fa-f:]+\]:\d{1,5}")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")  # https://kafka.apache.org/documentation/#topicconfigs
 
@@ -145,9 +147,7 @@ def production(app_configs: Apps, **kwargs: object) -> list[CheckMessage]:
     if settings.DEBUG:
         return []
     found: list[CheckMessage] = []
-    if settings.SECRET_KEY == settings.DEVELOPMENT_SECRET:
-        hint = "Set DATAFLOW_SECRET_KEY to a text of your own, 50 random characters or more."
-        found.append(Error("The development secret is in use with DATAFLOW_DEBUG=0.", hint=hint, id="dataflow.E009"))
+    found += _secrets()
     if "*" in settings.ALLOWED_HOSTS:
         hint = "Set DATAFLOW_ALLOWED_HOSTS to the names that this site is reached by."
         found.append(
@@ -156,6 +156,24 @@ def production(app_configs: Apps, **kwargs: object) -> list[CheckMessage]:
     if settings.DATAFLOW_OPEN_INGEST:
         hint = "Set DATAFLOW_OPEN_INGEST=0 and make keys with `manage.py create_key`."
         found.append(Error("Events are taken without a key with DATAFLOW_DEBUG=0.", hint=hint, id="dataflow.E012"))
+    return found
+
+
+def _secrets() -> list[CheckMessage]:
+    """A secret that is known or can be guessed lets strangers sign sessions; older ones only find keys."""
+    found: list[CheckMessage] = []
+    hint = f"Set DATAFLOW_SECRET_KEY to a text of your own, 50 random characters or more: {NEW_SECRET}"
+    if settings.SECRET_KEY == settings.DEVELOPMENT_SECRET:
+        found.append(Error("The development secret is in use with DATAFLOW_DEBUG=0.", hint=hint, id="dataflow.E009"))
+    elif len(settings.SECRET_KEY) < settings.MIN_SECRET or len(set(settings.SECRET_KEY)) < MIN_DIFFERENT:
+        message = (
+            f"DATAFLOW_SECRET_KEY has fewer than {settings.MIN_SECRET} characters, or fewer than {MIN_DIFFERENT} "
+            "different ones."
+        )
+        found.append(Error(message, hint=hint, id="dataflow.E040"))
+    if settings.SECRET_KEY in settings.DATAFLOW_SECRET_KEY_FALLBACKS:
+        hint = "Put the old secret into DATAFLOW_SECRET_KEY_FALLBACKS and a new one into DATAFLOW_SECRET_KEY."
+        found.append(Warning("DATAFLOW_SECRET_KEY_FALLBACKS has the secret itself.", hint=hint, id="dataflow.W040"))
     return found
 
 

@@ -11,7 +11,14 @@ from dataflow_site.env import BASE_DIR, env, items
 DEVELOPMENT_SECRET = "insecure-development-key-used-only-on-this-machine"
 
 DEBUG = env.bool("DATAFLOW_DEBUG", True)
+MIN_SECRET = 32  # characters
 SECRET_KEY = env.str("DATAFLOW_SECRET_KEY", DEVELOPMENT_SECRET)
+# Other secrets under which keys were made: during a rotation, the old one or the next one.
+DATAFLOW_SECRET_KEY_FALLBACKS = items(env.str("DATAFLOW_SECRET_KEY_FALLBACKS", ""))
+# A short secret can be guessed. It still finds keys, whose tokens are long, but no session or cursor is trusted by it.
+SECRET_KEY_FALLBACKS = [
+    secret for secret in DATAFLOW_SECRET_KEY_FALLBACKS if len(secret) >= MIN_SECRET and secret != DEVELOPMENT_SECRET
+]
 ALLOWED_HOSTS = env.list("DATAFLOW_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 
 # A proxy with TLS stands in front and sets X-Forwarded-Proto; plain HTTP is sent on to it.

@@ -127,9 +127,53 @@ def test_production_refuses_what_a_laptop_may_have(settings: Settings) -> None:
 
 def test_production_with_keys_has_nothing_to_say(settings: Settings) -> None:
     settings.DEBUG = settings.DATAFLOW_OPEN_INGEST = False
-    settings.SECRET_KEY = "a secret of this test"
+    settings.SECRET_KEY = "a secret of this test that is long enough"
 
     assert checks.findings() == []
+
+
+@pytest.mark.parametrize("secret", ["a", "x7" * 15 + "y", "a" * 50])
+def test_a_secret_that_can_be_guessed_is_refused_in_production(settings: Settings, secret: str) -> None:
+    settings.DEBUG = settings.DATAFLOW_OPEN_INGEST = False
+    settings.SECRET_KEY = secret
+
+    (finding,) = checks.findings()
+
+    assert finding.level >= ERROR
+    assert finding.msg.startswith("DATAFLOW_SECRET_KEY has fewer than 32 characters")
+    assert "secrets.token_urlsafe" in (finding.hint or "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(["-c", f"import {module}"] for module in ("ingestion.asgi", "dataflow_site.asgi")),
+        *(["manage.py", command] for command in ("serve_grpc", "consume", "run_jobs", "prepare_stores", "migrate")),
+    ],
+    ids=" ".join,
+)
+def test_no_process_starts_with_a_secret_that_can_be_guessed(arguments: list[str]) -> None:
+    result = run(arguments, DATAFLOW_DEBUG="0", DATAFLOW_SECRET_KEY="a")
+
+    assert result.returncode != 0
+    assert "DATAFLOW_SECRET_KEY has fewer than 32 characters" in result.stderr
+
+
+def test_a_secret_that_is_its_own_fallback_is_found(settings: Settings) -> None:
+    settings.DEBUG = settings.DATAFLOW_OPEN_INGEST = False
+    settings.SECRET_KEY = "a secret of this test that is long enough"
+    settings.DATAFLOW_SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+
+    assert [finding.msg for finding in checks.findings()] == ["DATAFLOW_SECRET_KEY_FALLBACKS has the secret itself."]
+
+
+def test_an_old_secret_that_can_be_guessed_finds_keys_but_signs_nothing() -> None:
+    long = "an old secret of this test that is long enough"
+    script = "from dataflow_site import settings as s; print(s.DATAFLOW_SECRET_KEY_FALLBACKS, s.SECRET_KEY_FALLBACKS)"
+
+    result = run(["-c", script], DATAFLOW_SECRET_KEY_FALLBACKS=f"a, {long}")
+
+    assert result.stdout.strip() == f"{['a', long]} {[long]}"
 
 
 @pytest.mark.parametrize("module", ["ingestion.asgi", "dataflow_site.asgi"])
