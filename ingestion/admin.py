@@ -66,9 +66,9 @@ class KeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Keys are revoked or expire, but are never deleted, so that the key in a log line can still be found."""
 
     form = KeyForm
-    list_display = ("name", "prefix", "scopes", "state", "created_at", "expires_at", "revoked_at")
+    list_display = ("name", "prefix", "scopes", "state", "created_at", "created_by", "last_used_at", "expires_at")
     search_fields = ("name", "prefix")
-    readonly_fields = ("prefix", "created_at", "revoked_at")
+    readonly_fields = ("prefix", "created_at", "created_by", "last_used_at", "revoked_at")
     actions = ("rotate", "revoke")
     _tokens: WeakKeyDictionary[HttpRequest, str] = (
         WeakKeyDictionary()
@@ -76,9 +76,7 @@ class KeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display
     def state(self, key: Key) -> str:
-        if key.revoked_at:
-            return "revoked"
-        return "expired" if key.expires_at and key.expires_at <= timezone.now() else "valid"
+        return key.state(timezone.now())
 
     def has_delete_permission(self, request: HttpRequest, obj: Key | None = None) -> bool:
         return False
@@ -86,10 +84,11 @@ class KeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def save_model(self, request: HttpRequest, obj: Key, form: Any, change: bool) -> None:
         if change:
             super().save_model(request, obj, form, change)
-            api_keys.push(obj.digest)
+            api_keys.push_change(obj)
             return
+        who = request.user.get_username()
         made, token = api_keys.create(
-            obj.name, obj.scopes, sources=obj.sources, rate=obj.rate, expires_at=obj.expires_at
+            obj.name, obj.scopes, sources=obj.sources, rate=obj.rate, expires_at=obj.expires_at, by=who
         )
         obj.pk, obj.prefix = made.pk, made.prefix
         self._tokens[request] = token
@@ -103,7 +102,7 @@ class KeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if not valid:
             self.message_user(request, "A revoked key can't be rotated; make another one.", messages.ERROR)
             return None
-        return self._show(request, [api_keys.rotate(key) for key in valid])
+        return self._show(request, [api_keys.rotate(key, by=request.user.get_username()) for key in valid])
 
     @admin.action(description="Revoke: end these keys now", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Key]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -89,7 +91,14 @@ class Key(models.Model):
         validators=[check_rate],
         help_text='Events:seconds, several with commas, such as "200:1,5000:60". Empty: the site\'s default.',
     )
+    # A name of the secret that the digest hangs on; empty until a key of an older release is used.
+    # Defaults of the database, since a running older release creates keys without these columns.
+    secret_id = models.CharField(max_length=8, editable=False, default="", db_default="")
     created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.CharField(  # a user, "key <prefix>" or "command line"; empty: not recorded
+        max_length=200, editable=False, blank=True, default="", db_default=""
+    )
+    last_used_at = models.DateTimeField(null=True, editable=False)  # a minute or two behind
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, editable=False)
 
@@ -99,3 +108,9 @@ class Key(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix})"
+
+    def state(self, now: datetime) -> str:
+        """Return whether it is valid, revoked or expired."""
+        if self.revoked_at:
+            return "revoked"
+        return "expired" if self.expires_at and self.expires_at <= now else "valid"

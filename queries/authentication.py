@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from rest_framework.request import Request
 
-from ingestion.auth import api_keys, tokens
+from ingestion.auth import api_keys, key_use, tokens
 from ingestion.auth.api_keys import Grant
 from ingestion.models import Scope
 from ingestion.problems import SECRETS, Code, RequestRejected
@@ -60,7 +60,7 @@ def grant_of(request: HttpRequest | Request, *scopes: Scope) -> Grant:
         raise tokens.unauthenticated("a key in the address ends up in logs: send it as Authorization: Bearer")
     head = {name.encode(): request.META[key].encode("latin-1") for name, key in _HEADERS.items() if key in request.META}
     token = tokens.token_of(head)
-    grant = api_keys.find(tokens.digest(token)) if token and tokens.SHAPE.fullmatch(token) else None
+    grant = _find(token) if token and tokens.SHAPE.fullmatch(token) else None
     if grant is None:
         raise tokens.unauthenticated()
     if grant.scopes.isdisjoint(scopes):
@@ -113,6 +113,14 @@ def check(request: HttpRequest, grant: Grant) -> None:
     named = [one[1]] if one else request.GET.getlist("source_id") + request.GET.getlist("sourceId")
     if not named or not set(named) <= grant.sources:
         raise RequestRejected(Code.SOURCE_NOT_ALLOWED, "the key is for some sources: name one of them with source_id")
+
+
+def _find(token: bytes) -> Grant | None:
+    digest = tokens.digest(token)
+    grant = api_keys.find(digest, *tokens.older_digests(token))
+    if grant is not None:
+        key_use.note(grant.key, digest)
+    return grant
 
 
 def _scopes(path: str) -> tuple[Scope, ...]:

@@ -362,6 +362,9 @@ class KeyShape(TypedDict):
     sources: list[str]
     rate: str
     createdAt: str | None
+    createdBy: str  # a user, "key <prefix>" or "command line"; empty: not recorded
+    lastUsedAt: str | None  # a minute or two behind; None: never, or not recorded
+    secretIsCurrent: bool | None  # whether its hash hangs on the present secret; None: not known until it is used
     expiresAt: str | None  # None: never
     revokedAt: str | None
 

@@ -18,7 +18,7 @@ from ingestion.runtime import redis_client, signed_values
 
 logger = logging.getLogger(__name__)
 
-CHANNEL = "dataflow:access"  # a message is a key's digest, or SOURCES, signed
+CHANNEL = "dataflow:access"  # a message is a key's prefix, a new key's digest, or SOURCES; signed
 SOURCES = "sources"  # the registry of sources has changed
 GRACE = timedelta(days=1)  # how long the old key stays valid after a rotation
 REDIS_TIMEOUT = 0.5  # seconds
@@ -37,17 +37,19 @@ class Grant(msgspec.Struct, frozen=True, gc=False):
 ANYONE = Grant("", frozenset(Scope.values), None, "", None)
 
 
-def create(
+def create(  # noqa: PLR0913 - what there is to say about a key
     name: str,
     scopes: Iterable[str],
     *,
     sources: Iterable[str] = (),
     rate: str = "",
     expires_at: datetime | None = None,
+    by: str = "",
     dry_run: bool = False,
 ) -> tuple[Key, str]:
     """Create a key and return it with its token, which is not stored. A dry run only validates.
 
+    :param by: who makes it: a user, "key <prefix>" or "command line"
     :raises django.core.exceptions.ValidationError: a scope, a source or the rate is invalid
     """
     token = tokens.make()
@@ -55,10 +57,12 @@ def create(
         name=name,
         prefix=token[tokens.PREFIX],
         digest=tokens.digest(token.encode()),
+        secret_id=tokens.secret_id(),
         scopes=list(scopes),
         sources=list(sources),
         rate=rate,
         expires_at=expires_at,
+        created_by=by,
     )
     key.full_clean()
     if not dry_run:
@@ -77,14 +81,17 @@ def shape(key: Key) -> dict[str, object]:
         "sources": key.sources,
         "rate": key.rate,
         "createdAt": to_text_if_known(key.created_at),
+        "createdBy": key.created_by,
+        "lastUsedAt": to_text_if_known(key.last_used_at),
+        "secretIsCurrent": key.secret_id == tokens.secret_id() if key.secret_id else None,
         "expiresAt": to_text_if_known(key.expires_at),
         "revokedAt": to_text_if_known(key.revoked_at),
     }
 
 
-def rotate(key: Key, *, grace: timedelta = GRACE) -> tuple[Key, str]:
+def rotate(key: Key, *, by: str = "", grace: timedelta = GRACE) -> tuple[Key, str]:
     """Create a second key with the same rights; the first one expires after `grace`."""
-    fresh, token = create(key.name, key.scopes, sources=key.sources, rate=key.rate)
+    fresh, token = create(key.name, key.scopes, sources=key.sources, rate=key.rate, by=by)
     ends = timezone.now() + grace
     if key.expires_at is None or key.expires_at > ends:
         expire(key, at=ends)
@@ -95,19 +102,22 @@ def expire(key: Key, *, at: datetime | None) -> None:
     """Set when a key expires; None: never."""
     key.expires_at = at
     key.save(update_fields=["expires_at"])
-    push(key.digest)
+    push_change(key)
 
 
 def revoke(key: Key) -> None:
     """Revoke a key; this can't be undone."""
     key.revoked_at = key.revoked_at or timezone.now()
     key.save(update_fields=["revoked_at"])
-    push(key.digest)
+    push_change(key)
 
 
-def find(digest: str) -> Grant | None:
-    """Return the rights of the key with this digest; None: there is none, or it is revoked or expired."""
-    key = Key.objects.filter(digest=digest, revoked_at=None).first()
+def find(digest: str, *older: str) -> Grant | None:
+    """Return the rights of the key with this digest; None: there is none, or it is revoked or expired.
+
+    :param older: digests of the same token under other secrets
+    """
+    key = Key.objects.filter(digest__in=[digest, *older], revoked_at=None).first()
     if key is None or (key.expires_at is not None and key.expires_at <= timezone.now()):
         return None
     return Grant(
@@ -119,11 +129,19 @@ def find(digest: str) -> Grant | None:
     )
 
 
-def push(message: str) -> None:
+def push_change(key: Key) -> None:
+    """Notify every receiver that the rights of a key changed."""
+    # By its prefix: a receiver may hold it under the hash of another secret than the one that is stored. Receivers of the
+    # release before know keys by their digests alone.
+    push(key.prefix, key.digest)
+
+
+def push(*messages: str) -> None:
     """Notify every receiver of a change; without Redis they notice it within a minute."""
     try:
         with redis_client.connect_from_thread(timeout=REDIS_TIMEOUT) as client:
-            client.publish(CHANNEL, signed_values.sign(CHANNEL, message.encode()))
+            for message in messages:
+                client.publish(CHANNEL, signed_values.sign(CHANNEL, message.encode()))
     except (redis.RedisError, OSError) as error:
         logger.warning(
             "Redis does not answer, receivers notice the change within a minute", extra={"reason": type(error).__name__}

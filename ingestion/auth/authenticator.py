@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 
 from ingestion.auth import api_keys, tokens
 from ingestion.auth.api_keys import ANYONE, Grant
+from ingestion.auth.key_use import KeyUses
 from ingestion.auth.rate_limits import TokenBucket
 from ingestion.auth.source_registry import SourceRegistry
 from ingestion.auth.source_throttle import SourceThrottle
@@ -63,6 +64,7 @@ class Authenticator:
         self._away_until = 0.0
         self.registry = SourceRegistry(self.ask)
         self.throttle = SourceThrottle(self.ask)
+        self._uses = KeyUses(self.ask)
         self._is_closed = False
         self._listening = self.loop.create_task(self._listen())
 
@@ -95,7 +97,7 @@ class Authenticator:
         token = tokens.token_of(head)
         if token is None or not tokens.SHAPE.fullmatch(token):
             raise tokens.unauthenticated()
-        cached = await self._cached_grant(tokens.digest(token))
+        cached = await self._cached_grant(tokens.digest(token), tokens.older_digests(token))
         grant = cached.grant
         if grant is None or _has_ended(grant):
             raise tokens.unauthenticated()
@@ -126,15 +128,16 @@ class Authenticator:
         self._listening.cancel()
         self.registry.close()
         self.throttle.close()
+        self._uses.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _cached_grant(self, digest: str) -> _CachedGrant:
+    async def _cached_grant(self, digest: str, older: tuple[str, ...]) -> _CachedGrant:
         now = self.loop.time()
         cached = self._cached.get(digest)
         if cached is not None and now < cached.fresh_until:
             return cached
         try:
-            grant = await self._look_up(digest)
+            grant = await self._look_up(digest, older)
         except RequestRejected:
             if cached is None or cached.grant is None or now >= cached.trusted_until:
                 raise
@@ -145,15 +148,17 @@ class Authenticator:
         while len(self._cached) >= REMEMBERED:
             del self._cached[next(iter(self._cached))]
         self._cached[digest] = fresh
+        if grant is not None:
+            self._uses.add(grant.key, digest)
         return fresh
 
-    async def _look_up(self, digest: str) -> Grant | None:
+    async def _look_up(self, digest: str, older: tuple[str, ...]) -> Grant | None:
         """Look up a key; concurrent requests with the same key share one query."""
         lookup = self._lookups.get(digest)
         if lookup is None:
             if len(self._lookups) >= MAX_WAITING:
                 raise RequestRejected(Code.OVERLOADED, "too many unknown keys are being looked up")
-            lookup = self._lookups[digest] = self.loop.create_task(self.ask(lambda: api_keys.find(digest)))
+            lookup = self._lookups[digest] = self.loop.create_task(self.ask(lambda: api_keys.find(digest, *older)))
             lookup.add_done_callback(lambda _: self._lookups.pop(digest, None))
         return await asyncio.shield(lookup)
 
@@ -192,6 +197,10 @@ class Authenticator:
         changed = body.decode(errors="replace")
         if changed == api_keys.SOURCES:
             self.registry.refresh()
+        elif len(changed) == tokens.PREFIX_LENGTH:
+            for digest, cached in list(self._cached.items()):
+                if cached.grant is not None and cached.grant.key == changed:
+                    del self._cached[digest]
         else:
             self._cached.pop(changed, None)
 

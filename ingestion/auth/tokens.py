@@ -15,6 +15,7 @@ from ingestion.problems import CHALLENGE, Code, RequestRejected
 
 SHAPE = re.compile(rb"dfe_[0-9a-f]{8}_[0-9a-f]{40}")
 PREFIX = slice(4, 12)  # of a token: the part that lists and logs may show
+PREFIX_LENGTH = 8
 
 _DETAIL = "send a valid key as Authorization: Bearer, or as X-API-Key"
 
@@ -27,6 +28,16 @@ def make() -> str:
 def digest(token: bytes) -> str:
     """Return the hash of a token, keyed with the site's secret."""
     return _digest(token, settings.SECRET_KEY)
+
+
+def older_digests(token: bytes) -> tuple[str, ...]:
+    """Return the hashes of a token under the other secrets that are accepted; none, unless they are being rotated."""
+    return tuple(_digest(token, secret) for secret in settings.DATAFLOW_SECRET_KEY_FALLBACKS)
+
+
+def secret_id() -> str:
+    """Return a name of the present secret, which does not reveal it."""
+    return _secret_id(settings.SECRET_KEY)
 
 
 def token_of(head: Mapping[bytes, bytes]) -> bytes | None:
@@ -61,6 +72,11 @@ def _digest(token: bytes, secret: str) -> str:
     return blake2b(token, key=_pepper(secret), digest_size=32).hexdigest()
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=8)
 def _pepper(secret: str) -> bytes:
     return sha256(b"dataflow keys\0" + secret.encode()).digest()
+
+
+@lru_cache(maxsize=2)
+def _secret_id(secret: str) -> str:
+    return blake2b(b"id", key=_pepper(secret), digest_size=4).hexdigest()

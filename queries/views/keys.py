@@ -23,7 +23,7 @@ DENIED = (401, 403)
 class _KeyView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        authentication.operator(request)
+        self.who = f"key {authentication.operator(request).key}"
 
 
 class KeyList(_KeyView):
@@ -39,7 +39,12 @@ class KeyList(_KeyView):
     def post(self, request: Request) -> Response:
         wanted = json_body.read(request, NewKey).checked()
         made = api_keys.create(
-            wanted.name, wanted.scopes, sources=wanted.sources, rate=wanted.rate, expires_at=wanted.expires_at
+            wanted.name,
+            wanted.scopes,
+            sources=wanted.sources,
+            rate=wanted.rate,
+            expires_at=wanted.expires_at,
+            by=self.who,
         )
         return _made(*made)
 
@@ -51,7 +56,7 @@ class KeyRotation(_KeyView):
 
     @openapi.describe({201: KeyWithToken}, name="rotateKey", errors=(*DENIED, 404))
     def post(self, request: Request, prefix: str) -> Response:
-        return _made(*api_keys.rotate(get_object_or_404(Key, prefix=prefix, revoked_at=None)))
+        return _made(*api_keys.rotate(get_object_or_404(Key, prefix=prefix, revoked_at=None), by=self.who))
 
 
 class KeyExpiryView(_KeyView):

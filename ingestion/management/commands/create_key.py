@@ -15,6 +15,8 @@ from ingestion.auth import api_keys
 from ingestion.management.command import OperatorCommand, add_dry_run, add_json
 from ingestion.models import Key, Scope
 
+WHO = "command line"
+
 
 class Command(OperatorCommand):
     help = (
@@ -84,6 +86,7 @@ def _create(options: dict[str, Any], *, dry_run: bool) -> tuple[Key, str, str]:
         sources=options["source"],
         rate=options["rate"],
         expires_at=_expiry(options["days"]),
+        by=WHO,
         dry_run=dry_run,
     )
     if dry_run:
@@ -94,7 +97,7 @@ def _create(options: dict[str, Any], *, dry_run: bool) -> tuple[Key, str, str]:
 
 def _rotate(key: Key, *, dry_run: bool) -> tuple[Key, str, str]:
     message = f"Both keys are valid now; {key} expires in {api_keys.GRACE.days} day."
-    return (key, "", message) if dry_run else (*api_keys.rotate(key), message)
+    return (key, "", message) if dry_run else (*api_keys.rotate(key, by=WHO), message)
 
 
 def _expire(key: Key, expires_at: datetime | None, *, dry_run: bool) -> tuple[Key, str, str]:

@@ -85,6 +85,33 @@ def test_keys_are_made_rotated_and_revoked_over_the_api(site: Deployment, client
     assert client.get("/api/keys/").status_code == 401
 
 
+def test_a_key_says_who_made_it_and_when_it_was_last_used(site: Deployment, client: Client) -> None:
+    operator, admin = api_keys.create("operator", ["admin"], by="alice")
+    body = json.dumps({"name": "meter"})
+
+    made = client.post("/api/keys/", body, content_type="application/json", **bearer(admin)).json()
+    rotated = client.post(f"/api/keys/{made['prefix']}/rotate/", **bearer(admin)).json()
+    keys = {key["prefix"]: key for key in client.get("/api/keys/", **bearer(admin)).json()["results"]}
+
+    assert {made["createdBy"], rotated["createdBy"]} == {f"key {operator.prefix}"}
+    assert keys[operator.prefix]["createdBy"] == "alice"
+    assert keys[operator.prefix]["lastUsedAt"] is not None
+    assert (keys[made["prefix"]]["lastUsedAt"], keys[made["prefix"]]["secretIsCurrent"]) == (None, True)
+
+
+def test_a_reader_s_key_outlives_the_secret_it_was_made_under(
+    site: Deployment, client: Client, settings: Settings
+) -> None:
+    _, reader = api_keys.create("reader", ["read"])
+    settings.DATAFLOW_SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "the secret of this site after it was changed"
+
+    assert client.get("/data", **bearer(reader)).status_code == 200
+
+    settings.DATAFLOW_SECRET_KEY_FALLBACKS = []
+    assert client.get("/data", **bearer(reader)).status_code == 200
+
+
 def test_a_key_that_can_not_be_is_a_400_that_names_the_field(site: Deployment, client: Client) -> None:
     _, admin = api_keys.create("operator", ["admin"])
 
