@@ -44,7 +44,7 @@ FITS_INTO = (
     ("DATAFLOW_MAX_BATCH_EVENTS", "DATAFLOW_IN_FLIGHT_EVENTS"),
 )
 # What stands in the same `.env` for docker compose alone.
-OF_DOCKER = ("COMPOSE_", "DOCKER_", "BUILDKIT_")
+OF_DOCKER = ("COMPOSE_", "DOCKER_", "BUILDKIT_", "MONGO_PASSWORD")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 MIN_DIFFERENT = 5  # characters of a secret, as Django's security.W009 counts them
 NEW_SECRET = """python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"""

