@@ -8,7 +8,7 @@ DEV = $(BOOTSTRAP) requirements-dev.txt -- -m
 marked = $$(grep -rl --include='test_*.py' --exclude-dir='.*' 'mark\.$(1)' *)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults check bench fuzz demo screenshots clean-data
+.PHONY: help run test faults check bench fuzz demo screenshots requirements clean-data
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ demo: ## Send 18,979 real weather events, then a live feed (while `make run` run
 
 screenshots: ## Take the README's pictures of the overview under load (about 5 minutes)
 	$(DEV) deploy.screenshots
+
+requirements: ## Pin the packages of requirements*.in with their hashes (UPGRADE=--upgrade: the newest ones)
+	$(DEV) deploy.packages $(UPGRADE)
 
 clean-data: ## Remove the data of the local servers
 	@$(PYTHON) -m deploy.local.clean
