@@ -1,9 +1,12 @@
-"""Authentication of readers: a session, or a key with the scope `read`. Sites may be open to all readers."""
+"""Authentication of readers: a session, or a key with the scope `read`. Sites may be open to all readers.
+
+It decides which sources a reader may see, and nothing else: the reads themselves filter by that scope.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -14,9 +17,10 @@ from rest_framework.request import Request
 
 from ingestion.auth import api_keys, key_use, tokens
 from ingestion.auth.api_keys import Grant
+from ingestion.auth.read_scope import EVERYTHING, WHOLE_ONLY, ReadScope
 from ingestion.models import Scope
 from ingestion.problems import SECRETS, Code, RequestRejected
-from queries import errors
+from queries import errors, scoped_views
 from queries.request.query_params import Parameters
 
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -26,7 +30,6 @@ _OPEN = re.compile(r"/(admin/|static/|healthz$|readyz$|metrics$|api/keys(/|$)|ap
 _FOR_PROGRAMS = re.compile(r"/(api|data)(/|$)")
 # The scope `admin` includes reading them; the views require it where something is changed.
 _FOR_OPERATORS = re.compile(r"/api/(dead-letters|jobs)(/|$)")
-_ONE_SOURCE = re.compile(r"/api/sources/([^/]+)/?$")
 _HEADERS = {"authorization": "HTTP_AUTHORIZATION", "x-api-key": "HTTP_X_API_KEY"}
 
 
@@ -37,10 +40,9 @@ class ReadAuthentication:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not settings.DATAFLOW_OPEN_READ and not _OPEN.match(request.path):
+        if not _OPEN.match(request.path):
             try:
-                if not _signed_in(request):
-                    check(request, grant_of(request, *_scopes(request.path)))
+                scoped_views.admit(request, _scope_of_reader(request))
             except RequestRejected as refusal:
                 if _FOR_PROGRAMS.match(request.path) or refusal.code is not Code.UNAUTHENTICATED:
                     return errors.refused(refusal, path=request.path)
@@ -48,6 +50,22 @@ class ReadAuthentication:
             except DatabaseError:
                 return errors.answer(Code.STORE_UNAVAILABLE, "PostgreSQL does not answer", path=request.path)
         return self._get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., object], args: object, kwargs: object
+    ) -> HttpResponse | None:
+        """Refuse a key for some sources where the view does not filter by source."""
+        if _OPEN.match(request.path) or scoped_views.is_scoped(view):
+            return None
+        try:
+            scoped_views.scope_of(request).require_whole()
+        except RequestRejected as refusal:
+            return errors.refused(refusal, path=request.path)
+        return None
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Answer a page's request that names another source or has a parameter that can't be used."""
+        return errors.of_request(error, path=request.path)
 
 
 def grant_of(request: HttpRequest | Request, *scopes: Scope) -> Grant:
@@ -77,21 +95,27 @@ def operator(request: HttpRequest | Request) -> Grant:
     """
     grant = grant_of(request, Scope.ADMIN)
     if grant.sources is not None:
-        raise RequestRejected(Code.SOURCE_NOT_ALLOWED, "the key is for some sources: this needs one for all of them")
+        raise RequestRejected(Code.SOURCE_NOT_ALLOWED, WHOLE_ONLY)
     return grant
 
 
-def admin_name(request: Request, *, known: Sequence[str] = ()) -> str:
+def admin_name(request: Request) -> str:
     """Return the name under which the history records a request with an operator's key.
 
-    :param known: the query parameters that the address takes
-    :raises InvalidParameter: the request has others
+    :raises InvalidParameter: the request has query parameters
     :raises RequestRejected: no key with the scope `admin`, or one for some sources
     """
-    grant = grant_of(request, Scope.ADMIN)
-    check(request, grant)
-    Parameters(request.query_params, known=known)
+    grant = operator(request)
+    Parameters(request.query_params, known=())
     return f"key {grant.key}"
+
+
+def admin_scope(request: Request) -> ReadScope:
+    """Return the sources of a key with the scope `admin`, for what only such a key may read.
+
+    :raises RequestRejected: no valid key, or one without the scope
+    """
+    return ReadScope(grant_of(request, Scope.ADMIN).sources)
 
 
 def holds(request: HttpRequest | Request, scope: Scope) -> bool:
@@ -102,17 +126,14 @@ def holds(request: HttpRequest | Request, scope: Scope) -> bool:
         return False
 
 
-def check(request: HttpRequest, grant: Grant) -> None:
-    """Check that a request with a key for some sources names only those.
+def _scope_of_reader(request: HttpRequest) -> ReadScope:
+    """Return the sources that a reader may see: people who are signed in are operators and see all.
 
-    :raises RequestRejected: the request is about other sources too
+    :raises RequestRejected: no session and no valid key, or a key without the scope
     """
-    if grant.sources is None:
-        return
-    one = _ONE_SOURCE.match(request.path)
-    named = [one[1]] if one else request.GET.getlist("source_id") + request.GET.getlist("sourceId")
-    if not named or not set(named) <= grant.sources:
-        raise RequestRejected(Code.SOURCE_NOT_ALLOWED, "the key is for some sources: name one of them with source_id")
+    if settings.DATAFLOW_OPEN_READ or _signed_in(request):
+        return EVERYTHING
+    return ReadScope(grant_of(request, *_scopes(request.path)).sources)
 
 
 def _find(token: bytes) -> Grant | None:

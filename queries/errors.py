@@ -106,6 +106,13 @@ def refused(refusal: RequestRejected, *, path: str) -> HttpResponse:
     return response
 
 
+def of_request(error: Exception, *, path: str) -> HttpResponse | None:
+    """Return the response to a request of a page that can't be answered as asked; None: the error is another."""
+    if isinstance(error, RequestRejected):
+        return refused(error, path=path)
+    return _answer_for(error, path=path) if isinstance(error, InvalidParameter) else None
+
+
 def _answer_for(error: Exception, *, path: str) -> HttpResponse:
     if isinstance(error, InvalidBody):
         return answer(error.code, error.detail, path=path, errors=error.errors)

@@ -100,13 +100,14 @@ class TraceStep(TypedDict):
     detail: str
     origin: Origin | None
     letter: int | None  # the number of its dead letter
-    traceparents: list[str]  # of all requests with events in the record
+    # Of all requests with events in the record; none if the reader may not see every source in it.
+    traceparents: list[str]
 
 
 class TraceSearch(TypedDict):
     """How much of the topic was searched. A search stops after some seconds."""
 
-    records: int
+    records: int | None  # of all sources; None for a key for some of them
     seconds: float
     complete: bool
 
@@ -122,7 +123,7 @@ class Trace(TypedDict):
     sourceId: str | None  # None: not known
     outcome: Outcome
     steps: list[TraceStep]
-    lag: LagShape | None  # of the partition in which it is waiting
+    lag: LagShape | None  # of the partition in which it is waiting; None for a key for some sources
     search: TraceSearch | None  # None: Kafka does not answer
 
 
@@ -234,9 +235,9 @@ class LedgerMinutes(TypedDict):
     inFlightEstimated: bool  # only the bounds in `inFlightRange` are known
     results: list[MinuteEquation]
     # The receivers' own counters of the requested time, by default of the last hour. Best effort, no part of the
-    # equation. None while Redis does not answer, and if one source is requested: receivers do not count by source.
+    # equation. None while Redis does not answer, and if not all sources are requested: receivers do not count by source.
     refusedAtDoors: list[RefusedMinute] | None
-    gaps: list[LostRecordsShape]  # the latest
+    gaps: list[LostRecordsShape]  # the latest; none for a key for some sources, since partitions are shared
 
 
 class IncidentShape(TypedDict):
@@ -336,20 +337,21 @@ class Doors(TypedDict):
 
 
 class Pipeline(TypedDict):
-    """The state of the pipeline at one moment."""
+    """The state of the pipeline at one moment. A key for some sources gets the account of these."""
 
     at: str
     ledger: Equation
     inFlightEstimated: bool  # only the bounds in `inFlightRange` are known
     sources: list[SourceEquation]
     moreSources: bool  # only the sources last seen are listed
-    lag: list[LagShape] | None  # None while Kafka does not answer
+    lag: list[LagShape] | None  # None while Kafka does not answer, and for a key for some sources
     lagAgeSeconds: float | None  # age of the answer from Kafka
-    consumers: list[ConsumerShape]
+    consumers: list[ConsumerShape] | None  # None for a key for some sources
+    # Both are empty for a key for some sources: partitions are shared.
     held: list[HeldShape]
     incidents: list[IncidentShape]  # open ones
     deadLetters: OpenLetters
-    doors: Doors | None  # None while Redis does not answer
+    doors: Doors | None  # None while Redis does not answer, and for a key for some sources
     stores: Stores
 
 

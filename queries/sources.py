@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Self
 
 import msgspec
+from django.db.models import QuerySet
 
+from ingestion.auth.read_scope import ReadScope
 from ingestion.models import Source
 from processing.models import LatestValue, SourceStatistics
 from queries.reads import cache, postgres
@@ -55,13 +57,13 @@ class SourceQuery:
         )
 
 
-def page(query: SourceQuery) -> CursorPage[SourceShape]:
-    """Read one page of sources, in order of their ids.
+def page(query: SourceQuery, *, scope: ReadScope) -> CursorPage[SourceShape]:
+    """Read one page of the sources in the scope, in order of their ids.
 
     :raises ReadUnavailable: PostgreSQL does not answer
     """
     backward = query.cursor is not None and query.cursor.backward
-    rows = SourceStatistics.objects.exclude(source_id="").order_by("-source_id" if backward else "source_id")
+    rows = _heard(scope).order_by("-source_id" if backward else "source_id")
     if query.cursor is not None:
         side = "lt" if backward else "gt"
         rows = rows.filter(**{f"source_id__{side}": query.cursor.source_id})
@@ -78,33 +80,44 @@ def page(query: SourceQuery) -> CursorPage[SourceShape]:
     )
 
 
-def recent(*, count: int) -> list[SourceShape]:
-    """Return the sources that sent events most recently, the latest first.
+def recent(*, count: int, scope: ReadScope) -> list[SourceShape]:
+    """Return the sources in the scope that sent events most recently, the latest first.
 
     :raises ReadUnavailable: PostgreSQL does not answer
     """
     return cache.remembered(
-        f"sources.recent.{count}", shape=list[SourceShape], seconds=KEPT_FOR, read=lambda: _recent(count)
+        f"sources.recent.{count}",
+        scope=scope,
+        shape=list[SourceShape],
+        seconds=KEPT_FOR,
+        read=lambda: _recent(count, scope),
     )
 
 
-def _recent(count: int) -> list[SourceShape]:
-    rows = SourceStatistics.objects.exclude(source_id="").order_by("-last_seen")
+def _recent(count: int, scope: ReadScope) -> list[SourceShape]:
+    rows = _heard(scope).order_by("-last_seen")
     with postgres.bounded():
         return _shapes(rows[:count])
 
 
-def one(source_id: str) -> SourceShape:
+def one(source_id: str, *, scope: ReadScope) -> SourceShape:
     """Return one source.
 
     :raises SourceNotFound: no event of this source was ever read
+    :raises RequestRejected: it is outside the scope, whether or not there is such a source
     :raises ReadUnavailable: PostgreSQL does not answer
     """
+    rows = _heard(scope.narrowed(source_id))
     with postgres.bounded():
-        shapes = _shapes(SourceStatistics.objects.filter(source_id=source_id).exclude(source_id=""))
+        shapes = _shapes(rows)
     if not shapes:
         raise SourceNotFound
     return shapes[0]
+
+
+def _heard(scope: ReadScope) -> QuerySet[SourceStatistics]:
+    """Return the sources in the scope, without the lines whose source can't be read."""
+    return SourceStatistics.objects.filter(**scope.lookup()).exclude(source_id="")
 
 
 def _shapes(rows: Iterable[SourceStatistics]) -> list[SourceShape]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, re_path
 
+from ingestion.auth.read_scope import ReadScope
 from ingestion.events.model import SOURCE_ID_PATTERN
 from ingestion.problems import Code
 from queries import errors
+from queries.scoped_views import scoped
 from queries.views import data, dead_letters, jobs, keys, partitions, pipeline, schema
 
 app_name = "queries"
@@ -20,7 +22,8 @@ PARTITION = "(?P<partition>[0-9]{1,9})"
 NUMBER = "(?P<number>[0-9]{1,18})"
 
 
-def nothing(request: HttpRequest) -> HttpResponse:
+@scoped
+def nothing(request: HttpRequest, _: ReadScope) -> HttpResponse:
     """Return 404 for every other address under /api/, with DEBUG or without."""
     return errors.answer(Code.NOT_FOUND, "there is nothing at this address; /api/ lists what is", path=request.path)
 

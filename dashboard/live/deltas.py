@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 from dashboard.panels.columns import SHOWN_VALUES, bucket_columns, event_columns
 from dashboard.panels.snapshot_types import Overview
+from ingestion.auth.read_scope import ReadScope
 from processing.live_feed import ConsumerFrame, SourceFrame, TailEvent
 from queries.schemas import Bucket, EventShape
 
@@ -43,6 +45,13 @@ class Delta(Protocol):
 
     def body(self) -> dict[str, object]:
         """Return the JSON of this span: `interval` in ms, sums, columns."""
+
+
+def sources_within(frame: ConsumerFrame, scope: ReadScope) -> Iterable[tuple[str, SourceFrame]]:
+    """Return the sources of a frame that are in a scope."""
+    if scope.sources is None:
+        return frame["sources"].items()
+    return [(name, frame["sources"][name]) for name in scope.sources if name in frame["sources"]]
 
 
 def interval(delta: Delta) -> int:
@@ -84,6 +93,7 @@ class OverviewDelta:
 
     start: float
     end: float
+    scope: ReadScope
     sums: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
     sources: dict[str, SourceCell] = field(default_factory=dict)
     sample: Overview | None = None  # totals, not changes
@@ -93,7 +103,7 @@ class OverviewDelta:
         return self.sample is not None or bool(self.sources) or any(self.sums.values())
 
     def take(self, frame: ConsumerFrame) -> None:
-        for source_id, source in frame["sources"].items():
+        for source_id, source in sources_within(frame, self.scope):
             self._count(source)
             if source_id:
                 self._cell(source_id).add(source["stored"], source["lastSeen"], source["values"])
@@ -205,11 +215,11 @@ class SeriesDelta:
 
 @dataclass(slots=True)
 class TailDelta:
-    """The channel `tail`: the newest events, of one source or of all; `seen` counts all events of the span."""
+    """The channel `tail`: the newest events of the sources in a scope; `seen` counts all events of the span."""
 
     start: float
     end: float
-    source_id: str | None
+    scope: ReadScope
     seen: int = 0
     sampled: bool = False  # read from the store, so the number of all events is unknown
     events: deque[TailEvent | EventShape] = field(default_factory=lambda: deque(maxlen=SHOWN_EVENTS))
@@ -218,13 +228,12 @@ class TailDelta:
         return bool(self.seen or self.events)
 
     def take(self, frame: ConsumerFrame) -> None:
-        if self.source_id is None:
+        if self.scope.whole:
             self.seen += frame["seen"]
             self.events.extend(frame["tail"])
             return
-        source = frame["sources"].get(self.source_id)
-        self.seen += source["stored"] if source else 0
-        self.events.extend(event for event in frame["tail"] if event["sourceId"] == self.source_id)
+        self.seen += sum(source["stored"] for _, source in sources_within(frame, self.scope))
+        self.events.extend(event for event in frame["tail"] if self.scope.includes(event["sourceId"]))
 
     def brief(self) -> TailDelta:
         return TailDelta(self.start, self.end, self.source_id, self.seen, self.sampled, self.events.copy())

@@ -117,9 +117,12 @@ class Hub:
         """Read from the stores what frames do not contain, or everything if no frames arrive."""
         watched = self._watched()
         self._sampler.forget(watched)
+        self._sampler.keep_scopes({each.scope for each in watched if each.channel == "overview"})
         for subscription in watched:
             if subscription.channel == "overview":
-                self._took_sample(await self._sampler.overview(frames_flow=self._frames_flow))
+                self._took_sample(
+                    subscription, await self._sampler.overview(subscription.scope, frames_flow=self._frames_flow)
+                )
             elif subscription.channel == "series":
                 await self._sample_buckets(subscription)
             elif not self._frames_flow:
@@ -139,9 +142,9 @@ class Hub:
             FRAMES.inc()
             await viewer.send(message)
 
-    def _took_sample(self, sample: Overview) -> None:
+    def _took_sample(self, subscription: Subscription, sample: Overview) -> None:
         # A tick may have replaced the deltas during the read.
-        feed = self._feeds.get(Subscription("overview"))
+        feed = self._feeds.get(subscription)
         if isinstance(feed, OverviewDelta):
             feed.sample = sample
         stores = sample["stores"]

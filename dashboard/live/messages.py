@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from dashboard.panels.columns import Interval
+from ingestion.auth.read_scope import OUTSIDE, ReadScope
 from ingestion.events.model import SOURCE_ID_FORM, SOURCE_ID_PATTERN
 
 VERSION = 1
@@ -31,9 +32,10 @@ class ProtocolError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A channel with its filters. Equal subscriptions share one delta, which is encoded once."""
+    """A channel with its filters and its reader's scope. Equal subscriptions share one delta, which is encoded once."""
 
     channel: Channel
+    scope: ReadScope  # of the reader
     source_id: str | None = None
     interval: Interval = "1m"  # of a series' aggregates
 
@@ -46,22 +48,24 @@ class Subscribe(msgspec.Struct, tag_field="type", tag="subscribe", frozen=True, 
     source_id: str | None = None
     interval: Interval = "1m"
 
-    def subscription(self) -> Subscription:
+    def subscription(self, scope: ReadScope) -> Subscription:
         """Return the subscription that the message asks for.
 
-        :raises ProtocolError: a filter is missing or not valid
+        :raises ProtocolError: a filter is missing or not valid, or the source is outside the reader's scope
         """
         if self.source_id is None and self.channel == "series":
             raise ProtocolError("missing_filter", "series: sourceId is required")
         if self.source_id is not None and not SOURCE_ID_PATTERN.fullmatch(self.source_id):
             raise ProtocolError("invalid_filter", f"sourceId: expected {SOURCE_ID_FORM}")
+        if self.source_id is not None and not scope.includes(self.source_id):
+            raise ProtocolError("source_not_allowed", OUTSIDE)
         if not 0 < len(self.id) <= 64:
             raise ProtocolError("invalid_id", "id: expected 1 to 64 characters")
         if self.channel == "overview":
-            return Subscription("overview")
+            return Subscription("overview", scope)
         if self.channel == "tail":
-            return Subscription("tail", self.source_id)
-        return Subscription("series", self.source_id, self.interval)
+            return Subscription("tail", scope, self.source_id)
+        return Subscription("series", scope, self.source_id, self.interval)
 
 
 class Unsubscribe(msgspec.Struct, tag_field="type", tag="unsubscribe", frozen=True):

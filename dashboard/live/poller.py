@@ -6,15 +6,18 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
 from django.db import connections
 
 from dashboard.live import messages
+from dashboard.live.deltas import sources_within
 from dashboard.live.messages import Subscription
 from dashboard.panels import rates, series, snapshot
 from dashboard.panels.rates import Account
 from dashboard.panels.snapshot_types import Overview
+from ingestion.auth.read_scope import ReadScope
 from processing.live_feed import ConsumerFrame
 from queries.schemas import Bucket, EventShape
 
@@ -25,6 +28,28 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+@dataclass(slots=True)
+class Watch:
+    """What is remembered between two samples of the overview of one scope."""
+
+    latest: Overview | None = None
+    account: Account | None = None
+    stored: int = 0  # since the last sample
+    counted_since: float | None = None  # monotonic seconds
+
+    def fresh(self) -> Overview | None:
+        """Return the latest sample if a new viewer may start with it."""
+        recent = self.latest is not None and messages.now_ms() - self.latest["at"] < FRESH_MS
+        return self.latest if recent else None
+
+    def counted(self) -> float | None:
+        """Return the events per second in frames since the last call."""
+        now = time.monotonic()
+        stored, self.stored = self.stored, 0
+        since, self.counted_since = self.counted_since, now
+        return None if since is None or now - since > rates.MAX_APART / 1000 else stored / (now - since)
+
+
 class Poller:
     """Reads on two threads of its own, for the Hub.
 
@@ -33,18 +58,16 @@ class Poller:
     """
 
     def __init__(self) -> None:
-        self.latest: Overview | None = None
-        self._account: Account | None = None
-        self._stored = 0  # since the last sample
-        self._counted_since: float | None = None  # monotonic seconds
+        self._watches: dict[ReadScope, Watch] = {}
         self._moved: dict[str, int] = {}  # by source: the oldest event time since its aggregates were read
         self._known: dict[Subscription, set[tuple[str, str]]] = {}
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="live-feed")
 
     def note(self, frame: ConsumerFrame) -> None:
         """Record what a frame changed, for the next sample."""
+        for scope, watch in self._watches.items():
+            watch.stored += sum(source["stored"] for _, source in sources_within(frame, scope))
         for source_id, source in frame["sources"].items():
-            self._stored += source["stored"]
             times = [at for at, _ in source["values"].values()]
             if times:
                 self._moved[source_id] = min(*times, self._moved.get(source_id, times[0]))
@@ -55,40 +78,39 @@ class Poller:
         self._moved = {source_id: at for source_id, at in self._moved.items() if source_id in sources}
         self._known = {subscription: found for subscription, found in self._known.items() if subscription in watched}
 
+    def keep_scopes(self, watched: set[ReadScope]) -> None:
+        """Forget the samples of scopes that have no viewer."""
+        self._watches = {scope: watch for scope, watch in self._watches.items() if scope in watched}
+
     async def start_of(self, subscription: Subscription) -> object:
         """Return the data with which a subscription starts; None: the stores do not answer."""
         if subscription.channel == "series":
             assert subscription.source_id is not None
-            return await self._read(series.series, subscription.source_id, subscription.interval)
+            source_id, interval = subscription.source_id, subscription.interval
+            return await self._read(series.series, source_id, interval, scope=subscription.scope)
         if subscription.channel == "tail":
-            return await self._read(snapshot.tail, subscription.source_id)
-        sample = self.latest if self._fresh() else await self.overview(frames_flow=False)
-        return {"sample": sample}
+            return await self._read(snapshot.tail, subscription.source_id, scope=subscription.scope)
+        scope = subscription.scope
+        return {"sample": self._watch(scope).fresh() or await self.overview(scope, frames_flow=False)}
 
-    def _fresh(self) -> bool:
-        return self.latest is not None and messages.now_ms() - self.latest["at"] < FRESH_MS
+    def _watch(self, scope: ReadScope) -> Watch:
+        return self._watches.setdefault(scope, Watch())
 
-    async def overview(self, *, frames_flow: bool) -> Overview:
+    async def overview(self, scope: ReadScope, *, frames_flow: bool) -> Overview:
         """Return a sample. The stored rate comes from frames while they arrive, else from the ledger."""
-        sample = await self._read(snapshot.overview) or snapshot.unknown_overview(None)
-        if self.latest is not None and sample["at"] - self.latest["at"] < rates.MIN_APART:
+        found = await self._read(snapshot.overview, scope=scope)
+        sample, watch = found or snapshot.unknown_overview(None, scope=scope), self._watch(scope)
+        if watch.latest is not None and sample["at"] - watch.latest["at"] < rates.MIN_APART:
             # A cached answer, or one read for a new viewer: too close to the last sample for a rate.
-            return self.latest
+            return watch.latest
         acknowledged = sample["doors"]["acceptedPerSecond"] if sample["doors"] else None
-        before, self._account = self._account, Account(sample["at"], sample["ledger"], acknowledged)
-        sample["rates"] = rates.rates(before, self._account)
-        counted = self._counted()
+        before, watch.account = watch.account, Account(sample["at"], sample["ledger"], acknowledged)
+        sample["rates"] = rates.rates(before, watch.account)
+        counted = watch.counted()
         if frames_flow:
             sample["rates"] = {**sample["rates"], "stored": counted}
-        self.latest = sample
+        watch.latest = sample
         return sample
-
-    def _counted(self) -> float | None:
-        """Return the events per second in frames since the last call."""
-        now = time.monotonic()
-        stored, self._stored = self._stored, 0
-        since, self._counted_since = self._counted_since, now
-        return None if since is None or now - since > rates.MAX_APART / 1000 else stored / (now - since)
 
     async def buckets(self, subscription: Subscription, *, frames_flow: bool) -> list[Bucket]:
         """Return the aggregates of a series that changed since the last call."""
@@ -96,12 +118,14 @@ class Poller:
         oldest = self._moved.pop(subscription.source_id, None)
         if frames_flow and oldest is None:
             return []
-        found = await self._read(series.moved_buckets, subscription.source_id, subscription.interval, oldest)
+        found = await self._read(
+            series.moved_buckets, subscription.source_id, subscription.interval, oldest, scope=subscription.scope
+        )
         return found or []
 
     async def events(self, subscription: Subscription) -> list[EventShape]:
         """Return the events stored since the last call, oldest first. Used while no frames arrive."""
-        found = await self._read(snapshot.newest_events, subscription.source_id) or []
+        found = await self._read(snapshot.newest_events, subscription.source_id, scope=subscription.scope) or []
         identities = {(event["sourceId"], event["eventId"]) for event in found}
         known = self._known.get(subscription, identities)
         self._known[subscription] = identities

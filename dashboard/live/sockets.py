@@ -17,6 +17,7 @@ from dashboard.live.messages import Ack, Pause, ProtocolError, Subscribe, Subscr
 from dashboard.live.socket_limits import Allowance, CloseCode, OpenSockets
 from dashboard.live.viewers import Viewer
 from dashboard.metrics import CLOSED
+from ingestion.auth.read_scope import EVERYTHING
 
 MAX_UNSENT = 64  # messages; the window admits 8 frames, the others are states and answers to the client's own messages
 CLOSE_SECONDS = 5.0  # for a connection that takes nothing to take the close frame
@@ -61,7 +62,9 @@ class LiveFeedSocket(AsyncWebsocketConsumer):
         for state in self.hub.states():
             await self._send(state)
         self.hub.join(self.viewer)
-        self._subscribe("overview", Subscription("overview"))
+        # Whoever is signed in is an operator and sees all, as on the pages; keys open no socket.
+        self._reads = EVERYTHING
+        self._subscribe("overview", Subscription("overview", self._reads))
 
     async def disconnect(self, code: int) -> None:
         """Cancel what is being opened and sent, and leave the Hub."""
@@ -89,7 +92,7 @@ class LiveFeedSocket(AsyncWebsocketConsumer):
         match message:
             case Subscribe():
                 self._check_room(message.id)
-                self._subscribe(message.id, message.subscription())
+                self._subscribe(message.id, message.subscription(self._reads))
             case Unsubscribe():
                 self._wanted.pop(message.id, None)
                 self.viewer.drop(message.id)

@@ -19,11 +19,11 @@ Send = Callable[[str], Awaitable[None]]
 def blank(subscription: Subscription, now: float) -> Delta:
     """Return an empty delta that starts now (monotonic seconds)."""
     if subscription.channel == "overview":
-        return OverviewDelta(now, now)
+        return OverviewDelta(now, now, subscription.scope)
     if subscription.channel == "series":
         assert subscription.source_id is not None
         return SeriesDelta(now, now, subscription.source_id)
-    return TailDelta(now, now, subscription.source_id)
+    return TailDelta(now, now, subscription.scope.narrowed(subscription.source_id))
 
 
 @dataclass(slots=True, eq=False)

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from ingestion.auth.read_scope import EVERYTHING
 from ingestion.problems import RequestRejected
 from queries.events.detail import AmbiguousEvent
 from queries.reads.postgres import ReadUnavailable
@@ -54,7 +55,7 @@ def trace_page(request: HttpRequest) -> HttpResponse:
 
 def _found(text: str, source_id: str | None) -> Context:
     try:
-        return _titled(trace.read(UUID(text), source_id=source_id))
+        return _titled(trace.read(UUID(text), source_id=source_id, scope=EVERYTHING))
     except ValueError:
         return {"problem": "This is not an event id: expected a UUID."}
     except AmbiguousEvent as error:

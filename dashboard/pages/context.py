@@ -8,6 +8,7 @@ from dashboard.panels.columns import Interval
 from dashboard.panels.snapshot import Unknown
 from dashboard.panels.snapshot_types import Doors
 from dashboard.panels.sparkline import FieldCard
+from ingestion.auth.read_scope import ReadScope
 from queries import sources
 from queries.reads.postgres import ReadUnavailable
 from queries.request import pagination
@@ -20,9 +21,9 @@ LISTED_SOURCES = 100
 Context = dict[str, object]
 
 
-def overview() -> Context:
+def overview(scope: ReadScope) -> Context:
     """Return the context of the overview; panels whose data is unknown are in the state `unknown`."""
-    sample = snapshot.overview()
+    sample = snapshot.overview(scope=scope)
     states = dict(sample["stores"] or {})
     return {
         "overview": sample,
@@ -30,18 +31,18 @@ def overview() -> Context:
         "doors_state": _doors_state(sample["doors"]),
         "minutes_state": _state(sample["minutes"]),
         "sources_state": _state(sample["sources"]),
-        **_events(None),
+        **_events(None, scope),
     }
 
 
-def source_list(cursor: str | None) -> Context:
+def source_list(scope: ReadScope, cursor: str | None) -> Context:
     """Return the context of one page of the list of sources.
 
     :raises InvalidParameter: the cursor is not one of this list
     """
     position = None if cursor is None else pagination.read_cursor(cursor, SourceCursor)
     try:
-        page = sources.page(SourceQuery(limit=LISTED_SOURCES, cursor=position))
+        page = sources.page(SourceQuery(limit=LISTED_SOURCES, cursor=position), scope=scope)
     except ReadUnavailable:
         return {"sources": [], "sources_state": "unknown"}
     rows = [snapshot.source_row(found) for found in page.results]
@@ -53,15 +54,16 @@ def source_list(cursor: str | None) -> Context:
     }
 
 
-def source(source_id: str, interval: Interval | None) -> Context:
+def source(scope: ReadScope, source_id: str, interval: Interval | None) -> Context:
     """Return the context of a source's page.
 
     :param interval: of the aggregates; None: the finest that shows a line
     :raises SourceNotFound: no event of this source was ever read
+    :raises RequestRejected: it is outside the scope
     """
     common: Context = {"source_id": source_id, "blank_field": FieldCard("")}
     try:
-        found = series.charts(source_id, interval)
+        found = series.charts(source_id, interval, scope=scope)
     except Unknown:
         return {**common, "interval": interval or "1m", "fields_state": "unknown", "events_state": "unknown"}
     cards = found.cards()
@@ -73,25 +75,28 @@ def source(source_id: str, interval: Interval | None) -> Context:
         "end": found.end,
         "fields": cards,
         "fields_state": _state(cards),
-        **_events(source_id),
+        **_events(source_id, scope),
     }
 
 
-def polled(channel: Channel, source_id: str | None, interval: Interval) -> object:
-    """Return what a subscription to a channel starts with, for clients that poll; None: the stores do not answer."""
+def polled(scope: ReadScope, channel: Channel, source_id: str | None, interval: Interval) -> object:
+    """Return what a subscription to a channel starts with, for clients that poll; None: the stores do not answer.
+
+    :raises RequestRejected: the source is outside the scope
+    """
     try:
         if channel == "overview":
-            return {"sample": snapshot.overview()}
+            return {"sample": snapshot.overview(scope=scope)}
         if channel == "tail":
-            return snapshot.tail(source_id)
-        return series.series(source_id or "", interval)
+            return snapshot.tail(source_id, scope=scope)
+        return None if source_id is None else series.series(source_id, interval, scope=scope)
     except Unknown:
         return None
 
 
-def _events(source_id: str | None) -> dict[str, list[EventShape] | str | None]:
+def _events(source_id: str | None, scope: ReadScope) -> dict[str, list[EventShape] | str | None]:
     try:
-        found = snapshot.newest_events(source_id)[::-1]
+        found = snapshot.newest_events(source_id, scope=scope)[::-1]
     except Unknown:
         return {"events": [], "events_state": "unknown"}
     return {"events": found, "events_state": _state(found)}

@@ -15,7 +15,9 @@ from dashboard.live import messages
 from dashboard.live.messages import Channel
 from dashboard.pages import context
 from dashboard.panels.columns import Interval
-from queries.request.query_params import InvalidParameter
+from ingestion.auth.read_scope import ReadScope
+from queries.request.query_params import InvalidParameter, Parameters
+from queries.scoped_views import scoped
 from queries.sources import SourceNotFound
 
 INTERVALS: list[tuple[Interval, str]] = [("1m", "Minutes"), ("1h", "Hours"), ("1d", "Days")]
@@ -23,18 +25,20 @@ INTERVALS: list[tuple[Interval, str]] = [("1m", "Minutes"), ("1h", "Hours"), ("1
 
 @require_safe
 @never_cache
-def overview(request: HttpRequest) -> HttpResponse:
+@scoped
+def overview(request: HttpRequest, scope: ReadScope) -> HttpResponse:
     """The overview of the pipeline."""
     shown = {"here": "overview", "now": _now(), "door": settings.INGESTION_SERVICE_PORT}
-    return render(request, "dashboard/overview.html", {**context.overview(), **shown})
+    return render(request, "dashboard/overview.html", {**context.overview(scope), **shown})
 
 
 @require_safe
 @never_cache
-def sources(request: HttpRequest) -> HttpResponse:
+@scoped
+def sources(request: HttpRequest, scope: ReadScope) -> HttpResponse:
     """One page of the list of sources; `?cursor=` chooses which."""
     try:
-        page = context.source_list(request.GET.get("cursor"))
+        page = context.source_list(scope, request.GET.get("cursor"))
     except InvalidParameter as error:
         raise Http404(error.detail) from error
     return render(request, "dashboard/sources.html", {**page, "here": "sources", "now": _now()})
@@ -42,10 +46,11 @@ def sources(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @never_cache
-def source(request: HttpRequest, source_id: str) -> HttpResponse:
+@scoped
+def source(request: HttpRequest, scope: ReadScope, source_id: str) -> HttpResponse:
     """The charts and newest events of one source; `?interval=` chooses the length of the charts."""
     try:
-        page = context.source(source_id, _interval(request))
+        page = context.source(scope, source_id, _interval(request))
     except SourceNotFound as error:
         raise Http404("No event of this source was ever read.") from error
     shown = {"here": "sources", "intervals": INTERVALS, "now": _now()}
@@ -54,12 +59,15 @@ def source(request: HttpRequest, source_id: str) -> HttpResponse:
 
 @require_safe
 @never_cache
-def live(request: HttpRequest, channel: str) -> JsonResponse:
+@scoped
+def live(request: HttpRequest, scope: ReadScope, channel: str) -> JsonResponse:
     """The snapshot of a channel, for pages that have no WebSocket and poll instead."""
     if channel not in get_args(Channel):
         raise Http404
     wanted = cast("Channel", channel)
-    data = context.polled(wanted, request.GET.get("source_id"), _interval(request) or "1m")
+    parameters = Parameters(request.GET, known=("source_id", "interval"))
+    interval = cast("Interval", parameters.choice("interval", get_args(Interval), default="1m"))
+    data = context.polled(scope, wanted, parameters.source_id(), interval)
     return JsonResponse({"type": "snapshot", "channel": wanted, "now": messages.now_ms(), "data": data})
 
 

@@ -61,7 +61,7 @@ def of_stores(stores: Stores) -> list[Notice]:
 
 def _idle(line: Pipeline) -> list[Notice]:
     waiting = any(partition["records"] for partition in line["lag"] or ())
-    if line["consumers"] or not waiting:
+    if line["consumers"] is None or line["consumers"] or not waiting:
         return []
     text = "Events are accepted and wait in Kafka. Start a consumer: manage.py consume."
     return [{"tone": "bad", "title": "No consumer runs", "text": text, "since": None}]

@@ -10,6 +10,7 @@ from typing import TypedDict
 from dashboard.panels.columns import BucketColumns, Interval, bucket_columns
 from dashboard.panels.snapshot import Unknown, milliseconds
 from dashboard.panels.sparkline import FieldCard, field_card
+from ingestion.auth.read_scope import ReadScope
 from queries import sources
 from queries.events import aggregates
 from queries.events.aggregates import INTERVALS, MAX_BUCKETS, AggregateQuery
@@ -65,29 +66,30 @@ class Charts:
         return [field_card(field["name"], field["latest"], by_field[field["name"]]) for field in fields]
 
 
-def charts(source_id: str, interval: Interval | None) -> Charts:
+def charts(source_id: str, interval: Interval | None, *, scope: ReadScope) -> Charts:
     """Read the charts of a source. Without an interval the finest one with enough buckets is used.
 
     :raises SourceNotFound: no event of this source was ever read
+    :raises RequestRejected: it is outside the scope
     :raises Unknown: PostgreSQL does not answer
     """
     try:
-        source = sources.one(source_id)
+        source = sources.one(source_id, scope=scope)
         if interval is not None:
-            return _charts(source, interval)
-        read = (_charts(source, finest) for finest in INTERVALS)
+            return _charts(source, interval, scope)
+        read = (_charts(source, finest, scope) for finest in INTERVALS)
         return next(found for found in read if _tells(found))
     except ReadUnavailable as error:
         raise Unknown from error
 
 
-def series(source_id: str, interval: Interval) -> Series | None:
+def series(source_id: str, interval: Interval, *, scope: ReadScope) -> Series | None:
     """Return the data with which a subscription starts; None: no event of this source was ever read.
 
     :raises Unknown: PostgreSQL does not answer
     """
     try:
-        found = charts(source_id, interval)
+        found = charts(source_id, interval, scope=scope)
     except sources.SourceNotFound:
         return None
     fields = found.source["fields"]
@@ -103,7 +105,7 @@ def series(source_id: str, interval: Interval) -> Series | None:
     }
 
 
-def moved_buckets(source_id: str, interval: Interval, oldest: int | None) -> list[Bucket]:
+def moved_buckets(source_id: str, interval: Interval, oldest: int | None, *, scope: ReadScope) -> list[Bucket]:
     """Return the aggregates from an event time on.
 
     :param oldest: microseconds since the epoch; None: from the newest event on
@@ -111,27 +113,28 @@ def moved_buckets(source_id: str, interval: Interval, oldest: int | None) -> lis
     """
     try:
         if oldest is not None:
-            return _read(source_id, interval, from_micros(oldest), None)
-        newest = sources.one(source_id)["latestEvent"]
-        return _read(source_id, interval, parse_time(newest), None) if newest else []
+            return _read(source_id, interval, (from_micros(oldest), None), scope)
+        newest = sources.one(source_id, scope=scope)["latestEvent"]
+        return _read(source_id, interval, (parse_time(newest), None), scope) if newest else []
     except sources.SourceNotFound:
         return []
     except ReadUnavailable as error:
         raise Unknown from error
 
 
-def _charts(source: SourceShape, interval: Interval) -> Charts:
+def _charts(source: SourceShape, interval: Interval, scope: ReadScope) -> Charts:
     newest = source["latestEvent"]
     end = parse_time(newest) + timedelta(microseconds=1) if newest else datetime.now(tz=UTC)
     buckets = min(REACH[interval], max(1, MAX_BUCKETS // max(1, len(source["fields"])) - 1))
     start = end - INTERVALS[interval] * buckets
-    found = _read(source["sourceId"], interval, start, end) if source["fields"] else []
+    found = _read(source["sourceId"], interval, (start, end), scope) if source["fields"] else []
     return Charts(source, interval, start, end, found)
 
 
-def _read(source_id: str, interval: Interval, start: datetime, end: datetime | None) -> list[Bucket]:
+def _read(source_id: str, interval: Interval, span: tuple[datetime, datetime | None], scope: ReadScope) -> list[Bucket]:
+    start, end = span
     query = AggregateQuery(source_id=source_id, interval=interval, start=start, end=end)
-    return aggregates.read(query, now=datetime.now(tz=UTC))["results"]
+    return aggregates.read(query, scope=scope, now=datetime.now(tz=UTC))["results"]
 
 
 def _tells(found: Charts) -> bool:

@@ -9,6 +9,7 @@ from dashboard.panels import notices, rates, verdict
 from dashboard.panels.columns import SHOWN_VALUES, event_columns
 from dashboard.panels.snapshot_types import Doors, Lag, Overview, RateColumns, SourceRow
 from ingestion import problems
+from ingestion.auth.read_scope import ReadScope
 from queries import schemas, sources
 from queries.events import listing
 from queries.events.query import EventQuery
@@ -76,26 +77,26 @@ def latest_values(fields: list[FieldShape]) -> dict[str, float]:
     return {field["name"]: field["latest"] for field in ordered[:SHOWN_VALUES]}
 
 
-def overview() -> Overview:
+def overview(*, scope: ReadScope) -> Overview:
     """Read the state of the whole pipeline; unknown parts are None. Blocks up to some seconds."""
     try:
-        return _whole_overview()
+        return _whole_overview(scope)
     except status.LedgerUnavailable as error:
-        return unknown_overview(error.states)
+        return unknown_overview(error.states, scope=scope)
     except ReadUnavailable:
-        return unknown_overview(dependencies.states())
+        return unknown_overview(dependencies.states(), scope=scope)
 
 
-def _whole_overview() -> Overview:
-    line, heard, now = status.read(), sources.recent(count=SOURCE_ROWS), datetime.now(tz=UTC)
+def _whole_overview(scope: ReadScope) -> Overview:
+    line, heard, now = status.read(scope=scope), sources.recent(count=SOURCE_ROWS, scope=scope), datetime.now(tz=UTC)
     return {
         "at": milliseconds(line["at"]),
         "notices": notices.of_line(line),
         "ledger": line["ledger"],
         "told": verdict.told(line),
         "verdict": verdict.verdict(line),
-        "minutes": ledger_minutes.recent(now, count=MINUTE_ROWS),
-        "overTime": rates_over_time(now),
+        "minutes": ledger_minutes.recent(now, scope=scope, count=MINUTE_ROWS),
+        "overTime": rates_over_time(now, scope=scope),
         "rates": rates.UNKNOWN,
         "lag": total_lag(line["lag"]),
         "consumers": line["consumers"],
@@ -105,7 +106,7 @@ def _whole_overview() -> Overview:
     }
 
 
-def unknown_overview(states: Stores | None) -> Overview:
+def unknown_overview(states: Stores | None, *, scope: ReadScope) -> Overview:
     """Return a sample without the ledger: only the states of servers and receivers are known."""
     asked = states is not None and states["redis"]["state"] == "up"
     return {
@@ -119,15 +120,15 @@ def unknown_overview(states: Stores | None) -> Overview:
         "rates": rates.UNKNOWN,
         "lag": None,
         "consumers": None,
-        "doors": receivers(ingest_processes.read()) if asked else None,
+        "doors": receivers(ingest_processes.read(scope=scope)) if asked else None,
         "stores": states,
         "sources": None,
     }
 
 
-def rates_over_time(now: datetime) -> RateColumns:
+def rates_over_time(now: datetime, *, scope: ReadScope) -> RateColumns:
     """Return the points of the rate chart, one for each minute of the ledger."""
-    found = minute_rates.read(now, count=CHART_MINUTES)
+    found = minute_rates.read(now, scope=scope, count=CHART_MINUTES)
     # An hour before the first event need not be shown.
     quiet = next((place for place, rate in enumerate(found["read"]) if rate), len(found["read"]))
     first = min(max(0, quiet - 1), max(0, len(found["at"]) - LEAST_MINUTES))
@@ -138,24 +139,26 @@ def rates_over_time(now: datetime) -> RateColumns:
     }
 
 
-def newest_events(source_id: str | None) -> list[EventShape]:
+def newest_events(source_id: str | None, *, scope: ReadScope) -> list[EventShape]:
     """Return the newest events, oldest first, in the order of the live feed.
 
+    :param source_id: None: of all sources in the scope
+    :raises RequestRejected: the source is outside the scope
     :raises Unknown: PostgreSQL does not answer
     """
     try:
         if source_id is None:
-            return listing.newest(count=EVENT_ROWS)[::-1]
+            return listing.newest(count=EVENT_ROWS, scope=scope)[::-1]
         query = EventQuery(source_id=source_id, limit=EVENT_ROWS)
-        return listing.page(query).results[::-1]
+        return listing.page(query, scope=scope).results[::-1]
     except ReadUnavailable as error:
         raise Unknown from error
 
 
-def tail(source_id: str | None) -> dict[str, object]:
+def tail(source_id: str | None, *, scope: ReadScope) -> dict[str, object]:
     """Return the first message of the channel `tail`.
 
     :raises Unknown: PostgreSQL does not answer
     """
-    found = newest_events(source_id)
+    found = newest_events(source_id, scope=scope)
     return {"seen": None, "shown": len(found), "columns": event_columns(found)}

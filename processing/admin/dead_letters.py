@@ -15,6 +15,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from ingestion.auth.read_scope import EVERYTHING
 from ingestion.problems import in_words
 from processing.admin import actions, formatting, selection
 from processing.admin.filters import Facet
@@ -174,7 +175,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         """Return the letters that match the list's filters as NDJSON."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        lines = export.lines(selection.selection_from(request.GET))
+        lines = export.lines(selection.selection_from(request.GET), scope=EVERYTHING)
         answer = StreamingHttpResponse(lines, content_type=export.CONTENT_TYPE)
         answer["Content-Disposition"] = 'attachment; filename="dead-letters.ndjson"'
         return answer

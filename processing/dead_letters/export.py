@@ -10,7 +10,8 @@ from uuid import UUID
 import msgspec
 from asgiref.sync import sync_to_async
 
-from processing.dead_letters import serializers
+from ingestion.auth.read_scope import ReadScope
+from processing.dead_letters import scoped_letters, serializers
 from processing.dead_letters.filters import LetterFilter
 from processing.dead_letters.schemas import ActionShape
 from processing.models import DeadLetter
@@ -49,28 +50,32 @@ class ExportedLetter(msgspec.Struct, rename="camel", kw_only=True):
 
 
 async def lines(
-    selection: LetterFilter, *, reading: Callable[[], AbstractContextManager[None]] = nullcontext
+    selection: LetterFilter,
+    *,
+    scope: ReadScope,
+    reading: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> AsyncIterator[bytes]:
-    """Yield the letters as lines, so that a response need not fit into memory.
+    """Yield the letters in the scope as lines, so that a response need not fit into memory.
 
     :param reading: the context manager for each read
     """
     read = sync_to_async(_chunk)
     last = 0
-    while found := await read(selection, after=last, reading=reading):
+    while found := await read(selection, scope, after=last, reading=reading):
         last = found[-1].id
         yield b"".join(msgspec.json.encode(letter) + b"\n" for letter in found)
 
 
 def _chunk(
-    selection: LetterFilter, *, after: int, reading: Callable[[], AbstractContextManager[None]]
+    selection: LetterFilter, scope: ReadScope, *, after: int, reading: Callable[[], AbstractContextManager[None]]
 ) -> list[ExportedLetter]:
-    rows = selection.query().filter(id__gt=after).select_related("topic").prefetch_related("actions").order_by("id")
+    matching = scoped_letters.within(selection.query().select_related("topic"), scope)
+    rows = matching.filter(id__gt=after).prefetch_related("actions").order_by("id")
     with reading():
-        return [_exported(row) for row in rows[:CHUNK]]
+        return [_exported(row, scope) for row in rows[:CHUNK]]
 
 
-def _exported(row: DeadLetter) -> ExportedLetter:
+def _exported(row: DeadLetter, scope: ReadScope) -> ExportedLetter:
     return ExportedLetter(
         id=row.pk,
         reason=row.reason,
@@ -89,10 +94,10 @@ def _exported(row: DeadLetter) -> ExportedLetter:
         last_seen=row.last_seen,
         attempts=row.attempts,
         fingerprint=row.fingerprint,
-        root=row.root_id,
+        root=scoped_letters.root_of(row, scope),
         redrives=row.redrives,
         raw=bytes(row.raw),
-        edited=None if row.edited is None else bytes(row.edited),
+        edited=scoped_letters.edited_of(row, scope),
         sent_at=row.sent_at,
         closed_at=row.closed_at,
         history=serializers.history(row),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 from typing import cast
 
+from ingestion.auth.read_scope import ReadScope
 from ingestion.events.timestamps import to_text, to_text_if_known
 from ingestion.problems import in_words
-from processing.dead_letters import filters, hexdump, rendering
+from processing.dead_letters import filters, hexdump, rendering, scoped_letters
 from processing.dead_letters.dry_run import DryRun
 from processing.dead_letters.filters import LetterFilter, related_letters
 from processing.dead_letters.schemas import (
@@ -26,7 +27,7 @@ MAX_PREVIEW = 4_096  # bytes
 MAX_LISTED = 100  # letters of a chain, and actions of a history
 
 
-def letter(row: DeadLetter) -> DeadLetterShape:
+def letter(row: DeadLetter, *, scope: ReadScope) -> DeadLetterShape:
     """Return a letter as an item of a list."""
     return {
         "id": row.pk,
@@ -44,20 +45,20 @@ def letter(row: DeadLetter) -> DeadLetterShape:
         "lastSeen": to_text(row.last_seen),
         "attempts": row.attempts,
         "fingerprint": row.fingerprint,
-        "root": row.root_id,
+        "root": scoped_letters.root_of(row, scope),
         "redrives": row.redrives,
         "state": row.state,
     }
 
 
-def detail(row: DeadLetter, *, whole: bool) -> DeadLetterDetail:
+def detail(row: DeadLetter, *, scope: ReadScope, whole: bool) -> DeadLetterDetail:
     """Return a letter with its bytes, its error and its history.
 
     :param whole: include every byte, not only the preview
     """
     raw = bytes(row.raw)
     return {
-        **letter(row),
+        **letter(row, scope=scope),
         "meaning": in_words(row.reason),
         "receivedAt": to_text(row.received),
         "size": len(raw),
@@ -65,9 +66,9 @@ def detail(row: DeadLetter, *, whole: bool) -> DeadLetterDetail:
         "previewTruncated": len(raw) > MAX_PREVIEW,
         "event": rendering.to_text(row),
         "raw": base64.b64encode(raw).decode() if whole else None,
-        "chain": [_link(one) for one in related_letters(row)[:MAX_LISTED]],
+        "chain": [_link(one) for one in scoped_letters.within(related_letters(row), scope)[:MAX_LISTED]],
         "history": history(row),
-        "edited": rendering.diff_of_edit(row),
+        "edited": [] if scoped_letters.edited_of(row, scope) is None else rendering.diff_of_edit(row),
         "sentAt": to_text_if_known(row.sent_at),
         "closedAt": to_text_if_known(row.closed_at),
     }

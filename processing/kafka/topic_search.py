@@ -30,6 +30,7 @@ class EventCopy:
     source: str  # '' when it can't be read
     readable: bool  # False: it is, or will be, a dead letter
     traces: list[str]  # the trace contexts of all requests whose events share the record
+    neighbours: frozenset[str]  # the sources of all events in the record; '' stands for those that can't be read
 
 
 @dataclass(slots=True)
@@ -78,12 +79,13 @@ def _copies(event_id: UUID, record: Record) -> Iterator[EventCopy]:
     except UnknownVersion:
         return
     traces = record_headers.traces(record.headers)
+    neighbours = frozenset(line.source or "" for line in lines)
     for number, line in enumerate(lines):
         if _id_of(line) == text:
             received = line.received if isinstance(line, EventLine) else record.time
             yield EventCopy(
                 record.partition, record.offset, number, record.time, received, line.source or "",
-                isinstance(line, EventLine), traces,
+                isinstance(line, EventLine), traces, neighbours,
             )  # fmt: skip
 
 

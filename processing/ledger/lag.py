@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -86,3 +86,10 @@ def of_source(lags: Sequence[PartitionLag], source: str) -> Waiting:
     if found is None or not found.records:
         return NONE
     return Waiting(0, found.events.most, exact=False)
+
+
+def of_some_sources(lags: Sequence[PartitionLag], sources: Iterable[str]) -> Waiting:
+    """Return the events of these sources that wait, for a reader who may not know how many of others wait."""
+    if all(of_source(lags, source) == NONE for source in sources):
+        return NONE
+    return Waiting(0, None, exact=False)

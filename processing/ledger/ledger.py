@@ -11,6 +11,7 @@ import psycopg
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
+from ingestion.auth.read_scope import ReadScope
 from processing.ledger.header_counts import Waiting
 
 
@@ -110,12 +111,12 @@ def count_range(number: Waiting) -> CountRange:
 _TOTAL = """
 SELECT coalesce(sum(read), 0)::bigint, coalesce(sum(stored), 0)::bigint, coalesce(sum(duplicate), 0)::bigint,
        coalesce(sum(dead_lettered), 0)::bigint, coalesce(sum(dropped), 0)::bigint
-FROM source_statistics
+FROM source_statistics WHERE {own}
 """
 
 _SOURCES = """
 SELECT source_id, read, stored, duplicate, dead_lettered, dropped
-FROM source_statistics ORDER BY last_seen DESC, source_id LIMIT %s
+FROM source_statistics WHERE {own} ORDER BY last_seen DESC, source_id LIMIT %s
 """
 
 _PROGRESS = """
@@ -124,21 +125,22 @@ FROM progress JOIN topic ON topic.id = progress.topic_id
 """
 
 
-def snapshot(*, max_sources: int | None = None) -> Snapshot:
-    """Return totals, sources and progress of one snapshot. Not inside another transaction.
+def snapshot(*, scope: ReadScope, max_sources: int | None = None) -> Snapshot:
+    """Return totals and sources within a scope, and the progress, of one snapshot. Not inside another transaction.
 
-    :param max_sources: at most this many, last seen first; the total covers all sources
+    :param max_sources: at most this many, last seen first; the total covers all sources in the scope
     """
     with transaction.atomic(durable=True), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        return read(cursor, max_sources=max_sources)
+        return read(cursor, scope=scope, max_sources=max_sources)
 
 
-def read(cursor: CursorWrapper | psycopg.Cursor, *, max_sources: int | None = None) -> Snapshot:
+def read(cursor: CursorWrapper | psycopg.Cursor, *, scope: ReadScope, max_sources: int | None = None) -> Snapshot:
     """Return the same within the caller's transaction, which must be REPEATABLE READ."""
-    cursor.execute(_TOTAL)
+    own, values = scope.condition()
+    cursor.execute(_TOTAL.format(own=own), values)
     total = Totals(*(cursor.fetchone() or ()))
-    cursor.execute(_SOURCES, [max_sources])
+    cursor.execute(_SOURCES.format(own=own), [*values, max_sources])
     sources = {source: Totals(*counts) for source, *counts in cursor.fetchall()}
     cursor.execute(_PROGRESS)
     rows = [PartitionProgress(*row) for row in cursor.fetchall()]

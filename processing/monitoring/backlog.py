@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from django.db import DatabaseError
 
 from ingestion.acceptance.backpressure import BacklogReport
+from ingestion.auth.read_scope import EVERYTHING
 from processing.events.positions import PartitionId
 from processing.kafka import end_offsets
 from processing.kafka.end_offsets import TopicOffsets
@@ -68,7 +69,7 @@ class Watch:
         if ends is None or time.monotonic() - ends.read_at > end_offsets.MAX_WAIT:
             return None
         try:
-            snapshot = ledger.snapshot(max_sources=0)
+            snapshot = ledger.snapshot(scope=EVERYTHING, max_sources=0)
         except DatabaseError:
             return None
         lags = lag.lags(ends, snapshot.progress, now=datetime.now(tz=UTC))

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from redis.exceptions import RedisError
 
+from ingestion.auth.read_scope import EVERYTHING
 from ingestion.runtime.redis_client import connect_from_thread
 from processing.errors import NeedsOperator, StoreUnavailable
 from processing.kafka import end_offsets
@@ -114,7 +115,7 @@ def _check_retention(client: AdminClient) -> None:
     if ends is None:
         return
     share = settings.DATAFLOW_WARN_RETENTION_PERCENT
-    unread = _unread(ends, ledger.snapshot(max_sources=0))
+    unread = _unread(ends, ledger.snapshot(scope=EVERYTHING, max_sources=0))
     # The first record that is young enough; the end of the partition if all are too old.
     young = dict.fromkeys(unread, 0)
     if kept is not None and share > 0:

@@ -15,6 +15,7 @@ from mongoengine.queryset import QuerySet
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
+from ingestion.auth.read_scope import ReadScope
 from processing.events.document_ids import document_id
 
 ALIAS = "dataflow"
@@ -108,19 +109,25 @@ def find_document(*, source: str, event_id: UUID) -> StoredDocument | None:
     return cast("StoredDocument | None", found)
 
 
-def find_documents(event_id: UUID) -> list[StoredDocument]:
-    """Read the raw documents of one event id, of every source that used it (MAX_NAMESAKES at most).
+def find_documents(event_id: UUID, *, scope: ReadScope) -> list[StoredDocument]:
+    """Read the raw documents of one event id, of every source in the scope that used it (MAX_NAMESAKES at most).
 
     :raises DocumentsUnavailable: MongoDB gave no answer within READ_TIMEOUT
     """
     connect()
-    first, last = event_id.bytes + bytes(8), event_id.bytes + b"\xff" * 8
     try:
         with pymongo.timeout(READ_TIMEOUT):
-            found = list(EventDocument.objects(pk__gte=first, pk__lte=last).limit(MAX_NAMESAKES).as_pymongo())
+            found = list(EventDocument.objects(**_keys(event_id, scope)).limit(MAX_NAMESAKES).as_pymongo())
     except PyMongoError as error:
         raise DocumentsUnavailable from error
     return cast("list[StoredDocument]", found)
+
+
+def _keys(event_id: UUID, scope: ReadScope) -> dict[str, object]:
+    """Return the lookup of an id's documents: by their whole keys, or by the id that all of them begin with."""
+    if scope.sources is not None:
+        return {"pk__in": [document_id(event_id, source) for source in sorted(scope.sources)]}
+    return {"pk__gte": event_id.bytes + bytes(8), "pk__lte": event_id.bytes + b"\xff" * 8}
 
 
 def volume() -> tuple[int, int]:

@@ -1,7 +1,11 @@
-"""Redrives and discards dead letters: makes a job, or does a dry run."""
+"""Redrives and discards dead letters: makes a job, or does a dry run.
+
+Only for operators of all sources: a job may send an event to another source, and it closes whole chains.
+"""
 
 from __future__ import annotations
 
+from ingestion.auth.read_scope import ReadScope
 from ingestion.events import timestamps
 from processing.dead_letters import discard, dry_run, redrive, serializers
 from processing.dead_letters.edit import edit_letter
@@ -16,14 +20,15 @@ from queries.reads import postgres
 Outcome = Job | RedriveRehearsal | DiscardRehearsal
 
 
-def redrive_one(body: RedriveOne, *, who: str, number: int) -> Job | RedriveRehearsal:
+def redrive_one(body: RedriveOne, *, scope: ReadScope, who: str, number: int) -> Job | RedriveRehearsal:
     """Redrive one letter, with the body's event if it has one.
 
+    :raises RequestRejected: the scope is not everything
     :raises DeadLetterNotFound: there is no letter of this number
     :raises NotMendable: it was redriven and is in flight, or is stored or discarded
     :raises InvalidEvent: the body's event breaks the contract
     """
-    letter = _mendable(number)
+    letter = _mendable(number, scope)
     if body.event:
         return _redrive_edited(letter, bytes(body.event), body, who=who, now=timestamps.now())
     selection = LetterFilter(ids=(number,))
@@ -33,8 +38,12 @@ def redrive_one(body: RedriveOne, *, who: str, number: int) -> Job | RedriveRehe
         return redrive.request(selection, who=who, note=body.note)
 
 
-def redrive_many(body: RedriveMany, *, who: str) -> Job | RedriveRehearsal:
-    """Redrive letters as they came."""
+def redrive_many(body: RedriveMany, *, scope: ReadScope, who: str) -> Job | RedriveRehearsal:
+    """Redrive letters as they came.
+
+    :raises RequestRejected: the scope is not everything
+    """
+    scope.require_whole()
     selection = body.selection()
     if body.dry_run:
         return serializers.redrive_dry_run(dry_run.dry_run(selection, up_to=body.up_to))
@@ -42,18 +51,23 @@ def redrive_many(body: RedriveMany, *, who: str) -> Job | RedriveRehearsal:
         return redrive.request(selection, who=who, rate=body.rate, note=body.note, up_to=body.up_to)
 
 
-def discard_one(body: DiscardOne, *, who: str, number: int) -> Job | DiscardRehearsal:
+def discard_one(body: DiscardOne, *, scope: ReadScope, who: str, number: int) -> Job | DiscardRehearsal:
     """Discard one letter.
 
+    :raises RequestRejected: the scope is not everything
     :raises DeadLetterNotFound: there is no letter of this number
     :raises NotMendable: it was redriven and is in flight, or is stored or discarded
     """
-    _mendable(number)
+    _mendable(number, scope)
     return _discard(LetterFilter(ids=(number,)), body, who=who, up_to=number)
 
 
-def discard_many(body: DiscardMany, *, who: str) -> Job | DiscardRehearsal:
-    """Discard letters."""
+def discard_many(body: DiscardMany, *, scope: ReadScope, who: str) -> Job | DiscardRehearsal:
+    """Discard letters.
+
+    :raises RequestRejected: the scope is not everything
+    """
+    scope.require_whole()
     return _discard(body.selection(), body, who=who, up_to=body.up_to)
 
 
@@ -75,8 +89,9 @@ def _redrive_edited(
         return redrive.request_edited(letter, event, who=who, now=now, note=body.note)
 
 
-def _mendable(number: int) -> DeadLetter:
-    letter = listing.find(number)
+def _mendable(number: int, scope: ReadScope) -> DeadLetter:
+    scope.require_whole()
+    letter = listing.find(number, scope=scope)
     if letter.state not in REDRIVABLE:
         raise NotRedrivable
     return letter

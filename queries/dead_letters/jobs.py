@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ingestion.auth.read_scope import ReadScope
 from processing.dead_letters import serializers
 from processing.dead_letters.schemas import JobShape
 from processing.jobs import queue
@@ -19,23 +20,27 @@ class JobCursor(IdCursor, frozen=True):
     """A position in the list of jobs."""
 
 
-def page(parameters: Parameters) -> CursorPage[JobShape]:
+def page(parameters: Parameters, *, scope: ReadScope) -> CursorPage[JobShape]:
     """Read one page of jobs.
 
+    :raises RequestRejected: the scope is not everything: a job may be about any source
     :raises InvalidParameter: a value can't be used
     :raises ReadUnavailable: PostgreSQL does not answer
     """
+    scope.require_whole()
     wanted = {"state": parameters.choice("state", Job.State.values), "kind": parameters.text("kind")}
     rows = Job.objects.filter(**{name: value for name, value in wanted.items() if value is not None})
     return id_pagination.page(rows, IdPage.from_parameters(parameters, JobCursor), shape=serializers.job)
 
 
-def one(number: int) -> JobShape:
+def one(number: int, *, scope: ReadScope) -> JobShape:
     """Return one job.
 
+    :raises RequestRejected: the scope is not everything
     :raises JobNotFound: there is no job of this number
     :raises ReadUnavailable: PostgreSQL does not answer
     """
+    scope.require_whole()
     with postgres.bounded():
         row = Job.objects.filter(pk=number).first()
     if row is None:
@@ -43,11 +48,13 @@ def one(number: int) -> JobShape:
     return serializers.job(row)
 
 
-def cancel(number: int) -> JobShape:
+def cancel(number: int, *, scope: ReadScope) -> JobShape:
     """Request the cancellation of a job. A job that has ended stays as it is.
 
+    :raises RequestRejected: the scope is not everything
     :raises JobNotFound: there is no job of this number
     :raises ReadUnavailable: PostgreSQL does not answer
     """
+    scope.require_whole()
     with postgres.bounded():
         return serializers.job(queue.cancel(number))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Self
 
-from processing.dead_letters import serializers
+from ingestion.auth.read_scope import ReadScope
+from processing.dead_letters import scoped_letters, serializers
 from processing.dead_letters.filters import LetterFilter
 from processing.dead_letters.schemas import DeadLetterDetail, DeadLetterShape
 from processing.models import DeadLetter
@@ -46,35 +48,37 @@ class DeadLetterQuery:
         )
 
 
-def page(query: DeadLetterQuery) -> CursorPage[DeadLetterShape]:
-    """Read one page of dead letters.
+def page(query: DeadLetterQuery, *, scope: ReadScope) -> CursorPage[DeadLetterShape]:
+    """Read one page of the dead letters in the scope.
 
+    :raises RequestRejected: the query names a source outside the scope
     :raises ReadUnavailable: PostgreSQL does not answer
     """
-    rows = query.selection.query().select_related("topic").defer("raw", "edited")
-    return id_pagination.page(rows, query.page, shape=serializers.letter)
+    scope.narrowed(query.selection.source_id)
+    rows = scoped_letters.within(query.selection.query().select_related("topic").defer("raw", "edited"), scope)
+    return id_pagination.page(rows, query.page, shape=partial(serializers.letter, scope=scope))
 
 
-def find(number: int) -> DeadLetter:
+def find(number: int, *, scope: ReadScope) -> DeadLetter:
     """Return one dead letter.
 
-    :raises DeadLetterNotFound: there is none
+    :raises DeadLetterNotFound: there is none in the scope
     :raises ReadUnavailable: PostgreSQL does not answer
     """
     with postgres.bounded():
-        row = DeadLetter.objects.select_related("topic").filter(id=number).first()
+        row = scoped_letters.within(DeadLetter.objects.select_related("topic"), scope).filter(id=number).first()
     if row is None:
         raise DeadLetterNotFound
     return row
 
 
-def one(number: int, *, whole: bool) -> DeadLetterDetail:
+def one(number: int, *, scope: ReadScope, whole: bool) -> DeadLetterDetail:
     """Return one dead letter with the bytes as sent, what is wrong with them and the history of actions.
 
     :param whole: include every byte, not only the preview
-    :raises DeadLetterNotFound: there is none
+    :raises DeadLetterNotFound: there is none in the scope
     :raises ReadUnavailable: PostgreSQL does not answer
     """
-    row = find(number)
+    row = find(number, scope=scope)
     with postgres.bounded():
-        return serializers.detail(row, whole=whole)
+        return serializers.detail(row, scope=scope, whole=whole)

@@ -9,6 +9,7 @@ from typing import Literal, Self, cast
 
 from django.db import connection
 
+from ingestion.auth.read_scope import ReadScope
 from ingestion.events.timestamps import EPOCH
 from processing.events.rollups import LARGEST
 from queries.reads import cache, postgres
@@ -19,6 +20,7 @@ from queries.schemas import Aggregate, Bucket
 PARAMETERS = ("source_id", "field", "interval", "start_time", "end_time")
 MAX_BUCKETS = 10_000
 
+Value = str | datetime | list[str]
 # source, field, start, count, sum, min, max
 Row = tuple[str, str, datetime, int, float | None, float | None, float, float]
 
@@ -68,24 +70,27 @@ class AggregateQuery:
         )
 
 
-def read(query: AggregateQuery, *, now: datetime) -> Aggregate:
+def read(query: AggregateQuery, *, scope: ReadScope, now: datetime) -> Aggregate:
     """Read the buckets, in order of source, field and start.
 
     :raises InvalidParameter: there are more than MAX_BUCKETS
+    :raises RequestRejected: the query names a source outside the scope
     :raises ReadUnavailable: PostgreSQL does not answer
     """
+    within = scope.narrowed(query.source_id)
     closed = query.end is not None and query.end < now - timedelta(hours=1)
     return cache.remembered(
         f"aggregate.{hashlib.sha256(repr(query).encode()).hexdigest()}",
+        scope=within,
         shape=Aggregate,
         seconds=CLOSED_KEPT_FOR if closed else OPEN_KEPT_FOR,
-        read=lambda: _read(query),
+        read=lambda: _read(query, within),
     )
 
 
-def _read(query: AggregateQuery) -> Aggregate:
+def _read(query: AggregateQuery, scope: ReadScope) -> Aggregate:
     table, start = _TABLES[query.interval]
-    where, values = _conditions(query)
+    where, values = _conditions(query, scope)
     statement = f"""
         SELECT source_id, field, {start} AS bucket, sum(count)::bigint,
             sum(sum) FILTER (WHERE abs(sum) < {_HUGE}), sum(sum / {_SCALE!r}) FILTER (WHERE abs(sum) >= {_HUGE}),
@@ -103,15 +108,15 @@ def _read(query: AggregateQuery) -> Aggregate:
     return {"interval": query.interval, "timezone": "UTC", "results": [_bucket(row) for row in rows]}
 
 
-def _conditions(query: AggregateQuery) -> tuple[str, list[str | datetime]]:
-    wanted: list[tuple[str, str | datetime | None]] = [
-        ("source_id = %s", query.source_id),
+def _conditions(query: AggregateQuery, scope: ReadScope) -> tuple[str, list[Value]]:
+    own, sources = scope.condition()
+    wanted: list[tuple[str, Value | None]] = [
         ("field = %s", query.field),
         ("start >= %s", query.start and _floor(query.start, INTERVALS[query.interval])),
         ("start < %s", query.end and _ceiling(query.end, INTERVALS[query.interval])),
     ]
     given = [(condition, value) for condition, value in wanted if value is not None]
-    return " AND ".join(condition for condition, _ in given) or "true", [value for _, value in given]
+    return " AND ".join([own, *(condition for condition, _ in given)]), [*sources, *(value for _, value in given)]
 
 
 def _floor(moment: datetime, width: timedelta) -> datetime:

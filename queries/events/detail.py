@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from ingestion.auth.read_scope import ReadScope
 from processing.stores import documents
 from processing.stores.documents import MAX_NAMESAKES, DocumentsUnavailable, StoredDocument
 from queries.events.listing import COLUMNS, EventRow, Value, event_shape
@@ -59,8 +60,8 @@ class Findings(NamedTuple):
         return "found" if self.document_of(source) else self.documents_state
 
 
-def find(event_id: UUID, *, source_id: str | None, thorough: bool = True) -> Findings:
-    """Search both stores for an id.
+def find(event_id: UUID, *, scope: ReadScope, thorough: bool = True) -> Findings:
+    """Search both stores for an id, among the sources in the scope.
 
     MongoDB is read first: the key of a document begins with the event's id, and the document has the source and the
     time, which are the key of the row in PostgreSQL. Without a document, an id that contains its event time leads to
@@ -69,20 +70,21 @@ def find(event_id: UUID, *, source_id: str | None, thorough: bool = True) -> Fin
     :param thorough: search all rows even if MongoDB has no document
     :raises ReadUnavailable: PostgreSQL does not answer, or not in time
     """
-    raw, state = _documents(event_id)
+    raw, state = _documents(event_id, scope)
     search = thorough or state == "unavailable"
     with postgres.bounded():
-        return Findings(_rows(event_id, source_id, raw, search=search), raw, state)
+        return Findings(_rows(event_id, scope, raw, search=search), raw, state)
 
 
-def read(event_id: UUID, *, source_id: str | None = None) -> EventDetail:
+def read(event_id: UUID, *, source_id: str | None = None, scope: ReadScope) -> EventDetail:
     """Return one event.
 
     :raises EventNotFound: no event has this id
-    :raises AmbiguousEvent: `source_id` is None and several sources have an event with this id
+    :raises AmbiguousEvent: `source_id` is None and several sources in the scope have an event with this id
+    :raises RequestRejected: the source is outside the scope
     :raises ReadUnavailable: PostgreSQL does not answer, or not in time
     """
-    found = find(event_id, source_id=source_id)
+    found = find(event_id, scope=scope.narrowed(source_id))
     if not found.rows:
         raise EventNotFound
     if len(found.rows) > 1:
@@ -97,17 +99,17 @@ def read(event_id: UUID, *, source_id: str | None = None) -> EventDetail:
     }
 
 
-def _documents(event_id: UUID) -> tuple[list[StoredDocument], DocumentState]:
+def _documents(event_id: UUID, scope: ReadScope) -> tuple[list[StoredDocument], DocumentState]:
     try:
-        return documents.find_documents(event_id), "absent"
+        return documents.find_documents(event_id, scope=scope), "absent"
     except DocumentsUnavailable:
         return [], "unavailable"
 
 
-def _rows(event_id: UUID, source_id: str | None, raw: Sequence[StoredDocument], *, search: bool) -> list[Found]:
+def _rows(event_id: UUID, scope: ReadScope, raw: Sequence[StoredDocument], *, search: bool) -> list[Found]:
     quick = _by_keys(event_id, raw)
-    found = _select(event_id, source_id, quick) if quick.text else []
-    return found or (_select(event_id, source_id, Condition("true", [])) if search else [])
+    found = _select(event_id, scope, quick) if quick.text else []
+    return found or (_select(event_id, scope, Condition("true", [])) if search else [])
 
 
 def _by_keys(event_id: UUID, raw: Sequence[StoredDocument]) -> Condition:
@@ -126,17 +128,15 @@ def _by_keys(event_id: UUID, raw: Sequence[StoredDocument]) -> Condition:
     return Condition(" OR ".join(ways), values)
 
 
-def _select(event_id: UUID, source_id: str | None, way: Condition) -> list[Found]:
-    condition, values = way
-    if source_id is not None:
-        condition, values = f"source_id = %s AND ({condition})", [source_id, *values]
+def _select(event_id: UUID, scope: ReadScope, way: Condition) -> list[Found]:
+    own, sources = scope.condition()
     statement = f"""
         SELECT {_COLUMNS}, coalesce(topic.name, ''), partition, "offset", line
         FROM events LEFT JOIN topic ON topic.id = events.topic_id
-        WHERE events.id = %s AND ({condition}) LIMIT {MAX_NAMESAKES}
+        WHERE events.id = %s AND {own} AND ({way.text}) LIMIT {MAX_NAMESAKES}
     """  # noqa: S608 - made of constants
     with connection.cursor() as cursor:
-        cursor.execute(statement, [event_id, *values])
+        cursor.execute(statement, [event_id, *sources, *way.values])
         return [_found(row) for row in cursor.fetchall()]
 
 

@@ -12,13 +12,19 @@ from redis.exceptions import RedisError, ResponseError
 
 from ingestion.acceptance import heartbeat, rejection_counts
 from ingestion.acceptance.heartbeat import ProcessStatus
+from ingestion.auth.read_scope import ReadScope
 from ingestion.runtime import redis_client
 from queries.request.times import format_time, from_micros
 from queries.schemas import Doors, DoorShape, RefusedMinute
 
 
-def read() -> Doors | None:
-    """Return every receiver process that sent a heartbeat in the last seconds; None: Redis does not answer."""
+def read(*, scope: ReadScope) -> Doors | None:
+    """Return every receiver process that sent a heartbeat in the last seconds.
+
+    :return: None: Redis does not answer, or the reader may see some sources: receivers do not count by source
+    """
+    if not scope.whole:
+        return None
     try:
         pulses = _pulses()
     except RedisError:
@@ -35,11 +41,13 @@ def read() -> Doors | None:
     }
 
 
-def rejections(start: datetime, end: datetime, *, limit: int) -> list[RefusedMinute] | None:
+def rejections(start: datetime, end: datetime, *, scope: ReadScope, limit: int) -> list[RefusedMinute] | None:
     """Return the minutes from `start` up to `end` in which receivers rejected anything, newest first.
 
-    :return: None: Redis does not answer
+    :return: None: Redis does not answer, or the reader may see some sources
     """
+    if not scope.whole:
+        return None
     first, last = int(start.timestamp()), int(end.timestamp())
     try:
         hashes = _rejection_hashes(first, last)

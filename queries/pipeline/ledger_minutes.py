@@ -10,6 +10,7 @@ from typing import Self
 import msgspec
 from django.db.models import Q, Sum
 
+from ingestion.auth.read_scope import ReadScope
 from processing.ledger import ledger
 from processing.ledger.header_counts import NONE
 from processing.ledger.ledger import Equation, Totals
@@ -99,18 +100,20 @@ class LedgerPage:
         }
 
 
-def page(query: MinutesQuery, *, now: datetime) -> LedgerPage:
+def page(query: MinutesQuery, *, scope: ReadScope, now: datetime) -> LedgerPage:
     """Read one page, the newest minute first.
 
+    :raises RequestRejected: the query names a source outside the scope
     :raises ReadUnavailable: PostgreSQL does not answer
     """
+    within = scope.narrowed(query.source_id)
     backward = query.cursor is not None and query.cursor.backward
-    doors = ingest_processes.read()
+    doors = ingest_processes.read(scope=scope)
     with postgres.bounded():
-        here = snapshot.read(now, max_sources=0, acknowledged=None if doors is None else doors["accepted"])
-        total = here.equation() if query.source_id is None else here.equation_of(query.source_id, _totals(query))
-        found = _minutes(query, backward=backward)
-        gaps = _gaps()
+        here = snapshot.read(now, scope=scope, max_sources=0, acknowledged=None if doors is None else doors["accepted"])
+        total = here.equation() if query.source_id is None else here.equation_of(query.source_id, _totals(within))
+        found = _minutes(query, within, backward=backward)
+        gaps = _gaps(scope)
     part = pagination.cut(found, limit=query.limit, backward=backward, continued=query.cursor is not None)
     minutes = pagination.page(
         part,
@@ -118,26 +121,30 @@ def page(query: MinutesQuery, *, now: datetime) -> LedgerPage:
         backward=lambda row: MinuteCursor(True, to_micros(row.start), row.source_id),  # noqa: FBT003
         shape=lambda row: _shape(row, here),
     )
-    rejected = None if query.source_id else _rejected(query, now)
+    rejected = None if query.source_id else _rejected(query, scope, now)
     return LedgerPage(at=now, total=total, minutes=minutes, rejected=rejected, gaps=gaps)
 
 
-def recent(now: datetime, *, count: int) -> list[RecentMinute]:
-    """Return those of the last minutes in which anything was received or rejected, over all sources.
+def recent(now: datetime, *, scope: ReadScope, count: int) -> list[RecentMinute]:
+    """Return those of the last minutes in which anything was received or rejected, over all sources in the scope.
 
     :raises ReadUnavailable: PostgreSQL does not answer
     """
     return cache.remembered(
-        f"minutes.recent.{count}", shape=list[RecentMinute], seconds=KEPT_FOR, read=lambda: _recent(now, count)
+        f"minutes.recent.{count}",
+        scope=scope,
+        shape=list[RecentMinute],
+        seconds=KEPT_FOR,
+        read=lambda: _recent(now, scope, count),
     )
 
 
-def _recent(now: datetime, count: int) -> list[RecentMinute]:
+def _recent(now: datetime, scope: ReadScope, count: int) -> list[RecentMinute]:
     start = now - count * MINUTE
     with postgres.bounded():
-        rows = LedgerMinute.objects.filter(minute__gt=start).values("minute").annotate(**_SUMS)
+        rows = LedgerMinute.objects.filter(**scope.lookup(), minute__gt=start).values("minute").annotate(**_SUMS)
         accounts = {format_time(minute): _added_up(sums) for minute, *sums in rows.values_list("minute", *_SUMS)}
-    refused = ingest_processes.rejections(start, now, limit=count)
+    refused = ingest_processes.rejections(start, now, scope=scope, limit=count)
     counts = {each["minute"]: each["refused"] for each in refused or ()}
     return [
         _recent_shape(minute, accounts.get(minute, Totals()), None if refused is None else counts.get(minute, 0))
@@ -158,9 +165,9 @@ def _recent_shape(minute: str, totals: Totals, refused: int | None) -> RecentMin
     }
 
 
-def _minutes(query: MinutesQuery, *, backward: bool) -> list[Minute]:
+def _minutes(query: MinutesQuery, scope: ReadScope, *, backward: bool) -> list[Minute]:
     """Read one row more than the limit, away from the cursor."""
-    rows = LedgerMinute.objects.filter(_wanted(query))
+    rows = LedgerMinute.objects.filter(_wanted(query), **scope.lookup())
     if query.cursor is not None:
         rows = rows.filter(_beyond(query.cursor))
     order = ("minute", "source_id") if backward else ("-minute", "-source_id")
@@ -174,7 +181,7 @@ def _added_up(sums: Iterable[object]) -> Totals:
 
 
 def _wanted(query: MinutesQuery) -> Q:
-    bounds = {"source_id": query.source_id, "minute__gte": query.start, "minute__lt": query.end}
+    bounds = {"minute__gte": query.start, "minute__lt": query.end}
     return Q(**{name: value for name, value in bounds.items() if value is not None})
 
 
@@ -197,17 +204,22 @@ def _shape(row: Minute, here: PipelineSnapshot) -> MinuteEquation:
     }
 
 
-def _totals(query: MinutesQuery) -> Totals:
-    row = SourceStatistics.objects.filter(source_id=query.source_id).values_list(*_COUNTS).first()
+def _totals(scope: ReadScope) -> Totals:
+    """Return the totals of a scope of one source."""
+    row = SourceStatistics.objects.filter(**scope.lookup()).values_list(*_COUNTS).first()
     return Totals(*(row or ()))
 
 
-def _rejected(query: MinutesQuery, now: datetime) -> list[RefusedMinute] | None:
+def _rejected(query: MinutesQuery, scope: ReadScope, now: datetime) -> list[RefusedMinute] | None:
     end = query.end or now
-    return ingest_processes.rejections(query.start or shifted(end, -REFUSED_SPAN), end, limit=query.limit)
+    start = query.start or shifted(end, -REFUSED_SPAN)
+    return ingest_processes.rejections(start, end, scope=scope, limit=query.limit)
 
 
-def _gaps() -> list[LostRecordsShape]:
+def _gaps(scope: ReadScope) -> list[LostRecordsShape]:
+    # Nobody knows whose events were in the records.
+    if not scope.whole:
+        return []
     rows = LedgerGap.objects.select_related("topic").order_by("-noticed_at", "-id")[:MOST_GAPS]
     return [
         {

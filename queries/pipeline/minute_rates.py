@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Sum
 
+from ingestion.auth.read_scope import ReadScope
 from processing.models import LedgerMinute
 from queries.reads import cache, postgres
 from queries.request.times import format_time
@@ -20,21 +21,26 @@ MIN_ELAPSED = 5.0  # seconds of the running minute, before which its rate would 
 Sums = dict[str, tuple[int, int]]  # minute -> read, stored
 
 
-def read(now: datetime, *, count: int) -> MinuteRates:
-    """Return the events per second of each of the last minutes, over all sources; the running minute is the last.
+def read(now: datetime, *, scope: ReadScope, count: int) -> MinuteRates:
+    """Return the events per second of each of the last minutes, over all sources in the scope; the running minute is the last.
 
     :raises ReadUnavailable: PostgreSQL does not answer
     """
     running = now.replace(second=0, microsecond=0)
     first, newest = running - (count - 1) * MINUTE, running - (NEWEST - 1) * MINUTE
     older = cache.remembered(
-        f"minutes.older.{first:%d%H%M}", shape=Sums, seconds=OLDER_KEPT_FOR, read=lambda: _sums(first, newest)
+        f"minutes.older.{first:%d%H%M}",
+        scope=scope,
+        shape=Sums,
+        seconds=OLDER_KEPT_FOR,
+        read=lambda: _sums(first, newest, scope),
     )
     latest = cache.remembered(
         f"minutes.newest.{running:%d%H%M}",
+        scope=scope,
         shape=Sums,
         seconds=NEWEST_KEPT_FOR,
-        read=lambda: _sums(newest, running + MINUTE),
+        read=lambda: _sums(newest, running + MINUTE, scope),
     )
     return columns({**older, **latest}, now=now, count=count)
 
@@ -54,10 +60,10 @@ def columns(sums: Sums, *, now: datetime, count: int) -> MinuteRates:
     }
 
 
-def _sums(start: datetime, end: datetime) -> Sums:
+def _sums(start: datetime, end: datetime, scope: ReadScope) -> Sums:
     """Return what was read and stored of the events received in each minute from `start` up to `end`."""
     with postgres.bounded():
-        rows = LedgerMinute.objects.filter(minute__gte=start, minute__lt=end).values("minute")
+        rows = LedgerMinute.objects.filter(**scope.lookup(), minute__gte=start, minute__lt=end).values("minute")
         summed = rows.annotate(read_sum=Sum("read"), stored_sum=Sum("stored"))
         found = summed.values_list("minute", "read_sum", "stored_sum")
         return {format_time(minute): (int(read), int(stored)) for minute, read, stored in found}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from ingestion.auth.read_scope import ReadScope
 from ingestion.problems import Code, RequestRejected
 from processing.errors import NeedsOperator, StoreUnavailable
 from processing.models import Hold
@@ -18,12 +19,13 @@ class ResumePartition(msgspec.Struct, kw_only=True, rename="camel", forbid_unkno
     through_end: bool = False
 
 
-def resume(topic: str, number: int, *, who: str, through_end: bool) -> ResumedPartition:
+def resume(topic: str, number: int, *, scope: ReadScope, who: str, through_end: bool) -> ResumedPartition:
     """Resume a paused partition; consumers read it again within seconds.
 
-    :raises RequestRejected: the partition is not paused, or Kafka does not answer and `through_end` needs it
+    :raises RequestRejected: the scope is not everything, the partition is not paused, or Kafka does not answer and `through_end` needs it
     :raises ReadUnavailable: PostgreSQL does not answer
     """
+    scope.require_whole()
     with postgres.bounded():
         hold = paused.paused_now().filter(topic__name=topic, partition=number).first()
     if hold is None:

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from ingestion.auth.read_scope import ReadScope
 from processing.kafka import end_offsets
 from processing.kafka.end_offsets import TopicOffsets
 from processing.ledger import header_reader, lag, ledger
@@ -28,6 +29,7 @@ class PipelineSnapshot:
     ends: TopicOffsets | None
     lags: list[PartitionLag] | None  # None: Kafka has not returned its offsets yet
     lag_age: float | None  # seconds
+    scope: ReadScope  # of `snapshot`
     acknowledged: int | None = None  # events, by the receivers' own counters; None: they are not known
 
     @property
@@ -40,6 +42,8 @@ class PipelineSnapshot:
         """Events without an outcome; None: unknown."""
         if self.known is None:
             return None
+        if self.scope.sources is not None:
+            return lag.of_some_sources(self.known, self.scope.sources)
         ahead = None if self.acknowledged is None else self.acknowledged - self.snapshot.total.read
         return lag.in_flight(self.known, acknowledged=ahead)
 
@@ -49,13 +53,15 @@ class PipelineSnapshot:
         return self.in_flight is not None and not self.in_flight.exact
 
     def equation(self) -> Equation:
-        """Return the account of everything."""
+        """Return the account of everything in the scope."""
         return ledger.equation(self.snapshot.total, in_flight=self.in_flight)
 
     def equation_of(self, source: str, totals: Totals) -> Equation:
         """Return the account of one source."""
-        waiting = None if self.known is None else lag.of_source(self.known, source)
-        return ledger.equation(totals, in_flight=waiting)
+        return ledger.equation(totals, in_flight=None if self.known is None else self._waiting(source, self.known))
+
+    def _waiting(self, source: str, known: list[PartitionLag]) -> Waiting:
+        return lag.of_source(known, source) if self.scope.whole else lag.of_some_sources(known, [source])
 
     def settled_before(self) -> datetime | None:
         """Return the time before which no received event is still in flight; None: unknown."""
@@ -68,19 +74,22 @@ class PipelineSnapshot:
         return self.at - timedelta(seconds=max(known)) - SLACK if known else datetime.max.replace(tzinfo=self.at.tzinfo)
 
 
-def read(now: datetime, *, max_sources: int | None, acknowledged: int | None = None) -> PipelineSnapshot:
+def read(
+    now: datetime, *, scope: ReadScope, max_sources: int | None, acknowledged: int | None = None
+) -> PipelineSnapshot:
     """Read both, within `postgres.bounded`. Counts the records that wait, which takes half a second at most.
 
+    :param scope: of totals and sources; the lag is that of all, which is for readers of everything alone
     :param acknowledged: events that the receivers counted before
     :param max_sources: read this many sources at most, the latest first; the total covers all of them
     """
     # Read before the ledger, so that no event counts both as read and as in flight.
     ends = end_offsets.raw_data_offsets()
-    snapshot = ledger.snapshot(max_sources=max_sources)
+    snapshot = ledger.snapshot(scope=scope, max_sources=max_sources)
     if ends is None:
-        return PipelineSnapshot(now, snapshot, None, None, None)
+        return PipelineSnapshot(now, snapshot, None, None, None, scope)
     age = round(time.monotonic() - ends.read_at, 3)
     lags = lag.lags(ends, snapshot.progress, now=now)
     if age <= KAFKA_SILENT_AFTER and any(each.records for each in lags):
         lags = lag.counted(lags, header_reader.waiting_events(ends.topic, lag.spans(lags)))
-    return PipelineSnapshot(now, snapshot, ends, lags, age, acknowledged)
+    return PipelineSnapshot(now, snapshot, ends, lags, age, scope, acknowledged)

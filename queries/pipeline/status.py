@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
+from ingestion.auth.read_scope import ReadScope
 from processing.kafka.end_offsets import TopicOffsets
 from processing.ledger import incidents, ledger
 from processing.ledger.lag import PartitionLag
@@ -33,25 +34,30 @@ class LedgerUnavailable(postgres.ReadUnavailable):
         self.states = states
 
 
-def read() -> Pipeline:
+def read(*, scope: ReadScope) -> Pipeline:
     """Return the state of the pipeline, at most KEPT_FOR old.
+
+    A reader of some sources gets the account of these, and nothing that is shared with others: no lag, no consumers,
+    no held partitions, no incidents, no counters of receivers.
 
     :raises LedgerUnavailable: PostgreSQL does not answer the probe
     :raises ReadUnavailable: PostgreSQL stopped to answer after the probe
     """
-    return cache.remembered("pipeline", shape=Pipeline, seconds=KEPT_FOR, read=lambda: _read(datetime.now(tz=UTC)))
+    return cache.remembered(
+        "pipeline", scope=scope, shape=Pipeline, seconds=KEPT_FOR, read=lambda: _read(datetime.now(tz=UTC), scope)
+    )
 
 
-def _read(now: datetime) -> Pipeline:
+def _read(now: datetime, scope: ReadScope) -> Pipeline:
     states = dependencies.states()
     if states["postgresql"]["state"] == "down":
         raise LedgerUnavailable(states)
-    doors = ingest_processes.read() if states["redis"]["state"] == "up" else None
+    doors = ingest_processes.read(scope=scope) if states["redis"]["state"] == "up" else None
     with postgres.bounded():
         acknowledged = None if doors is None else doors["accepted"]
-        found = snapshot.read(now, max_sources=MAX_SOURCES + 1, acknowledged=acknowledged)
-        consumers = _consumers(now)
-        held, open_incidents, letters = _held(), _incidents(), _open_letters()
+        found = snapshot.read(now, scope=scope, max_sources=MAX_SOURCES + 1, acknowledged=acknowledged)
+        consumers, held, open_incidents = _consumers(now, scope), _held(scope), _incidents(scope)
+        letters = _open_letters(scope)
     ends, lags = found.ends, found.lags
     return {
         "at": format_time(now),
@@ -59,7 +65,7 @@ def _read(now: datetime) -> Pipeline:
         "inFlightEstimated": found.estimated,
         "sources": _sources(found),
         "moreSources": len(found.snapshot.sources) > MAX_SOURCES,
-        "lag": None if ends is None or lags is None else lag_shapes(ends, lags),
+        "lag": None if ends is None or lags is None or not scope.whole else lag_shapes(ends, lags),
         "lagAgeSeconds": found.lag_age,
         "consumers": consumers,
         "held": held,
@@ -70,7 +76,9 @@ def _read(now: datetime) -> Pipeline:
     }
 
 
-def _consumers(now: datetime) -> list[ConsumerShape]:
+def _consumers(now: datetime, scope: ReadScope) -> list[ConsumerShape] | None:
+    if not scope.whole:
+        return None
     alive = now - timedelta(seconds=ConsumerMember.HEARTBEAT_SECONDS * MISSED_HEARTBEATS)
     return [
         {
@@ -84,7 +92,9 @@ def _consumers(now: datetime) -> list[ConsumerShape]:
     ]
 
 
-def _held() -> list[HeldShape]:
+def _held(scope: ReadScope) -> list[HeldShape]:
+    if not scope.whole:
+        return []
     return [
         {
             "topic": row.topic.name,
@@ -98,7 +108,9 @@ def _held() -> list[HeldShape]:
     ]
 
 
-def _incidents() -> list[IncidentShape]:
+def _incidents(scope: ReadScope) -> list[IncidentShape]:
+    if not scope.whole:
+        return []
     return [
         {
             "kind": row.kind,
@@ -112,13 +124,13 @@ def _incidents() -> list[IncidentShape]:
     ]
 
 
-def _open_letters() -> OpenLetters:
+def _open_letters(scope: ReadScope) -> OpenLetters:
     """Count the dead letters that wait for an operator; those that were closed or sent do not."""
-    return {"open": _letters(DeadLetter.State.OPEN), "parked": _letters(DeadLetter.State.PARKED)}
+    return {"open": _letters(DeadLetter.State.OPEN, scope), "parked": _letters(DeadLetter.State.PARKED, scope)}
 
 
-def _letters(state: DeadLetter.State) -> CountRange:
-    count = DeadLetter.objects.filter(state=state).order_by()[: MAX_LETTERS + 1].count()
+def _letters(state: DeadLetter.State, scope: ReadScope) -> CountRange:
+    count = DeadLetter.objects.filter(**scope.lookup(), state=state).order_by()[: MAX_LETTERS + 1].count()
     return {"atLeast": min(count, MAX_LETTERS), "atMost": count if count <= MAX_LETTERS else None}
 
 

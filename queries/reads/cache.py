@@ -14,6 +14,7 @@ import msgspec
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
+from ingestion.auth.read_scope import ReadScope
 from ingestion.runtime import signed_values
 from queries.reads.cache_budget import CacheBudget
 
@@ -29,13 +30,15 @@ budget = CacheBudget()
 _paused_until = 0.0  # time.monotonic()
 
 
-def remembered(key: str, *, shape: type[Answer], seconds: float, read: Callable[[], Answer]) -> Answer:
-    """Return the cached answer, or read it and cache it for `seconds`.
+def remembered(
+    key: str, *, scope: ReadScope, shape: type[Answer], seconds: float, read: Callable[[], Answer]
+) -> Answer:
+    """Return the cached answer, or read it and cache it for `seconds`. Readers of other scopes never get it.
 
     :param key: its subject, then a dot and whatever distinguishes the answer; the subject has a budget of its own
     :param shape: the type of the answer, made of JSON's types; what has another one is not used
     """
-    name = PREFIX + key
+    name = f"{PREFIX}{key}.{scope.cache_key}"
     kept = _timed(lambda: get_redis_connection("default").get(name))
     if kept is not None:
         found = _read(name, kept, shape)

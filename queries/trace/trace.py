@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
 from django.db.models import Q
 
+from ingestion.auth.read_scope import ReadScope
 from ingestion.problems import Code, RequestRejected
 from processing.errors import NeedsOperator, StoreUnavailable
 from processing.events.positions import LinePosition
@@ -46,35 +47,41 @@ class Known:
         return bool(self.findings.rows or self.letters)
 
 
-def read(event_id: UUID, *, source_id: str | None) -> Trace:
+def read(event_id: UUID, *, source_id: str | None, scope: ReadScope) -> Trace:
     """Return the history of one event.
 
-    :raises RequestRejected: the id is unknown, or only Kafka could have it and Kafka does not answer
+    :raises RequestRejected: the source is outside the scope, the id is unknown, or only Kafka could have it and Kafka does not answer
     :raises AmbiguousEvent: `source_id` is None and there are several
     :raises postgres.StoreUnavailable: PostgreSQL does not answer
     """
+    within = scope.narrowed(source_id)
     # Before the stores, so that a record below this progress has its effects in what is read next.
     with postgres.bounded():
-        here = snapshot.read(datetime.now(tz=UTC), max_sources=0)
-    known = _known(event_id, source_id, here)
+        here = snapshot.read(datetime.now(tz=UTC), scope=scope, max_sources=0)
+    known = _known(event_id, within, here)
     search = _search(event_id, known, here)
-    copies = [copy for copy in search.copies if source_id in {None, copy.source}] if search else []
+    copies = [copy for copy in search.copies if within.includes(copy.source)] if search else []
     if copies and not known:
         # It may have been processed while the topic was searched.
-        known = _known(event_id, source_id, here)
+        known = _known(event_id, within, here)
     if not copies and not known:
-        raise _unknown(search)
+        raise _unknown(search, scope)
     sources = known.sources | {copy.source for copy in copies if copy.source}
     if source_id is None and len(sources) > 1:
         raise AmbiguousEvent(sorted(sources))
-    return _laid_out(event_id, known, copies, search, here)
+    return _laid_out(event_id, known, [_redacted(copy, scope) for copy in copies], search, here)
 
 
-def _known(event_id: UUID, source_id: str | None, here: PipelineSnapshot) -> Known:
-    # A search of one source's rows is cheap; a search of all rows is left to requests for the event itself.
-    findings = detail.find(event_id, source_id=source_id, thorough=source_id is not None)
+def _redacted(copy: EventCopy, scope: ReadScope) -> EventCopy:
+    """Leave out trace contexts that may belong to requests of other sources, since the record has their events, too."""
+    return copy if scope.covers(copy.neighbours) else replace(copy, traces=[])
+
+
+def _known(event_id: UUID, scope: ReadScope, here: PipelineSnapshot) -> Known:
+    # A search of some sources' rows is cheap; a search of all rows is left to requests for the event itself.
+    findings = detail.find(event_id, scope=scope, thorough=not scope.whole)
     with postgres.bounded():
-        letters = _letters(event_id, source_id)
+        letters = _letters(event_id, scope, chain_scope=here.scope)
         positions = {found for each in letters if (found := _position(each, here))}
         for row, _ in findings.rows:
             event = Event.objects.select_related("topic").get(source_id=row.source_id, ts=row.ts, id=row.id)
@@ -83,16 +90,20 @@ def _known(event_id: UUID, source_id: str | None, here: PipelineSnapshot) -> Kno
     return Known(findings, letters, positions)
 
 
-def _letters(event_id: UUID, source_id: str | None) -> list[DeadLetter]:
-    """Return the dead letters of an event with their predecessors and successors, oldest first."""
-    own = DeadLetter.objects.filter(event_id=event_id)
-    if source_id is not None:
-        own = own.filter(source_id=source_id)
+def _letters(event_id: UUID, scope: ReadScope, *, chain_scope: ReadScope) -> list[DeadLetter]:
+    """Return the dead letters of an event with their predecessors and successors, oldest first.
+
+    :param chain_scope: of these, which an edit may have moved to another source
+    """
+    own = DeadLetter.objects.filter(event_id=event_id, **scope.lookup())
     found = list(own.values_list("id", "root_id")[:MAX_LETTERS])
     roots = {root or number for number, root in found}
     chain = Q(id__in=[number for number, _ in found]) | Q(id__in=roots) | Q(root_id__in=roots)
     letters = (
-        DeadLetter.objects.filter(chain).select_related("topic").prefetch_related("actions").defer("raw", "edited")
+        DeadLetter.objects.filter(chain, **chain_scope.lookup())
+        .select_related("topic")
+        .prefetch_related("actions")
+        .defer("raw", "edited")
     )
     return list(letters.order_by("id")[:MAX_LETTERS]) if found else []
 
@@ -120,7 +131,7 @@ def _search(event_id: UUID, known: Known, here: PipelineSnapshot) -> Search | No
         return None
 
 
-def _unknown(search: Search | None) -> RequestRejected:
+def _unknown(search: Search | None, scope: ReadScope) -> RequestRejected:
     if search is None:
         return RequestRejected(
             Code.BROKER_UNAVAILABLE, "neither store has this id, and Kafka does not answer; try again later"
@@ -129,9 +140,13 @@ def _unknown(search: Search | None) -> RequestRejected:
         return RequestRejected(Code.NOT_FOUND, "no event with this id is stored, set aside or waiting")
     return RequestRejected(
         Code.NOT_FOUND,
-        f"no event with this id is stored, set aside or among the first {search.records} unread records;"
+        f"no event with this id is stored, set aside or among the first{_count(search, scope)} unread records;"
         " there are more",
     )
+
+
+def _count(search: Search, scope: ReadScope) -> str:
+    return f" {search.records}" if scope.whole else ""
 
 
 def _laid_out(
@@ -145,7 +160,7 @@ def _laid_out(
         "outcome": _outcome(known, waiting),
         "steps": steps.in_order(_steps(known, copies, waiting)),
         "lag": _lag_of(waiting[0].partition, here) if waiting else None,
-        "search": None if search is None else _search_shape(search),
+        "search": None if search is None else _search_shape(search, here.scope),
     }
 
 
@@ -182,11 +197,12 @@ def _is_read(copy: EventCopy, here: PipelineSnapshot) -> bool:
 
 
 def _lag_of(partition: int, here: PipelineSnapshot) -> LagShape | None:
-    if here.ends is None or here.lags is None:
+    if here.ends is None or here.lags is None or not here.scope.whole:
         return None
     shapes = status.lag_shapes(here.ends, here.lags)
     return next((shape for shape in shapes if shape["partition"] == partition), None)
 
 
-def _search_shape(search: Search) -> TraceSearch:
-    return {"records": search.records, "seconds": round(search.seconds, 3), "complete": search.complete}
+def _search_shape(search: Search, scope: ReadScope) -> TraceSearch:
+    records = search.records if scope.whole else None
+    return {"records": records, "seconds": round(search.seconds, 3), "complete": search.complete}

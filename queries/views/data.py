@@ -7,7 +7,6 @@ from uuid import UUID
 
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from queries import openapi, sources
 from queries.events import aggregates, detail, listing
@@ -17,11 +16,12 @@ from queries.request import pagination
 from queries.request.pagination import Address
 from queries.request.query_params import Parameters
 from queries.schemas import Aggregate, EventDetail, EventShape, Page, SourceShape, Trace
+from queries.scoped_views import ScopedView
 from queries.sources import SourceQuery
 from queries.trace import trace
 
 
-class Data(APIView):
+class Data(ScopedView):
     """Stored events, newest first. Follow `next` to read them all, each once."""
 
     name = "Data"
@@ -29,7 +29,7 @@ class Data(APIView):
     @openapi.describe(Page[EventShape], name="listEvents", parameters=openapi.EVENTS)
     def get(self, request: Request) -> Response:
         parameters = Parameters(request.query_params, known=openapi.EVENTS)
-        page = listing.page(EventQuery.from_parameters(parameters))
+        page = listing.page(EventQuery.from_parameters(parameters), scope=self.scope)
         return Response(pagination.as_json(page, Address.of(request, parameters)))
 
 
@@ -41,7 +41,7 @@ class ShortData(Data):
         return super().get(request)
 
 
-class AggregateView(APIView):
+class AggregateView(ScopedView):
     """Count, sum, average, minimum and maximum of numeric fields per interval of event time."""
 
     name = "Aggregate"
@@ -49,10 +49,10 @@ class AggregateView(APIView):
     @openapi.describe(Aggregate, name="aggregateEvents", parameters=openapi.AGGREGATE)
     def get(self, request: Request) -> Response:
         query = AggregateQuery.from_parameters(Parameters(request.query_params, known=openapi.AGGREGATE))
-        return Response(aggregates.read(query, now=datetime.now(tz=UTC)))
+        return Response(aggregates.read(query, scope=self.scope, now=datetime.now(tz=UTC)))
 
 
-class EventView(APIView):
+class EventView(ScopedView):
     """One event: its row, its position in Kafka, its raw document."""
 
     name = "Event"
@@ -60,10 +60,10 @@ class EventView(APIView):
     @openapi.describe(EventDetail, name="getEvent", parameters=("source_id",), errors=(404, 409))
     def get(self, request: Request, event_id: str) -> Response:
         parameters = Parameters(request.query_params, known=("source_id",))
-        return Response(detail.read(UUID(event_id), source_id=parameters.source_id()))
+        return Response(detail.read(UUID(event_id), source_id=parameters.source_id(), scope=self.scope))
 
 
-class TraceView(APIView):
+class TraceView(ScopedView):
     """The history of one event: received, published, stored or dead-lettered, or still in flight."""
 
     name = "Trace"
@@ -71,10 +71,10 @@ class TraceView(APIView):
     @openapi.describe(Trace, name="traceEvent", parameters=("source_id",), errors=(404, 409))
     def get(self, request: Request, event_id: str) -> Response:
         parameters = Parameters(request.query_params, known=("source_id",))
-        return Response(trace.read(UUID(event_id), source_id=parameters.source_id()))
+        return Response(trace.read(UUID(event_id), source_id=parameters.source_id(), scope=self.scope))
 
 
-class SourceList(APIView):
+class SourceList(ScopedView):
     """Sources in order of id, with the latest value of each numeric field."""
 
     name = "Sources"
@@ -82,11 +82,11 @@ class SourceList(APIView):
     @openapi.describe(Page[SourceShape], name="listSources", parameters=openapi.SOURCES)
     def get(self, request: Request) -> Response:
         parameters = Parameters(request.query_params, known=openapi.SOURCES)
-        page = sources.page(SourceQuery.from_parameters(parameters))
+        page = sources.page(SourceQuery.from_parameters(parameters), scope=self.scope)
         return Response(pagination.as_json(page, Address.of(request, parameters)))
 
 
-class SourceView(APIView):
+class SourceView(ScopedView):
     """One source."""
 
     name = "Source"
@@ -94,4 +94,4 @@ class SourceView(APIView):
     @openapi.describe(SourceShape, name="getSource", errors=(404,))
     def get(self, request: Request, source_id: str) -> Response:
         Parameters(request.query_params, known=())
-        return Response(sources.one(source_id))
+        return Response(sources.one(source_id, scope=self.scope))

@@ -34,9 +34,10 @@ from queries.request import json_body, pagination
 from queries.request.pagination import Address
 from queries.request.query_params import Parameters
 from queries.schemas import Page
+from queries.scoped_views import ScopedView
 
 
-class DeadLetterList(APIView):
+class DeadLetterList(ScopedView):
     """Lines that could not become events, newest first."""
 
     name = "Dead letters"
@@ -44,11 +45,11 @@ class DeadLetterList(APIView):
     @openapi.describe(Page[DeadLetterShape], name="listDeadLetters", parameters=openapi.DEAD_LETTERS)
     def get(self, request: Request) -> Response:
         parameters = Parameters(request.query_params, known=openapi.DEAD_LETTERS)
-        page = listing.page(DeadLetterQuery.from_parameters(parameters))
+        page = listing.page(DeadLetterQuery.from_parameters(parameters), scope=self.scope)
         return Response(pagination.as_json(page, Address.of(request, parameters)))
 
 
-class DeadLetterView(APIView):
+class DeadLetterView(ScopedView):
     """One dead letter: what was sent, what is wrong with it, and its history."""
 
     name = "Dead letter"
@@ -56,10 +57,11 @@ class DeadLetterView(APIView):
     @openapi.describe(DeadLetterDetail, name="getDeadLetter", errors=(404,))
     def get(self, request: Request, number: str) -> Response:
         Parameters(request.query_params, known=())
-        return Response(listing.one(int(number), whole=authentication.holds(request, Scope.ADMIN)))
+        whole = authentication.holds(request, Scope.ADMIN)
+        return Response(listing.one(int(number), scope=self.scope, whole=whole))
 
 
-class DeadLetterExport(APIView):
+class DeadLetterExport(ScopedView):
     """Whole dead letters, one JSON object on each line, oldest first. Needs the scope `admin`."""
 
     name = "Export of dead letters"
@@ -71,9 +73,10 @@ class DeadLetterExport(APIView):
         errors=(401, 403),
     )
     def get(self, request: Request) -> StreamingHttpResponse:
-        authentication.admin_name(request, known=filters.PARAMETERS)
+        scope = authentication.admin_scope(request)
         selection = filters.from_parameters(Parameters(request.query_params, known=filters.PARAMETERS))
-        lines = export.lines(selection, reading=postgres.bounded)
+        scope.narrowed(selection.source_id)
+        lines = export.lines(selection, scope=scope, reading=postgres.bounded)
         return StreamingHttpResponse(lines, content_type=export.CONTENT_TYPE)
 
 
@@ -81,13 +84,13 @@ class LetterAction(APIView):
     """A POST whose body is read as `body` and passed to `act`, which makes a job or does a dry run."""
 
     body: ClassVar[type[msgspec.Struct]]
-    act: ClassVar[Callable[..., Outcome]]  # called with the body, `who`, and `number` if the address has one
+    act: ClassVar[Callable[..., Outcome]]  # called with the body, `scope`, `who`, and `number` if the address has one
 
     def post(self, request: Request, **captured: str) -> Response:
         who = authentication.admin_name(request)
         body = json_body.read(request, self.body)
         numbers = {name: int(text) for name, text in captured.items()}
-        outcome = type(self).act(body, who=who, **numbers)
+        outcome = type(self).act(body, scope=authentication.admin_scope(request), who=who, **numbers)
         if isinstance(outcome, Job):
             return Response(serializers.job(outcome), status=status.HTTP_202_ACCEPTED)
         return Response(outcome)

@@ -13,6 +13,7 @@ from queries.request import pagination
 from queries.request.pagination import Address
 from queries.request.query_params import Parameters
 from queries.schemas import Page
+from queries.scoped_views import scope_of
 
 
 class JobList(APIView):
@@ -23,7 +24,9 @@ class JobList(APIView):
     @openapi.describe(Page[JobShape], name="listJobs", parameters=jobs.PARAMETERS)
     def get(self, request: Request) -> Response:
         parameters = Parameters(request.query_params, known=jobs.PARAMETERS)
-        return Response(pagination.as_json(jobs.page(parameters), Address.of(request, parameters)))
+        return Response(
+            pagination.as_json(jobs.page(parameters, scope=scope_of(request)), Address.of(request, parameters))
+        )
 
 
 class JobView(APIView):
@@ -34,7 +37,7 @@ class JobView(APIView):
     @openapi.describe(JobShape, name="getJob", errors=(404,))
     def get(self, request: Request, number: str) -> Response:
         Parameters(request.query_params, known=())
-        return Response(jobs.one(int(number)))
+        return Response(jobs.one(int(number), scope=scope_of(request)))
 
 
 class JobCancel(APIView):
@@ -45,4 +48,4 @@ class JobCancel(APIView):
     @openapi.describe(JobShape, name="cancelJob", errors=(401, 403, 404))
     def post(self, request: Request, number: str) -> Response:
         authentication.admin_name(request)
-        return Response(jobs.cancel(int(number)))
+        return Response(jobs.cancel(int(number), scope=authentication.admin_scope(request)))

@@ -6,6 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from ingestion.auth.read_scope import ReadScope
 from queries import authentication, openapi
 from queries.pipeline import partitions
 from queries.pipeline.partitions import ResumePartition
@@ -22,5 +23,11 @@ class PartitionResumption(APIView):
     def post(self, request: Request, topic: str, partition: str) -> Response:
         grant = authentication.operator(request)
         body = json_body.read(request, ResumePartition)
-        resumed = partitions.resume(topic, int(partition), who=f"key {grant.key}", through_end=body.through_end)
+        resumed = partitions.resume(
+            topic,
+            int(partition),
+            scope=ReadScope(grant.sources),
+            who=f"key {grant.key}",
+            through_end=body.through_end,
+        )
         return Response(resumed)

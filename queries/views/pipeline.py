@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from queries import openapi
 from queries.pipeline import ledger_minutes, status
@@ -14,9 +13,10 @@ from queries.pipeline.ledger_minutes import MinutesQuery
 from queries.request.pagination import Address
 from queries.request.query_params import Parameters
 from queries.schemas import LedgerMinutes, Pipeline
+from queries.scoped_views import ScopedView
 
 
-class PipelineView(APIView):
+class PipelineView(ScopedView):
     """The ledger in total and per source, the lag, the consumers and the servers, at one moment."""
 
     name = "Pipeline"
@@ -24,10 +24,10 @@ class PipelineView(APIView):
     @openapi.describe(Pipeline, name="getPipeline")
     def get(self, request: Request) -> Response:
         Parameters(request.query_params, known=())
-        return Response(status.read())
+        return Response(status.read(scope=self.scope))
 
 
-class LedgerView(APIView):
+class LedgerView(ScopedView):
     """The ledger by minute of receipt and source, newest first, with rejected events and records that Kafka lost."""
 
     name = "Ledger"
@@ -35,5 +35,5 @@ class LedgerView(APIView):
     @openapi.describe(LedgerMinutes, name="listLedgerMinutes", parameters=openapi.LEDGER)
     def get(self, request: Request) -> Response:
         parameters = Parameters(request.query_params, known=openapi.LEDGER)
-        page = ledger_minutes.page(MinutesQuery.from_parameters(parameters), now=datetime.now(tz=UTC))
+        page = ledger_minutes.page(MinutesQuery.from_parameters(parameters), scope=self.scope, now=datetime.now(tz=UTC))
         return Response(page.as_json(Address.of(request, parameters)))

@@ -9,12 +9,12 @@ from drf_spectacular.views import SpectacularAPIView
 from rest_framework.renderers import TemplateHTMLRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from queries.request.query_params import Parameters
+from queries.scoped_views import ScopedView
 
 
-class Root(APIView):
+class Root(ScopedView):
     """Stored events, and the state of the pipeline."""
 
     name = "Read API"
@@ -28,7 +28,7 @@ class Root(APIView):
         return Response(addresses)
 
 
-class Schema(SpectacularAPIView):
+class Schema(ScopedView, SpectacularAPIView):
     """The OpenAPI schema of this API."""
 
     name = "Schema"
@@ -36,7 +36,7 @@ class Schema(SpectacularAPIView):
     schema = None
 
 
-class Docs(APIView):
+class Docs(ScopedView):
     """The schema as a page of plain HTML that loads nothing from other hosts."""
 
     name = "Documentation"

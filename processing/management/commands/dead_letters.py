@@ -12,6 +12,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import OperationalError
 from psycopg.errors import QueryCanceled
 
+from ingestion.auth.read_scope import EVERYTHING
 from ingestion.events import timestamps
 from ingestion.events.model import InvalidEvent
 from ingestion.management.command import add_dry_run, add_json
@@ -85,12 +86,16 @@ class Command(StoreCommand):
         chosen = arguments.selection(options).query()
         total = filters.count(chosen)
         found = list(chosen.select_related("topic").defer("raw", "edited").order_by("-id")[: options["limit"]])
-        shapes = {**serializers.counted(total), "letters": [serializers.letter(one) for one in found]}
+        shapes = {**serializers.counted(total), "letters": [serializers.letter(one, scope=EVERYTHING) for one in found]}
         self.report(shapes, output.letter_table(found, total=total), as_json=options["as_json"])
 
     def _show(self, options: dict[str, Any]) -> None:
         letter = _find(options["number"])
-        self.report({**serializers.detail(letter, whole=True)}, output.letter_page(letter), as_json=options["as_json"])
+        self.report(
+            {**serializers.detail(letter, scope=EVERYTHING, whole=True)},
+            output.letter_page(letter),
+            as_json=options["as_json"],
+        )
 
     def _redrive(self, options: dict[str, Any]) -> None:
         if options["edited"] is not None:

@@ -11,6 +11,7 @@ from uuid import UUID
 import psycopg
 from psycopg import IsolationLevel
 
+from ingestion.auth.read_scope import EVERYTHING
 from ingestion.events import timestamps
 from processing.commandline.progress import Progress
 from processing.errors import NeedsOperator
@@ -74,7 +75,7 @@ def snapshot(connection: psycopg.Connection, *, tables: str = "") -> Iterator[Sn
             postgres.limit(cursor, **LIMITS)
             cursor.execute(recount_sql.TABLES + tables, prepare=False)
             cursor.execute("SET TRANSACTION READ ONLY")
-            yield ledger.read(cursor)
+            yield ledger.read(cursor, scope=EVERYTHING)
     finally:
         if not connection.closed:
             connection.isolation_level = None

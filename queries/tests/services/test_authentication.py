@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import User
@@ -13,6 +14,7 @@ from pytest_django.fixtures import Settings
 from deploy.testing.deployment import Deployment
 from ingestion.auth import api_keys
 from ingestion.models import Key
+from queries.tests.stored import ids, make_event, store
 
 pytestmark = pytest.mark.services
 
@@ -50,13 +52,22 @@ def test_a_page_sends_a_stranger_to_the_sign_in(site: Deployment, client: Client
     assert client.get("/healthz").status_code == 200
 
 
-def test_a_key_for_some_sources_reads_these_alone(site: Deployment, client: Client) -> None:
-    _, token = api_keys.create("bound", ["read"], sources=["sensor-1"])
+def test_a_key_for_some_sources_reads_these_alone_whatever_the_address_says(site: Deployment, client: Client) -> None:
+    own, others = store(make_event("sensor-1"), make_event("sensor-2"))
+    _, token = api_keys.create("bound", ["read"], sources=["sensor-1", "sensor-3"])
 
-    assert client.get("/data?source_id=sensor-1", **bearer(token)).status_code == 200
-    assert client.get("/data?source_id=sensor-2", **bearer(token)).json()["code"] == "source_not_allowed"
-    assert client.get("/data", **bearer(token)).status_code == 403
-    assert client.get("/api/pipeline/", **bearer(token)).status_code == 403
+    def read(path: str) -> Any:
+        return client.get(path, **bearer(token))
+
+    for path in ("/data", "/data?source_id=sensor-1", "/data?sourceId=sensor-1", "/data?limit=1"):
+        assert ids(read(path).json()["results"]) == [own], path
+    for path in ("/data?source_id=sensor-2", "/data?sourceId=unheard", "/sources/sensor-2/", "/live/tail/?sourceId=b"):
+        assert (read(path).status_code, read(path).json()["code"]) == (403, "source_not_allowed"), path
+    for path in ("/data?source_id=sensor-1&source_id=sensor-2", "/data?source_id=sensor-1&sourceId=sensor-2"):
+        assert (read(path).status_code, read(path).json()["code"]) == (400, "invalid_parameter"), path
+    assert read(f"/api/events/{others}/").status_code == read(f"/api/events/{UUID(int=1)}/").status_code == 404
+    assert read("/api/pipeline/").status_code == 200
+    assert read("/api/jobs/?source_id=sensor-1").json()["code"] == "source_not_allowed"
 
 
 def test_keys_are_made_rotated_and_revoked_over_the_api(site: Deployment, client: Client) -> None:

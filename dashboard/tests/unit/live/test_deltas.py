@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from dashboard.live.deltas import SHOWN_SOURCES, OverviewDelta, SeriesDelta, TailDelta
 from dashboard.panels.columns import PREVIEW_CHARACTERS, preview
 from dashboard.tests.consumer_frames import consumer_frame, source_frame, tail_event
+from ingestion.auth.read_scope import EVERYTHING, ReadScope
 from processing.live_feed import ConsumerFrame
 
 
@@ -18,7 +19,7 @@ def columns(body: dict[str, object]) -> dict[str, list[object]]:
 
 
 def overview(*frames: ConsumerFrame) -> OverviewDelta:
-    delta = OverviewDelta(0.0, 0.25)
+    delta = OverviewDelta(0.0, 0.25, EVERYTHING)
     for frame in frames:
         delta.take(frame)
     return delta
@@ -62,7 +63,7 @@ def test_widened_spans_say_what_one_span_over_all_would(spans: list[list[tuple[s
         for span in spans
     ]
 
-    wide = OverviewDelta(0.0, 0.0)
+    wide = OverviewDelta(0.0, 0.0, EVERYTHING)
     for place, span in enumerate(frames):
         part = overview(*span)
         part.end = place * 0.25
@@ -81,7 +82,7 @@ def sorted_rows(delta: OverviewDelta) -> list[tuple[object, ...]]:
 
 def test_widening_leaves_the_span_that_others_share_alone() -> None:
     shared = overview(consumer_frame({"a": source_frame(stored=1, x=(1, 1.0))}))
-    held = OverviewDelta(0.0, 0.0)
+    held = OverviewDelta(0.0, 0.0, EVERYTHING)
 
     held.add(shared)
     held.add(overview(consumer_frame({"a": source_frame(stored=5, x=(2, 2.0))})))
@@ -102,7 +103,7 @@ def test_a_series_hears_its_own_source_alone() -> None:
 
 
 def test_a_tail_says_how_many_events_it_does_not_show() -> None:
-    delta = TailDelta(0.0, 0.25, None)
+    delta = TailDelta(0.0, 0.25, EVERYTHING)
 
     delta.take(consumer_frame({"a": source_frame(stored=900)}, [tail_event("e1"), tail_event("e2")]))
 
@@ -112,7 +113,7 @@ def test_a_tail_says_how_many_events_it_does_not_show() -> None:
 
 
 def test_the_tail_of_one_source_leaves_the_others_out() -> None:
-    delta = TailDelta(0.0, 0.25, "a")
+    delta = TailDelta(0.0, 0.25, ReadScope(frozenset({"a"})))
 
     delta.take(
         consumer_frame(
@@ -127,3 +128,23 @@ def test_the_tail_of_one_source_leaves_the_others_out() -> None:
 def test_a_large_payload_is_shown_cut() -> None:
     assert preview({"t": 1.5}) == '{"t": 1.5}'
     assert len(preview({"t": "x" * 100_000})) == PREVIEW_CHARACTERS
+
+
+def test_a_reader_of_some_sources_hears_of_these_alone() -> None:
+    scope = ReadScope(frozenset({"a", "c"}))
+    frame = consumer_frame(
+        {"a": source_frame(stored=2, x=(1, 1.0)), "b": source_frame(stored=40), "": source_frame(stored=100)},
+        [tail_event("e1", "a"), tail_event("e2", "b")],
+    )
+    shown, tail = OverviewDelta(0.0, 0.25, scope), TailDelta(0.0, 0.25, scope)
+
+    shown.take(frame)
+    tail.take(frame)
+
+    body = shown.body()
+    assert (body["seen"], columns(body)["sourceId"], body["sums"]) == (
+        1,
+        ["a"],
+        {"read": 2, "stored": 2, "duplicate": 0, "deadLettered": 0, "dropped": 0},
+    )
+    assert (tail.body()["seen"], columns(tail.body())["eventId"]) == (2, ["e1"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dashboard.live.messages import Ack, Pause, ProtocolError, Subscribe, Subscription, Unsubscribe, parse
+from ingestion.auth.read_scope import EVERYTHING, ReadScope
 
 
 def test_each_message_of_a_client_is_understood() -> None:
@@ -37,7 +38,7 @@ def test_a_series_names_its_source() -> None:
 
     assert isinstance(message, Subscribe)
     with pytest.raises(ProtocolError, match="sourceId"):
-        message.subscription()
+        message.subscription(EVERYTHING)
 
 
 def test_what_is_watched_in_the_same_way_is_one_subscription() -> None:
@@ -46,4 +47,18 @@ def test_what_is_watched_in_the_same_way_is_one_subscription() -> None:
 
     assert isinstance(one, Subscribe)
     assert isinstance(other, Subscribe)
-    assert one.subscription() == other.subscription() == Subscription("series", "x", "1h")
+    assert (
+        one.subscription(EVERYTHING) == other.subscription(EVERYTHING) == Subscription("series", EVERYTHING, "x", "1h")
+    )
+
+
+@pytest.mark.parametrize("channel", ["tail", "series", "overview"])
+def test_a_reader_of_some_sources_can_not_subscribe_to_another(channel: str) -> None:
+    scope = ReadScope(frozenset({"a"}))
+    message = parse(f'{{"type": "subscribe", "id": "x", "channel": "{channel}", "sourceId": "b"}}')
+    assert isinstance(message, Subscribe)
+
+    with pytest.raises(ProtocolError) as refused:
+        message.subscription(scope)
+
+    assert refused.value.code == "source_not_allowed"

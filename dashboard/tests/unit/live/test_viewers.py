@@ -16,8 +16,9 @@ from dashboard.live.messages import ProtocolError, Subscription
 from dashboard.live.viewers import ABANDONED_SECONDS, Viewer
 from dashboard.panels.columns import SHOWN_VALUES
 from dashboard.tests.consumer_frames import consumer_frame, source_frame
+from ingestion.auth.read_scope import EVERYTHING
 
-OVERVIEW = Subscription("overview")
+OVERVIEW = Subscription("overview", EVERYTHING)
 _holds = Holds()  # of each test its own
 
 
@@ -43,7 +44,7 @@ def tick(number: int, *, stored: int = 1) -> Tick:
     """The span before second `number` / 4, in which `stored` events came; none: nothing changed."""
     if not stored:
         return _holds.tick(number * 0.25, {})
-    delta: Delta = OverviewDelta((number - 1) * 0.25, number * 0.25)
+    delta: Delta = OverviewDelta((number - 1) * 0.25, number * 0.25, EVERYTHING)
     delta.take(consumer_frame({"a": source_frame(stored=stored)}))
     return _holds.tick(number * 0.25, {OVERVIEW: delta})
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from deploy.testing.deployment import Deployment
 from ingestion.acceptance import rejection_counts
+from ingestion.auth.read_scope import EVERYTHING
 from processing.ledger.header_counts import NONE, uncounted
 from processing.ledger.lag import PartitionLag
 from processing.ledger.ledger import Snapshot, Totals
@@ -25,7 +26,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def pipeline(*lags: PartitionLag, age: float | None = 0.1) -> PipelineSnapshot:
-    return PipelineSnapshot(NOW, Snapshot(Totals(), {}), None, list(lags), age)
+    return PipelineSnapshot(NOW, Snapshot(Totals(), {}), None, list(lags), age, EVERYTHING)
 
 
 def test_while_nothing_waits_no_minute_has_anything_in_flight() -> None:

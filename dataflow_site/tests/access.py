@@ -1,0 +1,116 @@
+"""Who may read what: the expected table, one row for each address, and the readers that it has columns for.
+
+`python -m dataflow_site.tests.access` prints it, as it is in docs/security.md. `test_tenants.py` compares it with the product.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+ALL = "all"  # data of every source
+OWN = "own"  # data of the key's sources alone
+FREE = "yes"  # an answer without data of sources
+NO = "–"  # 401, 403, or a page's way to the sign-in
+
+READERS = (
+    "nobody",
+    "key: ingest",
+    "key: read",
+    "key: read, some sources",
+    "key: admin",
+    "key: admin, some sources",
+    "signed in",
+    "staff",
+)
+
+
+class Row(NamedTuple):
+    """What each reader gets at an address: a template of a path, or all that begin with one (`…`)."""
+
+    address: str
+    nobody: str
+    ingest: str
+    read: str
+    read_some: str
+    admin: str
+    admin_some: str
+    user: str
+    staff: str
+
+
+def _read(address: str, what: str = ALL, some: str = OWN) -> Row:
+    return Row(address, NO, NO, what, some, NO, NO, what, what)
+
+
+def _managed(address: str, some: str = OWN) -> Row:
+    """Dead letters and jobs: keys with the scope `admin` read them as well."""
+    return Row(address, NO, NO, ALL, some, ALL, some, ALL, ALL)
+
+
+def _operator(address: str, what: str = FREE, some: str = NO) -> Row:
+    """Needs a key with the scope `admin`: neither a session nor the scope `read` helps."""
+    return Row(address, NO, NO, NO, NO, what, some, NO, NO)
+
+
+def _open(address: str, what: str = FREE) -> Row:
+    return Row(address, *[what] * len(READERS))
+
+
+TABLE = (
+    _read("/"),
+    _read("/sources/"),
+    _read("/sources/<source_id>/"),
+    _read("/live/<channel>/"),
+    _read("/data/"),
+    _read("/api/", FREE, FREE),
+    _read("/api/.", FREE, FREE),
+    _read("/api/data/"),
+    _read("/api/data/aggregate/"),
+    _read("/api/events/<event_id>/"),
+    _read("/api/events/<event_id>/trace/"),
+    _read("/api/sources/"),
+    _read("/api/sources/<source_id>/"),
+    _read("/api/pipeline/"),
+    _read("/api/pipeline/ledger/"),
+    _read("/api/schema/", FREE, FREE),
+    _read("/api/docs/", FREE, FREE),
+    _managed("/api/dead-letters/"),
+    _managed("/api/dead-letters/<number>/"),
+    _managed("/api/jobs/", NO),
+    _managed("/api/jobs/<number>/", NO),
+    _operator("/api/dead-letters/export/", ALL, OWN),
+    _operator("/api/dead-letters/redrive/"),
+    _operator("/api/dead-letters/discard/"),
+    _operator("/api/dead-letters/<number>/redrive/"),
+    _operator("/api/dead-letters/<number>/discard/"),
+    _operator("/api/jobs/<number>/cancel/", ALL),
+    _operator("/api/pipeline/partitions/<topic>/<partition>/resume/"),
+    _operator("/api/keys/"),
+    _operator("/api/keys/<prefix>/rotate/"),
+    _operator("/api/keys/<prefix>/expire/"),
+    _operator("/api/keys/<prefix>/revoke/"),
+    Row("/admin/…", *[NO] * 7, ALL),
+    _open("/healthz"),
+    _open("/readyz"),
+    _open("/metrics"),
+)
+SOCKET = Row("/ws/live", NO, NO, NO, NO, NO, NO, ALL, ALL)
+
+
+def row_of(template: str) -> Row | None:
+    """Return the row of a route; None: it has none."""
+    for row in TABLE:
+        if row.address == template or (row.address.endswith("…") and template.startswith(row.address[:-1])):
+            return row
+    return None
+
+
+def as_markdown() -> str:
+    """Return the table as Markdown."""
+    lines = ["| address | " + " | ".join(READERS) + " |", "|---|" + "---|" * len(READERS)]
+    lines += [f"| `{row.address}` | " + " | ".join(row[1:]) + " |" for row in (*TABLE, SOCKET)]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(as_markdown())  # noqa: T201

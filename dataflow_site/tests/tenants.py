@@ -1,0 +1,175 @@
+"""Two tenants on one site, each with a trace in every place that a reader can look at.
+
+Everything of the second has one of `CANARIES` in it: its texts have the word, its numbers the digits. Totals over both tenants have the
+digits, too, since the numbers of the first are small.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+import redis
+from django.conf import settings
+from django.utils import timezone
+
+from dashboard.tests.conftest import UNGUARDED
+from deploy.testing.deployment import Deployment
+from ingestion.acceptance import heartbeat, rejection_counts
+from ingestion.acceptance.heartbeat import ProcessStatus
+from ingestion.kafka import record_encoder
+from ingestion.kafka.record_headers import TRACE
+from ingestion.models import Source
+from processing.kafka import end_offsets
+from processing.models import (
+    DeadLetter,
+    Event,
+    Hold,
+    Incident,
+    Job,
+    LatestValue,
+    LedgerGap,
+    LedgerMinute,
+    RollupHour,
+    RollupMinute,
+    SourceStatistics,
+    Topic,
+)
+from processing.tests import factories
+from queries.tests import stored
+
+OWN, SECOND_OWN, OTHERS = "alpha-1", "alpha-2", "bravo-1"
+OWN_WORD = "alpha"
+NUMBER = 7_770_100  # the least number of the other tenant
+CANARIES = re.compile(r"bravo|7,?770,?1\d\d\b|bbbbbbbb-?7770", re.IGNORECASE)
+
+OWN_EVENT = UUID("aaaaaaaa-0000-4000-8000-000000000001")
+OTHERS_EVENT = UUID("bbbbbbbb-7770-4000-8000-000000000001")
+SHARED_EVENT = UUID("cccccccc-0000-4000-8000-000000000001")  # an id that both have used
+WAITING_EVENT = UUID("aaaaaaaa-0000-4000-8000-000000000002")  # own, in a record with an event of the other
+OTHERS_WAITING = UUID("bbbbbbbb-7770-4000-8000-000000000002")
+OWN_LETTER, MOVED_HERE, OTHERS_LETTER, MOVED_AWAY = 11, 12, NUMBER + 11, NUMBER + 12
+OTHERS_JOB = NUMBER + 13
+OTHERS_TRACE = "00-bbbbbbbb777040008000000000000001-b7ad6b7169203331-01"
+
+_NOW = datetime.now(tz=UTC)
+_SEGMENT = re.compile(r"[A-Za-z0-9+/_-]{12,}")
+
+
+def leaks(text: str) -> list[str]:
+    """Return what a text shows of the other tenant, also where it is encoded as base64, as in cursors."""
+    found = CANARIES.findall(text)
+    for segment in _SEGMENT.findall(text):
+        for alphabet in (b"-_", b"+/"):
+            try:
+                plain = base64.b64decode(segment + "=" * (-len(segment) % 4), altchars=alphabet)
+            except (binascii.Error, ValueError):
+                continue
+            found += re.findall("bravo", plain.decode(errors="ignore"))
+    return found
+
+
+def fill(site: Deployment) -> None:
+    """Store the data of both tenants."""
+    topic = Topic.objects.create(kafka_id=_topic_id(), name=site.raw_topic)
+    for source, few in ((OWN, 3), (SECOND_OWN, 2), (OTHERS, NUMBER)):
+        _source(topic, source, few)
+    for source in (OWN, OTHERS):
+        _event(topic, source, SHARED_EVENT, few=1)
+    _event(topic, OWN, OWN_EVENT, few=1)
+    _event(topic, OTHERS, OTHERS_EVENT, few=NUMBER)
+    _letters(topic)
+    _operations(topic)
+    _receivers()
+    _waiting(site)
+
+
+def _topic_id() -> UUID:
+    ends = None
+    while ends is None:
+        ends = end_offsets.raw_data_offsets()
+    return ends.topic
+
+
+def _source(topic: Topic, source: str, few: int) -> None:
+    word = source.partition("-")[0]
+    Source.objects.create(source_id=source, labels={"place": f"{word}-hall"})
+    SourceStatistics.objects.create(
+        source_id=source, first_seen=_NOW, last_seen=_NOW, latest_event=_NOW, read=few, stored=few
+    )
+    LatestValue.objects.create(source_id=source, field=f"{word}.power", value=few, ts=_NOW, event_id=uuid4())
+    for model in (RollupMinute, RollupHour):
+        start = _NOW.replace(second=0, microsecond=0, minute=0)
+        model.objects.create(
+            source_id=source, field=f"{word}.power", start=start, count=few, sum=few, min=few, max=few, first=few,
+            first_ts=_NOW, first_id=uuid4(), last=few, last_ts=_NOW, last_id=uuid4(),
+        )  # fmt: skip
+    minute = _NOW.replace(second=0, microsecond=0) - timedelta(minutes=1)
+    LedgerMinute.objects.create(source_id=source, minute=minute, partition=0, read=few, stored=few)
+
+
+def _event(topic: Topic, source: str, event_id: UUID, *, few: int) -> None:
+    word = source.partition("-")[0]
+    event = Event.objects.create(
+        id=event_id, source_id=source, ts=stored.NOON, received=stored.NOON, stored=_NOW,
+        payload={"word": word, "power": few}, topic=topic, partition=0, offset=few - NUMBER, line=0, content_hash=few,
+    )  # fmt: skip
+    stored.store_document(event)
+
+
+def _letters(topic: Topic) -> None:
+    def letter(number: int, source: str, **more: Any) -> None:
+        word = source.partition("-")[0]
+        raw = json.dumps({"sourceId": source, "payload": {"word": word}}).encode()
+        DeadLetter.objects.create(
+            id=number, topic=topic, partition=0, offset=-number, line=0, raw=raw, reason="missing_field",
+            detail=f"/{word}", pointer=f"/{word}", stage="decode", source_id=source, received=_NOW, first_seen=_NOW,
+            last_seen=_NOW, fingerprint=word * 5,
+            **{"event_id": OWN_EVENT if source == OWN else OTHERS_EVENT, **more},
+        )  # fmt: skip
+
+    # An operator moved the event of each letter to the other tenant, where it failed again.
+    letter(OWN_LETTER, OWN, edited=factories.line(1, b'{"word":"bravo"}', source=OTHERS), state="sent", sent_at=_NOW)
+    letter(OTHERS_LETTER, OTHERS, edited=factories.line(2, source=OWN), state="sent", sent_at=_NOW)
+    letter(MOVED_AWAY, OTHERS, root_id=OWN_LETTER, redrives=1)
+    letter(MOVED_HERE, OWN, root_id=OTHERS_LETTER, redrives=1)
+    for number in range(20, 24):
+        letter(NUMBER + number, OTHERS)
+
+
+def _operations(topic: Topic) -> None:
+    Job.objects.create(
+        id=OTHERS_JOB, kind="discard", who="bravo", arguments={"filter": {"source_id": OTHERS}}, total=NUMBER,
+        created_at=_NOW, message="bravo", state="done",
+    )  # fmt: skip
+    Incident.objects.create(kind="crash", subject=OTHERS, detail="bravo crashed it", since=_NOW, last_seen=_NOW)
+    Hold.objects.create(topic=topic, partition=1, since=_NOW, reason="too many dead letters of bravo-1")
+    LedgerGap.objects.create(
+        topic=topic, partition=2, first_offset=0, next_offset=NUMBER, cause="removed", noticed_at=timezone.now()
+    )
+
+
+def _receivers() -> None:
+    status = ProcessStatus("bravo-host", "ingest", 0, 1.0, NUMBER, {"not_json": NUMBER}, NUMBER, NUMBER, UNGUARDED)
+    minute = int(_NOW.timestamp()) // 60 * 60
+    with redis.Redis.from_url(f"redis://{settings.REDIS_ADDR}") as client:
+        client.set(heartbeat.key("bravo-host"), msgspec.json.encode(status), ex=600)
+        client.sadd(heartbeat.RECEIVERS, "bravo-host")
+        client.hset(rejection_counts.key(minute), f"{minute} not_json bravo-host", NUMBER)
+
+
+def _waiting(site: Deployment) -> None:
+    """Put a record into Kafka that holds events of both, and that no consumer reads."""
+    now = int(_NOW.timestamp() * 1_000_000)
+    lines = [
+        b'{"id":"%b","source":"%b","ts":%d,"received":%d,"payload":{}}' % (str(id_).encode(), source.encode(), now, now)
+        for id_, source in ((WAITING_EVENT, OWN), (OTHERS_WAITING, OTHERS))
+    ]
+    headers = [*record_encoder.headers(count=2), (TRACE, OTHERS_TRACE.encode())]
+    factories.put(site.raw_topic, *lines, partition=3, headers=headers)

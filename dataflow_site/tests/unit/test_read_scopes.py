@@ -1,0 +1,64 @@
+"""No read without the reader's scope: functions that read tenants' data take one, and only few places make one."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from dataflow_site.env import BASE_DIR
+
+READERS = ("queries", "dashboard")
+# Who gives out the right to see everything.
+GIVERS = {"queries/authentication.py", "dashboard/pages/admin_trace.py", "dashboard/live/sockets.py"}
+# Reads that take no scope, and why.
+WITHOUT = {
+    "queries/pipeline/ingest_processes.py:_rejection_hashes",  # totals, for readers of everything alone
+    "queries/pipeline/dependencies.py:_ask_postgresql",  # reads no table
+    "queries/pipeline/partitions.py:_not_paused",  # reads nothing
+    "queries/sources.py:_shapes",  # labels and values of rows that were read within the scope
+    "queries/views/keys.py:get",  # keys, of which operators alone are told
+    "queries/dead_letters/actions.py:_discard",  # after `require_whole`
+}
+READS = {"objects", "execute", "find_document", "find_documents"}
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    for app in READERS:
+        for file in sorted((BASE_DIR / app).rglob("*.py")):
+            name = str(file.relative_to(BASE_DIR))
+            if "/tests/" not in name:
+                yield name, ast.parse(file.read_text())
+
+
+def reads(function: ast.FunctionDef) -> bool:
+    """Return whether a function reads from a store itself."""
+    return any(isinstance(node, ast.Attribute) and node.attr in READS for node in ast.walk(function))
+
+
+def takes_scope(function: ast.FunctionDef) -> bool:
+    arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+    defaults = function.args.defaults + [each for each in function.args.kw_defaults if each is not None]
+    types = [ast.unparse(each.annotation) for each in arguments if each.annotation]
+    return "ReadScope" in types and not any("EVERYTHING" in ast.unparse(each) for each in defaults)
+
+
+def test_every_function_that_reads_a_store_takes_the_scope_of_its_reader() -> None:
+    found = {
+        f"{name}:{function.name}"
+        for name, module in modules()
+        for function in ast.walk(module)
+        if isinstance(function, ast.FunctionDef) and reads(function) and not takes_scope(function)
+    }
+
+    assert found == WITHOUT
+
+
+def test_few_places_give_out_the_right_to_see_everything() -> None:
+    named = {name for name, module in modules() for node in ast.walk(module) if _is_everything(node)}
+
+    assert named == GIVERS
+
+
+def _is_everything(node: ast.AST) -> bool:
+    makes_whole = isinstance(node, ast.Call) and ast.unparse(node) in {"ReadScope(None)", "ReadScope(sources=None)"}
+    return makes_whole or (isinstance(node, ast.Name) and node.id == "EVERYTHING")
