@@ -110,7 +110,7 @@ class OverviewDelta:
 
     def brief(self) -> OverviewDelta:
         kept = {source_id: cell.brief() for source_id, cell in self._latest(HELD_SOURCES)}
-        return OverviewDelta(self.start, self.end, dict(self.sums), kept, self.sample, self._seen())
+        return OverviewDelta(self.start, self.end, self.scope, dict(self.sums), kept, self.sample, self._seen())
 
     def add(self, later: OverviewDelta) -> None:
         self.end = later.end
@@ -236,7 +236,7 @@ class TailDelta:
         self.events.extend(event for event in frame["tail"] if self.scope.includes(event["sourceId"]))
 
     def brief(self) -> TailDelta:
-        return TailDelta(self.start, self.end, self.source_id, self.seen, self.sampled, self.events.copy())
+        return TailDelta(self.start, self.end, self.scope, self.seen, self.sampled, self.events.copy())
 
     def add(self, later: TailDelta) -> None:
         self.end = later.end

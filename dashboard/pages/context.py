@@ -28,7 +28,7 @@ def overview(scope: ReadScope) -> Context:
     return {
         "overview": sample,
         "stores": [(name, title, states.get(name)) for name, title in STORES],
-        "doors_state": _doors_state(sample["doors"]),
+        "doors_state": _doors_state(sample["doors"]) if scope.whole else "denied",
         "minutes_state": _state(sample["minutes"]),
         "sources_state": _state(sample["sources"]),
         **_events(None, scope),

@@ -1,7 +1,7 @@
 """Two tenants on one site, each with a trace in every place that a reader can look at.
 
-Everything of the second has one of `CANARIES` in it: its texts have the word, its numbers the digits. Totals over both tenants have the
-digits, too, since the numbers of the first are small.
+Everything of the second has one of `CANARIES` in it: its texts have the word, its numbers the digits. Totals over both
+tenants have the digits, too, since the numbers of the first are small.
 """
 
 from __future__ import annotations
@@ -23,12 +23,14 @@ from dashboard.tests.conftest import UNGUARDED
 from deploy.testing.deployment import Deployment
 from ingestion.acceptance import heartbeat, rejection_counts
 from ingestion.acceptance.heartbeat import ProcessStatus
+from ingestion.auth import api_keys
 from ingestion.kafka import record_encoder
 from ingestion.kafka.record_headers import TRACE
 from ingestion.models import Source
 from processing.kafka import end_offsets
 from processing.models import (
     DeadLetter,
+    DeadLetterAction,
     Event,
     Hold,
     Incident,
@@ -86,6 +88,7 @@ def fill(site: Deployment) -> None:
     _event(topic, OTHERS, OTHERS_EVENT, few=NUMBER)
     _letters(topic)
     _operations(topic)
+    api_keys.create("bravo", ["ingest"], sources=[OTHERS])
     _receivers()
     _waiting(site)
 
@@ -139,6 +142,9 @@ def _letters(topic: Topic) -> None:
     letter(OTHERS_LETTER, OTHERS, edited=factories.line(2, source=OWN), state="sent", sent_at=_NOW)
     letter(MOVED_AWAY, OTHERS, root_id=OWN_LETTER, redrives=1)
     letter(MOVED_HERE, OWN, root_id=OTHERS_LETTER, redrives=1)
+    DeadLetterAction.objects.create(
+        letter_id=OWN_LETTER, at=_NOW, who="consumer", kind="failed", note=f"missing_field: letter {MOVED_AWAY}"
+    )
     for number in range(20, 24):
         letter(NUMBER + number, OTHERS)
 

@@ -100,5 +100,5 @@ def _exported(row: DeadLetter, scope: ReadScope) -> ExportedLetter:
         edited=scoped_letters.edited_of(row, scope),
         sent_at=row.sent_at,
         closed_at=row.closed_at,
-        history=serializers.history(row),
+        history=serializers.history(row, scope=scope),
     )

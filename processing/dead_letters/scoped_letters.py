@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from ingestion.auth.read_scope import ReadScope
 from processing.dead_letters import rendering
-from processing.models import DeadLetter
+from processing.models import DeadLetter, DeadLetterAction
 
 
 def within(letters: QuerySet[DeadLetter], scope: ReadScope) -> QuerySet[DeadLetter]:
@@ -36,3 +36,8 @@ def edited_of(row: DeadLetter, scope: ReadScope) -> bytes | None:
     lines = rendering.parse_lines(edited)
     readable = bool(lines) and scope.covers(line.source for line in lines)
     return edited if scope.whole or readable else None
+
+
+def note_of(action: DeadLetterAction, scope: ReadScope) -> str:
+    """Return the note of an action, without that of a failed redrive: it names the new letter, perhaps of another source."""
+    return action.note if scope.whole or action.kind != DeadLetterAction.Kind.FAILED else ""

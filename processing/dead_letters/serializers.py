@@ -67,18 +67,18 @@ def detail(row: DeadLetter, *, scope: ReadScope, whole: bool) -> DeadLetterDetai
         "event": rendering.to_text(row),
         "raw": base64.b64encode(raw).decode() if whole else None,
         "chain": [_link(one) for one in scoped_letters.within(related_letters(row), scope)[:MAX_LISTED]],
-        "history": history(row),
+        "history": history(row, scope=scope),
         "edited": [] if scoped_letters.edited_of(row, scope) is None else rendering.diff_of_edit(row),
         "sentAt": to_text_if_known(row.sent_at),
         "closedAt": to_text_if_known(row.closed_at),
     }
 
 
-def history(row: DeadLetter) -> list[ActionShape]:
+def history(row: DeadLetter, *, scope: ReadScope) -> list[ActionShape]:
     """Return the actions on a letter, oldest first."""
     # Sliced in Python, since an export has prefetched them.
     return [
-        {"at": to_text(one.at), "who": one.who, "kind": one.kind, "note": one.note}
+        {"at": to_text(one.at), "who": one.who, "kind": one.kind, "note": scoped_letters.note_of(one, scope)}
         for one in list(row.actions.all())[:MAX_LISTED]
     ]
 

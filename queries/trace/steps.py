@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from django.conf import settings
 
 from ingestion import problems
+from ingestion.auth.read_scope import ReadScope
+from processing.dead_letters import scoped_letters
 from processing.kafka.topic_search import EventCopy
 from processing.models import DeadLetter, DeadLetterAction
 from queries.events.listing import EventRow
@@ -54,7 +56,7 @@ def of_row(row: EventRow, origin: Origin, copy: EventCopy | None, *, document: D
     ]
 
 
-def of_letter(letter: DeadLetter, copy: EventCopy | None) -> list[Step]:
+def of_letter(letter: DeadLetter, copy: EventCopy | None, *, scope: ReadScope) -> list[Step]:
     """Return the steps of a line that became a dead letter, and the actions on it."""
     origin: Origin = {
         "topic": letter.topic.name,
@@ -67,7 +69,7 @@ def of_letter(letter: DeadLetter, copy: EventCopy | None) -> list[Step]:
         Step("received", letter.received, "by a receiver, or by Kafka from another producer", letter=letter.id),
         _published(origin, copy, letter=letter.id),
         Step("dead_lettered", letter.first_seen, what, origin, letter.id),
-        *(_of_action(letter, action) for action in letter.actions.all()),
+        *(_of_action(letter, action, scope) for action in letter.actions.all()),
     ]
 
 
@@ -99,8 +101,9 @@ def _published(origin: Origin, copy: EventCopy | None, *, letter: int | None = N
     return Step("published", at, f"acknowledged by Kafka{gone}", origin, letter, copy.traces if copy else [])
 
 
-def _of_action(letter: DeadLetter, action: DeadLetterAction) -> Step:
-    note = f": {action.note}" if action.note else ""
+def _of_action(letter: DeadLetter, action: DeadLetterAction, scope: ReadScope) -> Step:
+    text = scoped_letters.note_of(action, scope)
+    note = f": {text}" if text else ""
     return Step(_ACTIONS[action.kind], action.at, f"by {action.who}{note}", letter=letter.id)
 
 

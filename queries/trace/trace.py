@@ -158,13 +158,13 @@ def _laid_out(
         "eventId": str(event_id),
         "sourceId": min(sources, default=None),
         "outcome": _outcome(known, waiting),
-        "steps": steps.in_order(_steps(known, copies, waiting)),
+        "steps": steps.in_order(_steps(known, copies, waiting, scope=here.scope)),
         "lag": _lag_of(waiting[0].partition, here) if waiting else None,
         "search": None if search is None else _search_shape(search, here.scope),
     }
 
 
-def _steps(known: Known, copies: list[EventCopy], waiting: list[EventCopy]) -> list[list[Step]]:
+def _steps(known: Known, copies: list[EventCopy], waiting: list[EventCopy], *, scope: ReadScope) -> list[list[Step]]:
     """Return the steps of each copy separately."""
     by_position = {LinePosition(copy.partition, copy.offset, copy.line): copy for copy in copies}
     histories: list[list[Step]] = []
@@ -174,7 +174,7 @@ def _steps(known: Known, copies: list[EventCopy], waiting: list[EventCopy]) -> l
         histories.append(steps.of_row(row, origin, copy, document=document))
     for letter in known.letters:
         copy = by_position.pop(LinePosition(letter.partition, letter.offset, letter.line), None)
-        histories.append(steps.of_letter(letter, copy))
+        histories.append(steps.of_letter(letter, copy, scope=scope))
     histories += [steps.of_copy(copy, waits=copy in waiting) for copy in by_position.values()]
     return histories
 

@@ -162,7 +162,7 @@ def crowd_tick(number: int, *, sources: int, fields: int) -> Tick:
             for each in range(sources)
         }
     )
-    delta = OverviewDelta((number - 1) * 0.25, number * 0.25)
+    delta = OverviewDelta((number - 1) * 0.25, number * 0.25, EVERYTHING)
     delta.take(frame)
     return _holds.tick(number * 0.25, {OVERVIEW: delta})
 
