@@ -8,7 +8,7 @@ DEV = $(BOOTSTRAP) requirements-dev.txt -- -m
 marked = $$(grep -rl --include='test_*.py' --exclude-dir='.*' 'mark\.$(1)' *)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults check bench fuzz demo screenshots requirements clean-data
+.PHONY: help run test faults check bench fuzz abuse demo screenshots requirements clean-data
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ bench: ## Measure speed and memory, print one table
 
 fuzz: ## Send ten minutes of bent requests to real receivers and to the whole site, signed in
 	$(DEV) deploy.fuzz
+
+abuse: ## Attack a product in every known way for ten minutes, print what a neighbour noticed
+	$(DEV) deploy.abuse
 
 demo: ## Send 18,979 real weather events, then a live feed (while `make run` runs)
 	$(DEV) deploy.demo

@@ -137,7 +137,13 @@ class Stack:
 
     @property
     def web_port(self) -> int:
+        """Return the port of the web process."""
         return int(self._env[processes.WEB.port_setting])
+
+    @property
+    def consumer_port(self) -> int:
+        """Return the port of the consumer's health checks."""
+        return int(self._env[processes.CONSUMER.port_setting])
 
     @property
     def grpc_port(self) -> int:
