@@ -146,22 +146,6 @@ class Migration(migrations.Migration):
             name='sent_at',
             field=models.DateTimeField(blank=True, null=True),
         ),
-        migrations.AddIndex(
-            model_name='deadletter',
-            index=models.Index(fields=['reason', '-id'], name='dead_letter_by_reason'),
-        ),
-        migrations.AddIndex(
-            model_name='deadletter',
-            index=models.Index(fields=['source_id', '-id'], name='dead_letter_by_source'),
-        ),
-        migrations.AddIndex(
-            model_name='deadletter',
-            index=models.Index(fields=['fingerprint', '-id'], name='dead_letter_by_fingerprint'),
-        ),
-        migrations.AddIndex(
-            model_name='deadletter',
-            index=models.Index(fields=['event_id'], name='dead_letter_by_event'),
-        ),
         migrations.AddField(
             model_name='deadletteraction',
             name='letter',
@@ -188,8 +172,30 @@ class Migration(migrations.Migration):
             model_name='ledgergap',
             constraint=models.UniqueConstraint(fields=('topic', 'partition', 'first_offset'), name='ledger_gap_place'),
         ),
-        migrations.AddIndex(
-            model_name='ledgerminute',
-            index=models.Index(fields=['minute', 'source_id'], name='ledger_by_minute'),
+        # In the state alone: 0008 makes them, where they are missing, without a lock on tables that grow. In here they
+        # would have made consumers wait while millions of rows are sorted.
+        migrations.SeparateDatabaseAndState(
+            state_operations=[
+                migrations.AddIndex(
+                    model_name='deadletter',
+                    index=models.Index(fields=['reason', '-id'], name='dead_letter_by_reason'),
+                ),
+                migrations.AddIndex(
+                    model_name='deadletter',
+                    index=models.Index(fields=['source_id', '-id'], name='dead_letter_by_source'),
+                ),
+                migrations.AddIndex(
+                    model_name='deadletter',
+                    index=models.Index(fields=['fingerprint', '-id'], name='dead_letter_by_fingerprint'),
+                ),
+                migrations.AddIndex(
+                    model_name='deadletter',
+                    index=models.Index(fields=['event_id'], name='dead_letter_by_event'),
+                ),
+                migrations.AddIndex(
+                    model_name='ledgerminute',
+                    index=models.Index(fields=['minute', 'source_id'], name='ledger_by_minute'),
+                ),
+            ],
         ),
     ]
