@@ -211,6 +211,10 @@ DATAFLOW_WRITE_SECONDS = env.float("DATAFLOW_WRITE_SECONDS", 30.0)
 DATAFLOW_KEEP_ALIVE_SECONDS = env.float("DATAFLOW_KEEP_ALIVE_SECONDS", 75.0)
 DATAFLOW_MAX_IDLE_CONNECTIONS = env.int("DATAFLOW_MAX_IDLE_CONNECTIONS", 500)
 DATAFLOW_MAX_SOURCES = env.int("DATAFLOW_MAX_SOURCES", 100_000)
+# The bodies on their way at one time, as announced or received and unpacked: of one process, and of one key. The second is
+# six of the largest bodies, or a thousand connections whose small bodies do not end.
+DATAFLOW_BODY_BUDGET_BYTES = env.int("DATAFLOW_BODY_BUDGET_BYTES", 128 * 1024 * 1024)
+DATAFLOW_KEY_BODY_BUDGET_BYTES = env.int("DATAFLOW_KEY_BODY_BUDGET_BYTES", 32 * 1024 * 1024)
 # What may wait for Kafka at one time, over all requests of one process.
 DATAFLOW_IN_FLIGHT_BYTES = env.int("DATAFLOW_IN_FLIGHT_BYTES", 32 * 1024 * 1024)
 DATAFLOW_IN_FLIGHT_EVENTS = env.int("DATAFLOW_IN_FLIGHT_EVENTS", 100_000)

@@ -38,6 +38,7 @@ class Code(StrEnum):
     UNKNOWN_SOURCE = "unknown_source"
     SOURCE_FAILING = "source_failing"
     RATE_LIMITED = "rate_limited"
+    TOO_MUCH_UNFINISHED = "too_much_unfinished"
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
     IDEMPOTENCY_KEY_IN_USE = "idempotency_key_in_use"
     REQUEST_TIMEOUT = "request_timeout"
@@ -100,6 +101,7 @@ MEANINGS: dict[Code, tuple[int, str]] = {
     Code.UNKNOWN_SOURCE: (403, "The source is not registered, and this site accepts registered ones only"),
     Code.SOURCE_FAILING: (429, "Too many events of the source became dead letters; send again later"),
     Code.RATE_LIMITED: (429, "The key has used up its rate; send again later"),
+    Code.TOO_MUCH_UNFINISHED: (429, "The key has too many unfinished requests; send again later"),
     Code.IDEMPOTENCY_KEY_REUSED: (422, "The Idempotency-Key came with another request before"),
     Code.IDEMPOTENCY_KEY_IN_USE: (409, "The first request with this Idempotency-Key is still running"),
     Code.REQUEST_TIMEOUT: (408, "The body did not arrive in time"),
@@ -137,7 +139,7 @@ MEANINGS: dict[Code, tuple[int, str]] = {
     Code.INTERNAL_ERROR: (500, "An error on our side"),
     Code.BROKER_UNAVAILABLE: (503, "The broker did not confirm in time"),
     Code.STORE_UNAVAILABLE: (503, "A store does not answer"),
-    Code.OVERLOADED: (503, "Too much is waiting for Kafka; send again later"),
+    Code.OVERLOADED: (503, "Too much is on its way; send again later"),
     Code.PIPELINE_BEHIND: (503, "Processing is too far behind; send again later"),
 }
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from ingestion import metrics
 from ingestion.http import response
+from ingestion.http.body_budget import CONNECTION_BYTES, BodyCharge
 from ingestion.http.gzip_reader import GzipReader
 from ingestion.http.response import Response
 from ingestion.problems import Code, Header, RequestRejected, too_large
@@ -35,17 +36,20 @@ class Request(NamedTuple):
     query: bytes
     head: dict[bytes, bytes]  # names in lower case; of a name given twice the last value
     receive: Receive
+    charge: BodyCharge  # released when the request is answered
     repeated: frozenset[bytes] = frozenset()  # the names that were given more than once
 
-    async def body(self, *, gzip: bool) -> bytes:
+    async def body(self, *, key: str, gzip: bool) -> bytes:
         """Read the body, at most one piece past the limit, which applies before and after decompression.
 
-        :raises RequestRejected: too large, or not the gzip that it is said to be
+        :param key: the prefix of the sender's key, whose budget it is in
+        :raises RequestRejected: too large, or not the gzip that it is said to be; no room in the budget
         :raises ClientGone: it never came whole
         """
         limit = receiver_limits().max_body_bytes
+        self.charge.begin(key, int(self.head.get(b"content-length", b"0")))
         gunzip = GzipReader(limit) if gzip else None
-        pieces: list[bytes] = []
+        whole = bytearray()
         size = 0
         while True:
             message = await self.receive()
@@ -55,11 +59,13 @@ class Request(NamedTuple):
             size += len(piece)
             if size > limit:
                 raise RequestRejected(Code.BODY_TOO_LARGE, too_large(limit))
-            pieces.append(gunzip.feed(piece) if gunzip else piece)
+            whole += gunzip.feed(piece) if gunzip else piece
+            self.charge.raise_to(len(whole) + CONNECTION_BYTES)
             if not message.get("more_body"):
                 if gunzip:
                     gunzip.finish()
-                return b"".join(pieces)
+                self.charge.settle(len(whole))
+                return bytes(whole)
 
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -70,7 +76,8 @@ async def serve(endpoint: Endpoint, scope: AsgiScope, receive: Receive, send: Se
     headers = scope["headers"]
     head = dict(headers)
     repeated = frozenset() if len(head) == len(headers) else _repeated(headers)
-    request = Request(scope["method"], scope["path"], scope["query_string"], head, receive, repeated)
+    charge = BodyCharge()
+    request = Request(scope["method"], scope["path"], scope["query_string"], head, receive, charge, repeated)
     given = request_context.begin(request.head)
     try:
         reply = await endpoint(request)
@@ -81,6 +88,8 @@ async def serve(endpoint: Endpoint, scope: AsgiScope, receive: Receive, send: Se
     except Exception:
         logger.exception("a request failed")
         reply = response.internal_error(request.path)
+    finally:
+        charge.release()
     metrics.answered[reply.status].inc()
     if given is not None and reply.status < 400:
         reply.headers.append((b"x-request-id", given))

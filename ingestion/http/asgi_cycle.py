@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from ingestion.http.body_budget import UNKNOWN, BodyCharge
 from ingestion.http.exchange import Connection, Exchange
 from ingestion.http.response import CLOSE, STATUS_LINES, header_lines
 from ingestion.problems import Header
@@ -45,6 +46,8 @@ class AsgiRequest(Exchange):
         self._expects_continue = expects_continue
         self._tasks = tasks
         self._unread = bytearray()
+        self._is_read = False  # the application has asked for the body
+        self._charge = BodyCharge()  # what has come of the body before that
         self._changed = asyncio.Event()
         self._head: bytes | None = None  # of the answer, until its first piece is written
         self._is_chunked = False
@@ -63,8 +66,19 @@ class AsgiRequest(Exchange):
             self._connection.pause_reading()
         self._changed.set()
 
+    def wait_for_body(self) -> None:
+        """Read no more of the body until the application asks for it.
+
+        :raises RequestRejected: too many bodies wait for their application
+        """
+        if not self._is_read and not self.is_complete:
+            self._connection.pause_reading()
+            self._charge.begin(UNKNOWN, len(self._unread))
+
     def wake(self) -> None:
         """Wake the application: the body is complete, or the client is gone."""
+        if self.is_lost:
+            self._drop_unread()
         self._changed.set()
 
     async def receive(self) -> Message:
@@ -72,6 +86,9 @@ class AsgiRequest(Exchange):
         if self._expects_continue and not self._connection.transport.is_closing():
             self._connection.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self._expects_continue = False
+        if not self._is_read:
+            self._is_read = True
+            self._charge.release()
         if not self.is_lost and not self.is_complete:
             self._connection.resume_reading()
             await self._changed.wait()
@@ -123,11 +140,15 @@ class AsgiRequest(Exchange):
         self._connection.transport.write(head + body)
         if is_last:
             self.is_complete = True
-            self._unread = bytearray()
+            self._drop_unread()
             self._changed.set()
             if not self.keep_alive:
                 self._connection.close()
             self._connection.complete(self)
+
+    def _drop_unread(self) -> None:
+        self._unread = bytearray()
+        self._charge.release()
 
     async def _run(self) -> None:
         try:

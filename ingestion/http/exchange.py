@@ -53,6 +53,9 @@ class Exchange:
         """Receive the next piece of the body."""
         raise NotImplementedError
 
+    def wait_for_body(self) -> None:
+        """Prepare for a body that has not arrived in one piece with its head."""
+
     def wake(self) -> None:
         """Handle a change: the body is complete, or the client is gone."""
 

@@ -18,6 +18,8 @@ class ReceiverLimits(NamedTuple):
     max_sources: int
     max_header_bytes: int
     max_headers: int
+    body_budget_bytes: int
+    key_body_budget_bytes: int
     in_flight_bytes: int
     in_flight_events: int
     publish_deadline_seconds: float

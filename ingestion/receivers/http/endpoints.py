@@ -49,7 +49,7 @@ async def _accept(request: Request, asked: RequestHead) -> Response:
     accepting = acceptance()
     # Before the body is read: the body of an unauthenticated caller is not worth its memory.
     caller = await accepting.admit(request.head, room=not asked.options.validate)
-    body = await request.body(gzip=asked.gzip)
+    body = await request.body(key=caller.grant.key, gzip=asked.gzip)
     deadline = None if key is None else accepting.deadline()
 
     async def run() -> Response:

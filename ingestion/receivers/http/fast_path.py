@@ -13,6 +13,7 @@ from collections.abc import Callable
 from ingestion import metrics
 from ingestion.acceptance.accept import Acceptance, Caller, Submission
 from ingestion.http import response
+from ingestion.http.body_budget import BodyCharge
 from ingestion.http.exchange import Connection, Exchange
 from ingestion.http.gzip_reader import unpack
 from ingestion.http.response import Response
@@ -40,9 +41,39 @@ class FastRequest(Exchange):
         self._acceptance = acceptance
         self._head = head
         self._caller = caller
-        self._pieces: list[bytes] = []
-        self.feed = self._pieces.append  # type: ignore[method-assign, assignment]
+        self._body: bytes | bytearray = b""  # an array for one that does not come in one piece
+        self._size = 0  # bytes of the array that have come
+        self._charge = BodyCharge()
+        self._refusal: RequestRejected | None = None
         self._request_id: bytes | None = None  # as the client chose it
+
+    def feed(self, piece: bytes | bytearray) -> None:
+        """Add a piece to the body."""
+        # Most bodies are one piece.
+        if isinstance(self._body, bytearray):
+            self._body[self._size : self._size + len(piece)] = piece
+            self._size += len(piece)
+        else:
+            self._body += piece
+
+    def wait_for_body(self) -> None:
+        """Charge the whole body, or refuse it without waiting for the rest."""
+        announced, first = int(self._head.head[b"content-length"]), self._body
+        try:
+            self._charge.begin(self._caller.grant.key, announced)
+        except RequestRejected as refusal:
+            self._refusal = refusal
+            self.needs_whole_body = False
+        else:
+            # All at once: a list of small pieces would take many times their bytes.
+            self._body, self._size = bytearray(announced), 0
+            self.feed(first)
+
+    def wake(self) -> None:
+        """Drop the body if the client is gone."""
+        if self.is_lost:
+            self._body = b""
+            self._charge.release()
 
     def start(self) -> None:
         """Accept the complete body."""
@@ -53,8 +84,10 @@ class FastRequest(Exchange):
         head = self._head.head
         if b"x-request-id" in head or b"traceparent" in head:
             self._request_id = request_context.begin(head)
-        body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-        self._pieces.clear()
+        body, self._body = bytes(self._body), b""
+        self._charge.release()
+        if self._refusal is not None:
+            raise self._refusal
         if self._head.gzip:
             body = unpack(body, limit=receiver_limits().max_body_bytes)
         self._acceptance.accept_cached(

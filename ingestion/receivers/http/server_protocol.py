@@ -29,7 +29,7 @@ from ingestion.http.refused_request import RefusedRequest
 from ingestion.http.response import CLOSE, serialize
 from ingestion.http.stage_timer import Stage, StageTimer
 from ingestion.http.write_timer import WriteTimer
-from ingestion.problems import Code, Header, status_of
+from ingestion.problems import Code, Header, RequestRejected, status_of
 from ingestion.receivers.http import fast_path
 from ingestion.runtime import request_context
 from ingestion.runtime.limits import receiver_limits
@@ -117,8 +117,7 @@ class ServerProtocol(asyncio.Protocol):
             self._reject(Code.HEADERS_TOO_LARGE, _too_large())
         if self._timer.stage is not self._timer.timed:
             self._timer.arm()
-            if self._timer.stage is Stage.HEADERS:
-                self._wait_for_rest()
+            self._wait_for_rest()
 
     def pause_writing(self) -> None:
         """Stop reading and answering, and make `drain()` wait: the transport's buffer is full."""
@@ -248,7 +247,8 @@ class ServerProtocol(asyncio.Protocol):
         elif exchange.is_whole and self._timer.stage is Stage.NOTHING:
             self._wait_for_next()
         elif not exchange.is_whole:
-            self._wait_for_rest()
+            self._unfinished.add(self, most=settings.DATAFLOW_MAX_IDLE_CONNECTIONS)
+            self._is_unfinished = True
 
     def close(self) -> None:
         """Close the connection, once the client has read what was written."""
@@ -257,9 +257,17 @@ class ServerProtocol(asyncio.Protocol):
             self._write_timer.start(self.transport)
 
     def _wait_for_rest(self) -> None:
-        """Note that no request is whole or being answered."""
-        self._is_unfinished = True
-        self._unfinished.add(self, most=settings.DATAFLOW_MAX_IDLE_CONNECTIONS)
+        """Prepare for the rest of a request that did not come in one piece."""
+        if self._timer.stage is Stage.HEADERS:
+            self._is_unfinished = True
+            self._unfinished.add(self, most=settings.DATAFLOW_MAX_IDLE_CONNECTIONS)
+        elif self._timer.stage is Stage.BODY and self._receiving is not None:
+            try:
+                self._receiving.wait_for_body()
+            except RequestRejected as refusal:
+                self._reject(refusal.code, refusal.detail)
+            else:
+                self._start_first()
 
     def _has_rest(self) -> None:
         self._is_unfinished = False

@@ -59,7 +59,7 @@ async def write(request: Request, version: Version) -> Response:
     unit = unit_of(request.query, version)
     gzip = _is_gzip(request.head)
     caller = await acceptance().admit(request.head, room=True)
-    tally = await _take(await request.body(gzip=gzip), caller, unit=unit)
+    tally = await _take(await request.body(key=caller.grant.key, gzip=gzip), caller, unit=unit)
     return write_responses.written(tally, version, headers=caller.headers())
 
 
