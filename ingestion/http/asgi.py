@@ -16,6 +16,8 @@ from ingestion.problems import Code, Header, RequestRejected, too_large
 from ingestion.runtime import request_context
 from ingestion.runtime.limits import receiver_limits
 
+ONE_PIECE = 256 * 1024  # bytes that are read from a socket at once
+
 logger = logging.getLogger(__name__)
 
 # ASGI's own types: https://asgi.readthedocs.io/en/latest/specs/www.html
@@ -47,7 +49,10 @@ class Request(NamedTuple):
         :raises ClientGone: it never came whole
         """
         limit = receiver_limits().max_body_bytes
-        self.charge.begin(key, int(self.head.get(b"content-length", b"0")))
+        announced = int(self.head.get(b"content-length", b"0"))
+        # A small body that comes in one piece is never on its way.
+        if gzip or announced > ONE_PIECE:
+            self.charge.begin(key, announced)
         gunzip = GzipReader(limit) if gzip else None
         whole = bytearray()
         size = 0
@@ -59,6 +64,8 @@ class Request(NamedTuple):
             size += len(piece)
             if size > limit:
                 raise RequestRejected(Code.BODY_TOO_LARGE, too_large(limit))
+            if message.get("more_body"):
+                self.charge.begin(key, announced)
             whole += gunzip.feed(piece) if gunzip else piece
             self.charge.raise_to(len(whole) + CONNECTION_BYTES)
             if not message.get("more_body"):

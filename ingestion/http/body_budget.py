@@ -63,12 +63,13 @@ class BodyCharge:
         self._size = 0
 
     def begin(self, key: str, announced: int) -> None:
-        """Take the bytes that were announced, before any is read.
+        """Take the bytes that were announced, before they are read; only the first call does.
 
         :raises RequestRejected: there is no room for them
         """
-        self._budget, self._key = body_budget(), key
-        self.raise_to(announced + CONNECTION_BYTES)
+        if self._budget is None:
+            self._budget, self._key = body_budget(), key
+            self.raise_to(announced + CONNECTION_BYTES)
 
     def raise_to(self, size: int) -> None:
         """Take what is missing to so many bytes.
