@@ -13,7 +13,8 @@ from channels.routing import get_default_application
 from channels.testing import WebsocketCommunicator
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.http import StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.test import Client
 
 from dashboard.live import hub
@@ -105,12 +106,13 @@ def readers(site_of_two: Deployment) -> dict[str, Client]:
 
 def ask(client: Client, path: str, body: object = None) -> Answer:
     """GET a path, or POST to it if it takes nothing else."""
-    answer = client.get(path)
+    answer: HttpResponseBase = client.get(path)
     if answer.status_code == 405 and path.startswith("/api/"):
         answer = client.post(path, json.dumps(body or BODIES[0]), content_type="application/json")
     if isinstance(answer, StreamingHttpResponse):
         content = async_to_sync(whole)(cast("AsyncIterator[bytes]", answer.streaming_content))
     else:
+        assert isinstance(answer, HttpResponse)
         content = answer.content
     head = "\n".join(f"{name}: {value}" for name, value in answer.headers.items())
     return Answer(answer.status_code, f"{head}\n\n{content.decode(errors='replace')}")
@@ -311,7 +313,7 @@ async def test_the_live_socket_opens_for_people_who_are_signed_in_and_for_no_key
         )
         seen: dict[str, bool] = {}
         while len(seen) < 3:
-            text = await socket.receive_from(timeout=10)
+            text = str(await socket.receive_from(timeout=10))
             message = json.loads(text)
             if message["type"] == "snapshot":
                 seen[message["id"]] = bool(tenants.leaks(text))

@@ -14,10 +14,8 @@ GIVERS = {"queries/authentication.py", "dashboard/pages/admin_trace.py", "dashbo
 WITHOUT = {
     "queries/pipeline/ingest_processes.py:_rejection_hashes",  # totals, for readers of everything alone
     "queries/pipeline/dependencies.py:_ask_postgresql",  # reads no table
-    "queries/pipeline/partitions.py:_not_paused",  # reads nothing
     "queries/sources.py:_shapes",  # labels and values of rows that were read within the scope
     "queries/views/keys.py:get",  # keys, of which operators alone are told
-    "queries/dead_letters/actions.py:_discard",  # after `require_whole`
 }
 READS = {"objects", "execute", "find_document", "find_documents"}
 

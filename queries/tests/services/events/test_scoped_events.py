@@ -1,0 +1,68 @@
+"""Lists of events for readers of some sources: the same order and pages as for readers of all, without the others."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal
+
+import pytest
+
+from deploy.testing.deployment import Deployment
+from ingestion.auth.read_scope import EVERYTHING, ReadScope
+from ingestion.problems import RequestRejected
+from queries.events import listing
+from queries.events.query import EventCursor, EventQuery
+from queries.request import pagination
+from queries.tests.stored import NOON, make_event, series, store
+
+pytestmark = pytest.mark.services
+
+TWO = ReadScope(frozenset({"a", "b"}))
+
+
+@pytest.fixture
+def stored(site: Deployment) -> list[tuple[str, str]]:
+    """Events of three sources, interleaved, and two at the same moment; give source and id, oldest first."""
+    events = [event for source in ("a", "b", "c") for event in series(7, source_id=source)]
+    events += [make_event(source, ts=NOON + timedelta(seconds=3)) for source in ("a", "b", "c")]
+    store(*events)
+    ordered = sorted(events, key=lambda event: (event.ts, event.source_id, event.id))
+    return [(event.source_id, str(event.id)) for event in ordered]
+
+
+def walk(query: EventQuery, scope: ReadScope) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    while True:
+        page = listing.page(query, scope=scope)
+        found += [(event["sourceId"], event["eventId"]) for event in page.results]
+        if page.next is None:
+            return found
+        cursor = pagination.read_cursor(page.next, EventCursor)
+        query = EventQuery(order=query.order, limit=query.limit, cursor=cursor, source_id=query.source_id)
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+@pytest.mark.parametrize("scope", [TWO, ReadScope(frozenset({"b"})), ReadScope(frozenset()), EVERYTHING])
+def test_pages_lead_through_the_events_of_the_scope_in_order_and_each_once(
+    stored: list[tuple[str, str]], scope: ReadScope, order: Literal["asc", "desc"]
+) -> None:
+    own = [each for each in stored if scope.includes(each[0])]
+    expected = own if order == "asc" else own[::-1]
+
+    assert walk(EventQuery(order=order, limit=4), scope) == expected
+    skipped = listing.page(EventQuery(order=order, limit=3, offset=5), scope=scope).results
+    assert [event["eventId"] for event in skipped] == [id_ for _, id_ in expected[5:8]]
+
+
+def test_a_cursor_of_a_reader_of_everything_shows_another_its_own_events_alone(stored: list[tuple[str, str]]) -> None:
+    first = listing.page(EventQuery(limit=2), scope=EVERYTHING)
+    narrow = listing.page(EventQuery(limit=2, source_id="c"), scope=EVERYTHING)
+    assert first.next
+    assert narrow.next
+    of_all, of_another = (pagination.read_cursor(text, EventCursor) for text in (first.next, narrow.next))
+
+    rest = listing.page(EventQuery(limit=100, cursor=of_all), scope=TWO).results
+
+    assert {event["sourceId"] for event in rest} == {"a", "b"}
+    with pytest.raises(RequestRejected):
+        listing.page(EventQuery(limit=100).continued(of_another, given=()), scope=TWO)
