@@ -1,1 +1,1 @@
-"""Who may send or read: API keys, their rate limits and the registry of sources."""
+"""Who may send or read: API keys, their rate limits, what a reader may see, and the registry of sources."""

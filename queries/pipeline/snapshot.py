@@ -90,6 +90,7 @@ def read(
         return PipelineSnapshot(now, snapshot, None, None, None, scope)
     age = round(time.monotonic() - ends.read_at, 3)
     lags = lag.lags(ends, snapshot.progress, now=now)
-    if age <= KAFKA_SILENT_AFTER and any(each.records for each in lags):
+    # A reader of some sources is told nothing of what was counted, see `in_flight`.
+    if scope.whole and age <= KAFKA_SILENT_AFTER and any(each.records for each in lags):
         lags = lag.counted(lags, header_reader.waiting_events(ends.topic, lag.spans(lags)))
     return PipelineSnapshot(now, snapshot, ends, lags, age, scope, acknowledged)
