@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, NamedTuple, cast
 from urllib.parse import quote
 
+import msgspec
 import pytest
+import redis
 from asgiref.sync import async_to_sync
 from channels.routing import get_default_application
 from channels.testing import WebsocketCommunicator
@@ -18,11 +21,16 @@ from django.http.response import HttpResponseBase
 from django.test import Client
 
 from dashboard.live import hub
+from dashboard.live.messages import Subscription
+from dashboard.live.viewers import Viewer
+from dashboard.tests.consumer_frames import consumer_frame, source_frame, tail_event
 from dataflow_site.tests import access, routes, tenants
 from dataflow_site.tests.access import ALL, FREE, NO, OWN, READERS, TABLE
 from dataflow_site.tests.tenants import OTHERS, SECOND_OWN
 from deploy.testing.deployment import Deployment
 from ingestion.auth import api_keys
+from ingestion.auth.read_scope import EVERYTHING, ReadScope
+from processing import live_feed
 from processing.kafka import end_offsets
 from processing.ledger import header_reader
 
@@ -68,6 +76,25 @@ class Answer(NamedTuple):
 
     status: int
     text: str  # headers and body
+
+
+class Listener:
+    """A viewer that shows every frame at once, and what it heard."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.stored = 0
+        self.viewer = Viewer(send=self._hear, close=self._close)
+
+    async def _hear(self, text: str) -> None:
+        self.heard.append(text)
+        message = json.loads(text)
+        if message["type"] == "frame":
+            self.viewer.ack(message["seq"])
+            self.stored += message["subscriptions"].get("overview", {}).get("sums", {}).get("stored", 0)
+
+    async def _close(self) -> None:
+        raise AssertionError("the hub gave up a viewer that acknowledges every frame")
 
 
 @pytest.fixture(scope="module")
@@ -192,6 +219,9 @@ def test_nothing_of_the_other_tenant_is_in_any_answer_however_it_is_asked_for(
         paths += {filled(template, OTHERS_PLACES, more) for more in MORE_PLACES} - {filled(template, OTHERS_PLACES)}
         paths += [filled(template, OWN_PLACES, {"channel": channel}) for channel in ("overview", "series")]
         if reader in TENANT:
+            if "<channel>" in template:
+                for channel in ("overview", "series"):
+                    paths += spelled(filled(template, {"channel": channel}))
             own = set(routes.api_parameters(client, filled(template, OWN_PLACES))) - {"source_id"}
             paths += [f"{filled(template, OWN_PLACES)}?{name}={OTHERS}" for name in sorted(own)]
         for path in dict.fromkeys(paths):
@@ -320,3 +350,34 @@ async def test_the_live_socket_opens_for_people_who_are_signed_in_and_for_no_key
         await socket.disconnect(timeout=5)
         await hub.current().ended()
         assert seen == {"overview": True, "t": True, "s": True}
+
+
+async def test_the_hub_sends_a_viewer_of_some_sources_nothing_of_the_others(site_of_two: Deployment) -> None:
+    live, scope = hub.current(), ReadScope(frozenset({tenants.OWN, SECOND_OWN}))
+    tenant, everyone = Listener(), Listener()
+    frame = consumer_frame(
+        {
+            tenants.OWN: source_frame(stored=2, power=(1, 2.0)),
+            OTHERS: source_frame(stored=tenants.NUMBER, bravo=(1, 1.0)),
+        },
+        [tail_event("e1", tenants.OWN), tail_event(str(tenants.OTHERS_EVENT), OTHERS)],
+    )
+
+    for listener, reads in ((tenant, scope), (everyone, EVERYTHING)):
+        live.join(listener.viewer)
+        await live.subscribe(listener.viewer, "overview", Subscription("overview", reads))
+        await live.subscribe(listener.viewer, "tail", Subscription("tail", reads))
+        await live.subscribe(listener.viewer, "series", Subscription("series", reads, tenants.OWN))
+    with redis.Redis.from_url(f"redis://{settings.REDIS_ADDR}") as client:
+        async with asyncio.timeout(20):
+            while not (tenant.stored and everyone.stored):
+                client.publish(live_feed.CHANNEL, msgspec.json.encode(frame))
+                await asyncio.sleep(0.1)
+    for listener in (tenant, everyone):
+        live.leave(listener.viewer)
+    await live.ended()
+
+    assert [text for text in tenant.heard if tenants.leaks(text)] == []
+    assert tenant.stored % 2 == 0
+    assert tenant.stored < tenants.NUMBER <= everyone.stored
+    assert any(tenants.leaks(text) for text in everyone.heard)
