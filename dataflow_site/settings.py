@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from django.conf import global_settings
+
 from dataflow_site import local_ports, logs, redis_settings
 from dataflow_site.env import BASE_DIR, env, items
 
@@ -57,6 +59,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    # Here so that nothing behind it holds one while an answer is sent, and again where a view begins.
+    "queries.reads.release.ReleaseConnection",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "dashboard.pages.middleware.ContentSecurityPolicy",
     "dataflow_site.problem_pages.ProblemPages",
@@ -68,12 +72,14 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "queries.authentication.ReadAuthentication",
+    "queries.reads.release.ReleaseConnection",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
 SESSION_ENGINE = "dataflow_site.sessions"
+PASSWORD_HASHERS = ["dataflow_site.access.password_hashing.Hasher", *global_settings.PASSWORD_HASHERS[1:]]
 ROOT_URLCONF = "dataflow_site.urls"
 ASGI_APPLICATION = "dataflow_site.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -14,7 +14,7 @@ from django.utils import timezone
 from ingestion.auth import tokens
 from ingestion.events.timestamps import to_text_if_known
 from ingestion.models import Key, Scope
-from ingestion.runtime import redis_client, signed_values
+from ingestion.runtime import pooled_connection, redis_client, signed_values
 
 logger = logging.getLogger(__name__)
 
@@ -138,6 +138,7 @@ def push_change(key: Key) -> None:
 
 def push(*messages: str) -> None:
     """Notify every receiver of a change; without Redis they notice it within a minute."""
+    pooled_connection.release()
     try:
         with redis_client.connect_from_thread(timeout=REDIS_TIMEOUT) as client:
             for message in messages:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from ingestion.events import timestamps
 from ingestion.problems import Code
+from ingestion.runtime import pooled_connection
 from processing.dead_letters import filters, redrive
 from processing.dead_letters.filters import REDRIVABLE, LetterFilter
 from processing.dead_letters.redrive import NotRedrivable
@@ -103,11 +104,13 @@ def _opened() -> Iterator[Stores]:
         yield rows, documents
     finally:
         rows.close()
+        pooled_connection.release()
         documents.close()
 
 
 def _test(chosen: Sequence[DeadLetter], stores: Stores, result: DryRun) -> None:
     """Run letters through the consumer's steps that change nothing; the offset of a record is the index of its letter."""
+    pooled_connection.release()
     now = timestamps.now()
     batch = Batch(records=[_record(index, letter, now=now) for index, letter in enumerate(chosen)])
     decoding.decode(batch, now=now)

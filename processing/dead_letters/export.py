@@ -11,6 +11,7 @@ import msgspec
 from asgiref.sync import sync_to_async
 
 from ingestion.auth.read_scope import ReadScope
+from ingestion.runtime import pooled_connection
 from processing.dead_letters import scoped_letters, serializers
 from processing.dead_letters.filters import LetterFilter
 from processing.dead_letters.schemas import ActionShape
@@ -72,7 +73,10 @@ def _chunk(
     matching = scoped_letters.within(selection.query().select_related("topic"), scope)
     rows = matching.filter(id__gt=after).prefetch_related("actions").order_by("id")
     with reading():
-        return [_exported(row, scope) for row in rows[:CHUNK]]
+        found = [_exported(row, scope) for row in rows[:CHUNK]]
+    # The client may take long to read them.
+    pooled_connection.release()
+    return found
 
 
 def _exported(row: DeadLetter, scope: ReadScope) -> ExportedLetter:

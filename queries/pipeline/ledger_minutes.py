@@ -109,8 +109,8 @@ def page(query: MinutesQuery, *, scope: ReadScope, now: datetime) -> LedgerPage:
     within = scope.narrowed(query.source_id)
     backward = query.cursor is not None and query.cursor.backward
     doors = ingest_processes.read(scope=scope)
+    here = snapshot.read(now, scope=scope, max_sources=0, acknowledged=None if doors is None else doors["accepted"])
     with postgres.bounded():
-        here = snapshot.read(now, scope=scope, max_sources=0, acknowledged=None if doors is None else doors["accepted"])
         total = here.equation() if query.source_id is None else here.equation_of(query.source_id, _totals(within))
         found = _minutes(query, within, backward=backward)
         gaps = _gaps(scope)

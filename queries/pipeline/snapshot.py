@@ -13,6 +13,7 @@ from processing.ledger import header_reader, lag, ledger
 from processing.ledger.header_counts import Waiting
 from processing.ledger.lag import PartitionLag
 from processing.ledger.ledger import Equation, Snapshot, Totals
+from queries.reads import postgres
 
 # Offsets that are older mean that Kafka does not answer any more.
 KAFKA_SILENT_AFTER = 2.0  # seconds
@@ -77,15 +78,17 @@ class PipelineSnapshot:
 def read(
     now: datetime, *, scope: ReadScope, max_sources: int | None, acknowledged: int | None = None
 ) -> PipelineSnapshot:
-    """Read both, within `postgres.bounded`. Counts the records that wait, which takes half a second at most.
+    """Read both. Counts the records that wait, which takes half a second at most. Call it outside of `postgres.bounded`.
 
     :param scope: of totals and sources; the lag is that of all, which is for readers of everything alone
     :param acknowledged: events that the receivers counted before
     :param max_sources: read this many sources at most, the latest first; the total covers all of them
+    :raises ReadUnavailable: PostgreSQL does not answer
     """
     # Read before the ledger, so that no event counts both as read and as in flight.
     ends = end_offsets.raw_data_offsets()
-    snapshot = ledger.snapshot(scope=scope, max_sources=max_sources)
+    with postgres.bounded():
+        snapshot = ledger.snapshot(scope=scope, max_sources=max_sources)
     if ends is None:
         return PipelineSnapshot(now, snapshot, None, None, None, scope)
     age = round(time.monotonic() - ends.read_at, 3)

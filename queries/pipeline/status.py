@@ -53,9 +53,9 @@ def _read(now: datetime, scope: ReadScope) -> Pipeline:
     if states["postgresql"]["state"] == "down":
         raise LedgerUnavailable(states)
     doors = ingest_processes.read(scope=scope) if states["redis"]["state"] == "up" else None
+    acknowledged = None if doors is None else doors["accepted"]
+    found = snapshot.read(now, scope=scope, max_sources=MAX_SOURCES + 1, acknowledged=acknowledged)
     with postgres.bounded():
-        acknowledged = None if doors is None else doors["accepted"]
-        found = snapshot.read(now, scope=scope, max_sources=MAX_SOURCES + 1, acknowledged=acknowledged)
         consumers, held, open_incidents = _consumers(now, scope), _held(scope), _incidents(scope)
         letters = _open_letters(scope)
     ends, lags = found.ends, found.lags

@@ -11,11 +11,14 @@ from contextlib import closing, contextmanager
 
 from django.db import connection
 
+from ingestion.runtime import pooled_connection
 from processing.errors import POSTGRESQL_AWAY
 
 # Seconds for all that one request reads. A frozen server ignores statement_timeout, and its kernel still acknowledges
 # TCP segments, so no TCP timeout applies either.
 READ_TIMEOUT = 3.0
+
+_local = threading.local()  # `inside`: whether the thread is in `bounded`
 
 
 class ReadUnavailable(Exception):
@@ -26,8 +29,15 @@ class ReadUnavailable(Exception):
 def bounded(seconds: float = READ_TIMEOUT) -> Iterator[None]:
     """Limit the reads inside to `seconds`. After that the connection is shut down, which ends the query.
 
+    At the end the connection returns to the pool, so read nothing inside but PostgreSQL. Inside another one it changes
+    nothing.
+
     :raises ReadUnavailable: no connection, a lost one, a read-only server, or the time is up
     """
+    if getattr(_local, "inside", False):
+        yield
+        return
+    _local.inside = True
     try:
         _connect()
         with _cut_after(seconds):
@@ -36,6 +46,9 @@ def bounded(seconds: float = READ_TIMEOUT) -> Iterator[None]:
         # The pool must not give this connection to another request.
         connection.close()
         raise ReadUnavailable from error
+    finally:
+        _local.inside = False
+        pooled_connection.release()
 
 
 def _connect() -> None:

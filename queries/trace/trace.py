@@ -56,8 +56,7 @@ def read(event_id: UUID, *, source_id: str | None, scope: ReadScope) -> Trace:
     """
     within = scope.narrowed(source_id)
     # Before the stores, so that a record below this progress has its effects in what is read next.
-    with postgres.bounded():
-        here = snapshot.read(datetime.now(tz=UTC), scope=scope, max_sources=0)
+    here = snapshot.read(datetime.now(tz=UTC), scope=scope, max_sources=0)
     known = _known(event_id, within, here)
     search = _search(event_id, known, here)
     copies = [copy for copy in search.copies if within.includes(copy.source)] if search else []
