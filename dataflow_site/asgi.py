@@ -21,6 +21,7 @@ pages = get_asgi_application()
 
 # These read settings and models, so they come after Django's set-up.
 from dashboard.live.sockets import LiveFeedSocket  # noqa: E402
+from dataflow_site.access.crowd_control import CrowdControl  # noqa: E402
 from dataflow_site.body_limit import BodyLimit  # noqa: E402
 from ingestion.server import ENDPOINTS, mounted, mounted_lifespan  # noqa: E402
 
@@ -35,7 +36,7 @@ application = ProtocolTypeRouter(
         "http": URLRouter(
             [
                 *[re_path(f"^{re.escape(place[1:])}/?\\Z", mounted) for place in ENDPOINTS],
-                re_path("", BodyLimit(pages)),
+                re_path("", BodyLimit(CrowdControl(pages))),
             ]
         ),
         "websocket": AllowedHostsOriginValidator(

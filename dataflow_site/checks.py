@@ -7,6 +7,7 @@ import logging
 import os
 import re
 from collections.abc import Sequence
+from ipaddress import ip_network
 
 from django.apps import AppConfig
 from django.conf import settings
@@ -22,6 +23,7 @@ AT_LEAST_ONE = (
     *("DATAFLOW_MAX_BODY_BYTES", "DATAFLOW_MAX_EVENT_BYTES", "DATAFLOW_MAX_BATCH_EVENTS", "DATAFLOW_MAX_SOURCES"),
     *("DATAFLOW_IN_FLIGHT_BYTES", "DATAFLOW_IN_FLIGHT_EVENTS", "DATAFLOW_BATCH_EVENTS"),
     *("DATAFLOW_MAX_FIELDS_PER_SOURCE", "DATAFLOW_MAX_HEADER_BYTES", "DATAFLOW_MAX_HEADERS"),
+    *("DATAFLOW_READS", "DATAFLOW_READS_PER_READER", "DATAFLOW_READS_WAITING"),
     *("DATAFLOW_MAX_IDLE_CONNECTIONS", "DATAFLOW_LIVE_SOCKETS", "DATAFLOW_LIVE_SOCKETS_PER_USER"),
     *("DATAFLOW_BODY_BUDGET_BYTES", "DATAFLOW_KEY_BODY_BUDGET_BYTES"),
 )
@@ -45,7 +47,9 @@ FITS_INTO = (
     ("DATAFLOW_MAX_BODY_BYTES", "DATAFLOW_KEY_BODY_BUDGET_BYTES"),
     ("DATAFLOW_KEY_BODY_BUDGET_BYTES", "DATAFLOW_BODY_BUDGET_BYTES"),
     ("DATAFLOW_MAX_BATCH_EVENTS", "DATAFLOW_IN_FLIGHT_EVENTS"),
+    ("DATAFLOW_READS_PER_READER", "DATAFLOW_READS"),
 )
+ADDRESS_LISTS = ("DATAFLOW_TRUSTED_PROXIES",)
 # What stands in the same `.env` for docker compose alone.
 OF_DOCKER = ("COMPOSE_", "DOCKER_", "BUILDKIT_", "MONGO_PASSWORD")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -131,6 +135,16 @@ def servers(app_configs: Apps, **kwargs: object) -> list[CheckMessage]:
 
 
 @register(SETTINGS_TAG)
+def addresses(app_configs: Apps, **kwargs: object) -> list[CheckMessage]:
+    """What is no address would be trusted, or allowed, nowhere."""
+    return [
+        Error(f"{name} has what is no address.", hint="Write addresses, or networks as 10.0.0.0/8.", id="dataflow.E030")
+        for name in ADDRESS_LISTS
+        if not all(_is_network(text) for text in getattr(settings, name))
+    ]
+
+
+@register(SETTINGS_TAG)
 def known_names(app_configs: Apps, **kwargs: object) -> list[CheckMessage]:
     """A misspelt variable would be ignored without a word."""
     names = {name for name in os.environ if name.startswith("DATAFLOW_")}
@@ -180,7 +194,7 @@ def _secrets() -> list[CheckMessage]:
     return found
 
 
-OURS = (ports, limits, servers, known_names, production)
+OURS = (ports, limits, servers, addresses, known_names, production)
 
 
 def findings() -> list[CheckMessage]:
@@ -196,6 +210,14 @@ def log(finding: CheckMessage) -> None:
 
 def _value(name: str) -> int:
     return int(getattr(settings, name))
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _place(name: str) -> str:

@@ -72,6 +72,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "queries.authentication.ReadAuthentication",
+    "dataflow_site.access.readers.RememberReaders",
     "queries.reads.release.ReleaseConnection",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -109,6 +110,11 @@ TEMPLATES = [
 # How far all local ports are moved that are not set themselves, so that another checkout can run beside this one.
 DATAFLOW_LOCAL_PORTS = local_ports.shift()
 
+# --- Readers: requests to pages, API and admin that one web process works on at one time, of all and of each reader ---
+DATAFLOW_READS = env.int("DATAFLOW_READS", 16)
+DATAFLOW_READS_PER_READER = env.int("DATAFLOW_READS_PER_READER", 4)
+DATAFLOW_READS_WAITING = env.int("DATAFLOW_READS_WAITING", 16)
+
 # --- PostgreSQL: rows, rollups, ledger, dead letters ---
 POSTGRES_HOST = env.str("POSTGRES_HOST", "127.0.0.1")
 POSTGRES_PORT = local_ports.port("POSTGRES_PORT")
@@ -134,10 +140,11 @@ DATABASES: dict[str, dict[str, Any]] = {
         "USER": POSTGRES_USER,
         "PASSWORD": POSTGRES_PASSWORD,
         "NAME": POSTGRES_DB,
-        # A pool, since persistent connections leak under ASGI: one would stay open per request thread.
+        # A pool, since persistent connections leak under ASGI: one would stay open per request thread. With one for each
+        # request that may run (DATAFLOW_READS), and some for the live feed and the probes, none waits for another's.
         "OPTIONS": {
             # The next request tries a lost server again (reconnect_timeout), without a growing pause.
-            "pool": {"min_size": 1, "max_size": 8, "timeout": 2, "reconnect_timeout": 2},
+            "pool": {"min_size": 1, "max_size": DATAFLOW_READS + 6, "timeout": 2, "reconnect_timeout": 2},
             **POSTGRES_TLS,
             "connect_timeout": 2,
             "options": "-c statement_timeout=5000",
@@ -247,6 +254,9 @@ DATAFLOW_KEY_RATE = env.str("DATAFLOW_KEY_RATE", "")
 # --- The live feed: sockets of one web process ---
 DATAFLOW_LIVE_SOCKETS = env.int("DATAFLOW_LIVE_SOCKETS", 500)
 DATAFLOW_LIVE_SOCKETS_PER_USER = env.int("DATAFLOW_LIVE_SOCKETS_PER_USER", 32)
+
+# Addresses or networks of proxies whose X-Forwarded-For is believed.
+DATAFLOW_TRUSTED_PROXIES = env.list("DATAFLOW_TRUSTED_PROXIES", default=[])
 
 # --- The consumer ---
 DATAFLOW_BATCH_EVENTS = env.int("DATAFLOW_BATCH_EVENTS", 5_000)

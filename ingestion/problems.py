@@ -39,6 +39,7 @@ class Code(StrEnum):
     SOURCE_FAILING = "source_failing"
     RATE_LIMITED = "rate_limited"
     TOO_MUCH_UNFINISHED = "too_much_unfinished"
+    TOO_MANY_REQUESTS = "too_many_requests"
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
     IDEMPOTENCY_KEY_IN_USE = "idempotency_key_in_use"
     REQUEST_TIMEOUT = "request_timeout"
@@ -102,6 +103,7 @@ MEANINGS: dict[Code, tuple[int, str]] = {
     Code.SOURCE_FAILING: (429, "Too many events of the source became dead letters; send again later"),
     Code.RATE_LIMITED: (429, "The key has used up its rate; send again later"),
     Code.TOO_MUCH_UNFINISHED: (429, "The key has too many unfinished requests; send again later"),
+    Code.TOO_MANY_REQUESTS: (429, "The reader has too many requests at one time"),
     Code.IDEMPOTENCY_KEY_REUSED: (422, "The Idempotency-Key came with another request before"),
     Code.IDEMPOTENCY_KEY_IN_USE: (409, "The first request with this Idempotency-Key is still running"),
     Code.REQUEST_TIMEOUT: (408, "The body did not arrive in time"),
