@@ -49,7 +49,8 @@ FITS_INTO = (
     ("DATAFLOW_MAX_BATCH_EVENTS", "DATAFLOW_IN_FLIGHT_EVENTS"),
     ("DATAFLOW_READS_PER_READER", "DATAFLOW_READS"),
 )
-ADDRESS_LISTS = ("DATAFLOW_TRUSTED_PROXIES",)
+ADDRESS_LISTS = ("DATAFLOW_TRUSTED_PROXIES", "DATAFLOW_METRICS_FROM")
+SHORTEST_KEY = 32  # characters
 # What stands in the same `.env` for docker compose alone.
 OF_DOCKER = ("COMPOSE_", "DOCKER_", "BUILDKIT_", "MONGO_PASSWORD")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -136,12 +137,16 @@ def servers(app_configs: Apps, **kwargs: object) -> list[CheckMessage]:
 
 @register(SETTINGS_TAG)
 def addresses(app_configs: Apps, **kwargs: object) -> list[CheckMessage]:
-    """What is no address would be trusted, or allowed, nowhere."""
-    return [
+    """What is no address would be trusted, or allowed, nowhere; a short key can be guessed."""
+    found: list[CheckMessage] = [
         Error(f"{name} has what is no address.", hint="Write addresses, or networks as 10.0.0.0/8.", id="dataflow.E030")
         for name in ADDRESS_LISTS
         if not all(_is_network(text) for text in getattr(settings, name))
     ]
+    if 0 < len(settings.DATAFLOW_METRICS_KEY) < SHORTEST_KEY:
+        hint = f"Set it to {SHORTEST_KEY} random characters or more, or to nothing."
+        found.append(Error("DATAFLOW_METRICS_KEY is too short.", hint=hint, id="dataflow.E031"))
+    return found
 
 
 @register(SETTINGS_TAG)

@@ -208,6 +208,18 @@ PROCESSOR_SERVICE_PORT = local_ports.port("PROCESSOR_SERVICE_PORT")
 DATAFLOW_CONSUMER_HOST = env.str("DATAFLOW_CONSUMER_HOST", "127.0.0.1")
 API_SERVICE_PORT = local_ports.port("API_SERVICE_PORT")
 
+# --- Metrics, and the details of readiness ---
+# Addresses and networks that may read them. Not for requests that a proxy passes on.
+DATAFLOW_METRICS_FROM = env.list(
+    "DATAFLOW_METRICS_FROM",
+    default=[
+        *("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"),
+        *("169.254.0.0/16", "fc00::/7", "fe80::/10"),
+    ],
+)
+# Who sends it as `Authorization: Bearer` may, too.
+DATAFLOW_METRICS_KEY = env.str("DATAFLOW_METRICS_KEY", "")
+
 # --- The receivers ---
 DATAFLOW_MAX_BODY_BYTES = env.int("DATAFLOW_MAX_BODY_BYTES", 5 * 1024 * 1024)
 DATAFLOW_MAX_EVENT_BYTES = env.int("DATAFLOW_MAX_EVENT_BYTES", 256 * 1024)

@@ -15,7 +15,7 @@ from ingestion.kafka.group_commit import publisher
 from ingestion.problems import Code, RequestRejected
 from ingestion.receivers.http.endpoints import ingest, validate
 from ingestion.receivers.influx.endpoints import ENDPOINTS as INFLUX_ENDPOINTS
-from ingestion.runtime import request_context
+from ingestion.runtime import internal_access, request_context
 
 # Every path that takes events, in the ingest process and in the web process.
 ENDPOINTS: dict[str, Endpoint] = {
@@ -38,7 +38,7 @@ async def application(scope: AsgiScope, receive: Receive, send: Send) -> None:
         await serve(endpoint, scope, receive, send)
     elif scope["type"] == "http":
         request_context.begin(dict(scope["headers"]))
-        await respond(send, await _probe(scope["method"], scope["path"]))
+        await respond(send, await _probe(scope))
     else:
         await send({"type": "websocket.close"})
 
@@ -77,30 +77,42 @@ async def _run_lifespan(receive: Receive, send: Send) -> None:
     await send({"type": "lifespan.shutdown.complete"})
 
 
-async def _probe(method: str, path: str) -> Response:
+async def _probe(scope: AsgiScope) -> Response:
+    method, path = scope["method"], scope["path"]
     if path not in {"/healthz", "/readyz", "/metrics"}:
         detail = f"there is nothing here; events go to POST {response.PATH}"
         return response.problem(Code.NOT_FOUND, detail, instance=path)
     if method not in {"GET", "HEAD"}:
         detail = "expected GET or HEAD"
         return response.problem(Code.METHOD_NOT_ALLOWED, detail, instance=path, headers=[(b"allow", b"GET, HEAD")])
+    if path == "/metrics" and not _is_internal(scope):
+        return response.problem(Code.FORBIDDEN, "this is for internal addresses, or needs a key", instance=path)
     if path == "/metrics":
         return response.answer(200, CONTENT_TYPE_LATEST.encode(), generate_latest())
     if path == "/healthz":
         return response.answer(200, JSON, b'{"status":"alive"}')
-    return await _check_readiness()
+    return await _check_readiness(is_internal=_is_internal(scope))
 
 
-async def _check_readiness() -> Response:
+def _is_internal(scope: AsgiScope) -> bool:
+    return internal_access.is_internal(scope["client"][0] if scope.get("client") else "", dict(scope["headers"]))
+
+
+async def _check_readiness(*, is_internal: bool) -> Response:
     """Report Kafka alone: receivers need nothing else, and one that the guard has closed is still ready to answer."""
     latency = await publisher().latency()
     if (refusal := publisher().refusal) is not None:
         return _readiness_answer(503, "unavailable", {"state": "refuses", "error": refusal, "latencyMs": None})
     if latency is None:
-        return _readiness_answer(503, "unavailable", {"state": "down", "latencyMs": None})
-    return _readiness_answer(200, "ready", {"state": "up", "latencyMs": round(latency * 1000, 2)})
+        kafka: dict[str, object] = {"state": "down", "latencyMs": None}
+        return _readiness_answer(503, "unavailable", kafka if is_internal else None)
+    kafka = {"state": "up", "latencyMs": round(latency * 1000, 2)}
+    return _readiness_answer(200, "ready", kafka if is_internal else None)
 
 
-def _readiness_answer(status: int, word: str, kafka: dict[str, object]) -> Response:
-    body = {"status": word, "dependencies": {"kafka": kafka}, "guard": backpressure().state._asdict()}
+def _readiness_answer(status: int, word: str, kafka: dict[str, object] | None) -> Response:
+    """Build the answer; without `kafka` it has the status alone."""
+    body: dict[str, object] = {"status": word}
+    if kafka is not None:
+        body |= {"dependencies": {"kafka": kafka}, "guard": backpressure().state._asdict()}
     return response.answer(status, JSON, msgspec.json.encode(body))

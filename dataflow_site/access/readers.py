@@ -11,8 +11,8 @@ from http.cookies import CookieError, SimpleCookie
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from dataflow_site.access import client_address
 from ingestion.http.asgi import AsgiScope
+from ingestion.runtime import client_address
 
 MAX_KNOWN = 10_000  # credentials; those of strangers are never among them
 

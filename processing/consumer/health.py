@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import json
-import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, TypedDict, cast
-from wsgiref.simple_server import WSGIRequestHandler, make_server
+from collections.abc import Callable
+from typing import TypedDict
 
 import psycopg
 from django.conf import settings
-from prometheus_client import make_wsgi_app
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from ingestion.runtime import internal_access
+from processing.consumer.health_server import Answer, HealthServer, Request
 from processing.consumer.liveness import State
 from processing.stores import documents, postgres
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
-
-class _Quiet(WSGIRequestHandler):
-    def log_message(self, *_args: object) -> None:
-        """Health is asked every few seconds: no line for each."""
+KEPT_SECONDS = 1.0  # of a readiness, so that many probes cost the stores one
 
 
 def serve(state: State, *, port: int) -> None:
@@ -31,28 +25,42 @@ def serve(state: State, *, port: int) -> None:
 
     :raises OSError: the port is taken
     """
-    logging.getLogger("wsgiref").setLevel(logging.WARNING)
-    server = make_server(settings.DATAFLOW_CONSUMER_HOST, port, _application(state), handler_class=_Quiet)
-    threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
+    probe = Probe(state)
+    HealthServer(probe.health, probe.respond).start(settings.DATAFLOW_CONSUMER_HOST, port)
 
 
-def _application(state: State) -> Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]:
-    exposition = make_wsgi_app()
+class Probe:
+    """The answers of one consumer."""
 
-    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        path = environ["PATH_INFO"]
-        if path == "/metrics":
-            return cast("Iterable[bytes]", exposition(environ, start_response))
-        if path == "/healthz":
-            return _json(
-                start_response, "200 OK", {"status": "ok", "uptimeSeconds": round(time.monotonic() - state.started)}
-            )
-        if path == "/readyz":
-            body = readiness(state)
-            return _json(start_response, "200 OK" if body["status"] == "ready" else "503 Service Unavailable", body)
-        return _json(start_response, "404 Not Found", {"title": "There is nothing at this address", "status": 404})
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._asking = threading.Lock()
+        self._ready: dict[str, object] = {}
+        self._ready_at = float("-inf")  # time.monotonic()
 
-    return answer
+    def health(self, _request: Request) -> Answer:
+        """Answer at all."""
+        return _json("200 OK", {"status": "ok", "uptimeSeconds": round(time.monotonic() - self._state.started)})
+
+    def respond(self, request: Request) -> Answer:
+        """Answer everything else. Strangers get the status of the readiness alone, and no metrics."""
+        internal = internal_access.is_internal(request.peer, request.head)
+        if request.path == "/metrics" and internal:
+            return Answer("200 OK", CONTENT_TYPE_LATEST, generate_latest())
+        if request.path == "/metrics":
+            return _json("403 Forbidden", {"title": "This is for internal addresses, or needs a key", "status": 403})
+        if request.path == "/readyz":
+            body = self._readiness()
+            status = "200 OK" if body["status"] == "ready" else "503 Service Unavailable"
+            return _json(status, body if internal else {"status": body["status"]})
+        return _json("404 Not Found", {"title": "There is nothing at this address", "status": 404})
+
+    def _readiness(self) -> dict[str, object]:
+        with self._asking:
+            if time.monotonic() - self._ready_at > KEPT_SECONDS:
+                self._ready = readiness(self._state)
+                self._ready_at = time.monotonic()
+            return self._ready
 
 
 def readiness(state: State) -> dict[str, object]:
@@ -94,7 +102,6 @@ def _timed(ask: Callable[[], None]) -> Dependency:
     return {"state": "up", "latencyMs": round((time.monotonic() - began) * 1000, 1)}
 
 
-def _json(start_response: StartResponse, status: str, body: dict[str, object]) -> Iterable[bytes]:
-    kind = "application/json" if status.startswith("200") or "waitingFor" in body else "application/problem+json"
-    start_response(status, [("Content-Type", kind), ("Cache-Control", "no-store")])
-    return [json.dumps(body).encode()]
+def _json(status: str, body: dict[str, object]) -> Answer:
+    kind = "application/problem+json" if "title" in body else "application/json"
+    return Answer(status, kind, json.dumps(body).encode())

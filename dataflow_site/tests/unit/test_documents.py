@@ -197,7 +197,7 @@ def kind(metric: Counter | Gauge | Histogram) -> str:
 
 
 def shown(default: object) -> str:
-    if default == "":
+    if default in ("", []):
         return "empty"
     if isinstance(default, bool):
         return f"`{int(default)}`"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pytest_django import Settings
 
-from dataflow_site.access import client_address
+from ingestion.runtime import client_address
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from django.conf import settings
-from django.http import HttpRequest
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -26,11 +25,6 @@ def of(peer: str, forwarded_for: str) -> str:
     while named and is_within(client, trusted) and parsed(named[-1]) is not None:
         client = named.pop()
     return client
-
-
-def of_request(request: HttpRequest) -> str:
-    """Return the address of the client of a request."""
-    return of(request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_X_FORWARDED_FOR", ""))
 
 
 def is_within(address: str, allowed: Iterable[Network]) -> bool:
