@@ -21,14 +21,15 @@ class InvalidUrl(ImproperlyConfigured):
         super().__init__(f"REDIS_URL: {problem}; expected redis://user:password@host:port/0, or rediss:// for TLS")
 
 
-def connection(address: str, *, database: int) -> dict[str, Any]:
+def connection(address: str, *, database: int, password: str) -> dict[str, Any]:
     """Return the options of redis-py's clients.
 
     :param address: host and port if REDIS_URL is not set
+    :param password: if REDIS_URL has none
     :raises InvalidUrl: REDIS_URL has another form
     """
     url = env.str("REDIS_URL", "")
-    username, password = env.str("REDIS_USERNAME", ""), env.str("REDIS_PASSWORD", "")
+    username = env.str("REDIS_USERNAME", "")
     files = {option: env.str(name, "") for option, name in FILES.items()}
     host, _, port = address.rpartition(":")
     found: dict[str, Any] = {

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import global_settings
 
-from dataflow_site import local_ports, logs, redis_settings
+from dataflow_site import local_passwords, local_ports, logs, redis_settings
 from dataflow_site.env import BASE_DIR, env, items
 
 DEVELOPMENT_SECRET = "insecure-development-key-used-only-on-this-machine"
@@ -119,7 +119,7 @@ DATAFLOW_READS_WAITING = env.int("DATAFLOW_READS_WAITING", 16)
 POSTGRES_HOST = env.str("POSTGRES_HOST", "127.0.0.1")
 POSTGRES_PORT = local_ports.port("POSTGRES_PORT")
 POSTGRES_USER = env.str("POSTGRES_USER", "dataflow")
-POSTGRES_PASSWORD = env.str("POSTGRES_PASSWORD", "dataflow")
+POSTGRES_PASSWORD = local_passwords.POSTGRES.read()
 POSTGRES_DB = env.str("POSTGRES_DB", "dataflow")
 # What libpq is told of TLS, where it is set: https://www.postgresql.org/docs/current/libpq-ssl.html
 POSTGRES_TLS = {
@@ -160,7 +160,9 @@ MONGO_DATABASE = env.str("MONGO_DATABASE", "dataflow")
 # --- Redis: cache and live updates ---
 # What every client of Redis takes; REDIS_URL goes before the other settings.
 REDIS_CONNECTION = redis_settings.connection(
-    local_ports.address("REDIS_ADDR", "127.0.0.1:{port}"), database=env.int("REDIS_DB", 0)
+    local_ports.address("REDIS_ADDR", "127.0.0.1:{port}"),
+    database=env.int("REDIS_DB", 0),
+    password=local_passwords.REDIS.read(),
 )
 REDIS_ADDR = redis_settings.address_of(REDIS_CONNECTION)
 REDIS_PASSWORD = REDIS_CONNECTION["password"] or ""

@@ -20,7 +20,8 @@ def take(folder: Path = VAR) -> IO[str]:
 
     :raises AlreadyRunning: another launcher has locked it
     """
-    folder.mkdir(exist_ok=True)
+    # Data, logs and passwords are nobody else's business.
+    folder.mkdir(mode=0o700, exist_ok=True)
     held = (folder / "run.lock").open("a+")
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from importlib import util
 from pathlib import Path
@@ -10,6 +11,7 @@ from deploy.local import ports
 from deploy.local.servers.server import Server, missing_package
 
 MAX_MEMORY = "128mb"
+_CONFIGURATION = "redis.conf"
 
 
 class Redis(Server):
@@ -22,19 +24,30 @@ class Redis(Server):
         super().__init__(port=port, folder=folder)
         self._password = password
 
+    def prepare(self) -> None:
+        """Write the file with the password: every user can read the command line of a process."""
+        super().prepare()
+        descriptor = os.open(self.folder / _CONFIGURATION, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            quoted = self._password.replace("\\", "\\\\").replace('"', '\\"')
+            file.write(f'requirepass "{quoted}"\n')
+
     def command(self) -> list[str]:
-        """Return the command line of the server."""
+        """Return the command line of the server, whose folder is its working directory."""
         options = {
             "port": str(self.port),
             "bind": ports.HOST,
             "dir": str(self.folder),
             "save": "",
             "appendonly": "no",
-            "requirepass": self._password,
             "maxmemory": MAX_MEMORY,
             "maxmemory-policy": "allkeys-lru",
         }
-        return [str(binary()), *(word for name, value in options.items() for word in (f"--{name}", value))]
+        return [
+            str(binary()),
+            _CONFIGURATION,
+            *(word for name, value in options.items() for word in (f"--{name}", value)),
+        ]
 
     def answers(self) -> bool:
         """Return whether it answers a ping."""
