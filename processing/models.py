@@ -31,6 +31,10 @@ class Progress(models.Model):
     records = models.BigIntegerField(default=0)  # read so far
     events = models.BigIntegerField(default=0)
     record_time = models.DateTimeField(null=True)  # Kafka's time of the last record with effects
+    # Of that record: whether Kafka still has it, or has lost it and has another one there (processing.partitions.truncation).
+    record_offset = models.BigIntegerField(null=True)
+    record_epoch = models.IntegerField(null=True)  # of the leader that wrote it
+    record_checksum = models.BigIntegerField(null=True)
     updated_at = models.DateTimeField()
 
     class Meta:
@@ -290,6 +294,7 @@ class Incident(models.Model):
         UNREADABLE = "unreadable"  # a partition is held: its next batch of records can't be read
         CRASH = "crash"  # an event was isolated because it crashed the process
         GAP = "gap"  # records were removed from the topic before they were read, or were skipped
+        ROLLBACK = "rollback"  # a server lost what it had confirmed; the pipeline restores it from the others
         DISK = "disk"  # a store's volume fills up
         RETENTION = "retention"  # the lag nears the topic's retention
 
@@ -322,6 +327,7 @@ class LedgerGap(models.Model):
         REMOVED = "removed"  # retention or an operator removed them before they were read
         RECREATED = "recreated"  # the topic was deleted and recreated; how many unread records it had is not known
         SKIPPED = "skipped"  # an operator moved the offsets past them
+        TRUNCATED = "truncated"  # Kafka lost the end of its log, and has or will have other records at these offsets
 
     topic = models.ForeignKey(Topic, on_delete=models.PROTECT)
     partition = models.IntegerField()

@@ -31,6 +31,7 @@ TITLES = {
     "unreadable": "A partition is held",
     "crash": "An event that crashed a consumer was isolated",
     "gap": "Kafka deleted records before they were read",
+    "rollback": "A server has lost what it had confirmed",
     "disk": "A volume fills up",
     "retention": "Waiting records may expire before they are read",
 }

@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from typing import cast
 from uuid import UUID
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import KafkaAdminClient
 from kafka.errors import for_code
 from kafka.future import Future
+from kafka.protocol.consumer import OffsetForLeaderEpochRequest
+from kafka.structs import OffsetAndMetadata
+
+_EpochPartition = OffsetForLeaderEpochRequest.OffsetForLeaderTopic.OffsetForLeaderPartition
 
 
 def request_metadata(producer: KafkaProducer, answered: Callable[[object], object]) -> Future:
@@ -91,6 +97,44 @@ def position(consumer: KafkaConsumer, at: TopicPartition) -> int | None:
     """
     state = consumer._subscription.assignment.get(at)  # noqa: SLF001
     return None if state is None or state.position is None else int(state.position.offset)
+
+
+def seek(consumer: KafkaConsumer, at: TopicPartition, offset: int, epoch: int) -> None:
+    """Continue a partition after a record that a leader of this epoch wrote; the client then finds out if Kafka lost it.
+
+    The public call takes no epoch.
+
+    :param epoch: -1: not known, and nothing is found out
+    """
+    consumer._subscription.seek(at, OffsetAndMetadata(offset, "", epoch))  # noqa: SLF001
+
+
+def epoch_ends(admin: KafkaAdminClient, epochs: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+    """Return for each partition the offset after the last record of this leader epoch or an earlier one.
+
+    -1 where Kafka has no record of so late an epoch. No public call asks for it.
+
+    :raises KafkaError: Kafka does not answer
+    """
+    return cast("dict[TopicPartition, int]", admin._manager.run(_ask_epoch_ends, admin, epochs))  # noqa: SLF001
+
+
+async def _ask_epoch_ends(admin: KafkaAdminClient, epochs: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+    found: dict[TopicPartition, int] = {}
+    leaders = await admin._async_get_leader_for_partitions(set(epochs))  # noqa: SLF001
+    for leader, keys in leaders.items():
+        topics: dict[str, list[object]] = {}
+        for at in keys:
+            wanted = _EpochPartition(partition=at.partition, current_leader_epoch=-1, leader_epoch=epochs[at])
+            topics.setdefault(at.topic, []).append(wanted)
+        request = OffsetForLeaderEpochRequest(replica_id=-1, topics=list(topics.items()))
+        answer = await admin._manager.send(request, node_id=leader)  # noqa: SLF001
+        for topic in answer.topics:
+            for partition in topic.partitions:
+                if partition.error_code:
+                    raise for_code(partition.error_code)("asking for the end of a leader epoch")
+                found[TopicPartition(topic.topic, partition.partition)] = partition.end_offset
+    return found
 
 
 def fetch_bytes(consumer: KafkaConsumer, at: TopicPartition, *, wait: float) -> bytes:

@@ -12,7 +12,7 @@ from processing.ledger import lost_records
 from processing.models import Incident, LedgerGap
 
 # Single events, open until an operator acknowledges them. Other incidents close by themselves.
-ENDED_BY_OPERATOR = (Incident.Kind.GAP, Incident.Kind.CRASH)
+ENDED_BY_OPERATOR = (Incident.Kind.GAP, Incident.Kind.ROLLBACK, Incident.Kind.CRASH)
 
 
 class OpenFilter(admin.SimpleListFilter):
@@ -36,7 +36,7 @@ class IncidentAdmin(ReadOnlyAdmin):
     def has_note_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("processing.change_incident")
 
-    @admin.action(description="Acknowledge gaps and crashes, which closes them", permissions=["note"])
+    @admin.action(description="Acknowledge gaps, losses and crashes, which closes them", permissions=["note"])
     def take_note(self, request: HttpRequest, queryset: QuerySet[Incident]) -> None:
         # Counted before the update: afterwards a list of open incidents has none of them.
         chosen = queryset.count()

@@ -59,7 +59,7 @@ def _isolate_failures(stores: Stores, work: Work, retrier: Retrier) -> None:
 
     def trial(part: Batch) -> Fault | None:
         retrier.go_on("bug: looking for the events that it is due to")
-        return _try(stores, Work(batch=part, topic=work.topic))
+        return _try(stores, Work(batch=part, topic=work.topic, trial=True))
 
     found = bisection.failing_lines(work.batch, trial)
     for record, line, aside in found:
@@ -89,7 +89,7 @@ def _single_step(stores: Stores, work: Work, record: Record, retrier: Retrier) -
         stores.crashes.mark_in_flight(record, line)
         left_out = skipped_lines.only([line], of=lines, known=known)
         # A bug that shows here occurs again, and is isolated then.
-        _try(stores, Work(Batch([record], asides={record.position: left_out}), work.topic))
+        _try(stores, Work(Batch([record], asides={record.position: left_out}), work.topic, trial=True))
     stores.crashes.mark_in_flight(record, WHOLE)
 
 

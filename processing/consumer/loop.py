@@ -18,6 +18,7 @@ from processing import metrics
 from processing.consumer import batch_runner, steps
 from processing.consumer.liveness import State, Watchdog
 from processing.consumer.partition_starts import PartitionStarts
+from processing.consumer.progress_check import ProgressCheck
 from processing.consumer.retry import ConsumerStopping, Retrier
 from processing.consumer.store_executor import StoreExecutor
 from processing.consumer.unread_offsets import UnreadOffsets
@@ -61,6 +62,7 @@ class Loop:
         self._settling: tuple[Work, Future[None]] | None = None
         self._starts = PartitionStarts(self._stores, self._thread, self._retry)
         self._unread = UnreadOffsets(self._stores, self._thread, self._retry, self._wait_for)
+        self._progress = ProgressCheck(self._stores, self._thread)
         self._beating: Future[None] | None = None
         self._last_beat = 0.0
         self._since = datetime.now(tz=UTC)
@@ -98,6 +100,7 @@ class Loop:
         if self._leave_if_stalled(consumer):
             return False
         self._pass_over(consumer)
+        self._check_progress(consumer)
         if not self._held:
             if consumer.is_broken:
                 self._replace(consumer)
@@ -190,6 +193,14 @@ class Loop:
     def _pass_over(self, consumer: Consumer) -> None:
         """Move progress past offsets that hold nothing to read, of partitions whose records all have their effects."""
         self._unread.pass_over(consumer, busy=self._busy_partitions)
+
+    def _check_progress(self, consumer: Consumer) -> None:
+        """Place partitions anew whose effects PostgreSQL has lost."""
+        lost = self._progress.step(consumer, busy=self._busy_partitions)
+        if lost:
+            # Polled past the place where they are to go on.
+            self._held = [record for record in self._held if record.partition not in lost]
+            consumer.await_start(lost)
 
     def _busy_partitions(self) -> set[int]:
         """Return the partitions with records on their way to the stores."""

@@ -50,7 +50,7 @@ class PartitionStarts:
         (ends, starts), self._asked = self._asked.result(), None
         before = consumer.partitions
         self.held = [number for number in consumer.awaiting_start if number in starts and starts[number].hold.held]
-        consumer.start_at(ends, {number: start.next_offset for number, start in starts.items() if not start.hold.held})
+        consumer.start_at(ends, {number: start.read_up_to for number, start in starts.items() if not start.hold.held})
         self._look_at_holds = time.monotonic() + LOOK_AT_HOLDS
         return consumer.partitions != before
 

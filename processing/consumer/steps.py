@@ -19,7 +19,7 @@ from processing.events.positions import PartitionId
 from processing.kafka.end_offsets import TopicOffsets
 from processing.kafka.unreadable import UnreadableBatch
 from processing.ledger.incidents import PartitionRef
-from processing.partitions import failing_sources, paused, progress, start_offsets
+from processing.partitions import failing_sources, misplaced, paused, progress, start_offsets
 from processing.partitions.start_offsets import StartOffset
 from processing.stores import row_lookup
 from processing.stores.document_store import Verdict
@@ -65,18 +65,26 @@ def process(stores: Stores, work: Work) -> None:
 
 
 def claim(stores: Stores, work: Work) -> None:
-    """Lock progress and leave out what another attempt has done already, and what is held."""
+    """Lock progress and leave out what another attempt has done already, what is held, and what does not continue it."""
     done = stores.rows.claim(work.batch, work.topic.row)
     with stores.rows.cursor() as cursor:
         held = {number for number, state in paused.read(cursor, work.topic.row, done).items() if state.held}
+        lost = {} if work.trial else misplaced.find(work.batch.records, done)
+        for number in sorted(lost.keys() - held):
+            misplaced.tell(cursor, PartitionRef(work.topic.row, work.topic.name, number), lost[number])
+    if lost:
+        # What is known of partitions and fields may be gone, too.
+        stores.rows.forget()
+        held |= lost.keys()
     if held:
         work.held |= held
         work.newer = {number: record for number, record in work.newer.items() if number not in held}
         _keep(stores, work, [record for record in work.batch.records if record.partition not in held])
-    below = [record for record in work.batch.records if record.offset < done[record.partition]]
+    below = [record for record in work.batch.records if record.offset < done[record.partition].next_offset]
     if below:
         work.batch.redelivered += below
-        _keep(stores, work, [record for record in work.batch.records if record.offset >= done[record.partition]])
+        above = [record for record in work.batch.records if record.offset >= done[record.partition].next_offset]
+        _keep(stores, work, above)
     # PostgreSQL's clock: readers compare it with the time of their first page.
     work.batch.stored_at = stores.rows.began_at
 
@@ -198,7 +206,7 @@ def find_starts(
     ends = stores.ends.ask()
     topic = stores.rows.topic_row(ends.topic, ends.name)
     with stores.rows.exclusive_transaction() as cursor:
-        starts = start_offsets.find(cursor, topic, ends, partitions, known_ends=known_ends, ask=stores.ends.ask)
+        starts = start_offsets.find(cursor, topic, ends, partitions, known_ends=known_ends, kafka=stores.ends)
         start_offsets.release_readable(cursor, topic, ends.name, starts, version=record_headers.FORMAT_VERSION)
     for partition, start in starts.items():
         stores.breaker.start(partition, lenient_until=start.hold.lenient_until)
@@ -211,6 +219,22 @@ def pass_over(stores: Stores, topic: Topic, passed: Mapping[int, tuple[int, int]
     topic.row = topic.row or stores.rows.topic_row(topic.kafka_id, topic.name)
     with stores.rows.cursor() as cursor:
         progress.pass_over(cursor, topic.row, passed)
+
+
+def find_lost_progress(stores: Stores, topic: Topic, reached: Mapping[int, int]) -> set[int]:
+    """Return the partitions whose committed effects are gone, with an incident for each; see processing.partitions.misplaced.
+
+    :param reached: by partition, the offset up to which effects were committed
+    """
+    topic.row = topic.row or stores.rows.topic_row(topic.kafka_id, topic.name)
+    with stores.rows.cursor() as cursor:
+        found = progress.behind(cursor, topic.row, reached)
+        for number, at in sorted(found.items()):
+            sentence = misplaced.went_back(at, reached[number])
+            misplaced.tell(cursor, PartitionRef(topic.row, topic.name, number), sentence)
+    if found:
+        stores.rows.forget()
+    return set(found)
 
 
 def hold_unreadable(

@@ -79,6 +79,7 @@ class Work:
     attempt: Attempt = field(default_factory=Attempt)
     repeats: int = 0  # events that a store knew already; while there are any, the careful path is used
     step: str = ""  # that runs, or failed
+    trial: bool = False  # a part of a batch, whose effects are undone
     held: set[int] = field(default_factory=set)  # partitions whose later records must not go to the stores
     newer: dict[int, Record] = field(default_factory=dict)  # by partition: the next record, of a newer release
 

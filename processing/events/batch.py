@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -14,6 +15,8 @@ from ingestion.problems import Code
 from processing.events.positions import RecordPosition
 
 MINUTE = 60_000_000  # microseconds
+# Bytes of a record; the ids of its first events are among them.
+_CHECKED = 4_096
 
 
 class Record(NamedTuple):
@@ -24,11 +27,19 @@ class Record(NamedTuple):
     time: int  # Kafka's, microseconds since the epoch
     value: bytes | None
     headers: Headers
+    begins: int = -1  # the offset from which the client read on to find it; the offsets in between hold nothing to read
+    epoch: int = -1  # of the leader that wrote it
 
     @property
     def position(self) -> RecordPosition:
         """Return where the record is in its topic."""
         return RecordPosition(self.partition, self.offset)
+
+    @property
+    def checksum(self) -> int:
+        """Return what tells the record from another one at the same offset; costs a few microseconds."""
+        value = self.value or b""
+        return zlib.crc32(value[:_CHECKED], len(value))
 
 
 class Entry(msgspec.Struct, gc=False):

@@ -20,6 +20,13 @@ class RecordPosition(NamedTuple):
     offset: int
 
 
+class ReadUpTo(NamedTuple):
+    """How far a partition's effects are committed."""
+
+    next_offset: int  # of the first record without effects
+    epoch: int  # of the leader that wrote the last record with effects; -1: not known
+
+
 class LinePosition(NamedTuple):
     """The position of a line in its topic; `line` counts from 0 within the record."""
 

@@ -11,14 +11,14 @@ from django.conf import settings
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
-from kafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from kafka.errors import KafkaError, LogTruncationError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from kafka.structs import OffsetAndMetadata
 
 from ingestion.events import timestamps
 from ingestion.kafka import client_internals
 from processing.errors import NeedsOperator, StoreUnavailable, kafka_errors
 from processing.events.batch import Record
-from processing.events.positions import PartitionId
+from processing.events.positions import PartitionId, ReadUpTo
 from processing.kafka.consumed_record import record_of
 from processing.kafka.end_offsets import TopicOffsets
 from processing.kafka.unreadable import is_about_content
@@ -117,16 +117,16 @@ class Consumer:
                 with _unless_gone():
                     self._client.pause(at)
         now = timestamps.now()
-        found = [
-            record_of(at.partition, record, now=now)
+        return [
+            record_of(at.partition, record, now=now, begins=self._read_on(at.partition, record.offset))
             for at, records in polled.items()
             if at.partition in self._started
             for record in records
         ]
-        self._next |= {
-            at.partition: records[-1].offset + 1 for at, records in polled.items() if at.partition in self._started
-        }
-        return found
+
+    def reached(self) -> dict[int, int]:
+        """Return the offset after the last returned record of each partition, and after what was passed since."""
+        return {number: self._next[number] for number in self._started}
 
     def positions(self) -> dict[int, int]:
         """Return the offset that each partition is read from next. Does not wait for Kafka."""
@@ -160,13 +160,13 @@ class Consumer:
         """The partitions that wait for `place`."""
         return sorted(self._awaiting_start)
 
-    def start_at(self, ends: TopicOffsets, starts: Mapping[int, int]) -> None:
+    def start_at(self, ends: TopicOffsets, starts: Mapping[int, ReadUpTo]) -> None:
         """Start unplaced partitions at PostgreSQL's offset, or at the one committed in Kafka if that is lower.
 
         The records between the two have their effects but may be missing in processed-data. Partitions without a start
         stay unplaced; all do if the topic was recreated meanwhile.
 
-        :param starts: next offset by partition, from PostgreSQL
+        :param starts: progress by partition, from PostgreSQL
         :raises StoreUnavailable: Kafka does not answer; place them again
         """
         if self._current_topic() != ends.topic:
@@ -179,11 +179,12 @@ class Consumer:
             at = TopicPartition(self.topic, partition)
             committed = self._committed(at)
             earliest, end = ends.partitions[partition]
-            start = starts[partition] if committed is None else max(earliest, min(committed, starts[partition]))
+            progress, epoch = starts[partition]
+            start = progress if committed is None else max(earliest, min(committed, progress))
             self._note_end(partition, end)
             with _unless_gone():
-                self._client.seek(at, start)
-                self._next[partition] = max(start, starts[partition])
+                client_internals.seek(self._client, at, start, epoch if start == progress else -1)
+                self._next[partition] = max(start, progress)
                 self._client.resume(at)
                 self._started.add(partition)
                 logger.info("reading", extra={"partition": partition, "offset": start})
@@ -234,6 +235,9 @@ class Consumer:
         try:
             ends = self._client.end_offsets(fetched, timeout_ms=int(REQUEST_TIMEOUT * 1000))
             positions = {at: self._client.position(at, timeout_ms=int(REQUEST_TIMEOUT * 1000)) for at in fetched}
+        except LogTruncationError as error:
+            self._place_truncated(error)
+            return []
         except (KafkaError, ValueError, AssertionError) as error:
             # Kafka is unavailable, or the partitions were revoked meanwhile; the next poll reports it.
             logger.debug("progress not checked", extra={"reason": type(error).__name__})
@@ -287,7 +291,16 @@ class Consumer:
             # The missing records are noted in the ledger when the partitions are placed.
             self.await_start({at.partition for at in error.args[0]})
             return {}
+        except LogTruncationError as error:
+            self._place_truncated(error)
+            return {}
         return polled
+
+    def _place_truncated(self, error: LogTruncationError) -> None:
+        """Place partitions anew of which Kafka has lost records that were read; PostgreSQL knows which leader wrote them."""
+        lost = {at.partition for at in error.divergent_offsets}
+        logger.error("Kafka has lost records that were read", extra={"partitions": sorted(lost)})
+        self.await_start(lost)
 
     def _follow_assignment(self) -> None:
         anew, assigned = self._assigned_anew.copy(), {at.partition for at in self._client.assignment()}
@@ -301,6 +314,13 @@ class Consumer:
         self._started &= assigned
         self._awaiting_start = assigned - self._started
         logger.info("partitions assigned", extra={"partitions": sorted(assigned)})
+
+    def _read_on(self, partition: int, offset: int) -> int:
+        """Note that a record is returned; return the offset that was to be read next before it."""
+        # What is read again after a restart begins below.
+        begins = min(self._next.get(partition, offset), offset)
+        self._next[partition] = offset + 1
+        return begins
 
     def _committed(self, at: TopicPartition) -> int | None:
         with kafka_errors():

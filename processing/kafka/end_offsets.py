@@ -6,7 +6,8 @@ import logging
 import os
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.conf import settings
@@ -14,6 +15,7 @@ from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient, OffsetSpec
 from kafka.errors import KafkaError, UnknownTopicOrPartitionError
 
+from ingestion.kafka import client_internals
 from processing.errors import NeedsOperator, kafka_errors
 
 FRESH_FOR = 0.5  # seconds; pages that ask within it share one answer
@@ -34,6 +36,7 @@ class TopicOffsets:
     partitions: dict[int, tuple[int, int]]  # partition -> earliest offset, end offset
     latency: float  # seconds that Kafka took to answer
     read_at: float  # time.monotonic()
+    epochs: dict[int, int] = field(default_factory=dict)  # of the leader that writes the next record, where it is known
 
 
 class OffsetsReader:
@@ -77,6 +80,23 @@ class OffsetsReader:
                 self.close()
                 raise
 
+    def ask_epoch_ends(self, epochs: Mapping[int, int]) -> dict[int, int]:
+        """Ask for the end of a leader epoch of each partition: the offset after its last record, or an earlier epoch's.
+
+        -1 where Kafka has no record of so late an epoch.
+
+        :raises StoreUnavailable: Kafka does not answer
+        :raises NeedsOperator: Kafka refuses
+        """
+        with kafka_errors():
+            try:
+                keys = {TopicPartition(self._topic, number): epoch for number, epoch in epochs.items()}
+                found = client_internals.epoch_ends(self._connected(), keys)
+            except (KafkaError, OSError):
+                self.close()
+                raise
+        return {at.partition: end for at, end in found.items()}
+
     def close(self) -> None:
         """Close the connection; the next call opens another."""
         self._drop_client()
@@ -93,6 +113,9 @@ class OffsetsReader:
             done.set()
 
     def _read(self) -> TopicOffsets:
+        return read_offsets(self._connected(), self._topic)
+
+    def _connected(self) -> KafkaAdminClient:
         client = self._client = self._client or KafkaAdminClient(
             bootstrap_servers=self._servers,
             client_id="dataflow-lag",
@@ -100,7 +123,7 @@ class OffsetsReader:
             bootstrap_timeout_ms=_BOOTSTRAP_TIMEOUT,
             reconnect_backoff_max_ms=500,
         )
-        return read_offsets(client, self._topic)
+        return client
 
     def _drop_client(self) -> None:
         client, self._client = self._client, None
@@ -119,7 +142,8 @@ def read_offsets(client: KafkaAdminClient, name: str) -> TopicOffsets:
     ends = client.list_partition_offsets(dict.fromkeys(keys, OffsetSpec.LATEST))
     read_at = time.monotonic()
     partitions = {key.partition: (earliest[key].offset, ends[key].offset) for key in keys}
-    return TopicOffsets(UUID(str(topic["topic_id"])), name, partitions, read_at - started, read_at)
+    epochs = {key.partition: ends[key].leader_epoch for key in keys if ends[key].leader_epoch is not None}
+    return TopicOffsets(UUID(str(topic["topic_id"])), name, partitions, read_at - started, read_at, epochs)
 
 
 _readers: dict[tuple[int, str, str], OffsetsReader] = {}

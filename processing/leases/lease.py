@@ -31,14 +31,17 @@ WHERE NOT EXISTS (SELECT FROM lease WHERE name = %(name)s::varchar) ON CONFLICT 
 # https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-ROWS
 _TAKE = f"""
 UPDATE lease SET holder = %(holder)s, epoch = epoch + 1, until = {_UNTIL}
-WHERE name = %(name)s AND (%(force)s OR until <= clock_timestamp()) AND epoch = coalesce(%(after)s::bigint, epoch)
+WHERE name = %(name)s AND (%(force)s OR until <= clock_timestamp())
+    AND (%(after)s::bigint IS NULL OR (epoch = %(after)s AND holder = %(holder)s))
 RETURNING epoch
 """  # noqa: S608 - constants only
+# Epochs may come again: PostgreSQL may fail over to a server that does not know the last ones.
+_OURS = "name = %(name)s AND epoch = %(epoch)s AND holder = %(holder)s"
 # To be locked before anything that it protects.
-_MINE = "name = %(name)s AND epoch = %(epoch)s AND until > clock_timestamp()"
+_MINE = f"{_OURS} AND until > clock_timestamp()"
 _RENEW = f"UPDATE lease SET until = {_UNTIL} WHERE {_MINE} RETURNING epoch"  # noqa: S608 - constants only
 CHECK = f"SELECT until - clock_timestamp() FROM lease WHERE {_MINE} FOR KEY SHARE"  # noqa: S608 - constants only
-_RELEASE = "UPDATE lease SET until = clock_timestamp() WHERE name = %(name)s AND epoch = %(epoch)s"
+_RELEASE = f"UPDATE lease SET until = clock_timestamp() WHERE {_OURS}"  # noqa: S608 - constants only
 _LOOK = "SELECT epoch, until > clock_timestamp(), until::text FROM lease WHERE name = %s"
 
 
@@ -66,7 +69,7 @@ class Lease:
     @property
     def parameters(self) -> dict[str, str | float]:
         """Return the values of the statements."""
-        return {"name": self.name, "epoch": self.epoch, "seconds": self.length.total_seconds()}
+        return {"name": self.name, "epoch": self.epoch, "holder": self.holder, "seconds": self.length.total_seconds()}
 
 
 def new_holder() -> str:
@@ -82,7 +85,7 @@ def take(
     Waits for a transaction with effects of the former holder, up to the session's lock_timeout.
 
     :param force: take it from a live holder too, which can write nothing from then on
-    :param after: only if this is still its epoch: nobody had it since
+    :param after: only if this is still its epoch, and ours: nobody had it since
     """
     parameters: dict[str, str | float | None] = {"name": name, "holder": holder, "seconds": length.total_seconds()}
     parameters |= {"force": force, "after": after}

@@ -22,6 +22,7 @@ FROM ledger_gap JOIN topic ON topic.id = topic_id ORDER BY ledger_gap.id
 _CAUSE_TEXT = {
     LedgerGap.Cause.REMOVED: "were removed from the topic before they were read",
     LedgerGap.Cause.SKIPPED: "were skipped by an operator",
+    LedgerGap.Cause.TRUNCATED: "were lost by Kafka after they were read, and keep their effects",
     LedgerGap.Cause.RECREATED: "may have been lost when the topic was deleted and recreated",
 }
 
@@ -53,7 +54,8 @@ def sentence(first: int, next_: int | None, cause: LedgerGap.Cause) -> str:
 def record(cursor: Cursor, partition: PartitionRef, *, first: int, next_: int | None, cause: LedgerGap.Cause) -> None:
     """Store a gap and open its incident, in the caller's transaction."""
     cursor.execute(_INSERT_GAP, [partition.topic, partition.number, first, next_, cause.value])
-    open_incident(Incident.Kind.GAP, partition.subject, sentence(first, next_, cause), cursor=cursor)
+    kind = Incident.Kind.ROLLBACK if cause == LedgerGap.Cause.TRUNCATED else Incident.Kind.GAP
+    open_incident(kind, partition.subject, sentence(first, next_, cause), cursor=cursor)
 
 
 def read(cursor: Cursor) -> list[Gap]:
@@ -65,9 +67,18 @@ def read(cursor: Cursor) -> list[Gap]:
     ]
 
 
+def truncated(gaps: Sequence[Gap], topic: UUID, partition: int) -> bool:
+    """Return whether Kafka has lost records of a partition that were read."""
+    return any(
+        gap.topic == topic and gap.partition == partition and gap.cause == LedgerGap.Cause.TRUNCATED for gap in gaps
+    )
+
+
 def covers(gaps: Sequence[Gap], topic: UUID, partition: int, offset: int) -> bool:
     """Return whether a record that is still in the topic lies in a gap and will not be read."""
     return any(
         gap.topic == topic and gap.partition == partition and gap.next is not None and gap.first <= offset < gap.next
         for gap in gaps
+        # Where Kafka lost records, it has others now.
+        if gap.cause != LedgerGap.Cause.TRUNCATED
     )

@@ -14,6 +14,10 @@ from processing.partitions import paused
 _MOVE_PAST = """
 UPDATE progress SET next_offset = %s, updated_at = now() WHERE topic_id = %s AND partition = %s AND next_offset = %s
 """
+_BEHIND = """
+SELECT v.partition, coalesce(p.next_offset, 0) FROM unnest(%s::int[], %s::bigint[]) AS v (partition, reached)
+LEFT JOIN progress p ON p.topic_id = %s AND p.partition = v.partition WHERE coalesce(p.next_offset, 0) < v.reached
+"""
 _READ = "SELECT next_offset FROM progress WHERE topic_id = %s AND partition = %s"
 _LOCK = f"{_READ} FOR UPDATE"
 _MOVE = "UPDATE progress SET next_offset = %s, updated_at = now() WHERE topic_id = %s AND partition = %s"
@@ -37,6 +41,16 @@ def pass_over(cursor: Cursor, topic: int, passed: Mapping[int, tuple[int, int]])
     """
     for number, (first, following) in sorted(passed.items()):
         cursor.execute(_MOVE_PAST, [following, topic, number, first])
+
+
+def behind(cursor: Cursor, topic: int, reached: Mapping[int, int]) -> dict[int, int]:
+    """Return the progress of the partitions where it is below an offset up to which effects were committed.
+
+    :param topic: the row id
+    :param reached: partition -> the offset
+    """
+    cursor.execute(_BEHIND, [list(reached), list(reached.values()), topic])
+    return dict(cursor.fetchall())
 
 
 def hold_unreadable(cursor: Cursor, topic: int, name: str, found: Iterable[UnreadableBatch]) -> dict[int, int]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from processing.errors import StoreUnavailable
-from processing.events.positions import PartitionId
+from processing.events.positions import PartitionId, ReadUpTo
 from processing.kafka.end_offsets import TopicOffsets
 from processing.ledger import lost_records
-from processing.ledger.incidents import Cursor, PartitionRef, open_incident
-from processing.models import Incident, LedgerGap
-from processing.partitions import paused, progress
+from processing.ledger.incidents import Cursor, PartitionRef
+from processing.models import LedgerGap
+from processing.partitions import paused, progress, truncation
 from processing.partitions.paused import Paused
+from processing.partitions.truncation import Kafka, LastRead
 
-Asking = Callable[[], TopicOffsets]
 NOT_HELD = Paused(held=False, lenient_until=0)
 
 # Those that are new under this topic's id.
@@ -27,25 +27,19 @@ _FORMER = """
 SELECT t.id, t.kafka_id, p.partition, p.next_offset FROM topic t JOIN progress p ON p.topic_id = t.id
 WHERE t.id = (SELECT max(id) FROM topic WHERE name = %s AND id < %s) AND p.partition = ANY(%s)
 """
-_PROGRESS = "SELECT partition, next_offset FROM progress WHERE topic_id = %s AND partition = ANY(%s) ORDER BY partition"
-# Letters keep their lines, but at places that no record has: another letter may need theirs.
-_FREE_PLACES = """
-UPDATE dead_letter SET "offset" = -id, detail = detail || ' (Kafka lost this record again, which was ' || "offset" || ')'
-WHERE topic_id = %s AND partition = %s AND "offset" >= %s
-"""
-_CLEAR_OF_CRASHES = """
-UPDATE partition_start SET suspect_offset = NULL, suspect_line = NULL, isolated = coalesce((
-    SELECT jsonb_agg(line) FROM jsonb_array_elements(isolated) AS every (line) WHERE (line->>0)::bigint < %s), '[]')
-WHERE topic_id = %s AND partition = %s
-"""
 
 
 @dataclass(frozen=True, slots=True)
 class StartOffset:
     """Where one partition continues."""
 
-    next_offset: int
+    read_up_to: ReadUpTo
     hold: Paused
+
+    @property
+    def next_offset(self) -> int:
+        """The offset of the first record without effects."""
+        return self.read_up_to.next_offset
 
 
 def find(
@@ -55,24 +49,25 @@ def find(
     partitions: Sequence[int],
     *,
     known_ends: Mapping[PartitionId, int],
-    ask: Asking,
+    kafka: Kafka,
 ) -> dict[int, StartOffset]:
     """Return where partitions start, within the caller's transaction; gaps are recorded and skipped.
 
     :param topic: the row id
     :param known_ends: the last end offsets that were seen, also of a topic that is gone
-    :param ask: asks Kafka for the end offsets again
+    :param kafka: is asked for the end offsets again, and which leaders' records it still has
     :raises StoreUnavailable: Kafka does not answer, or has another topic of this name meanwhile
     """
     cursor.execute(_BEGIN, [topic, list(partitions)])
     begun = [partition for (partition,) in cursor.fetchall()]
     if begun:
         _leave_former(cursor, topic, ends, begun, known_ends)
-    offsets = _read(cursor, topic, partitions)
-    if any(not _exists(ends, partition, at) for partition, at in offsets.items()):
-        offsets = _step_over_gaps(cursor, topic, ends, partitions, ask)
+    found = truncation.read(cursor, topic, partitions)
+    exist = [_exists(ends, partition, last.next_offset) for partition, last in found.items()]
+    if not all(exist) or truncation.find(kafka, found):
+        found = _step_over_gaps(cursor, topic, ends, partitions, kafka)
     held = paused.read(cursor, topic, partitions)
-    return {partition: StartOffset(at, held.get(partition, NOT_HELD)) for partition, at in offsets.items()}
+    return {partition: StartOffset(last.read_up_to, held.get(partition, NOT_HELD)) for partition, last in found.items()}
 
 
 def release_readable(cursor: Cursor, topic: int, name: str, starts: dict[int, StartOffset], *, version: int) -> None:
@@ -83,11 +78,6 @@ def release_readable(cursor: Cursor, topic: int, name: str, starts: dict[int, St
             starts[number] = replace(start, hold=replace(start.hold, held=False))
 
 
-def _read(cursor: Cursor, topic: int, partitions: Sequence[int], *, locked: bool = False) -> dict[int, int]:
-    cursor.execute(_PROGRESS + " FOR UPDATE" if locked else _PROGRESS, [topic, list(partitions)])
-    return dict(cursor.fetchall())
-
-
 def _exists(ends: TopicOffsets, partition: int, offset: int) -> bool:
     if partition not in ends.partitions:
         raise StoreUnavailable(f"Kafka: partition {partition} is not there yet")
@@ -96,35 +86,27 @@ def _exists(ends: TopicOffsets, partition: int, offset: int) -> bool:
 
 
 def _step_over_gaps(
-    cursor: Cursor, topic: int, ends: TopicOffsets, partitions: Sequence[int], ask: Asking
-) -> dict[int, int]:
+    cursor: Cursor, topic: int, ends: TopicOffsets, partitions: Sequence[int], kafka: Kafka
+) -> dict[int, LastRead]:
     # Asked while progress is locked: a consumer that was still working may have passed an earlier answer.
-    offsets = _read(cursor, topic, partitions, locked=True)
-    now = ask()
+    found = truncation.read(cursor, topic, partitions, locked=True)
+    now = kafka.ask()
     if now.topic != ends.topic:
         raise StoreUnavailable(f"Kafka: the topic {ends.name} was recreated just now")
-    for number, at in offsets.items():
+    lost = truncation.find(kafka, found)
+    for number, last in found.items():
         partition = PartitionRef(topic, ends.name, number)
-        offsets[number] = _nearest_offset(cursor, partition, at, *now.partitions[number])
-        if offsets[number] != at:
-            progress.move(cursor, partition, offsets[number])
-    return offsets
-
-
-def _nearest_offset(cursor: Cursor, partition: PartitionRef, at: int, earliest: int, end: int) -> int:
-    """Return the nearest offset that exists, and record what that means."""
-    if at < earliest:
-        lost_records.record(cursor, partition, first=at, next_=earliest, cause=LedgerGap.Cause.REMOVED)
-        return earliest
-    if at > end:
-        # The same topic, shorter than what was read of it: a broker lost its disk. What was read keeps its effects;
-        # what comes now under the same offsets is new, and has to be read.
-        cursor.execute(_FREE_PLACES, [partition.topic, partition.number, end])
-        cursor.execute(_CLEAR_OF_CRASHES, [end, partition.topic, partition.number])
-        detail = f"Kafka lost records {end} to {at - 1}, which were read before; going on at {end}"
-        open_incident(Incident.Kind.GAP, partition.subject, detail, cursor=cursor)
-        return end
-    return at
+        earliest, end = now.partitions[number]
+        # A broker lost its disk, or the end of its log. What comes now under the same offsets is new, and has to be read.
+        kept = max(earliest, min(end, lost.get(number, end)))
+        if last.next_offset < earliest:
+            lost_records.record(
+                cursor, partition, first=last.next_offset, next_=earliest, cause=LedgerGap.Cause.REMOVED
+            )
+            progress.move(cursor, partition, earliest)
+        elif kept < last.next_offset:
+            truncation.set_back(cursor, partition, last.next_offset, to=kept, epoch=now.epochs.get(number))
+    return truncation.read(cursor, topic, partitions)
 
 
 def _leave_former(

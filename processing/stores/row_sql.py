@@ -119,13 +119,15 @@ ON CONFLICT (topic_id, partition, "offset", line) DO UPDATE SET last_seen = excl
     attempts = dead_letter.attempts + 1
 """
 
-# topic, partitions, next offsets, numbers of records and of events, times of the last record (microseconds)
+# topic, partitions, next offsets, numbers of records and of events, times of the last record (microseconds), and offset,
+# epoch and checksum of the last record
 MOVE_PROGRESS = """
 UPDATE progress AS p SET next_offset = greatest(p.next_offset, v.next_offset), records = p.records + v.records,
-    events = p.events + v.events, updated_at = now(),
+    events = p.events + v.events, updated_at = now(), record_offset = v.record_offset,
+    record_epoch = nullif(v.record_epoch, -1), record_checksum = v.record_checksum,
     record_time = greatest(p.record_time, least(now(), 'epoch'::timestamptz + v.time * interval '1 microsecond'))
 FROM (SELECT %s::smallint AS topic) AS t,
-    unnest(%s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
-    AS v (partition, next_offset, records, events, time)
+    unnest(%s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::int[], %s::bigint[])
+    AS v (partition, next_offset, records, events, time, record_offset, record_epoch, record_checksum)
 WHERE p.topic_id = t.topic AND p.partition = v.partition
 """

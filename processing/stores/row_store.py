@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -14,9 +13,18 @@ from ingestion.events.halving import failing
 from processing.errors import ContentRejected
 from processing.events.batch import Batch, Entry
 from processing.events.ledger_deltas import LedgerDeltas
+from processing.events.positions import ReadUpTo
 from processing.events.rollup_budget import cut_sources
 from processing.events.rollups import Spans
-from processing.stores import copy_encoder, letter_writer, month_partitions, postgres, redrive_outcomes, row_sql
+from processing.stores import (
+    copy_encoder,
+    letter_writer,
+    month_partitions,
+    postgres,
+    progress_moves,
+    redrive_outcomes,
+    row_sql,
+)
 from processing.stores.field_limit import FieldLimit
 from processing.stores.postgres import row_errors, terminate_lock_holders_after
 
@@ -31,6 +39,7 @@ class RowStore:
         self._months: set[datetime] = set()
         self._progress: set[tuple[int, int]] = set()
         self._fields = FieldLimit()
+        self.connected = 0  # how often
 
     @property
     def connection(self) -> psycopg.Connection:
@@ -43,6 +52,9 @@ class RowStore:
         if self._connection is None:
             with row_errors():
                 self._connection = postgres.connect()
+            # It may be another server, which has not got everything of the one before.
+            self.forget()
+            self.connected += 1
         return self._connection
 
     def close(self) -> None:
@@ -52,9 +64,10 @@ class RowStore:
             self._connection = None
 
     def forget(self) -> None:
-        """Drop cached knowledge after a failure: a partition or a progress row may be gone."""
+        """Drop cached knowledge after a failure: a partition, a progress row or a field may be gone."""
         self._months.clear()
         self._progress.clear()
+        self._fields = FieldLimit()
 
     def topic_row(self, kafka_id: UUID, name: str) -> int:
         """Return the row id of a topic, by Kafka's id for it: a recreated topic is another one."""
@@ -128,18 +141,18 @@ class RowStore:
                     )
                     self._progress.add((topic, partition))
 
-    def claim(self, batch: Batch, topic: int) -> dict[int, int]:
-        """Lock the progress of the batch's partitions, within its transaction; return each next offset."""
+    def claim(self, batch: Batch, topic: int) -> dict[int, ReadUpTo]:
+        """Lock the progress of the batch's partitions, within its transaction, and return it."""
         with (
             row_errors(),
             terminate_lock_holders_after(postgres.MAX_LOCK_HOLD, backend=self._backend),
         ):
             found = self.connection.execute(
-                "SELECT partition, next_offset FROM progress WHERE topic_id = %s AND partition = ANY(%s)"
-                " ORDER BY partition FOR UPDATE",
+                "SELECT partition, next_offset, coalesce(record_epoch, -1) FROM progress"
+                " WHERE topic_id = %s AND partition = ANY(%s) ORDER BY partition FOR UPDATE",
                 [topic, sorted({record.partition for record in batch.records})],
             ).fetchall()
-        return dict(found)
+        return {partition: ReadUpTo(next_offset, epoch) for partition, next_offset, epoch in found}
 
     @contextmanager
     def transaction(self, *, undo: bool = False) -> Iterator[None]:
@@ -199,7 +212,7 @@ class RowStore:
                 # One simple query for all; several statements can't be prepared.
                 self.connection.execute(statements, prepare=False)
             if batch.records:
-                self.connection.execute(row_sql.MOVE_PROGRESS, _moves(batch, topic))
+                self.connection.execute(row_sql.MOVE_PROGRESS, progress_moves.moves(batch, topic))
             if capped:
                 self.connection.execute(row_sql.SAY_CAPPED, [sorted(capped)])
             if batch.is_cut and (cut := cut_sources(batch.stored)):
@@ -233,16 +246,3 @@ class RowStore:
     def _copy(self, statement: str, data: bytes) -> None:
         with self.connection.cursor() as cursor, cursor.copy(statement) as copy:
             copy.write(data)
-
-
-def _moves(batch: Batch, topic: int) -> tuple[int, list[int], list[int], list[int], list[int], list[int]]:
-    """Return the values of MOVE_PROGRESS: the next offset of each partition, its records and events."""
-    events: Counter[int] = Counter()
-    for (_, _, partition), count in batch.read.items():
-        events[partition] += count
-    moves: dict[int, tuple[int, int, int]] = {}
-    for record in batch.records:
-        _, count, time = moves.get(record.partition, (0, 0, 0))
-        moves[record.partition] = (record.offset + 1, count + 1, max(time, record.time))
-    offsets, counts, times = ([move[part] for move in moves.values()] for part in range(3))
-    return topic, list(moves), offsets, counts, [events[partition] for partition in moves], times

@@ -129,7 +129,8 @@ def count_topic(
             counted[partition],
             events[partition],
             since.get(partition),
-            whole=_whole(at, ends, partition, first, counted),
+            whole=_whole(at, ends, partition, first, counted)
+            and not lost_records.truncated(skipped, ends.topic, partition),
         )
         for partition, (first, end) in sorted(ranges.items())
     ]

@@ -210,6 +210,9 @@ def _rows(condition: str, *, detail: str = "'{}'::jsonb") -> str:
     """  # noqa: S608 - constants only
 
 
+# Rows of records that Kafka has lost since they were read; it has others at their offsets.
+_TRUNCATED = """EXISTS (SELECT FROM ledger_gap g WHERE g.topic_id = e.topic_id AND g.partition = e.partition
+    AND g.cause = 'truncated' AND e."offset" >= g.first_offset AND e."offset" < g.next_offset)"""
 _PROVEN = 'e."offset" >= p.first_offset AND e."offset" < p.next_offset'
 
 # kind -> the differences of that kind: source_id, event_id, partition, offset, line, detail
@@ -224,8 +227,8 @@ DIFFERENCES = {
         LEFT JOIN recount_line l ON l.partition = d.partition AND l."offset" = d."offset" AND l.line = d.line
         WHERE d.topic_id = %(topic)s AND l.partition IS NULL AND (p.partition IS NULL OR d."offset" >= p.first_offset)
     """,
-    "row_without_line": _rows(f"l.partition IS NULL AND {_PROVEN}"),
-    "row_ahead_of_progress": _rows('(p.partition IS NULL OR e."offset" >= p.next_offset)'),
+    "row_without_line": _rows(f"l.partition IS NULL AND {_PROVEN} AND NOT {_TRUNCATED}"),
+    "row_ahead_of_progress": _rows(f'(p.partition IS NULL OR e."offset" >= p.next_offset) AND NOT {_TRUNCATED}'),
     "row_differs_from_line": _rows(
         f"l.hash IS DISTINCT FROM e.content_hash AND l.partition IS NOT NULL AND {_PROVEN}",
         detail="jsonb_build_object('rowHash', e.content_hash::text, 'lineHash', l.hash::text)",

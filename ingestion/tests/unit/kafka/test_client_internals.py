@@ -28,7 +28,9 @@ CONSUMER = {
     "_fetcher._next_partition_records",
     "_fetcher._next_in_line_exception_metadata",
     "_subscription.assignment.get",
+    "_subscription.seek",
 }
+ADMIN = {"_manager.run", "_manager.send", "_async_get_leader_for_partitions"}
 # Nothing answers there. With a version given, a client connects to no broker before it has something to send.
 NO_BROKER = {"bootstrap_servers": "127.0.0.1:9", "api_version": (3, 9), "metrics_enabled": False}
 
@@ -50,6 +52,7 @@ def consumer() -> Iterator[KafkaConsumer]:
 def test_the_module_uses_the_private_attributes_named_here_and_no_others() -> None:
     assert used("producer") == PRODUCER
     assert used("consumer") == CONSUMER
+    assert used("admin") == ADMIN
 
 
 def used(name: str) -> set[str]:

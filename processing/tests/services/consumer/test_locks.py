@@ -13,6 +13,7 @@ import pytest
 from deploy.testing.deployment import Deployment
 from processing.errors import StoreUnavailable
 from processing.events.batch import Batch
+from processing.events.positions import ReadUpTo
 from processing.stores import copy_encoder, postgres, row_sql
 from processing.stores.row_store import RowStore
 from processing.tests.factories import line, record
@@ -82,6 +83,6 @@ def claimed(partition: Partition) -> bool:
     store = RowStore()
     try:
         with store.transaction():
-            return store.claim(partition.batch, partition.topic) == {0: 0}
+            return store.claim(partition.batch, partition.topic) == {0: ReadUpTo(0, -1)}
     finally:
         store.close()

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import timedelta
 from threading import Barrier
+from typing import Any
 
 import psycopg
 import pytest
@@ -50,11 +51,12 @@ def other(way: str) -> Iterator[psycopg.Connection]:
         yield opened
 
 
-def take(connection: psycopg.Connection, length: timedelta = LONG, **how: bool | int) -> Lease | None:
-    return lease.take(connection.cursor(), "one", holder=lease.new_holder(), length=length, **how)  # type: ignore[arg-type]
+def take(connection: psycopg.Connection, length: timedelta = LONG, **how: bool | int | str) -> Lease | None:
+    parameters: dict[str, Any] = {"holder": lease.new_holder(), **how}
+    return lease.take(connection.cursor(), "one", length=length, **parameters)
 
 
-def taken(connection: psycopg.Connection, length: timedelta = LONG, **how: bool | int) -> Lease:
+def taken(connection: psycopg.Connection, length: timedelta = LONG, **how: bool | int | str) -> Lease:
     found = take(connection, length, **how)
     assert found is not None
     return found
@@ -187,14 +189,33 @@ def test_a_lease_that_ran_out_is_taken_again_unless_another_had_it(
     module_site: Deployment, connection: psycopg.Connection
 ) -> None:
     held = taken(connection, SHORT)
-    assert take(connection, after=held.epoch) is None
-    module_site.wait_for(lambda: ran_out(connection), 5)
-
-    again = taken(connection, SHORT, after=held.epoch)
+    mine: dict[str, Any] = {"holder": held.holder, "after": held.epoch}
+    assert take(connection, **mine) is None
     module_site.wait_for(lambda: ran_out(connection), 5)
 
     assert take(connection, after=held.epoch) is None
+    again = taken(connection, SHORT, **mine)
+    module_site.wait_for(lambda: ran_out(connection), 5)
+
+    assert take(connection, **mine) is None
     assert again.epoch == 2
+
+
+def test_an_epoch_that_comes_again_after_a_failover_is_of_its_new_holder_alone(
+    connection: psycopg.Connection, other: psycopg.Connection
+) -> None:
+    held = taken(connection)
+    LeaseRow.objects.all().delete()  # as on a standby that had not got it
+
+    successor = taken(other)
+
+    assert successor.epoch == held.epoch
+    assert lease.renew(other.cursor(), successor)
+    assert not lease.renew(connection.cursor(), held)
+    with pytest.raises(LeaseLost), lease.effects(connection, held) as cursor:
+        cursor.execute(EFFECT, ["late"])
+    lease.release(connection.cursor(), held)
+    assert lease.renew(other.cursor(), successor)
 
 
 def test_no_transaction_in_a_row_has_the_session_of_the_one_before_through_pgbouncer(

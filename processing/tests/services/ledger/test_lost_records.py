@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from io import StringIO
 from uuid import uuid4
 
@@ -40,6 +42,20 @@ def gaps() -> list[Found]:
 
 def put(site: Deployment, count: int, *, first: int) -> None:
     factories.put_all(site.raw_topic, factories.good_lines(count, first=first), partition=PARTITION)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Kafka, as it answers from now on."""
+
+    offsets: TopicOffsets
+    epoch_ends: Mapping[int, int] = field(default_factory=dict)
+
+    def ask(self) -> TopicOffsets:
+        return self.offsets
+
+    def ask_epoch_ends(self, epochs: Mapping[int, int]) -> dict[int, int]:
+        return {number: self.epoch_ends[number] for number in epochs}
 
 
 def commit(offset: int) -> None:
@@ -143,10 +159,40 @@ def test_a_topic_that_is_shorter_than_what_was_read_is_read_from_its_end(site: D
     stale = TopicOffsets(topic.kafka_id, topic.name, {PARTITION: (0, 40)}, 0.0, 0.0)
 
     with transaction.atomic(), connection.cursor() as cursor:
-        starts = start_offsets.find(cursor, topic.pk, stale, [PARTITION], known_ends={}, ask=lambda: now)
+        starts = start_offsets.find(cursor, topic.pk, stale, [PARTITION], known_ends={}, kafka=Answers(now))
 
     assert starts[PARTITION].next_offset == Progress.objects.get().next_offset == 30
-    assert open_incidents().get().detail.startswith("Kafka lost records 30 to 49")
+    assert open_incidents().get(kind="rollback").detail.startswith("records 30 to 49 were lost by Kafka")
+    assert gaps() == [(PARTITION, 30, 50, "truncated")]
+
+
+def test_a_topic_that_has_other_records_where_some_were_read_is_read_from_the_first_of_them(site: Deployment) -> None:
+    topic = Topic.objects.create(kafka_id=uuid4(), name=site.raw_topic)
+    last = {"record_offset": 49, "record_epoch": 3}
+    Progress.objects.create(topic=topic, partition=PARTITION, next_offset=50, updated_at=timezone.now(), **last)
+    now = TopicOffsets(topic.kafka_id, topic.name, {PARTITION: (0, 70)}, 0.0, 0.0, {PARTITION: 5})
+
+    with transaction.atomic(), connection.cursor() as cursor:
+        kafka = Answers(now, {PARTITION: 30})
+        starts = start_offsets.find(cursor, topic.pk, now, [PARTITION], known_ends={}, kafka=kafka)
+
+    assert starts[PARTITION].next_offset == Progress.objects.get().next_offset == 30
+    assert Progress.objects.get().record_epoch == 5
+    assert gaps() == [(PARTITION, 30, 50, "truncated")]
+
+
+def test_a_topic_that_still_has_the_last_record_that_was_read_is_read_on(site: Deployment) -> None:
+    topic = Topic.objects.create(kafka_id=uuid4(), name=site.raw_topic)
+    # What follows the record held nothing to read.
+    last = {"record_offset": 47, "record_epoch": 3}
+    Progress.objects.create(topic=topic, partition=PARTITION, next_offset=50, updated_at=timezone.now(), **last)
+    now = TopicOffsets(topic.kafka_id, topic.name, {PARTITION: (0, 70)}, 0.0, 0.0, {PARTITION: 5})
+
+    with transaction.atomic(), connection.cursor() as cursor:
+        kafka = Answers(now, {PARTITION: 48})
+        starts = start_offsets.find(cursor, topic.pk, now, [PARTITION], known_ends={}, kafka=kafka)
+
+    assert starts[PARTITION].read_up_to == (50, -1)
     assert gaps() == []
 
 
@@ -183,7 +229,7 @@ def test_an_answer_that_was_old_moves_no_progress(site: Deployment) -> None:
     stale = TopicOffsets(topic.kafka_id, topic.name, {PARTITION: (0, 40)}, 0.0, 0.0)
 
     with transaction.atomic(), connection.cursor() as cursor:
-        starts = start_offsets.find(cursor, topic.pk, stale, [PARTITION], known_ends={}, ask=lambda: now)
+        starts = start_offsets.find(cursor, topic.pk, stale, [PARTITION], known_ends={}, kafka=Answers(now))
 
     assert starts[PARTITION].next_offset == Progress.objects.get().next_offset == 50
     assert not open_incidents().exists()
