@@ -287,6 +287,9 @@ DATAFLOW_WARN_DISK_PERCENT = env.float("DATAFLOW_WARN_DISK_PERCENT", 85.0)
 DATAFLOW_WARN_RETENTION_PERCENT = env.float("DATAFLOW_WARN_RETENTION_PERCENT", 50.0)
 # Further paths, with commas, whose volumes the consumer watches: those of servers that don't tell it by themselves.
 DATAFLOW_VOLUMES = env.str("DATAFLOW_VOLUMES", "")
+# How often a consumer checks that the servers still have what they confirmed, and of how many events in MongoDB.
+DATAFLOW_CHECK_SECONDS = env.float("DATAFLOW_CHECK_SECONDS", 60.0)
+DATAFLOW_CHECK_DOCUMENTS = env.int("DATAFLOW_CHECK_DOCUMENTS", 100)
 
 REST_FRAMEWORK: dict[str, object] = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

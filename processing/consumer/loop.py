@@ -29,6 +29,7 @@ from processing.kafka.consumer import Consumer
 from processing.live_feed import LivePublisher
 from processing.models import ConsumerMember
 from processing.partitions import failing_sources
+from processing.stores.recently_stored import RecentlyStored
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +73,11 @@ class Loop:
         self._busy = False
         self._next_check = time.monotonic() + STALL_CHECK
         self._stop_by: float | None = None
+
+    @property
+    def recent(self) -> RecentlyStored:
+        """A sample of what this process has stored."""
+        return self._stores.recent
 
     def run(self) -> None:
         """Consume until `stopping` is set; then finish the current batch, or abandon it whole."""

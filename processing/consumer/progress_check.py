@@ -1,4 +1,4 @@
-"""Compares PostgreSQL's progress with what this consumer has committed: a standby that takes over may be behind."""
+"""Compares PostgreSQL's progress with what this consumer has committed, and with the records that Kafka still has."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ import time
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
 
+from django.conf import settings
+
 from processing.consumer import steps
 from processing.consumer.store_executor import StoreExecutor
 from processing.consumer.work import Stores, Topic
 from processing.kafka.consumer import Consumer
 
-EVERY = 60.0  # seconds; partitions with records are compared with each batch
-RETRY = 1.0  # seconds, while PostgreSQL does not answer or a partition is busy
+RETRY = 2.0  # seconds, while a server does not answer or a partition is busy
 
 
 class ProgressCheck:
-    """Asks on the store thread after each reconnection to PostgreSQL, and every minute."""
+    """Asks on the store thread after each reconnection to PostgreSQL, and every DATAFLOW_CHECK_SECONDS.
+
+    Partitions with records on their way are compared with each batch anyway (processing.partitions.misplaced).
+    """
 
     def __init__(self, stores: Stores, thread: StoreExecutor) -> None:
         self._stores = stores
@@ -24,7 +28,7 @@ class ProgressCheck:
         self._asked: tuple[set[int], Future[set[int]]] | None = None
         self._left: set[int] = set()  # partitions that are to be compared
         self._connected = 0  # connections before the present round
-        self._next_round = time.monotonic() + EVERY
+        self._next_round = time.monotonic() + settings.DATAFLOW_CHECK_SECONDS
         self._next_try = 0.0  # time.monotonic()
 
     def step(self, consumer: Consumer, *, busy: Callable[[], Collection[int]]) -> set[int]:
@@ -37,7 +41,7 @@ class ProgressCheck:
         now = time.monotonic()
         if now >= self._next_round or self._connected != self._stores.rows.connected:
             self._left, self._connected = set(consumer.partitions), self._stores.rows.connected
-            self._next_round = now + EVERY
+            self._next_round = now + settings.DATAFLOW_CHECK_SECONDS
         if self._left and now >= self._next_try:
             self._next_try = now + RETRY
             self._ask(consumer, set(busy()))

@@ -19,7 +19,7 @@ from processing.events.positions import PartitionId
 from processing.kafka.end_offsets import TopicOffsets
 from processing.kafka.unreadable import UnreadableBatch
 from processing.ledger.incidents import PartitionRef
-from processing.partitions import failing_sources, misplaced, paused, progress, start_offsets
+from processing.partitions import failing_sources, misplaced, paused, progress, start_offsets, truncation
 from processing.partitions.start_offsets import StartOffset
 from processing.stores import row_lookup
 from processing.stores.document_store import Verdict
@@ -222,7 +222,7 @@ def pass_over(stores: Stores, topic: Topic, passed: Mapping[int, tuple[int, int]
 
 
 def find_lost_progress(stores: Stores, topic: Topic, reached: Mapping[int, int]) -> set[int]:
-    """Return the partitions whose committed effects are gone, with an incident for each; see processing.partitions.misplaced.
+    """Return the partitions whose committed effects are gone, with an incident, or whose last record Kafka has lost.
 
     :param reached: by partition, the offset up to which effects were committed
     """
@@ -232,9 +232,11 @@ def find_lost_progress(stores: Stores, topic: Topic, reached: Mapping[int, int])
         for number, at in sorted(found.items()):
             sentence = misplaced.went_back(at, reached[number])
             misplaced.tell(cursor, PartitionRef(topic.row, topic.name, number), sentence)
+        last = truncation.read(cursor, topic.row, sorted(reached))
     if found:
         stores.rows.forget()
-    return set(found)
+    # Placing it anew sets it back, with a gap and its incident.
+    return {*found, *truncation.find(stores.ends, last)}
 
 
 def hold_unreadable(
@@ -260,6 +262,7 @@ def store(stores: Stores, work: Work, *, undo: bool = False) -> None:
     stores.breaker.adopt(work.attempt.breaker_update)
     if work.attempt.allotment:
         stores.budget.adopt(work.attempt.allotment)
+    stores.recent.add(work.batch.stored)
 
 
 def _attempt(stores: Stores, work: Work, *, undo: bool) -> bool:

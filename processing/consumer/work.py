@@ -19,6 +19,7 @@ from processing.kafka.end_offsets import OffsetsReader
 from processing.kafka.processed_topic import ProcessedTopic
 from processing.partitions.circuit_breaker import BreakerUpdate, CircuitBreaker
 from processing.stores.document_store import DocumentStore, Verdict
+from processing.stores.recently_stored import RecentlyStored
 from processing.stores.row_store import RowStore
 
 
@@ -97,6 +98,7 @@ class Stores:
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     budget: RollupBudget = field(default_factory=RollupBudget)
     writers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "documents"))
+    recent: RecentlyStored = field(default_factory=RecentlyStored)
     # Rows are copied straight into the table until a batch meets existing rows. They then go through a staging table
     # until a batch meets none.
     careful: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
 from typing import ClassVar, NotRequired, TypedDict, cast
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from processing.events.document_ids import document_id
 
 ALIAS = "dataflow"
 READ_TIMEOUT = 1.0  # seconds; a page waits no longer for MongoDB than it would for a slow row
+LOOKUP_TIMEOUT = 5.0  # seconds, for documents that no page waits for
 MAX_NAMESAKES = 100  # sources with the same event id that one answer names
 _SELECTION_TIMEOUT = 1_000  # milliseconds
 
@@ -128,6 +130,19 @@ def _keys(event_id: UUID, scope: ReadScope) -> dict[str, object]:
     if scope.sources is not None:
         return {"pk__in": [document_id(event_id, source) for source in sorted(scope.sources)]}
     return {"pk__gte": event_id.bytes + bytes(8), "pk__lte": event_id.bytes + b"\xff" * 8}
+
+
+def existing(keys: Sequence[bytes]) -> set[bytes]:
+    """Return which of these documents exist, by their ids.
+
+    :raises DocumentsUnavailable: MongoDB gave no answer within LOOKUP_TIMEOUT
+    """
+    try:
+        with pymongo.timeout(LOOKUP_TIMEOUT):
+            found = database()["events"].find({"_id": {"$in": list(keys)}}, {"_id": 1})
+            return {bytes(cast("bytes", document["_id"])) for document in found}
+    except PyMongoError as error:
+        raise DocumentsUnavailable from error
 
 
 def volume() -> tuple[int, int]:

@@ -16,7 +16,7 @@ from ingestion.management.command import OperatorCommand
 from processing.consumer import health
 from processing.consumer.loop import Loop
 from processing.errors import NeedsOperator, StoreUnavailable
-from processing.monitoring import capacity
+from processing.monitoring import capacity, document_check
 from processing.stores.document_store import DocumentStore
 from processing.stores.row_store import RowStore
 
@@ -49,6 +49,7 @@ class Command(OperatorCommand):
                 f"Port {settings.PROCESSOR_SERVICE_PORT} is taken: set PROCESSOR_SERVICE_PORT to a free one."
             ) from error
         capacity.start(stopping)
+        document_check.start(stopping, loop.recent)
         # Objects that exist now are never freed, so the garbage collector may skip them.
         gc.collect()
         gc.freeze()
