@@ -203,10 +203,10 @@ def find_starts(
     :raises StoreUnavailable: a store does not answer; place them again
     :raises NeedsOperator: the same, and someone must act
     """
-    ends = stores.ends.ask()
+    ends = stores.log.ask()
     topic = stores.rows.topic_row(ends.topic, ends.name)
     with stores.rows.exclusive_transaction() as cursor:
-        starts = start_offsets.find(cursor, topic, ends, partitions, known_ends=known_ends, kafka=stores.ends)
+        starts = start_offsets.find(cursor, topic, ends, partitions, known_ends=known_ends, kafka=stores.log)
         start_offsets.release_readable(cursor, topic, ends.name, starts, version=record_headers.FORMAT_VERSION)
     for partition, start in starts.items():
         stores.breaker.start(partition, lenient_until=start.hold.lenient_until)
@@ -236,7 +236,7 @@ def find_lost_progress(stores: Stores, topic: Topic, reached: Mapping[int, int])
     if found:
         stores.rows.forget()
     # Placing it anew sets it back, with a gap and its incident.
-    return {*found, *truncation.find(stores.ends, last)}
+    return {*found, *truncation.find(stores.log, stores.log.ask(), last)}
 
 
 def hold_unreadable(

@@ -17,6 +17,7 @@ from processing.events.rollup_budget import Allotment, RollupBudget
 from processing.events.rollups import Spans, by_hour, roll_up
 from processing.kafka.end_offsets import OffsetsReader
 from processing.kafka.processed_topic import ProcessedTopic
+from processing.kafka.topic_log import TopicLog
 from processing.partitions.circuit_breaker import BreakerUpdate, CircuitBreaker
 from processing.stores.document_store import DocumentStore, Verdict
 from processing.stores.recently_stored import RecentlyStored
@@ -92,8 +93,8 @@ class Stores:
     rows: RowStore = field(default_factory=RowStore)
     documents: DocumentStore = field(default_factory=DocumentStore)
     delivery: ProcessedTopic = field(default_factory=ProcessedTopic)
-    ends: OffsetsReader = field(
-        default_factory=lambda: OffsetsReader(settings.KAFKA_BOOTSTRAP_SERVERS, settings.KAFKA_TOPIC_RAW_DATA)
+    log: TopicLog = field(
+        default_factory=lambda: TopicLog(OffsetsReader(settings.KAFKA_BOOTSTRAP_SERVERS, settings.KAFKA_TOPIC_RAW_DATA))
     )
     breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     budget: RollupBudget = field(default_factory=RollupBudget)
@@ -111,7 +112,7 @@ class Stores:
 
     def close(self) -> None:
         self.delivery.close()
-        self.ends.close()
+        self.log.close()
         self.crashes.close()
         self.documents.close()
         self.rows.close()

@@ -64,7 +64,7 @@ def find(
         _leave_former(cursor, topic, ends, begun, known_ends)
     found = truncation.read(cursor, topic, partitions)
     exist = [_exists(ends, partition, last.next_offset) for partition, last in found.items()]
-    if not all(exist) or truncation.find(kafka, found):
+    if not all(exist) or truncation.find(kafka, ends, found):
         found = _step_over_gaps(cursor, topic, ends, partitions, kafka)
     held = paused.read(cursor, topic, partitions)
     return {partition: StartOffset(last.read_up_to, held.get(partition, NOT_HELD)) for partition, last in found.items()}
@@ -93,7 +93,7 @@ def _step_over_gaps(
     now = kafka.ask()
     if now.topic != ends.topic:
         raise StoreUnavailable(f"Kafka: the topic {ends.name} was recreated just now")
-    lost = truncation.find(kafka, found)
+    lost = truncation.find(kafka, now, found)
     for number, last in found.items():
         partition = PartitionRef(topic, ends.name, number)
         earliest, end = now.partitions[number]

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from deploy.testing.deployment import Deployment
-from processing.events.batch import WHOLE, Letter
+from processing.events.batch import WHOLE, Letter, Record
 from processing.kafka.consumer_group import open_group
 from processing.kafka.end_offsets import TopicOffsets
 from processing.ledger.incidents import open_incidents
@@ -50,12 +50,16 @@ class Answers:
 
     offsets: TopicOffsets
     epoch_ends: Mapping[int, int] = field(default_factory=dict)
+    last: Record | None = None  # at the place of the last one that was read
 
     def ask(self) -> TopicOffsets:
         return self.offsets
 
     def ask_epoch_ends(self, epochs: Mapping[int, int]) -> dict[int, int]:
         return {number: self.epoch_ends[number] for number in epochs}
+
+    def read(self, offsets: Mapping[int, int]) -> dict[int, Record]:
+        return dict.fromkeys(offsets, self.last) if self.last else {}
 
 
 def commit(offset: int) -> None:
@@ -193,6 +197,42 @@ def test_a_topic_that_still_has_the_last_record_that_was_read_is_read_on(site: D
         starts = start_offsets.find(cursor, topic.pk, now, [PARTITION], known_ends={}, kafka=kafka)
 
     assert starts[PARTITION].read_up_to == (50, -1)
+    assert gaps() == []
+
+
+@pytest.mark.parametrize("epoch_end", [70, -1])
+def test_a_topic_with_another_record_of_the_same_leader_where_the_last_one_was_is_read_again(
+    site: Deployment, epoch_end: int
+) -> None:
+    topic = Topic.objects.create(kafka_id=uuid4(), name=site.raw_topic)
+    read = Record(PARTITION, 49, factories.NOON, b"read", [])
+    last = {"record_offset": 49, "record_epoch": 3, "record_checksum": read.checksum}
+    Progress.objects.create(topic=topic, partition=PARTITION, next_offset=50, updated_at=timezone.now(), **last)
+    now = TopicOffsets(topic.kafka_id, topic.name, {PARTITION: (10, 70)}, 0.0, 0.0, {PARTITION: 3})
+
+    with transaction.atomic(), connection.cursor() as cursor:
+        kafka = Answers(now, {PARTITION: epoch_end}, read._replace(value=b"other"))
+        starts = start_offsets.find(cursor, topic.pk, now, [PARTITION], known_ends={}, kafka=kafka)
+
+    assert starts[PARTITION].next_offset == 10
+    assert gaps() == [(PARTITION, 10, 50, "truncated")]
+
+
+@pytest.mark.parametrize(("epoch_end", "compacted"), [(-1, False), (70, True)])
+def test_a_topic_with_the_same_last_record_or_none_at_its_place_is_read_on(
+    site: Deployment, epoch_end: int, compacted: bool
+) -> None:
+    topic = Topic.objects.create(kafka_id=uuid4(), name=site.raw_topic)
+    read = Record(PARTITION, 49, factories.NOON, b"read", [])
+    last = {"record_offset": 49, "record_epoch": 3, "record_checksum": read.checksum}
+    Progress.objects.create(topic=topic, partition=PARTITION, next_offset=50, updated_at=timezone.now(), **last)
+    now = TopicOffsets(topic.kafka_id, topic.name, {PARTITION: (10, 70)}, 0.0, 0.0, {PARTITION: 3})
+
+    with transaction.atomic(), connection.cursor() as cursor:
+        kafka = Answers(now, {PARTITION: epoch_end}, None if compacted else read)
+        starts = start_offsets.find(cursor, topic.pk, now, [PARTITION], known_ends={}, kafka=kafka)
+
+    assert starts[PARTITION].next_offset == 50
     assert gaps() == []
 
 
