@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple, NotRequired, TypedDict
 
 from ingestion import problems
 from ingestion.events.batch import ParsedBatch, Rejected
 from ingestion.problems import Code
+
+MAX_FAULTS = 100  # rejected events that an answer lists
+MAX_FAULT_TEXT = 64 * 1024  # characters of their pointers and details together
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ class Outcome(NamedTuple):
     rejected: int
     results: list[Result]
     refusal: tuple[Code, str] | None = None  # no event was accepted: the code and the detail
+    error_count: int | None = None  # of all faults, if not all of them are in the results
 
 
 def is_withheld(parsed: ParsedBatch, options: Options) -> bool:
@@ -50,28 +55,47 @@ def outcome(parsed: ParsedBatch, options: Options) -> Outcome:
 
 
 def _accepted(parsed: ParsedBatch, options: Options) -> Outcome:
-    results = [_rejected_event(item) for item in parsed.rejected]
+    results = _listed(parsed)
+    error_count = _error_count(parsed, results)
     if options.list_all:
         pairs = zip(parsed.positions(), parsed.events, strict=True)
         results += [{"index": index, "status": "accepted", "eventId": event.id} for index, event in pairs]
         results.sort(key=lambda result: result["index"])
     refusal = None
     if parsed.rejected and not parsed.events:
-        refusal = (_code_of_none(results), "no event of the batch was accepted")
-    return Outcome(len(parsed.events), len(parsed.rejected), results, refusal)
+        refusal = (_code_of_none(parsed), "no event of the batch was accepted")
+    return Outcome(len(parsed.events), len(parsed.rejected), results, refusal, error_count)
 
 
 def _withheld(parsed: ParsedBatch, options: Options) -> Outcome:
-    results = [_rejected_event(item) for item in parsed.rejected]
+    results = _listed(parsed)
+    error_count = _error_count(parsed, results)
     if options.list_all:
-        results += [_withheld_event(index) for index in parsed.positions()]
+        # They are rejected, too, and all for the same reason.
+        results += [_withheld_event(index) for index in islice(parsed.positions(), MAX_FAULTS - len(results))]
         results.sort(key=lambda result: result["index"])
-    refusal = (_code_of_none(results), "not every event is good, and all or none was asked for")
-    return Outcome(0, len(parsed.events) + len(parsed.rejected), results, refusal)
+    refusal = (_code_of_none(parsed), "not every event is good, and all or none was asked for")
+    return Outcome(0, len(parsed.events) + len(parsed.rejected), results, refusal, error_count)
 
 
-def _code_of_none(results: list[Result]) -> Code:
-    codes = {Code(result["code"]) for result in results if "code" in result}
+def _listed(parsed: ParsedBatch) -> list[Result]:
+    """Return the first rejected events: an answer to a thousand of them would be as long as what was sent."""
+    listed: list[Result] = []
+    left = MAX_FAULT_TEXT
+    for item in parsed.rejected[:MAX_FAULTS]:
+        left -= len(item.pointer) + len(item.detail)
+        if listed and left < 0:
+            break
+        listed.append(_rejected_event(item))
+    return listed
+
+
+def _error_count(parsed: ParsedBatch, listed: list[Result]) -> int | None:
+    return None if len(listed) == len(parsed.rejected) else len(parsed.rejected)
+
+
+def _code_of_none(parsed: ParsedBatch) -> Code:
+    codes = {item.code for item in parsed.rejected}
     # A batch that is rejected for its sources alone is forbidden, not wrong.
     forbidden = all(problems.status_of(code) == 403 for code in codes)
     return min(codes) if forbidden else Code.NOTHING_ACCEPTED

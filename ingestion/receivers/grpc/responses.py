@@ -21,6 +21,8 @@ def refusal(outcome: Outcome) -> Status | None:
     if outcome.refusal is None:
         return None
     code, detail = outcome.refusal
+    if outcome.error_count is not None or len(outcome.results) > statuses.MAX_VIOLATIONS:
+        detail = f"{detail}; {outcome.rejected} were rejected"
     return statuses.build(code, detail, violations=map(_violation, outcome.results))
 
 

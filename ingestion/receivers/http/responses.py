@@ -42,7 +42,9 @@ def rejected(item: Rejected) -> Response:
 
 
 def _batch(found: Outcome, options: Options) -> Response:
-    told = {"accepted": found.accepted, "rejected": found.rejected, "results": found.results}
+    told: dict[str, object] = {"accepted": found.accepted, "rejected": found.rejected, "results": found.results}
+    if found.error_count is not None:
+        told["errorCount"] = found.error_count
     if found.refusal is not None:
         return problem(*found.refusal, more=told)
     whole = 200 if options.validate else 202
