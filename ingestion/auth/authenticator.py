@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from ingestion.auth import api_keys, tokens
 from ingestion.auth.api_keys import ANYONE, Grant
 from ingestion.auth.key_use import KeyUses
-from ingestion.auth.rate_limits import TokenBucket
+from ingestion.auth.rate_limits import TokenBucket, TokenBuckets
 from ingestion.auth.source_registry import SourceRegistry
 from ingestion.auth.source_throttle import SourceThrottle
 from ingestion.problems import Code, RequestRejected
@@ -33,7 +33,8 @@ TRUSTED_SECONDS = 3600.0  # a valid one while PostgreSQL does not answer
 LOOKUP_SECONDS = 2.0  # for one query
 AWAY_SECONDS = 1.0  # after a query failed, no other is tried for so long
 MAX_WAITING = 100  # lookups at one time; limits what a flood of invented keys can cost
-REMEMBERED = 10_000  # keys in the cache
+REMEMBERED = 10_000  # valid keys in the cache
+REMEMBERED_UNKNOWN = 1_000  # invalid ones, in a cache of their own: made-up keys push out nothing but each other
 PING_SECONDS = 5.0
 RETRY_SECONDS = 1.0
 
@@ -41,15 +42,14 @@ Found = TypeVar("Found")
 
 
 class _CachedGrant:
-    """The cache entry of one token; times on the loop's clock."""
+    """The cache entry of a valid token; times on the loop's clock."""
 
-    __slots__ = ("bucket", "fresh_until", "grant", "trusted_until")
+    __slots__ = ("fresh_until", "grant", "trusted_until")
 
-    def __init__(self, grant: Grant | None, now: float) -> None:
+    def __init__(self, grant: Grant, now: float) -> None:
         self.grant = grant
-        self.fresh_until = now + (KNOWN_SECONDS if grant else UNKNOWN_SECONDS)
+        self.fresh_until = now + KNOWN_SECONDS
         self.trusted_until = now + TRUSTED_SECONDS
-        self.bucket: TokenBucket | None = None
 
 
 class Authenticator:
@@ -60,6 +60,8 @@ class Authenticator:
         # Its own threads: one that waits for PostgreSQL must not delay those that Kafka needs.
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="access")
         self._cached: dict[str, _CachedGrant] = {}
+        self._unknown: dict[str, float] = {}  # until when a token is invalid, on the loop's clock
+        self._buckets = TokenBuckets()
         self._lookups: dict[str, asyncio.Task[Grant | None]] = {}
         self._away_until = 0.0
         self.registry = SourceRegistry(self.ask)
@@ -82,8 +84,7 @@ class Authenticator:
         cached = self._cached.get(tokens.digest(token))
         if cached is None or self.loop.time() >= cached.fresh_until or not _allows(cached.grant, scope):
             return None
-        assert cached.grant is not None
-        return cached.grant, self._admit(cached, cached.grant)
+        return cached.grant, self._admit(cached.grant)
 
     async def grant(self, head: Mapping[bytes, bytes], scope: str) -> tuple[Grant, TokenBucket | None]:
         """Authenticate a request.
@@ -97,13 +98,12 @@ class Authenticator:
         token = tokens.token_of(head)
         if token is None or not tokens.SHAPE.fullmatch(token):
             raise tokens.unauthenticated()
-        cached = await self._cached_grant(tokens.digest(token), tokens.older_digests(token))
-        grant = cached.grant
+        grant = await self._find(tokens.digest(token), tokens.older_digests(token))
         if grant is None or _has_ended(grant):
             raise tokens.unauthenticated()
         if scope not in grant.scopes:
             raise RequestRejected(Code.FORBIDDEN, f"the key does not have the scope {scope!r}")
-        return grant, self._admit(cached, grant)
+        return grant, self._admit(grant)
 
     async def ask(self, query: Callable[[], Found]) -> Found:
         """Run a query in a thread.
@@ -131,44 +131,57 @@ class Authenticator:
         self._uses.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _cached_grant(self, digest: str, older: tuple[str, ...]) -> _CachedGrant:
+    async def _find(self, digest: str, older: tuple[str, ...]) -> Grant | None:
+        """Return the rights of a key, from the cache if it can be; None: it is not valid.
+
+        :raises RequestRejected: PostgreSQL does not answer, and the key was not valid within the last hour
+        """
         now = self.loop.time()
         cached = self._cached.get(digest)
         if cached is not None and now < cached.fresh_until:
-            return cached
+            return cached.grant
+        if now < self._unknown.get(digest, 0.0):
+            return None
         try:
-            grant = await self._look_up(digest, older)
+            grant = await self._look_up(digest, older, is_known=cached is not None)
         except RequestRejected:
-            if cached is None or cached.grant is None or now >= cached.trusted_until:
+            if cached is None or now >= cached.trusted_until:
                 raise
-            return cached
-        fresh = _CachedGrant(grant, self.loop.time())
-        if cached is not None and cached.grant == grant:
-            fresh.bucket = cached.bucket
+            return cached.grant
+        self._remember(digest, grant)
+        return grant
+
+    def _remember(self, digest: str, grant: Grant | None) -> None:
+        now = self.loop.time()
+        # The entry moves to the end: the one that is looked up least gives way.
+        self._cached.pop(digest, None)
+        if grant is None:
+            while len(self._unknown) >= REMEMBERED_UNKNOWN:
+                del self._unknown[next(iter(self._unknown))]
+            self._unknown[digest] = now + UNKNOWN_SECONDS
+            return
         while len(self._cached) >= REMEMBERED:
             del self._cached[next(iter(self._cached))]
-        self._cached[digest] = fresh
-        if grant is not None:
-            self._uses.add(grant.key, digest)
-        return fresh
+        self._cached[digest] = _CachedGrant(grant, now)
+        self._uses.add(grant.key, digest)
 
-    async def _look_up(self, digest: str, older: tuple[str, ...]) -> Grant | None:
+    async def _look_up(self, digest: str, older: tuple[str, ...], *, is_known: bool) -> Grant | None:
         """Look up a key; concurrent requests with the same key share one query."""
         lookup = self._lookups.get(digest)
         if lookup is None:
-            if len(self._lookups) >= MAX_WAITING:
+            if len(self._lookups) >= MAX_WAITING and not is_known:
                 raise RequestRejected(Code.OVERLOADED, "too many unknown keys are being looked up")
             lookup = self._lookups[digest] = self.loop.create_task(self.ask(lambda: api_keys.find(digest, *older)))
             lookup.add_done_callback(lambda _: self._lookups.pop(digest, None))
         return await asyncio.shield(lookup)
 
-    def _admit(self, cached: _CachedGrant, grant: Grant) -> TokenBucket | None:
+    def _admit(self, grant: Grant) -> TokenBucket | None:
         if not grant.rate:
             return None
-        if cached.bucket is None:
-            cached.bucket = TokenBucket(parse_rate(grant.rate), now=self.loop.time())
-        cached.bucket.check(self.loop.time())
-        return cached.bucket
+        now = self.loop.time()
+        bucket = self._buckets.of(grant.key, parse_rate(grant.rate), now=now)
+        bucket.check(now)
+        return bucket
 
     async def _listen(self) -> None:
         """Receive notifications of revoked keys and changed sources, until closed."""
@@ -199,15 +212,17 @@ class Authenticator:
             self.registry.refresh()
         elif len(changed) == tokens.PREFIX_LENGTH:
             for digest, cached in list(self._cached.items()):
-                if cached.grant is not None and cached.grant.key == changed:
+                if cached.grant.key == changed:
                     del self._cached[digest]
         else:
             self._cached.pop(changed, None)
+            self._unknown.pop(changed, None)
 
     def _invalidate_all(self) -> None:
         """Expire every cached key, since a notification may have been missed."""
         for cached in self._cached.values():
             cached.fresh_until = 0.0
+        self._unknown.clear()
         self.registry.refresh()
 
 
@@ -218,8 +233,8 @@ def _has_ended(grant: Grant) -> bool:
     return grant.expires is not None and grant.expires <= time.time()
 
 
-def _allows(grant: Grant | None, scope: str) -> bool:
-    return grant is not None and scope in grant.scopes and not _has_ended(grant)
+def _allows(grant: Grant, scope: str) -> bool:
+    return scope in grant.scopes and not _has_ended(grant)
 
 
 def _run_query(query: Callable[[], Found]) -> Found:
