@@ -11,6 +11,7 @@ import msgspec
 from django.db.models import QuerySet
 
 from ingestion.auth.read_scope import ReadScope
+from ingestion.events.source_labels import LEFT_OUT
 from ingestion.models import Source
 from processing.models import LatestValue, SourceStatistics
 from queries.reads import cache, postgres
@@ -22,6 +23,7 @@ from queries.schemas import FieldShape, SourceShape
 
 PARAMETERS = ("limit", "offset", "cursor")
 KEPT_FOR = 1.0  # seconds
+LABEL_TEXT = 1024 * 1024  # characters of labels in one answer, shared by its sources
 
 
 class SourceNotFound(Exception):
@@ -128,10 +130,11 @@ def _shapes(rows: Iterable[SourceStatistics]) -> list[SourceShape]:
     latest = LatestValue.objects.filter(source_id__in=names).order_by("source_id", "field")
     for value in latest:
         fields[value.source_id].append({"name": value.field, "latest": value.value, "latestAt": format_time(value.ts)})
-    return [_shape(row, registered.get(row.source_id), fields[row.source_id]) for row in found]
+    room = LABEL_TEXT // max(1, len(found))
+    return [_shape(row, registered.get(row.source_id), fields[row.source_id], room=room) for row in found]
 
 
-def _shape(row: SourceStatistics, registered: Source | None, fields: list[FieldShape]) -> SourceShape:
+def _shape(row: SourceStatistics, registered: Source | None, fields: list[FieldShape], *, room: int) -> SourceShape:
     return {
         "sourceId": row.source_id,
         "firstSeen": format_time(row.first_seen),
@@ -143,5 +146,16 @@ def _shape(row: SourceStatistics, registered: Source | None, fields: list[FieldS
         "rollupsCutAt": None if row.rollups_cut_at is None else format_time(row.rollups_cut_at),
         # A source without a registry entry is enabled.
         "enabled": registered is None or registered.enabled,
-        "labels": registered.labels if registered else {},
+        "labels": _labels(registered.labels, room=room) if registered else {},
     }
+
+
+def _labels(labels: dict[str, object], *, room: int) -> dict[str, object]:
+    """Return the first labels that fit, and how many are left out: receivers bound them, but a page has many sources."""
+    shown: dict[str, object] = {}
+    for name, value in labels.items():
+        room -= len(name) + len(str(value))
+        if room < 0:
+            return shown | {LEFT_OUT: str(len(labels) - len(shown))}
+        shown[name] = value
+    return shown
