@@ -242,6 +242,7 @@ DATAFLOW_MAX_SOURCES = env.int("DATAFLOW_MAX_SOURCES", 100_000)
 # six of the largest bodies, or a thousand connections whose small bodies do not end.
 DATAFLOW_BODY_BUDGET_BYTES = env.int("DATAFLOW_BODY_BUDGET_BYTES", 128 * 1024 * 1024)
 DATAFLOW_KEY_BODY_BUDGET_BYTES = env.int("DATAFLOW_KEY_BODY_BUDGET_BYTES", 32 * 1024 * 1024)
+DATAFLOW_NEW_SOURCES_PER_KEY = env.int("DATAFLOW_NEW_SOURCES_PER_KEY", 20_000)
 # What may wait for Kafka at one time, over all requests of one process.
 DATAFLOW_IN_FLIGHT_BYTES = env.int("DATAFLOW_IN_FLIGHT_BYTES", 32 * 1024 * 1024)
 DATAFLOW_IN_FLIGHT_EVENTS = env.int("DATAFLOW_IN_FLIGHT_EVENTS", 100_000)

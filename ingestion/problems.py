@@ -133,7 +133,7 @@ MEANINGS: dict[Code, tuple[int, str]] = {
     Code.TOO_MANY_KEYS: (422, "The payload has more keys than the limit"),
     Code.KEY_TOO_LONG: (422, "A key is longer than the limit"),
     Code.EVENT_TOO_LARGE: (413, "An event is larger than the limit"),
-    Code.TOO_MANY_SOURCES: (422, "More distinct sources than the limit"),
+    Code.TOO_MANY_SOURCES: (422, "More new sources than the limit"),
     Code.EMPTY_RECORD: (422, "The record holds no event"),
     Code.UNSUPPORTED_VERSION: (422, "A newer release wrote the record"),
     Code.ID_CONFLICT: (409, "The source sent different content under this id before"),

@@ -7,20 +7,22 @@ acknowledgement. A receiver translates into these steps and out of them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache, partial
 from typing import NamedTuple, Protocol
 
-from ingestion import metrics
+from ingestion import metrics, problems
 from ingestion.acceptance.backpressure import backpressure
+from ingestion.acceptance.long_parses import LOOP_BYTES, LongParses
 from ingestion.acceptance.options import Options, Outcome, is_withheld, outcome
 from ingestion.auth.api_keys import Grant
 from ingestion.auth.authenticator import authenticator
-from ingestion.auth.rate_limits import TokenBucket
+from ingestion.auth.rate_limits import TokenBucket, refused_events
 from ingestion.auth.source_registry import SourceRegistry
-from ingestion.events import timestamps
+from ingestion.events import source_ids, timestamps
 from ingestion.events.batch import BatchLimits, ParsedBatch
+from ingestion.events.steps import Parsing, Steps
 from ingestion.kafka.group_commit import BrokerUnavailable, Overloaded, publisher
 from ingestion.models import Scope
 from ingestion.problems import Code, RequestRejected
@@ -33,17 +35,20 @@ UNKNOWN_FATE = "Kafka did not confirm in time; the events may still arrive. Send
 
 _DISABLED = (Code.SOURCE_DISABLED, "this source is disabled")
 _NOT_ALLOWED = (Code.SOURCE_NOT_ALLOWED, "the key is not for this source")
+_TOO_MANY = (
+    Code.TOO_MANY_SOURCES,
+    "more new sources than one key may begin within an hour; registered ones are accepted",
+)
 _UNKNOWN = (Code.UNKNOWN_SOURCE, "this source is not registered, and the site takes registered ones only")
 
 
 class Parse(Protocol):
-    """Parses what a request brought."""
+    """Parses what a request brought, in steps."""
 
-    def __call__(self, *, now: int, limits: BatchLimits) -> ParsedBatch:
-        """Return the events.
+    def __call__(self, *, now: int, limits: BatchLimits) -> Steps:
+        """Return the steps. They raise RequestRejected if the request can't be parsed as a whole.
 
         :param now: microseconds since the epoch
-        :raises RequestRejected: the request can't be parsed as a whole
         """
 
 
@@ -57,6 +62,23 @@ class Caller(NamedTuple):
         """Return the headers of an answer that report the rest of the rate."""
         return () if self.bucket is None else self.bucket.headers()
 
+    def check(self, now: float) -> None:
+        """Check that the rate is not used up.
+
+        :raises RequestRejected: it is
+        """
+        if self.bucket is not None:
+            self.bucket.check(now)
+
+    def take(self, events: int) -> None:
+        """Take events from the rate; a negative number gives them back."""
+        if self.bucket is None:
+            return
+        if events < 0:
+            self.bucket.give_back(-events)
+        else:
+            self.bucket.take(events)
+
 
 class Submission(NamedTuple):
     """A batch whose valid events are on their way to Kafka."""
@@ -67,6 +89,7 @@ class Submission(NamedTuple):
     received: int  # microseconds since the epoch
     acknowledged: asyncio.Future[None] | None  # None: no event is for Kafka
     registry: SourceRegistry
+    fresh: Collection[str]  # sources that may be new
 
     async def finish(self) -> None:
         """Wait for Kafka's acknowledgement.
@@ -98,7 +121,7 @@ class Submission(NamedTuple):
         except BrokerUnavailable as error:
             raise RequestRejected(Code.BROKER_UNAVAILABLE, UNKNOWN_FATE) from error
         metrics.EVENTS_ACCEPTED.inc(len(self.parsed.events))
-        self.registry.note(self.parsed.events, self.parsed.labels)
+        self.registry.note(self.fresh, self.parsed.labels)
 
     def cancel(self) -> None:
         """Stop waiting for Kafka; the events may still arrive."""
@@ -114,6 +137,7 @@ class Acceptance:
         self._publisher = publisher()
         self._access = authenticator()
         self._guard = backpressure()
+        self._long_parses = LongParses()
 
     async def admit(self, head: Mapping[bytes, bytes], *, room: bool = False) -> Caller:
         """Authenticate the caller, before anything is read of what it sends.
@@ -160,22 +184,29 @@ class Acceptance:
         *,
         deadline: float | None = None,
         received: int | None = None,
+        size: int = 0,
     ) -> Submission:
         """Parse a batch and submit its valid events to Kafka.
 
+        :param size: bytes of the batch, which are taken from the rate if it is refused
         :param deadline: on the loop's clock; deadline() if it is not given
         :param received: microseconds since the epoch; now if it is not given
         :raises RequestRejected: nothing was taken
         """
         received = received or timestamps.now()
         deadline = deadline or self.deadline()
-        parsed = parse(now=received, limits=limits())
+        with self._charging(caller, size, options):
+            parsed = _parse(parse, received)
+            if isinstance(parsed, Parsing):
+                parsed = await self._long_parses.finish(parsed, key=caller.grant.key, deadline=deadline)
         unknown: Iterable[str] = ()
         if receiver_limits().require_known_sources:
-            unknown = await self._access.registry.unknown({event.source for event in parsed.events})
-        return self._submit(
-            self._filter(parsed, caller, unknown), caller, options, deadline=deadline, received=received
-        )
+            unknown = await self._access.registry.unknown(_allowed(parsed, caller))
+        parsed = self._filter(parsed, caller, unknown)
+        over = self._claim_sources(parsed, caller, options)
+        if over:
+            parsed = await self._without_new(parsed, over)
+        return self._submit(parsed, caller, options, deadline=deadline, received=received, size=size)
 
     async def accept_and_finish(
         self,
@@ -185,30 +216,78 @@ class Acceptance:
         *,
         deadline: float | None = None,
         received: int | None = None,
+        size: int = 0,
     ) -> Submission:
         """Do as accept() does, and wait for Kafka's acknowledgement.
 
         :raises RequestRejected: as accept() and Submission.finish()
         """
-        submission = await self.accept(parse, caller, options, deadline=deadline, received=received)
+        submission = await self.accept(parse, caller, options, deadline=deadline, received=received, size=size)
         await submission.finish()
         return submission
 
     def accept_cached(
-        self, parse: Parse, caller: Caller, options: Options, finished: Callable[[Submission, object], None]
-    ) -> None:
+        self,
+        parse: Parse,
+        caller: Caller,
+        options: Options,
+        finished: Callable[[Submission, object], None],
+        *,
+        size: int,
+    ) -> Awaitable[Submission] | None:
         """Do as accept() does for a caller from admit_cached(), without a task.
 
         :param finished: called when nothing is awaited any more; it has to call confirm() first
+        :param size: as for accept()
+        :returns: None; or what has to be awaited in a task, in place of a call of `finished`
         :raises RequestRejected: nothing was taken
         """
         received, deadline = timestamps.now(), self.deadline()
-        parsed = self._filter(parse(now=received, limits=limits()), caller, ())
-        submission = self._submit(parsed, caller, options, deadline=deadline, received=received)
+        with self._charging(caller, size, options):
+            parsed = _parse(parse, received)
+        if isinstance(parsed, Parsing):
+            return self._accept_long(parsed, caller, options, deadline=deadline, received=received, size=size)
+        parsed = self._filter(parsed, caller, ())
+        over = self._claim_sources(parsed, caller, options)
+        if over:
+            return self._accept_rest(
+                self._without_new(parsed, over), caller, options, deadline=deadline, received=received, size=size
+            )
+        submission = self._submit(parsed, caller, options, deadline=deadline, received=received, size=size)
         if submission.acknowledged is None:
             finished(submission, None)
         else:
             submission.acknowledged.add_done_callback(partial(finished, submission))
+        return None
+
+    async def _accept_long(
+        self, parsing: Parsing, caller: Caller, options: Options, *, deadline: float, received: int, size: int
+    ) -> Submission:
+        """Do the rest of accept_cached() for a body that takes long."""
+        with self._charging(caller, size, options):
+            parsed = await self._long_parses.finish(parsing, key=caller.grant.key, deadline=deadline)
+        parsed = self._filter(parsed, caller, ())
+        over = self._claim_sources(parsed, caller, options)
+        return await self._accept_rest(
+            self._without_new(parsed, over), caller, options, deadline=deadline, received=received, size=size
+        )
+
+    async def _accept_rest(
+        self,
+        parsing: Awaitable[ParsedBatch],
+        caller: Caller,
+        options: Options,
+        *,
+        deadline: float,
+        received: int,
+        size: int,
+    ) -> Submission:
+        """Do the rest of accept_cached(), and wait for Kafka's acknowledgement."""
+        submission = self._submit(await parsing, caller, options, deadline=deadline, received=received, size=size)
+        if submission.acknowledged is not None:
+            with suppress(BrokerUnavailable):
+                await submission.acknowledged
+        return submission
 
     def _filter(self, parsed: ParsedBatch, caller: Caller, unknown: Iterable[str]) -> ParsedBatch:
         """Reject the events of sources that may not send.
@@ -228,20 +307,57 @@ class Acceptance:
             raise throttle.reject(failing)
         return parsed.without(details) if details else parsed
 
+    def _charging(self, caller: Caller, size: int, options: Options) -> AbstractContextManager[None]:
+        """Parse within the rate of a key, which counts refused bodies too.
+
+        :raises RequestRejected: the rate was used up since the request's head
+        """
+        if caller.bucket is None:
+            return _FREE
+        caller.check(self.loop.time())
+        return _charging(caller, size, options)
+
+    def _claim_sources(self, parsed: ParsedBatch, caller: Caller, options: Options) -> set[str]:
+        """Count the new sources of events that are let through; return those that are too many, if they are new."""
+        fresh = _fresh(parsed)
+        # A key that is bound to sources can't begin others, and its answers must not depend on what other keys send.
+        if not fresh or caller.grant.sources is not None or options.validate or is_withheld(parsed, options):
+            return set()
+        registry = self._access.registry
+        return registry.quota.claim(caller.grant.key, registry.uncertain(fresh), now=self.loop.time())
+
+    async def _without_new(self, parsed: ParsedBatch, over: set[str]) -> ParsedBatch:
+        """Reject the events of new sources that are too many; registered ones are never too many.
+
+        :raises RequestRejected: PostgreSQL does not answer
+        """
+        if not over:
+            return parsed
+        new = await self._access.registry.unknown(over)
+        return parsed.without(dict.fromkeys(new, _TOO_MANY)) if new else parsed
+
     def _submit(
-        self, parsed: ParsedBatch, caller: Caller, options: Options, *, deadline: float, received: int
+        self, parsed: ParsedBatch, caller: Caller, options: Options, *, deadline: float, received: int, size: int
     ) -> Submission:
+        """Take the events from the rate and submit them, with nothing in between.
+
+        :raises RequestRejected: the rate is used up, or Kafka does not take them
+        """
         acknowledged = None
+        fresh: Collection[str] = ()
+        if not options.validate:
+            caller.check(self.loop.time())
+            caller.take(_cost(parsed, size))
         if _is_to_be_published(parsed, options):
-            if caller.bucket is not None:
-                caller.bucket.take(len(parsed.events))
+            fresh = _fresh(parsed)
             try:
                 acknowledged = self._publisher.submit(
                     parsed.events, received=received, deadline=deadline, trace=request_context.traceparent.get()
                 )
             except (Overloaded, BrokerUnavailable) as error:
+                caller.take(-len(parsed.events))
                 raise _not_taken(error) from error
-        return Submission(parsed, options, caller, received, acknowledged, self._access.registry)
+        return Submission(parsed, options, caller, received, acknowledged, self._access.registry, fresh)
 
 
 acceptance = LoopSingleton(Acceptance)
@@ -249,14 +365,59 @@ acceptance = LoopSingleton(Acceptance)
 
 @cache
 def _limits(on: ReceiverLimits) -> BatchLimits:
-    return BatchLimits(
-        max_event_bytes=on.max_event_bytes, max_batch_events=on.max_batch_events, max_sources=on.max_sources
-    )
+    return BatchLimits(max_event_bytes=on.max_event_bytes, max_batch_events=on.max_batch_events)
 
 
 def limits() -> BatchLimits:
     """Return the limits of one request, by the settings."""
     return _limits(receiver_limits())
+
+
+def _parse(parse: Parse, received: int) -> ParsedBatch | Parsing:
+    """Parse a body, or begin to if it takes long."""
+    steps = parse(now=received, limits=limits())
+    try:
+        first = next(steps)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+    parsing = Parsing(steps, first)
+    return parsing.advance(LOOP_BYTES) or parsing
+
+
+_FREE = nullcontext()
+
+
+@contextmanager
+def _charging(caller: Caller, size: int, options: Options) -> Iterator[None]:
+    """Take a body from the rate that is refused as a whole, or that is only validated."""
+    try:
+        yield
+    except RequestRejected as refusal:
+        # Not for what the sender can't help, such as a server that is busy.
+        if problems.status_of(refusal.code) < 500:
+            caller.take(refused_events(size))
+        raise
+    if options.validate:
+        caller.take(refused_events(size))
+
+
+def _cost(parsed: ParsedBatch, size: int) -> int:
+    """Return how many events of the rate a batch takes: rejected ones by their share of the bytes, at least one each."""
+    accepted, rejected = len(parsed.events), len(parsed.rejected)
+    if not rejected:
+        return accepted
+    return accepted + max(rejected, refused_events(size) * rejected // (accepted + rejected))
+
+
+def _fresh(parsed: ParsedBatch) -> set[str]:
+    """Return the sources of which no event was accepted yet, as far as this process remembers."""
+    known = source_ids.known
+    return {event.source for event in parsed.events if event.source not in known}
+
+
+def _allowed(parsed: ParsedBatch, caller: Caller) -> set[str]:
+    names = {event.source for event in parsed.events}
+    return names if caller.grant.sources is None else names & caller.grant.sources
 
 
 def _is_to_be_published(parsed: ParsedBatch, options: Options) -> bool:

@@ -15,11 +15,10 @@ Labels = Mapping[str, dict[str, str]]  # by source
 
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
-    """The limits of one request, and of one process."""
+    """The limits of one request."""
 
     max_event_bytes: int = 256 * 1024
     max_batch_events: int = 1_000
-    max_sources: int = 100_000
 
 
 class Rejected(msgspec.Struct, frozen=True, gc=False):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from ingestion.events import event_ids, payload_checks, source_ids, timestamps
+from ingestion.events.batch import BatchLimits, too_many_events
 from ingestion.events.json_scanner import has_one_object_a_line
 from ingestion.events.model import MAX_AHEAD, MAX_KEYS, MAX_NUMBER_LENGTH, Event, InvalidEvent
 from ingestion.events.parser import Envelope, has_escaped_nul_or_colon
@@ -27,24 +28,35 @@ class Columns(NamedTuple):
     given: list[str | None]  # event ids
 
 
-def parse_array(body: bytes, *, now: int) -> list[Event] | None:
-    """Parse an array of events from known sources; None: parse it event by event."""
+def parse_array(body: bytes, *, now: int, limits: BatchLimits) -> list[Event] | None:
+    """Parse an array of events from known sources; None: parse it event by event.
+
+    :raises RequestRejected: too many events
+    """
     try:
         if has_escaped_nul_or_colon(body):
             return None
-        return _parse(_decode_array(body), body, is_folded=b"\n" in body or b"\r" in body, now=now)
+        envelopes = _decode_array(body)
+        if len(envelopes) > limits.max_batch_events:
+            raise too_many_events(limits)
+        return _parse(envelopes, body, is_folded=b"\n" in body or b"\r" in body, now=now)
     except _UNUSUAL:
         return None
 
 
-def parse_lines(body: bytes, *, now: int) -> list[Event] | None:
-    """Parse lines of events from known sources; None: parse them line by line."""
+def parse_lines(body: bytes, *, now: int, limits: BatchLimits) -> list[Event] | None:
+    """Parse lines of events from known sources; None: parse them line by line.
+
+    :raises RequestRejected: too many events
+    """
     try:
         if has_escaped_nul_or_colon(body):
             return None
         envelopes = _decode_lines(body)
         if not has_one_object_a_line(body, len(envelopes)):
             return None
+        if len(envelopes) > limits.max_batch_events:
+            raise too_many_events(limits)
         return _parse(envelopes, body, is_folded=b"\r" in body, now=now)
     except _UNUSUAL:
         return None

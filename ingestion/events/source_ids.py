@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from hashlib import blake2b
+from threading import Lock
 
 from ingestion.events.model import SOURCE_ID_FORM, SOURCE_ID_PATTERN, InvalidEvent
 from ingestion.problems import Code
 
-REMEMBERED = 100_000  # source ids in the cache where there is no limit; others are checked each time
+REMEMBERED = 100_000  # source ids in the cache, some 20 MB; others are checked each time
 
 HASH_DIGITS = 10
 READABLE = 128 - HASH_DIGITS - 1  # characters
 _NOT_ALLOWED = re.compile(r"[^A-Za-z0-9._:]+")
 
-# Each checked source id with its bytes. The hot path reads it directly; only `admit` adds to it.
+# Each checked source id with its bytes. The hot path reads it directly. In a receiver it holds sources whose events Kafka
+# has acknowledged, so that input that is refused changes nothing for others.
 known: dict[str, bytes] = {}
+_lock = Lock()
 
 
 def check(source: str) -> None:
@@ -31,21 +35,21 @@ def check(source: str) -> None:
         )
 
 
-def admit(source: str, *, limit: int | None) -> bytes:
-    """Add a checked source id to the cache, and return its bytes.
-
-    :raises InvalidEvent: the cache holds `limit` others already
-    """
-    seen = known.get(source)
-    if seen is not None:
-        return seen
-    if limit is not None and len(known) >= limit:
-        raise InvalidEvent(
-            Code.TOO_MANY_SOURCES, f"this process has seen {limit} distinct sources, its limit", pointer="/sourceId"
-        )
-    if limit is not None or len(known) < REMEMBERED:
+def remember(source: str) -> None:
+    """Add a checked source id to the cache; if it is full, the oldest one gives way."""
+    if source in known:
+        return
+    with _lock:
+        if len(known) >= REMEMBERED:
+            del known[next(iter(known))]
         known[source] = source.encode()
-    return source.encode()
+
+
+def forget(sources: Iterable[str]) -> None:
+    """Remove source ids from the cache."""
+    with _lock:
+        for source in sources:
+            known.pop(source, None)
 
 
 def slug(text: str, *, of: str | None = None) -> str:

@@ -22,6 +22,7 @@ from ingestion.problems import Code
 
 ALIASES = {"source_id": "sourceId", "event_id": "eventId"}
 FIELDS = {"sourceId", "timestamp", "payload", "eventId"}
+MAX_SAFE_DIGITS = 18  # an integer of fewer characters has less than 64 bits
 REQUIRED = ("sourceId", "timestamp", "payload")
 
 
@@ -48,6 +49,8 @@ class _UnstorableNumber(NamedTuple):
 
 
 def _integer(text: str) -> int | _UnstorableNumber:
+    if len(text) < MAX_SAFE_DIGITS:
+        return int(text)
     # The length first: Python refuses to convert very long numbers, and is slow for long ones.
     if len(text) > len(str(INT64_MIN)) or not INT64_MIN <= int(text) <= INT64_MAX:
         return _UnstorableNumber("expected an integer of at most 64 bits")
@@ -91,24 +94,24 @@ def read(text: bytes, *, now: int) -> ParsedFields:
 
 
 def parse(text: bytes) -> object:
-    """Parse JSON without loss: objects become Members, and numbers that the stores can't hold become _UnstorableNumber.
+    """Parse JSON without loss: objects become JsonObjects, and numbers that the stores can't hold become _UnstorableNumber.
 
     :raises InvalidEvent: not JSON, or nested too deep
     """
     try:
         return _decode(text.decode())
     except RecursionError:
-        return _refuse_depth(text.decode())
+        return _refuse_depth(text)
     except ValueError as error:
         raise InvalidEvent(Code.NOT_JSON, "expected JSON in UTF-8") from error
 
 
-def _refuse_depth(text: str) -> NoReturn:
+def _refuse_depth(text: bytes) -> NoReturn:
     try:
-        json_scanner.items(text, limit=len(text))
+        json_scanner.check(text)
     except json_scanner.NotJson as error:
         raise InvalidEvent(Code.NOT_JSON, "expected JSON in UTF-8") from error
-    raise _too_deep("")
+    raise InvalidEvent(Code.TOO_DEEP, TOO_DEEP)
 
 
 def _fields(value: object) -> dict[str, object]:
@@ -165,6 +168,28 @@ def read_id(value: object) -> str | None:
     return folded
 
 
+class Fault(Exception):
+    """What is wrong with a value, and the way to it from the inside out.
+
+    The pointer is built only for a fault: for each of many values it would cost its whole length.
+    """
+
+    def __init__(self, code: Code, detail: str, *, names_place: bool = True) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.names_place = names_place  # whether the detail begins with the pointer
+        self.way: list[str] = []  # keys and indexes, the innermost first
+
+    def at(self, pointer: str) -> InvalidEvent:
+        """Return the error of the event."""
+        for step in reversed(self.way):
+            pointer = at(pointer, step)
+        return InvalidEvent(
+            self.code, f"{pointer}: {self.detail}" if self.names_place else self.detail, pointer=pointer
+        )
+
+
 def check_payload(value: object, *, pointer: str = "/payload") -> None:
     """Validate a parsed payload.
 
@@ -172,39 +197,63 @@ def check_payload(value: object, *, pointer: str = "/payload") -> None:
     """
     if not isinstance(value, JsonObject):
         raise wrong_type(pointer, "an object", value)
-    if _check_value(value, pointer=pointer, depth=0) > MAX_KEYS:
+    try:
+        keys = _check_members(value, depth=1)
+    except Fault as fault:
+        raise fault.at(pointer) from fault
+    if keys > MAX_KEYS:
         raise InvalidEvent(Code.TOO_MANY_KEYS, f"expected at most {MAX_KEYS} keys over all levels", pointer=pointer)
 
 
-def _check_value(value: object, *, pointer: str, depth: int) -> int:
-    """Validate a value and return the number of its keys."""
+_PLAIN = {int, float, bool, type(None)}
+
+
+def _check_value(value: object, *, depth: int) -> int:
+    """Validate a value that is not plain and return the number of its keys."""
     if isinstance(value, str):
-        check_text(value, pointer=pointer)
+        _check_text(value)
     elif isinstance(value, _UnstorableNumber):
-        raise InvalidEvent(Code.NUMBER_OUT_OF_RANGE, f"{pointer}: {value.detail}", pointer=pointer)
+        raise Fault(Code.NUMBER_OUT_OF_RANGE, value.detail)
     elif isinstance(value, JsonObject):
-        return _check_members(value, pointer=pointer, depth=_deeper(depth, pointer))
+        return _check_members(value, depth=_deeper(depth))
     elif isinstance(value, list):
-        inside = _deeper(depth, pointer)
-        return sum(_check_value(item, pointer=f"{pointer}/{i}", depth=inside) for i, item in enumerate(value))
+        return _check_items(value, depth=_deeper(depth))
     return 0
 
 
-def _check_members(value: JsonObject, *, pointer: str, depth: int) -> int:
+def _check_items(values: list[object], *, depth: int) -> int:
+    keys = index = 0
+    try:
+        for index, value in enumerate(values):  # noqa: B007
+            if value.__class__ not in _PLAIN:
+                keys += _check_value(value, depth=depth)
+    except Fault as fault:
+        fault.way.append(str(index))
+        raise
+    return keys
+
+
+def _check_members(value: JsonObject, *, depth: int) -> int:
     seen: set[str] = set()
     keys = len(value.pairs)
     for key, member in value.pairs:
-        place = at(pointer, key)
         if len(key) > MAX_KEY_LENGTH:
-            raise InvalidEvent(
-                Code.KEY_TOO_LONG, f"{pointer}: expected keys of at most {MAX_KEY_LENGTH} characters", pointer=pointer
-            )
-        check_text(key, pointer=place)
-        if key in seen:
-            raise InvalidEvent(Code.DUPLICATE_KEY, f"{place}: the key stands here for the second time", pointer=place)
-        seen.add(key)
-        keys += _check_value(member, pointer=place, depth=depth)
+            raise Fault(Code.KEY_TOO_LONG, f"expected keys of at most {MAX_KEY_LENGTH} characters")
+        try:
+            _check_key(key, seen)
+            if member.__class__ not in _PLAIN:
+                keys += _check_value(member, depth=depth)
+        except Fault as fault:
+            fault.way.append(key)
+            raise
     return keys
+
+
+def _check_key(key: str, seen: set[str]) -> None:
+    _check_text(key)
+    if key in seen:
+        raise Fault(Code.DUPLICATE_KEY, "the key stands here for the second time")
+    seen.add(key)
 
 
 def check_text(text: str, *, pointer: str) -> None:
@@ -212,26 +261,30 @@ def check_text(text: str, *, pointer: str) -> None:
 
     :raises InvalidEvent: a NUL, or a lone surrogate
     """
+    try:
+        _check_text(text)
+    except Fault as fault:
+        raise fault.at(pointer) from fault
+
+
+def _check_text(text: str) -> None:
     if "\0" in text:
-        raise InvalidEvent(Code.INVALID_TEXT, f"{pointer}: expected text without NUL", pointer=pointer)
+        raise Fault(Code.INVALID_TEXT, "expected text without NUL")
     if text.isascii():
         return
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise InvalidEvent(
-            Code.INVALID_TEXT, f"{pointer}: expected whole characters, got half a surrogate pair", pointer=pointer
-        ) from error
+        raise Fault(Code.INVALID_TEXT, "expected whole characters, got half a surrogate pair") from error
 
 
-def _deeper(depth: int, pointer: str) -> int:
+TOO_DEEP = f"expected at most {MAX_DEPTH} levels of objects and lists"
+
+
+def _deeper(depth: int) -> int:
     if depth == MAX_DEPTH:
-        raise _too_deep(pointer)
+        raise Fault(Code.TOO_DEEP, TOO_DEEP, names_place=False)
     return depth + 1
-
-
-def _too_deep(pointer: str) -> InvalidEvent:
-    return InvalidEvent(Code.TOO_DEEP, f"expected at most {MAX_DEPTH} levels of objects and lists", pointer=pointer)
 
 
 def wrong_type(pointer: str, expected: str, value: object) -> InvalidEvent:

@@ -122,7 +122,7 @@ def _canonical(value: bytes) -> list[EventLine | InvalidLine]:
         raise InvalidEvent(Code.INVALID_EVENT_ID, "expected a UUID in canonical form", pointer="/id")
     for source in {line.source for line in lines}:
         source_ids.check(source)
-        source_ids.admit(source, limit=None)
+        source_ids.remember(source)
     if not all(bytes(line.payload).startswith(b"{") for line in lines):
         raise InvalidEvent(Code.WRONG_TYPE, "/payload: expected an object", pointer="/payload")
     if any(line.attributes and not bytes(line.attributes).startswith(b"{") for line in lines):

@@ -16,6 +16,7 @@ class ReceiverLimits(NamedTuple):
     max_event_bytes: int
     max_batch_events: int
     max_sources: int
+    new_sources_per_key: int
     max_header_bytes: int
     max_headers: int
     body_budget_bytes: int

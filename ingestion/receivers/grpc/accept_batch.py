@@ -28,8 +28,9 @@ async def submit(
 
     :raises RequestRejected: nothing was taken
     """
-    parse = partial(parse_events.batch, sent, single=single)
-    return await acceptance().accept(parse, caller, options, deadline=call.deadline())
+    parse = partial(parse_events.batch_steps, sent, single=single)
+    size = sum([event.ByteSize() for event in sent]) if caller.bucket is not None else 0
+    return await acceptance().accept(parse, caller, options, deadline=call.deadline(), size=size)
 
 
 def decoded(kind: type[Read], message: bytes) -> Read:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from ingestion.events import batch_parser, parser, payload_checks, source_ids, strict_parser, timestamps
+from ingestion.events import batch_parser, parser, payload_checks, source_ids, steps, strict_parser, timestamps
 from ingestion.events.batch import BatchLimits, ParsedBatch, Rejected, event_too_large, too_many_events
 from ingestion.events.batch_parser import Columns
 from ingestion.events.json_scanner import WHITE_SPACE
 from ingestion.events.model import Event, InvalidEvent
+from ingestion.events.steps import Steps
 from ingestion.problems import Code
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2
 from ingestion.receivers.grpc import protobuf_json
@@ -22,15 +23,20 @@ def batch(sent: Sequence[ingestion_pb2.Event], *, now: int, limits: BatchLimits,
     :param now: microseconds since the epoch
     :raises RequestRejected: too many
     """
+    return steps.finish(batch_steps(sent, now=now, limits=limits, single=single))
+
+
+def batch_steps(sent: Sequence[ingestion_pb2.Event], *, now: int, limits: BatchLimits, single: bool = False) -> Steps:
+    """Do as batch() does, in steps."""
     if len(sent) > limits.max_batch_events:
         raise too_many_events(limits)
     sent = list(sent)  # each access to a message's list builds its items again
+    # The text of a Struct is built by Python code.
+    yield sum([event.payload_struct.ByteSize() for event in sent if event.HasField("payload_struct")])
     found = _quickly(sent, now=now, limits=limits)
-    return (
-        _one_by_one(sent, now=now, limits=limits, single=single)
-        if found is None
-        else ParsedBatch(found, None, [], single)
-    )
+    if found is not None:
+        return ParsedBatch(found, None, [], single)
+    return (yield from _one_by_one(sent, now=now, limits=limits, single=single))
 
 
 def _quickly(sent: list[ingestion_pb2.Event], *, now: int, limits: BatchLimits) -> list[Event] | None:
@@ -51,13 +57,14 @@ def _quickly(sent: list[ingestion_pb2.Event], *, now: int, limits: BatchLimits) 
     return batch_parser.parse_columns(Columns(names, stamps, texts, given), now=now)
 
 
-def _one_by_one(sent: list[ingestion_pb2.Event], *, now: int, limits: BatchLimits, single: bool) -> ParsedBatch:
+def _one_by_one(sent: list[ingestion_pb2.Event], *, now: int, limits: BatchLimits, single: bool) -> Steps:
     good: list[Event] = []
     indexes: list[int] = []
     rejected: list[Rejected] = []
     for index, event in enumerate(sent):
+        yield event.ByteSize()
         try:
-            good.append(parser.build_event(_read(event, now=now, limits=limits), max_sources=limits.max_sources))
+            good.append(parser.build_event(_read(event, now=now, limits=limits)))
             indexes.append(index)
         except InvalidEvent as error:
             rejected.append(Rejected(index, error.code, error.pointer, error.detail))

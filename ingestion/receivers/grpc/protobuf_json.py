@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -10,8 +11,8 @@ import msgspec
 from google.protobuf.struct_pb2 import Struct, Value
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from ingestion.events import strict_parser
 from ingestion.events.model import InvalidEvent
+from ingestion.events.strict_parser import Fault
 from ingestion.problems import Code
 
 FIRST = -62_135_596_800  # 0001-01-01T00:00:00Z, in seconds since 1970
@@ -50,17 +51,38 @@ def struct_text(struct: Struct) -> bytes:
 
     :raises InvalidEvent: a number that is not finite, or a value without a kind
     """
-    return _encode(_members(struct, pointer="/payload"))
+    try:
+        return _encode(_members(struct))
+    except Fault as fault:
+        raise fault.at("/payload") from fault
 
 
-def _members(struct: Struct, *, pointer: str) -> dict[str, object]:
-    return {key: _value(value, pointer=strict_parser.at(pointer, key)) for key, value in struct.fields.items()}
+def _members(struct: Struct) -> dict[str, object]:
+    members: dict[str, object] = {}
+    for key, value in struct.fields.items():
+        try:
+            members[key] = _value(value)
+        except Fault as fault:
+            fault.way.append(key)
+            raise
+    return members
 
 
-def _value(value: Value, *, pointer: str) -> object:
+def _items(values: Iterable[Value]) -> list[object]:
+    items: list[object] = []
+    try:
+        for value in values:
+            items.append(_value(value))  # noqa: PERF401 (the number of items done is the place of a fault)
+    except Fault as fault:
+        fault.way.append(str(len(items)))
+        raise
+    return items
+
+
+def _value(value: Value) -> object:
     match value.WhichOneof("kind"):
         case "number_value":
-            return _number(value.number_value, pointer=pointer)
+            return _number(value.number_value)
         case "string_value":
             return value.string_value
         case "bool_value":
@@ -68,16 +90,16 @@ def _value(value: Value, *, pointer: str) -> object:
         case "null_value":
             return None
         case "struct_value":
-            return _members(value.struct_value, pointer=pointer)
+            return _members(value.struct_value)
         case "list_value":
-            return [_value(item, pointer=f"{pointer}/{index}") for index, item in enumerate(value.list_value.values)]
+            return _items(value.list_value.values)
     # The definition of Value forbids it: https://protobuf.dev/reference/protobuf/google.protobuf/#value
-    raise InvalidEvent(Code.WRONG_TYPE, f"{pointer}: expected a value, got one without a kind", pointer=pointer)
+    raise Fault(Code.WRONG_TYPE, "expected a value, got one without a kind")
 
 
-def _number(number: float, *, pointer: str) -> int | float:
+def _number(number: float) -> int | float:
     if not math.isfinite(number):
-        raise InvalidEvent(Code.NUMBER_OUT_OF_RANGE, f"{pointer}: expected a finite number", pointer=pointer)
+        raise Fault(Code.NUMBER_OUT_OF_RANGE, "expected a finite number")
     # JSON integers have no minus zero.
     is_whole = number.is_integer() and abs(number) <= MAX_EXACT_INTEGER and (number or math.copysign(1, number) > 0)
     return int(number) if is_whole else number

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from io import BytesIO
+import re
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import islice
 
 import msgspec
 
-from ingestion.events import batch_parser, json_scanner
+from ingestion.events import batch_parser, json_scanner, parser, steps
 from ingestion.events.batch import BatchLimits, ParsedBatch, Rejected, event_too_large, too_many_events
 from ingestion.events.json_scanner import WHITE_SPACE
 from ingestion.events.model import Event, InvalidEvent
-from ingestion.events.parser import parse_event
+from ingestion.events.steps import BYTES_IN_C, Steps
+from ingestion.events.strict_parser import TOO_DEEP
 from ingestion.problems import Code, RequestRejected
 
 NOT_JSON = "expected JSON in UTF-8 (RFC 8259)"
@@ -21,9 +23,13 @@ MAX_COMMAS = 100_000
 
 # Makes one event of its text, or raises InvalidEvent.
 Read = Callable[[bytes], Event]
+# Makes one event of a common text with C code; None: Read is needed.
+ReadFast = Callable[[bytes], Event | None]
 
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
+# The blanks before a line are skipped with it, so that a body of newlines costs one match.
+_line = re.compile(rb"[ \t\r\n]*+(?:([^\n]++)|\Z)").finditer
 
 
 def parse_json(body: bytes, *, now: int, limits: BatchLimits) -> ParsedBatch:
@@ -32,16 +38,7 @@ def parse_json(body: bytes, *, now: int, limits: BatchLimits) -> ParsedBatch:
     :param now: microseconds since the epoch
     :raises RequestRejected: not JSON, or too much
     """
-    start = body.lstrip(WHITE_SPACE)[:1]
-    if start == b"{":
-        return _one_object(body, read=_reader(now, limits), limits=limits)
-    if start != b"[":
-        return _refuse(body, "expected an object, or an array of objects")
-    events = batch_parser.parse_array(body, now=now)
-    if events is not None and _fit(events, body, limits):
-        _check_count(len(events), limits)
-        return ParsedBatch(events, None, [], single=False)
-    return array(body, read=_reader(now, limits), limits=limits)
+    return steps.finish(json_steps(body, now=now, limits=limits))
 
 
 def parse_ndjson(body: bytes, *, now: int, limits: BatchLimits) -> ParsedBatch:
@@ -50,38 +47,65 @@ def parse_ndjson(body: bytes, *, now: int, limits: BatchLimits) -> ParsedBatch:
     :param now: microseconds since the epoch
     :raises RequestRejected: too many lines
     """
-    events = batch_parser.parse_lines(body, now=now)
+    return steps.finish(ndjson_steps(body, now=now, limits=limits))
+
+
+def json_steps(body: bytes, *, now: int, limits: BatchLimits) -> Steps:
+    """Do as parse_json() does, in steps."""
+    start = body.lstrip(WHITE_SPACE)[:1]
+    if start == b"{":
+        return (yield from _one_object(body, now=now, limits=limits))
+    if start != b"[":
+        return _refuse(body, "expected an object, or an array of objects")
+    events = batch_parser.parse_array(body, now=now, limits=limits)
     if events is not None and _fit(events, body, limits):
-        _check_count(len(events), limits)
         return ParsedBatch(events, None, [], single=False)
-    lines = (line for line in BytesIO(body) if line.strip(WHITE_SPACE))
-    return _one_by_one(islice(lines, limits.max_batch_events + 1), read=_reader(now, limits), limits=limits)
+    return (yield from array(body, read=_reader(now), fast=_fast_reader(now), limits=limits))
 
 
-def single(body: bytes, *, read: Read, limits: BatchLimits) -> ParsedBatch:
+def ndjson_steps(body: bytes, *, now: int, limits: BatchLimits) -> Steps:
+    """Do as parse_ndjson() does, in steps."""
+    events = batch_parser.parse_lines(body, now=now, limits=limits)
+    if events is not None and _fit(events, body, limits):
+        return ParsedBatch(events, None, [], single=False)
+    yield len(body) // BYTES_IN_C
+    lines = (match[1] for match in _line(body) if match[1])
+    texts: list[bytes | None] = list(islice(lines, limits.max_batch_events + 1))
+    return (yield from _one_by_one(texts, read=_reader(now), fast=_fast_reader(now), limits=limits))
+
+
+def single(body: bytes, *, read: Read, fast: ReadFast | None = None, limits: BatchLimits) -> Steps:
     """Read a body that is one event.
 
     :raises RequestRejected: not JSON, or too large
     """
     if len(body) > limits.max_event_bytes:
         raise RequestRejected(Code.EVENT_TOO_LARGE, event_too_large(limits))
-    try:
-        event = read(body)
-    except InvalidEvent as error:
-        if error.code is Code.NOT_JSON:
-            raise RequestRejected(Code.NOT_JSON, NOT_JSON) from error
-        return ParsedBatch([], [], [Rejected(0, error.code, error.pointer, error.detail)], single=True)
+    event = fast and fast(body)
+    if event is None:
+        yield len(body)
+        try:
+            event = read(body)
+        except InvalidEvent as error:
+            if error.code is Code.NOT_JSON:
+                raise RequestRejected(Code.NOT_JSON, NOT_JSON) from error
+            return ParsedBatch([], [], [Rejected(0, error.code, error.pointer, error.detail)], single=True)
     return ParsedBatch([event], None, [], single=True)
 
 
-def array(body: bytes, *, read: Read, limits: BatchLimits) -> ParsedBatch:
+def array(body: bytes, *, read: Read, fast: ReadFast | None = None, limits: BatchLimits) -> Steps:
     """Read a body that is an array, item by item.
 
     :raises RequestRejected: not JSON, or too many items
     """
     if body.lstrip(WHITE_SPACE)[:1] != b"[":
         return _refuse(body, "expected an array of objects")
-    batch = _one_by_one(_items(body, limits), read=read, limits=limits)
+    yield len(body) // BYTES_IN_C
+    items = _split_in_c(body, limits)
+    if items is None:
+        yield len(body)
+        items = _split_deep(body, limits)
+    batch = yield from _one_by_one(items, read=read, fast=fast, limits=limits)
     if any(rejected.code is Code.NOT_JSON for rejected in batch.rejected):
         raise RequestRejected(Code.NOT_JSON, NOT_JSON)
     return batch
@@ -93,13 +117,17 @@ def _fit(events: list[Event], body: bytes, limits: BatchLimits) -> bool:
     return len(body) <= largest or batch_parser.fits(events, body, max_event_bytes=largest)
 
 
-def _reader(now: int, limits: BatchLimits) -> Read:
-    return lambda text: parse_event(text, now=now, max_sources=limits.max_sources)
+def _reader(now: int) -> Read:
+    return lambda text: parser.parse_event(text, now=now)
 
 
-def _one_object(body: bytes, *, read: Read, limits: BatchLimits) -> ParsedBatch:
+def _fast_reader(now: int) -> ReadFast:
+    return lambda text: parser.parse_event_fast(text, now=now)
+
+
+def _one_object(body: bytes, *, now: int, limits: BatchLimits) -> Steps:
     try:
-        return single(body, read=read, limits=limits)
+        return (yield from single(body, read=_reader(now), fast=_fast_reader(now), limits=limits))
     except RequestRejected as error:
         if not _is_lines(body):
             raise
@@ -119,44 +147,73 @@ def _is_lines(body: bytes) -> bool:
 def _refuse(body: bytes, detail: str) -> ParsedBatch:
     """Reject a body that is JSON, but neither an event nor a batch."""
     try:
-        json_scanner.items(body.decode(), limit=1)
+        body.decode()
+        json_scanner.check(body)
     except (json_scanner.NotJson, UnicodeDecodeError) as error:
         raise RequestRejected(Code.NOT_JSON, NOT_JSON) from error
     return ParsedBatch([], [], [Rejected(0, Code.NOT_AN_EVENT, "", detail)], single=True)
 
 
-def _items(body: bytes, limits: BatchLimits) -> list[bytes]:
-    """Return the texts of an array's items."""
+def _split_in_c(body: bytes, limits: BatchLimits) -> Sequence[bytes | None] | None:
+    """Return the texts of an array's items; None: it is nested too deep for C code."""
     try:
-        text = body.decode()
-        # Each item is kept as an object of 64 bytes, so a long list of small ones is not split in one go.
+        body.decode()
+        # Each item of a list is an object of 64 bytes, so a long list of small ones is not split as such.
         if body.count(b",") <= MAX_COMMAS:
             return [bytes(item) for item in _split(body)]
-    except (msgspec.DecodeError, RecursionError):
-        pass
-    except UnicodeDecodeError as error:
+        items = _wide(limits.max_batch_events)(body)
+        return [bytes(item) for item in msgspec.structs.astuple(items) if item is not _NOTHING]
+    except RecursionError:
+        return None
+    except msgspec.ValidationError as error:
+        raise too_many_events(limits) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RequestRejected(Code.NOT_JSON, NOT_JSON) from error
+
+
+_NOTHING = msgspec.Raw()
+
+
+@lru_cache(maxsize=2)
+def _wide(most: int) -> Callable[[bytes], msgspec.Struct]:
+    """Return the decoder of an array that ends with an error at the first item above the limit."""
+    fields = [(f"item{number}", msgspec.Raw, _NOTHING) for number in range(most)]
+    kind = msgspec.defstruct("Items", fields, array_like=True, forbid_unknown_fields=True, gc=False)
+    return msgspec.json.Decoder(kind).decode
+
+
+def _split_deep(body: bytes, limits: BatchLimits) -> Sequence[bytes | None]:
     try:
-        return [item.encode() for item in json_scanner.items(text, limit=limits.max_batch_events)]
+        return json_scanner.items(body, limit=limits.max_batch_events, largest=limits.max_event_bytes)
     except json_scanner.NotJson as error:
         raise RequestRejected(Code.NOT_JSON, NOT_JSON) from error
+    except json_scanner.ItemTooLarge as error:
+        raise RequestRejected(Code.EVENT_TOO_LARGE, event_too_large(limits)) from error
 
 
-def _one_by_one(texts: Iterable[bytes], *, read: Read, limits: BatchLimits) -> ParsedBatch:
-    texts = list(texts)
+def _one_by_one(texts: Sequence[bytes | None], *, read: Read, fast: ReadFast | None, limits: BatchLimits) -> Steps:
     _check_count(len(texts), limits)
     events: list[Event] = []
     indexes: list[int] = []
     rejected: list[Rejected] = []
     for index, text in enumerate(texts):
+        if text is None:
+            rejected.append(Rejected(index, Code.TOO_DEEP, "", TOO_DEEP))
+            continue
         if len(text.rstrip(b"\r\n")) > limits.max_event_bytes:
             rejected.append(Rejected(index, Code.EVENT_TOO_LARGE, "", event_too_large(limits)))
             continue
-        try:
-            events.append(read(text))
-            indexes.append(index)
-        except InvalidEvent as error:
-            rejected.append(Rejected(index, error.code, error.pointer, error.detail))
+        yield len(text) // BYTES_IN_C
+        event = fast and fast(text)
+        if event is None:
+            yield len(text)
+            try:
+                event = read(text)
+            except InvalidEvent as error:
+                rejected.append(Rejected(index, error.code, error.pointer, error.detail))
+                continue
+        events.append(event)
+        indexes.append(index)
     return ParsedBatch(events, indexes if rejected else None, rejected, single=False)
 
 

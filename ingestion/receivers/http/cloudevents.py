@@ -13,11 +13,13 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from ingestion.events import event_ids, parser, strict_parser, timestamps
+from ingestion.events import event_ids, parser, steps, strict_parser, timestamps
 from ingestion.events.batch import BatchLimits, Labels, ParsedBatch
 from ingestion.events.json_scanner import WHITE_SPACE
 from ingestion.events.model import SOURCE_ID_PATTERN, Event, InvalidEvent
 from ingestion.events.source_ids import slug
+from ingestion.events.source_labels import bounded
+from ingestion.events.steps import Steps
 from ingestion.events.strict_parser import JsonObject, ParsedFields
 from ingestion.problems import Code, RequestRejected
 from ingestion.receivers.http.body_parsers import array, single
@@ -28,8 +30,6 @@ REQUIRED = ("specversion", "id", "source", "type")
 DATA = ("data", "data_base64")
 
 _NAME = re.compile(r"[a-z0-9]{1,256}")
-_JSON_TYPE = re.compile(r"[^;]*/(json|[^;]*\+json)\s*(;.*)?", re.IGNORECASE)
-_TEXT_TYPE = re.compile(r"(text/[^;]*|[^;]*/xml|[^;]*\+xml)\s*(;.*)?", re.IGNORECASE)
 _ANY_BYTES = "application/octet-stream"
 _ESCAPED = re.compile(rb"\\(.)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -70,7 +70,7 @@ def parse_structured(body: bytes, *, now: int, limits: BatchLimits) -> ParsedBat
     :param now: microseconds since the epoch; the time of an event that has none
     :raises RequestRejected: not JSON, or too large
     """
-    return _labelled(single(body, read=lambda text: _structured(text, now=now, limits=limits), limits=limits))
+    return steps.finish(structured_steps(body, now=now, limits=limits))
 
 
 def parse_batch(body: bytes, *, now: int, limits: BatchLimits) -> ParsedBatch:
@@ -79,7 +79,7 @@ def parse_batch(body: bytes, *, now: int, limits: BatchLimits) -> ParsedBatch:
     :param now: as in parse_structured()
     :raises RequestRejected: not JSON, or too much
     """
-    return _labelled(array(body, read=lambda text: _structured(text, now=now, limits=limits), limits=limits))
+    return steps.finish(batch_steps(body, now=now, limits=limits))
 
 
 def parse_binary(body: bytes, head: Mapping[bytes, bytes], *, now: int, limits: BatchLimits) -> ParsedBatch:
@@ -89,7 +89,22 @@ def parse_binary(body: bytes, head: Mapping[bytes, bytes], *, now: int, limits: 
     :param now: as in parse_structured()
     :raises RequestRejected: data that is said to be JSON and is not, or too large
     """
-    return _labelled(single(body, read=lambda data: _binary(data, head, now=now, limits=limits), limits=limits))
+    return steps.finish(binary_steps(body, head, now=now, limits=limits))
+
+
+def structured_steps(body: bytes, *, now: int, limits: BatchLimits) -> Steps:
+    """Do as parse_structured() does, in steps."""
+    return _labelled((yield from single(body, read=lambda text: _structured(text, now=now), limits=limits)))
+
+
+def batch_steps(body: bytes, *, now: int, limits: BatchLimits) -> Steps:
+    """Do as parse_batch() does, in steps."""
+    return _labelled((yield from array(body, read=lambda text: _structured(text, now=now), limits=limits)))
+
+
+def binary_steps(body: bytes, head: Mapping[bytes, bytes], *, now: int, limits: BatchLimits) -> Steps:
+    """Do as parse_binary() does, in steps."""
+    return _labelled((yield from single(body, read=lambda data: _binary(data, head, now=now), limits=limits)))
 
 
 def check_once(repeated: Iterable[bytes]) -> None:
@@ -111,10 +126,10 @@ def labels(found: Iterable[Event]) -> Labels:
     """Return the original names of sources whose id was derived from the name."""
     attributes = {event.source: event.attributes for event in found}
     names = {source: str(_decode_attributes(text)["source"]) for source, text in attributes.items() if text}
-    return {source: {LABEL: name} for source, name in names.items() if name != source}
+    return {source: bounded({LABEL: name}) for source, name in names.items() if name != source}
 
 
-def _structured(text: bytes, *, now: int, limits: BatchLimits) -> Event:
+def _structured(text: bytes, *, now: int) -> Event:
     value = strict_parser.parse(text)
     if not isinstance(value, JsonObject):
         raise InvalidEvent(Code.NOT_AN_EVENT, f"expected an object, got {strict_parser.kind(value)}")
@@ -127,7 +142,7 @@ def _structured(text: bytes, *, now: int, limits: BatchLimits) -> Event:
     if "data" in members and "data_base64" in members:
         raise InvalidEvent(Code.UNKNOWN_FIELD, "expected data or data_base64, got both", pointer="/data_base64")
     attributes = _checked({name: member for name, member in members.items() if name not in DATA})
-    return _event(attributes, _structured_data(members, text), now=now, limits=limits)
+    return _event(attributes, _structured_data(members, text), now=now)
 
 
 def _structured_data(members: Mapping[str, object], text: bytes) -> bytes:
@@ -148,24 +163,24 @@ def _structured_data(members: Mapping[str, object], text: bytes) -> bytes:
     return _binary_data(data, media if isinstance(media, str) else _ANY_BYTES)
 
 
-def _binary(data: bytes, head: Mapping[bytes, bytes], *, now: int, limits: BatchLimits) -> Event:
+def _binary(data: bytes, head: Mapping[bytes, bytes], *, now: int) -> Event:
     attributes: dict[str, object] = {
         name[3:].decode("latin-1"): _header(name, value) for name, value in head.items() if name.startswith(b"ce-")
     }
     media = head.get(b"content-type", b"").decode("latin-1")
     if media:
         attributes["datacontenttype"] = media
-    return _event(_checked(attributes), _binary_data(data, media), now=now, limits=limits)
+    return _event(_checked(attributes), _binary_data(data, media), now=now)
 
 
 def _binary_data(data: bytes, media: str) -> bytes:
     if not data:
         return b"{}"
-    if not media or _JSON_TYPE.fullmatch(media):
+    if not media or _is_json(media):
         value = strict_parser.parse(data)
         _check_data(value)
         return _payload(value, data.strip(WHITE_SPACE))
-    if _TEXT_TYPE.fullmatch(media):
+    if _is_text(media):
         try:
             text = data.decode()
         except UnicodeDecodeError:
@@ -173,6 +188,16 @@ def _binary_data(data: bytes, media: str) -> bytes:
         _check_data(text)
         return _payload(text, _encode(text))
     return _packed(data)
+
+
+def _is_json(media: str) -> bool:
+    kind = media.partition(";")[0].rstrip().lower()
+    return kind.endswith("/json") or ("/" in kind and kind.endswith("+json"))
+
+
+def _is_text(media: str) -> bool:
+    kind = media.partition(";")[0].rstrip().lower()
+    return kind.startswith("text/") or kind.endswith(("/xml", "+xml"))
 
 
 def _header(name: bytes, value: bytes) -> str:
@@ -204,13 +229,13 @@ def _packed(data: bytes) -> bytes:
     return b'{"data_base64":"%b"}' % b64encode(data)
 
 
-def _event(attributes: Attributes, payload: bytes, *, now: int, limits: BatchLimits) -> Event:
+def _event(attributes: Attributes, payload: bytes, *, now: int) -> Event:
     source, timed = str(attributes["source"]), "time" in attributes
     ts = _time(str(attributes["time"]), now=now) if timed else now
     name = source if SOURCE_ID_PATTERN.fullmatch(source) else slug(source)
     event_id = event_ids.named_id("cloudevents", source, str(attributes["id"]))
     reading = ParsedFields(name, "", ts, event_id, payload)
-    event = parser.build_event(reading, max_sources=limits.max_sources)
+    event = parser.build_event(reading)
     return Event(event.id, event.source, ts, event.payload, timed, _encode(attributes))
 
 

@@ -8,14 +8,14 @@ from ingestion.acceptance.accept import Parse, acceptance
 from ingestion.http.asgi import Request, only
 from ingestion.http.response import Response
 from ingestion.receivers.http import cloudevents, idempotency, responses, webhook
-from ingestion.receivers.http.body_parsers import parse_json, parse_ndjson
+from ingestion.receivers.http.body_parsers import json_steps, ndjson_steps
 from ingestion.receivers.http.request_head import Form, RequestHead, options, read_head
 
 PARSERS = {
-    Form.JSON: parse_json,
-    Form.NDJSON: parse_ndjson,
-    Form.CLOUDEVENT: cloudevents.parse_structured,
-    Form.CLOUDEVENTS: cloudevents.parse_batch,
+    Form.JSON: json_steps,
+    Form.NDJSON: ndjson_steps,
+    Form.CLOUDEVENT: cloudevents.structured_steps,
+    Form.CLOUDEVENTS: cloudevents.batch_steps,
 }
 
 
@@ -36,7 +36,7 @@ async def validate(request: Request) -> Response:
 def parser(body: bytes, asked: RequestHead) -> Parse:
     """Return the parser of a body, by its media type."""
     if asked.form is Form.BINARY_CLOUDEVENT:
-        return partial(cloudevents.parse_binary, body, asked.head)
+        return partial(cloudevents.binary_steps, body, asked.head)
     return partial(PARSERS[asked.form], body)
 
 
@@ -54,7 +54,9 @@ async def _accept(request: Request, asked: RequestHead) -> Response:
 
     async def run() -> Response:
         return responses.reply(
-            await accepting.accept_and_finish(parser(body, asked), caller, asked.options, deadline=deadline)
+            await accepting.accept_and_finish(
+                parser(body, asked), caller, asked.options, deadline=deadline, size=len(body)
+            )
         )
 
     if key is None or asked.options.validate:

@@ -6,9 +6,10 @@ the ASGI path. The answers are the same: both paths go through ingestion.accepta
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from ingestion import metrics
 from ingestion.acceptance.accept import Acceptance, Caller, Submission
@@ -46,6 +47,7 @@ class FastRequest(Exchange):
         self._charge = BodyCharge()
         self._refusal: RequestRejected | None = None
         self._request_id: bytes | None = None  # as the client chose it
+        self._task: asyncio.Task[None] | None = None  # of a body that takes long
 
     def feed(self, piece: bytes | bytearray) -> None:
         """Add a piece to the body."""
@@ -90,9 +92,22 @@ class FastRequest(Exchange):
             raise self._refusal
         if self._head.gzip:
             body = unpack(body, limit=receiver_limits().max_body_bytes)
-        self._acceptance.accept_cached(
-            endpoints.parser(body, self._head), self._caller, self._head.options, self._finished
+        rest = self._acceptance.accept_cached(
+            endpoints.parser(body, self._head), self._caller, self._head.options, self._finished, size=len(body)
         )
+        if rest is not None:
+            self._task = self._connection.loop.create_task(self._finish(rest))
+
+    async def _finish(self, rest: Awaitable[Submission]) -> None:
+        try:
+            submission = await rest
+        except RequestRejected as refusal:
+            self._write(response.rejection(refusal))
+        except Exception:
+            logger.exception("a request failed")
+            self._write(response.internal_error(response.PATH))
+        else:
+            self._guarded(self._reply, submission)
 
     def _finished(self, submission: Submission, _: object) -> None:
         self._guarded(self._reply, submission)

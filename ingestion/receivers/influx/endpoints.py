@@ -13,7 +13,8 @@ from ingestion import metrics
 from ingestion.acceptance.accept import Caller, Parse, acceptance
 from ingestion.acceptance.options import Options
 from ingestion.events import timestamps
-from ingestion.events.batch import BatchLimits, ParsedBatch
+from ingestion.events.batch import BatchLimits
+from ingestion.events.steps import Steps
 from ingestion.http import response
 from ingestion.http.asgi import Endpoint, Request, only
 from ingestion.http.gzip_reader import is_gzip
@@ -97,6 +98,18 @@ async def _take(body: bytes, caller: Caller, *, unit: int) -> WriteTotals:
         raise RequestRejected(Code.TOO_MANY_EVENTS, f"expected at most {limit:,} lines in one request")
     received = timestamps.now()
     tally = WriteTotals()
+    # All lines are taken from the rate at once, since a later piece that is refused would be sent again with those before it.
+    most = body.count(b"\n") + 1
+    caller.check(acceptance().loop.time())
+    caller.take(most)
+    try:
+        await _take_pieces(body, caller._replace(bucket=None), tally, unit=unit, received=received)
+    finally:
+        caller.take(-max(0, most - tally.accepted - tally.rejected))
+    return tally
+
+
+async def _take_pieces(body: bytes, caller: Caller, tally: WriteTotals, *, unit: int, received: int) -> None:
     for piece in _pieces(line_protocol.lines(body)):
         try:
             submission = await acceptance().accept_and_finish(
@@ -106,12 +119,11 @@ async def _take(body: bytes, caller: Caller, *, unit: int) -> WriteTotals:
             raise _midway(refusal, tally) from refusal
         tally.add(submission.parsed)
         await asyncio.sleep(0)  # others' turn
-    return tally
 
 
 def _parser(piece: list[Text], unit: int) -> Parse:
-    def parse(*, now: int, limits: BatchLimits) -> ParsedBatch:
-        return points.read(piece, LineSettings(unit, now, limits))
+    def parse(*, now: int, limits: BatchLimits) -> Steps:
+        return points.read_steps(piece, LineSettings(unit, now, limits))
 
     return parse
 

@@ -25,6 +25,9 @@ _LOGICAL = re.compile(
     rb'[ \t]*+(?:\\[,= ]|[^\\\n ]++|\\)*+(?:="(?:[^"\\]++|\\.)*+"(?=[, \r\n]|\Z)|\\[,= ]|[^=\\\n]++|[=\\])*+', re.DOTALL
 )
 
+# Whole lines that are blank or comments.
+_SKIPPED = re.compile(rb"(?:[ \t\r]*+(?:#[^\n]*+)?\n)++")
+
 # A backslash before any other character is a backslash, as InfluxDB's own parser has it.
 _MEASUREMENT = re.compile(r"(?:\\[, ]|[^, ])++")
 _NAME = re.compile(r"(?:\\[,= ]|[^,= ])++")
@@ -53,6 +56,9 @@ def lines(body: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield each line that is neither blank nor a comment, with its number from 0."""
     number, start = 0, len(BYTE_ORDER_MARK) if body.startswith(BYTE_ORDER_MARK) else 0
     while start < len(body):
+        if skipped := _SKIPPED.match(body, start):
+            number += body.count(b"\n", start, skipped.end())
+            start = skipped.end()
         end = body.find(b"\n", start)
         end = len(body) if end < 0 else end
         text, newlines = body[start:end], 0

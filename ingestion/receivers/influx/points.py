@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterable
+from threading import Lock
 from typing import NamedTuple
 
 import msgspec
 
-from ingestion.events import event_ids, source_ids, strict_parser, timestamps
+from ingestion.events import event_ids, steps, strict_parser, timestamps
 from ingestion.events.batch import BatchLimits, ParsedBatch, Rejected
 from ingestion.events.model import MAX_AHEAD, MAX_KEYS, SOURCE_ID_PATTERN, Event, InvalidEvent
 from ingestion.events.source_ids import slug
+from ingestion.events.source_labels import bounded
+from ingestion.events.steps import Steps
 from ingestion.problems import Code
 from ingestion.receivers.influx import line_protocol
 
@@ -55,23 +58,33 @@ class LineSettings(NamedTuple):
 Text = tuple[int, bytes]  # a line's number, from 0, and the line
 
 _known: dict[bytes, Series] = {}
+_lock = Lock()  # a long parse runs in a thread
 
 
 def read(texts: Iterable[Text], terms: LineSettings) -> ParsedBatch:
     """Parse each line into an event; an invalid line is rejected, the others are kept."""
+    return steps.finish(read_steps(texts, terms))
+
+
+def read_steps(texts: Iterable[Text], terms: LineSettings) -> Steps:
+    """Do as read() does, in steps."""
     events: list[Event] = []
     indexes: list[int] = []
     rejected: list[Rejected] = []
     labels: dict[str, dict[str, str]] = {}
     for number, text in texts:
-        try:
-            event, series = read_fast(text, terms) or read_strict(text, terms)
-        except InvalidEvent as error:
-            rejected.append(Rejected(number, error.code, error.pointer, error.detail))
-        else:
-            events.append(event)
-            indexes.append(number)
-            labels[event.source] = series.labels
+        found = read_fast(text, terms)
+        if found is None:
+            yield len(text)
+            try:
+                found = read_strict(text, terms)
+            except InvalidEvent as error:
+                rejected.append(Rejected(number, error.code, error.pointer, error.detail))
+                continue
+        event, series = found
+        events.append(event)
+        indexes.append(number)
+        labels[event.source] = series.labels
     return ParsedBatch(events, indexes, rejected, single=False, labels=labels)
 
 
@@ -110,7 +123,7 @@ def read_strict(text: bytes, terms: LineSettings) -> tuple[Event, Series]:
         raise InvalidEvent(Code.EVENT_TOO_LARGE, f"expected a line of at most {limit} bytes")
     line = line_protocol.parse(text)
     given = _take_id(line)
-    series = _series(line, terms.limits)
+    series = _series(line)
     payload = b"{" + b",".join([_encode(key) + b":" + value for key, value in line.fields.items()]) + b"}"
     if line.stamp is None:
         return Event(given or new_id(terms.now), series.source, terms.now, payload, timed=False), series
@@ -151,20 +164,22 @@ def _take_id(line: line_protocol.PointLine) -> str | None:
     return strict_parser.read_id(found[0]) if found else None
 
 
-def _series(line: line_protocol.PointLine, limits: BatchLimits) -> Series:
+def _series(line: line_protocol.PointLine) -> Series:
     head = line.head.encode()
     known = _known.get(head)
     if known is not None:
         return known
     source = _source(line.measurement, line.tags)
-    labels = dict(line.tags)
-    labels["_measurement" if "measurement" in labels else "measurement"] = line.measurement
-    series = Series(source, source_ids.admit(source, limit=limits.max_sources), labels)
+    # The measurement first and the tags in order: the same ones are kept, however the line has them.
+    labels = {"_measurement" if "measurement" in line.tags else "measurement": line.measurement}
+    labels.update(sorted(line.tags.items()))
+    series = Series(source, source.encode(), bounded(labels))
     carries_id = any(f",{key}=" in line.head for key in ID_KEYS)
     if len(head) <= MAX_REMEMBERED_LENGTH and not carries_id:
-        while len(_known) >= REMEMBERED:
-            del _known[next(iter(_known))]
-        _known[head] = series
+        with _lock:
+            while len(_known) >= REMEMBERED:
+                del _known[next(iter(_known))]
+            _known[head] = series
     return series
 
 

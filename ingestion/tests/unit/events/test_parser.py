@@ -6,7 +6,6 @@ from uuid import UUID
 
 import pytest
 
-from ingestion.events import source_ids
 from ingestion.events.model import Event, InvalidEvent
 from ingestion.events.parser import parse_event
 from ingestion.problems import Code
@@ -359,22 +358,3 @@ def test_an_error_never_repeats_the_value() -> None:
         b'{"secret',
     ):
         assert "ecret" not in refusal(text).detail
-
-
-def test_one_source_more_than_the_limit_is_refused_and_those_seen_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source_ids, "known", {})
-    for name in ("one", "two", "one"):
-        parse_event(text_of(source=f'"{name}"'), now=NOW, max_sources=2)
-
-    with pytest.raises(InvalidEvent) as caught:
-        parse_event(text_of(source='"three"'), now=NOW, max_sources=2)
-    assert (caught.value.code, caught.value.pointer) == (Code.TOO_MANY_SOURCES, "/sourceId")
-    assert parse_event(text_of(source='"two"'), now=NOW, max_sources=2).source == "two"
-
-
-def test_an_event_that_is_refused_does_not_use_up_a_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source_ids, "known", {})
-    with pytest.raises(InvalidEvent):
-        parse_event(text_of("[]", source='"one"'), now=NOW, max_sources=1)
-
-    assert parse_event(text_of(source='"two"'), now=NOW, max_sources=1).source == "two"

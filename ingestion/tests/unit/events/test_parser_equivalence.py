@@ -19,7 +19,7 @@ QUICK_ENOUGH = settings(max_examples=500, deadline=None, suppress_health_check=l
 def judged(text: bytes) -> Event | Code:
     """What the strict path alone makes of one event."""
     try:
-        return parser.build_event(strict_parser.read(text, now=strategies.NOW), max_sources=None)
+        return parser.build_event(strict_parser.read(text, now=strategies.NOW))
     except InvalidEvent as error:
         return error.code
 
@@ -45,7 +45,7 @@ def test_what_the_quick_path_accepts_the_strict_path_accepts_with_the_same_meani
 def test_an_array_parsed_at_once_means_what_its_events_mean_one_by_one(batch: list[bytes]) -> None:
     alone = [judged(text) for text in batch]
 
-    at_once = batch_parser.parse_array(b"[" + b",".join(batch) + b"]", now=strategies.NOW)
+    at_once = batch_parser.parse_array(b"[" + b",".join(batch) + b"]", now=strategies.NOW, limits=LIMITS)
 
     event("at once" if at_once is not None else "left")
     assert at_once is None or at_once == alone
@@ -59,7 +59,7 @@ def test_lines_parsed_at_once_mean_what_they_mean_one_by_one(batch: list[bytes],
     body = between.join(batch)
     alone = [judged(line) for line in body.split(b"\n") if line.strip(b" \t\r\n")]
 
-    at_once = batch_parser.parse_lines(body, now=strategies.NOW)
+    at_once = batch_parser.parse_lines(body, now=strategies.NOW, limits=LIMITS)
 
     event("at once" if at_once is not None else "left")
     assert at_once is None or at_once == alone
@@ -100,4 +100,4 @@ def test_a_body_gives_each_of_its_items_a_place(batch: list[bytes]) -> None:
 @pytest.fixture(autouse=True)
 def _known_sources() -> None:
     for name in ("sensor-1", "site:7", "a"):
-        source_ids.admit(name, limit=None)
+        source_ids.remember(name)

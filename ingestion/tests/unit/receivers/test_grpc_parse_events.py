@@ -35,7 +35,7 @@ STRUCTS = st.recursive(
 @pytest.fixture(autouse=True)
 def _known() -> None:
     """The quick path takes sources that were seen."""
-    source_ids.admit(SOURCE, limit=None)
+    source_ids.remember(SOURCE)
 
 
 def read(*payloads: bytes, stamp: str = STAMP) -> ParsedBatch:

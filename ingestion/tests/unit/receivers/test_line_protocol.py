@@ -389,12 +389,6 @@ def test_equal_lines_without_time_and_id_are_events_of_their_own() -> None:
     assert not any(event.timed for event in events)
 
 
-def test_one_source_too_many_is_rejected() -> None:
-    batch = read("m-of-too-many f=1", limits=BatchLimits(max_sources=0))
-
-    assert [item.code.value for item in batch.rejected] == ["too_many_sources"]
-
-
 _names = st.sampled_from(
     ["a", "b", "temp", "ü", r"a\ b", r"a\,b", r"a\=b", "a\\", '"', "eventId", "source_id", "x" * 256]
 )

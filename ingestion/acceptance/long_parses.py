@@ -1,0 +1,44 @@
+"""Parses long bodies in a thread, in slices and in turns, so that the event loop and other senders go on meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from weakref import WeakValueDictionary
+
+from ingestion.events.batch import ParsedBatch
+from ingestion.events.steps import Parsing
+from ingestion.problems import Code, RequestRejected
+
+# Python code takes up to 1 us for a byte of JSON (measured with nests, numbers and empty objects).
+LOOP_BYTES = 16 * 1024  # read on the event loop at most: some 15 ms
+SLICE_BYTES = 64 * 1024  # read in the thread before it is the next one's turn; a longer step is not divided
+
+
+class LongParses:
+    """The thread of one event loop."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        # One: a second would only compete with the event loop for the interpreter.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="parse")
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def finish(self, parsing: Parsing, *, key: str, deadline: float) -> ParsedBatch:
+        """Do the rest of a parse.
+
+        :param key: of the sender; each key has one parse in the thread's queue, however many requests it sends
+        :param deadline: on the loop's clock
+        :raises RequestRejected: as the parser, or the deadline has passed
+        """
+        turn = self._turns.setdefault(key, asyncio.Lock())
+        step = partial(parsing.advance, SLICE_BYTES, force=True)
+        try:
+            async with asyncio.timeout_at(deadline), turn:
+                while (batch := await self._loop.run_in_executor(self._thread, step)) is None:
+                    pass
+        except TimeoutError as error:
+            detail = "too many long bodies are being checked; nothing was taken"
+            raise RequestRejected(Code.OVERLOADED, detail) from error
+        return batch
