@@ -13,6 +13,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 - Django's name for it
 
+from dataflow_site import connection_checks
 from dataflow_site.env import env
 from ingestion.management.command import SETTINGS_TAG
 from ingestion.rate_windows import InvalidRate, parse_rate
@@ -201,7 +202,13 @@ def _secrets() -> list[CheckMessage]:
     return found
 
 
-OURS = (ports, limits, servers, addresses, known_names, production)
+@register(SETTINGS_TAG)
+def connections(app_configs: Apps, **kwargs: object) -> list[CheckMessage]:
+    """TLS and users must be what clients and files allow."""
+    return connection_checks.findings()
+
+
+OURS = (ports, limits, servers, connections, addresses, known_names, production)
 
 
 def findings() -> list[CheckMessage]:

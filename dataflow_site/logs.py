@@ -48,6 +48,8 @@ def configuration(level: str) -> dict[str, object]:
             "daphne": {**through_root, "level": "WARNING"},
             # Both clients repeat at INFO and WARNING what the product says once in its own words.
             "kafka": {**through_root, "level": "ERROR"},
+            # A traceback for every connection that ends.
+            "kafka.net.transport": {**through_root, "level": "CRITICAL"},
             "pymongo": {**through_root, "level": "WARNING"},
             "psycopg.pool": {**through_root, "level": "ERROR"},
         },

@@ -31,6 +31,8 @@ from pymongo.errors import (
 )
 
 from ingestion.kafka.producer import PublishFailed
+from ingestion.kafka.refusals import BrokerRefused
+from processing import connection_refusals
 
 
 class StoreUnavailable(Exception):
@@ -249,7 +251,8 @@ def from_postgres(error: psycopg.Error) -> Exception:
     state = error.sqlstate
     text = f"{POSTGRESQL}: {type(error).__name__} {state or ''}".rstrip()
     if state is None and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
-        return StoreUnavailable(text)
+        remedy = connection_refusals.of_postgres(str(error))
+        return NeedsOperator(f"{text}: {remedy}", subject=POSTGRESQL) if remedy else StoreUnavailable(text)
     fate = POSTGRESQL_FATES.get(state or "") or POSTGRESQL_FATES.get((state or "")[:2])
     return NeedsOperator(text, subject=POSTGRESQL) if fate is None else fate(text)
 
@@ -259,6 +262,9 @@ def from_mongo(error: BaseException) -> Exception | None:
     name = type(error).__name__
     if isinstance(error, _MONGODB_INVALID_ERRORS):
         return ContentRejected(f"{MONGODB}: {name}")
+    remedy = connection_refusals.of_mongo(error)
+    if remedy:
+        return NeedsOperator(f"{MONGODB}: {name}: {remedy}", subject=MONGODB)
     if isinstance(error, _MONGODB_UNAVAILABLE_ERRORS):
         return StoreUnavailable(f"{MONGODB}: {name}")
     if isinstance(error, OperationFailure) and error.code is not None:
@@ -282,6 +288,8 @@ def from_kafka(error: BaseException | None, text: str = "") -> Exception:
 
     :param text: what could not be done
     """
+    if isinstance(error, BrokerRefused):
+        return NeedsOperator(f"{KAFKA}: {error}", subject=KAFKA)
     name = type(error).__name__
     reason = f"{text or KAFKA}: {name}" if error else text
     if error is None or isinstance(error, OSError) or name in KAFKA_UNAVAILABLE:

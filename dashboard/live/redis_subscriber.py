@@ -36,7 +36,7 @@ async def follow_frames(on_frame: Callable[[ConsumerFrame], None], on_state: Cal
         try:
             await _listen_once(on_frame, on_state)
         except (RedisError, OSError, TimeoutError) as error:
-            logger.warning("live feed lost Redis", extra={"reason": type(error).__name__})
+            logger.warning("live feed lost Redis", extra={"reason": redis_client.reason(error)})
         on_state("sampling")
         delay = RETRY_SECONDS[0] if time.monotonic() - began > RETRY_SECONDS[1] else min(delay * 2, RETRY_SECONDS[1])
         await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311

@@ -31,13 +31,14 @@ class Plan:
 
 def make_plan(folder: Path) -> Plan:
     """Return what to start: a server whose variable is set in the environment is used, not started."""
+    redis_given = "REDIS_URL" if os.environ.get("REDIS_URL") else "REDIS_ADDR"
     servers = [
         (Kafka(port=_port(settings.KAFKA_BOOTSTRAP_SERVERS[0]), folder=folder / "kafka"), "KAFKA_BOOTSTRAP_SERVERS"),
         (_postgres(folder / "postgres"), "POSTGRES_HOST"),
         (MongoDB(port=_port(settings.MONGO_URI), folder=folder / "mongo"), "MONGO_URI"),
         (
             Redis(port=_port(settings.REDIS_ADDR), folder=folder / "redis", password=settings.REDIS_PASSWORD),
-            "REDIS_ADDR",
+            redis_given,
         ),
     ]
     return Plan(

@@ -145,5 +145,6 @@ def push(*messages: str) -> None:
                 client.publish(CHANNEL, signed_values.sign(CHANNEL, message.encode()))
     except (redis.RedisError, OSError) as error:
         logger.warning(
-            "Redis does not answer, receivers notice the change within a minute", extra={"reason": type(error).__name__}
+            "Redis does not answer, receivers notice the change within a minute",
+            extra={"reason": redis_client.reason(error)},
         )

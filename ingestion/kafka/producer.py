@@ -21,7 +21,9 @@ from kafka.errors import (
 from kafka.producer.future import FutureRecordMetadata
 
 from ingestion.kafka import client_internals
+from ingestion.kafka.connection_options import connection_options
 from ingestion.kafka.producer_record import ProducerRecord
+from ingestion.kafka.refusals import BrokerRefused
 
 # Seconds. Below DATAFLOW_PUBLISH_DEADLINE_SECONDS, so that most responses know whether a record was published.
 DELIVERY_TIMEOUT = 4.0
@@ -44,11 +46,11 @@ class PublishFailed(Exception):
 def open_producer() -> Client:
     """Connect to Kafka. Blocks for some seconds while no broker answers. Not to be used after a fork.
 
-    :raises PublishFailed: no broker answered
+    :raises PublishFailed: no broker answered, or the brokers refuse the connection
     """
     try:
         return KafkaProducer(
-            bootstrap_servers=settings.KAFKA_BOOTSTRAP_SERVERS,
+            **connection_options(),
             client_id="dataflow",
             acks="all",
             # An idempotent producer stays stuck once a batch exceeds the delivery timeout. One request in flight keeps
@@ -67,6 +69,8 @@ def open_producer() -> Client:
             # They cost time for every record and are not used; see ingestion.metrics.
             metrics_enabled=False,
         )
+    except BrokerRefused as error:
+        raise PublishFailed(f"Kafka: {error}") from error
     except KafkaError as error:
         raise PublishFailed(f"no Kafka broker answers at {', '.join(settings.KAFKA_BOOTSTRAP_SERVERS)}") from error
 

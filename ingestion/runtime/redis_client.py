@@ -10,7 +10,7 @@ from typing import Any
 import redis
 from django.conf import settings
 from redis.asyncio import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
 
 from ingestion.runtime.loop_singleton import LoopSingleton
 
@@ -78,7 +78,7 @@ class RedisClient:
     def _note_failure(self, error: Exception) -> None:
         self._away_until = self.loop.time() + AWAY_SECONDS
         if not self._is_away:
-            logger.warning("Redis does not answer the receiver", extra={"reason": type(error).__name__})
+            logger.warning("Redis does not answer the receiver", extra={"reason": reason(error)})
         self._is_away = True
 
 
@@ -88,6 +88,15 @@ link = LoopSingleton(RedisClient)
 def is_wrong_type(answer: object) -> bool:
     """Return whether Redis refused a command because the key's value is of another type."""
     return isinstance(answer, ResponseError) and str(answer).startswith("WRONGTYPE")
+
+
+def reason(error: BaseException) -> str:
+    """Return why Redis can't be used, for the log: nothing of what was sent or received."""
+    if isinstance(error, AuthenticationError | NoPermissionError):
+        return f"{type(error).__name__}: check REDIS_URL, REDIS_USERNAME, REDIS_PASSWORD and the user's rights"
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return "its certificate is not trusted: check REDIS_SSL_CAFILE and the host's name in REDIS_URL"
+    return type(error).__name__
 
 
 def connect(*, timeout: float, connect_timeout: float | None = None) -> Redis:

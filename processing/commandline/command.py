@@ -9,10 +9,18 @@ from contextlib import contextmanager
 from typing import ClassVar
 
 from django.core.management.base import CommandError
+from django.db import Error as DatabaseError
 
 from ingestion.management.command import OperatorCommand
 from processing.commandline.progress import CommandInterrupted, Progress, stoppable
-from processing.errors import POSTGRESQL_AWAY, NeedsOperator, StoreUnavailable, postgresql_in_words
+from processing.errors import (
+    POSTGRESQL_AWAY,
+    NeedsOperator,
+    StoreUnavailable,
+    postgres_errors,
+    postgresql_in_words,
+)
+from processing.stores import postgres
 
 
 class StoreCommand(OperatorCommand):
@@ -31,7 +39,7 @@ class StoreCommand(OperatorCommand):
         except (StoreUnavailable, NeedsOperator) as error:
             raise CommandError(f"{prefix}{error}", returncode=2) from error
         except POSTGRESQL_AWAY as error:
-            raise CommandError(f"{prefix}{postgresql_in_words(error)}", returncode=2) from error
+            raise CommandError(f"{prefix}{_why(error)}", returncode=2) from error
 
     @contextmanager
     def long_run(self, prefix: str, *, interrupted: str) -> Iterator[Progress]:
@@ -54,3 +62,15 @@ class StoreCommand(OperatorCommand):
         self.stdout.write(json.dumps(shape, indent=self.json_indent, ensure_ascii=False) if as_json else text)
         if not ok:
             sys.exit(1)
+
+
+def _why(error: DatabaseError) -> str:
+    """Return why PostgreSQL can't be used: Django's pool only reports that it has no connection."""
+    try:
+        with postgres_errors():
+            postgres.connect().close()
+    except NeedsOperator as refusal:
+        return str(refusal)
+    except StoreUnavailable:
+        pass
+    return postgresql_in_words(error)

@@ -12,6 +12,7 @@ from kafka import TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, NewTopic
 from kafka.errors import TopicAlreadyExistsError
 
+from ingestion.kafka.connection_options import connection_options
 from processing.errors import kafka_errors
 from processing.kafka.topic_promises import RETENTION, Weakness, wanted_settings, weaknesses
 
@@ -42,7 +43,7 @@ class AdminClient:
     def __enter__(self) -> AdminClient:
         with kafka_errors():
             self._client = KafkaAdminClient(
-                bootstrap_servers=settings.KAFKA_BOOTSTRAP_SERVERS,
+                **connection_options(),
                 client_id="dataflow-caretaker",
                 request_timeout_ms=_TIMEOUT,
                 bootstrap_timeout_ms=_TIMEOUT,
@@ -88,9 +89,7 @@ def prepare_topics(*, dry_run: bool = False) -> list[PreparedTopic]:
     :raises NeedsOperator: Kafka refuses
     """
     with kafka_errors("Kafka does not answer"):
-        client = KafkaAdminClient(
-            bootstrap_servers=settings.KAFKA_BOOTSTRAP_SERVERS, bootstrap_timeout_ms=_CREATION_TIMEOUT
-        )
+        client = KafkaAdminClient(**connection_options(), bootstrap_timeout_ms=_CREATION_TIMEOUT)
     try:
         with kafka_errors(detailed=True):
             names = (settings.KAFKA_TOPIC_RAW_DATA, settings.KAFKA_TOPIC_PROCESSED_DATA)

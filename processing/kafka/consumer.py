@@ -16,6 +16,7 @@ from kafka.structs import OffsetAndMetadata
 
 from ingestion.events import timestamps
 from ingestion.kafka import client_internals
+from ingestion.kafka.connection_options import connection_options
 from processing.errors import NeedsOperator, StoreUnavailable, kafka_errors
 from processing.events.batch import Record
 from processing.events.positions import PartitionId, ReadUpTo
@@ -48,7 +49,7 @@ class Consumer:
         self.is_broken = False  # see `poll`
         with kafka_errors():
             self._client = KafkaConsumer(
-                bootstrap_servers=settings.KAFKA_BOOTSTRAP_SERVERS,
+                **connection_options(),
                 client_id="dataflow-consumer",
                 group_id=settings.DATAFLOW_CONSUMER_GROUP,
                 enable_auto_commit=False,

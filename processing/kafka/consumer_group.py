@@ -18,6 +18,7 @@ from kafka.errors import (
 )
 from kafka.structs import OffsetAndMetadata
 
+from ingestion.kafka.connection_options import connection_options
 from processing.errors import kafka_errors
 from processing.kafka.end_offsets import TopicOffsets, read_offsets
 
@@ -117,7 +118,7 @@ def open_group() -> Iterator[ConsumerGroup]:
     """
     with kafka_errors():
         client = KafkaAdminClient(
-            bootstrap_servers=settings.KAFKA_BOOTSTRAP_SERVERS,
+            **connection_options(),
             client_id="dataflow-offsets",
             request_timeout_ms=_REQUEST_TIMEOUT,
             bootstrap_timeout_ms=_REQUEST_TIMEOUT,

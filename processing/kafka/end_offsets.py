@@ -16,6 +16,7 @@ from kafka.admin import KafkaAdminClient, OffsetSpec
 from kafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from ingestion.kafka import client_internals
+from ingestion.kafka.connection_options import connection_options
 from processing.errors import NeedsOperator, kafka_errors
 
 FRESH_FOR = 0.5  # seconds; pages that ask within it share one answer
@@ -117,7 +118,7 @@ class OffsetsReader:
 
     def _connected(self) -> KafkaAdminClient:
         client = self._client = self._client or KafkaAdminClient(
-            bootstrap_servers=self._servers,
+            **connection_options(self._servers),
             client_id="dataflow-lag",
             request_timeout_ms=_REQUEST_TIMEOUT,
             bootstrap_timeout_ms=_BOOTSTRAP_TIMEOUT,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from kafka import KafkaConsumer
+
+from ingestion.kafka.connection_options import connection_options
 
 
 def connect(client_id: str, *, wait: float, **options: int) -> KafkaConsumer:
@@ -14,7 +15,7 @@ def connect(client_id: str, *, wait: float, **options: int) -> KafkaConsumer:
     :raises KafkaError: Kafka does not answer
     """
     return KafkaConsumer(
-        bootstrap_servers=settings.KAFKA_BOOTSTRAP_SERVERS,
+        **connection_options(),
         client_id=client_id,
         group_id=None,
         enable_auto_commit=False,

@@ -15,6 +15,7 @@ from mongoengine.connection import get_db
 from mongoengine.queryset import QuerySet
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
+from pymongo.uri_parser import parse_uri
 
 from ingestion.auth.read_scope import ReadScope
 from processing.events.document_ids import document_id
@@ -101,8 +102,8 @@ def find_document(*, source: str, event_id: UUID) -> StoredDocument | None:
 
     :raises DocumentsUnavailable: MongoDB gave no answer within READ_TIMEOUT
     """
-    connect()
     try:
+        connect()
         with pymongo.timeout(READ_TIMEOUT):
             # As a plain dict: a payload may hold keys like `_cls`, which mongoengine would act upon.
             found = EventDocument.objects(pk=document_id(event_id, source)).as_pymongo().first()
@@ -116,8 +117,8 @@ def find_documents(event_id: UUID, *, scope: ReadScope) -> list[StoredDocument]:
 
     :raises DocumentsUnavailable: MongoDB gave no answer within READ_TIMEOUT
     """
-    connect()
     try:
+        connect()
         with pymongo.timeout(READ_TIMEOUT):
             found = list(EventDocument.objects(**_keys(event_id, scope)).limit(MAX_NAMESAKES).as_pymongo())
     except PyMongoError as error:
@@ -156,6 +157,17 @@ def volume() -> tuple[int, int]:
     except PyMongoError as error:
         raise DocumentsUnavailable from error
     return int(found.get("fsUsedSize", 0)), int(found.get("fsTotalSize", 0))
+
+
+def is_address(uri: str) -> bool:
+    """Return whether the client can parse an address; one that DNS completes is not looked up."""
+    if uri.startswith("mongodb+srv://"):
+        return True
+    try:
+        parse_uri(uri, warn=True)
+    except (PyMongoError, ValueError):
+        return False
+    return True
 
 
 def ping() -> None:

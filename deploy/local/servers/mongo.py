@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Mapping
 from importlib import util
 from pathlib import Path
 
@@ -31,6 +32,10 @@ class MongoDB(Server):
     name = "MongoDB"
     variable = "MONGO_URI"
 
+    def __init__(self, *, port: int, folder: Path, options: Mapping[str, str] | None = None) -> None:
+        super().__init__(port=port, folder=folder)
+        self._options = options or {}  # of mongod, beside ours
+
     @property
     def uri(self) -> str:
         """Return the connection string."""
@@ -54,6 +59,7 @@ class MongoDB(Server):
             "wiredTigerCacheSizeGB": CACHE,
             # Diagnostic samples, written every second, which are not used here.
             "setParameter": "diagnosticDataCollectionEnabled=false",
+            **self._options,
         }
         words = [word for name, value in options.items() for word in (f"--{name}", value)]
         return [str(_binary()), *words, "--nounixsocket", "--quiet"]

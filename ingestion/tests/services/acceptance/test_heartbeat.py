@@ -37,7 +37,7 @@ def pulse_of(client: redis.Redis, process: ProductProcess) -> Said | None:
         if text is not None and process_name.endswith(f"-{process.pid}"):
             status = heartbeat.decode(process_name, text)
             assert status is not None
-            found: Said = msgspec.to_builtins(status)
+            found: Said = msgspec.json.decode(msgspec.json.encode(status))
             return found
     return None
 

@@ -1,0 +1,117 @@
+"""Wrong settings of TLS and users are found, and no finding repeats a secret."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from pytest_django.fixtures import Settings
+
+from dataflow_site import connection_checks, redis_settings
+
+SECRET = "s3cr:et"
+SASL = {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_USERNAME": "sensors", "KAFKA_SASL_PASSWORD": SECRET}
+
+
+def messages() -> list[str]:
+    found = connection_checks.findings()
+    assert all(finding.hint for finding in found)
+    assert not any(SECRET in f"{finding.msg} {finding.hint}" for finding in found)
+    return [finding.msg for finding in found]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"KAFKA_SECURITY_PROTOCOL": "TLS"}, "KAFKA_SECURITY_PROTOCOL is no protocol."),
+        ({**SASL, "KAFKA_SASL_MECHANISM": "GSSAPI"}, "KAFKA_SASL_MECHANISM is no mechanism."),
+        ({**SASL, "KAFKA_SASL_USERNAME": ""}, "KAFKA_SASL_USERNAME or KAFKA_SASL_PASSWORD is empty."),
+        (
+            {**SASL, "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT"},
+            "Kafka's user and all events are sent without encryption.",
+        ),
+        ({"KAFKA_SSL_CAFILE": "/nowhere"}, "KAFKA_SSL_CAFILE names no file that can be read."),
+        ({"KAFKA_SSL_CERTFILE": __file__}, "Of our certificate for KAFKA_SSL_… and its key one is missing."),
+        ({"POSTGRES_TLS": {"sslmode": "on"}}, "POSTGRES_SSLMODE is no mode of libpq."),
+        ({"POSTGRES_TLS": {"sslmode": "verify-full"}}, "POSTGRES_SSLMODE=verify-full needs POSTGRES_SSLROOTCERT."),
+        ({"MONGO_URI": f"mongodb://sensors:{SECRET}/x@host:27017"}, "MONGO_URI can't be parsed."),
+        ({"MONGO_URI": f"mongodb://sensors:{SECRET}@host:27017"}, "MONGO_URI can't be parsed."),
+    ],
+)
+def test_a_wrong_setting_is_found(settings: Settings, changes: dict[str, object], message: str) -> None:
+    for name, value in changes.items():
+        setattr(settings, name, value)
+
+    assert messages() == [message]
+
+
+def test_right_settings_are_right(settings: Settings) -> None:
+    for name, value in SASL.items():
+        setattr(settings, name, value)
+    settings.KAFKA_SSL_CAFILE = __file__
+    settings.POSTGRES_TLS = {"sslmode": "verify-full", "sslrootcert": "system"}
+    settings.MONGO_URI = "mongodb://sensors:s3cr%3Aet@host:27017/?tls=true"
+
+    assert messages() == []
+
+
+@pytest.fixture(autouse=True)
+def _no_redis_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("REDIS_URL", "REDIS_USERNAME", "REDIS_PASSWORD", "REDIS_SSL_CAFILE"):
+        monkeypatch.setenv(name, "")
+
+
+def test_the_url_of_redis_goes_before_its_other_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    authority = str(tmp_path / "ca.pem")
+    monkeypatch.setenv("REDIS_URL", "rediss://sensors:s3cr%3Aet@[::1]:6380/3")
+    monkeypatch.setenv("REDIS_PASSWORD", "another")
+    monkeypatch.setenv("REDIS_SSL_CAFILE", authority)
+
+    found = redis_settings.connection("here:6379", database=0)
+
+    assert found == {
+        "host": "::1",
+        "port": 6380,
+        "db": 3,
+        "username": "sensors",
+        "password": SECRET,
+        "ssl": True,
+        "ssl_ca_certs": authority,
+    }
+    assert redis_settings.cache_options(found)["LOCATION"] == "rediss://[::1]:6380/3"
+    assert SECRET not in redis_settings.cache_options(found)["LOCATION"]
+
+
+def test_the_password_of_redis_need_not_stand_in_its_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://sensors@here")
+    monkeypatch.setenv("REDIS_PASSWORD", SECRET)
+
+    found = redis_settings.connection("", database=0)
+
+    assert (found["host"], found["port"], found["username"], found["password"]) == ("here", 6379, "sensors", SECRET)
+    assert "ssl" not in found
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"http://u:{SECRET}@here",
+        f"redis://u:{SECRET}@here:port",
+        f"redis://u:{SECRET}@",
+        f"redis://u:{SECRET}@here/first",
+        f"rediss://u:{SECRET}@here?ssl_cert_reqs=none",
+        f"redis://u:{SECRET}/@here",
+        f"redis://[{SECRET}",
+    ],
+)
+def test_a_url_of_redis_that_cant_be_used_is_refused_without_being_repeated(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("REDIS_URL", url)
+
+    with pytest.raises(ImproperlyConfigured, match="REDIS_URL") as refused:
+        redis_settings.connection("", database=0)
+
+    assert SECRET not in str(refused.value)
+    assert refused.value.__cause__ is None
