@@ -11,14 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, urlsplit
 
 import pytest
 import redis
-from django.conf import settings as django_settings
 from pytest_django.fixtures import Settings
 
-from dataflow_site import redis_settings
 from deploy.local import ports, processes
 from deploy.testing.certificates import Authority
 from deploy.testing.deployment import ProductProcess
@@ -266,19 +264,18 @@ def test_a_refused_document_store_needs_an_operator(secured: Secured, settings: 
 
 @pytest.mark.parametrize("part", ["password", "certificate"])
 def test_redis_refused_is_as_redis_away_and_its_reason_names_the_settings(
-    secured: Secured, settings: Settings, monkeypatch: pytest.MonkeyPatch, part: str
+    secured: Secured, settings: Settings, part: str
 ) -> None:
-    url = secured.env["REDIS_URL"]
-    for name in ("REDIS_ADDR", "REDIS_PASSWORD"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv(
-        "REDIS_URL",
-        url.replace(quote_plus(PASSWORD), WRONG)
-        if part == "password"
-        else url.replace(secured.env["KAFKA_SSL_CAFILE"], str(secured.stranger)),
-    )
-    settings.REDIS_CONNECTION = redis_settings.connection("", database=0)
-    assert django_settings.REDIS_CONNECTION["ssl"]
+    url = urlsplit(secured.env["REDIS_URL"])
+    settings.REDIS_CONNECTION = {
+        "host": url.hostname,
+        "port": url.port,
+        "db": 0,
+        "username": USER,
+        "password": WRONG if part == "password" else PASSWORD,
+        "ssl": True,
+        "ssl_ca_certs": str(secured.stranger if part == "certificate" else secured.kafka.authority),
+    }
 
     with pytest.raises(redis.RedisError) as refused, redis_client.connect_from_thread(timeout=5) as client:
         client.ping()

@@ -8,7 +8,6 @@ import pytest
 from kafka import errors
 from pytest_django.fixtures import Settings
 
-from dataflow_site.env import BASE_DIR
 from ingestion.kafka.connection_options import connection_options
 from ingestion.kafka.refusals import _data_before_error, refusal
 
@@ -81,11 +80,11 @@ def test_users_and_files_are_given_to_the_client_for_the_protocols_that_have_the
     assert given == {"PLAINTEXT": set(), "SSL": {"ssl"}, "SASL_PLAINTEXT": {"sasl"}, "SASL_SSL": {"ssl", "sasl"}}
 
 
-def test_every_client_of_the_product_takes_its_connection_from_one_place() -> None:
+def test_every_client_of_the_product_takes_its_connection_from_one_place(settings: Settings) -> None:
     found = {
-        str(path.relative_to(BASE_DIR))
+        str(path.relative_to(settings.BASE_DIR))
         for app in ("ingestion", "processing", "queries", "dashboard", "dataflow_site")
-        for path in (BASE_DIR / app).rglob("*.py")
+        for path in (settings.BASE_DIR / app).rglob("*.py")
         if "tests" not in path.parts and "bootstrap_servers" in path.read_text(encoding="utf-8")
     }
 
