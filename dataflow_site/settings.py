@@ -237,6 +237,12 @@ DATAFLOW_WRITE_SECONDS = env.float("DATAFLOW_WRITE_SECONDS", 30.0)
 # nginx and AWS' load balancers take 60 s. How many are kept, per process: half of the 1,024 files that it may open by default.
 DATAFLOW_KEEP_ALIVE_SECONDS = env.float("DATAFLOW_KEEP_ALIVE_SECONDS", 75.0)
 DATAFLOW_MAX_IDLE_CONNECTIONS = env.int("DATAFLOW_MAX_IDLE_CONNECTIONS", 500)
+# Calls of the gRPC receiver that are open at one time: of one key, or of one address without a key, and of the process.
+DATAFLOW_GRPC_CALLS_PER_KEY = env.int("DATAFLOW_GRPC_CALLS_PER_KEY", 200)
+DATAFLOW_GRPC_CALLS = env.int("DATAFLOW_GRPC_CALLS", 1_000)
+# How long a stream waits for its first batch, and for each further one.
+DATAFLOW_GRPC_FIRST_MESSAGE_SECONDS = env.float("DATAFLOW_GRPC_FIRST_MESSAGE_SECONDS", 30.0)
+DATAFLOW_GRPC_IDLE_SECONDS = env.float("DATAFLOW_GRPC_IDLE_SECONDS", 300.0)
 DATAFLOW_MAX_SOURCES = env.int("DATAFLOW_MAX_SOURCES", 100_000)
 # The bodies on their way at one time, as announced or received and unpacked: of one process, and of one key. The second is
 # six of the largest bodies, or a thousand connections whose small bodies do not end.

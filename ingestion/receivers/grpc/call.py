@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import NoReturn, cast
 
 import grpc
+from django.conf import settings
 from google.rpc.status_pb2 import Status
 
-from ingestion.acceptance.accept import acceptance
+from ingestion.acceptance.accept import Caller, acceptance
 from ingestion.problems import Code, Header, RequestRejected
 from ingestion.receivers.grpc import statuses
+from ingestion.receivers.grpc.open_calls import address, open_calls
 from ingestion.runtime import request_context
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
@@ -27,6 +30,32 @@ class Call:
         self._given = request_context.begin(self.head)
         remaining: float | None = context.time_remaining()
         self._deadline = None if remaining is None else acceptance().loop.time() + remaining
+        self._place: str | None = None  # of the open calls
+
+    async def admit(self) -> Caller:
+        """Authenticate the caller and take a place, before anything is read of what it sends.
+
+        :raises RequestRejected: as Acceptance.admit(); the caller, or all callers together, have too many open calls
+        """
+        caller = await acceptance().admit(self.head)
+        self.enter(caller.grant.key)
+        return caller
+
+    def enter(self, key: str) -> None:
+        """Take a place among the open calls, of a key or of the client's address.
+
+        :param key: its prefix; empty: it is not known
+        :raises RequestRejected: there is none
+        """
+        place = key or address(self.context.peer())
+        open_calls().enter(place)
+        self._place = place
+
+    def leave(self) -> None:
+        """Give the place back, if it was taken."""
+        if self._place is not None:
+            open_calls().leave(self._place)
+            self._place = None
 
     def deadline(self) -> float:
         """Return the deadline for a message that is complete now, on the loop's clock: the client's or the site's."""
@@ -41,17 +70,25 @@ class Call:
         if trailers:
             self.context.set_trailing_metadata(tuple(trailers))
 
-    async def next_message(self) -> bytes | None:
-        """Read a message; None: the client has sent its last one."""
-        message: bytes | object = await self.context.read()
+    async def next_message(self, *, seconds: float) -> bytes | None:
+        """Read a message; None: the client has sent its last one.
+
+        :param seconds: how long it may take
+        :raises RequestRejected: it took longer
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                message: bytes | object = await self.context.read()
+        except TimeoutError as error:
+            raise RequestRejected(Code.REQUEST_TIMEOUT, f"no message came within {seconds:g} s") from error
         return None if message is grpc.aio.EOF else cast("bytes", message)
 
     async def only_message(self) -> bytes:
         """Read the one message of the call.
 
-        :raises RequestRejected: there is none
+        :raises RequestRejected: there is none, or it did not come in time
         """
-        message = await self.next_message()
+        message = await self.next_message(seconds=settings.DATAFLOW_BODY_SECONDS)
         if message is None:
             raise RequestRejected(Code.BAD_REQUEST, "expected a message")
         return message

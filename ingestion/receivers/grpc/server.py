@@ -8,14 +8,14 @@ import signal
 
 import grpc
 from django.conf import settings
-from grpc_health.v1 import health, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_health.v1 import health
 
 from ingestion import lifecycle
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2
 from ingestion.receivers.grpc import unary
 from ingestion.receivers.grpc.call import Context
 from ingestion.receivers.grpc.health import Health
+from ingestion.receivers.grpc.reflection import Reflection
 from ingestion.receivers.grpc.stream import Stream
 from ingestion.runtime.limits import receiver_limits
 
@@ -23,7 +23,6 @@ logger = logging.getLogger(__name__)
 
 SERVICE = ingestion_pb2.DESCRIPTOR.services_by_name["Ingestion"].full_name
 GRACE = 10.0  # seconds for the calls in flight after a signal
-MAX_CALLS = 1_000  # at one time, over all connections; a stream counts as one
 OVERHEAD = 64 * 1024  # bytes of a message beside the largest body
 MIN_PING_INTERVAL = 5_000  # milliseconds between two pings of a client
 IDENTITY_ONLY = 1  # a bit for each compression: https://grpc.github.io/grpc/core/group__grpc__arg__keys.html
@@ -39,10 +38,10 @@ class Server:
     def __init__(self) -> None:
         self._streams: set[Stream] = set()
         self._health = Health([SERVICE])
-        self._server = grpc.aio.server(options=_options(), maximum_concurrent_rpcs=MAX_CALLS)
-        self._server.add_generic_rpc_handlers((self._handlers(),))
-        health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, self._server)
-        reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
+        # Without a limit of the library, which counts calls of unknown callers and health checks as well: see open_calls.
+        self._server = grpc.aio.server(options=_options())
+        reflection = Reflection([SERVICE, health.SERVICE_NAME])
+        self._server.add_generic_rpc_handlers((self._handlers(), self._health.handlers(), reflection.handlers()))
 
     async def start(self, address: str) -> None:
         """Start listening, and connect to Kafka in the background.
@@ -110,6 +109,10 @@ def _options() -> list[tuple[str, int]]:
         ("grpc.absolute_max_metadata_size", settings.DATAFLOW_MAX_HEADER_BYTES),
         # gRPC checks the size before it decompresses, so a small message could grow without bound.
         ("grpc.compression_enabled_algorithms_bitset", IDENTITY_ONLY),
+        ("grpc.max_concurrent_streams", settings.DATAFLOW_GRPC_CALLS_PER_KEY),  # of one connection
+        # A connection without a call, and one that does not begin to speak HTTP/2.
+        ("grpc.max_connection_idle_ms", round(settings.DATAFLOW_GRPC_IDLE_SECONDS * 1_000)),
+        ("grpc.server_handshake_timeout_ms", round(settings.DATAFLOW_HEADER_SECONDS * 1_000)),
         # Otherwise a second process on the same port would silently share its connections.
         ("grpc.so_reuseport", 0),
         # Detects clients that are gone, and ends their streams.

@@ -7,6 +7,7 @@ import logging
 from typing import NamedTuple
 
 import grpc
+from django.conf import settings
 from google.rpc.status_pb2 import Status
 
 from ingestion import metrics
@@ -41,18 +42,38 @@ class Stream:
         self._room = asyncio.Semaphore(MAX_UNANSWERED)
         self._reading: asyncio.Task[None] | None = None
         self._number = 0
+        self._has_begun = False
 
     async def run(self) -> None:
         """Answer batches until the client has sent its last one, or a status ends the call."""
-        self._reading = asyncio.create_task(self._read())
         try:
+            await self._enter()
+            self._reading = asyncio.create_task(self._read())
             end = await self._answer()
+        except RequestRejected as refused:
+            end = _refused(refused)
         finally:
-            self._reading.cancel()
+            self._call.leave()
+            if self._reading is not None:
+                self._reading.cancel()
             self._forget()
         if end is not None:
             await self._call.end(end)
         self._call.trail(())
+
+    async def _enter(self) -> None:
+        """Take a place before the first message, which an unknown caller is not read for.
+
+        :raises RequestRejected: no valid key, or too many open calls
+        """
+        key = ""
+        try:
+            key = (await acceptance().admit(self._call.head)).grant.key
+        except RequestRejected as refused:
+            # Anything else is the answer to a batch: it may be over when one comes.
+            if _refused(refused).code in FATAL:
+                raise
+        self._call.enter(key)
 
     def stop(self) -> None:
         """Stop reading; batches already read are still answered."""
@@ -68,14 +89,22 @@ class Stream:
                     end = begun
                     break
                 self._begun.put_nowait(begun)
+        except RequestRejected as refused:
+            end = _refused(refused)
         except asyncio.CancelledError:
             end = Status(code=grpc.StatusCode.UNAVAILABLE.value[0], message=STOPPING)
         self._begun.put_nowait(_End(end))
 
     async def _next(self) -> bytes | None:
-        """Return the next message, read when there is room for it; None: the client has sent its last one."""
+        """Return the next message, read when there is room for it; None: the client has sent its last one.
+
+        :raises RequestRejected: it did not come in time
+        """
         await self._room.acquire()
-        return await self._call.next_message()
+        is_first = not self._has_begun
+        self._has_begun = True
+        seconds = settings.DATAFLOW_GRPC_FIRST_MESSAGE_SECONDS if is_first else settings.DATAFLOW_GRPC_IDLE_SECONDS
+        return await self._call.next_message(seconds=seconds)
 
     async def _begin(self, message: bytes) -> Submission | Status:
         try:
@@ -94,7 +123,8 @@ class Stream:
             answer = await _answer_to(begun)
             answer.batch = self._number
             self._number += 1
-            await self._call.context.write(answer.SerializeToString())
+            async with asyncio.timeout(settings.DATAFLOW_WRITE_SECONDS):
+                await self._call.context.write(answer.SerializeToString())
             self._room.release()
         return begun.status
 

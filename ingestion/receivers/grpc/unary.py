@@ -10,7 +10,6 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.status_pb2 import Status
 
 from ingestion import metrics
-from ingestion.acceptance.accept import acceptance
 from ingestion.acceptance.options import Options
 from ingestion.problems import UNEXPECTED, Code, RequestRejected
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2
@@ -28,7 +27,7 @@ Handler = Callable[[object, Context], Awaitable[bytes]]
 async def ingest(call: Call) -> ingestion_pb2.IngestResponse | Status:
     """Accept one event."""
     # Before the message is read: one without a valid key would only cost memory.
-    caller = await acceptance().admit(call.head)
+    caller = await call.admit()
     request = accept_batch.decoded(ingestion_pb2.IngestRequest, await call.only_message())
     options = Options(validate=request.validate_only)
     submission = await accept_batch.submit([request.event], options, call, caller, single=True)
@@ -44,7 +43,7 @@ async def ingest(call: Call) -> ingestion_pb2.IngestResponse | Status:
 
 async def ingest_batch(call: Call) -> ingestion_pb2.IngestBatchResponse | Status:
     """Accept many events."""
-    caller = await acceptance().admit(call.head)
+    caller = await call.admit()
     request = accept_batch.decoded_batch(await call.only_message())
     submission = await accept_batch.submit(request.events, accept_batch.options_of(request), call, caller)
     outcome = await submission.outcome()
@@ -66,6 +65,8 @@ def answering(method: Method) -> Handler:
         except Exception:
             logger.exception("a call failed")
             reply = unexpected()
+        finally:
+            call.leave()
         if isinstance(reply, Status):
             await call.end(reply, headers)
         return reply.SerializeToString()
