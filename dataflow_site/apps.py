@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 
 from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_in
 from django.core.checks import ERROR
 from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
 
 from dataflow_site import checks
 
@@ -17,9 +19,15 @@ class DataflowSiteConfig(AppConfig):
 
     def ready(self) -> None:
         """:raises ImproperlyConfigured: a process that would serve has wrong settings"""
+        user_logged_in.connect(_begin_session)
         # uvicorn runs no checks; the commands of manage.py do.
         if Path(sys.argv[0]).name != "manage.py":
             _refuse_wrong_settings()
+
+
+def _begin_session(request: HttpRequest | None = None, **_: object) -> None:
+    if request is not None and hasattr(request.session, "begin"):
+        request.session.begin()
 
 
 def _refuse_wrong_settings() -> None:

@@ -40,6 +40,7 @@ SECONDS = {
     "DATAFLOW_GRPC_FIRST_MESSAGE_SECONDS": 30,
     "DATAFLOW_GRPC_IDLE_SECONDS": 300,
 }
+HOURS = {"DATAFLOW_SESSION_HOURS": 168, "DATAFLOW_SESSION_IDLE_HOURS": 24}
 GUARDS = (
     *("DATAFLOW_GUARD_LAG_SECONDS", "DATAFLOW_GUARD_DEAD_LETTER_PERCENT"),
     *("DATAFLOW_WARN_DISK_PERCENT", "DATAFLOW_WARN_RETENTION_PERCENT", "DATAFLOW_CHECK_DOCUMENTS"),
@@ -100,6 +101,11 @@ def limits(app_configs: Apps, **kwargs: object) -> list[CheckMessage]:
             f"{name} is not above 0.", hint=f"Set it to a number of seconds, for example {usual}.", id="dataflow.E004"
         )
         for name, usual in SECONDS.items()
+        if getattr(settings, name) <= 0
+    ]
+    found += [
+        Error(f"{name} is not above 0.", hint=f"Set it to a number of hours, for example {usual}.", id="dataflow.E032")
+        for name, usual in HOURS.items()
         if getattr(settings, name) <= 0
     ]
     found += [
@@ -181,6 +187,11 @@ def production(app_configs: Apps, **kwargs: object) -> list[CheckMessage]:
         hint = "Set DATAFLOW_ALLOWED_HOSTS to the names that this site is reached by."
         found.append(
             Error("DATAFLOW_ALLOWED_HOSTS takes every name with DATAFLOW_DEBUG=0.", hint=hint, id="dataflow.E010")
+        )
+    if settings.DATAFLOW_HTTPS and not settings.DATAFLOW_TRUSTED_PROXIES:
+        hint = "Set DATAFLOW_TRUSTED_PROXIES to the proxy's address, and let it set X-Forwarded-For (docs/proxies.md)."
+        found.append(
+            Warning("All clients behind the proxy count as one for wrong passwords.", hint=hint, id="dataflow.W030")
         )
     if settings.DATAFLOW_OPEN_INGEST:
         hint = "Set DATAFLOW_OPEN_INGEST=0 and make keys with `manage.py create_key`."

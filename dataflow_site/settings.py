@@ -73,6 +73,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "queries.authentication.ReadAuthentication",
     "dataflow_site.access.readers.RememberReaders",
+    "dataflow_site.access.session_age.TouchSession",
     "queries.reads.release.ReleaseConnection",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -80,6 +81,16 @@ MIDDLEWARE = [
 ]
 
 SESSION_ENGINE = "dataflow_site.sessions"
+DATAFLOW_SESSION_HOURS = env.float("DATAFLOW_SESSION_HOURS", 168.0)
+DATAFLOW_SESSION_IDLE_HOURS = env.float("DATAFLOW_SESSION_IDLE_HOURS", 24.0)
+SESSION_COOKIE_AGE = round(DATAFLOW_SESSION_HOURS * 3600)
+AUTHENTICATION_BACKENDS = ["dataflow_site.access.sign_in_limits.LimitedBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
 PASSWORD_HASHERS = ["dataflow_site.access.password_hashing.Hasher", *global_settings.PASSWORD_HASHERS[1:]]
 ROOT_URLCONF = "dataflow_site.urls"
 ASGI_APPLICATION = "dataflow_site.asgi.application"

@@ -9,7 +9,9 @@ from importlib import import_module
 from typing import Any
 
 from channels.auth import get_user
+from channels.db import database_sync_to_async
 from django.conf import settings
+from django.contrib.sessions.backends.base import UpdateError
 from django.db import DatabaseError
 from psycopg_pool import PoolTimeout
 
@@ -44,4 +46,10 @@ async def _still_signed_in(key: str | None) -> bool:
     store = import_module(settings.SESSION_ENGINE).SessionStore(key)
     scope: Any = {"session": store}
     user = await get_user(scope)
+    if user.is_active and store.touch():
+        try:
+            await database_sync_to_async(store.save)()
+        except UpdateError:
+            # It was deleted at this moment.
+            return False
     return bool(user.is_active)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 
 from ingestion.runtime import pooled_connection
+
+# So that many sign-ins at one time leave processors to everything else.
+_at_one_time = threading.BoundedSemaphore(2)
 
 
 class Hasher(PBKDF2PasswordHasher):
@@ -14,4 +18,5 @@ class Hasher(PBKDF2PasswordHasher):
 
     def encode(self, password: str, salt: str, *args: Any, **kwargs: Any) -> str:
         pooled_connection.release()
-        return super().encode(password, salt, *args, **kwargs)
+        with _at_one_time:
+            return super().encode(password, salt, *args, **kwargs)

@@ -86,8 +86,11 @@ async def probe(path: str, peer: str) -> tuple[int, bytes]:
     async def send(message: Any) -> None:
         answered.append(message)
 
+    async def receive() -> Any:
+        raise AssertionError("a probe has no body")
+
     scope = {"type": "http", "method": "GET", "path": path, "headers": [], "client": (peer, 1), "query_string": b""}
-    await server.application(scope, send, send)
+    await server.application(scope, receive, send)
     return answered[0]["status"], answered[1]["body"]
 
 
