@@ -60,3 +60,7 @@ class LogTail:
         self._offset += len(whole)
         for line in whole.decode(errors="replace").splitlines():
             say(self._part, line)
+
+    def start_over(self) -> None:
+        """Print from the beginning of the file: it was emptied."""
+        self._offset = 0

@@ -18,7 +18,7 @@ from django.core.checks import ERROR
 from django.core.exceptions import ImproperlyConfigured
 
 from dataflow_site import checks, local_passwords
-from deploy.local import lock, plan, port_shift, ports, processes
+from deploy.local import lock, log_rotation, plan, port_shift, ports, processes
 from deploy.local.console import Line, LogTail, say, table
 from deploy.local.process import DidNotStart, Process
 from deploy.local.servers.server import CannotPrepare, Server
@@ -84,8 +84,10 @@ class Runner:
             say(self.name, "started again")
 
     def show_log(self) -> None:
-        """Print the new lines of its log."""
+        """Print the new lines of its log, and keep it small."""
         self._tail.show_new()
+        if log_rotation.rotate(self._log):
+            self._tail.start_over()
 
     def _plan_restart(self, code: int | None) -> None:
         steady = time.monotonic() - self._launched > STEADY
@@ -183,6 +185,7 @@ class Launcher:
             self._lines.append(Line(runner.name, "ready", runner.url, time.monotonic() - begun))
 
     def _look_after(self, server: Server) -> None:
+        log_rotation.rotate(server.process.log_path)
         if not server.running:
             say(server.name, f"{_ending(server.process.exit_code)}; starting it again")
             server.launch()
@@ -206,7 +209,7 @@ def _ending(code: int | None) -> str:
 def _fresh_log(path: Path) -> Path:
     """Start an empty log and keep the one of the previous run beside it."""
     if path.exists():
-        path.replace(path.with_suffix(".log.1"))
+        path.replace(log_rotation.old(path))
     return path
 
 

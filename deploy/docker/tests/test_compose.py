@@ -61,6 +61,12 @@ def test_a_setting_that_is_set_to_nothing_is_refused_and_not_replaced() -> None:
     assert [name for name, colon in replaced if colon] == []
 
 
+def test_no_log_grows_without_bound() -> None:
+    for service in COMPOSE["services"].values():
+        assert service["logging"]["driver"] == "json-file"
+        assert set(service["logging"]["options"]) == {"max-size", "max-file"}
+
+
 def test_every_image_is_pinned() -> None:
     images = {name: service["image"] for name, service in COMPOSE["services"].items() if name not in PRODUCT}
 
