@@ -35,6 +35,7 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 DATAFLOW_LOG_LEVEL = env.str("DATAFLOW_LOG_LEVEL", "INFO").upper()
 LOGGING = logs.configuration(DATAFLOW_LOG_LEVEL)
+DEFAULT_EXCEPTION_REPORTER_FILTER = "dataflow_site.hidden_settings.HiddenSettings"
 
 INSTALLED_APPS = [
     # Its `runserver` speaks to the live feed too; no other process needs what comes with it.

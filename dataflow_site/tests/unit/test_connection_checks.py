@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.views.debug import get_default_exception_reporter_filter
 from pytest_django.fixtures import Settings
 
 from dataflow_site import connection_checks, redis_settings
@@ -115,3 +116,17 @@ def test_a_url_of_redis_that_cant_be_used_is_refused_without_being_repeated(
 
     assert SECRET not in str(refused.value)
     assert refused.value.__cause__ is None
+
+
+def test_the_page_of_an_error_shows_no_password_of_a_server(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.MONGO_URI = f"mongodb://sensors:{SECRET}@host"
+    settings.REDIS_CONNECTION = {**settings.REDIS_CONNECTION, "password": SECRET}
+    settings.KAFKA_SASL_PASSWORD = settings.POSTGRES_PASSWORD = settings.REDIS_PASSWORD = SECRET
+    settings.CACHES = {"default": {**settings.CACHES["default"], "OPTIONS": {"PASSWORD": SECRET}}}
+    monkeypatch.setitem(settings.DATABASES["default"], "PASSWORD", SECRET)
+
+    shown = get_default_exception_reporter_filter().get_safe_settings()
+
+    assert SECRET not in str(shown)

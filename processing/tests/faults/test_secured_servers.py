@@ -116,7 +116,8 @@ def test_an_event_goes_through_servers_with_tls_and_users(secured: Secured, tmp_
         assert ran.returncode == 0, ran.stdout + ran.stderr
         assert shows_no_secret(ran.stdout + ran.stderr)
     specs = (processes.INGEST, processes.CONSUMER, processes.WEB)
-    started = [start(secured, spec, tmp_path) for spec in specs]
+    # Clients log most at this level.
+    started = [start(secured, spec, tmp_path, DATAFLOW_LOG_LEVEL="DEBUG") for spec in specs]
     ingest, _, web = started
     try:
         wait_for(lambda: all(spec.is_ready(each.port) for spec, each in zip(specs, started, strict=True)))
@@ -236,14 +237,18 @@ def test_kafka_takes_our_certificate_and_refuses_none_and_a_strangers(
             groupless_client.connect("test", wait=20)
 
 
-def test_postgresql_is_refused_where_its_certificate_is_for_another_host(secured: Secured, settings: Settings) -> None:
-    settings.DATABASES["default"] |= {  # its pool is not used here
+def test_postgresql_is_refused_where_its_certificate_is_for_another_host(
+    secured: Secured, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = {
         "HOST": "localhost",
         "PORT": secured.env["POSTGRES_PORT"],
         "USER": USER,
         "PASSWORD": PASSWORD,
         "NAME": "postgres",
     }
+    for name, value in changed.items():
+        monkeypatch.setitem(settings.DATABASES["default"], name, value)
     settings.POSTGRES_TLS = {"sslmode": "verify-full", "sslrootcert": secured.env["POSTGRES_SSLROOTCERT"]}
 
     with pytest.raises(NeedsOperator, match="another host"), postgres_errors():
