@@ -66,10 +66,9 @@ def _no_redis_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_url_of_redis_goes_before_its_other_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     authority = str(tmp_path / "ca.pem")
     monkeypatch.setenv("REDIS_URL", "rediss://sensors:s3cr%3Aet@[::1]:6380/3")
-    monkeypatch.setenv("REDIS_PASSWORD", "another")
     monkeypatch.setenv("REDIS_SSL_CAFILE", authority)
 
-    found = redis_settings.connection("here:6379", database=0)
+    found = redis_settings.connection("here:6379", database=0, password="another")
 
     assert found == {
         "host": "::1",
@@ -86,9 +85,8 @@ def test_the_url_of_redis_goes_before_its_other_settings(monkeypatch: pytest.Mon
 
 def test_the_password_of_redis_need_not_stand_in_its_url(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_URL", "redis://sensors@here")
-    monkeypatch.setenv("REDIS_PASSWORD", SECRET)
 
-    found = redis_settings.connection("", database=0)
+    found = redis_settings.connection("", database=0, password=SECRET)
 
     assert (found["host"], found["port"], found["username"], found["password"]) == ("here", 6379, "sensors", SECRET)
     assert "ssl" not in found
@@ -112,7 +110,7 @@ def test_a_url_of_redis_that_cant_be_used_is_refused_without_being_repeated(
     monkeypatch.setenv("REDIS_URL", url)
 
     with pytest.raises(ImproperlyConfigured, match="REDIS_URL") as refused:
-        redis_settings.connection("", database=0)
+        redis_settings.connection("", database=0, password="")
 
     assert SECRET not in str(refused.value)
     assert refused.value.__cause__ is None
