@@ -123,6 +123,8 @@ class CircuitBreaker:
 
     def _add_good_sources(self, batch: Batch, spoiled: set[int], breaker_update: BreakerUpdate) -> None:
         """Count the events of sources with earlier dead letters, where a batch has none."""
+        if not any(self._sources.values()):
+            return
         for (source, _, partition), count in batch.read.items():
             before = self._sources.get(partition)
             if not before or partition in spoiled or source not in before:

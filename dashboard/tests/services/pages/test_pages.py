@@ -104,6 +104,15 @@ def test_a_source_with_capped_fields_says_so(client: Client, rows: Rows) -> None
     assert "more numeric fields than are rolled up" not in text_of(client, "/sources/few/")
 
 
+def test_a_source_past_its_budget_of_rollups_says_so(client: Client, rows: Rows) -> None:
+    rows.source("scattered")
+    SourceStatistics.objects.update(rollups_cut_at=NOW)
+    rows.source("few")
+
+    assert "more minutes of numeric fields at once than are rolled up" in text_of(client, "/sources/scattered/")
+    assert "than are rolled up" not in text_of(client, "/sources/few/")
+
+
 def test_a_source_never_heard_is_not_found(client: Client) -> None:
     assert client.get("/sources/unheard/").status_code == 404
 
