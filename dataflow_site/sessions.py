@@ -50,7 +50,6 @@ class SessionStore(db.SessionStore):
 
 
 def _is_over(data: dict[str, Any], now: float) -> bool:
-    began, used = data.get(_BEGAN, now), data.get(_USED, now)
-    return (
-        now - began > settings.DATAFLOW_SESSION_HOURS * 3600 or now - used > settings.DATAFLOW_SESSION_IDLE_HOURS * 3600
-    )
+    age: float = now - data.get(_BEGAN, now)
+    idle: float = now - data.get(_USED, now)
+    return age > settings.DATAFLOW_SESSION_HOURS * 3600 or idle > settings.DATAFLOW_SESSION_IDLE_HOURS * 3600

@@ -16,6 +16,7 @@ PRODUCTION = {
     "DATAFLOW_DEBUG": "0",
     "DATAFLOW_SECRET_KEY": "a-secret-of-fifty-characters-and-more-that-protects-nothing-0123456789",
     "DATAFLOW_ALLOWED_HOSTS": "data.example.org",
+    "DATAFLOW_TRUSTED_PROXIES": "127.0.0.1",
 }
 # Migrations are compared with the models only; no server is needed.
 NO_SERVER = {"POSTGRES_HOST": "127.0.0.1", "POSTGRES_PORT": "1"}

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import logging
 from ipaddress import IPv6Address
+from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
-from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import connection
 from django.http import HttpRequest
@@ -40,8 +41,8 @@ class LimitedBackend(ModelBackend):
     """Django's own users and passwords. Past a limit nothing is hashed, and the sign-in says when to try again."""
 
     def authenticate(
-        self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: object
-    ) -> AbstractBaseUser | None:
+        self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
+    ) -> User | None:
         """Return the user whose password this is.
 
         :raises ValidationError: too many wrong ones came from this address; a form shows its text

@@ -36,7 +36,7 @@ def user(module_site: Deployment) -> Iterator[User]:
     SignInFailures.objects.all().delete()
 
 
-def sign_in(user: str, password: str, *, address: str = HERE, client: Client | None = None, **meta: str) -> Any:
+def sign_in(user: str, password: str, *, address: str = HERE, client: Client | None = None, **meta: Any) -> Any:
     form = {"username": user, "password": password}
     return (client or Client()).post("/admin/login/", form, REMOTE_ADDR=address, **meta)
 
