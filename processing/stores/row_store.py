@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from uuid import UUID
 
@@ -28,6 +29,11 @@ from processing.stores import (
 from processing.stores.field_limit import FieldLimit
 from processing.stores.postgres import row_errors, terminate_lock_holders_after
 
+logger = logging.getLogger(__name__)
+
+# The timeline is the first part of the name of a WAL file, which any role may ask for.
+_TIMELINE = "SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)"
+
 
 class RowStore:
     """The consumer's one connection to PostgreSQL, for one thread; not to be used after a fork."""
@@ -40,6 +46,7 @@ class RowStore:
         self._progress: set[tuple[int, int]] = set()
         self._fields = FieldLimit()
         self.connected = 0  # how often
+        self._timeline: str | None = None
 
     @property
     def connection(self) -> psycopg.Connection:
@@ -52,10 +59,20 @@ class RowStore:
         if self._connection is None:
             with row_errors():
                 self._connection = postgres.connect()
+                self._note_timeline(self._connection)
             # It may be another server, which has not got everything of the one before.
             self.forget()
             self.connected += 1
         return self._connection
+
+    def _note_timeline(self, connection: psycopg.Connection) -> None:
+        """Log it if another server has taken over, which changes the timeline; a standby that is still one has none."""
+        before = self._timeline
+        with suppress(psycopg.errors.ObjectNotInPrerequisiteState, psycopg.errors.InsufficientPrivilege):
+            [(self._timeline,)] = connection.execute(_TIMELINE).fetchall()
+        if before not in (None, self._timeline):
+            told = {"timeline": self._timeline, "before": before}
+            logger.warning("another PostgreSQL server has taken over", extra=told)
 
     def close(self) -> None:
         """Drop the connection; the next use makes another."""

@@ -13,57 +13,43 @@ from processing.tests.older_database import OlderDatabase
 pytestmark = pytest.mark.services
 
 WAIT = 40  # seconds
-PARTITION = 1
+BUSY, IDLE = 1, 2  # partitions
 
 
-def put(site: Deployment, count: int, *, first: int) -> None:
-    factories.put_all(site.raw_topic, factories.good_lines(count, first=first), partition=PARTITION)
+def put(site: Deployment, count: int, *, first: int, partition: int) -> None:
+    factories.put_all(site.raw_topic, factories.good_lines(count, first=first), partition=partition)
 
 
 def rows(site: Deployment) -> int:
     return len(expectations.rows(site))
 
 
-def rollbacks() -> list[str]:
+def rollbacks() -> dict[str, str]:
+    """The incidents, by the partition's number."""
     connections.close_all()
     close_pool()
-    return list(Incident.objects.filter(kind=Incident.Kind.ROLLBACK, until=None).values_list("detail", flat=True))
+    found = Incident.objects.filter(kind=Incident.Kind.ROLLBACK, until=None).values_list("subject", "detail")
+    return {subject.rpartition("/")[2]: detail for subject, detail in found}
 
 
-def assert_whole(site: Deployment, events: int) -> None:
-    assert expectations.totals(site) == {"sensor-1": (events, events, 0, 0)}
-    assert len(expectations.documents(site)) == events
-    assert expectations.differences() == []
-
-
-def test_what_a_failover_lost_is_stored_again_with_the_next_batch(site: Deployment) -> None:
+def test_what_a_failover_lost_is_stored_again_with_the_next_batch_or_without_one(site: Deployment) -> None:
     consumer = site.start_consumer()
-    put(site, 10, first=0)
+    put(site, 10, first=0, partition=BUSY)
     site.wait_for(lambda: rows(site) == 10, WAIT)
     older = OlderDatabase(site)
-    put(site, 100, first=10)
-    site.wait_for(lambda: rows(site) == 110, WAIT)
+    put(site, 100, first=10, partition=BUSY)
+    put(site, 20, first=110, partition=IDLE)
+    site.wait_for(lambda: rows(site) == 130, WAIT)
 
     older.take_over()
-    put(site, 30, first=110)
-    site.wait_for(lambda: rows(site) == 140, WAIT)
+    put(site, 30, first=130, partition=BUSY)
+    site.wait_for(lambda: rows(site) == 160, WAIT)
 
-    assert_whole(site, 140)
-    [detail] = rollbacks()
-    assert detail.startswith("PostgreSQL has lost the effects of records 10 to 109,")
-    assert consumer.running
-
-
-def test_what_a_failover_lost_is_stored_again_though_nothing_follows(site: Deployment) -> None:
-    consumer = site.start_consumer()
-    older = OlderDatabase(site)
-    put(site, 20, first=0)
-    site.wait_for(lambda: rows(site) == 20, WAIT)
-
-    older.take_over()
-    site.wait_for(lambda: rows(site) == 20, WAIT)
-
-    assert_whole(site, 20)
-    [detail] = rollbacks()
-    assert detail.startswith("PostgreSQL has lost the effects of records 0 to 19,")
+    assert expectations.totals(site) == {"sensor-1": (160, 160, 0, 0)}
+    assert len(expectations.documents(site)) == 160
+    assert expectations.differences() == []
+    told = rollbacks()
+    assert told.keys() == {str(BUSY), str(IDLE)}
+    assert told[str(BUSY)].startswith("PostgreSQL has lost the effects of records 10 to 109,")
+    assert told[str(IDLE)].startswith("PostgreSQL has lost the effects of records 0 to 19,")
     assert consumer.running
