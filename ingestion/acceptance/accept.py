@@ -7,15 +7,16 @@ acknowledgement. A receiver translates into these steps and out of them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from contextlib import nullcontext, suppress
 from functools import cache, partial
 from typing import NamedTuple, Protocol
 
-from ingestion import metrics, problems
+from ingestion import metrics
 from ingestion.acceptance.backpressure import backpressure
 from ingestion.acceptance.long_parses import LOOP_BYTES, LongParses
 from ingestion.acceptance.options import Options, Outcome, is_withheld, outcome
+from ingestion.acceptance.rate_charges import charging, cost
 from ingestion.auth.api_keys import Grant
 from ingestion.auth.authenticator import authenticator
 from ingestion.auth.rate_limits import TokenBucket, refused_events
@@ -29,6 +30,8 @@ from ingestion.problems import Code, RequestRejected
 from ingestion.runtime import request_context
 from ingestion.runtime.limits import ReceiverLimits, receiver_limits
 from ingestion.runtime.loop_singleton import LoopSingleton
+
+_FREE = nullcontext()  # of a caller without a rate
 
 NOT_TAKEN = "Kafka does not answer; nothing was taken"
 UNKNOWN_FATE = "Kafka did not confirm in time; the events may still arrive. Sending them again is harmless"
@@ -195,7 +198,8 @@ class Acceptance:
         """
         received = received or timestamps.now()
         deadline = deadline or self.deadline()
-        with self._charging(caller, size, options):
+        caller.check(self.loop.time())
+        with _FREE if caller.bucket is None else charging(caller.bucket, size):
             parsed = _parse(parse, received)
             if isinstance(parsed, Parsing):
                 parsed = await self._long_parses.finish(parsed, key=caller.grant.key, deadline=deadline)
@@ -243,7 +247,8 @@ class Acceptance:
         :raises RequestRejected: nothing was taken
         """
         received, deadline = timestamps.now(), self.deadline()
-        with self._charging(caller, size, options):
+        caller.check(self.loop.time())
+        with _FREE if caller.bucket is None else charging(caller.bucket, size):
             parsed = _parse(parse, received)
         if isinstance(parsed, Parsing):
             return self._accept_long(parsed, caller, options, deadline=deadline, received=received, size=size)
@@ -264,7 +269,8 @@ class Acceptance:
         self, parsing: Parsing, caller: Caller, options: Options, *, deadline: float, received: int, size: int
     ) -> Submission:
         """Do the rest of accept_cached() for a body that takes long."""
-        with self._charging(caller, size, options):
+        caller.check(self.loop.time())
+        with _FREE if caller.bucket is None else charging(caller.bucket, size):
             parsed = await self._long_parses.finish(parsing, key=caller.grant.key, deadline=deadline)
         parsed = self._filter(parsed, caller, ())
         over = self._claim_sources(parsed, caller, options)
@@ -307,16 +313,6 @@ class Acceptance:
             raise throttle.reject(failing)
         return parsed.without(details) if details else parsed
 
-    def _charging(self, caller: Caller, size: int, options: Options) -> AbstractContextManager[None]:
-        """Parse within the rate of a key, which counts refused bodies too.
-
-        :raises RequestRejected: the rate was used up since the request's head
-        """
-        if caller.bucket is None:
-            return _FREE
-        caller.check(self.loop.time())
-        return _charging(caller, size, options)
-
     def _claim_sources(self, parsed: ParsedBatch, caller: Caller, options: Options) -> set[str]:
         """Count the new sources of events that are let through; return those that are too many, if they are new."""
         fresh = _fresh(parsed)
@@ -345,9 +341,10 @@ class Acceptance:
         """
         acknowledged = None
         fresh: Collection[str] = ()
-        if not options.validate:
-            caller.check(self.loop.time())
-            caller.take(_cost(parsed, size))
+        if caller.bucket is not None:
+            if not options.validate:
+                caller.check(self.loop.time())
+            caller.take(refused_events(size) if options.validate else cost(parsed, size))
         if _is_to_be_published(parsed, options):
             fresh = _fresh(parsed)
             try:
@@ -384,33 +381,10 @@ def _parse(parse: Parse, received: int) -> ParsedBatch | Parsing:
     return parsing.advance(LOOP_BYTES) or parsing
 
 
-_FREE = nullcontext()
-
-
-@contextmanager
-def _charging(caller: Caller, size: int, options: Options) -> Iterator[None]:
-    """Take a body from the rate that is refused as a whole, or that is only validated."""
-    try:
-        yield
-    except RequestRejected as refusal:
-        # Not for what the sender can't help, such as a server that is busy.
-        if problems.status_of(refusal.code) < 500:
-            caller.take(refused_events(size))
-        raise
-    if options.validate:
-        caller.take(refused_events(size))
-
-
-def _cost(parsed: ParsedBatch, size: int) -> int:
-    """Return how many events of the rate a batch takes: rejected ones by their share of the bytes, at least one each."""
-    accepted, rejected = len(parsed.events), len(parsed.rejected)
-    if not rejected:
-        return accepted
-    return accepted + max(rejected, refused_events(size) * rejected // (accepted + rejected))
-
-
 def _fresh(parsed: ParsedBatch) -> set[str]:
     """Return the sources of which no event was accepted yet, as far as this process remembers."""
+    if parsed.all_known:
+        return set()
     known = source_ids.known
     return {event.source for event in parsed.events if event.source not in known}
 

@@ -38,6 +38,7 @@ class ParsedBatch(msgspec.Struct, frozen=True, gc=False):
     rejected: list[Rejected]
     single: bool  # the body was one object, not an array or lines
     labels: Labels | None = None  # of the events' sources, for the source registry
+    all_known: bool = False  # every source is in the cache of source ids
 
     def positions(self) -> Iterable[int]:
         """Return the positions of the valid events in the body."""

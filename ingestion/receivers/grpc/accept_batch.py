@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError, Message
 
 from ingestion.acceptance.accept import Caller, Submission, acceptance, limits
 from ingestion.acceptance.options import Options
+from ingestion.acceptance.rate_charges import charging
 from ingestion.events.batch import too_many_events
 from ingestion.problems import Code, RequestRejected
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2
@@ -33,19 +34,20 @@ async def submit(
     return await acceptance().accept(parse, caller, options, deadline=call.deadline(), size=size)
 
 
-def decoded(kind: type[Read], message: bytes) -> Read:
+def decoded(kind: type[Read], message: bytes, caller: Caller) -> Read:
     """Decode a message.
 
     :raises RequestRejected: the bytes are not such a message
     """
-    try:
-        return kind.FromString(message)
-    except DecodeError as error:
-        detail = f"the message is no {kind.DESCRIPTOR.full_name}, or is nested too deep for Protocol Buffers"
-        raise RequestRejected(Code.BAD_REQUEST, detail) from error
+    with charging(caller.bucket, len(message)):
+        try:
+            return kind.FromString(message)
+        except DecodeError as error:
+            detail = f"the message is no {kind.DESCRIPTOR.full_name}, or is nested too deep for Protocol Buffers"
+            raise RequestRejected(Code.BAD_REQUEST, detail) from error
 
 
-def decoded_batch(message: bytes) -> ingestion_pb2.IngestBatchRequest:
+def decoded_batch(message: bytes, caller: Caller) -> ingestion_pb2.IngestBatchRequest:
     """Decode a batch.
 
     :raises RequestRejected: the bytes are not a batch, or it holds too many events
@@ -53,8 +55,9 @@ def decoded_batch(message: bytes) -> ingestion_pb2.IngestBatchRequest:
     most = limits().max_batch_events + len(ingestion_pb2.IngestBatchRequest.DESCRIPTOR.fields)
     # Each event begins with this byte, so a message that has few of them need not be looked at.
     if message.count(EVENT) > most and wire_fields.count(message, most=most) > most:
-        raise too_many_events(limits())
-    return decoded(ingestion_pb2.IngestBatchRequest, message)
+        with charging(caller.bucket, len(message)):
+            raise too_many_events(limits())
+    return decoded(ingestion_pb2.IngestBatchRequest, message, caller)
 
 
 def options_of(request: ingestion_pb2.IngestBatchRequest) -> Options:

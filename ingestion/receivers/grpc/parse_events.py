@@ -35,7 +35,7 @@ def batch_steps(sent: Sequence[ingestion_pb2.Event], *, now: int, limits: BatchL
     yield sum([event.payload_struct.ByteSize() for event in sent if event.HasField("payload_struct")])
     found = _quickly(sent, now=now, limits=limits)
     if found is not None:
-        return ParsedBatch(found, None, [], single)
+        return ParsedBatch(found, None, [], single, all_known=True)
     return (yield from _one_by_one(sent, now=now, limits=limits, single=single))
 
 

@@ -110,7 +110,7 @@ class Stream:
         try:
             # For each batch, since a key may be revoked meanwhile, and has a rate.
             caller = await acceptance().admit(self._call.head)
-            request = accept_batch.decoded_batch(message)
+            request = accept_batch.decoded_batch(message, caller)
             return await accept_batch.submit(request.events, accept_batch.options_of(request), self._call, caller)
         except RequestRejected as refused:
             return _refused(refused)

@@ -28,7 +28,7 @@ async def ingest(call: Call) -> ingestion_pb2.IngestResponse | Status:
     """Accept one event."""
     # Before the message is read: one without a valid key would only cost memory.
     caller = await call.admit()
-    request = accept_batch.decoded(ingestion_pb2.IngestRequest, await call.only_message())
+    request = accept_batch.decoded(ingestion_pb2.IngestRequest, await call.only_message(), caller)
     options = Options(validate=request.validate_only)
     submission = await accept_batch.submit([request.event], options, call, caller, single=True)
     await submission.finish()
@@ -44,7 +44,7 @@ async def ingest(call: Call) -> ingestion_pb2.IngestResponse | Status:
 async def ingest_batch(call: Call) -> ingestion_pb2.IngestBatchResponse | Status:
     """Accept many events."""
     caller = await call.admit()
-    request = accept_batch.decoded_batch(await call.only_message())
+    request = accept_batch.decoded_batch(await call.only_message(), caller)
     submission = await accept_batch.submit(request.events, accept_batch.options_of(request), call, caller)
     outcome = await submission.outcome()
     call.trail(caller.headers())

@@ -59,7 +59,7 @@ def json_steps(body: bytes, *, now: int, limits: BatchLimits) -> Steps:
         return _refuse(body, "expected an object, or an array of objects")
     events = batch_parser.parse_array(body, now=now, limits=limits)
     if events is not None and _fit(events, body, limits):
-        return ParsedBatch(events, None, [], single=False)
+        return ParsedBatch(events, None, [], single=False, all_known=True)
     return (yield from array(body, read=_reader(now), fast=_fast_reader(now), limits=limits))
 
 
@@ -67,7 +67,7 @@ def ndjson_steps(body: bytes, *, now: int, limits: BatchLimits) -> Steps:
     """Do as parse_ndjson() does, in steps."""
     events = batch_parser.parse_lines(body, now=now, limits=limits)
     if events is not None and _fit(events, body, limits):
-        return ParsedBatch(events, None, [], single=False)
+        return ParsedBatch(events, None, [], single=False, all_known=True)
     yield len(body) // BYTES_IN_C
     lines = (match[1] for match in _line(body) if match[1])
     texts: list[bytes | None] = list(islice(lines, limits.max_batch_events + 1))

@@ -5,11 +5,14 @@ from __future__ import annotations
 from functools import partial
 
 from ingestion.acceptance.accept import Parse, acceptance
+from ingestion.acceptance.rate_charges import charge
 from ingestion.http.asgi import Request, only
 from ingestion.http.response import Response
+from ingestion.problems import RequestRejected
 from ingestion.receivers.http import cloudevents, idempotency, responses, webhook
 from ingestion.receivers.http.body_parsers import json_steps, ndjson_steps
 from ingestion.receivers.http.request_head import Form, RequestHead, options, read_head
+from ingestion.runtime.limits import receiver_limits
 
 PARSERS = {
     Form.JSON: json_steps,
@@ -49,7 +52,11 @@ async def _accept(request: Request, asked: RequestHead) -> Response:
     accepting = acceptance()
     # Before the body is read: the body of an unauthenticated caller is not worth its memory.
     caller = await accepting.admit(request.head, room=not asked.options.validate)
-    body = await request.body(key=caller.grant.key, gzip=asked.gzip)
+    try:
+        body = await request.body(key=caller.grant.key, gzip=asked.gzip)
+    except RequestRejected as refusal:
+        charge(caller.bucket, refusal, receiver_limits().max_body_bytes)
+        raise
     deadline = None if key is None else accepting.deadline()
 
     async def run() -> Response:

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 
 from ingestion import metrics
 from ingestion.acceptance.accept import Acceptance, Caller, Submission
+from ingestion.acceptance.rate_charges import charging
 from ingestion.http import response
 from ingestion.http.body_budget import BodyCharge
 from ingestion.http.exchange import Connection, Exchange
@@ -91,7 +92,9 @@ class FastRequest(Exchange):
         if self._refusal is not None:
             raise self._refusal
         if self._head.gzip:
-            body = unpack(body, limit=receiver_limits().max_body_bytes)
+            limit = receiver_limits().max_body_bytes
+            with charging(self._caller.bucket, limit):
+                body = unpack(body, limit=limit)
         rest = self._acceptance.accept_cached(
             endpoints.parser(body, self._head), self._caller, self._head.options, self._finished, size=len(body)
         )

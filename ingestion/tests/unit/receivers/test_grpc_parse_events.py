@@ -10,6 +10,8 @@ from google.protobuf.struct_pb2 import ListValue, Struct, Value
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from ingestion.acceptance.accept import Caller
+from ingestion.auth.api_keys import ANYONE
 from ingestion.events import parser, source_ids
 from ingestion.events.batch import BatchLimits, ParsedBatch
 from ingestion.events.model import Event, InvalidEvent
@@ -133,6 +135,6 @@ def test_fields_are_counted_as_they_are_decoded() -> None:
 
 def test_a_flood_of_empty_events_is_refused_before_it_is_decoded() -> None:
     with pytest.raises(RequestRejected) as caught:
-        accept_batch.decoded_batch(b"\x0a\x00" * 2_000_000)
+        accept_batch.decoded_batch(b"\x0a\x00" * 2_000_000, Caller(ANYONE, None))
 
     assert caught.value.code is Code.TOO_MANY_EVENTS
