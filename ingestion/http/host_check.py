@@ -15,13 +15,14 @@ from ingestion.runtime.limits import receiver_limits
 ONE_HOST = "expected one Host header"
 WRONG_HOST = "Host: expected the name of this site (DATAFLOW_ALLOWED_HOSTS)"
 
+MAX_HOST_BYTES = 261  # a name of 255 and a port
 _HOST = re.compile(rb"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 
 @lru_cache(maxsize=256)
 def ours(host: bytes) -> bool:
     """Return whether a Host header names this site."""
-    match = _HOST.fullmatch(host)
+    match = _HOST.fullmatch(host) if len(host) <= MAX_HOST_BYTES else None
     return match is not None and validate_host(match[1].decode().lower().rstrip("."), settings.ALLOWED_HOSTS)
 
 

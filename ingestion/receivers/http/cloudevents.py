@@ -6,6 +6,7 @@ https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protoc
 from __future__ import annotations
 
 import re
+import sys
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -21,6 +22,7 @@ from ingestion.events.source_ids import slug
 from ingestion.events.source_labels import bounded
 from ingestion.events.steps import Steps
 from ingestion.events.strict_parser import JsonObject, ParsedFields
+from ingestion.http import media_types
 from ingestion.problems import Code, RequestRejected
 from ingestion.receivers.http.body_parsers import array, single
 
@@ -42,6 +44,7 @@ class _Form(NamedTuple):
 
     pattern: re.Pattern[str]
     wanted: str
+    longest: int = sys.maxsize  # characters
 
 
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*+:(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})++")
@@ -55,6 +58,7 @@ _FORMS = dict.fromkeys((*REQUIRED, "time", "subject"), _TEXT) | {
     "datacontenttype": _Form(
         re.compile(rf"{_WORD}/{_WORD}(?:{_PARAMETER})*+[ \t]*+"),
         "a media type (RFC 2046)",
+        media_types.MAX_BYTES,
     ),
 }
 
@@ -191,13 +195,13 @@ def _binary_data(data: bytes, media: str) -> bytes:
 
 
 def _is_json(media: str) -> bool:
-    kind = media.partition(";")[0].rstrip().lower()
-    return kind.endswith("/json") or ("/" in kind and kind.endswith("+json"))
+    _, subtype = media_types.split(media)
+    return subtype == "json" or subtype.endswith("+json")
 
 
 def _is_text(media: str) -> bool:
-    kind = media.partition(";")[0].rstrip().lower()
-    return kind.startswith("text/") or kind.endswith(("/xml", "+xml"))
+    kind, subtype = media_types.split(media)
+    return kind == "text" or subtype == "xml" or subtype.endswith("+xml")
 
 
 def _header(name: bytes, value: bytes) -> str:
@@ -262,6 +266,9 @@ def _attribute(name: str, value: object) -> str | int | bool:
     if form is not None:
         if not isinstance(value, str):
             raise strict_parser.wrong_type(pointer, "a string", value)
+        if len(value) > form.longest:
+            detail = f"{pointer}: expected at most {form.longest:,} characters"
+            raise InvalidEvent(Code.INVALID_ATTRIBUTE, detail, pointer=pointer)
         if not form.pattern.fullmatch(value):
             raise InvalidEvent(Code.INVALID_ATTRIBUTE, f"{pointer}: expected {form.wanted}", pointer=pointer)
     if isinstance(value, str):

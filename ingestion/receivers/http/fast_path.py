@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from ingestion import metrics
 from ingestion.acceptance.accept import Acceptance, Caller, Submission
 from ingestion.acceptance.rate_charges import charging
-from ingestion.http import response
+from ingestion.http import media_types, response
 from ingestion.http.body_budget import BodyCharge
 from ingestion.http.exchange import Connection, Exchange
 from ingestion.http.gzip_reader import unpack
@@ -156,12 +156,11 @@ def begin(
     # A length that was declared bounds the body; the others wait for something else than Kafka.
     if b"content-length" not in head or b"expect" in head or b"idempotency-key" in head:
         return None
-    if int(head[b"content-length"]) > receiver_limits().max_body_bytes:
+    media, encoding = head.get(b"content-type", b""), head.get(b"content-encoding", b"")
+    if int(head[b"content-length"]) > receiver_limits().max_body_bytes or len(media + encoding) > media_types.MAX_BYTES:
         return None
     try:
-        form, gzip = form_of(
-            head.get(b"content-type", b""), head.get(b"content-encoding", b""), b"ce-specversion" in head
-        )
+        form, gzip = form_of(media, encoding, b"ce-specversion" in head)
         asked = RequestHead(form, gzip, options(query), head)
         caller = acceptance.admit_cached(head)
     except RequestRejected:

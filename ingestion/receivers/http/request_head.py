@@ -11,6 +11,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from ingestion.acceptance.options import Options
+from ingestion.http import media_types
 from ingestion.http.gzip_reader import is_gzip
 from ingestion.problems import CHALLENGE, SECRETS, Code, RequestRejected, too_large
 from ingestion.runtime.limits import receiver_limits
@@ -91,6 +92,9 @@ def read_head(head: Mapping[bytes, bytes], asked: Options) -> RequestHead:
     if int(head.get(b"content-length", b"0")) > receiver_limits().max_body_bytes:
         raise RequestRejected(Code.BODY_TOO_LARGE, too_large(receiver_limits().max_body_bytes))
     media, encoding = head.get(b"content-type", b""), head.get(b"content-encoding", b"")
+    if len(media) > media_types.MAX_BYTES or len(encoding) > media_types.MAX_BYTES:
+        detail = f"Content-Type, Content-Encoding: expected at most {media_types.MAX_BYTES} bytes"
+        raise RequestRejected(Code.INVALID_HEADER, detail)
     form, gzip = form_of(media, encoding, b"ce-specversion" in head)
     return RequestHead(form, gzip, asked, head)
 

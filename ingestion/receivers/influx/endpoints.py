@@ -16,7 +16,7 @@ from ingestion.acceptance.rate_charges import charging
 from ingestion.events import timestamps
 from ingestion.events.batch import BatchLimits
 from ingestion.events.steps import Steps
-from ingestion.http import response
+from ingestion.http import media_types, response
 from ingestion.http.asgi import Endpoint, Request, only
 from ingestion.http.gzip_reader import is_gzip
 from ingestion.http.response import Response
@@ -155,7 +155,11 @@ def _is_gzip(head: Mapping[bytes, bytes]) -> bool:
     """Check the headers of a request; its content type is ignored."""
     if int(head.get(b"content-length", b"0")) > receiver_limits().max_body_bytes:
         raise RequestRejected(Code.BODY_TOO_LARGE, too_large(receiver_limits().max_body_bytes))
-    return is_gzip(head.get(b"content-encoding", b""))
+    encoding = head.get(b"content-encoding", b"")
+    if len(encoding) > media_types.MAX_BYTES:
+        detail = f"Content-Encoding: expected at most {media_types.MAX_BYTES} bytes"
+        raise RequestRejected(Code.INVALID_HEADER, detail)
+    return is_gzip(encoding)
 
 
 @lru_cache(maxsize=256)  # a client repeats the same query string

@@ -17,7 +17,7 @@ _BARE = re.compile(r"[^, ]*+")
 _TEXT_ESCAPE = re.compile(r'\\(["\\])')
 
 _INTEGER = re.compile(r"(-?[0-9]+)i|([0-9]+)u")
-_FLOAT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE]([+-]?[0-9]+))?")
+_FLOAT = re.compile(r"[+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE]([+-]?[0-9]++))?")
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _NOT_A_NUMBER = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 _BOOLEANS = dict.fromkeys(("t", "T", "true", "True", "TRUE"), b"true") | dict.fromkeys(

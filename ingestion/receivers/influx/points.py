@@ -29,7 +29,7 @@ MAX_REMEMBERED_LENGTH = 512  # bytes of measurement and tags; with the limit abo
 _NUMBER = rb"(?:0|[1-9][0-9]{0,14})u|-?(?:0|[1-9][0-9]{0,14})(?:i|(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?)"
 _FIELD = rb'[^\x00-\x20,="\\\x7f]{1,256}+=(?:"[^\x00-\x1f"\\]*+"|true|false|' + _NUMBER + rb")"
 _rest = re.compile(rb"(" + _FIELD + rb"(?:," + _FIELD + rb")*+)(?: (-?[0-9]{1,19}))?").fullmatch
-_pairs = re.compile(rb'([^,="]+)=("[^"]*"|true|false|[-+.0-9eE]+)[iu]?(?:,|\Z)').findall
+_pairs = re.compile(rb'([^,="]{1,256}+)=("[^"]*"|true|false|[-+.0-9eE]+)[iu]?(?:,|\Z)').findall
 
 AUTO = 0  # as a unit: by the magnitude of each timestamp
 # Nanoseconds of a unit, and the number below which a timestamp counts it: right for times from 1970 to 2128.

@@ -48,7 +48,7 @@ class Crowd:
 
     def open(self, kind: str, method: str, token: str = "", *, calls: int = CALLS) -> None:
         for channel in self._channels:
-            stream = channel.stream_stream(method)
+            stream: Any = channel.stream_stream(method)
             self.calls.setdefault(kind, []).extend([stream(metadata=metadata(token)) for _ in range(calls)])
 
     async def ends(self, kind: str) -> Counter[str]:
@@ -71,19 +71,26 @@ async def crowded(port: int, mine: str, theirs: str) -> tuple[float, dict[str, C
     crowd.open("watches", "/grpc.health.v1.Health/Watch")
     crowd.open("checks", health_probe.METHOD, calls=20)
     crowd.open("reflection", "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", calls=20)
+    try:
+        slowest = await neighbour(address, theirs)
+        return slowest, {kind: await crowd.ends(kind) for kind in crowd.calls}
+    finally:
+        await crowd.close()
+
+
+async def neighbour(address: str, token: str) -> float:
+    """Send events and check the health; return the seconds of the slowest turn."""
     message = ingestion_pb2.IngestRequest(event=event("neighbour")).SerializeToString()
     slowest = 0.0
     async with grpc.aio.insecure_channel(address, options=OWN_CONNECTION) as channel:
         ingest = channel.unary_unary(f"/{SERVICE}/Ingest")
-        check = channel.unary_unary(health_probe.METHOD, request_serializer=HealthCheckRequest.SerializeToString)
+        check: Any = channel.unary_unary(health_probe.METHOD, request_serializer=HealthCheckRequest.SerializeToString)
         for _ in range(50):
             began = time.monotonic()
-            await ingest(message, metadata=metadata(theirs), timeout=5)
+            await ingest(message, metadata=metadata(token), timeout=5)
             await check(HealthCheckRequest(), timeout=5)
             slowest = max(slowest, time.monotonic() - began)
-    ends = {kind: await crowd.ends(kind) for kind in crowd.calls}
-    await crowd.close()
-    return slowest, ends
+    return slowest
 
 
 def test_a_valid_call_is_served_beside_thousands_of_idle_ones_and_those_end(site: Deployment) -> None:
@@ -96,7 +103,7 @@ def test_a_valid_call_is_served_beside_thousands_of_idle_ones_and_those_end(site
     assert slowest < 2.0
     assert ends["without a key"]["UNAUTHENTICATED"] > 0.9 * CONNECTIONS * CALLS
     assert set(ends["a key's streams"]) == {"RESOURCE_EXHAUSTED", "UNAVAILABLE"}
-    assert ends["a key's streams"]["UNAVAILABLE"] <= PER_KEY
+    assert ends["a key's streams"]["RESOURCE_EXHAUSTED"] > 0.5 * CONNECTIONS * CALLS
     assert set(ends["unary"]) <= {"RESOURCE_EXHAUSTED", "UNAVAILABLE"}
     assert set(ends["watches"]) == {"RESOURCE_EXHAUSTED", "INVALID_ARGUMENT"}
     assert set(ends["checks"]) == {"INVALID_ARGUMENT"}
@@ -112,7 +119,7 @@ def test_a_stream_that_goes_quiet_ends_and_its_place_is_free(site: Deployment) -
             message = ingestion_pb2.IngestBatchRequest(events=[event("quiet")]).SerializeToString()
             ends = []
             for _ in range(2):
-                stream = channel.stream_stream(f"/{SERVICE}/IngestStream")()
+                stream: Any = channel.stream_stream(f"/{SERVICE}/IngestStream")()
                 await stream.write(message)
                 answer = ingestion_pb2.IngestStreamResponse.FromString(await stream.read())
                 began = time.monotonic()
