@@ -6,6 +6,7 @@ import json
 import logging
 from datetime import UTC, datetime
 
+from dataflow_site.repeated_logs import Repeated
 from ingestion.runtime import request_context
 
 # What every record has; the rest came with `extra`.
@@ -37,7 +38,15 @@ def configuration(level: str) -> dict[str, object]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": Formatter}},
-        "handlers": {"stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "line"}},
+        "filters": {"repeated": {"()": Repeated}},
+        "handlers": {
+            "stdout": {
+                "class": "logging.StreamHandler",
+                "stream": "ext://sys.stdout",
+                "formatter": "line",
+                "filters": ["repeated"],
+            }
+        },
         "root": {"handlers": ["stdout"], "level": level},
         "loggers": {
             "django": {**through_root, "level": "INFO"},

@@ -83,7 +83,7 @@ async def neighbour(address: str, token: str) -> float:
     message = ingestion_pb2.IngestRequest(event=event("neighbour")).SerializeToString()
     slowest = 0.0
     async with grpc.aio.insecure_channel(address, options=OWN_CONNECTION) as channel:
-        ingest = channel.unary_unary(f"/{SERVICE}/Ingest")
+        ingest: Any = channel.unary_unary(f"/{SERVICE}/Ingest")
         check: Any = channel.unary_unary(health_probe.METHOD, request_serializer=HealthCheckRequest.SerializeToString)
         for _ in range(50):
             began = time.monotonic()
