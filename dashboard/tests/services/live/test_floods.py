@@ -22,6 +22,7 @@ from deploy.testing.deployment import Deployment, ProductProcess
 pytestmark = pytest.mark.services
 
 SECONDS = 3.0  # of each flood
+TRIES = 3
 SLOWEST = 1.0  # seconds, on a machine that also runs the flood and other tests; it was 8.6 for /healthz
 MOST_GROWTH = 60.0  # MB; it was 137 to 200
 TEXT, PING = 0x81, 0x89  # first bytes of frames: https://www.rfc-editor.org/rfc/rfc6455#section-5.2
@@ -110,21 +111,31 @@ def web(module_site: Deployment) -> ProductProcess:
     return module_site.start_web()
 
 
-@pytest.mark.parametrize("kind", FLOODS)
-def test_a_flood_on_one_socket_slows_down_no_neighbour(web: ProductProcess, kind: str) -> None:
-    process = psutil.Process(web.pid)
-    slowest_health(web.port, time.monotonic() + 0.5)
-    before = process.memory_info().rss
+def neighbours_waits(web: ProductProcess, frame: bytes) -> tuple[float, float]:
+    """Return how long the health check and another viewer waited at most while the frame came without a pause."""
     silences: list[float] = []
-
-    with running(lambda is_over: flood(web.port, FLOODS[kind], is_over), threads=2):
+    with running(lambda is_over: flood(web.port, frame, is_over), threads=2):
         until = time.monotonic() + SECONDS
         viewer = threading.Thread(target=lambda: silences.append(longest_silence(web.port, until)), daemon=True)
         viewer.start()
         slowest = slowest_health(web.port, until)
         viewer.join(30)
-
-    assert slowest < SLOWEST
     assert silences
-    assert silences[0] < 1.0 + 2 * SLOWEST
+    return slowest, silences[0]
+
+
+@pytest.mark.parametrize("kind", FLOODS)
+def test_a_flood_on_one_socket_slows_down_no_neighbour(web: ProductProcess, kind: str) -> None:
+    process = psutil.Process(web.pid)
+    slowest_health(web.port, time.monotonic() + 0.5)
+    before = process.memory_info().rss
+
+    # Other tests may take the processors for a second, but not each time.
+    for _ in range(TRIES):
+        slowest, silence = neighbours_waits(web, FLOODS[kind])
+        if slowest < SLOWEST and silence < 1.0 + 2 * SLOWEST:
+            break
+    else:
+        pytest.fail(f"in every try health waited {slowest:.1f} s, the viewer {silence:.1f} s")
+
     assert (process.memory_info().rss - before) / 1e6 < MOST_GROWTH
