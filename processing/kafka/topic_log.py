@@ -8,6 +8,7 @@ from processing.errors import NeedsOperator, StoreUnavailable
 from processing.events.batch import Record
 from processing.kafka.end_offsets import OffsetsReader, TopicOffsets
 from processing.kafka.topic_reader import TopicReader
+from processing.kafka.unreadable import is_about_content
 
 _PATIENCE = 5.0  # seconds for a record that must be there
 
@@ -38,24 +39,30 @@ class TopicLog:
         :raises StoreUnavailable: Kafka does not answer
         :raises NeedsOperator: Kafka refuses
         """
-        try:
-            return self._read(offsets)
-        except (StoreUnavailable, NeedsOperator):
-            self._drop_reader()
-            raise
+        found = [record for number, offset in sorted(offsets.items()) for record in self._read(number, offset)]
+        return {record.partition: record for record in found}
 
     def close(self) -> None:
         """Close the connections; the next call opens others."""
         self._drop_reader()
         self._ends.close()
 
-    def _read(self, offsets: Mapping[int, int]) -> dict[int, Record]:
-        if self._reader is None:
-            self._reader = TopicReader(client_id="dataflow-log", patience=_PATIENCE).__enter__()
-        ranges = {number: (offset, offset + 1) for number, offset in offsets.items()}
-        chunks = list(self._reader.read(ranges, limit=len(ranges)))
-        self._reader.unreadable = []
-        return {record.partition: record for chunk in chunks for record in chunk}
+    def _read(self, number: int, offset: int) -> list[Record]:
+        try:
+            if self._reader is None:
+                self._reader = TopicReader(client_id="dataflow-log", patience=_PATIENCE).__enter__()
+            # One at a time, so that a damaged batch behind the record is not met.
+            chunks = list(self._reader.read({number: (offset, offset + 1)}, limit=1))
+            self._reader.unreadable = []
+        except StoreUnavailable:
+            self._drop_reader()
+            raise
+        except NeedsOperator as error:
+            self._drop_reader()
+            if is_about_content(error.__cause__):
+                return []
+            raise
+        return [record for chunk in chunks for record in chunk]
 
     def _drop_reader(self) -> None:
         reader, self._reader = self._reader, None
