@@ -104,7 +104,7 @@ def limits(app_configs: Apps, **kwargs: object) -> list[CheckMessage]:
         if getattr(settings, name) <= 0
     ]
     found += [
-        Error(f"{name} is not above 0.", hint=f"Set it to a number of hours, for example {usual}.", id="dataflow.E032")
+        Error(f"{name} is not above 0.", hint=f"Set it to a number of hours, for example {usual}.", id="dataflow.E052")
         for name, usual in HOURS.items()
         if getattr(settings, name) <= 0
     ]
@@ -152,13 +152,13 @@ def servers(app_configs: Apps, **kwargs: object) -> list[CheckMessage]:
 def addresses(app_configs: Apps, **kwargs: object) -> list[CheckMessage]:
     """What is no address would be trusted, or allowed, nowhere; a short key can be guessed."""
     found: list[CheckMessage] = [
-        Error(f"{name} has what is no address.", hint="Write addresses, or networks as 10.0.0.0/8.", id="dataflow.E030")
+        Error(f"{name} has what is no address.", hint="Write addresses, or networks as 10.0.0.0/8.", id="dataflow.E050")
         for name in ADDRESS_LISTS
         if not all(_is_network(text) for text in getattr(settings, name))
     ]
     if 0 < len(settings.DATAFLOW_METRICS_KEY) < SHORTEST_KEY:
         hint = f"Set it to {SHORTEST_KEY} random characters or more, or to nothing."
-        found.append(Error("DATAFLOW_METRICS_KEY is too short.", hint=hint, id="dataflow.E031"))
+        found.append(Error("DATAFLOW_METRICS_KEY is too short.", hint=hint, id="dataflow.E051"))
     return found
 
 
@@ -191,7 +191,7 @@ def production(app_configs: Apps, **kwargs: object) -> list[CheckMessage]:
     if settings.DATAFLOW_HTTPS and not settings.DATAFLOW_TRUSTED_PROXIES:
         hint = "Set DATAFLOW_TRUSTED_PROXIES to the proxy's address, and let it set X-Forwarded-For (docs/proxies.md)."
         found.append(
-            Warning("All clients behind the proxy count as one for wrong passwords.", hint=hint, id="dataflow.W030")
+            Warning("All clients behind the proxy count as one for wrong passwords.", hint=hint, id="dataflow.W050")
         )
     if settings.DATAFLOW_OPEN_INGEST:
         hint = "Set DATAFLOW_OPEN_INGEST=0 and make keys with `manage.py create_key`."
