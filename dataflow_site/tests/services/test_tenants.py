@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, NamedTuple, cast
 from urllib.parse import quote
 
-import msgspec
 import pytest
 import redis
 from asgiref.sync import async_to_sync
@@ -371,7 +370,7 @@ async def test_the_hub_sends_a_viewer_of_some_sources_nothing_of_the_others(site
     with redis.Redis.from_url(f"redis://{settings.REDIS_ADDR}") as client:
         async with asyncio.timeout(20):
             while not (tenant.stored and everyone.stored):
-                client.publish(live_feed.CHANNEL, msgspec.json.encode(frame))
+                client.publish(live_feed.CHANNEL, live_feed.encode(frame))
                 await asyncio.sleep(0.1)
     for listener in (tenant, everyone):
         live.leave(listener.viewer)

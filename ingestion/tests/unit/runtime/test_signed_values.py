@@ -24,6 +24,14 @@ def test_a_value_of_another_secret_is_not_read(settings: Settings) -> None:
     assert signed_values.verify("dataflow:a", SIGNED) is None
 
 
+def test_a_value_of_an_older_secret_is_read_while_that_is_a_fallback(settings: Settings) -> None:
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "another"
+
+    assert signed_values.verify("dataflow:a", SIGNED) is not None
+    assert signed_values.verify("dataflow:b", SIGNED) is None
+
+
 @pytest.mark.parametrize("place", range(len(SIGNED)))
 def test_a_changed_value_is_not_read(place: int) -> None:
     changed = SIGNED[:place] + bytes([SIGNED[place] ^ 1]) + SIGNED[place + 1 :]
