@@ -46,6 +46,8 @@ async def connected() -> None:
 async def new_connection(settings: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[NewConnection]:
     """Make the protocol of a new connection, as uvicorn does."""
     settings.DATAFLOW_OPEN_INGEST = True
+    # No Redis, also where tests before this one have started one: uvloop waits for ever for a connection that is left open.
+    settings.REDIS_CONNECTION = {**settings.REDIS_CONNECTION, "host": "127.0.0.1", "port": 9}
     monkeypatch.setattr(producer, "KafkaProducer", KafkaStub)
     monkeypatch.setattr(Authenticator, "ask", no_answer)
     config = Config("ingestion.server:application", http=PROTOCOL, ws="none", lifespan="off")
