@@ -42,6 +42,7 @@ def test_failures_slowness_growth_and_an_end_are_outside_of_the_bounds() -> None
 
 
 @pytest.mark.services
+@pytest.mark.faults
 async def test_a_neighbour_beside_an_attack_succeeds_in_all_it_does(site: Deployment) -> None:
     target, neighbour = await asyncio.to_thread(prepare, site)
 

@@ -63,6 +63,7 @@ def test_a_source_that_spoils_is_throttled_and_its_neighbour_goes_on(site: Deplo
     assert expectations.differences() == []
 
 
+@pytest.mark.faults
 def test_a_throttle_ends_by_itself_and_is_longer_the_next_time(site: Deployment) -> None:
     site.start_consumer({"DATAFLOW_SOURCE_THROTTLE_SECONDS": "1"})
 
