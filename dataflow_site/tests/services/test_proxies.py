@@ -179,6 +179,7 @@ def test_plain_http_is_sent_on_to_https(proxy: Proxy) -> None:
     assert (answer.status_code, answer.headers["Location"]) == (308, "https://localhost/ingest")
 
 
+@pytest.mark.alone  # beside other tests, nginx has been seen to close a connection without an answer
 def test_the_live_feed_passes_and_strangers_origins_do_not(proxy: Proxy) -> None:
     address = f"wss://localhost:{proxy.port}/ws/live"
 
