@@ -15,9 +15,9 @@ from ingestion.acceptance import heartbeat
 from ingestion.acceptance.backpressure import BackpressureState
 from ingestion.acceptance.heartbeat import ProcessStatus
 from processing import live_feed
-from processing.kafka import end_offsets
 from processing.ledger import header_reader
 from processing.live_feed import ConsumerFrame
+from processing.tests import kafka_readers
 
 
 class Announcer:
@@ -59,12 +59,7 @@ def _no_kafka_client_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     # A loaded machine takes longer than a page should wait.
     monkeypatch.setattr(header_reader, "MAX_WAIT", 20.0)
     yield
-    for reader in end_offsets._readers.values():
-        reader._drop_client()
-    end_offsets._readers.clear()
-    for counts in header_reader._readers.values():
-        counts.close()
-    header_reader._readers.clear()
+    kafka_readers.close_all()
 
 
 @pytest.fixture

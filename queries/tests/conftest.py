@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from processing.kafka import end_offsets
 from processing.ledger import header_reader
+from processing.tests import kafka_readers
 
 
 @pytest.fixture(autouse=True)
@@ -16,9 +16,4 @@ def _no_kafka_client_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     # A loaded machine takes longer than a page should wait.
     monkeypatch.setattr(header_reader, "MAX_WAIT", 20.0)
     yield
-    for reader in end_offsets._readers.values():
-        reader._drop_client()
-    end_offsets._readers.clear()
-    for counts in header_reader._readers.values():
-        counts.close()
-    header_reader._readers.clear()
+    kafka_readers.close_all()

@@ -30,8 +30,8 @@ from deploy.testing.deployment import Deployment
 from ingestion.auth import api_keys
 from ingestion.auth.read_scope import EVERYTHING, ReadScope
 from processing import live_feed
-from processing.kafka import end_offsets
 from processing.ledger import header_reader
+from processing.tests import kafka_readers
 
 pytestmark = pytest.mark.services
 
@@ -104,12 +104,7 @@ def site_of_two(module_site: Deployment) -> Iterator[Deployment]:
         patch.setattr(header_reader, "MAX_WAIT", 20.0)
         tenants.fill(module_site)
         yield module_site
-    for reader in end_offsets._readers.values():
-        reader._drop_client()
-    end_offsets._readers.clear()
-    for counts in header_reader._readers.values():
-        counts.close()
-    header_reader._readers.clear()
+    kafka_readers.close_all()
 
 
 @pytest.fixture(scope="module")

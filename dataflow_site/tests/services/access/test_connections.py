@@ -23,9 +23,8 @@ from dataflow_site.tests import routes
 from deploy.testing.deployment import Deployment
 from ingestion.auth import api_keys
 from ingestion.tests.client import numbered, post
-from processing.kafka import end_offsets
-from processing.ledger import header_reader
 from processing.models import DeadLetter
+from processing.tests import kafka_readers
 from queries.tests.stored import account, make_event, store, store_document, topic
 
 pytestmark = pytest.mark.services
@@ -108,12 +107,7 @@ def watch(module_site: Deployment) -> Iterator[Watch]:
     connection.close()
     with pytest.MonkeyPatch.context() as patch:
         yield Watch(patch)
-    for reader in end_offsets._readers.values():
-        reader._drop_client()
-    end_offsets._readers.clear()
-    for counts in header_reader._readers.values():
-        counts.close()
-    header_reader._readers.clear()
+    kafka_readers.close_all()
 
 
 @pytest.fixture

@@ -15,11 +15,11 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import TopicAuthorizationFailedError
 
 from deploy.testing.deployment import Deployment
-from processing.kafka import end_offsets
 from processing.models import Incident
 from processing.monitoring import capacity
 from processing.monitoring.volumes import VolumeGroups
 from processing.stores import documents
+from processing.tests import kafka_readers
 from processing.tests.factories import line, put
 
 pytestmark = pytest.mark.services
@@ -29,9 +29,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 @pytest.fixture(autouse=True)
 def _no_kafka_client_stays() -> Iterator[None]:
     yield
-    for reader in end_offsets._readers.values():
-        reader._drop_client()
-    end_offsets._readers.clear()
+    kafka_readers.close_all()
 
 
 def opened(kind: Incident.Kind) -> list[str]:
