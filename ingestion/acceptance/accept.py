@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cache, partial
 from typing import NamedTuple, Protocol
 
@@ -72,6 +72,10 @@ class Caller(NamedTuple):
         """
         if self.bucket is not None:
             self.bucket.check(now)
+
+    def charging(self, size: int) -> AbstractContextManager[None]:
+        """Take a body of so many bytes from the rate if it is refused as a whole within this context."""
+        return _FREE if self.bucket is None else charging(self.bucket, size)
 
     def take(self, events: int) -> None:
         """Take events from the rate; a negative number gives them back."""
@@ -199,7 +203,7 @@ class Acceptance:
         received = received or timestamps.now()
         deadline = deadline or self.deadline()
         caller.check(self.loop.time())
-        with _FREE if caller.bucket is None else charging(caller.bucket, size):
+        with caller.charging(size):
             parsed = _parse(parse, received)
             if isinstance(parsed, Parsing):
                 parsed = await self._long_parses.finish(parsed, key=caller.grant.key, deadline=deadline)
@@ -248,7 +252,7 @@ class Acceptance:
         """
         received, deadline = timestamps.now(), self.deadline()
         caller.check(self.loop.time())
-        with _FREE if caller.bucket is None else charging(caller.bucket, size):
+        with caller.charging(size):
             parsed = _parse(parse, received)
         if isinstance(parsed, Parsing):
             return self._accept_long(parsed, caller, options, deadline=deadline, received=received, size=size)
@@ -270,7 +274,7 @@ class Acceptance:
     ) -> Submission:
         """Do the rest of accept_cached() for a body that takes long."""
         caller.check(self.loop.time())
-        with _FREE if caller.bucket is None else charging(caller.bucket, size):
+        with caller.charging(size):
             parsed = await self._long_parses.finish(parsing, key=caller.grant.key, deadline=deadline)
         parsed = self._filter(parsed, caller, ())
         over = self._claim_sources(parsed, caller, options)

@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 
 from ingestion import problems
 from ingestion.auth.rate_limits import TokenBucket, refused_events
 from ingestion.events.batch import ParsedBatch
 from ingestion.problems import RequestRejected
-
-_FREE = nullcontext()
-
-
-def charging(bucket: TokenBucket | None, size: int) -> AbstractContextManager[None]:
-    """Take a body from the rate if it is refused as a whole within this context.
-
-    :param size: bytes
-    """
-    return _FREE if bucket is None else _charging(bucket, size)
 
 
 def charge(bucket: TokenBucket | None, refusal: RequestRejected, size: int) -> None:
@@ -33,7 +23,11 @@ def charge(bucket: TokenBucket | None, refusal: RequestRejected, size: int) -> N
 
 
 @contextmanager
-def _charging(bucket: TokenBucket, size: int) -> Iterator[None]:
+def charging(bucket: TokenBucket, size: int) -> Iterator[None]:
+    """Take a body from the rate if it is refused as a whole within this context.
+
+    :param size: bytes
+    """
     try:
         yield
     except RequestRejected as refusal:

@@ -10,7 +10,6 @@ from google.protobuf.message import DecodeError, Message
 
 from ingestion.acceptance.accept import Caller, Submission, acceptance, limits
 from ingestion.acceptance.options import Options
-from ingestion.acceptance.rate_charges import charging
 from ingestion.events.batch import too_many_events
 from ingestion.problems import Code, RequestRejected
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2
@@ -39,7 +38,7 @@ def decoded(kind: type[Read], message: bytes, caller: Caller) -> Read:
 
     :raises RequestRejected: the bytes are not such a message
     """
-    with charging(caller.bucket, len(message)):
+    with caller.charging(len(message)):
         try:
             return kind.FromString(message)
         except DecodeError as error:
@@ -55,7 +54,7 @@ def decoded_batch(message: bytes, caller: Caller) -> ingestion_pb2.IngestBatchRe
     most = limits().max_batch_events + len(ingestion_pb2.IngestBatchRequest.DESCRIPTOR.fields)
     # Each event begins with this byte, so a message that has few of them need not be looked at.
     if message.count(EVENT) > most and wire_fields.count(message, most=most) > most:
-        with charging(caller.bucket, len(message)):
+        with caller.charging(len(message)):
             raise too_many_events(limits())
     return decoded(ingestion_pb2.IngestBatchRequest, message, caller)
 

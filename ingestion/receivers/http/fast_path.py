@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable
 
 from ingestion import metrics
 from ingestion.acceptance.accept import Acceptance, Caller, Submission
-from ingestion.acceptance.rate_charges import charging
 from ingestion.http import media_types, response
 from ingestion.http.body_budget import BodyCharge
 from ingestion.http.exchange import Connection, Exchange
@@ -93,7 +92,7 @@ class FastRequest(Exchange):
             raise self._refusal
         if self._head.gzip:
             limit = receiver_limits().max_body_bytes
-            with charging(self._caller.bucket, limit):
+            with self._caller.charging(limit):
                 body = unpack(body, limit=limit)
         rest = self._acceptance.accept_cached(
             endpoints.parser(body, self._head), self._caller, self._head.options, self._finished, size=len(body)

@@ -12,7 +12,6 @@ import msgspec
 from ingestion import metrics
 from ingestion.acceptance.accept import Caller, Parse, acceptance
 from ingestion.acceptance.options import Options
-from ingestion.acceptance.rate_charges import charging
 from ingestion.events import timestamps
 from ingestion.events.batch import BatchLimits
 from ingestion.events.steps import Steps
@@ -61,7 +60,7 @@ async def write(request: Request, version: Version) -> Response:
     unit = unit_of(request.query, version)
     gzip = _is_gzip(request.head)
     caller = await acceptance().admit(request.head, room=True)
-    with charging(caller.bucket, receiver_limits().max_body_bytes):
+    with caller.charging(receiver_limits().max_body_bytes):
         body = await request.body(key=caller.grant.key, gzip=gzip)
     tally = await _take(body, caller, unit=unit)
     return write_responses.written(tally, version, headers=caller.headers())
