@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextvars import Context
 from typing import Any
 
 from ingestion.http.body_budget import UNKNOWN, BodyCharge
@@ -55,7 +56,8 @@ class AsgiRequest(Exchange):
 
     def start(self) -> None:
         """Run the application in a task."""
-        task = self._connection.loop.create_task(self._run())
+        # It may start where the one before it ends, whose request id is not this one's.
+        task = self._connection.loop.create_task(self._run(), context=Context())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

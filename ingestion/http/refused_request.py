@@ -26,7 +26,7 @@ class RefusedRequest(Exchange):
 
     def start(self) -> None:
         """Answer."""
-        contextvars.copy_context().run(self._answer)
+        contextvars.Context().run(self._answer)
 
     def feed(self, piece: bytes) -> None:
         """Drop a piece of the body."""

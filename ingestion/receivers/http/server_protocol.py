@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections import deque
+from time import perf_counter
 from typing import Any, NoReturn
 
 import httptools
@@ -38,9 +39,12 @@ MAX_URL_BYTES = 8 * 1024
 MAX_PIPELINED = (
     128  # requests of one connection that wait for their answers; further ones that came with them get a 503
 )
+# A connection's requests that came together run for so long before others have their turn; one more may begin before.
+TURN_SECONDS = 0.005
 _HEADER_OVERHEAD = 4  # bytes: the colon, the space and the line's end
 # Bytes of chunk sizes and extensions for each byte of a body. A chunk of one byte has 5; signed chunks have less for each byte.
 _FRAMING_PER_BYTE = 16
+_PER_BODY_BYTE = 1 + _FRAMING_PER_BYTE
 
 
 class StopParsing(Exception):
@@ -75,6 +79,8 @@ class ServerProtocol(asyncio.Protocol):
         self._is_closed = False  # nothing that comes after a rejection counts
         self._is_reading = True
         self._is_starting = False
+        self._turn_ends = 0.0  # on perf_counter()'s clock; 0: no request has run since bytes came
+        self._next_turn: asyncio.Handle | None = None  # no request starts before
         self._writable = asyncio.Event()
         self._writable.set()
         self._begin_head()
@@ -102,6 +108,7 @@ class ServerProtocol(asyncio.Protocol):
         """Parse bytes from the socket, and reject what is not well-formed or too large."""
         if self._is_closed:
             return
+        self._turn_ends = 0.0
         # The parser reports a header only when it is whole, so one without an end is counted here; so are trailers and
         # what stands around chunks.
         if self._timer.stage is not Stage.NOTHING:
@@ -160,7 +167,7 @@ class ServerProtocol(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Store one header, and check the host. A trailer is only counted."""
         self._head += len(name) + len(value) + _HEADER_OVERHEAD
-        if self._timer.stage is Stage.BODY:
+        if self._is_behind_head:
             if self._head > receiver_limits().max_header_bytes:
                 self._stop(Code.HEADERS_TOO_LARGE, _too_large())
             return
@@ -181,17 +188,19 @@ class ServerProtocol(asyncio.Protocol):
             self._receiving = None
             return
         self._timer.stage = Stage.BODY
+        self._is_behind_head = True
         keep_alive = self._parser.get_http_version() != "1.0" and self._parser.should_keep_alive()
         self._receiving = self._exchange(keep_alive=keep_alive)
         self._exchanges.append(self._receiving)
         if len(self._exchanges) > 1:
             self.pause_reading()
-        self._start_first()
+        elif not self._receiving.needs_whole_body:
+            self._start_first()
 
     def on_body(self, body: bytes) -> None:
         """Pass a piece of the body to its exchange."""
         self._pieces = 0
-        self._framing -= len(body) * (1 + _FRAMING_PER_BYTE)
+        self._framing -= len(body) * _PER_BODY_BYTE
         if self._receiving is not None and not self._receiving.is_complete:
             self._receiving.feed(body)
 
@@ -321,6 +330,7 @@ class ServerProtocol(asyncio.Protocol):
         self._framing = 0  # bytes of the head and around the chunks of its body, less what they may be
         self._head = 0  # bytes of its whole headers and trailers
         self._hosts = 0
+        self._is_behind_head = False
 
     def _check_head(self) -> None:
         # Not header by header: all that came with the first piece is parsed at once, and further ones are counted there.
@@ -346,13 +356,11 @@ class ServerProtocol(asyncio.Protocol):
             self._count(Code.OVERLOADED)
             detail = f"more than {MAX_PIPELINED} requests wait for their answers on this connection"
             return RefusedRequest(self, Code.OVERLOADED, detail, self._headers, keep_alive=keep_alive)
-        return self._fast_request(keep_alive=keep_alive) or self._asgi_request(keep_alive=keep_alive)
-
-    def _fast_request(self, *, keep_alive: bool) -> Exchange | None:
-        """Return the exchange of a request that needs no ASGI scope; None: it needs one."""
-        if self._parser.get_method() != b"POST":
-            return None
-        return fast_path.begin(self, acceptance(), self._url, self._headers, keep_alive=keep_alive)
+        if self._parser.get_method() == b"POST":
+            fast = fast_path.begin(self, acceptance(), self._url, self._headers, keep_alive=keep_alive)
+            if fast is not None:
+                return fast
+        return self._asgi_request(keep_alive=keep_alive)
 
     def _check_transfer(self) -> None:
         # The parser accepts any encodings of which the last one is chunked, and undoes only that.
@@ -382,17 +390,29 @@ class ServerProtocol(asyncio.Protocol):
             return
         self._is_starting = True
         try:
-            while self._can_start_first():
-                self._exchanges[0].is_running = True
-                self._exchanges[0].start()
+            while self._exchanges and self._can_start(first := self._exchanges[0]):
+                first.is_running = True
+                first.start()
         finally:
             self._is_starting = False
 
-    def _can_start_first(self) -> bool:
-        if not self._exchanges or not self._writable.is_set() or self.transport.is_closing():
+    def _take_turn(self) -> None:
+        """Go on with the requests of this connection, after all others had their turn."""
+        self._next_turn, self._turn_ends = None, 0.0
+        self._start_first()
+
+    def _can_start(self, first: Exchange) -> bool:
+        if first.is_running or self._next_turn is not None or not (first.is_whole or not first.needs_whole_body):
             return False
-        first = self._exchanges[0]
-        return not first.is_running and (first.is_whole or not first.needs_whole_body)
+        if not self._writable.is_set() or self.transport.is_closing():
+            return False
+        now = perf_counter()
+        if not self._turn_ends:
+            self._turn_ends = now + TURN_SECONDS
+        elif now > self._turn_ends:
+            self._next_turn = self.loop.call_soon(self._take_turn)
+            return False
+        return True
 
     def _stop(self, code: Code, detail: str) -> NoReturn:
         self._refusal = code, detail
@@ -421,7 +441,7 @@ class ServerProtocol(asyncio.Protocol):
         last = self._receiving
         if last is None or last.is_whole or not last.has_started:
             # Callbacks of a loop share one context: what is stored in it would be every later request's.
-            contextvars.copy_context().run(self._refuse, code, detail)
+            contextvars.Context().run(self._refuse, code, detail)
         self.close()
 
     def _refuse(self, code: Code, detail: str) -> None:

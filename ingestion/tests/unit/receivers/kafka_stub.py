@@ -21,14 +21,16 @@ class KafkaStub:
     """A Kafka client whose broker acknowledges at once."""
 
     context: contextvars.Context  # of the last flush
+    headers: list[object]  # of the records
 
     def __init__(self, **_: object) -> None:
-        pass
+        KafkaStub.headers = []
 
     def partitions_for(self, _: str) -> set[int]:
         return {0, 1, 2}
 
-    def send(self, _: str, **_record: object) -> AcknowledgedFuture:
+    def send(self, _: str, *, headers: object, **_record: object) -> AcknowledgedFuture:
+        KafkaStub.headers.append(headers)
         KafkaStub.context = contextvars.copy_context()
         return AcknowledgedFuture()
 

@@ -15,7 +15,7 @@ import pytest
 from ingestion.http import idle_connections
 from ingestion.tests.bad_inputs import GOOD, chunked, post
 from ingestion.tests.unit.receivers.conftest import NewConnection
-from ingestion.tests.unit.receivers.wire import connect
+from ingestion.tests.unit.receivers.wire import MemoryTransport, connect
 
 MIB = 1024 * 1024
 PROBE = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -167,3 +167,21 @@ async def test_a_client_that_reads_late_gets_an_answer_to_each_request(new_conne
 
     statuses = re.findall(rb"HTTP/1.1 (\d+)", answers)
     assert (len(statuses), set(statuses) <= {b"422", b"503"}) == (1_000, True)
+
+
+async def test_costly_requests_of_one_connection_leave_others_their_turn(new_connection: NewConnection) -> None:
+    transports = greedy, modest = MemoryTransport(), MemoryTransport()
+    protocols = [new_connection() for _ in transports]
+    for protocol, transport in zip(protocols, transports, strict=True):
+        protocol.connection_made(transport)
+
+    protocols[0].data_received(post(b"[" + b",".join([b"{}"] * 500) + b"]") * 40)
+    protocols[1].data_received(BAD)
+    before = greedy.count
+    async with asyncio.timeout(10):
+        await modest.wait_for(1)
+        await greedy.wait_for(40)
+    for protocol in protocols:
+        protocol.connection_lost(None)
+
+    assert before < 10

@@ -16,6 +16,7 @@ import ingestion
 from ingestion.tests.bad_inputs import chunked, post
 from ingestion.tests.client import event
 from ingestion.tests.unit.receivers.conftest import NewConnection
+from ingestion.tests.unit.receivers.wire import MemoryTransport
 
 # The server's own modules, which know no event: as uvicorn's do, they count as outside.
 SERVER = (
@@ -26,26 +27,6 @@ ROOT = str(Path(ingestion.__file__).parent)
 ONE = json.dumps(event("counted")).encode()
 THREE = json.dumps([event("counted", payload={"n": n}) for n in (1, 2, 3)]).encode()
 CALLS = 5  # the first one fills caches; the fewest crossings count, as background tasks may run in between
-
-
-class Connection(asyncio.Transport):
-    """A client's connection in memory."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sent = b""
-        self.answered = asyncio.Event()
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.sent += bytes(data)
-        if b"}" in self.sent:
-            self.answered.set()
-
-    def is_closing(self) -> bool:
-        return False
-
-    def close(self) -> None:
-        pass
 
 
 class Crossings:
@@ -82,23 +63,22 @@ class Crossings:
 
 
 @pytest.fixture
-async def connection(new_connection: NewConnection) -> AsyncIterator[tuple[asyncio.Protocol, Connection]]:
-    protocol, transport = new_connection(), Connection()
+async def connection(new_connection: NewConnection) -> AsyncIterator[tuple[asyncio.Protocol, MemoryTransport]]:
+    protocol, transport = new_connection(), MemoryTransport()
     protocol.connection_made(transport)
     yield protocol, transport
     protocol.connection_lost(None)
 
 
-async def crossings(protocol: asyncio.Protocol, transport: Connection, request: bytes) -> Crossings:
+async def crossings(protocol: asyncio.Protocol, transport: MemoryTransport, request: bytes) -> Crossings:
     found = []
     for _ in range(CALLS):
         transport.sent = b""
-        transport.answered.clear()
         counted = Crossings()
         sys.setprofile(counted)
         try:
             protocol.data_received(request)
-            await transport.answered.wait()
+            await transport.wait_for(1)
         finally:
             sys.setprofile(None)
         assert b"HTTP/1.1 202" in transport.sent
@@ -114,7 +94,7 @@ async def crossings(protocol: asyncio.Protocol, transport: Connection, request: 
     ids=["fast path, one", "fast path, three", "ASGI, one", "ASGI, three"],
 )
 async def test_a_post_crosses_between_modules_at_most_so_often(
-    connection: tuple[asyncio.Protocol, Connection], form: Callable[[bytes], bytes], body: bytes, most: int
+    connection: tuple[asyncio.Protocol, MemoryTransport], form: Callable[[bytes], bytes], body: bytes, most: int
 ) -> None:
     counted = await crossings(*connection, form(body))
 

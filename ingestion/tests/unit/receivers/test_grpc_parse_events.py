@@ -10,7 +10,7 @@ from google.protobuf.struct_pb2 import ListValue, Struct, Value
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ingestion.acceptance.accept import Caller
+from ingestion.acceptance.caller import Caller
 from ingestion.auth.api_keys import ANYONE
 from ingestion.events import parser, source_ids
 from ingestion.events.batch import BatchLimits, ParsedBatch

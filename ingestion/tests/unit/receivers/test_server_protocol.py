@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from ingestion.kafka.record_headers import traces
 from ingestion.runtime import request_context
 from ingestion.tests.bad_inputs import GOOD, ROWS, chunked, post
 from ingestion.tests.client import Reply
@@ -54,6 +56,20 @@ async def test_a_refusal_has_the_request_id_of_its_own_head(port: int) -> None:
     [reply] = await talk(port, post(GOOD, "X-Request-ID: order-66", "Host: localhost"))
 
     assert (reply.status, reply.headers["x-request-id"], request_id(reply)) == (400, "order-66", "order-66")
+
+
+@pytest.mark.parametrize("first", [post, chunked])
+@pytest.mark.parametrize("second", [post, chunked])
+async def test_a_request_that_waited_for_another_has_nothing_of_its_head(
+    port: int, first: Callable[[bytes], bytes], second: Callable[[bytes], bytes]
+) -> None:
+    named = first(GOOD).replace(b"Host:", THEIRS + b"Host:", 1)
+
+    good, refusal, _ = await talk(port, named + second(b"7") + second(GOOD), count=3)
+
+    assert good.headers["x-request-id"] == "theirs"
+    assert request_id(refusal) != "theirs"
+    assert [traces(headers) for headers in KafkaStub.headers] == [[THEIRS.split()[-1].decode()], []]
 
 
 @pytest.mark.parametrize("size", [1, 7, 100_000])

@@ -35,6 +35,42 @@ class Client:
         return Reply(int(first.split(" ")[1]), headers, body)
 
 
+class MemoryTransport(asyncio.Transport):
+    """The server's end of a connection in memory, whose client reads at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent = b""
+        self._written = asyncio.Event()
+
+    @property
+    def count(self) -> int:
+        """Return the number of answers."""
+        return self.sent.count(b"HTTP/1.1 ")
+
+    async def wait_for(self, count: int) -> None:
+        """Wait until there are so many answers."""
+        while self.count < count:
+            self._written.clear()
+            await self._written.wait()
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.sent += bytes(data)
+        self._written.set()
+
+    def is_closing(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        pass
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+
 @asynccontextmanager
 async def connect(port: int) -> AsyncIterator[Client]:
     """Open a connection for some seconds at most."""
