@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from functools import cache, partial
 from typing import NamedTuple, Protocol
 
 from ingestion import metrics
 from ingestion.acceptance.backpressure import backpressure
+from ingestion.acceptance.caller import Caller, charge, cost
 from ingestion.acceptance.long_parses import LOOP_BYTES, LongParses
 from ingestion.acceptance.options import Options, Outcome, is_withheld, outcome
-from ingestion.acceptance.rate_charges import charging, cost
-from ingestion.auth.api_keys import Grant
 from ingestion.auth.authenticator import authenticator
-from ingestion.auth.rate_limits import TokenBucket, refused_events
+from ingestion.auth.rate_limits import refused_events
 from ingestion.auth.source_registry import SourceRegistry
 from ingestion.events import source_ids, timestamps
 from ingestion.events.batch import BatchLimits, ParsedBatch
@@ -30,8 +29,6 @@ from ingestion.problems import Code, RequestRejected
 from ingestion.runtime import request_context
 from ingestion.runtime.limits import ReceiverLimits, receiver_limits
 from ingestion.runtime.loop_singleton import LoopSingleton
-
-_FREE = nullcontext()  # of a caller without a rate
 
 NOT_TAKEN = "Kafka does not answer; nothing was taken"
 UNKNOWN_FATE = "Kafka did not confirm in time; the events may still arrive. Sending them again is harmless"
@@ -46,45 +43,25 @@ _UNKNOWN = (Code.UNKNOWN_SOURCE, "this source is not registered, and the site ta
 
 
 class Parse(Protocol):
-    """Parses what a request brought, in steps."""
+    """Parses what a request brought."""
 
-    def __call__(self, *, now: int, limits: BatchLimits) -> Steps:
-        """Return the steps. They raise RequestRejected if the request can't be parsed as a whole.
+    def __call__(self, *, now: int, limits: BatchLimits) -> ParsedBatch | Steps:
+        """Return the batch, or the steps to it if it may take long.
 
         :param now: microseconds since the epoch
+        :raises RequestRejected: the request can't be parsed as a whole; steps raise it, too
         """
 
 
-class Caller(NamedTuple):
-    """The sender of a request: what its key grants, and the rest of its rate."""
+class Incoming(NamedTuple):
+    """What comes with a batch."""
 
-    grant: Grant
-    bucket: TokenBucket | None
-
-    def headers(self) -> Iterable[tuple[bytes, bytes]]:
-        """Return the headers of an answer that report the rest of the rate."""
-        return () if self.bucket is None else self.bucket.headers()
-
-    def check(self, now: float) -> None:
-        """Check that the rate is not used up.
-
-        :raises RequestRejected: it is
-        """
-        if self.bucket is not None:
-            self.bucket.check(now)
-
-    def charging(self, size: int) -> AbstractContextManager[None]:
-        """Take a body of so many bytes from the rate if it is refused as a whole within this context."""
-        return _FREE if self.bucket is None else charging(self.bucket, size)
-
-    def take(self, events: int) -> None:
-        """Take events from the rate; a negative number gives them back."""
-        if self.bucket is None:
-            return
-        if events < 0:
-            self.bucket.give_back(-events)
-        else:
-            self.bucket.take(events)
+    caller: Caller
+    options: Options
+    received: int  # microseconds since the epoch
+    deadline: float  # on the loop's clock
+    size: int  # bytes, which are taken from the rate if the batch is refused
+    known_only: bool = False  # only events of registered sources are accepted
 
 
 class Submission(NamedTuple):
@@ -128,7 +105,8 @@ class Submission(NamedTuple):
         except BrokerUnavailable as error:
             raise RequestRejected(Code.BROKER_UNAVAILABLE, UNKNOWN_FATE) from error
         metrics.EVENTS_ACCEPTED.inc(len(self.parsed.events))
-        self.registry.note(self.fresh, self.parsed.labels)
+        if self.fresh or self.parsed.labels:
+            self.registry.note(self.fresh, self.parsed.labels)
 
     def cancel(self) -> None:
         """Stop waiting for Kafka; the events may still arrive."""
@@ -200,21 +178,9 @@ class Acceptance:
         :param received: microseconds since the epoch; now if it is not given
         :raises RequestRejected: nothing was taken
         """
-        received = received or timestamps.now()
-        deadline = deadline or self.deadline()
-        caller.check(self.loop.time())
-        with caller.charging(size):
-            parsed = _parse(parse, received)
-            if isinstance(parsed, Parsing):
-                parsed = await self._long_parses.finish(parsed, key=caller.grant.key, deadline=deadline)
-        unknown: Iterable[str] = ()
-        if receiver_limits().require_known_sources:
-            unknown = await self._access.registry.unknown(_allowed(parsed, caller))
-        parsed = self._filter(parsed, caller, unknown)
-        over = self._claim_sources(parsed, caller, options)
-        if over:
-            parsed = await self._without_new(parsed, over)
-        return self._submit(parsed, caller, options, deadline=deadline, received=received, size=size)
+        known_only = receiver_limits().require_known_sources
+        received, deadline = received or timestamps.now(), deadline or self.deadline()
+        return await _whole(self._accept(parse, Incoming(caller, options, received, deadline, size, known_only)))
 
     async def accept_and_finish(
         self,
@@ -250,56 +216,60 @@ class Acceptance:
         :returns: None; or what has to be awaited in a task, in place of a call of `finished`
         :raises RequestRejected: nothing was taken
         """
-        received, deadline = timestamps.now(), self.deadline()
-        caller.check(self.loop.time())
-        with caller.charging(size):
-            parsed = _parse(parse, received)
-        if isinstance(parsed, Parsing):
-            return self._accept_long(parsed, caller, options, deadline=deadline, received=received, size=size)
-        parsed = self._filter(parsed, caller, ())
-        over = self._claim_sources(parsed, caller, options)
-        if over:
-            return self._accept_rest(
-                self._without_new(parsed, over), caller, options, deadline=deadline, received=received, size=size
-            )
-        submission = self._submit(parsed, caller, options, deadline=deadline, received=received, size=size)
-        if submission.acknowledged is None:
-            finished(submission, None)
+        found = self._accept(parse, Incoming(caller, options, timestamps.now(), self.deadline(), size))
+        if not isinstance(found, Submission):
+            return _acknowledged(found)
+        if found.acknowledged is None:
+            finished(found, None)
         else:
-            submission.acknowledged.add_done_callback(partial(finished, submission))
+            found.acknowledged.add_done_callback(partial(finished, found))
         return None
 
-    async def _accept_long(
-        self, parsing: Parsing, caller: Caller, options: Options, *, deadline: float, received: int, size: int
-    ) -> Submission:
-        """Do the rest of accept_cached() for a body that takes long."""
-        caller.check(self.loop.time())
-        with caller.charging(size):
-            parsed = await self._long_parses.finish(parsing, key=caller.grant.key, deadline=deadline)
-        parsed = self._filter(parsed, caller, ())
-        over = self._claim_sources(parsed, caller, options)
-        return await self._accept_rest(
-            self._without_new(parsed, over), caller, options, deadline=deadline, received=received, size=size
-        )
+    def _accept(self, parse: Parse, incoming: Incoming) -> Submission | Awaitable[Submission]:
+        """Submit a batch, or return what has to be awaited for it.
 
-    async def _accept_rest(
-        self,
-        parsing: Awaitable[ParsedBatch],
-        caller: Caller,
-        options: Options,
-        *,
-        deadline: float,
-        received: int,
-        size: int,
-    ) -> Submission:
-        """Do the rest of accept_cached(), and wait for Kafka's acknowledgement."""
-        submission = self._submit(await parsing, caller, options, deadline=deadline, received=received, size=size)
-        if submission.acknowledged is not None:
-            with suppress(BrokerUnavailable):
-                await submission.acknowledged
-        return submission
+        :raises RequestRejected: nothing was taken
+        """
+        bucket = incoming.caller.bucket
+        if bucket is not None:
+            bucket.check(self.loop.time())
+        try:
+            parsed = parse(now=incoming.received, limits=limits())
+            if not isinstance(parsed, ParsedBatch):
+                parsed = _begin(parsed)
+        except RequestRejected as refusal:
+            charge(bucket, refusal, incoming.size)
+            raise
+        return self._let_in(parsed, incoming) if isinstance(parsed, ParsedBatch) else self._finish(parsed, incoming)
 
-    def _filter(self, parsed: ParsedBatch, caller: Caller, unknown: Iterable[str]) -> ParsedBatch:
+    async def _finish(self, parsing: Parsing, incoming: Incoming) -> Submission:
+        """Parse the rest of a batch that takes long, and submit it."""
+        caller = incoming.caller
+        with caller.charging(incoming.size):
+            parsed = await self._long_parses.finish(parsing, key=caller.grant.key, deadline=incoming.deadline)
+        return await _whole(self._let_in(parsed, incoming))
+
+    def _let_in(
+        self, parsed: ParsedBatch, incoming: Incoming, unknown: Iterable[str] | None = None
+    ) -> Submission | Awaitable[Submission]:
+        """Submit the events of sources that may send.
+
+        :param unknown: sources that are not registered, if they have to be
+        """
+        if incoming.known_only and unknown is None:
+            return self._let_known_in(parsed, incoming)
+        parsed = self._filter(parsed, incoming.caller, unknown)
+        if parsed.all_known:
+            return self._submit(parsed, incoming)
+        fresh = _fresh(parsed)
+        over = self._claim_sources(fresh, parsed, incoming) if fresh else None
+        return self._without_new(parsed, over, incoming) if over else self._submit(parsed, incoming, fresh)
+
+    async def _let_known_in(self, parsed: ParsedBatch, incoming: Incoming) -> Submission:
+        unknown = await self._access.registry.unknown(_allowed(parsed, incoming.caller))
+        return await _whole(self._let_in(parsed, incoming, unknown))
+
+    def _filter(self, parsed: ParsedBatch, caller: Caller, unknown: Iterable[str] | None) -> ParsedBatch:
         """Reject the events of sources that may not send.
 
         :raises RequestRejected: all that could be taken is of sources that are throttled
@@ -310,47 +280,45 @@ class Acceptance:
         names = {event.source for event in parsed.events}
         failing = names & throttle.failing
         details = {source: throttle.refusal(source) for source in failing}
-        details |= dict.fromkeys(names & disabled, _DISABLED) | dict.fromkeys(unknown, _UNKNOWN)
+        details |= dict.fromkeys(names & disabled, _DISABLED) | dict.fromkeys(unknown or (), _UNKNOWN)
         if allowed is not None:
             details |= dict.fromkeys(names - allowed, _NOT_ALLOWED)
         if failing and names == failing and all(details[source][0] is Code.SOURCE_FAILING for source in failing):
             raise throttle.reject(failing)
         return parsed.without(details) if details else parsed
 
-    def _claim_sources(self, parsed: ParsedBatch, caller: Caller, options: Options) -> set[str]:
+    def _claim_sources(self, fresh: set[str], parsed: ParsedBatch, incoming: Incoming) -> set[str]:
         """Count the new sources of events that are let through; return those that are too many, if they are new."""
-        fresh = _fresh(parsed)
+        grant, options = incoming.caller.grant, incoming.options
         # A key that is bound to sources can't begin others, and its answers must not depend on what other keys send.
-        if not fresh or caller.grant.sources is not None or options.validate or is_withheld(parsed, options):
+        if grant.sources is not None or options.validate or is_withheld(parsed, options):
             return set()
         registry = self._access.registry
-        return registry.quota.claim(caller.grant.key, registry.uncertain(fresh), now=self.loop.time())
+        return registry.quota.claim(grant.key, registry.uncertain(fresh), now=self.loop.time())
 
-    async def _without_new(self, parsed: ParsedBatch, over: set[str]) -> ParsedBatch:
-        """Reject the events of new sources that are too many; registered ones are never too many.
+    async def _without_new(self, parsed: ParsedBatch, over: set[str], incoming: Incoming) -> Submission:
+        """Submit a batch without the events of new sources that are too many; registered ones are never too many.
 
-        :raises RequestRejected: PostgreSQL does not answer
+        :raises RequestRejected: nothing was taken, also if PostgreSQL does not answer
         """
-        if not over:
-            return parsed
         new = await self._access.registry.unknown(over)
-        return parsed.without(dict.fromkeys(new, _TOO_MANY)) if new else parsed
+        if new:
+            parsed = parsed.without(dict.fromkeys(new, _TOO_MANY))
+        return self._submit(parsed, incoming, _fresh(parsed))
 
-    def _submit(
-        self, parsed: ParsedBatch, caller: Caller, options: Options, *, deadline: float, received: int, size: int
-    ) -> Submission:
+    def _submit(self, parsed: ParsedBatch, incoming: Incoming, fresh: Collection[str] = ()) -> Submission:
         """Take the events from the rate and submit them, with nothing in between.
 
+        :param fresh: their sources that may be new
         :raises RequestRejected: the rate is used up, or Kafka does not take them
         """
+        caller, options, received, deadline, size, _ = incoming
         acknowledged = None
-        fresh: Collection[str] = ()
         if caller.bucket is not None:
             if not options.validate:
                 caller.check(self.loop.time())
             caller.take(refused_events(size) if options.validate else cost(parsed, size))
         if _is_to_be_published(parsed, options):
-            fresh = _fresh(parsed)
             try:
                 acknowledged = self._publisher.submit(
                     parsed.events, received=received, deadline=deadline, trace=request_context.traceparent.get()
@@ -374,21 +342,29 @@ def limits() -> BatchLimits:
     return _limits(receiver_limits())
 
 
-def _parse(parse: Parse, received: int) -> ParsedBatch | Parsing:
-    """Parse a body, or begin to if it takes long."""
-    steps = parse(now=received, limits=limits())
+def _begin(steps: Steps) -> ParsedBatch | Parsing:
     try:
-        first = next(steps)
+        parsing = Parsing(steps, next(steps))
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]
-    parsing = Parsing(steps, first)
     return parsing.advance(LOOP_BYTES) or parsing
+
+
+async def _whole(found: Submission | Awaitable[Submission]) -> Submission:
+    return found if isinstance(found, Submission) else await found
+
+
+async def _acknowledged(rest: Awaitable[Submission]) -> Submission:
+    """Do the rest, and wait for Kafka's acknowledgement."""
+    submission = await rest
+    if submission.acknowledged is not None:
+        with suppress(BrokerUnavailable):
+            await submission.acknowledged
+    return submission
 
 
 def _fresh(parsed: ParsedBatch) -> set[str]:
     """Return the sources of which no event was accepted yet, as far as this process remembers."""
-    if parsed.all_known:
-        return set()
     known = source_ids.known
     return {event.source for event in parsed.events if event.source not in known}
 

@@ -36,13 +36,15 @@ class Parsing:
         return None
 
 
-def finish(steps: Steps) -> ParsedBatch:
-    """Do all steps now.
+def finish(found: ParsedBatch | Steps) -> ParsedBatch:
+    """Do all steps now, if there are any.
 
     :raises RequestRejected: the text can't be parsed as a whole
     """
+    if isinstance(found, ParsedBatch):
+        return found
     try:
         while True:
-            next(steps)
+            next(found)
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]

@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
-from ingestion.acceptance.accept import Caller, Submission, acceptance, limits
+from ingestion.acceptance.accept import Submission, acceptance, limits
+from ingestion.acceptance.caller import Caller
 from ingestion.acceptance.options import Options
 from ingestion.events.batch import too_many_events
 from ingestion.problems import Code, RequestRejected

@@ -10,7 +10,8 @@ import grpc
 from django.conf import settings
 from google.rpc.status_pb2 import Status
 
-from ingestion.acceptance.accept import Caller, acceptance
+from ingestion.acceptance.accept import acceptance
+from ingestion.acceptance.caller import Caller
 from ingestion.problems import Code, Header, RequestRejected
 from ingestion.receivers.grpc import statuses
 from ingestion.receivers.grpc.open_calls import address, open_calls

@@ -26,14 +26,24 @@ def batch(sent: Sequence[ingestion_pb2.Event], *, now: int, limits: BatchLimits,
     return steps.finish(batch_steps(sent, now=now, limits=limits, single=single))
 
 
-def batch_steps(sent: Sequence[ingestion_pb2.Event], *, now: int, limits: BatchLimits, single: bool = False) -> Steps:
-    """Do as batch() does, in steps."""
+def batch_steps(
+    sent: Sequence[ingestion_pb2.Event], *, now: int, limits: BatchLimits, single: bool = False
+) -> ParsedBatch | Steps:
+    """Do as batch() does: at once where C code can, else in steps."""
     if len(sent) > limits.max_batch_events:
         raise too_many_events(limits)
     sent = list(sent)  # each access to a message's list builds its items again
     # The text of a Struct is built by Python code.
-    yield sum([event.payload_struct.ByteSize() for event in sent if event.HasField("payload_struct")])
-    found = _quickly(sent, now=now, limits=limits)
+    in_python = sum([event.payload_struct.ByteSize() for event in sent if event.HasField("payload_struct")])
+    found = None if in_python else _quickly(sent, now=now, limits=limits)
+    if found is not None:
+        return ParsedBatch(found, None, [], single, all_known=True)
+    return _in_steps(sent, in_python, now=now, limits=limits, single=single)
+
+
+def _in_steps(sent: list[ingestion_pb2.Event], in_python: int, *, now: int, limits: BatchLimits, single: bool) -> Steps:
+    yield in_python
+    found = _quickly(sent, now=now, limits=limits) if in_python else None
     if found is not None:
         return ParsedBatch(found, None, [], single, all_known=True)
     return (yield from _one_by_one(sent, now=now, limits=limits, single=single))

@@ -9,7 +9,7 @@ from itertools import islice
 
 import msgspec
 
-from ingestion.events import batch_parser, json_scanner, parser, steps
+from ingestion.events import batch_parser, json_scanner, parser, source_ids, steps
 from ingestion.events.batch import BatchLimits, ParsedBatch, Rejected, event_too_large, too_many_events
 from ingestion.events.json_scanner import WHITE_SPACE
 from ingestion.events.model import Event, InvalidEvent
@@ -50,47 +50,42 @@ def parse_ndjson(body: bytes, *, now: int, limits: BatchLimits) -> ParsedBatch:
     return steps.finish(ndjson_steps(body, now=now, limits=limits))
 
 
-def json_steps(body: bytes, *, now: int, limits: BatchLimits) -> Steps:
-    """Do as parse_json() does, in steps."""
+def json_steps(body: bytes, *, now: int, limits: BatchLimits) -> ParsedBatch | Steps:
+    """Do as parse_json() does: at once where C code can, else in steps."""
     start = body.lstrip(WHITE_SPACE)[:1]
     if start == b"{":
-        return (yield from _one_object(body, now=now, limits=limits))
+        event = parser.parse_event_fast(body, now=now) if len(body) <= limits.max_event_bytes else None
+        return _one_object(body, now=now, limits=limits) if event is None else _of_one(event)
     if start != b"[":
         return _refuse(body, "expected an object, or an array of objects")
     events = batch_parser.parse_array(body, now=now, limits=limits)
     if events is not None and _fit(events, body, limits):
         return ParsedBatch(events, None, [], single=False, all_known=True)
-    return (yield from array(body, read=_reader(now), fast=_fast_reader(now), limits=limits))
+    return array(body, read=_reader(now), fast=_fast_reader(now), limits=limits)
 
 
-def ndjson_steps(body: bytes, *, now: int, limits: BatchLimits) -> Steps:
-    """Do as parse_ndjson() does, in steps."""
+def ndjson_steps(body: bytes, *, now: int, limits: BatchLimits) -> ParsedBatch | Steps:
+    """Do as parse_ndjson() does: at once where C code can, else in steps."""
     events = batch_parser.parse_lines(body, now=now, limits=limits)
     if events is not None and _fit(events, body, limits):
         return ParsedBatch(events, None, [], single=False, all_known=True)
-    yield len(body) // BYTES_IN_C
-    lines = (match[1] for match in _line(body) if match[1])
-    texts: list[bytes | None] = list(islice(lines, limits.max_batch_events + 1))
-    return (yield from _one_by_one(texts, read=_reader(now), fast=_fast_reader(now), limits=limits))
+    return _lines(body, now=now, limits=limits)
 
 
-def single(body: bytes, *, read: Read, fast: ReadFast | None = None, limits: BatchLimits) -> Steps:
+def single(body: bytes, *, read: Read, limits: BatchLimits) -> Steps:
     """Read a body that is one event.
 
     :raises RequestRejected: not JSON, or too large
     """
     if len(body) > limits.max_event_bytes:
         raise RequestRejected(Code.EVENT_TOO_LARGE, event_too_large(limits))
-    event = fast and fast(body)
-    if event is None:
-        yield len(body)
-        try:
-            event = read(body)
-        except InvalidEvent as error:
-            if error.code is Code.NOT_JSON:
-                raise RequestRejected(Code.NOT_JSON, NOT_JSON) from error
-            return ParsedBatch([], [], [Rejected(0, error.code, error.pointer, error.detail)], single=True)
-    return ParsedBatch([event], None, [], single=True)
+    yield len(body)
+    try:
+        return _of_one(read(body))
+    except InvalidEvent as error:
+        if error.code is Code.NOT_JSON:
+            raise RequestRejected(Code.NOT_JSON, NOT_JSON) from error
+        return ParsedBatch([], [], [Rejected(0, error.code, error.pointer, error.detail)], single=True)
 
 
 def array(body: bytes, *, read: Read, fast: ReadFast | None = None, limits: BatchLimits) -> Steps:
@@ -111,6 +106,17 @@ def array(body: bytes, *, read: Read, fast: ReadFast | None = None, limits: Batc
     return batch
 
 
+def _of_one(event: Event) -> ParsedBatch:
+    return ParsedBatch([event], None, [], single=True, all_known=event.source in source_ids.known)
+
+
+def _lines(body: bytes, *, now: int, limits: BatchLimits) -> Steps:
+    yield len(body) // BYTES_IN_C
+    lines = (match[1] for match in _line(body) if match[1])
+    texts: list[bytes | None] = list(islice(lines, limits.max_batch_events + 1))
+    return (yield from _one_by_one(texts, read=_reader(now), fast=_fast_reader(now), limits=limits))
+
+
 def _fit(events: list[Event], body: bytes, limits: BatchLimits) -> bool:
     """Return whether surely no event of a body is larger than the limit."""
     largest = limits.max_event_bytes
@@ -127,7 +133,7 @@ def _fast_reader(now: int) -> ReadFast:
 
 def _one_object(body: bytes, *, now: int, limits: BatchLimits) -> Steps:
     try:
-        return (yield from single(body, read=_reader(now), fast=_fast_reader(now), limits=limits))
+        return (yield from single(body, read=_reader(now), limits=limits))
     except RequestRejected as error:
         if not _is_lines(body):
             raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from ingestion.acceptance.accept import Parse, acceptance
-from ingestion.acceptance.rate_charges import charge
+from ingestion.acceptance.caller import charge
 from ingestion.http.asgi import Request, only
 from ingestion.http.response import Response
 from ingestion.problems import RequestRejected

@@ -12,7 +12,8 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from ingestion import metrics
-from ingestion.acceptance.accept import Acceptance, Caller, Submission
+from ingestion.acceptance.accept import Acceptance, Submission
+from ingestion.acceptance.caller import Caller
 from ingestion.http import media_types, response
 from ingestion.http.body_budget import BodyCharge
 from ingestion.http.exchange import Connection, Exchange
@@ -44,7 +45,7 @@ class FastRequest(Exchange):
         self._caller = caller
         self._body: bytes | bytearray = b""  # an array for one that does not come in one piece
         self._size = 0  # bytes of the array that have come
-        self._charge = BodyCharge()
+        self._charge: BodyCharge | None = None  # of a body that does not come in one piece
         self._refusal: RequestRejected | None = None
         self._request_id: bytes | None = None  # as the client chose it
         self._task: asyncio.Task[None] | None = None  # of a body that takes long
@@ -61,6 +62,7 @@ class FastRequest(Exchange):
     def wait_for_body(self) -> None:
         """Charge the whole body, or refuse it without waiting for the rest."""
         announced, first = int(self._head.head[b"content-length"]), self._body
+        self._charge = BodyCharge()
         try:
             self._charge.begin(self._caller.grant.key, announced)
         except RequestRejected as refusal:
@@ -75,19 +77,21 @@ class FastRequest(Exchange):
         """Drop the body if the client is gone."""
         if self.is_lost:
             self._body = b""
-            self._charge.release()
+            if self._charge is not None:
+                self._charge.release()
 
     def start(self) -> None:
         """Accept the complete body."""
         # The request's id must not reach the next request of the connection.
-        contextvars.copy_context().run(self._guarded, self._accept)
+        contextvars.Context().run(self._guarded, self._accept)
 
     def _accept(self) -> None:
         head = self._head.head
         if b"x-request-id" in head or b"traceparent" in head:
             self._request_id = request_context.begin(head)
         body, self._body = bytes(self._body), b""
-        self._charge.release()
+        if self._charge is not None:
+            self._charge.release()
         if self._refusal is not None:
             raise self._refusal
         if self._head.gzip:

@@ -10,7 +10,8 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from ingestion import metrics
-from ingestion.acceptance.accept import Caller, Parse, acceptance
+from ingestion.acceptance.accept import Parse, acceptance
+from ingestion.acceptance.caller import Caller
 from ingestion.acceptance.options import Options
 from ingestion.events import timestamps
 from ingestion.events.batch import BatchLimits
