@@ -234,9 +234,8 @@ class Acceptance:
         if bucket is not None:
             bucket.check(self.loop.time())
         try:
-            parsed = parse(now=incoming.received, limits=limits())
-            if not isinstance(parsed, ParsedBatch):
-                parsed = _begin(parsed)
+            found = parse(now=incoming.received, limits=limits())
+            parsed = found if isinstance(found, ParsedBatch) else _begin(found)
         except RequestRejected as refusal:
             charge(bucket, refusal, incoming.size)
             raise

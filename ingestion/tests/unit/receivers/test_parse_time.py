@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingestion.acceptance.long_parses import LOOP_BYTES
-from ingestion.events.batch import BatchLimits
+from ingestion.events.batch import BatchLimits, ParsedBatch
 from ingestion.events.steps import Parsing, Steps
 from ingestion.problems import Code, RequestRejected
 from ingestion.receivers.http import body_parsers, cloudevents
@@ -22,12 +22,16 @@ MAX_MICROSECONDS = 15.0  # of CPU for a byte; some 1 on a quiet machine, and a b
 MAX_BODY = 5 * 1024 * 1024
 
 
+def in_steps(found: ParsedBatch | Steps) -> Steps:
+    return found if isinstance(found, ParsedBatch) else (yield from found)
+
+
 def as_json(body: bytes) -> Steps:
-    return body_parsers.json_steps(body, now=NOW, limits=LIMITS)
+    return in_steps(body_parsers.json_steps(body, now=NOW, limits=LIMITS))
 
 
 def as_lines(body: bytes) -> Steps:
-    return body_parsers.ndjson_steps(body, now=NOW, limits=LIMITS)
+    return in_steps(body_parsers.ndjson_steps(body, now=NOW, limits=LIMITS))
 
 
 def as_cloudevents(body: bytes) -> Steps:
