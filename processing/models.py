@@ -61,7 +61,7 @@ class Event(models.Model):
     partition = models.IntegerField()
     offset = models.BigIntegerField()
     line = models.IntegerField()  # within the record, from 0
-    content_hash = models.BigIntegerField()  # ingestion.events.content_hash
+    content_hash = models.BigIntegerField()  # ingestion.events.identity.content_hash
     rollup_cut = models.BooleanField(null=True)  # True: stored, but not rolled up (processing.events.rollup_budget)
 
     class Meta:

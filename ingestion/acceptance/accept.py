@@ -20,8 +20,9 @@ from ingestion.acceptance.options import Options, Outcome, is_withheld, outcome
 from ingestion.auth.authenticator import authenticator
 from ingestion.auth.rate_limits import refused_events
 from ingestion.auth.source_registry import SourceRegistry
-from ingestion.events import source_ids, timestamps
+from ingestion.events import timestamps
 from ingestion.events.batch import BatchLimits, ParsedBatch
+from ingestion.events.identity import source_ids
 from ingestion.events.steps import Parsing, Steps
 from ingestion.kafka.group_commit import BrokerUnavailable, Overloaded, publisher
 from ingestion.models import Scope

@@ -15,7 +15,7 @@ from django.db import connection
 from django.utils import timezone
 
 from ingestion.auth.source_quota import WINDOW_SECONDS, SourceQuota
-from ingestion.events import source_ids
+from ingestion.events.identity import source_ids
 from ingestion.models import Source
 from ingestion.problems import RequestRejected
 

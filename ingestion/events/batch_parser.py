@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from ingestion.events import event_ids, payload_checks, source_ids, timestamps
+from ingestion.events import payload_checks, timestamps
 from ingestion.events.batch import BatchLimits, too_many_events
+from ingestion.events.identity import event_ids, source_ids
 from ingestion.events.json_scanner import has_one_object_a_line
 from ingestion.events.model import MAX_AHEAD, MAX_KEYS, MAX_NUMBER_LENGTH, Event, InvalidEvent
 from ingestion.events.parser import Envelope, has_escaped_nul_or_colon

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from ingestion.events import event_ids, payload_checks, source_ids, strict_parser, timestamps
+from ingestion.events import payload_checks, strict_parser, timestamps
+from ingestion.events.identity import event_ids, source_ids
 from ingestion.events.model import MAX_AHEAD, SOURCE_ID_PATTERN, Event, InvalidEvent
 
 __all__ = [

@@ -7,7 +7,8 @@ from typing import NamedTuple, NoReturn
 
 import msgspec
 
-from ingestion.events import event_ids, json_scanner, source_ids, timestamps
+from ingestion.events import json_scanner, timestamps
+from ingestion.events.identity import event_ids, source_ids
 from ingestion.events.model import (
     INT64_MAX,
     INT64_MIN,

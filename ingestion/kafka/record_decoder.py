@@ -7,8 +7,8 @@ from typing import Annotated
 
 import msgspec
 
-from ingestion.events import event_ids, source_ids
 from ingestion.events.halving import failing
+from ingestion.events.identity import event_ids, source_ids
 from ingestion.events.json_scanner import WHITE_SPACE, has_one_object_a_line
 from ingestion.events.model import SOURCE_ID_PATTERN, InvalidEvent
 from ingestion.events.parser import parse_event

@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 from django.conf import settings
 
-from ingestion.events import event_ids, timestamps
+from ingestion.events import timestamps
+from ingestion.events.identity import event_ids
 from ingestion.events.model import Event, InvalidEvent
 from ingestion.events.parser import parse_event
 from ingestion.kafka import record_decoder, record_encoder

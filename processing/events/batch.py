@@ -53,7 +53,7 @@ class Entry(msgspec.Struct, gc=False):
     received: int  # microseconds since the epoch
     payload: bytes  # the sender's JSON
     values: dict[str, object]  # the payload, decoded
-    hash: int  # ingestion.events.content_hash.content_hash
+    hash: int  # ingestion.events.identity.content_hash.content_hash
     partition: int
     offset: int
     line: int

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from ingestion.events.content_hash import content_hash
+from ingestion.events.identity.content_hash import content_hash
 from ingestion.events.model import Event
 from ingestion.kafka import record_decoder, record_encoder
 from ingestion.problems import Code

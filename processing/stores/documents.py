@@ -42,7 +42,7 @@ class StoredDocument(TypedDict):
     ts_us: int  # event time, microseconds since the epoch
     received_us: int  # the receiver's clock, microseconds since the epoch
     payload: dict[str, object]
-    hash: int  # ingestion.events.content_hash
+    hash: int  # ingestion.events.identity.content_hash
     topic: bytes  # 16: Kafka's topic id
     partition: int
     offset: int
@@ -59,7 +59,7 @@ class EventDocument(mongoengine.Document):  # type: ignore[misc]  # mongoengine 
     ts_us = mongoengine.LongField(required=True)
     received_us = mongoengine.LongField(required=True)
     payload = mongoengine.DictField(required=True)
-    hash = mongoengine.LongField(required=True)  # ingestion.events.content_hash
+    hash = mongoengine.LongField(required=True)  # ingestion.events.identity.content_hash
     topic = mongoengine.BinaryField(required=True)  # with the next three: the origin
     partition = mongoengine.IntField(required=True)
     offset = mongoengine.LongField(required=True)

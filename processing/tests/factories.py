@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from uuid import UUID, uuid5
 
 from ingestion.events import timestamps
-from ingestion.events.content_hash import content_hash
+from ingestion.events.identity.content_hash import content_hash
 from ingestion.events.parser import parse_event
 from ingestion.kafka import producer, record_encoder
 from ingestion.kafka.producer_record import ProducerRecord

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from ingestion.events import batch_parser, parser, payload_checks, source_ids, steps, strict_parser, timestamps
+from ingestion.events import batch_parser, parser, payload_checks, steps, strict_parser, timestamps
 from ingestion.events.batch import BatchLimits, ParsedBatch, Rejected, event_too_large, too_many_events
 from ingestion.events.batch_parser import Columns
+from ingestion.events.identity import source_ids
 from ingestion.events.json_scanner import WHITE_SPACE
 from ingestion.events.model import Event, InvalidEvent
 from ingestion.events.steps import Steps

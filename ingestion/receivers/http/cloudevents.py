@@ -14,11 +14,12 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from ingestion.events import event_ids, parser, steps, strict_parser, timestamps
+from ingestion.events import parser, steps, strict_parser, timestamps
 from ingestion.events.batch import BatchLimits, Labels, ParsedBatch
+from ingestion.events.identity import event_ids
+from ingestion.events.identity.source_ids import slug
 from ingestion.events.json_scanner import WHITE_SPACE
 from ingestion.events.model import SOURCE_ID_PATTERN, Event, InvalidEvent
-from ingestion.events.source_ids import slug
 from ingestion.events.source_labels import bounded
 from ingestion.events.steps import Steps
 from ingestion.events.strict_parser import JsonObject, ParsedFields

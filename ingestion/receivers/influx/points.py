@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from ingestion.events import event_ids, steps, strict_parser, timestamps
+from ingestion.events import steps, strict_parser, timestamps
 from ingestion.events.batch import BatchLimits, ParsedBatch, Rejected
+from ingestion.events.identity import event_ids
+from ingestion.events.identity.source_ids import slug
 from ingestion.events.model import MAX_AHEAD, MAX_KEYS, SOURCE_ID_PATTERN, Event, InvalidEvent
-from ingestion.events.source_ids import slug
 from ingestion.events.source_labels import bounded
 from ingestion.events.steps import Steps
 from ingestion.problems import Code

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from bson import DBRef
 
-from ingestion.events.content_hash import content_hash
+from ingestion.events.identity.content_hash import content_hash
 from processing.events.batch import Entry
 from processing.events.document_ids import source_digest
 from processing.stores.jsonb import load_payload

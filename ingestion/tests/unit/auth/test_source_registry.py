@@ -9,7 +9,7 @@ import pytest
 
 from ingestion.auth import source_registry
 from ingestion.auth.source_registry import SourceRegistry, _Read
-from ingestion.events import source_ids
+from ingestion.events.identity import source_ids
 
 TABLE = {f"registered-{n:05}" for n in range(5_000)}
 

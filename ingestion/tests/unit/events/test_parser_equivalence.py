@@ -5,8 +5,9 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from ingestion.events import batch_parser, parser, source_ids, strict_parser
+from ingestion.events import batch_parser, parser, strict_parser
 from ingestion.events.batch import BatchLimits, ParsedBatch
+from ingestion.events.identity import source_ids
 from ingestion.events.model import Event, InvalidEvent
 from ingestion.problems import Code, RequestRejected
 from ingestion.receivers.http import body_parsers

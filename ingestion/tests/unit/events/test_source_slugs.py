@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingestion.events.identity.source_ids import slug
 from ingestion.events.model import SOURCE_ID_PATTERN
-from ingestion.events.source_ids import slug
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from ingestion.acceptance.caller import Caller
 from ingestion.auth.api_keys import ANYONE
-from ingestion.events import parser, source_ids
+from ingestion.events import parser
 from ingestion.events.batch import BatchLimits, ParsedBatch
+from ingestion.events.identity import source_ids
 from ingestion.events.model import Event, InvalidEvent
 from ingestion.problems import Code, RequestRejected
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2
