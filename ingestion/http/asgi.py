@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from ingestion import metrics
 from ingestion.http import response
-from ingestion.http.body_budget import CONNECTION_BYTES, BodyCharge
-from ingestion.http.gzip_reader import GzipReader
+from ingestion.http.bodies.body_budget import CONNECTION_BYTES, BodyCharge
+from ingestion.http.bodies.gzip_reader import GzipReader
 from ingestion.http.response import Response
 from ingestion.problems import Code, Header, RequestRejected, too_large
 from ingestion.runtime import request_context

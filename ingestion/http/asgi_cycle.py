@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import Context
 from typing import Any
 
-from ingestion.http.body_budget import UNKNOWN, BodyCharge
+from ingestion.http.bodies.body_budget import UNKNOWN, BodyCharge
 from ingestion.http.exchange import Connection, Exchange
 from ingestion.http.response import CLOSE, STATUS_LINES, header_lines
 from ingestion.problems import Header

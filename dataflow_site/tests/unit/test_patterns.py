@@ -15,7 +15,7 @@ import pytest
 import dashboard
 import ingestion
 import queries
-from ingestion.http import media_types
+from ingestion.http.bodies import media_types
 from ingestion.receivers.http import cloudevents
 
 SHORT, LONG = 500, 4_000  # characters

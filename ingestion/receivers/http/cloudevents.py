@@ -23,7 +23,7 @@ from ingestion.events.model import SOURCE_ID_PATTERN, Event, InvalidEvent
 from ingestion.events.source_labels import bounded
 from ingestion.events.steps import Steps
 from ingestion.events.strict_parser import JsonObject, ParsedFields
-from ingestion.http import media_types
+from ingestion.http.bodies import media_types
 from ingestion.problems import Code, RequestRejected
 from ingestion.receivers.http.body_parsers import array, single
 

@@ -14,10 +14,11 @@ from collections.abc import Awaitable, Callable
 from ingestion import metrics
 from ingestion.acceptance.accept import Acceptance, Submission
 from ingestion.acceptance.caller import Caller
-from ingestion.http import media_types, response
-from ingestion.http.body_budget import BodyCharge
+from ingestion.http import response
+from ingestion.http.bodies import media_types
+from ingestion.http.bodies.body_budget import BodyCharge
+from ingestion.http.bodies.gzip_reader import unpack
 from ingestion.http.exchange import Connection, Exchange
-from ingestion.http.gzip_reader import unpack
 from ingestion.http.response import Response
 from ingestion.problems import Header, RequestRejected
 from ingestion.receivers.http import endpoints, responses

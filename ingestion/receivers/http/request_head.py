@@ -11,8 +11,8 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from ingestion.acceptance.options import Options
-from ingestion.http import media_types
-from ingestion.http.gzip_reader import is_gzip
+from ingestion.http.bodies import media_types
+from ingestion.http.bodies.gzip_reader import is_gzip
 from ingestion.problems import CHALLENGE, SECRETS, Code, RequestRejected, too_large
 from ingestion.runtime.limits import receiver_limits
 

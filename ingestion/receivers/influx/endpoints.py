@@ -16,9 +16,10 @@ from ingestion.acceptance.options import Options
 from ingestion.events import timestamps
 from ingestion.events.batch import BatchLimits
 from ingestion.events.steps import Steps
-from ingestion.http import media_types, response
+from ingestion.http import response
 from ingestion.http.asgi import Endpoint, Request, only
-from ingestion.http.gzip_reader import is_gzip
+from ingestion.http.bodies import media_types
+from ingestion.http.bodies.gzip_reader import is_gzip
 from ingestion.http.response import Response
 from ingestion.kafka.group_commit import publisher
 from ingestion.problems import CHALLENGE, SECRETS, Code, RequestRejected, too_large

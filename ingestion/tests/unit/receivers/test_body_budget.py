@@ -12,7 +12,7 @@ import pytest
 
 from ingestion.auth.api_keys import ANYONE
 from ingestion.auth.authenticator import Authenticator
-from ingestion.http.body_budget import CONNECTION_BYTES, body_budget
+from ingestion.http.bodies.body_budget import CONNECTION_BYTES, body_budget
 from ingestion.tests.bad_inputs import GOOD, post
 from ingestion.tests.client import Reply
 from ingestion.tests.unit.receivers.wire import Client, connect

@@ -7,7 +7,7 @@ from contextvars import copy_context
 import pytest
 
 from ingestion.events.batch import BatchLimits
-from ingestion.http.gzip_reader import is_gzip
+from ingestion.http.bodies.gzip_reader import is_gzip
 from ingestion.problems import RequestRejected
 from ingestion.receivers.http import body_parsers, responses
 
