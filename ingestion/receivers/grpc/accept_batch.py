@@ -14,8 +14,8 @@ from ingestion.acceptance.options import Options
 from ingestion.events.batch import too_many_events
 from ingestion.problems import Code, RequestRejected
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2
-from ingestion.receivers.grpc import parse_events, wire_fields
 from ingestion.receivers.grpc.call import Call
+from ingestion.receivers.grpc.messages import parse_events, wire_fields
 
 EVENT = b"\n"  # the tag of `events`: field 1, of bytes
 

@@ -14,8 +14,9 @@ from ingestion import metrics
 from ingestion.acceptance.accept import Submission, acceptance
 from ingestion.problems import RequestRejected
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2
-from ingestion.receivers.grpc import accept_batch, responses, statuses
+from ingestion.receivers.grpc import accept_batch, statuses
 from ingestion.receivers.grpc.call import Call, Context
+from ingestion.receivers.grpc.messages import responses
 from ingestion.receivers.grpc.unary import unexpected
 
 logger = logging.getLogger(__name__)

@@ -13,8 +13,9 @@ from ingestion import metrics
 from ingestion.acceptance.options import Options
 from ingestion.problems import UNEXPECTED, Code, RequestRejected
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2
-from ingestion.receivers.grpc import accept_batch, responses, statuses
+from ingestion.receivers.grpc import accept_batch, statuses
 from ingestion.receivers.grpc.call import Call, Context
+from ingestion.receivers.grpc.messages import responses
 from ingestion.receivers.grpc.statuses import Violation
 
 logger = logging.getLogger(__name__)

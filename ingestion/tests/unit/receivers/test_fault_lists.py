@@ -11,7 +11,7 @@ import pytest
 from ingestion.acceptance.options import MAX_FAULT_TEXT, MAX_FAULTS, Options, outcome
 from ingestion.events.batch import ParsedBatch, Rejected
 from ingestion.problems import Code
-from ingestion.receivers.grpc import responses
+from ingestion.receivers.grpc.messages import responses
 from ingestion.tests.bad_inputs import post
 from ingestion.tests.client import event
 from ingestion.tests.unit.receivers.wire import talk

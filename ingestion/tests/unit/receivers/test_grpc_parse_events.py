@@ -18,7 +18,8 @@ from ingestion.events.identity import source_ids
 from ingestion.events.model import Event, InvalidEvent
 from ingestion.problems import Code, RequestRejected
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2
-from ingestion.receivers.grpc import accept_batch, parse_events, protobuf_json, wire_fields
+from ingestion.receivers.grpc import accept_batch
+from ingestion.receivers.grpc.messages import parse_events, protobuf_json, wire_fields
 from ingestion.tests import strategies
 
 QUICK_ENOUGH = settings(deadline=timedelta(seconds=2))

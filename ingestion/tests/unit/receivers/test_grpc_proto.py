@@ -18,7 +18,8 @@ from ingestion.events import strict_parser
 from ingestion.events.model import InvalidEvent
 from ingestion.problems import Code
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2
-from ingestion.receivers.grpc import protobuf_json, statuses
+from ingestion.receivers.grpc import statuses
+from ingestion.receivers.grpc.messages import protobuf_json
 
 PROTO = "dataflow/ingest/v1/ingestion.proto"
 FOLDER = ROOT / "ingestion" / "protos"

@@ -15,7 +15,7 @@ from ingestion.events.model import Event, InvalidEvent
 from ingestion.events.steps import Steps
 from ingestion.problems import Code
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2
-from ingestion.receivers.grpc import protobuf_json
+from ingestion.receivers.grpc.messages import protobuf_json
 
 
 def batch(sent: Sequence[ingestion_pb2.Event], *, now: int, limits: BatchLimits, single: bool = False) -> ParsedBatch:
