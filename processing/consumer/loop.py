@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from ingestion.kafka import record_headers
 from processing import metrics
 from processing.consumer import batch_runner, steps
-from processing.consumer.liveness import State, Watchdog
 from processing.consumer.partition_starts import PartitionStarts
+from processing.consumer.probes.liveness import State, Watchdog
 from processing.consumer.progress_check import ProgressCheck
 from processing.consumer.retry import ConsumerStopping, Retrier
 from processing.consumer.store_executor import StoreExecutor

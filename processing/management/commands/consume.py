@@ -13,8 +13,8 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from ingestion.management.command import OperatorCommand
-from processing.consumer import health
 from processing.consumer.loop import Loop
+from processing.consumer.probes import health
 from processing.errors import NeedsOperator, StoreUnavailable
 from processing.monitoring import capacity, document_check
 from processing.stores.document_store import DocumentStore

@@ -12,8 +12,8 @@ import pytest
 from pytest_django import Settings
 
 from deploy.local import ports
-from processing.consumer import health, health_server
-from processing.consumer.liveness import State
+from processing.consumer.probes import health, health_server
+from processing.consumer.probes.liveness import State
 
 SILENT = 400
 

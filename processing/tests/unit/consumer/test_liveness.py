@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from processing.consumer import liveness
-from processing.consumer.liveness import SLOW_AFTER, State, Watchdog
+from processing.consumer.probes import liveness
+from processing.consumer.probes.liveness import SLOW_AFTER, State, Watchdog
 
 
 class Watched:

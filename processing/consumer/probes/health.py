@@ -13,8 +13,8 @@ from django.conf import settings
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from ingestion.runtime import internal_access
-from processing.consumer.health_server import Answer, HealthServer, Request
-from processing.consumer.liveness import State
+from processing.consumer.probes.health_server import Answer, HealthServer, Request
+from processing.consumer.probes.liveness import State
 from processing.stores import documents, postgres
 
 KEPT_SECONDS = 1.0  # of a readiness, so that many probes cost the stores one
