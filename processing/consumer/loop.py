@@ -29,7 +29,7 @@ from processing.kafka.consumer import Consumer
 from processing.live_feed import LivePublisher
 from processing.models import ConsumerMember
 from processing.partitions import failing_sources
-from processing.stores.recently_stored import RecentlyStored
+from processing.stores.mongodb.recently_stored import RecentlyStored
 
 logger = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from processing.ledger.incidents import PartitionRef
 from processing.partitions import failing_sources, misplaced, paused, progress, start_offsets, truncation
 from processing.partitions.start_offsets import StartOffset
 from processing.stores import row_lookup
-from processing.stores.document_store import Verdict
+from processing.stores.mongodb.document_store import Verdict
 
 logger = logging.getLogger(__name__)
 

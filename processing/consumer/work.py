@@ -19,8 +19,8 @@ from processing.kafka.end_offsets import OffsetsReader
 from processing.kafka.processed_topic import ProcessedTopic
 from processing.kafka.topic_log import TopicLog
 from processing.partitions.circuit_breaker import BreakerUpdate, CircuitBreaker
-from processing.stores.document_store import DocumentStore, Verdict
-from processing.stores.recently_stored import RecentlyStored
+from processing.stores.mongodb.document_store import DocumentStore, Verdict
+from processing.stores.mongodb.recently_stored import RecentlyStored
 from processing.stores.row_store import RowStore
 
 

@@ -17,7 +17,7 @@ from processing.events import decoding
 from processing.events.batch import Batch, Entry, Record
 from processing.models import DeadLetter
 from processing.stores import row_lookup
-from processing.stores.document_store import DocumentStore
+from processing.stores.mongodb.document_store import DocumentStore
 from processing.stores.row_store import RowStore
 
 MAX_LETTERS = 2_000  # of one dry run

@@ -24,8 +24,8 @@ from processing.ledger.incidents import close_incident, of_partition, open_incid
 from processing.ledger.ledger import Snapshot
 from processing.models import Incident
 from processing.monitoring.volumes import Volume, VolumeGroups
-from processing.stores import documents
-from processing.stores.documents import DocumentsUnavailable
+from processing.stores.mongodb import documents
+from processing.stores.mongodb.documents import DocumentsUnavailable
 
 logger = logging.getLogger(__name__)
 _groups = VolumeGroups()

@@ -14,9 +14,9 @@ from processing.events.document_ids import document_id
 from processing.ledger.incidents import open_incident
 from processing.models import Event, Incident
 from processing.recovery.rebuild import restore_job
-from processing.stores import documents
-from processing.stores.documents import DocumentsUnavailable
-from processing.stores.recently_stored import RecentlyStored, StoredEvent
+from processing.stores.mongodb import documents
+from processing.stores.mongodb.documents import DocumentsUnavailable
+from processing.stores.mongodb.recently_stored import RecentlyStored, StoredEvent
 
 logger = logging.getLogger(__name__)
 

@@ -1,1 +1,1 @@
-"""Writes of a batch to PostgreSQL and MongoDB. The only package that imports pymongo."""
+"""Writes of a batch to PostgreSQL; those to MongoDB are in the room mongodb."""

@@ -7,7 +7,7 @@ from processing.events import decoding
 from processing.events.batch import Batch
 from processing.kafka.topic_reader import TopicReader
 from processing.models import Progress
-from processing.stores.document_store import DocumentStore
+from processing.stores.mongodb.document_store import DocumentStore
 
 
 def write_documents_in_flight() -> int:

@@ -10,8 +10,8 @@ from uuid import UUID
 from django.db import connection
 
 from ingestion.auth.read_scope import ReadScope
-from processing.stores import documents
-from processing.stores.documents import MAX_NAMESAKES, DocumentsUnavailable, StoredDocument
+from processing.stores.mongodb import documents
+from processing.stores.mongodb.documents import MAX_NAMESAKES, DocumentsUnavailable, StoredDocument
 from queries.events.listing import COLUMNS, EventRow, Value, event_shape
 from queries.reads import postgres
 from queries.request.times import format_time, from_micros

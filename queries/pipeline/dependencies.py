@@ -11,7 +11,7 @@ from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
 from processing.kafka import end_offsets
-from processing.stores import documents
+from processing.stores.mongodb import documents
 from queries.pipeline.snapshot import KAFKA_SILENT_AFTER
 from queries.reads import postgres
 from queries.schemas import Stores, StoreState

@@ -15,7 +15,7 @@ from mongoengine.connection import get_db
 
 from processing.events.document_ids import document_id
 from processing.models import Event, LatestValue, RollupHour, RollupMinute, SourceStatistics, Topic
-from processing.stores import documents
+from processing.stores.mongodb import documents
 
 # Before 2010 there is one partition for all months, which exists from the start.
 NOON = datetime(2009, 4, 11, 12, 0, 0, tzinfo=UTC)

@@ -15,7 +15,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from ingestion.runtime import internal_access
 from processing.consumer.probes.health_server import Answer, HealthServer, Request
 from processing.consumer.probes.liveness import State
-from processing.stores import documents, postgres
+from processing.stores import postgres
+from processing.stores.mongodb import documents
 
 KEPT_SECONDS = 1.0  # of a readiness, so that many probes cost the stores one
 

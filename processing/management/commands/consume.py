@@ -17,7 +17,7 @@ from processing.consumer.loop import Loop
 from processing.consumer.probes import health
 from processing.errors import NeedsOperator, StoreUnavailable
 from processing.monitoring import capacity, document_check
-from processing.stores.document_store import DocumentStore
+from processing.stores.mongodb.document_store import DocumentStore
 from processing.stores.row_store import RowStore
 
 

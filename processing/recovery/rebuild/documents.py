@@ -18,7 +18,7 @@ from processing.events.batch import Entry, Record
 from processing.kafka.end_offsets import TopicOffsets
 from processing.kafka.topic_reader import TopicReader
 from processing.recovery.recount import readers, recount, reread
-from processing.stores.document_store import DocumentStore
+from processing.stores.mongodb.document_store import DocumentStore
 
 _RECORDS_PER_CHUNK = 50  # each may hold a thousand events
 _ROWS_PER_CHUNK = 250  # with payloads of up to 256 KiB each

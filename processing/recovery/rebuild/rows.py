@@ -23,7 +23,7 @@ from processing.recovery.rebuild import maintenance, refresh_rollups
 from processing.recovery.rebuild.maintenance import Maintenance
 from processing.recovery.rebuild.row_writer import RowWriter
 from processing.recovery.recount import readers
-from processing.stores.document_store import LONG_WAIT, DocumentStore
+from processing.stores.mongodb.document_store import LONG_WAIT, DocumentStore
 
 
 @dataclass(slots=True)

@@ -24,7 +24,8 @@ from processing.ledger import ledger, lost_records
 from processing.ledger.ledger import Snapshot
 from processing.ledger.lost_records import Gap
 from processing.recovery.recount import readers, recount_sql, reread
-from processing.stores import copy_encoder, document_store, postgres
+from processing.stores import copy_encoder, postgres
+from processing.stores.mongodb import document_store
 
 LINES_PER_CHUNK = 5_000  # lines of Kafka; their payloads are not kept
 # Payloads have up to 256 KiB each: 5,000 rows are read a sixth faster, but large ones take a gigabyte.

@@ -22,7 +22,7 @@ from processing.recovery.recount import readers, recount, reread
 from processing.recovery.repair import repair_sql
 from processing.recovery.repair.plan import Plan, Row
 from processing.stores import letter_writer, postgres, row_sql
-from processing.stores.document_store import DocumentStore
+from processing.stores.mongodb.document_store import DocumentStore
 
 _DOCUMENTS_PER_CHUNK = 250  # with payloads of up to 256 KiB each
 _RECORDS_PER_CHUNK = 50  # each may hold a thousand events

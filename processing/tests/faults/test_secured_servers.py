@@ -26,7 +26,7 @@ from processing.errors import NeedsOperator, kafka_errors, postgres_errors
 from processing.kafka import groupless_client
 from processing.kafka.publisher import RecordPublisher
 from processing.stores import postgres
-from processing.stores.document_store import DocumentStore
+from processing.stores.mongodb.document_store import DocumentStore
 from processing.tests import secured_servers
 from processing.tests.secured_servers import PASSWORD, USER, SecuredKafka
 

@@ -7,7 +7,7 @@ from django.db import connection
 
 from deploy.testing.deployment import Deployment
 from processing.models import DeadLetter, Event, LatestValue, RollupHour, RollupMinute, SourceStatistics
-from processing.stores import documents
+from processing.stores.mongodb import documents
 from processing.tests.posting import post, readings
 
 pytestmark = pytest.mark.services

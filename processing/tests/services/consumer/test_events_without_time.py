@@ -9,7 +9,7 @@ from ingestion.events.model import Event as Accepted
 from ingestion.kafka import producer, record_encoder
 from ingestion.kafka.producer_record import ProducerRecord
 from processing.models import DeadLetter, Event, RollupMinute, SourceStatistics
-from processing.stores import documents
+from processing.stores.mongodb import documents
 from processing.tests import expectations
 
 pytestmark = pytest.mark.services

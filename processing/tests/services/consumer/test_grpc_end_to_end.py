@@ -9,7 +9,7 @@ from ingestion.tests import client
 from ingestion.tests.grpc_client import Client, numbered
 from processing.models import Event, SourceStatistics
 from processing.recovery.reconcile import reconcile, report_text
-from processing.stores import documents
+from processing.stores.mongodb import documents
 
 pytestmark = pytest.mark.services
 

@@ -15,7 +15,7 @@ from deploy.testing.deployment import Deployment
 from ingestion.models import Source
 from processing.models import Event, RollupHour, SourceStatistics
 from processing.recovery.reconcile import reconcile, report_text
-from processing.stores import documents
+from processing.stores.mongodb import documents
 
 pytestmark = pytest.mark.services
 

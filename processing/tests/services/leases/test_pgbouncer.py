@@ -17,7 +17,7 @@ from deploy.testing import pgbouncer
 from deploy.testing.deployment import Deployment
 from processing.models import Event, StaleHour
 from processing.recovery.rebuild import maintenance
-from processing.stores import documents
+from processing.stores.mongodb import documents
 from processing.tests import expectations, factories
 from processing.tests.commands import run_command, run_json
 from processing.tests.consumer_thread import running_loop

@@ -18,7 +18,7 @@ from deploy.testing.deployment import Deployment
 from processing.models import Incident
 from processing.monitoring import capacity
 from processing.monitoring.volumes import VolumeGroups
-from processing.stores import documents
+from processing.stores.mongodb import documents
 from processing.tests import kafka_readers
 from processing.tests.factories import line, put
 

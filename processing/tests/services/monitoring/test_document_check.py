@@ -8,7 +8,7 @@ from django.db import connections
 from deploy.testing.deployment import Deployment
 from processing.models import Incident, Job
 from processing.monitoring import document_check
-from processing.stores import documents
+from processing.stores.mongodb import documents
 from processing.tests import expectations, factories
 
 pytestmark = pytest.mark.services

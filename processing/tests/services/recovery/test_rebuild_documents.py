@@ -11,7 +11,7 @@ from django.core.management import call_command
 
 from deploy.testing.deployment import Deployment
 from ingestion.tests.client import call
-from processing.stores import documents
+from processing.stores.mongodb import documents
 from processing.tests import expectations
 from processing.tests.kill_rounds import KillRounds, consume_the_rest, send_round
 

@@ -20,8 +20,8 @@ from processing.models import DeadLetter, Event, Progress, RollupMinute, SourceS
 from processing.recovery.reconcile import reconcile, report_text
 from processing.recovery.reconcile.reconcile import Report
 from processing.recovery.recount import recount_sql
-from processing.stores import documents
-from processing.stores.document_store import DocumentStore
+from processing.stores.mongodb import documents
+from processing.stores.mongodb.document_store import DocumentStore
 from processing.tests import expectations, factories
 from processing.tests.consumer_thread import running_loop
 from processing.tests.in_flight import write_documents_in_flight

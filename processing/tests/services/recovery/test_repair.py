@@ -18,7 +18,7 @@ from deploy.local import processes
 from deploy.testing.deployment import Deployment
 from processing.events.document_ids import document_id
 from processing.models import DeadLetter, Event
-from processing.stores import documents
+from processing.stores.mongodb import documents
 from processing.tests import expectations
 from processing.tests.kill_rounds import KillRounds, consume_the_rest, send_round
 

@@ -17,7 +17,7 @@ from deploy.testing.deployment import Deployment, close_pool, drop_database
 from ingestion.tests.client import numbered, post
 from processing.models import Event, SourceStatistics
 from processing.recovery.reconcile import reconcile, report_text
-from processing.stores import documents
+from processing.stores.mongodb import documents
 
 pytestmark = pytest.mark.services
 

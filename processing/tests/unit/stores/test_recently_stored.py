@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from processing.events import decoding
 from processing.events.batch import Batch
-from processing.stores.recently_stored import KEPT, RecentlyStored
+from processing.stores.mongodb.recently_stored import KEPT, RecentlyStored
 from processing.tests.factories import NOON, line, record
 
 
