@@ -17,7 +17,7 @@ from ingestion.auth.read_scope import EVERYTHING
 from ingestion.runtime.redis_client import connect_from_thread
 from processing.errors import NeedsOperator, StoreUnavailable
 from processing.kafka import end_offsets
-from processing.kafka.admin_client import AdminClient
+from processing.kafka.administration.admin_client import AdminClient
 from processing.kafka.end_offsets import TopicOffsets
 from processing.ledger import ledger
 from processing.ledger.incidents import close_incident, of_partition, open_incident

@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from processing.errors import NeedsOperator
-from processing.kafka.consumer_group import ConsumerGroup, GroupActive, Target
+from processing.kafka.administration.consumer_group import ConsumerGroup, GroupActive, Target
 from processing.kafka.end_offsets import TopicOffsets
 from processing.ledger import lost_records
 from processing.ledger.incidents import PartitionRef

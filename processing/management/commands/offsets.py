@@ -11,7 +11,7 @@ from django.core.management.base import CommandError, CommandParser
 from ingestion.management.command import add_dry_run, add_json
 from processing.commandline import event_range
 from processing.commandline.command import StoreCommand
-from processing.kafka.consumer_group import EARLIEST, LATEST, GroupActive, Target, open_group
+from processing.kafka.administration.consumer_group import EARLIEST, LATEST, GroupActive, Target, open_group
 from processing.partitions import reset_offsets
 from processing.partitions.reset_offsets import OffsetMove, PartitionOffsets
 

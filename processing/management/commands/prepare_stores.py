@@ -11,7 +11,7 @@ from django.core.management.base import CommandParser
 
 from ingestion.management.command import add_dry_run, add_json
 from processing.commandline.command import StoreCommand
-from processing.kafka.admin_client import PreparedTopic, prepare_topics
+from processing.kafka.administration.admin_client import PreparedTopic, prepare_topics
 from processing.stores.mongodb.document_store import DocumentStore
 
 

@@ -8,7 +8,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from deploy.testing.deployment import Deployment
 from ingestion.tests.client import call, event, post
-from processing.kafka.topic_promises import TIME_TYPE, wanted_settings
+from processing.kafka.administration.topic_promises import TIME_TYPE, wanted_settings
 from processing.tests.wrong_clock import needs_faketime, off_by
 
 pytestmark = [pytest.mark.services, needs_faketime]

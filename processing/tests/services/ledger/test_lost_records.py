@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from deploy.testing.deployment import Deployment
 from processing.events.batch import WHOLE, Letter, Record
-from processing.kafka.consumer_group import open_group
+from processing.kafka.administration.consumer_group import open_group
 from processing.kafka.end_offsets import TopicOffsets
 from processing.ledger.incidents import open_incidents
 from processing.models import DeadLetter, LedgerGap, PartitionStart, Progress, Topic

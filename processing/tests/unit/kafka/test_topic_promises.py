@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from processing.kafka.topic_promises import wanted_settings, weaknesses
+from processing.kafka.administration.topic_promises import wanted_settings, weaknesses
 
 WEEK = 7 * 24 * 3_600_000  # milliseconds
 # What Kafka 4 gives a topic of three copies that nobody configured.

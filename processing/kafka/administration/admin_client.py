@@ -14,7 +14,7 @@ from kafka.errors import TopicAlreadyExistsError
 
 from ingestion.kafka.connection_options import connection_options
 from processing.errors import kafka_errors
-from processing.kafka.topic_promises import RETENTION, Weakness, wanted_settings, weaknesses
+from processing.kafka.administration.topic_promises import RETENTION, Weakness, wanted_settings, weaknesses
 
 _TIMEOUT = 5_000  # milliseconds
 _CREATION_TIMEOUT = 10_000  # milliseconds until a broker counts as unavailable when topics are made
