@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 - Django's name for it
 
 from dataflow_site import connection_checks
-from dataflow_site.env import env
+from dataflow_site.environment.env import env
 from ingestion.management.command import SETTINGS_TAG
 from ingestion.rate_windows import InvalidRate, parse_rate
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from django.conf import global_settings
 
-from dataflow_site import local_passwords, local_ports, logs, redis_settings
-from dataflow_site.env import BASE_DIR, env, items
+from dataflow_site import logs
+from dataflow_site.environment import local_passwords, local_ports, redis_settings
+from dataflow_site.environment.env import BASE_DIR, env, items
 
 DEVELOPMENT_SECRET = "insecure-development-key-used-only-on-this-machine"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from dataflow_site import local_ports
-from dataflow_site.env import env
+from dataflow_site.environment import local_ports
+from dataflow_site.environment.env import env
 from deploy.local import ports
 from deploy.local.console import say
 

@@ -17,7 +17,8 @@ from django.conf import settings
 from django.core.checks import ERROR
 from django.core.exceptions import ImproperlyConfigured
 
-from dataflow_site import checks, local_passwords
+from dataflow_site import checks
+from dataflow_site.environment import local_passwords
 from deploy.local import lock, log_rotation, plan, port_shift, ports, processes
 from deploy.local.console import Line, LogTail, say, table
 from deploy.local.process import DidNotStart, Process

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from dataflow_site.env import BASE_DIR
+from dataflow_site.environment.env import BASE_DIR
 from deploy.testing.deployment import Deployment
 from ingestion.tests.client import event
 from ingestion.tests.conftest import open_receiver

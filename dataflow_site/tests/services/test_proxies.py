@@ -18,7 +18,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
-from dataflow_site.env import BASE_DIR
+from dataflow_site.environment.env import BASE_DIR
 from deploy.local import ports
 from deploy.local.process import Process
 from deploy.testing.deployment import Deployment

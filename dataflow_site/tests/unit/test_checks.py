@@ -11,7 +11,7 @@ from django.core.checks import ERROR
 from pytest_django.fixtures import Settings
 
 from dataflow_site import checks
-from dataflow_site.env import BASE_DIR
+from dataflow_site.environment.env import BASE_DIR
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.views.debug import get_default_exception_reporter_filter
 from pytest_django.fixtures import Settings
 
-from dataflow_site import connection_checks, redis_settings
+from dataflow_site import connection_checks
+from dataflow_site.environment import redis_settings
 
 SECRET = "s3cr:et"
 SASL = {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_USERNAME": "sensors", "KAFKA_SASL_PASSWORD": SECRET}

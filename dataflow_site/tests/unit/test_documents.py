@@ -11,7 +11,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from dashboard import metrics
 from dashboard.panels import notices
-from dataflow_site.env import BASE_DIR, env
+from dataflow_site.environment.env import BASE_DIR, env
 from deploy.local import processes
 from ingestion import metrics as ingestion_metrics
 from ingestion.problems import MEANINGS

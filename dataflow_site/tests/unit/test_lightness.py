@@ -11,7 +11,7 @@ from django.core import checks
 from django.test import override_settings
 
 from dataflow_site import urls
-from dataflow_site.env import BASE_DIR
+from dataflow_site.environment.env import BASE_DIR
 
 HEAVY = ("twisted", "daphne", "rest_framework.views", "drf_spectacular.views", "processing.admin", "queries.views")
 WORKERS = ("ingestion.server", "ingestion.receivers.grpc.server", "processing.consumer.loop", "processing.jobs.queue")

@@ -12,7 +12,7 @@ from django.core.cache import caches
 from django.core.signing import JSONSerializer
 from django.utils.module_loading import import_string
 
-from dataflow_site.env import BASE_DIR
+from dataflow_site.environment.env import BASE_DIR
 
 APPS = ("dataflow_site", "dashboard", "queries", "processing", "ingestion")
 # Each turns bytes into objects of any class, or into code.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from dataflow_site.env import BASE_DIR
+from dataflow_site.environment.env import BASE_DIR
 
 READERS = ("queries", "dashboard")
 # Who gives out the right to see everything.

@@ -19,9 +19,10 @@ from jsonschema import Draft7Validator
 from redis import Redis as Client
 from redis.exceptions import AuthenticationError
 
-from dataflow_site import local_ports, settings
+from dataflow_site import settings
 from dataflow_site.checks import OF_DOCKER
-from dataflow_site.env import env
+from dataflow_site.environment import local_ports
+from dataflow_site.environment.env import env
 from deploy.check import PRODUCTION
 from deploy.docker import pin
 from deploy.local import ports

@@ -12,8 +12,8 @@ import pytest
 from redis import Redis as Client
 from redis.exceptions import AuthenticationError
 
-from dataflow_site import local_passwords
-from dataflow_site.local_passwords import POSTGRES, REDIS
+from dataflow_site.environment import local_passwords
+from dataflow_site.environment.local_passwords import POSTGRES, REDIS
 from deploy.local import lock, ports
 from deploy.local.servers.redis import Redis
 

@@ -12,7 +12,7 @@ from unittest import mock
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from dataflow_site import local_ports
+from dataflow_site.environment import local_ports
 from deploy.local import port_shift, ports
 
 FREE = range(33_000, 45_000, 40)  # beyond what other tests reserve

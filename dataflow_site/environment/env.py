@@ -11,9 +11,9 @@ from typing import TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 
-from dataflow_site import dotenv
+from dataflow_site.environment import dotenv
 
-BASE_DIR = Path(__file__).resolve().parent.parent
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
 FILE = "DATAFLOW_ENV_FILE"
 _TRUE, _FALSE = ("1", "true", "yes", "on", "y", "ok"), ("0", "false", "no", "off", "n")
 

@@ -10,8 +10,8 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataflow_site.env import env
-from dataflow_site.local_ports import VAR
+from dataflow_site.environment.env import env
+from dataflow_site.environment.local_ports import VAR
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from dataflow_site import dotenv
+from dataflow_site.environment import dotenv
 
 ENVIRONMENT = {"HOME_DIR": "/home", "EMPTY": ""}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
-from dataflow_site.env import BASE_DIR, env
+from dataflow_site.environment.env import BASE_DIR, env
 
 NAME = "DATAFLOW_LOCAL_PORTS"
 VAR = BASE_DIR / "var"

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from dataflow_site.env import env
+from dataflow_site.environment.env import env
 
 # The parameters of a URL, as redis-py names them; each has a setting as well.
 FILES = {"ssl_ca_certs": "REDIS_SSL_CAFILE", "ssl_certfile": "REDIS_SSL_CERTFILE", "ssl_keyfile": "REDIS_SSL_KEYFILE"}

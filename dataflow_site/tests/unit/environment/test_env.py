@@ -13,8 +13,8 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from dataflow_site import checks
-from dataflow_site import env as module
-from dataflow_site.env import BASE_DIR, Environment, env, items
+from dataflow_site.environment import env as module
+from dataflow_site.environment.env import BASE_DIR, Environment, env, items
 
 OF_WINDOWS = "\ufeffDATAFLOW_DEBUG = 0   # on a server\r\nDATAFLOW_SECRET_KEY = '$ecret'\r\n"
 

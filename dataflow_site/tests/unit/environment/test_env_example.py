@@ -6,7 +6,7 @@ import re
 from importlib import reload
 
 from dataflow_site import settings
-from dataflow_site.env import BASE_DIR, env
+from dataflow_site.environment.env import BASE_DIR, env
 
 # Names the file itself, so it can't stand in it.
 OUTSIDE = {"DATAFLOW_ENV_FILE"}
