@@ -82,7 +82,7 @@ MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 
-SESSION_ENGINE = "dataflow_site.sessions"
+SESSION_ENGINE = "dataflow_site.access.sessions"
 DATAFLOW_SESSION_HOURS = env.float("DATAFLOW_SESSION_HOURS", 168.0)
 DATAFLOW_SESSION_IDLE_HOURS = env.float("DATAFLOW_SESSION_IDLE_HOURS", 24.0)
 SESSION_COOKIE_AGE = round(DATAFLOW_SESSION_HOURS * 3600)

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 
 
 class TouchSession:
-    """Notes a signed-in user's request in the session, at most once in some minutes; see dataflow_site.sessions."""
+    """Notes a signed-in user's request in the session, at most once in some minutes; see dataflow_site.access.sessions."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response

@@ -54,7 +54,7 @@ def test_no_cache_is_read_by_pickle() -> None:
 
 def test_sessions_are_json_in_postgresql_and_no_channel_layer_stands_in_redis() -> None:
     assert import_string(settings.SESSION_SERIALIZER) is JSONSerializer
-    assert settings.SESSION_ENGINE == "dataflow_site.sessions"
+    assert settings.SESSION_ENGINE == "dataflow_site.access.sessions"
     assert not getattr(settings, "CHANNEL_LAYERS", {})
 
 
