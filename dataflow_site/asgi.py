@@ -22,7 +22,7 @@ pages = get_asgi_application()
 # These read settings and models, so they come after Django's set-up.
 from dashboard.live.sockets import LiveFeedSocket  # noqa: E402
 from dataflow_site.access.crowd_control import CrowdControl  # noqa: E402
-from dataflow_site.body_limit import BodyLimit  # noqa: E402
+from dataflow_site.web.body_limit import BodyLimit  # noqa: E402
 from ingestion.server import ENDPOINTS, mounted, mounted_lifespan  # noqa: E402
 
 

@@ -36,7 +36,7 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 DATAFLOW_LOG_LEVEL = env.str("DATAFLOW_LOG_LEVEL", "INFO").upper()
 LOGGING = logs.configuration(DATAFLOW_LOG_LEVEL)
-DEFAULT_EXCEPTION_REPORTER_FILTER = "dataflow_site.hidden_settings.HiddenSettings"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "dataflow_site.web.hidden_settings.HiddenSettings"
 
 INSTALLED_APPS = [
     # Its `runserver` speaks to the live feed too; no other process needs what comes with it.
@@ -65,8 +65,8 @@ MIDDLEWARE = [
     "queries.reads.release.ReleaseConnection",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "dashboard.pages.middleware.ContentSecurityPolicy",
-    "dataflow_site.problem_pages.ProblemPages",
-    "dataflow_site.storable_text.StorableText",
+    "dataflow_site.web.problem_pages.ProblemPages",
+    "dataflow_site.web.storable_text.StorableText",
     "django.middleware.security.SecurityMiddleware",
     "dashboard.pages.middleware.StaticFiles",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from dashboard.pages import admin_trace
-from dataflow_site import health
+from dataflow_site.web import health
 
 admin.autodiscover()
 

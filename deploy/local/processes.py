@@ -74,7 +74,7 @@ WEB = ProcessSpec(
     "API_SERVICE_PORT",
     (
         *("-m", "uvicorn", "dataflow_site.asgi:application", "--host", "{host}", "--port", "{port}"),
-        *("--loop", "uvloop", "--http", "dataflow_site.web_protocol:WebProtocol"),
+        *("--loop", "uvloop", "--http", "dataflow_site.web.protocol:WebProtocol"),
         *("--ws", "websockets-sansio", "--ws-max-size", "65536", "--ws-per-message-deflate", "false"),
         # An export to a slow reader does not hold up a restart for longer.
         *("--timeout-graceful-shutdown", "15"),

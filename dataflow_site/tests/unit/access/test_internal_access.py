@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from dataflow_site import health
+from dataflow_site.web import health
 from ingestion import server
 from ingestion.runtime import internal_access
 from queries.pipeline import dependencies

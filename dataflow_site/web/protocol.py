@@ -1,4 +1,4 @@
-"""HTTP/1.1 and WebSockets of the web process: `--http dataflow_site.web_protocol:WebProtocol --ws websockets-sansio`."""
+"""HTTP/1.1 and WebSockets of the web process: `--http dataflow_site.web.protocol:WebProtocol --ws websockets-sansio`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import httptools
 
-from dataflow_site.web_sockets import BoundedWebSocket
+from dataflow_site.web.sockets import BoundedWebSocket
 from ingestion.http.exchange import Exchange
 from ingestion.problems import Code
 from ingestion.receivers.http.server_protocol import ServerProtocol, StopParsing
