@@ -11,7 +11,7 @@ from django.core.checks import ERROR
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 
-from dataflow_site import checks
+from dataflow_site.checks import findings
 
 
 class DataflowSiteConfig(AppConfig):
@@ -31,9 +31,9 @@ def _begin_session(request: HttpRequest | None = None, **_: object) -> None:
 
 
 def _refuse_wrong_settings() -> None:
-    found = checks.findings()
+    found = findings.collect()
     wrong = [f"{finding.msg} {finding.hint}" for finding in found if finding.level >= ERROR]
     if wrong:
         raise ImproperlyConfigured(" ".join(wrong))
     for finding in found:
-        checks.log(finding)
+        findings.log(finding)

@@ -20,7 +20,7 @@ from redis import Redis as Client
 from redis.exceptions import AuthenticationError
 
 from dataflow_site import settings
-from dataflow_site.checks import OF_DOCKER
+from dataflow_site.checks.names import OF_DOCKER
 from dataflow_site.environment import local_ports
 from dataflow_site.environment.env import env
 from deploy.check import PRODUCTION

@@ -10,7 +10,7 @@ import pytest
 from django.core.checks import ERROR
 from pytest_django.fixtures import Settings
 
-from dataflow_site import checks
+from dataflow_site.checks import findings, limits
 from dataflow_site.environment.env import BASE_DIR
 
 
@@ -21,7 +21,7 @@ def _on_a_laptop(settings: Settings) -> None:
 
 
 def messages() -> list[str]:
-    found = checks.findings()
+    found = findings.collect()
     assert all(finding.hint for finding in found)
     return [finding.msg for finding in found]
 
@@ -63,14 +63,14 @@ def test_a_limit_below_one_is_found(settings: Settings, name: str) -> None:
     assert messages() == [f"{name} is -5."]
 
 
-@pytest.mark.parametrize("name", checks.SECONDS)
+@pytest.mark.parametrize("name", limits.SECONDS)
 def test_a_deadline_that_leaves_no_time_is_found(settings: Settings, name: str) -> None:
     setattr(settings, name, 0.0)
 
     assert messages() == [f"{name} is not above 0."]
 
 
-@pytest.mark.parametrize("name", checks.GUARDS)
+@pytest.mark.parametrize("name", limits.GUARDS)
 def test_a_guard_below_0_is_found(settings: Settings, name: str) -> None:
     setattr(settings, name, -1.0)
 
@@ -106,7 +106,7 @@ def test_an_address_or_name_of_the_wrong_form_is_found(
 def test_a_misspelt_variable_is_found_with_the_nearest_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATAFLOW_KAFKA_PARTITION", "12")
 
-    (finding,) = checks.findings()
+    (finding,) = findings.collect()
 
     assert finding.msg == "DATAFLOW_KAFKA_PARTITION is no setting."
     assert finding.hint == "Did you mean DATAFLOW_KAFKA_PARTITIONS?"
@@ -116,7 +116,7 @@ def test_production_refuses_what_a_laptop_may_have(settings: Settings) -> None:
     settings.DEBUG = False
     settings.ALLOWED_HOSTS = ["*"]
 
-    refused = [finding.msg for finding in checks.findings() if finding.level >= ERROR]
+    refused = [finding.msg for finding in findings.collect() if finding.level >= ERROR]
 
     assert refused == [
         "The development secret is in use with DATAFLOW_DEBUG=0.",
@@ -129,7 +129,7 @@ def test_production_with_keys_has_nothing_to_say(settings: Settings) -> None:
     settings.DEBUG = settings.DATAFLOW_OPEN_INGEST = False
     settings.SECRET_KEY = "a secret of this test that is long enough"
 
-    assert checks.findings() == []
+    assert findings.collect() == []
 
 
 @pytest.mark.parametrize("secret", ["a", "x7" * 15 + "y", "a" * 50])
@@ -137,7 +137,7 @@ def test_a_secret_that_can_be_guessed_is_refused_in_production(settings: Setting
     settings.DEBUG = settings.DATAFLOW_OPEN_INGEST = False
     settings.SECRET_KEY = secret
 
-    (finding,) = checks.findings()
+    (finding,) = findings.collect()
 
     assert finding.level >= ERROR
     assert finding.msg.startswith("DATAFLOW_SECRET_KEY has fewer than 32 characters")
@@ -164,7 +164,7 @@ def test_a_secret_that_is_its_own_fallback_is_found(settings: Settings) -> None:
     settings.SECRET_KEY = "a secret of this test that is long enough"
     settings.DATAFLOW_SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
 
-    assert [finding.msg for finding in checks.findings()] == ["DATAFLOW_SECRET_KEY_FALLBACKS has the secret itself."]
+    assert [finding.msg for finding in findings.collect()] == ["DATAFLOW_SECRET_KEY_FALLBACKS has the secret itself."]
 
 
 def test_an_old_secret_that_can_be_guessed_finds_keys_but_signs_nothing() -> None:

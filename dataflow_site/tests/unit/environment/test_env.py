@@ -12,7 +12,7 @@ from unittest import mock
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from dataflow_site import checks
+from dataflow_site.checks import names, security
 from dataflow_site.environment import env as module
 from dataflow_site.environment.env import BASE_DIR, Environment, env, items
 
@@ -139,7 +139,7 @@ def test_a_name_of_the_file_that_is_no_setting_is_found_with_its_line(
     read.load()
     monkeypatch.setattr(env, "lines", read.lines)
 
-    found = [(finding.msg, finding.hint) for finding in checks.known_names(None)]
+    found = [(finding.msg, finding.hint) for finding in names.known_names(None)]
 
     assert found == [
         ("POSTGRESS_HOST (line 2 of the settings file) is no setting.", "Did you mean POSTGRES_HOST?"),
@@ -150,7 +150,7 @@ def test_a_name_of_the_file_that_is_no_setting_is_found_with_its_line(
 def test_an_empty_secret_is_found() -> None:
     os.environ["DATAFLOW_SECRET_KEY"] = ""
 
-    assert [finding.id for finding in checks.production(None)] == ["dataflow.E015"]
+    assert [finding.id for finding in security.production(None)] == ["dataflow.E015"]
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning  # noqa: A004 - Django's name for it
+from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 - Django's name for it
 
+from ingestion.management.command import SETTINGS_TAG
 from processing.stores.mongodb import documents
 
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
@@ -15,8 +17,9 @@ MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
 
-def findings() -> list[CheckMessage]:
-    """Run all checks of this file."""
+@register(SETTINGS_TAG)
+def connections(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
+    """TLS and users must be what clients and files allow."""
     return [*_kafka(), *_postgres(), *_mongo(), *_files()]
 
 
