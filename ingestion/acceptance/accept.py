@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from contextlib import suppress
 from functools import cache, partial
 from typing import NamedTuple, Protocol
 
@@ -16,10 +15,10 @@ from ingestion import metrics
 from ingestion.acceptance.backpressure import backpressure
 from ingestion.acceptance.caller import Caller, charge, cost
 from ingestion.acceptance.long_parses import LOOP_BYTES, LongParses
-from ingestion.acceptance.options import Options, Outcome, is_withheld, outcome
+from ingestion.acceptance.options import Options, is_withheld
+from ingestion.acceptance.submission import Submission
 from ingestion.auth.authenticator import authenticator
 from ingestion.auth.rate_limits import refused_events
-from ingestion.auth.source_registry import SourceRegistry
 from ingestion.events import timestamps
 from ingestion.events.batch import BatchLimits, ParsedBatch
 from ingestion.events.identity import source_ids
@@ -32,7 +31,6 @@ from ingestion.runtime.limits import ReceiverLimits, receiver_limits
 from ingestion.runtime.loop_singleton import LoopSingleton
 
 NOT_TAKEN = "Kafka does not answer; nothing was taken"
-UNKNOWN_FATE = "Kafka did not confirm in time; the events may still arrive. Sending them again is harmless"
 
 _DISABLED = (Code.SOURCE_DISABLED, "this source is disabled")
 _NOT_ALLOWED = (Code.SOURCE_NOT_ALLOWED, "the key is not for this source")
@@ -63,56 +61,6 @@ class Incoming(NamedTuple):
     deadline: float  # on the loop's clock
     size: int  # bytes, which are taken from the rate if the batch is refused
     known_only: bool = False  # only events of registered sources are accepted
-
-
-class Submission(NamedTuple):
-    """A batch whose valid events are on their way to Kafka."""
-
-    parsed: ParsedBatch
-    options: Options
-    caller: Caller
-    received: int  # microseconds since the epoch
-    acknowledged: asyncio.Future[None] | None  # None: no event is for Kafka
-    registry: SourceRegistry
-    fresh: Collection[str]  # sources that may be new
-
-    async def finish(self) -> None:
-        """Wait for Kafka's acknowledgement.
-
-        :raises RequestRejected: Kafka has not confirmed, and what became of the events is unknown
-        """
-        if self.acknowledged is not None:
-            with suppress(BrokerUnavailable):
-                await self.acknowledged
-        self.confirm()
-
-    async def outcome(self) -> Outcome:
-        """Wait for Kafka's acknowledgement, and return the outcome of each event.
-
-        :raises RequestRejected: as finish()
-        """
-        await self.finish()
-        return outcome(self.parsed, self.options)
-
-    def confirm(self) -> None:
-        """Count the events that Kafka has acknowledged.
-
-        :raises RequestRejected: as finish()
-        """
-        if self.acknowledged is None:
-            return
-        try:
-            self.acknowledged.result()
-        except BrokerUnavailable as error:
-            raise RequestRejected(Code.BROKER_UNAVAILABLE, UNKNOWN_FATE) from error
-        metrics.EVENTS_ACCEPTED.inc(len(self.parsed.events))
-        if self.fresh or self.parsed.labels:
-            self.registry.note(self.fresh, self.parsed.labels)
-
-    def cancel(self) -> None:
-        """Stop waiting for Kafka; the events may still arrive."""
-        if self.acknowledged is not None:
-            self.acknowledged.cancel()
 
 
 class Acceptance:
@@ -182,24 +130,6 @@ class Acceptance:
         known_only = receiver_limits().require_known_sources
         received, deadline = received or timestamps.now(), deadline or self.deadline()
         return await _whole(self._accept(parse, Incoming(caller, options, received, deadline, size, known_only)))
-
-    async def accept_and_finish(
-        self,
-        parse: Parse,
-        caller: Caller,
-        options: Options,
-        *,
-        deadline: float | None = None,
-        received: int | None = None,
-        size: int = 0,
-    ) -> Submission:
-        """Do as accept() does, and wait for Kafka's acknowledgement.
-
-        :raises RequestRejected: as accept() and Submission.finish()
-        """
-        submission = await self.accept(parse, caller, options, deadline=deadline, received=received, size=size)
-        await submission.finish()
-        return submission
 
     def accept_cached(
         self,
@@ -326,7 +256,7 @@ class Acceptance:
             except (Overloaded, BrokerUnavailable) as error:
                 caller.take(-len(parsed.events))
                 raise _not_taken(error) from error
-        return Submission(parsed, options, caller, received, acknowledged, self._access.registry, fresh)
+        return Submission(parsed, options, received, acknowledged, self._access.registry, fresh)
 
 
 acceptance = LoopSingleton(Acceptance)
@@ -357,9 +287,7 @@ async def _whole(found: Submission | Awaitable[Submission]) -> Submission:
 async def _acknowledged(rest: Awaitable[Submission]) -> Submission:
     """Do the rest, and wait for Kafka's acknowledgement."""
     submission = await rest
-    if submission.acknowledged is not None:
-        with suppress(BrokerUnavailable):
-            await submission.acknowledged
+    await submission.acknowledgement()
     return submission
 
 

@@ -8,9 +8,10 @@ from typing import TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
-from ingestion.acceptance.accept import Submission, acceptance, limits
+from ingestion.acceptance.accept import acceptance, limits
 from ingestion.acceptance.caller import Caller
 from ingestion.acceptance.options import Options
+from ingestion.acceptance.submission import Submission
 from ingestion.events.batch import too_many_events
 from ingestion.problems import Code, RequestRejected
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2

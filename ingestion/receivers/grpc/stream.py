@@ -11,7 +11,8 @@ from django.conf import settings
 from google.rpc.status_pb2 import Status
 
 from ingestion import metrics
-from ingestion.acceptance.accept import Submission, acceptance
+from ingestion.acceptance.accept import acceptance
+from ingestion.acceptance.submission import Submission
 from ingestion.problems import RequestRejected
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2
 from ingestion.receivers.grpc import accept_batch, statuses

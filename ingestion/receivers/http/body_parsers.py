@@ -9,8 +9,9 @@ from itertools import islice
 
 import msgspec
 
-from ingestion.events import batch_parser, json_scanner, parser, source_ids, steps
+from ingestion.events import batch_parser, json_scanner, parser, steps
 from ingestion.events.batch import BatchLimits, ParsedBatch, Rejected, event_too_large, too_many_events
+from ingestion.events.identity import source_ids
 from ingestion.events.json_scanner import WHITE_SPACE
 from ingestion.events.model import Event, InvalidEvent
 from ingestion.events.steps import BYTES_IN_C, Steps

@@ -60,11 +60,10 @@ async def _accept(request: Request, asked: RequestHead) -> Response:
     deadline = None if key is None else accepting.deadline()
 
     async def run() -> Response:
-        return responses.reply(
-            await accepting.accept_and_finish(
-                parser(body, asked), caller, asked.options, deadline=deadline, size=len(body)
-            )
-        )
+        parse = parser(body, asked)
+        submission = await accepting.accept(parse, caller, asked.options, deadline=deadline, size=len(body))
+        await submission.finish()
+        return responses.reply(submission)
 
     if key is None or asked.options.validate:
         answer = await run()

@@ -12,8 +12,9 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from ingestion import metrics
-from ingestion.acceptance.accept import Acceptance, Submission
+from ingestion.acceptance.accept import Acceptance
 from ingestion.acceptance.caller import Caller
+from ingestion.acceptance.submission import Submission
 from ingestion.http import response
 from ingestion.http.bodies import media_types
 from ingestion.http.bodies.body_budget import BodyCharge

@@ -7,8 +7,8 @@ from functools import lru_cache
 
 import msgspec
 
-from ingestion.acceptance.accept import Submission
 from ingestion.acceptance.options import Options, Outcome, outcome
+from ingestion.acceptance.submission import Submission
 from ingestion.events.batch import Rejected
 from ingestion.events.model import Event
 from ingestion.http.response import JSON, Response, answer, problem

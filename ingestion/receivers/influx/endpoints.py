@@ -116,9 +116,8 @@ async def _take(body: bytes, caller: Caller, *, unit: int) -> WriteTotals:
 async def _take_pieces(body: bytes, caller: Caller, tally: WriteTotals, *, unit: int, received: int) -> None:
     for piece in _pieces(line_protocol.lines(body)):
         try:
-            submission = await acceptance().accept_and_finish(
-                _parser(piece, unit), caller, Options(), received=received
-            )
+            submission = await acceptance().accept(_parser(piece, unit), caller, Options(), received=received)
+            await submission.finish()
         except RequestRejected as refusal:
             raise _midway(refusal, tally) from refusal
         tally.add(submission.parsed)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextvars
 from collections.abc import Callable
 
+from ingestion.kafka.record_headers import Headers
+
 
 class AcknowledgedFuture:
     """What the Kafka client returns for a record that the broker has."""
@@ -21,7 +23,7 @@ class KafkaStub:
     """A Kafka client whose broker acknowledges at once."""
 
     context: contextvars.Context  # of the last flush
-    headers: list[object]  # of the records
+    headers: list[Headers]  # of the records
 
     def __init__(self, **_: object) -> None:
         KafkaStub.headers = []
@@ -29,7 +31,7 @@ class KafkaStub:
     def partitions_for(self, _: str) -> set[int]:
         return {0, 1, 2}
 
-    def send(self, _: str, *, headers: object, **_record: object) -> AcknowledgedFuture:
+    def send(self, _: str, *, headers: Headers, **_record: object) -> AcknowledgedFuture:
         KafkaStub.headers.append(headers)
         KafkaStub.context = contextvars.copy_context()
         return AcknowledgedFuture()
