@@ -11,6 +11,7 @@ import binascii
 import json
 import re
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -67,14 +68,22 @@ _SEGMENT = re.compile(r"[A-Za-z0-9+/_-]{12,}")
 def leaks(text: str) -> list[str]:
     """Return what a text shows of the other tenant, also where it is encoded as base64, as in cursors."""
     found = CANARIES.findall(text)
-    for segment in _SEGMENT.findall(text):
-        for alphabet in (b"-_", b"+/"):
-            try:
-                plain = base64.b64decode(segment + "=" * (-len(segment) % 4), altchars=alphabet)
-            except (binascii.Error, ValueError):
-                continue
-            found += re.findall("bravo", plain.decode(errors="ignore"))
+    for segment in set(_SEGMENT.findall(text)):
+        found += _encoded(segment)
     return found
+
+
+@cache
+def _encoded(segment: str) -> tuple[str, ...]:
+    """Return the words of the other tenant in what a segment encodes. Most segments are in hundreds of answers."""
+    found: list[str] = []
+    for alphabet in (b"-_", b"+/"):
+        try:
+            plain = base64.b64decode(segment + "=" * (-len(segment) % 4), altchars=alphabet)
+        except (binascii.Error, ValueError):
+            continue
+        found += re.findall("bravo", plain.decode(errors="ignore"))
+    return tuple(found)
 
 
 def fill(site: Deployment) -> None:
