@@ -16,6 +16,8 @@ help: ## Show what can be made
 run: ## Start everything on this machine and show its logs (Ctrl-C stops it)
 	$(BOOTSTRAP) requirements.txt requirements-local.txt -- -m deploy.local.run
 
+# Hundreds of processes start: without bytecode each would compile the project again.
+test: export PYTHONDONTWRITEBYTECODE =
 test: ## Run all tests in parallel, with real servers of their own
 	$(DEV) pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 20 -m "not (alone or browser or faults)"
 	$(DEV) pytest --durations 5 -m "alone and not faults" $(call marked,alone)
