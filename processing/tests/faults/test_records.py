@@ -17,7 +17,6 @@ from processing.tests.faults.load import canonical, make_event
 from processing.tests.reference_rollups import Sent
 
 
-@pytest.mark.sample
 def test_garbage_bad_text_and_half_bad_records_cost_their_own_lines_only(world: World, rng: Random) -> None:
     with world.load(rng) as load:
         for _ in range(20):
