@@ -16,7 +16,7 @@ from deploy.testing.deployment import Deployment, ProductProcess
 from ingestion.auth import api_keys, tokens
 from ingestion.models import Key, Source
 from ingestion.tests.client import JSON, Reply, call, event, numbered
-from ingestion.tests.conftest import open_receiver
+from ingestion.tests.conftest import MakeReceiver, Receiver, open_receiver
 from ingestion.tests.topic import events
 
 pytestmark = pytest.mark.services
@@ -24,18 +24,18 @@ pytestmark = pytest.mark.services
 KEYED = {"DATAFLOW_OPEN_INGEST": "0"}
 
 
-@pytest.fixture
-def keyed(site: Deployment) -> ProductProcess:
-    """A receiver that asks for a key."""
-    return open_receiver(site, KEYED)
+@pytest.fixture(scope="module")
+def keyed(make_receiver: MakeReceiver) -> Receiver:
+    """A receiver that asks for a key; each test has keys and sources of its own."""
+    return make_receiver(KEYED)
 
 
-def send(receiver: ProductProcess, token: str | None, content: Any = None, **headers: str) -> Reply:
+def send(receiver: ProductProcess | Receiver, token: str | None, content: Any = None, **headers: str) -> Reply:
     sent = {**JSON, **headers} | ({"Authorization": f"Bearer {token}"} if token else {})
     return call(receiver.url, "POST", "/ingest", json.dumps(content or event()).encode(), sent)
 
 
-def test_a_key_opens_the_receiver_in_every_usual_form(keyed: ProductProcess) -> None:
+def test_a_key_opens_the_receiver_in_every_usual_form(keyed: Receiver) -> None:
     _, token = api_keys.create("meter", ["ingest"])
     basic = b64encode(f"anybody:{token}".encode()).decode()
 
@@ -49,21 +49,22 @@ def test_a_key_opens_the_receiver_in_every_usual_form(keyed: ProductProcess) -> 
     assert {send(keyed, None, None, **form).status for form in forms} == {202}
 
 
-def test_no_wrong_key_is_told_from_another(keyed: ProductProcess, site: Deployment) -> None:
+def test_no_wrong_key_is_told_from_another(keyed: Receiver) -> None:
     revoked, revoked_token = api_keys.create("revoked", ["ingest"])
     api_keys.revoke(revoked)
     _, expired = api_keys.create("expired", ["ingest"], expires_at=timezone.now() - timedelta(seconds=1))
 
-    replies = [send(keyed, token) for token in (None, "nonsense", f"dfe_{'0' * 8}_{'0' * 40}", revoked_token, expired)]
+    tokens_tried = (None, "nonsense", f"dfe_{'0' * 8}_{'0' * 40}", revoked_token, expired)
+    replies = [send(keyed, token, event("guessed")) for token in tokens_tried]
 
     assert {reply.status for reply in replies} == {401}
     assert {reply.headers["www-authenticate"] for reply in replies} == {'Bearer realm="dataflow"'}
     bodies = [{**reply.json, "requestId": ""} for reply in replies]
     assert all(body == bodies[0] for body in bodies)
-    assert events(site.raw_topic) == []
+    assert "guessed" not in {line["source"] for line in events(keyed.topic)}
 
 
-def test_a_key_in_the_address_is_refused_with_a_hint(keyed: ProductProcess) -> None:
+def test_a_key_in_the_address_is_refused_with_a_hint(keyed: Receiver) -> None:
     _, token = api_keys.create("careless", ["ingest"])
 
     reply = call(keyed.url, "POST", f"/ingest?api_key={token}", json.dumps(event()).encode(), JSON)
@@ -72,7 +73,7 @@ def test_a_key_in_the_address_is_refused_with_a_hint(keyed: ProductProcess) -> N
     assert "Authorization" in reply.json["detail"]
 
 
-def test_scope_and_sources_bound_what_a_key_can_do(keyed: ProductProcess) -> None:
+def test_scope_and_sources_bound_what_a_key_can_do(keyed: Receiver) -> None:
     _, reader = api_keys.create("reader", ["read"])
     _, bound = api_keys.create("bound", ["ingest"], sources=["sensor-1"])
 
@@ -88,7 +89,7 @@ def test_scope_and_sources_bound_what_a_key_can_do(keyed: ProductProcess) -> Non
 
 
 def test_a_rotated_key_lives_beside_its_successor_and_a_revoked_one_is_refused_within_a_second(
-    keyed: ProductProcess, site: Deployment
+    keyed: Receiver,
 ) -> None:
     first, old = api_keys.create("meter", ["ingest"])
     assert send(keyed, old).status == 202
@@ -97,35 +98,35 @@ def test_a_rotated_key_lives_beside_its_successor_and_a_revoked_one_is_refused_w
     assert [send(keyed, old).status, send(keyed, new).status] == [202, 202]
 
     api_keys.revoke(first)
-    site.wait_for(lambda: send(keyed, old).status == 401, 1)
+    keyed.site.wait_for(lambda: send(keyed, old).status == 401, 1)
     assert send(keyed, new).status == 202
 
 
 @pytest.mark.faults
 def test_known_keys_go_on_without_postgresql_and_unknown_ones_get_a_503(
-    keyed: ProductProcess, site: Deployment
+    keyed: Receiver,
 ) -> None:
     _, known = api_keys.create("known", ["ingest"])
     _, unseen = api_keys.create("unseen", ["ingest"])
     assert send(keyed, known).status == 202
     # The connection that tells of revocations comes back with a doubt about every key.
-    site.servers.postgres.freeze()
+    keyed.site.servers.postgres.freeze()
     try:
         began = time.monotonic()
         assert (send(keyed, unseen).status, send(keyed, unseen).code) == (503, "store_unavailable")
         assert send(keyed, known).status == 202
         assert time.monotonic() - began < 6
     finally:
-        site.servers.postgres.thaw()
-    site.wait_for(lambda: send(keyed, unseen).status == 202, 10)
+        keyed.site.servers.postgres.thaw()
+    keyed.site.wait_for(lambda: send(keyed, unseen).status == 202, 10)
 
 
-def test_a_disabled_source_is_refused_by_name(keyed: ProductProcess, site: Deployment) -> None:
+def test_a_disabled_source_is_refused_by_name(keyed: Receiver) -> None:
     _, token = api_keys.create("meter", ["ingest"])
     Source.objects.create(source_id="broken", enabled=False)
     api_keys.push(api_keys.SOURCES)
 
-    site.wait_for(lambda: send(keyed, token, event("broken")).status == 403, 2)
+    keyed.site.wait_for(lambda: send(keyed, token, event("broken")).status == 403, 2)
     assert send(keyed, token, event("broken")).code == "source_disabled"
     assert send(keyed, token, event("fine")).status == 202
 
@@ -140,7 +141,7 @@ def test_new_sources_are_registered_unless_the_site_wants_known_ones(site: Deplo
     assert send(strict, None, event("stranger")).code == "unknown_source"
 
 
-def test_a_key_past_its_rate_waits_and_is_told_how_long(keyed: ProductProcess) -> None:
+def test_a_key_past_its_rate_waits_and_is_told_how_long(keyed: Receiver) -> None:
     _, token = api_keys.create("eager", ["ingest"], rate="10:1,1000:3600")
 
     first = send(keyed, token, numbered(30))
