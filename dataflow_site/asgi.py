@@ -22,8 +22,12 @@ pages = get_asgi_application()
 # These read settings and models, so they come after Django's set-up.
 from dashboard.live.sockets import LiveFeedSocket  # noqa: E402
 from dataflow_site.access.crowd_control import CrowdControl  # noqa: E402
+from dataflow_site.checks.connections import mongodb  # noqa: E402
+from dataflow_site.checks.findings import refuse_errors  # noqa: E402
 from dataflow_site.web.body_limit import BodyLimit  # noqa: E402
 from ingestion.server import ENDPOINTS, mounted, mounted_lifespan  # noqa: E402
+
+refuse_errors(mongodb(None))
 
 
 async def refuse(scope: dict[str, object], receive: object, send: Callable[[dict[str, str]], Awaitable[None]]) -> None:

@@ -10,7 +10,6 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 - Django's name for it
 
 from ingestion.management.command import SETTINGS_TAG
-from processing.stores.mongodb import documents
 
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
@@ -20,7 +19,18 @@ SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"
 @register(SETTINGS_TAG)
 def connections(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
     """TLS and users must be what clients and files allow."""
-    return [*_kafka(), *_postgres(), *_mongo(), *_files()]
+    return [*_kafka(), *_postgres(), *_files()]
+
+
+@register(SETTINGS_TAG)
+def mongodb(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
+    """The address of MongoDB must be one. For processes that use MongoDB: this loads its client."""
+    from processing.stores.mongodb import documents  # noqa: PLC0415 - 25 MB, which receivers do without
+
+    if not settings.MONGO_URI.startswith("mongodb") or documents.is_address(settings.MONGO_URI):
+        return []
+    hint = "Write what is special in user and password (@ : / ? # %) as urllib.parse.quote_plus does."
+    return [Error("MONGO_URI can't be parsed.", hint=hint, id="dataflow.E035")]
 
 
 def _kafka() -> Iterator[CheckMessage]:
@@ -49,12 +59,6 @@ def _postgres() -> Iterator[CheckMessage]:
     if mode.startswith("verify-") and "sslrootcert" not in settings.POSTGRES_TLS:
         hint = "Name the file of the authority's certificates, or `system`."
         yield Error(f"POSTGRES_SSLMODE={mode} needs POSTGRES_SSLROOTCERT.", hint=hint, id="dataflow.E034")
-
-
-def _mongo() -> Iterator[CheckMessage]:
-    if settings.MONGO_URI.startswith("mongodb") and not documents.is_address(settings.MONGO_URI):
-        hint = "Write what is special in user and password (@ : / ? # %) as urllib.parse.quote_plus does."
-        yield Error("MONGO_URI can't be parsed.", hint=hint, id="dataflow.E035")
 
 
 def _files() -> Iterator[CheckMessage]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
-from django.core.checks import CheckMessage
+from django.core.checks import ERROR, CheckMessage
+from django.core.exceptions import ImproperlyConfigured
 
 from dataflow_site.checks.connections import connections
 from dataflow_site.checks.limits import limits, ports
@@ -12,15 +14,25 @@ from dataflow_site.checks.names import known_names
 from dataflow_site.checks.security import addresses, production
 from dataflow_site.checks.servers import servers
 
-CHECKS = (ports, limits, servers, connections, addresses, known_names, production)
+Check = Callable[[None], list[CheckMessage]]
+
+CHECKS: tuple[Check, ...] = (ports, limits, servers, connections, addresses, known_names, production)
 
 
-def collect() -> list[CheckMessage]:
-    """Run the checks of this room alone."""
-    return [finding for check in CHECKS for finding in check(None)]
+def collect(*more: Check) -> list[CheckMessage]:
+    """Run the checks that are for every process, and more."""
+    return [finding for check in (*CHECKS, *more) for finding in check(None)]
 
 
-def log(finding: CheckMessage) -> None:
+def refuse_errors(found: list[CheckMessage]) -> None:
+    """Log warnings.
+
+    :raises ImproperlyConfigured: some are errors
+    """
+    wrong = [f"{finding.msg} {finding.hint}" for finding in found if finding.level >= ERROR]
+    if wrong:
+        raise ImproperlyConfigured(" ".join(wrong))
     logger = logging.getLogger(__name__)
-    level = max(finding.level, logging.WARNING)
-    logger.log(level, finding.msg, extra={"id": finding.id, "hint": finding.hint})
+    for finding in found:
+        level = max(finding.level, logging.WARNING)
+        logger.log(level, finding.msg, extra={"id": finding.id, "hint": finding.hint})

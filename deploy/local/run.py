@@ -18,6 +18,7 @@ from django.core.checks import ERROR
 from django.core.exceptions import ImproperlyConfigured
 
 from dataflow_site.checks import findings
+from dataflow_site.checks.connections import mongodb
 from dataflow_site.environment import local_passwords
 from deploy.local import lock, log_rotation, plan, port_shift, ports, processes
 from deploy.local.console import Line, LogTail, say, table
@@ -257,7 +258,7 @@ def main() -> int:
 def _run(var: Path) -> int:
     port_shift.choose(var)
     local_passwords.choose(var)
-    wrong = [f"{finding.msg} {finding.hint}" for finding in findings.collect() if finding.level >= ERROR]
+    wrong = [f"{finding.msg} {finding.hint}" for finding in findings.collect(mongodb) if finding.level >= ERROR]
     if wrong:
         raise CannotStart("\n".join(wrong))
     todo = plan.make_plan(var)

@@ -14,7 +14,8 @@ from dataflow_site import urls
 from dataflow_site.environment.env import BASE_DIR
 
 HEAVY = ("twisted", "daphne", "rest_framework.views", "drf_spectacular.views", "processing.admin", "queries.views")
-WORKERS = ("ingestion.server", "ingestion.receivers.grpc.server", "processing.consumer.loop", "processing.jobs.queue")
+RECEIVERS = ("ingestion.server", "ingestion.receivers.grpc.server")
+WORKERS = (*RECEIVERS, "processing.consumer.loop", "processing.jobs.queue")
 
 
 def run(*arguments: str) -> str:
@@ -23,17 +24,26 @@ def run(*arguments: str) -> str:
     return done.stdout.decode()
 
 
-@pytest.mark.parametrize("module", WORKERS)
-def test_a_worker_loads_no_pages(module: str) -> None:
+def loaded(module: str, names: tuple[str, ...]) -> list[str]:
     script = f"""
 import os, sys
 os.environ["DJANGO_SETTINGS_MODULE"] = "dataflow_site.settings"
 import django
 django.setup()
 import {module}
-print(*[name for name in {HEAVY} if name in sys.modules])
+print(*[name for name in {names} if name in sys.modules])
 """
-    assert run("-c", script).split() == []
+    return run("-c", script).split()
+
+
+@pytest.mark.parametrize("module", WORKERS)
+def test_a_worker_loads_no_pages(module: str) -> None:
+    assert loaded(module, HEAVY) == []
+
+
+@pytest.mark.parametrize("module", RECEIVERS)
+def test_a_receiver_loads_no_client_of_mongodb(module: str) -> None:
+    assert loaded(module, ("pymongo", "mongoengine")) == []
 
 
 def test_the_development_server_is_daphnes() -> None:

@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.views.debug import get_default_exception_reporter_filter
 from pytest_django.fixtures import Settings
 
-from dataflow_site.checks.connections import connections
+from dataflow_site.checks.connections import connections, mongodb
 from dataflow_site.environment import redis_settings
 
 SECRET = "s3cr:et"
@@ -17,7 +17,7 @@ SASL = {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_USERNAME": "sensors",
 
 
 def messages() -> list[str]:
-    found = connections(None)
+    found = [*connections(None), *mongodb(None)]
     assert all(finding.hint for finding in found)
     assert not any(SECRET in f"{finding.msg} {finding.hint}" for finding in found)
     return [finding.msg for finding in found]
