@@ -39,6 +39,9 @@ class CrowdControl:
             return
         visit = Visit(self._shares(), *readers.name_of(scope))
         try:
+            # Before anything else is done for a request without a body: the flood that is refused must cost little.
+            if scope["method"] == "GET":
+                visit.check()
             await self._inside(scope, visit.receive(receive), visit.send(send))
         except Crowded:
             detail = "this reader has too many requests at one time: send fewer, and these again later"
@@ -61,6 +64,11 @@ class Visit:
         self._running = most if known else max(most, settings.DATAFLOW_READS // 2)
         self._waiting = settings.DATAFLOW_READS_WAITING * (1 if known else 2)
         self._leave: Callable[[str], None] | None = None
+
+    def check(self) -> None:
+        """:raises Crowded: the reader has as many requests waiting as may wait"""
+        if self._share.is_crowded(self._reader, self._waiting):
+            raise Crowded
 
     def receive(self, receive: Receive) -> Receive:
         """Return the function that passes the body on, and waits for a slot at its end.

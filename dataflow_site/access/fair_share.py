@@ -35,8 +35,7 @@ class FairShare:
         if self._free and reader not in self._waiting and self._has_share(reader, running):
             self._take(reader)
             return
-        queue = self._waiting.get(reader)
-        if queue is not None and len(queue) >= waiting:
+        if self.is_crowded(reader, waiting):
             raise Crowded
         turn: asyncio.Future[None] = self.loop.create_future()
         self._waiting.setdefault(reader, deque()).append(turn)
@@ -55,6 +54,10 @@ class FairShare:
             else:
                 self._forget(reader, turn)
             raise
+
+    def is_crowded(self, reader: str, waiting: int) -> bool:
+        """Return whether so many requests of a reader wait already."""
+        return len(self._waiting.get(reader, ())) >= waiting
 
     def leave(self, reader: str) -> None:
         """Return a slot."""

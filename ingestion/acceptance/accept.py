@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 from ingestion import metrics
 from ingestion.acceptance.backpressure import backpressure
 from ingestion.acceptance.caller import Caller, charge, cost
-from ingestion.acceptance.long_parses import LOOP_BYTES, LongParses
+from ingestion.acceptance.long_parses import LOOP_COST, LongParses
 from ingestion.acceptance.options import Options, is_withheld
 from ingestion.acceptance.submission import Submission
 from ingestion.auth.authenticator import authenticator
@@ -277,7 +277,7 @@ def _begin(steps: Steps) -> ParsedBatch | Parsing:
         parsing = Parsing(steps, next(steps))
     except StopIteration as end:
         return end.value  # type: ignore[no-any-return]
-    return parsing.advance(LOOP_BYTES) or parsing
+    return parsing.advance(LOOP_COST) or parsing
 
 
 async def _whole(found: Submission | Awaitable[Submission]) -> Submission:

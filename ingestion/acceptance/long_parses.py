@@ -11,9 +11,9 @@ from ingestion.events.batch import ParsedBatch
 from ingestion.events.steps import Parsing
 from ingestion.problems import Code, RequestRejected
 
-# Python code takes up to 1 us for a byte of JSON (measured with nests, numbers and empty objects).
-LOOP_BYTES = 16 * 1024  # read on the event loop at most: some 15 ms
-SLICE_BYTES = 64 * 1024  # read in the thread before it is the next one's turn; a longer step is not divided
+# In the unit of ingestion.events.steps.
+LOOP_COST = 16 * 1024  # on the event loop at most: some 15 ms, which a thousand common events of new sources take
+SLICE_COST = 64 * 1024  # in the thread before it is the next one's turn; a longer step is not divided
 
 
 class LongParses:
@@ -33,7 +33,7 @@ class LongParses:
         :raises RequestRejected: as the parser, or the deadline has passed
         """
         turn = self._turns.setdefault(key, asyncio.Lock())
-        step = partial(parsing.advance, SLICE_BYTES, force=True)
+        step = partial(parsing.advance, SLICE_COST, force=True)
         try:
             async with asyncio.timeout_at(deadline), turn:
                 while (batch := await self._loop.run_in_executor(self._thread, step)) is None:

@@ -14,7 +14,7 @@ from ingestion.events.batch import BatchLimits, ParsedBatch, Rejected, event_too
 from ingestion.events.identity import source_ids
 from ingestion.events.json_scanner import WHITE_SPACE
 from ingestion.events.model import Event, InvalidEvent
-from ingestion.events.steps import BYTES_IN_C, Steps
+from ingestion.events.steps import PARSED_BYTES, SPLIT_BYTES, TEXT, Steps
 from ingestion.events.strict_parser import TOO_DEEP
 from ingestion.problems import Code, RequestRejected
 
@@ -96,7 +96,7 @@ def array(body: bytes, *, read: Read, fast: ReadFast | None = None, limits: Batc
     """
     if body.lstrip(WHITE_SPACE)[:1] != b"[":
         return _refuse(body, "expected an array of objects")
-    yield len(body) // BYTES_IN_C
+    yield len(body) // SPLIT_BYTES
     items = _split_in_c(body, limits)
     if items is None:
         yield len(body)
@@ -112,7 +112,7 @@ def _of_one(event: Event) -> ParsedBatch:
 
 
 def _lines(body: bytes, *, now: int, limits: BatchLimits) -> Steps:
-    yield len(body) // BYTES_IN_C
+    yield len(body) // SPLIT_BYTES
     lines = (match[1] for match in _line(body) if match[1])
     texts: list[bytes | None] = list(islice(lines, limits.max_batch_events + 1))
     return (yield from _one_by_one(texts, read=_reader(now), fast=_fast_reader(now), limits=limits))
@@ -210,7 +210,7 @@ def _one_by_one(texts: Sequence[bytes | None], *, read: Read, fast: ReadFast | N
         if len(text.rstrip(b"\r\n")) > limits.max_event_bytes:
             rejected.append(Rejected(index, Code.EVENT_TOO_LARGE, "", event_too_large(limits)))
             continue
-        yield len(text) // BYTES_IN_C
+        yield TEXT + len(text) // PARSED_BYTES
         event = fast and fast(text)
         if event is None:
             yield len(text)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingestion.acceptance.long_parses import LOOP_BYTES
+from ingestion.acceptance.long_parses import LOOP_COST
 from ingestion.events.batch import BatchLimits, ParsedBatch
 from ingestion.events.steps import Parsing, Steps
 from ingestion.problems import Code, RequestRejected
@@ -115,11 +115,22 @@ def test_the_time_to_parse_grows_no_faster_than_the_body(
 
 def test_what_is_left_after_the_bytes_of_the_event_loop_is_told() -> None:
     short = b'[{"sourceId":"a","timestamp":1,"payload":[]}]'
-    long = b'[{"sourceId":"a","timestamp":1,"payload":[%b]}]' % b",".join([b"1"] * LOOP_BYTES)
+    long = b'[{"sourceId":"a","timestamp":1,"payload":[%b]}]' % b",".join([b"1"] * LOOP_COST)
 
-    assert Parsing(as_json(short), 0).advance(LOOP_BYTES) is not None
+    assert Parsing(as_json(short), 0).advance(LOOP_COST) is not None
     parsing = Parsing(as_json(long), 0)
-    assert parsing.advance(LOOP_BYTES) is None
-    rest = parsing.advance(LOOP_BYTES, force=True)
+    assert parsing.advance(LOOP_COST) is None
+    rest = parsing.advance(LOOP_COST, force=True)
     assert rest is not None
     assert [item.code for item in rest.rejected] == [Code.WRONG_TYPE]
+
+
+def test_a_thousand_common_events_of_new_sources_do_not_leave_the_event_loop() -> None:
+    payload = b'{"temperature":23.5,"humidity":40.1,"pressure":1013.25,"status":"ok"}'
+    one = b'{"sourceId":"new-%d","timestamp":"2026-01-01T00:00:00.000000Z","payload":%b}'
+    events = [one % (number, payload) for number in range(1_000)]
+
+    for parse, body in ((as_json, b"[" + b",".join(events) + b"]"), (as_lines, b"\n".join(events))):
+        batch = Parsing(parse(body), 0).advance(LOOP_COST)
+        assert batch is not None
+        assert len(batch.events) == 1_000
