@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 from ingestion import metrics
 from ingestion.acceptance.backpressure import backpressure
 from ingestion.acceptance.caller import Caller, charge, cost
-from ingestion.acceptance.long_parses import LOOP_COST, LongParses
+from ingestion.acceptance.long_parses import LongParses
 from ingestion.acceptance.options import Options, is_withheld
 from ingestion.acceptance.submission import Submission
 from ingestion.auth.authenticator import authenticator
@@ -166,7 +166,11 @@ class Acceptance:
             bucket.check(self.loop.time())
         try:
             found = parse(now=incoming.received, limits=limits())
-            parsed = found if isinstance(found, ParsedBatch) else _begin(found)
+            parsed = (
+                found
+                if isinstance(found, ParsedBatch)
+                else self._long_parses.begin(found, key=incoming.caller.grant.key)
+            )
         except RequestRejected as refusal:
             charge(bucket, refusal, incoming.size)
             raise
@@ -270,14 +274,6 @@ def _limits(on: ReceiverLimits) -> BatchLimits:
 def limits() -> BatchLimits:
     """Return the limits of one request, by the settings."""
     return _limits(receiver_limits())
-
-
-def _begin(steps: Steps) -> ParsedBatch | Parsing:
-    try:
-        parsing = Parsing(steps, next(steps))
-    except StopIteration as end:
-        return end.value  # type: ignore[no-any-return]
-    return parsing.advance(LOOP_COST) or parsing
 
 
 async def _whole(found: Submission | Awaitable[Submission]) -> Submission:

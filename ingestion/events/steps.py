@@ -24,6 +24,7 @@ class Parsing:
         """Continue after what the steps yielded first."""
         self._steps = steps
         self._next = first  # cost of the step that is about to be done
+        self.cost = 0  # of the steps that are done
 
     def advance(self, most: int, *, force: bool = False) -> ParsedBatch | None:
         """Do steps of at most so much cost together; None: the batch is not complete yet.
@@ -31,12 +32,15 @@ class Parsing:
         :param force: do one step, whatever it costs
         :raises RequestRejected: the text can't be parsed as a whole
         """
+        left = most
         try:
-            while self._next <= most or force:
-                most, force = most - self._next, False
+            while self._next <= left or force:
+                left, force = left - self._next, False
                 self._next = next(self._steps)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
+        finally:
+            self.cost += most - left
         return None
 
 
