@@ -316,6 +316,10 @@ REST_FRAMEWORK: dict[str, object] = {
     "UNAUTHENTICATED_USER": None,
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "EXCEPTION_HANDLER": "queries.errors.handle",
+    "DEFAULT_RENDERER_CLASSES": [
+        "queries.json_renderer.FastJSONRenderer",
+        "rest_framework.renderers.BrowsableAPIRenderer",
+    ],
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "data-flow-engine",
