@@ -88,8 +88,8 @@ class Neighbour:
 
     @property
     def kinds(self) -> list[str]:
-        """Return what it does, in the order of the first attempts."""
-        return list(dict.fromkeys(sample.what for sample in self.samples))
+        """Return what it does, in the order of their names."""
+        return sorted({sample.what for sample in self.samples})
 
     async def _repeat(self, what: str, pause: float, act: Callable[[], Awaitable[bool]]) -> None:
         loop = asyncio.get_running_loop()
