@@ -125,7 +125,7 @@ DATAFLOW_LOCAL_PORTS = local_ports.shift()
 
 # --- Readers: requests to pages, API and admin that one web process works on at one time, of all and of each reader ---
 DATAFLOW_READS = env.int("DATAFLOW_READS", 16)
-# More compute at one time than the interpreter gives the others turns.
+# With more, reads that compute would leave too little of the interpreter to other readers.
 DATAFLOW_READS_PER_READER = env.int("DATAFLOW_READS_PER_READER", 2)
 DATAFLOW_READS_WAITING = env.int("DATAFLOW_READS_WAITING", 16)
 
