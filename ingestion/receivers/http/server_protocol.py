@@ -356,11 +356,13 @@ class ServerProtocol(asyncio.Protocol):
             self._count(Code.OVERLOADED)
             detail = f"more than {MAX_PIPELINED} requests wait for their answers on this connection"
             return RefusedRequest(self, Code.OVERLOADED, detail, self._headers, keep_alive=keep_alive)
-        if self._parser.get_method() == b"POST":
-            fast = fast_path.begin(self, acceptance(), self._url, self._headers, keep_alive=keep_alive)
-            if fast is not None:
-                return fast
-        return self._asgi_request(keep_alive=keep_alive)
+        return self._fast_request(keep_alive=keep_alive) or self._asgi_request(keep_alive=keep_alive)
+
+    def _fast_request(self, *, keep_alive: bool) -> Exchange | None:
+        """Return the exchange of a request that needs no ASGI scope; None: it needs one."""
+        if self._parser.get_method() != b"POST":
+            return None
+        return fast_path.begin(self, acceptance(), self._url, self._headers, keep_alive=keep_alive)
 
     def _check_transfer(self) -> None:
         # The parser accepts any encodings of which the last one is chunked, and undoes only that.
