@@ -74,6 +74,8 @@ class TokenBucket:
         ]
 
     def _fill(self, now: float) -> None:
+        if now == self._at:  # as in the later checks of a request that came in one piece
+            return
         passed, self._at = now - self._at, now
         self._tokens = [
             min(window.events, left + passed * window.events / window.seconds)
