@@ -24,13 +24,17 @@ def collect(*more: Check) -> list[CheckMessage]:
     return [finding for check in (*CHECKS, *more) for finding in check(None)]
 
 
+def errors(found: list[CheckMessage]) -> list[str]:
+    """Return what is wrong and what helps, of each finding that no process may start with."""
+    return [f"{finding.msg} {finding.hint}" for finding in found if finding.level >= ERROR]
+
+
 def refuse_errors(found: list[CheckMessage]) -> None:
     """Log warnings.
 
     :raises ImproperlyConfigured: some are errors
     """
-    wrong = [f"{finding.msg} {finding.hint}" for finding in found if finding.level >= ERROR]
-    if wrong:
+    if wrong := errors(found):
         raise ImproperlyConfigured(" ".join(wrong))
     logger = logging.getLogger(__name__)
     for finding in found:

@@ -14,7 +14,6 @@ from types import FrameType
 from typing import NoReturn
 
 from django.conf import settings
-from django.core.checks import ERROR
 from django.core.exceptions import ImproperlyConfigured
 
 from dataflow_site.checks import findings
@@ -258,8 +257,7 @@ def main() -> int:
 def _run(var: Path) -> int:
     port_shift.choose(var)
     local_passwords.choose(var)
-    wrong = [f"{finding.msg} {finding.hint}" for finding in findings.collect(mongodb) if finding.level >= ERROR]
-    if wrong:
+    if wrong := findings.errors(findings.collect(mongodb)):
         raise CannotStart("\n".join(wrong))
     todo = plan.make_plan(var)
     if taken := plan.taken_ports(todo):
