@@ -36,21 +36,23 @@ def batch_steps(
     sent = list(sent)  # each access to a message's list builds its items again
     # The text of a Struct is built by Python code.
     in_python = sum([event.payload_struct.ByteSize() for event in sent if event.HasField("payload_struct")])
-    found = None if in_python else _quickly(sent, now=now, limits=limits)
-    if found is not None:
-        return ParsedBatch(found, None, [], single, all_known=True)
-    return _in_steps(sent, in_python, now=now, limits=limits, single=single)
+    if in_python:
+        return _with_structs(sent, in_python, now=now, limits=limits, single=single)
+    return _quickly(sent, now=now, limits=limits, single=single) or _one_by_one(
+        sent, now=now, limits=limits, single=single
+    )
 
 
-def _in_steps(sent: list[ingestion_pb2.Event], in_python: int, *, now: int, limits: BatchLimits, single: bool) -> Steps:
+def _with_structs(
+    sent: list[ingestion_pb2.Event], in_python: int, *, now: int, limits: BatchLimits, single: bool
+) -> Steps:
     yield in_python
-    found = _quickly(sent, now=now, limits=limits) if in_python else None
-    if found is not None:
-        return ParsedBatch(found, None, [], single, all_known=True)
-    return (yield from _one_by_one(sent, now=now, limits=limits, single=single))
+    return _quickly(sent, now=now, limits=limits, single=single) or (
+        yield from _one_by_one(sent, now=now, limits=limits, single=single)
+    )
 
 
-def _quickly(sent: list[ingestion_pb2.Event], *, now: int, limits: BatchLimits) -> list[Event] | None:
+def _quickly(sent: list[ingestion_pb2.Event], *, now: int, limits: BatchLimits, single: bool) -> ParsedBatch | None:
     """Parse a batch at once; None: its events have to be parsed one by one."""
     stamps: list[str | int] = [event.timestamp for event in sent]
     texts = [event.payload.strip(WHITE_SPACE) for event in sent]
@@ -65,7 +67,8 @@ def _quickly(sent: list[ingestion_pb2.Event], *, now: int, limits: BatchLimits) 
         return None
     names = [event.source_id for event in sent]
     given = [event.event_id or None for event in sent]
-    return batch_parser.parse_columns(Columns(names, stamps, texts, given), now=now)
+    events = batch_parser.parse_columns(Columns(names, stamps, texts, given), now=now)
+    return None if events is None else ParsedBatch(events, None, [], single, all_known=True)
 
 
 def _one_by_one(sent: list[ingestion_pb2.Event], *, now: int, limits: BatchLimits, single: bool) -> Steps:

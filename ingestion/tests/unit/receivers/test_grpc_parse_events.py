@@ -117,7 +117,7 @@ def test_common_events_take_the_quick_path() -> None:
     ]
 
     for each in (sent, instants):
-        assert parse_events._quickly(each, now=strategies.NOW, limits=BatchLimits()) is not None
+        assert parse_events._quickly(each, now=strategies.NOW, limits=BatchLimits(), single=False) is not None
 
 
 @given(st.binary(max_size=60))
