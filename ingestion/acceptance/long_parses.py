@@ -40,10 +40,7 @@ class LongParses:
             self._spent.clear()
             self._ends = now + 1.0
         left = min(LOOP_COST, LOOP_SHARE - self._spent[key])
-        try:
-            parsing = Parsing(steps, next(steps))
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
+        parsing = Parsing(steps)
         try:
             return parsing.advance(left) or parsing
         finally:

@@ -20,10 +20,9 @@ TEXT = 10
 class Parsing:
     """A parse that is under way."""
 
-    def __init__(self, steps: Steps, first: int) -> None:
-        """Continue after what the steps yielded first."""
+    def __init__(self, steps: Steps) -> None:
         self._steps = steps
-        self._next = first  # cost of the step that is about to be done
+        self._next = 0  # cost of the step that is about to be done
         self.cost = 0  # of the steps that are done
 
     def advance(self, most: int, *, force: bool = False) -> ParsedBatch | None:

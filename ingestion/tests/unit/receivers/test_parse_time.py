@@ -117,8 +117,8 @@ def test_what_is_left_after_the_bytes_of_the_event_loop_is_told() -> None:
     short = b'[{"sourceId":"a","timestamp":1,"payload":[]}]'
     long = b'[{"sourceId":"a","timestamp":1,"payload":[%b]}]' % b",".join([b"1"] * LOOP_COST)
 
-    assert Parsing(as_json(short), 0).advance(LOOP_COST) is not None
-    parsing = Parsing(as_json(long), 0)
+    assert Parsing(as_json(short)).advance(LOOP_COST) is not None
+    parsing = Parsing(as_json(long))
     assert parsing.advance(LOOP_COST) is None
     rest = parsing.advance(LOOP_COST, force=True)
     assert rest is not None
@@ -131,6 +131,6 @@ def test_a_thousand_common_events_of_new_sources_do_not_leave_the_event_loop() -
     events = [one % (number, payload) for number in range(1_000)]
 
     for parse, body in ((as_json, b"[" + b",".join(events) + b"]"), (as_lines, b"\n".join(events))):
-        batch = Parsing(parse(body), 0).advance(LOOP_COST)
+        batch = Parsing(parse(body)).advance(LOOP_COST)
         assert batch is not None
         assert len(batch.events) == 1_000
