@@ -392,7 +392,7 @@ class ServerProtocol(asyncio.Protocol):
             return
         self._is_starting = True
         try:
-            while self._exchanges and self._can_start(first := self._exchanges[0]):
+            while self._exchanges and self._can_start(first := self._exchanges[0]) and self._has_turn():
                 first.is_running = True
                 first.start()
         finally:
@@ -404,9 +404,13 @@ class ServerProtocol(asyncio.Protocol):
         self._start_first()
 
     def _can_start(self, first: Exchange) -> bool:
-        if first.is_running or self._next_turn is not None or not (first.is_whole or not first.needs_whole_body):
+        if first.is_running or not (first.is_whole or not first.needs_whole_body):
             return False
-        if not self._writable.is_set() or self.transport.is_closing():
+        return self._writable.is_set() and not self.transport.is_closing()
+
+    def _has_turn(self) -> bool:
+        """Return whether a request may start now; if the turn is over, the next one is asked for."""
+        if self._next_turn is not None:
             return False
         now = perf_counter()
         if not self._turn_ends:
