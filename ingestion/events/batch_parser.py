@@ -9,10 +9,10 @@ from typing import NamedTuple
 import msgspec
 
 from ingestion.events import payload_checks, timestamps
-from ingestion.events.batch import BatchLimits, too_many_events
+from ingestion.events.batch import BatchLimits, ParsedBatch, too_many_events
 from ingestion.events.identity import event_ids, source_ids
 from ingestion.events.json_scanner import has_one_object_a_line
-from ingestion.events.model import MAX_AHEAD, MAX_KEYS, MAX_NUMBER_LENGTH, Event, InvalidEvent
+from ingestion.events.model import MAX_AHEAD, MAX_KEYS, MAX_NUMBER_LENGTH, SOURCE_ID_PATTERN, Event, InvalidEvent
 from ingestion.events.parser import Envelope, has_escaped_nul_or_colon
 
 _decode_array = msgspec.json.Decoder(list[Envelope]).decode
@@ -29,8 +29,15 @@ class Columns(NamedTuple):
     given: list[str | None]  # event ids
 
 
-def parse_array(body: bytes, *, now: int, limits: BatchLimits) -> list[Event] | None:
-    """Parse an array of events from known sources; None: parse it event by event.
+class _Sources(NamedTuple):
+    """The sources of a batch's events, in the order of the batch."""
+
+    ids: list[bytes]
+    all_known: bool  # all are in the cache of source ids
+
+
+def parse_array(body: bytes, *, now: int, limits: BatchLimits) -> ParsedBatch | None:
+    """Parse an array of events; None: parse it event by event.
 
     :raises RequestRejected: too many events
     """
@@ -45,8 +52,8 @@ def parse_array(body: bytes, *, now: int, limits: BatchLimits) -> list[Event] | 
         return None
 
 
-def parse_lines(body: bytes, *, now: int, limits: BatchLimits) -> list[Event] | None:
-    """Parse lines of events from known sources; None: parse them line by line.
+def parse_lines(body: bytes, *, now: int, limits: BatchLimits) -> ParsedBatch | None:
+    """Parse lines of events; None: parse them line by line.
 
     :raises RequestRejected: too many events
     """
@@ -63,18 +70,23 @@ def parse_lines(body: bytes, *, now: int, limits: BatchLimits) -> list[Event] | 
         return None
 
 
-def parse_columns(columns: Columns, *, now: int) -> list[Event] | None:
-    """Parse events from known sources whose fields were read elsewhere; None: parse them event by event."""
+def parse_columns(columns: Columns, *, now: int, single: bool) -> ParsedBatch | None:
+    """Parse events whose fields were read elsewhere; None: parse them event by event.
+
+    :param single: the events are one that was sent alone
+    """
     try:
         # No JSON string contains a newline, so texts that are invalid alone can't be valid when joined.
         body = b"\n".join(columns.texts)
         if has_escaped_nul_or_colon(body):
             return None
         stamps, times = _times(columns.stamps)
-        known = _known(columns.names, times, now=now)
-        if known is None or not _are_valid(columns.texts, colons=body.count(b":")):
+        sources = _sources(columns.names) if _are_in_range(times, now=now) else None
+        if sources is None or not _are_valid(columns.texts, colons=body.count(b":")):
             return None
-        return _build(columns, known, stamps, times, is_folded=b"\r" in body or body.count(b"\n") >= len(times))
+        is_folded = b"\r" in body or body.count(b"\n") >= len(times)
+        events = _build(columns, sources.ids, stamps, times, is_folded=is_folded)
+        return ParsedBatch(events, None, [], single, all_known=sources.all_known)
     except _UNUSUAL:
         return None
 
@@ -87,9 +99,9 @@ def fits(events: Sequence[Event], body: bytes, *, max_event_bytes: int) -> bool:
     return max(sizes, default=0) + len(body) - sum(sizes) <= max_event_bytes
 
 
-def _parse(envelopes: list[Envelope], body: bytes, *, is_folded: bool, now: int) -> list[Event] | None:
+def _parse(envelopes: list[Envelope], body: bytes, *, is_folded: bool, now: int) -> ParsedBatch | None:
     if not envelopes:
-        return []
+        return ParsedBatch([], None, [], single=False, all_known=True)
     columns = Columns(
         [envelope.sourceId for envelope in envelopes],
         [envelope.timestamp for envelope in envelopes],
@@ -97,30 +109,42 @@ def _parse(envelopes: list[Envelope], body: bytes, *, is_folded: bool, now: int)
         [envelope.eventId for envelope in envelopes],
     )
     stamps, times = _times(columns.stamps)
-    known = _known(columns.names, times, now=now)
-    if known is None:
+    sources = _sources(columns.names) if _are_in_range(times, now=now) else None
+    if sources is None:
         return None
     # The colons outside of payloads: one for each member, and those in values.
-    colons = 4 * len(times) - columns.given.count(None) + b"".join(stamps).count(b":") + b"".join(known).count(b":")
+    colons = (
+        4 * len(times) - columns.given.count(None) + b"".join(stamps).count(b":") + b"".join(sources.ids).count(b":")
+    )
     if not _are_valid(columns.texts, colons=body.count(b":") - colons):
         return None
-    return _build(columns, known, stamps, times, is_folded=is_folded)
+    events = _build(columns, sources.ids, stamps, times, is_folded=is_folded)
+    return ParsedBatch(events, None, [], single=False, all_known=sources.all_known)
 
 
-def _known(names: list[str], times: list[int], *, now: int) -> list[bytes] | None:
-    """Return the bytes of the source ids; None if one is not known, or a time is out of range."""
-    known = [source_ids.known.get(name, b"") for name in names]
-    return known if all(known) and min(times) >= 0 and max(times) <= now + MAX_AHEAD else None
+def _are_in_range(times: list[int], *, now: int) -> bool:
+    return min(times) >= 0 and max(times) <= now + MAX_AHEAD
+
+
+def _sources(names: list[str]) -> _Sources | None:
+    """Check the sources of a batch; None: an id is not valid."""
+    ids = [source_ids.known.get(name, b"") for name in names]
+    if all(ids):
+        return _Sources(ids, all_known=True)
+    # Before Kafka has acknowledged an event of a source, all batches of it come here, however many there are.
+    if not all(map(SOURCE_ID_PATTERN.fullmatch, set(names).difference(source_ids.known))):
+        return None
+    return _Sources([name.encode() for name in names], all_known=False)
 
 
 def _build(
-    columns: Columns, known: list[bytes], stamps: list[bytes], times: list[int], *, is_folded: bool
+    columns: Columns, sources: list[bytes], stamps: list[bytes], times: list[int], *, is_folded: bool
 ) -> list[Event]:
     """Build events of checked fields, each payload on one line."""
     texts, given = columns.texts, columns.given
     if is_folded:
         texts = [text.translate(None, b"\r\n") for text in texts]
-    ids: Iterable[str] = event_ids.derived_ids(map(b"\n".join, zip(known, stamps, texts, strict=True)), times)
+    ids: Iterable[str] = event_ids.derived_ids(map(b"\n".join, zip(sources, stamps, texts, strict=True)), times)
     if given.count(None) != len(given):
         ids = map(_id, given, ids)
     return list(map(Event, ids, columns.names, times, texts))

@@ -59,17 +59,17 @@ def json_steps(body: bytes, *, now: int, limits: BatchLimits) -> ParsedBatch | S
         return _one_object(body, now=now, limits=limits) if event is None else _of_one(event)
     if start != b"[":
         return _refuse(body, "expected an object, or an array of objects")
-    events = batch_parser.parse_array(body, now=now, limits=limits)
-    if events is not None and _fit(events, body, limits):
-        return ParsedBatch(events, None, [], single=False, all_known=True)
+    batch = batch_parser.parse_array(body, now=now, limits=limits)
+    if batch is not None and _fit(batch.events, body, limits):
+        return batch
     return array(body, read=_reader(now), fast=_fast_reader(now), limits=limits)
 
 
 def ndjson_steps(body: bytes, *, now: int, limits: BatchLimits) -> ParsedBatch | Steps:
     """Do as parse_ndjson() does: at once where C code can, else in steps."""
-    events = batch_parser.parse_lines(body, now=now, limits=limits)
-    if events is not None and _fit(events, body, limits):
-        return ParsedBatch(events, None, [], single=False, all_known=True)
+    batch = batch_parser.parse_lines(body, now=now, limits=limits)
+    if batch is not None and _fit(batch.events, body, limits):
+        return batch
     return _lines(body, now=now, limits=limits)
 
 

@@ -67,8 +67,7 @@ def _quickly(sent: list[ingestion_pb2.Event], *, now: int, limits: BatchLimits, 
         return None
     names = [event.source_id for event in sent]
     given = [event.event_id or None for event in sent]
-    events = batch_parser.parse_columns(Columns(names, stamps, texts, given), now=now)
-    return None if events is None else ParsedBatch(events, None, [], single, all_known=True)
+    return batch_parser.parse_columns(Columns(names, stamps, texts, given), now=now, single=single)
 
 
 def _one_by_one(sent: list[ingestion_pb2.Event], *, now: int, limits: BatchLimits, single: bool) -> Steps:
