@@ -247,18 +247,19 @@ class Acceptance:
         :raises RequestRejected: the rate is used up, or Kafka does not take them
         """
         caller, options, received, deadline, size, _ = incoming
-        acknowledged = None
-        if caller.bucket is not None:
+        acknowledged, bucket = None, caller.bucket
+        if bucket is not None:
             if not options.validate:
-                caller.check(self.loop.time())
-            caller.take(refused_events(size) if options.validate else cost(parsed, size))
+                bucket.check(self.loop.time())
+            bucket.take(refused_events(size) if options.validate else cost(parsed, size))
         if _is_to_be_published(parsed, options):
             try:
                 acknowledged = self._publisher.submit(
                     parsed.events, received=received, deadline=deadline, trace=request_context.traceparent.get()
                 )
             except (Overloaded, BrokerUnavailable) as error:
-                caller.take(-len(parsed.events))
+                if bucket is not None:
+                    bucket.give_back(len(parsed.events))
                 raise _not_taken(error) from error
         return Submission(parsed, options, received, acknowledged, self._access.registry, fresh)
 

@@ -30,9 +30,14 @@ class TokenBucket:
 
     def __init__(self, windows: tuple[RateWindow, ...], *, now: float) -> None:
         self.windows = windows
+        # For each window how many tokens it holds at most, and gets in a second: every request uses them several times.
+        self._speeds = [(window.events, window.events / window.seconds) for window in windows]
         self._tokens = [float(window.events) for window in windows]
         self._at = now
-        self._policy = ", ".join(f"{window.events};w={window.seconds}" for window in windows).encode()
+        policy = ", ".join(f"{window.events};w={window.seconds}" for window in windows).encode()
+        self._fixed_headers = [
+            [(b"ratelimit-limit", b"%d" % window.events), (b"ratelimit-policy", policy)] for window in windows
+        ]
 
     def check(self, now: float) -> None:
         """Check that a request may be accepted now.
@@ -40,7 +45,8 @@ class TokenBucket:
         :param now: seconds on a monotonic clock
         :raises RequestRejected: a window is used up
         """
-        self._fill(now)
+        if now != self._at:  # it is the same in the later checks of a request that came in one piece
+            self._fill(now)
         if min(self._tokens) < 1:
             wait = max(self._wait(number) for number in range(len(self.windows)))
             retry = (b"retry-after", b"%d" % math.ceil(wait))
@@ -62,24 +68,21 @@ class TokenBucket:
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Return the RateLimit headers: the window with the smallest remaining share, and all windows as the policy."""
-        shares = [left / window.events for left, window in zip(self._tokens, self.windows, strict=True)]
+        shares = [left / most for left, (most, _) in zip(self._tokens, self._speeds, strict=True)]
         number = shares.index(min(shares))
         window, left = self.windows[number], self._tokens[number]
         reset = math.ceil((window.events - left) * window.seconds / window.events)
         return [
-            (b"ratelimit-limit", b"%d" % window.events),
-            (b"ratelimit-remaining", b"%d" % max(0, math.floor(left))),
+            *self._fixed_headers[number],
+            (b"ratelimit-remaining", b"%d" % (left if left > 0 else 0)),
             (b"ratelimit-reset", b"%d" % reset),
-            (b"ratelimit-policy", self._policy),
         ]
 
     def _fill(self, now: float) -> None:
-        if now == self._at:  # as in the later checks of a request that came in one piece
-            return
         passed, self._at = now - self._at, now
         self._tokens = [
-            min(window.events, left + passed * window.events / window.seconds)
-            for window, left in zip(self.windows, self._tokens, strict=True)
+            filled if (filled := left + passed * speed) < most else most
+            for left, (most, speed) in zip(self._tokens, self._speeds, strict=True)
         ]
 
     def _wait(self, number: int) -> float:

@@ -19,6 +19,7 @@ class ReceiverLimits(NamedTuple):
     new_sources_per_key: int
     max_header_bytes: int
     max_headers: int
+    max_idle_connections: int
     body_budget_bytes: int
     key_body_budget_bytes: int
     in_flight_bytes: int

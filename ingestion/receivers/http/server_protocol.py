@@ -256,7 +256,7 @@ class ServerProtocol(asyncio.Protocol):
         elif exchange.is_whole and self._timer.stage is Stage.NOTHING:
             self._wait_for_next()
         elif not exchange.is_whole:
-            self._unfinished.add(self, most=settings.DATAFLOW_MAX_IDLE_CONNECTIONS)
+            self._unfinished.add(self, most=receiver_limits().max_idle_connections)
             self._is_unfinished = True
 
     def close(self) -> None:
@@ -269,7 +269,7 @@ class ServerProtocol(asyncio.Protocol):
         """Prepare for the rest of a request that did not come in one piece."""
         if self._timer.stage is Stage.HEADERS:
             self._is_unfinished = True
-            self._unfinished.add(self, most=settings.DATAFLOW_MAX_IDLE_CONNECTIONS)
+            self._unfinished.add(self, most=receiver_limits().max_idle_connections)
         elif self._timer.stage is Stage.BODY and self._receiving is not None:
             try:
                 self._receiving.wait_for_body()
@@ -287,7 +287,7 @@ class ServerProtocol(asyncio.Protocol):
             self._has_rest()
         self._timer.idle_since = self.loop.time()
         self._idle[self] = None
-        if len(self._idle) > settings.DATAFLOW_MAX_IDLE_CONNECTIONS:
+        if len(self._idle) > receiver_limits().max_idle_connections:
             self._idle.close_longest()
         if not self._timer.is_watching:
             self._timer.watch()
