@@ -14,8 +14,8 @@ from pathlib import Path
 import grpc
 import httpx
 import pytest
+from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
 from websockets.typing import Origin
 
 from dataflow_site.environment.env import BASE_DIR
@@ -179,17 +179,16 @@ def test_plain_http_is_sent_on_to_https(proxy: Proxy) -> None:
     assert (answer.status_code, answer.headers["Location"]) == (308, "https://localhost/ingest")
 
 
-@pytest.mark.alone  # beside other tests, nginx has been seen to close a connection without an answer
-def test_the_live_feed_passes_and_strangers_origins_do_not(proxy: Proxy) -> None:
+async def test_the_live_feed_passes_and_strangers_origins_do_not(proxy: Proxy) -> None:
     address = f"wss://localhost:{proxy.port}/ws/live"
 
-    with connect(address, ssl=proxy.trust, origin=Origin(proxy.url), open_timeout=30) as socket:
-        assert json.loads(socket.recv(timeout=10))["type"] == "welcome"
-    with (
-        pytest.raises(InvalidStatus, match="403"),
-        connect(address, ssl=proxy.trust, origin=Origin("https://elsewhere.example"), open_timeout=30),
-    ):
-        pass
+    # Not the client with a thread that reads: over TLS 1.3 and before Python 3.13 its request is, about once in 300 times,
+    # written while the thread reads the session's tickets, and then waits for the server, which waits for the request.
+    async with connect(address, ssl=proxy.trust, origin=Origin(proxy.url), open_timeout=30) as socket:
+        assert json.loads(await socket.recv())["type"] == "welcome"
+    with pytest.raises(InvalidStatus, match="403"):
+        async with connect(address, ssl=proxy.trust, origin=Origin("https://elsewhere.example"), open_timeout=30):
+            pass
 
 
 def test_grpc_passes_with_tls_and_a_stream_is_no_body_with_a_limit(proxy: Proxy) -> None:
