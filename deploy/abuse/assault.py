@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from multiprocessing.process import BaseProcess
 
-from deploy.abuse.attacks import contents, grpc_calls, live, reads, wires
+from deploy.abuse.attacks import contents, grpc_calls, live, reads, unfinished_calls, wires
 from deploy.abuse.target import Target
 
 Attack = Callable[[Target, float], Awaitable[None]]
@@ -27,6 +27,7 @@ ATTACKS: dict[str, Attack] = {
     "refusals that nobody reads": wires.unread_refusals,
     "idle gRPC streams": grpc_calls.idle_streams,
     "idle gRPC watches": grpc_calls.idle_watches,
+    "unfinished gRPC messages": unfinished_calls.unfinished_messages,
     "made-up keys": contents.made_up_keys,
     "large labels": contents.labels,
     "fields at scattered minutes": contents.scattered_fields,

@@ -37,16 +37,19 @@ class Connection(asyncio.Protocol):
     def ended(self, call: int) -> None:
         """Handle the end of a call."""
 
-    def call(self, path: str) -> int:
-        """Begin a call."""
+    def call(self, path: str, *, token: str = "") -> int:
+        """Begin a call, with a key if there is a token."""
         call, self._next_call = self._next_call, self._next_call + 2
         self._rooms[call] = self._initial
-        self._transport.write(frame(HEADERS, END_HEADERS, call, head(path)))
+        self._transport.write(frame(HEADERS, END_HEADERS, call, head(path, token=token)))
         return call
 
-    def send(self, call: int, message: bytes, *, last: bool) -> None:
-        """Send a message as soon as flow control allows."""
-        whole = b"\0" + len(message).to_bytes(4, "big") + message
+    def send(self, call: int, message: bytes, *, last: bool, missing: int = 0) -> None:
+        """Send a message as soon as flow control allows.
+
+        :param missing: bytes that are announced and do not come
+        """
+        whole = b"\0" + (len(message) + missing).to_bytes(4, "big") + message
         for begin in range(0, len(whole), MAX_FRAME):
             is_end = last and begin + MAX_FRAME >= len(whole)
             self._waiting.append((call, whole[begin : begin + MAX_FRAME], END_STREAM if is_end else 0))
@@ -135,7 +138,7 @@ def frame(kind: int, flags: int, call: int, content: bytes) -> bytes:
     return len(content).to_bytes(3, "big") + bytes((kind, flags)) + call.to_bytes(4, "big") + content
 
 
-def head(path: str) -> bytes:
+def head(path: str, *, token: str = "") -> bytes:
     """Return the headers of a call as literals without a table."""
     headers = {
         ":method": "POST",
@@ -145,6 +148,8 @@ def head(path: str) -> bytes:
         "te": "trailers",
         "content-type": "application/grpc",
     }
+    if token:
+        headers["x-api-key"] = token
     return b"".join(_literal(name.encode(), value.encode()) for name, value in headers.items())
 
 

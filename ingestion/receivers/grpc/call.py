@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
-from typing import NoReturn, cast
+from typing import NoReturn
 
 import grpc
 from django.conf import settings
@@ -14,6 +13,7 @@ from ingestion.acceptance.accept import acceptance
 from ingestion.acceptance.caller import Caller
 from ingestion.problems import Code, Header, RequestRejected
 from ingestion.receivers.grpc import statuses
+from ingestion.receivers.grpc.message_budget import message_budget
 from ingestion.receivers.grpc.open_calls import address, open_calls
 from ingestion.runtime import request_context
 
@@ -75,14 +75,9 @@ class Call:
         """Read a message; None: the client has sent its last one.
 
         :param seconds: how long it may take
-        :raises RequestRejected: it took longer
+        :raises RequestRejected: it took longer, or messages on their way take too much memory
         """
-        try:
-            async with asyncio.timeout(seconds):
-                message: bytes | object = await self.context.read()
-        except TimeoutError as error:
-            raise RequestRejected(Code.REQUEST_TIMEOUT, f"no message came within {seconds:g} s") from error
-        return None if message is grpc.aio.EOF else cast("bytes", message)
+        return await message_budget().read(self.context.read, self._place or "", seconds=seconds)
 
     async def only_message(self) -> bytes:
         """Read the one message of the call.

@@ -15,15 +15,14 @@ from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2
 from ingestion.receivers.grpc import unary
 from ingestion.receivers.grpc.call import Context
 from ingestion.receivers.grpc.health import Health
+from ingestion.receivers.grpc.message_budget import largest_message, message_budget
 from ingestion.receivers.grpc.reflection import Reflection
 from ingestion.receivers.grpc.stream import Stream
-from ingestion.runtime.limits import receiver_limits
 
 logger = logging.getLogger(__name__)
 
 SERVICE = ingestion_pb2.DESCRIPTOR.services_by_name["Ingestion"].full_name
 GRACE = 10.0  # seconds for the calls in flight after a signal
-OVERHEAD = 64 * 1024  # bytes of a message beside the largest body
 MIN_PING_INTERVAL = 5_000  # milliseconds between two pings of a client
 IDENTITY_ONLY = 1  # a bit for each compression: https://grpc.github.io/grpc/core/group__grpc__arg__keys.html
 
@@ -54,6 +53,7 @@ class Server:
             raise CannotListen(address) from error
         lifecycle.start("grpc")
         await self._health.start()
+        message_budget()
         await self._server.start()
         lifecycle.freeze_garbage_collector()
 
@@ -103,7 +103,7 @@ async def run(address: str) -> None:
 
 def _options() -> list[tuple[str, int]]:
     return [
-        ("grpc.max_receive_message_length", receiver_limits().max_body_bytes + OVERHEAD),
+        ("grpc.max_receive_message_length", largest_message()),
         # Between a soft and a hard limit gRPC would refuse at random, so both are the same.
         ("grpc.max_metadata_size", settings.DATAFLOW_MAX_HEADER_BYTES),
         ("grpc.absolute_max_metadata_size", settings.DATAFLOW_MAX_HEADER_BYTES),
