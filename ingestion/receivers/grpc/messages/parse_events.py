@@ -34,11 +34,13 @@ def batch_steps(
     if len(sent) > limits.max_batch_events:
         raise too_many_events(limits)
     sent = list(sent)  # each access to a message's list builds its items again
-    # The text of a Struct is built by Python code.
-    in_python = sum([event.payload_struct.ByteSize() for event in sent if event.HasField("payload_struct")])
-    if in_python:
-        return _with_structs(sent, in_python, now=now, limits=limits, single=single)
-    return _quickly(sent, now=now, limits=limits, single=single) or _one_by_one(
+    payloads = [event.payload for event in sent]
+    if not all(payloads):
+        # The text of a Struct is built by Python code.
+        in_python = sum([event.payload_struct.ByteSize() for event in sent if event.HasField("payload_struct")])
+        if in_python:
+            return _with_structs(sent, in_python, now=now, limits=limits, single=single)
+    return _quickly(sent, payloads, now=now, limits=limits, single=single) or _one_by_one(
         sent, now=now, limits=limits, single=single
     )
 
@@ -47,15 +49,18 @@ def _with_structs(
     sent: list[ingestion_pb2.Event], in_python: int, *, now: int, limits: BatchLimits, single: bool
 ) -> Steps:
     yield in_python
-    return _quickly(sent, now=now, limits=limits, single=single) or (
+    payloads = [event.payload for event in sent]
+    return _quickly(sent, payloads, now=now, limits=limits, single=single) or (
         yield from _one_by_one(sent, now=now, limits=limits, single=single)
     )
 
 
-def _quickly(sent: list[ingestion_pb2.Event], *, now: int, limits: BatchLimits, single: bool) -> ParsedBatch | None:
+def _quickly(
+    sent: list[ingestion_pb2.Event], payloads: list[bytes], *, now: int, limits: BatchLimits, single: bool
+) -> ParsedBatch | None:
     """Parse a batch at once; None: its events have to be parsed one by one."""
     stamps: list[str | int] = [event.timestamp for event in sent]
-    texts = [event.payload.strip(WHITE_SPACE) for event in sent]
+    texts = [payload.strip(WHITE_SPACE) for payload in payloads]
     try:
         if not all(stamps):
             stamps = [_stamp(event) for event in sent]

@@ -117,7 +117,12 @@ def test_common_events_take_the_quick_path() -> None:
     ]
 
     for each in (sent, instants):
-        assert parse_events._quickly(each, now=strategies.NOW, limits=BatchLimits(), single=False) is not None
+        assert (
+            parse_events._quickly(
+                each, [event.payload for event in each], now=strategies.NOW, limits=BatchLimits(), single=False
+            )
+            is not None
+        )
 
 
 @given(st.binary(max_size=60))
