@@ -40,8 +40,10 @@ class _Read:
         self.is_refused = False
 
     def refuse(self, now: float) -> None:
-        self.is_refused = True
-        self.limit.reschedule(now)
+        # It may be over already, and only the end of the read outstanding: gRPC takes its time to end one.
+        if not self.limit.expired():
+            self.is_refused = True
+            self.limit.reschedule(now)
 
 
 class MessageBudget:

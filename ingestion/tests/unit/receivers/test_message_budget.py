@@ -46,6 +46,27 @@ async def test_past_the_budget_the_caller_that_awaits_most_messages_is_refused()
     await end(reads)
 
 
+async def test_reads_that_end_slowly_are_refused_once() -> None:
+    budget, never, errors = MessageBudget(), asyncio.Event(), list[object]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+
+    async def ends_slowly() -> bytes:
+        try:
+            await never.wait()
+        finally:
+            await asyncio.sleep(3 * CALM_SECONDS)
+        return b""
+
+    reads = [asyncio.create_task(budget.read(ends_slowly, "greedy", seconds=30)) for _ in range(20)]
+    held = bytearray(16 * MIB + largest_message())
+    await asyncio.sleep(3 * CALM_SECONDS)
+
+    found = await asyncio.gather(*reads, return_exceptions=True)
+    del held
+    assert [getattr(refused, "code", None) for refused in found] == [Code.TOO_MUCH_UNFINISHED] * 20
+    assert not errors
+
+
 async def test_memory_of_something_else_ends_no_call_while_few_messages_are_awaited() -> None:
     budget, never = MessageBudget(), asyncio.Event()
     held = bytearray(64 * MIB)
