@@ -13,7 +13,7 @@ from ingestion.events.steps import Parsing, Steps
 from ingestion.problems import Code, RequestRejected
 
 # In the unit of ingestion.events.steps.
-LOOP_COST = 16 * 1024  # of one body on the event loop: some 15 ms, which a thousand common events of new sources take
+LOOP_COST = 16 * 1024  # of one body on the event loop: some 15 ms, which a thousand common events take one by one
 LOOP_SHARE = 8 * LOOP_COST  # of all bodies of one key on the event loop within a second
 SLICE_COST = 64 * 1024  # in the thread before it is the next one's turn; a longer step is not divided
 

@@ -39,17 +39,22 @@ def batch_steps(
         # The text of a Struct is built by Python code.
         in_python = sum([event.payload_struct.ByteSize() for event in sent if event.HasField("payload_struct")])
         if in_python:
-            return _with_structs(sent, in_python, now=now, limits=limits, single=single)
+            return _with_structs(sent, payloads, in_python, now=now, limits=limits, single=single)
     return _quickly(sent, payloads, now=now, limits=limits, single=single) or _one_by_one(
         sent, now=now, limits=limits, single=single
     )
 
 
 def _with_structs(
-    sent: list[ingestion_pb2.Event], in_python: int, *, now: int, limits: BatchLimits, single: bool
+    sent: list[ingestion_pb2.Event],
+    payloads: list[bytes],
+    in_python: int,
+    *,
+    now: int,
+    limits: BatchLimits,
+    single: bool,
 ) -> Steps:
     yield in_python
-    payloads = [event.payload for event in sent]
     return _quickly(sent, payloads, now=now, limits=limits, single=single) or (
         yield from _one_by_one(sent, now=now, limits=limits, single=single)
     )
