@@ -85,8 +85,7 @@ def parse_columns(columns: Columns, *, now: int, single: bool) -> ParsedBatch | 
         if sources is None or not _are_valid(columns.texts, colons=body.count(b":")):
             return None
         is_folded = b"\r" in body or body.count(b"\n") >= len(times)
-        events = _build(columns, sources.ids, stamps, times, is_folded=is_folded)
-        return ParsedBatch(events, None, [], single, all_known=sources.all_known)
+        return _build(columns, sources, stamps, times, is_folded=is_folded, single=single)
     except _UNUSUAL:
         return None
 
@@ -118,8 +117,7 @@ def _parse(envelopes: list[Envelope], body: bytes, *, is_folded: bool, now: int)
     )
     if not _are_valid(columns.texts, colons=body.count(b":") - colons):
         return None
-    events = _build(columns, sources.ids, stamps, times, is_folded=is_folded)
-    return ParsedBatch(events, None, [], single=False, all_known=sources.all_known)
+    return _build(columns, sources, stamps, times, is_folded=is_folded, single=False)
 
 
 def _are_in_range(times: list[int], *, now: int) -> bool:
@@ -138,16 +136,17 @@ def _sources(names: list[str]) -> _Sources | None:
 
 
 def _build(
-    columns: Columns, sources: list[bytes], stamps: list[bytes], times: list[int], *, is_folded: bool
-) -> list[Event]:
-    """Build events of checked fields, each payload on one line."""
+    columns: Columns, sources: _Sources, stamps: list[bytes], times: list[int], *, is_folded: bool, single: bool
+) -> ParsedBatch:
+    """Build the batch of checked fields, each payload on one line."""
     texts, given = columns.texts, columns.given
     if is_folded:
         texts = [text.translate(None, b"\r\n") for text in texts]
-    ids: Iterable[str] = event_ids.derived_ids(map(b"\n".join, zip(sources, stamps, texts, strict=True)), times)
+    ids: Iterable[str] = event_ids.derived_ids(map(b"\n".join, zip(sources.ids, stamps, texts, strict=True)), times)
     if given.count(None) != len(given):
         ids = map(_id, given, ids)
-    return list(map(Event, ids, columns.names, times, texts))
+    events = list(map(Event, ids, columns.names, times, texts))
+    return ParsedBatch(events, None, [], single, all_known=sources.all_known)
 
 
 def _times(stamps: list[str | int]) -> tuple[list[bytes], list[int]]:
