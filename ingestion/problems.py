@@ -17,6 +17,7 @@ CHALLENGE = (b"www-authenticate", b'Bearer realm="dataflow"')
 UNEXPECTED = "an error on our side; what became of the events is unknown"
 
 Header = tuple[bytes, bytes]
+RETRY: Header = (b"retry-after", RETRY_AFTER)
 
 
 class Code(StrEnum):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from ingestion import metrics, problems
-from ingestion.problems import RETRY_AFTER, UNEXPECTED, Code, FieldError, Header, RequestRejected
+from ingestion.problems import RETRY, UNEXPECTED, Code, FieldError, Header, RequestRejected
 from ingestion.runtime import request_context
 
 PATH = "/ingest"
@@ -51,7 +51,7 @@ def problem(
     body = problems.problem(code, detail, instance=instance, request_id=request_id, errors=errors)
     own = [(b"x-request-id", request_id.encode()), *headers]
     if body["status"] == 503 and b"retry-after" not in dict(own):
-        own.append((b"retry-after", RETRY_AFTER))
+        own.append(RETRY)
     return answer(body["status"], problems.CONTENT_TYPE.encode(), msgspec.json.encode(body | (more or {})), own)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
-from ingestion.problems import RETRY_AFTER, Code, RequestRejected
+from ingestion.problems import RETRY, Code, RequestRejected
 from ingestion.runtime.limits import receiver_limits
 from ingestion.runtime.loop_singleton import LoopSingleton
 
@@ -14,8 +14,6 @@ CONNECTION_BYTES = 32 * 1024
 
 # Whose bodies are not read yet, since their key is being checked.
 UNKNOWN = "unknown"
-
-_AGAIN = [(b"retry-after", RETRY_AFTER)]
 
 
 class BodyBudget:
@@ -35,7 +33,7 @@ class BodyBudget:
         most = receiver_limits().key_body_budget_bytes
         if self._of_key[key] + size > most:
             detail = f"the unfinished requests of this key are larger than {most:,} bytes together"
-            raise RequestRejected(Code.TOO_MUCH_UNFINISHED, detail, headers=_AGAIN)
+            raise RequestRejected(Code.TOO_MUCH_UNFINISHED, detail, headers=[RETRY])
         if self.bytes + size > receiver_limits().body_budget_bytes:
             raise RequestRejected(Code.OVERLOADED, "too many requests are unfinished; nothing was taken")
         self._of_key[key] += size

@@ -15,7 +15,7 @@ from typing import cast
 import grpc
 
 from ingestion.kafka.group_commit import publisher
-from ingestion.problems import RETRY_AFTER, Code, RequestRejected
+from ingestion.problems import RETRY, Code, RequestRejected
 from ingestion.runtime import heap
 from ingestion.runtime.limits import receiver_limits
 from ingestion.runtime.loop_singleton import LoopSingleton
@@ -26,8 +26,6 @@ OVERHEAD = 64 * 1024  # bytes of a message beside the largest body
 # Between two measurements, each of up to a millisecond: while much is left, and then.
 CALM_SECONDS = 0.1
 CHECK_SECONDS = 0.02
-
-_AGAIN = [(b"retry-after", RETRY_AFTER)]
 
 
 class _Read:
@@ -71,7 +69,7 @@ class MessageBudget:
         except TimeoutError as error:
             if read.is_refused:
                 detail = "the unfinished messages of this caller take too much memory"
-                raise RequestRejected(Code.TOO_MUCH_UNFINISHED, detail, headers=_AGAIN) from error
+                raise RequestRejected(Code.TOO_MUCH_UNFINISHED, detail, headers=[RETRY]) from error
             raise RequestRejected(Code.REQUEST_TIMEOUT, f"no message came within {seconds:g} s") from error
         finally:
             self._remove(caller, read)

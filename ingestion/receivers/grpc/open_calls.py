@@ -7,10 +7,8 @@ from collections import Counter
 
 from django.conf import settings
 
-from ingestion.problems import RETRY_AFTER, Code, RequestRejected
+from ingestion.problems import RETRY, Code, RequestRejected
 from ingestion.runtime.loop_singleton import LoopSingleton
-
-_AGAIN = [(b"retry-after", RETRY_AFTER)]
 
 
 class OpenCalls:
@@ -28,7 +26,7 @@ class OpenCalls:
         """
         if self._of[caller] >= settings.DATAFLOW_GRPC_CALLS_PER_KEY:
             detail = f"this key, or this address without one, has {settings.DATAFLOW_GRPC_CALLS_PER_KEY} open calls"
-            raise RequestRejected(Code.TOO_MUCH_UNFINISHED, detail, headers=_AGAIN)
+            raise RequestRejected(Code.TOO_MUCH_UNFINISHED, detail, headers=[RETRY])
         if self._count >= settings.DATAFLOW_GRPC_CALLS:
             raise RequestRejected(Code.OVERLOADED, "too many calls are open; nothing was taken")
         self._of[caller] += 1

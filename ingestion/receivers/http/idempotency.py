@@ -17,7 +17,7 @@ import msgspec
 from ingestion import metrics
 from ingestion.http import response
 from ingestion.http.response import Response
-from ingestion.problems import RETRY_AFTER, Code, RequestRejected
+from ingestion.problems import RETRY, Code, RequestRejected
 from ingestion.runtime import signed_values
 from ingestion.runtime.limits import receiver_limits
 from ingestion.runtime.redis_client import RedisUnavailable, link
@@ -95,7 +95,7 @@ def _again(kept: _Kept, fingerprint: bytes) -> Response:
         metrics.refused[Code.IDEMPOTENCY_KEY_REUSED].inc()
         return response.problem(Code.IDEMPOTENCY_KEY_REUSED, detail)
     if not kept.status:
-        retry = [(b"retry-after", RETRY_AFTER)]
+        retry = [RETRY]
         detail = "the first request with this Idempotency-Key is still running"
         metrics.refused[Code.IDEMPOTENCY_KEY_IN_USE].inc()
         return response.problem(Code.IDEMPOTENCY_KEY_IN_USE, detail, headers=retry)

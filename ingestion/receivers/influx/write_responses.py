@@ -11,7 +11,7 @@ from ingestion import problems
 from ingestion.events.batch import ParsedBatch, Rejected
 from ingestion.http import response
 from ingestion.http.response import Response
-from ingestion.problems import RETRY_AFTER, Code, Header, RequestRejected
+from ingestion.problems import RETRY, Code, Header, RequestRejected
 from ingestion.receivers.influx.points import AUTO
 from ingestion.runtime import request_context
 
@@ -91,7 +91,7 @@ def refused(refusal: RequestRejected, version: Version) -> Response:
         status = 503
     headers = list(refusal.headers)
     if status == 503 and b"retry-after" not in dict(headers):
-        headers.append((b"retry-after", RETRY_AFTER))
+        headers.append(RETRY)
     return _error(status, refusal.detail, version, reason=refusal.code, headers=headers)
 
 
