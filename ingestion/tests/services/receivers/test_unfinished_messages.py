@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 
 import grpc
@@ -30,27 +29,21 @@ def test_a_key_with_many_unfinished_messages_is_refused_past_the_budget_and_no_n
     receiver = site.start_grpc({"DATAFLOW_OPEN_INGEST": "0", "DATAFLOW_BODY_BUDGET_BYTES": str(BUDGET)})
     process = psutil.Process(receiver.pid)
 
-    async def run() -> tuple[int, float]:
+    async def run() -> int:
         async with grpc.aio.insecure_channel(f"{ports.HOST}:{receiver.port}") as channel:
             await sends(channel, theirs)
             before = largest = process.memory_info().rss
-            slowest = 0.0
             async with opened(receiver.port, mine) as connections, asyncio.timeout(30):
                 while not all(connection.all_ended.is_set() for connection in connections):
-                    slowest = max(slowest, await sends(channel, theirs))
+                    await sends(channel, theirs)
                     largest = max(largest, process.memory_info().rss)
-            return largest - before, slowest
+            return largest - before
 
-    grown, slowest = asyncio.run(run())
-
-    assert grown < BUDGET + REST < CONNECTIONS * CALLS * len(MESSAGE) / 3
-    assert slowest < 2.0
+    assert asyncio.run(run()) < BUDGET + REST < CONNECTIONS * CALLS * len(MESSAGE) / 3
 
 
-async def sends(channel: grpc.aio.Channel, token: str) -> float:
-    """Send an event, which must be accepted; return the seconds."""
+async def sends(channel: grpc.aio.Channel, token: str) -> None:
+    """Send an event, which must be accepted; how fast it is `make abuse` measures, alone on its machine."""
     message = ingestion_pb2.IngestRequest(event=event("neighbour")).SerializeToString()
     ingest: Any = channel.unary_unary(f"/{SERVICE}/Ingest")
-    began = time.monotonic()
     await ingest(message, metadata=(("x-api-key", token),), timeout=20)
-    return time.monotonic() - began
