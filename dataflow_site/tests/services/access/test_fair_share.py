@@ -21,7 +21,7 @@ pytestmark = pytest.mark.services
 
 GREEDY_THREADS = 60
 SECONDS = 5.0
-USUAL = 2.0  # seconds; the pool's wait, after which the answer was a 503
+SLOWEST = 2.0  # seconds; the pool's wait, after which the answer was a 503
 
 
 class Answer(NamedTuple):
@@ -85,7 +85,7 @@ def test_slow_reads_of_one_reader_leave_another_one_his(web: ProductProcess) -> 
 
     assert {answer.status for answer in heard} == {200}
     assert len(heard) > 5
-    assert sorted(answer.seconds for answer in heard)[len(heard) // 2] < USUAL
+    assert max(answer.seconds for answer in heard) < SLOWEST
     refused = [answer for answer in answers if answer.status == 429]
     assert Counter((answer.code, answer.retry_after) for answer in refused).keys() == {("too_many_requests", "2")}
     assert sorted(answer.seconds for answer in refused)[len(refused) // 2] < 1.0

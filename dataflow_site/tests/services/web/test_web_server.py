@@ -80,13 +80,13 @@ def broken_table() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("path", EXPORTS)
-def test_a_stream_that_fails_is_cut_off_soon(web: ProductProcess, credentials: str, path: str) -> None:
+def test_a_stream_that_fails_is_cut_off_within_a_second(web: ProductProcess, credentials: str, path: str) -> None:
     with open_stream(web, path, credentials) as stream, broken_table():
         began = time.monotonic()
         last = b"".join(iter(lambda: stream.recv(1 << 20), b""))[-5:]
 
     assert last != b"0\r\n\r\n"
-    assert time.monotonic() - began < 5.0
+    assert time.monotonic() - began < 1.0
 
 
 @pytest.mark.parametrize("path", EXPORTS)
