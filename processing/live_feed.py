@@ -12,7 +12,8 @@ import redis
 
 from ingestion.events import timestamps
 from ingestion.runtime import redis_client, signed_values
-from processing.events.batch import Batch, Entry
+from processing.events.batch import Batch
+from processing.events.entries import Entry
 from processing.events.ledger_deltas import LedgerDelta, LedgerDeltas
 from processing.events.rollups import Span, Spans
 
@@ -130,7 +131,7 @@ class LivePublisher:
 def tail_event(entry: Entry, stored: int) -> TailEvent:
     """Show an event as GET /data does."""
     return {
-        "eventId": entry.text.decode(),
+        "eventId": entry.text,
         "sourceId": entry.source,
         "timestamp": rfc3339(entry.ts),
         "receivedAt": rfc3339(entry.received),

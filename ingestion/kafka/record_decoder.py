@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 from typing import Annotated
 
 import msgspec
@@ -123,11 +124,15 @@ def _canonical(value: bytes) -> list[EventLine | InvalidLine]:
     for source in {line.source for line in lines}:
         source_ids.check(source)
         source_ids.remember(source)
-    if not all(bytes(line.payload).startswith(b"{") for line in lines):
+    if not _are_objects([line.payload for line in lines]):
         raise InvalidEvent(Code.WRONG_TYPE, "/payload: expected an object", pointer="/payload")
-    if any(line.attributes and not bytes(line.attributes).startswith(b"{") for line in lines):
+    if not _are_objects([line.attributes for line in lines if line.attributes]):
         raise InvalidEvent(Code.WRONG_TYPE, "/attributes: expected an object", pointer="/attributes")
     return list(lines)
+
+
+def _are_objects(texts: Iterable[msgspec.Raw]) -> bool:
+    return all(map(bytes.startswith, map(bytes, texts), repeat(b"{")))
 
 
 def _line_by_line(lines: list[bytes]) -> list[EventLine | InvalidLine]:

@@ -14,7 +14,8 @@ from ingestion.problems import Code
 from processing.consumer.work import Attempt, Retry, Step, StepResult, Stores, Topic, Work
 from processing.errors import ContentRejected, NeedsOperator
 from processing.events import decoding, ledger_deltas, skipped_lines
-from processing.events.batch import WHOLE, Batch, Entry, Letter, Record
+from processing.events.batch import WHOLE, Batch, Letter, Record
+from processing.events.entries import Entries, Entry
 from processing.events.positions import PartitionId
 from processing.kafka.end_offsets import TopicOffsets
 from processing.kafka.unreadable import UnreadableBatch
@@ -162,16 +163,19 @@ def add_up(stores: Stores, work: Work) -> None:
 
 def publish(stores: Stores, work: Work) -> None:
     """Publish to processed-data: rows of redelivered records first (they precede in the topic), then those stored now."""
-    at = work.batch.stored_at
-    rows: list[tuple[Entry, int]] = []
-    if work.batch.redelivered:
-        again = Batch(records=work.batch.redelivered, asides=work.batch.asides)
+    batch = work.batch
+    if batch.redelivered:
+        again = Batch(records=batch.redelivered, asides=batch.asides)
         decoding.decode(again, now=timestamps.now())
         with stores.rows.cursor() as cursor:
-            rows += row_lookup.find_rows(cursor, again.entries, work.topic.row)
-    rows += [(entry, at) for entry in work.batch.stored]
-    if rows:
-        stores.delivery.publish(rows)
+            found = row_lookup.find_rows(cursor, again.entries, work.topic.row)
+        if found:
+            stores.delivery.publish(Entries.of(entry for entry, _ in found), [at for _, at in found])
+    if batch.stored:
+        # An event that was known has the time of its first copy.
+        is_whole = len(batch.stored) == batch.read.total() and not work.repeats
+        whole = batch.records if is_whole else ()
+        stores.delivery.publish(batch.stored, [batch.stored_at] * len(batch.stored), whole=whole)
 
 
 PREPARE: list[Step] = [decode, process]
@@ -313,15 +317,12 @@ def _finish_writing(work: Work) -> None:
 
 def _set_aside(work: Work, verdict: Verdict) -> None:
     # PostgreSQL may have refused the same ones already: one letter is enough.
-    left = {entry.key for entry in work.batch.entries}
+    left = set(work.batch.entries.keys)
     _become_letters(work, [entry for entry in verdict.conflicts if entry.key in left], decoding.conflict)
     _become_letters(work, [entry for entry in verdict.refused if entry.key in left], _refused_by_mongodb)
-    for entry, ts in verdict.retimed:
-        # The first copy's time stands, so that its row is found.
-        entry.ts = ts
     if verdict.retimed:
-        # Another list, so that it is rolled up again.
-        work.batch.entries = list(work.batch.entries)
+        # The first copy's time stands, so that its row is found. What is rolled up is another object, so it is done again.
+        work.batch.entries = work.batch.entries.at_times({entry.key: ts for entry, ts in verdict.retimed})
     work.repeats += len(verdict.conflicts)
     verdict.conflicts, verdict.refused, verdict.retimed = [], [], []
 
@@ -381,4 +382,4 @@ def _keep(stores: Stores, work: Work, records: list[Record]) -> None:
 def _leave_out(work: Work, entries: list[Entry]) -> None:
     gone = {entry.key for entry in entries}
     if gone:
-        work.batch.entries = [entry for entry in work.batch.entries if entry.key not in gone]
+        work.batch.entries = work.batch.entries.without(gone)

@@ -11,7 +11,8 @@ from django.conf import settings
 
 from processing.consumer.crashes.crash_isolation import CrashIsolation
 from processing.consumer.operator_incident import OperatorIncident
-from processing.events.batch import Batch, Entry, Record
+from processing.events.batch import Batch, Record
+from processing.events.entries import Entries
 from processing.events.ledger_deltas import LedgerDeltas
 from processing.events.rollup_budget import Allotment, RollupBudget
 from processing.events.rollups import Spans, by_hour, roll_up
@@ -49,7 +50,7 @@ class Attempt:
 
     prepared: bool = False
     spans: tuple[Spans, Spans] | None = None  # rollups by minute and by hour, of `rolled_up`
-    rolled_up: list[Entry] | None = None  # the list itself: a changed batch has another one
+    rolled_up: Entries | None = None  # the object itself: a changed batch has another one
     allotment: Allotment | None = None  # decided once, before any row is written
     writing: Future[Verdict] | None = None
     verdict: Verdict | None = None  # kept for the next transaction: documents are written once
@@ -64,8 +65,8 @@ class Attempt:
             self.spans, self.rolled_up = (self.allotment.minutes, by_hour(self.allotment.minutes)), batch.entries
             batch.is_cut = bool(self.allotment.cut)
 
-    def roll_up(self, entries: list[Entry]) -> tuple[Spans, Spans]:
-        """Return the rollups of a list of entries; computed once for each list."""
+    def roll_up(self, entries: Entries) -> tuple[Spans, Spans]:
+        """Return the rollups of some entries; computed once for each object that holds them."""
         if self.spans is None or self.rolled_up is not entries:
             self.spans, self.rolled_up = roll_up(entries), entries
         return self.spans

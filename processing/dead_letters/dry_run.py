@@ -14,7 +14,8 @@ from processing.dead_letters import filters, redrive
 from processing.dead_letters.filters import REDRIVABLE, LetterFilter
 from processing.dead_letters.redrive import NotRedrivable
 from processing.events import decoding
-from processing.events.batch import Batch, Entry, Record
+from processing.events.batch import Batch, Record
+from processing.events.entries import Entry
 from processing.models import DeadLetter
 from processing.stores import row_lookup
 from processing.stores.mongodb.document_store import DocumentStore

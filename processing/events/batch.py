@@ -7,11 +7,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import msgspec
-
 from ingestion.kafka import record_headers
 from ingestion.kafka.record_headers import Headers
 from ingestion.problems import Code
+from processing.events.entries import Entries, Entry
 from processing.events.positions import RecordPosition
 
 MINUTE = 60_000_000  # microseconds
@@ -40,26 +39,6 @@ class Record(NamedTuple):
         """Return what tells the record from another one at the same offset; costs a few microseconds."""
         value = self.value or b""
         return zlib.crc32(value[:_CHECKED], len(value))
-
-
-class Entry(msgspec.Struct, gc=False):
-    """An event and its position in Kafka; created once for each event, so nothing in it is computed twice."""
-
-    key: bytes  # document id: the event id's 16 bytes and 8 of the source's digest
-    id: bytes  # 16
-    text: bytes  # the id as canonical UUID text
-    source: str
-    ts: int  # microseconds since the epoch
-    received: int  # microseconds since the epoch
-    payload: bytes  # the sender's JSON
-    values: dict[str, object]  # the payload, decoded
-    hash: int  # ingestion.events.identity.content_hash.content_hash
-    partition: int
-    offset: int
-    line: int
-    timed: bool = True  # False: `ts` is the receiver's, and the first copy's is kept
-    attributes: bytes = b""  # a JSON object, or empty
-    rolled: bool = True  # False: past its source's budget of rollup rows (processing.events.rollup_budget)
 
 
 class Letter(NamedTuple):
@@ -109,7 +88,7 @@ class Batch:
     """What one round of the pipeline works on. `topic` is the row id of the topic in PostgreSQL."""
 
     records: list[Record]
-    entries: list[Entry] = field(default_factory=list)  # first of their identity within the batch
+    entries: Entries = field(default_factory=Entries)  # first of their identity within the batch
     duplicates: list[Entry] = field(default_factory=list)
     letters: list[Letter] = field(default_factory=list)
     read: Counter[Account] = field(default_factory=Counter)
@@ -117,7 +96,7 @@ class Batch:
 
     # Set while the stores work on it
     redelivered: list[Record] = field(default_factory=list)
-    stored: list[Entry] = field(default_factory=list)
+    stored: Entries = field(default_factory=Entries)
     stored_at: int = 0  # microseconds since the epoch
     is_cut: bool = False  # some of `entries` are not rolled up
 

@@ -3,25 +3,53 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from operator import add
 from uuid import UUID
 
 import msgspec
 
-from ingestion.events.identity.content_hash import content_hash
+from ingestion.events.identity.content_hash import content_hashes
 from ingestion.events.model import Event
 from ingestion.kafka import record_decoder, record_encoder
+from ingestion.kafka.record_decoder import EventLine, InvalidLine
 from ingestion.problems import Code
 from processing.events import skipped_lines
-from processing.events.batch import MINUTE, Batch, Entry, Letter, Record
+from processing.events.batch import MINUTE, Account, Batch, Letter, Record
 from processing.events.document_ids import source_digest
+from processing.events.entries import Entries, Entry
 
 IDENTITY = "identity"  # the stage of a letter whose id has other content already
 
-_decode_payload = msgspec.json.Decoder(dict[str, object]).decode
+_decode_object = msgspec.json.Decoder(dict[str, object]).decode
 _bytes_of = bytes.fromhex
 # A line in our format that no receiver of ours wrote.
 _NOT_AN_OBJECT = (msgspec.MsgspecError, ValueError, RecursionError)
+
+
+class _Lines:
+    """The lines of a batch that are events, each with its position: three lists beside them."""
+
+    def __init__(self) -> None:
+        self.events: list[EventLine] = []
+        self.partitions: list[int] = []
+        self.offsets: list[int] = []
+        self.numbers: list[int] = []
+
+    def add(self, record: Record, events: Sequence[EventLine], numbers: Collection[int]) -> None:
+        self.events += events
+        self.partitions += [record.partition] * len(events)
+        self.offsets += [record.offset] * len(events)
+        self.numbers += numbers
+
+    def select(self, indexes: Iterable[int]) -> _Lines:
+        some = _Lines()
+        for index in indexes:
+            some.events.append(self.events[index])
+            some.partitions.append(self.partitions[index])
+            some.offsets.append(self.offsets[index])
+            some.numbers.append(self.numbers[index])
+        return some
 
 
 def decode(batch: Batch, *, now: int) -> None:
@@ -32,29 +60,106 @@ def decode(batch: Batch, *, now: int) -> None:
     :param now: microseconds since the epoch
     :raises UnknownVersion: a record was written by a newer release
     """
-    first: dict[bytes, Entry] = {}
-    read: Counter[tuple[str, int, int]] = Counter()
-    batch.duplicates, batch.letters = [], []
+    batch.duplicates, batch.letters, batch.read = [], [], Counter()
+    events = _Lines()
     for record in sorted(batch.records, key=lambda record: record.position):
-        aside = batch.asides.get(record.position)
-        if aside is None:
-            lines = record_decoder.decode(record.value, record.headers, received=record.time, now=now)
-            numbers: Collection[int] = range(len(lines))
+        _read(batch, record, events, now)
+    batch.read.update(_accounts(events))
+    _identify(batch, _columns(batch, events))
+
+
+def _read(batch: Batch, record: Record, events: _Lines, now: int) -> None:
+    """Decode a record: add its events, and the letters of its other lines."""
+    aside = batch.asides.get(record.position)
+    if aside is None:
+        lines = record_decoder.decode(record.value, record.headers, received=record.time, now=now)
+        numbers: Collection[int] = range(len(lines))
+    else:
+        texts, letters = skipped_lines.split(record, aside)
+        numbers = texts.keys()
+        lines = [
+            record_decoder.decode(text, record.headers, received=record.time, now=now)[0] for text in texts.values()
+        ]
+        batch.letters += letters
+        batch.read.update((one.source, one.received // MINUTE, one.partition) for one in letters)
+    if all(line.__class__ is EventLine for line in lines):
+        events.add(record, lines, numbers)  # type: ignore[arg-type]
+        return
+    for number, line in zip(numbers, lines, strict=True):
+        if isinstance(line, InvalidLine):
+            batch.letters.append(_unreadable(line, record, number))
+            batch.read[line.source or "", record.time // MINUTE, record.partition] += 1
         else:
-            texts, letters = skipped_lines.split(record, aside)
-            numbers = texts.keys()
-            lines = [
-                record_decoder.decode(text, record.headers, received=record.time, now=now)[0] for text in texts.values()
-            ]
-            batch.letters += letters
-            read.update((one.source, one.received // MINUTE, one.partition) for one in letters)
-        read.update(_accounts(lines, record))
-        for entry in _entries(batch, record, zip(numbers, lines, strict=True)):
-            earlier = first.setdefault(entry.key, entry)
-            if earlier is not entry:
-                _repeated(batch, earlier, entry)
-    batch.entries = list(first.values())
-    batch.read = read
+            events.add(record, [line], [number])
+
+
+def _accounts(lines: _Lines) -> Counter[Account]:
+    minutes = [line.received // MINUTE for line in lines.events]
+    return Counter(zip([line.source for line in lines.events], minutes, lines.partitions, strict=True))
+
+
+def _columns(batch: Batch, lines: _Lines) -> Entries:
+    """Return the events of lines; those whose payload is no object become letters."""
+    events = lines.events
+    payloads = [bytes(line.payload) for line in events]
+    attributes = [bytes(line.attributes) for line in events]
+    times = [line.ts for line in events]
+    timed = [line.timed for line in events]
+    try:
+        values = [_decode_object(payload) for payload in payloads]
+        for one in filter(None, attributes):
+            _decode_object(one)
+        hashes = content_hashes([ts if own else None for ts, own in zip(times, timed, strict=True)], values)
+    except _NOT_AN_OBJECT:
+        return _columns(batch, _objects(batch, lines))
+    texts, sources = [line.id for line in events], [line.source for line in events]
+    return Entries(
+        _keys(texts, sources), texts, sources, times, [line.received for line in events], payloads, values, hashes,
+        lines.partitions, lines.offsets, lines.numbers, timed, attributes, [True] * len(events),
+    )  # fmt: skip
+
+
+def _keys(texts: Sequence[str], sources: Sequence[str]) -> list[bytes]:
+    """Return the document ids of events: as `document_id`, for all at once."""
+    ids = _bytes_of("".join(texts).replace("-", ""))
+    digests = {source: source_digest(source) for source in set(sources)}
+    return list(
+        map(add, [ids[place : place + 16] for place in range(0, len(ids), 16)], [digests[source] for source in sources])
+    )
+
+
+def _objects(batch: Batch, lines: _Lines) -> _Lines:
+    """Leave out the lines whose payload or attributes are no objects; they become letters."""
+    good = []
+    for index, line in enumerate(lines.events):
+        try:
+            content_hashes([line.ts], [_decode_object(bytes(line.payload))])
+            if line.attributes:
+                _decode_object(bytes(line.attributes))
+        except _NOT_AN_OBJECT:
+            batch.letters.append(
+                _not_an_object(line, lines.partitions[index], lines.offsets[index], lines.numbers[index])
+            )
+        else:
+            good.append(index)
+    return lines.select(good)
+
+
+def _identify(batch: Batch, found: Entries) -> None:
+    """Keep the first event of each identity; the others are duplicates of it, or conflict with it."""
+    if len(set(found.keys)) == len(found):
+        batch.entries = found
+        return
+    first: dict[bytes, int] = {}
+    for index, key in enumerate(found.keys):
+        earlier = first.setdefault(key, index)
+        if earlier == index:
+            continue
+        if found.hashes[earlier] == found.hashes[index]:
+            batch.duplicates.append(found[index])
+        else:
+            batch.letters.append(conflict(found[index]))
+    batch.entries = found.select(list(first.values()))
 
 
 def letter(entry: Entry, *, reason: Code, detail: str, stage: str) -> Letter:
@@ -75,53 +180,8 @@ def letter(entry: Entry, *, reason: Code, detail: str, stage: str) -> Letter:
 
 
 def _line(entry: Entry) -> bytes:
-    event = Event(entry.text.decode(), entry.source, entry.ts, entry.payload, entry.timed, entry.attributes)
+    event = Event(entry.text, entry.source, entry.ts, entry.payload, entry.timed, entry.attributes)
     return record_encoder.line(event, received=entry.received)
-
-
-def _accounts(
-    lines: Sequence[record_decoder.EventLine | record_decoder.InvalidLine], record: Record
-) -> list[tuple[str, int, int]]:
-    partition = record.partition
-    return [
-        (line.source or "", record.time // MINUTE, partition)
-        if isinstance(line, record_decoder.InvalidLine)
-        else (line.source, line.received // MINUTE, partition)
-        for line in lines
-    ]
-
-
-def _entries(
-    batch: Batch, record: Record, lines: Iterable[tuple[int, record_decoder.EventLine | record_decoder.InvalidLine]]
-) -> Iterator[Entry]:
-    """Return a record's events; its other lines become letters. One plain loop, since each call in it would cost."""
-    partition, offset = record.partition, record.offset
-    for number, line in lines:
-        if isinstance(line, record_decoder.InvalidLine):
-            batch.letters.append(_unreadable(line, record, number))
-            continue
-        text, source, ts, payload = line.id, line.source, line.ts, bytes(line.payload)
-        try:
-            values = _decode_payload(payload)
-            content = content_hash(ts if line.timed else None, values)
-            attributes = bytes(line.attributes)
-            if attributes:
-                _decode_payload(attributes)
-        except _NOT_AN_OBJECT:
-            batch.letters.append(_not_an_object(line, record, number))
-            continue
-        id_ = _bytes_of(text.replace("-", ""))
-        yield Entry(
-            id_ + source_digest(source), id_, text.encode(), source, ts, line.received, payload, values, content,
-            partition, offset, number, line.timed, attributes,
-        )  # fmt: skip
-
-
-def _repeated(batch: Batch, earlier: Entry, entry: Entry) -> None:
-    if earlier.hash == entry.hash:
-        batch.duplicates.append(entry)
-    else:
-        batch.letters.append(conflict(entry))
 
 
 def conflict(entry: Entry) -> Letter:
@@ -134,11 +194,11 @@ def conflict(entry: Entry) -> Letter:
     )
 
 
-def _not_an_object(line: record_decoder.EventLine, record: Record, number: int) -> Letter:
+def _not_an_object(line: EventLine, partition: int, offset: int, number: int) -> Letter:
     event = Event(line.id, line.source, line.ts, bytes(line.payload), line.timed, bytes(line.attributes))
     return Letter(
-        partition=record.partition,
-        offset=record.offset,
+        partition=partition,
+        offset=offset,
         line=number,
         raw=record_encoder.line(event, received=line.received),
         reason=Code.WRONG_TYPE,
@@ -151,7 +211,7 @@ def _not_an_object(line: record_decoder.EventLine, record: Record, number: int) 
     )
 
 
-def _unreadable(line: record_decoder.InvalidLine, record: Record, number: int) -> Letter:
+def _unreadable(line: InvalidLine, record: Record, number: int) -> Letter:
     return Letter(
         partition=record.partition,
         offset=record.offset,

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from processing.events.batch import MINUTE, Account, Batch, Entry
+from processing.events.batch import MINUTE, Account, Batch
+from processing.events.entries import Entries
 
 
 class LedgerDelta(msgspec.Struct, gc=False):
@@ -53,9 +54,25 @@ def _gain(found: LedgerDeltas, source: str, received: int, partition: int) -> Le
     return gain
 
 
-def _add_stored(found: LedgerDeltas, entries: Iterable[Entry]) -> None:
-    for entry in entries:
-        gain = _gain(found, entry.source, entry.received, entry.partition)
+def _add_stored(found: LedgerDeltas, stored: Entries) -> None:
+    for source, indexes in stored.by_source.items():
+        received = [stored.received[index] for index in indexes]
+        partition = stored.partitions[indexes[0]]
+        first, last = min(received), max(received)
+        if first // MINUTE != last // MINUTE or any(stored.partitions[index] != partition for index in indexes):
+            _add_one_by_one(found, stored, indexes)
+            continue
+        latest = max([stored.times[index] for index in indexes])
+        found[source, first // MINUTE, partition] = LedgerDelta(
+            first_seen=first, last_seen=last, stored=len(indexes), latest_event=latest
+        )
+
+
+def _add_one_by_one(found: LedgerDeltas, stored: Entries, indexes: Iterable[int]) -> None:
+    """Add events of one source that are of several accounts."""
+    for index in indexes:
+        ts = stored.times[index]
+        gain = _gain(found, stored.sources[index], stored.received[index], stored.partitions[index])
         gain.stored += 1
-        if gain.latest_event is None or entry.ts > gain.latest_event:
-            gain.latest_event = entry.ts
+        if gain.latest_event is None or ts > gain.latest_event:
+            gain.latest_event = ts

@@ -8,12 +8,12 @@ may be kept in memory, and forgotten.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from django.conf import settings
 
-from processing.events.batch import MINUTE, Entry
+from processing.events.batch import MINUTE
+from processing.events.entries import Entries
 from processing.events.fields import MAX_FIELDS
 from processing.events.rollups import Groups, Spans, group_by_minute, summarise
 
@@ -32,10 +32,10 @@ class Spent(NamedTuple):
 
 
 class Allotment(NamedTuple):
-    """The rollups by minute of a batch, the events that are past a budget, and what is to be adopted once it is committed."""
+    """The rollups by minute of a batch, the indexes of events past a budget, and what is to be adopted once it is committed."""
 
     minutes: Spans
-    cut: list[Entry]
+    cut: list[int]
     spent: dict[str, Spent]
 
 
@@ -51,22 +51,23 @@ class RollupBudget:
         most: int = settings.DATAFLOW_BATCH_EVENTS
         return max(1, min(most, int(_BATCH_ROWS / self._rows_per_event))) if self._rows_per_event else most
 
-    def allot(self, entries: list[Entry]) -> Allotment:
-        """Roll up events by minute, and mark those past their source's budget (`Entry.rolled`)."""
+    def allot(self, entries: Entries) -> Allotment:
+        """Roll up events by minute, and mark those past their source's budget (`Entries.rolled`)."""
         groups = group_by_minute(entries)
         budget: int = settings.DATAFLOW_ROLLUP_ROWS_PER_MINUTE
-        events = _events(groups)
+        events = {source: len(indexes) for source, indexes in entries.by_source.items()}
         allotment = Allotment({}, [], {})
         large: defaultdict[str, Groups] = defaultdict(dict)
         for key, group in groups.items():
             source = key[0]
-            if budget and MAX_FIELDS * events[source] > budget - self._before(source, group):
+            received = entries.received[group[0]] // MINUTE
+            if budget and MAX_FIELDS * events[source] > budget - self._before(source, received):
                 large[source][key] = group
-            elif fields := summarise(group):
+            elif fields := summarise(entries, group):
                 allotment.minutes[key] = fields
-                _spend(allotment.spent, source, group[0].received // MINUTE, len(fields))
+                _spend(allotment.spent, source, received, len(fields))
         for source, own in large.items():
-            self._allot_large(source, own, budget, allotment)
+            self._allot_large(entries, source, own, budget, allotment)
         rows = sum(map(len, allotment.minutes.values()))
         self._rows_per_event = rows / len(entries) if entries else 0.0
         return allotment
@@ -80,36 +81,30 @@ class RollupBudget:
             rows = before.rows if before and before.minute == spent.minute else 0
             self._spent[source] = Spent(spent.minute, rows + spent.rows)
 
-    def _before(self, source: str, group: list[Entry]) -> int:
+    def _before(self, source: str, received: int) -> int:
+        """Return the rows that a source has caused in a minute of receipt."""
         spent = self._spent.get(source)
-        return spent.rows if spent and spent.minute == group[0].received // MINUTE else 0
+        return spent.rows if spent and spent.minute == received else 0
 
-    def _allot_large(self, source: str, groups: Groups, budget: int, allotment: Allotment) -> None:
+    def _allot_large(self, entries: Entries, source: str, groups: Groups, budget: int, allotment: Allotment) -> None:
         """Roll up the newest minutes of a source, as far as its budget goes; each minute of receipt has its own."""
         spent: Counter[int] = Counter()
         for key, group in sorted(groups.items(), reverse=True):
-            received = group[0].received // MINUTE
-            left = budget - self._before(source, group) - spent[received]
-            fields = summarise(group) if left > 0 else {}
+            received = entries.received[group[0]] // MINUTE
+            left = budget - self._before(source, received) - spent[received]
+            fields = summarise(entries, group) if left > 0 else {}
             if left > 0 and len(fields) <= left:
                 spent[received] += len(fields)
                 if fields:
                     allotment.minutes[key] = fields
                 continue
             spent[received] = budget
-            for entry in group:
-                entry.rolled = False
+            for index in group:
+                entries.rolled[index] = False
             allotment.cut.extend(group)
         if spent:
             latest = max(spent)
             allotment.spent[source] = Spent(latest, spent[latest])
-
-
-def _events(groups: Groups) -> Counter[str]:
-    events: Counter[str] = Counter()
-    for (source, _), group in groups.items():
-        events[source] += len(group)
-    return events
 
 
 def _spend(spent: dict[str, Spent], source: str, minute: int, rows: int) -> None:
@@ -120,6 +115,6 @@ def _spend(spent: dict[str, Spent], source: str, minute: int, rows: int) -> None
         spent[source] = Spent(minute, before.rows + rows)
 
 
-def cut_sources(entries: Iterable[Entry]) -> list[str]:
+def cut_sources(entries: Entries) -> list[str]:
     """Return the sources of the events that are not rolled up."""
-    return sorted({entry.source for entry in entries if not entry.rolled})
+    return sorted({source for source, rolled in zip(entries.sources, entries.rolled, strict=True) if not rolled})

@@ -6,18 +6,19 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from math import copysign, isfinite
-from operator import attrgetter
+from operator import lt
+from typing import NamedTuple
 
 import msgspec
 
-from processing.events.batch import MINUTE, Entry
+from processing.events.batch import MINUTE
+from processing.events.entries import Entries, Entry
 from processing.events.fields import MAX_FIELDS, MAX_PATH, Number, numeric_fields
 
 MINUTES_PER_HOUR = 60
 LARGEST = sys.float_info.max
 
 _NUMBERS = frozenset({int, float})
-_BY_TIME = attrgetter("ts", "id")
 
 
 class Span(msgspec.Struct, gc=False):
@@ -52,8 +53,8 @@ class Span(msgspec.Struct, gc=False):
 
 # (source, start in spans since the epoch) -> field -> statistics
 Spans = dict[tuple[str, int], dict[str, Span]]
-# (source, minutes since the epoch) -> its events
-Groups = dict[tuple[str, int], list[Entry]]
+# (source, minutes since the epoch) -> the indexes of its events
+Groups = dict[tuple[str, int], list[int]]
 
 
 def roll_up(entries: Iterable[Entry]) -> tuple[Spans, Spans]:
@@ -64,15 +65,18 @@ def roll_up(entries: Iterable[Entry]) -> tuple[Spans, Spans]:
 
 def by_minute(entries: Iterable[Entry]) -> Spans:
     """Roll up events by source and minute."""
-    return {key: fields for key, group in group_by_minute(entries).items() if (fields := summarise(group))}
+    events = Entries.of(entries)
+    return {key: fields for key, group in group_by_minute(events).items() if (fields := summarise(events, group))}
 
 
-def group_by_minute(entries: Iterable[Entry]) -> Groups:
-    """Group events by source and minute; those that are not to be rolled up are left out."""
-    groups: defaultdict[tuple[str, int], list[Entry]] = defaultdict(list)
-    for entry in entries:
-        if entry.rolled:
-            groups[entry.source, entry.ts // MINUTE].append(entry)
+def group_by_minute(events: Entries) -> Groups:
+    """Group the indexes of events by source and minute; those that are not to be rolled up are left out."""
+    groups: Groups = {}
+    times, rolled = events.times, events.rolled
+    for source, indexes in events.by_source.items():
+        for index in indexes:
+            if rolled[index]:
+                groups.setdefault((source, times[index] // MINUTE), []).append(index)
     return groups
 
 
@@ -100,19 +104,22 @@ def merge(spans: Spans, others: Spans) -> None:
                 mine[name] = span
 
 
-def summarise(group: list[Entry]) -> dict[str, Span]:
-    """Return the statistics of each numeric field of the events, which are sorted by time."""
-    group.sort(key=_BY_TIME)
-    spans = _alike(group)
-    return _mixed(group) if spans is None else spans
+def summarise(events: Entries, group: list[int]) -> dict[str, Span]:
+    """Return the statistics of each numeric field of some events of a batch, given by their indexes."""
+    times = [events.times[index] for index in group]
+    if not all(map(lt, times, times[1:])):
+        group = sorted(group, key=lambda index: (events.times[index], events.keys[index]))
+    payloads = [events.values[index] for index in group]
+    spans = _alike(events, group, payloads)
+    return _mixed(events, group, payloads) if spans is None else spans
 
 
-def _alike(group: list[Entry]) -> dict[str, Span] | None:
+def _alike(events: Entries, group: list[int], payloads: list[dict[str, object]]) -> dict[str, Span] | None:
     """Sum up column by column when all payloads are flat and have the same members; else None."""
-    payloads = [entry.values for entry in group]
     names = payloads[0]
     if len(names) > MAX_FIELDS or len(set(map(len, payloads))) > 1:
         return None
+    place = _place(events, group)
     spans: dict[str, Span] = {}
     for name in names:
         try:
@@ -123,20 +130,38 @@ def _alike(group: list[Entry]) -> dict[str, Span] | None:
         if kinds <= _NUMBERS:
             if "." in name or "\\" in name or len(name) > MAX_PATH // 4:
                 return None
-            spans[name] = _span(group, column)  # type: ignore[arg-type]
+            spans[name] = _span(place, column)  # type: ignore[arg-type]
         elif dict in kinds or kinds & _NUMBERS:
             return None
     return spans
 
 
-def _mixed(group: list[Entry]) -> dict[str, Span]:
-    columns: defaultdict[str, tuple[list[Entry], list[Number]]] = defaultdict(lambda: ([], []))
-    for entry in group:
-        for name, value in numeric_fields(entry.values).items():
+def _mixed(events: Entries, group: list[int], payloads: list[dict[str, object]]) -> dict[str, Span]:
+    columns: defaultdict[str, tuple[list[int], list[Number]]] = defaultdict(lambda: ([], []))
+    for index, payload in zip(group, payloads, strict=True):
+        for name, value in numeric_fields(payload).items():
             members, column = columns[name]
-            members.append(entry)
+            members.append(index)
             column.append(value)
-    return {name: _span(members, column) for name, (members, column) in columns.items()}
+    return {name: _span(_place(events, members), column) for name, (members, column) in columns.items()}
+
+
+class _Place(NamedTuple):
+    """Where the first and the last of events stand that are sorted by (ts, id), with their times and ids."""
+
+    first: int
+    first_ts: int
+    first_id: bytes
+    last_ts: int
+    last_id: bytes
+
+
+def _place(events: Entries, group: list[int]) -> _Place:
+    times, keys = events.times, events.keys
+    first, last = 0, group[-1]
+    while first + 1 < len(group) and times[group[first + 1]] == times[group[0]]:
+        first += 1
+    return _Place(first, times[group[first]], keys[group[first]][:16], times[last], keys[last][:16])
 
 
 def _bounded(total: float) -> float:
@@ -144,20 +169,17 @@ def _bounded(total: float) -> float:
     return total if isfinite(total) else copysign(LARGEST, total)
 
 
-def _span(group: list[Entry], column: list[Number]) -> Span:
-    """Build the statistics of one field; `group` is sorted by (ts, id) and `column` runs beside it."""
-    first = 0
-    while first + 1 < len(group) and group[first + 1].ts == group[0].ts:
-        first += 1
+def _span(place: _Place, column: list[Number]) -> Span:
+    """Build the statistics of one field; `column` has the values of its events, sorted by (ts, id)."""
     return Span(
         count=len(column),
         sum=_bounded(float(sum(column))),
         min=min(column),
         max=max(column),
-        first=column[first],
-        first_ts=group[first].ts,
-        first_id=group[first].id,
+        first=column[place.first],
+        first_ts=place.first_ts,
+        first_id=place.first_id,
         last=column[-1],
-        last_ts=group[-1].ts,
-        last_id=group[-1].id,
+        last_ts=place.last_ts,
+        last_id=place.last_id,
     )

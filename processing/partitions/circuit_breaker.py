@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from processing.events.batch import Batch, Entry, Record
+from processing.events.batch import Batch, Record
 from processing.events.positions import RecordPosition
 from processing.partitions.outcome_window import NO_SOURCE, Window
 
@@ -138,18 +138,20 @@ class CircuitBreaker:
         """Return what became of the lines of some partitions; those of failed redrives and lenient records are left out."""
         left_out = batch.redriven().keys() | {each.position for each in batch.records if self.is_lenient(each)}
         found: defaultdict[int, list[Outcome]] = defaultdict(list)
-        for entry in _good(batch):
-            if entry.partition in partitions and RecordPosition(entry.partition, entry.offset) not in left_out:
-                found[entry.partition].append(Outcome(entry.offset, entry.line, entry.source, bad=False))
+        for partition, offset, line, source in _good(batch):
+            if partition in partitions and RecordPosition(partition, offset) not in left_out:
+                found[partition].append(Outcome(offset, line, source, bad=False))
         for letter in batch.letters:
             if RecordPosition(letter.partition, letter.offset) not in left_out:
                 found[letter.partition].append(Outcome(letter.offset, letter.line, letter.source, bad=True))
         return found
 
 
-def _good(batch: Batch) -> Iterator[Entry]:
-    yield from batch.entries
-    yield from batch.duplicates
+def _good(batch: Batch) -> Iterator[tuple[int, int, int, str]]:
+    each = batch.entries
+    yield from zip(each.partitions, each.offsets, each.lines, each.sources, strict=True)
+    for one in batch.duplicates:
+        yield one.partition, one.offset, one.line, one.source
 
 
 def _events(batch: Batch) -> Counter[int]:

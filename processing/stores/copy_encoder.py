@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import chain, repeat
 from struct import Struct
 
-from processing.events.batch import MINUTE, Entry
+from processing.events.batch import MINUTE
+from processing.events.entries import Entries, Entry
 from processing.events.ledger_deltas import LedgerDeltas
 from processing.events.rollups import MINUTES_PER_HOUR, Spans
 
@@ -22,9 +24,12 @@ _PG_EPOCH = 946_684_800_000_000
 _FIELD_COUNT = Struct(">h")
 _LENGTH = Struct(">i")
 
-EVENT_COLUMNS = 'source_id, ts, id, received, stored, content_hash, "offset", partition, line, topic_id, payload'
-# After the source: ts, id, received, stored, content_hash, offset, partition, line, topic_id, payload's length and version
-_EVENT = Struct(">iq i16s iq iq iq iq ii ii ih iB".replace(" ", ""))
+# What differs from event to event first: the rest is the same bytes for all lines of a record.
+EVENT_COLUMNS = 'source_id, ts, id, received, content_hash, line, payload, "offset", partition, topic_id, stored'
+# After the source: ts, id, received, content_hash, line, and payload's length and version.
+_EVENT = Struct(">iq i16s iq iq ii iB".replace(" ", ""))
+# offset, partition, topic_id, stored
+_RECORD = Struct(">iq ii ih iq".replace(" ", ""))
 
 SPAN_COLUMNS = (
     "hourly, source_id, field, start, count, sum, min, max, first, first_ts, first_id, last, last_ts, last_id"
@@ -62,28 +67,36 @@ def _text(value: str) -> bytes:
 def events(entries: Iterable[Entry], *, stored: int, topic: int, cut: bool = False) -> bytes:
     """Pack rows of the table `events` (EVENT_COLUMNS).
 
+    A row is four pieces, which only functions in C come by: a loop in Python takes twice the time.
+
     :param cut: the events are not rolled up (CUT_COLUMNS)
     """
+    each = Entries.of(entries)
     prefix = _cut_prefix if cut else _source_prefix
-    parts = [HEADER]
-    add = parts.append
-    pack = _EVENT.pack
-    stored -= _PG_EPOCH
-    for entry in entries:
-        payload = entry.payload
-        add(prefix(entry.source))
-        add(
-            pack(
-                8, entry.ts - _PG_EPOCH, 16, entry.id, 8, entry.received - _PG_EPOCH, 8, stored,
-                8, entry.hash, 8, entry.offset, 4, entry.partition, 4, entry.line, 2, topic,
-                len(payload) + 1, 1,
-            )
-        )  # fmt: skip
-        add(payload)
-        if cut:
-            add(_CUT)
-    add(TRAILER)
-    return b"".join(parts)
+    prefixes = {source: prefix(source) for source in each.by_source}
+    places = list(zip(each.partitions, each.offsets, strict=True))
+    ends = {
+        (partition, offset): _RECORD.pack(8, offset, 4, partition, 2, topic, 8, stored - _PG_EPOCH)
+        + (_CUT if cut else b"")
+        for partition, offset in set(places)
+    }
+    packed = map(
+        _EVENT.pack,
+        repeat(8), [ts - _PG_EPOCH for ts in each.times],
+        repeat(16), each.keys,  # which begin with the id
+        repeat(8), [received - _PG_EPOCH for received in each.received],
+        repeat(8), each.hashes,
+        repeat(4), each.lines,
+        [len(payload) + 1 for payload in each.payloads], repeat(1),
+    )  # fmt: skip
+    pieces = zip(
+        [prefixes[source] for source in each.sources],
+        packed,
+        each.payloads,
+        [ends[place] for place in places],
+        strict=True,
+    )
+    return b"".join(chain((HEADER,), chain.from_iterable(pieces), (TRAILER,)))
 
 
 def spans(minutes: Spans, hours: Spans) -> bytes:

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import psycopg
 
-from processing.events.batch import Batch, Entry, Letter
+from processing.events.batch import Batch, Letter
+from processing.events.entries import Entry
 from processing.events.positions import RecordPosition
 
 MAX_REDRIVES = 3  # of a chain; after so many failures an operator has to select it by hand

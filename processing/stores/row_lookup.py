@@ -7,7 +7,7 @@ from uuid import UUID
 
 import psycopg
 
-from processing.events.batch import Entry
+from processing.events.entries import Entry
 
 
 def find_rows(cursor: psycopg.Cursor, entries: Sequence[Entry], topic: int) -> list[tuple[Entry, int]]:

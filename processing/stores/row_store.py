@@ -12,7 +12,9 @@ import psycopg
 
 from ingestion.events.halving import failing
 from processing.errors import ContentRejected
-from processing.events.batch import Batch, Entry
+from processing.events.batch import Batch
+from processing.events.document_ids import document_id
+from processing.events.entries import Entry
 from processing.events.ledger_deltas import LedgerDeltas
 from processing.events.positions import ReadUpTo
 from processing.events.rollup_budget import cut_sources
@@ -142,9 +144,7 @@ class RowStore:
     def prepare(self, batch: Batch, topic: int) -> None:
         """Create the partitions and progress rows that the batch needs, outside its transaction."""
         with row_errors():
-            missing = (
-                month_partitions.months({entry.ts // month_partitions.DAY for entry in batch.entries}) - self._months
-            )
+            missing = month_partitions.months({ts // month_partitions.DAY for ts in batch.entries.times}) - self._months
             if missing:
                 with self.transaction():
                     month_partitions.ensure(self.connection, missing)
@@ -199,13 +199,13 @@ class RowStore:
     def move_events(self, batch: Batch, topic: int) -> list[Entry]:
         """Write rows through the staging table; set batch.stored to the new ones and return those whose row exists."""
         if not batch.entries:
-            batch.stored = []
+            batch.stored = batch.entries
             return []
         with row_errors():
             self._copy_entries(batch, topic, whole=row_sql.COPY_STAGED_EVENTS, cut=row_sql.COPY_STAGED_CUT_EVENTS)
-            new = {(source, id_.bytes) for source, id_ in self.connection.execute(row_sql.MOVE_EVENTS)}
-        batch.stored = [entry for entry in batch.entries if (entry.source, entry.id) in new]
-        return [entry for entry in batch.entries if (entry.source, entry.id) not in new]
+            new = {document_id(id_, source) for source, id_ in self.connection.execute(row_sql.MOVE_EVENTS)}
+        batch.stored = batch.entries.select([index for index, key in enumerate(batch.entries.keys) if key in new])
+        return [] if len(batch.stored) == len(batch.entries) else list(batch.entries.without(new))
 
     def add_up(
         self, batch: Batch, topic: int, *, spans: tuple[Spans, Spans], gains: LedgerDeltas
@@ -255,8 +255,10 @@ class RowStore:
         if not batch.is_cut:
             self._copy(whole, copy_encoder.events(batch.entries, stored=batch.stored_at, topic=topic))
             return
-        rolled = [entry for entry in batch.entries if entry.rolled]
-        left = [entry for entry in batch.entries if not entry.rolled]
+        rolled, left = (
+            batch.entries.select([index for index, is_rolled in enumerate(batch.entries.rolled) if is_rolled == wanted])
+            for wanted in (True, False)
+        )
         self._copy(whole, copy_encoder.events(rolled, stored=batch.stored_at, topic=topic))
         self._copy(cut, copy_encoder.events(left, stored=batch.stored_at, topic=topic, cut=True))
 

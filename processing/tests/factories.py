@@ -12,8 +12,9 @@ from ingestion.events.parser import parse_event
 from ingestion.kafka import producer, record_encoder
 from ingestion.kafka.producer_record import ProducerRecord
 from ingestion.kafka.record_headers import Headers
-from processing.events.batch import Entry, Record
+from processing.events.batch import Record
 from processing.events.document_ids import source_digest
+from processing.events.entries import Entry
 from processing.events.rollups import Span, Spans
 from processing.tests.reference_rollups import Rollups, Sent, Statistics
 
@@ -34,8 +35,7 @@ def make_entry(sent: Sent, *, text: bytes | None = None, place: tuple[int, int, 
     id_ = UUID(sent.id).bytes
     return Entry(
         key=id_ + source_digest(sent.source),
-        id=id_,
-        text=sent.id.encode(),
+        text=sent.id,
         source=sent.source,
         ts=sent.ts,
         received=NOON,

@@ -18,7 +18,7 @@ django.setup()
 import psycopg  # noqa: E402 - after the setup
 from django.core.management import call_command  # noqa: E402 - after the setup
 
-from processing.events.batch import Entry  # noqa: E402 - after the setup
+from processing.events.entries import Entry  # noqa: E402 - after the setup
 from processing.recovery.rebuild import maintenance  # noqa: E402 - after the setup
 from processing.recovery.rebuild.row_writer import RowWriter  # noqa: E402 - after the setup
 from processing.stores import month_partitions  # noqa: E402 - after the setup

@@ -15,7 +15,8 @@ from django.core.management import call_command  # noqa: E402 - after the setup
 
 from ingestion.problems import Code  # noqa: E402 - after the setup
 from processing.events import decoding  # noqa: E402 - after the setup
-from processing.events.batch import Batch, Entry  # noqa: E402 - after the setup
+from processing.events.batch import Batch  # noqa: E402 - after the setup
+from processing.events.entries import Entry  # noqa: E402 - after the setup
 from processing.partitions import outcome_window  # noqa: E402 - after the setup
 
 decode = decoding.decode
@@ -42,7 +43,7 @@ def refusing(batch: Batch, *, now: int) -> None:
         for entry in batch.entries
         if refused(entry)
     ]
-    batch.entries = [entry for entry in batch.entries if not refused(entry)]
+    batch.entries = batch.entries.without(entry.key for entry in batch.entries if refused(entry))
 
 
 if __name__ == "__main__":

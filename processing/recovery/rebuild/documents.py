@@ -14,7 +14,8 @@ from processing.commandline import event_range
 from processing.commandline.event_range import EventRange
 from processing.commandline.progress import Progress
 from processing.errors import postgres_errors
-from processing.events.batch import Entry, Record
+from processing.events.batch import Record
+from processing.events.entries import Entry
 from processing.kafka.end_offsets import TopicOffsets
 from processing.kafka.topic_reader import TopicReader
 from processing.recovery.recount import readers, recount, reread

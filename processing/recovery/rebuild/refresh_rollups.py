@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 
 from processing.commandline.progress import Progress
-from processing.events.batch import Entry
+from processing.events.entries import Entry
 from processing.events.rollups import Spans, by_hour, by_minute, merge
 from processing.recovery.rebuild.maintenance import Maintenance
 from processing.recovery.recount import readers

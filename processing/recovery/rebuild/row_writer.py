@@ -9,7 +9,7 @@ from uuid import UUID
 from django.conf import settings
 
 from processing.events import skipped_lines
-from processing.events.batch import Entry
+from processing.events.entries import Entry
 from processing.recovery.rebuild.maintenance import Maintenance
 from processing.stores import copy_encoder, month_partitions, row_sql
 

@@ -13,7 +13,7 @@ import psycopg
 from processing.commandline.event_range import EventRange
 from processing.commandline.progress import Progress
 from processing.errors import postgres_errors
-from processing.events.batch import Entry
+from processing.events.entries import Entry
 from processing.kafka.end_offsets import TopicOffsets
 from processing.kafka.topic_reader import TopicReader
 from processing.ledger import lost_records

@@ -10,8 +10,8 @@ import msgspec
 from bson import DBRef
 
 from ingestion.events.identity.content_hash import content_hash
-from processing.events.batch import Entry
 from processing.events.document_ids import source_digest
+from processing.events.entries import Entry
 from processing.stores.jsonb import load_payload
 
 _encode = msgspec.json.Encoder().encode
@@ -41,7 +41,7 @@ def event_of_document(document: Mapping[str, object]) -> Entry | None:
         # A type of value that JSON does not have.
         return None
     return Entry(
-        key, key[:16], str(UUID(bytes=key[:16])).encode(), source, ts, received, _encode(values), values, hash_,
+        key, str(UUID(bytes=key[:16])), source, ts, received, _encode(values), values, hash_,
         partition, offset, line, timed,
     )  # fmt: skip
 
@@ -65,8 +65,7 @@ def event_of_row(row: tuple[Any, ...]) -> Entry:
     source, ts, id_, payload, hash_, received, partition, offset, line, rolled = row
     return Entry(
         key=id_ + source_digest(source),
-        id=id_,
-        text=str(UUID(bytes=id_)).encode(),
+        text=str(UUID(bytes=id_)),
         source=source,
         ts=ts,
         received=received,

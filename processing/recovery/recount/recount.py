@@ -15,8 +15,9 @@ from ingestion.auth.read_scope import EVERYTHING
 from ingestion.events import timestamps
 from processing.commandline.progress import Progress
 from processing.errors import NeedsOperator
-from processing.events.batch import MINUTE, Entry, Letter
+from processing.events.batch import MINUTE, Letter
 from processing.events.document_ids import source_digest
+from processing.events.entries import Entry
 from processing.events.rollups import MINUTES_PER_HOUR, Spans, merge, roll_up
 from processing.kafka.end_offsets import TopicOffsets
 from processing.kafka.topic_reader import TopicReader

@@ -12,7 +12,8 @@ from ingestion.kafka import record_encoder
 from ingestion.kafka.record_decoder import UnknownVersion
 from processing.errors import NeedsOperator
 from processing.events import decoding, skipped_lines
-from processing.events.batch import Batch, Entry, Letter, Record, SkippedLines
+from processing.events.batch import Batch, Letter, Record, SkippedLines
+from processing.events.entries import Entry
 
 
 def lines(connection: psycopg.Connection, found: Sequence[Record], *, topic: int) -> Iterator[Entry | Letter]:

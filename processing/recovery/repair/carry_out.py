@@ -11,7 +11,8 @@ import psycopg
 
 from processing.commandline.progress import Progress
 from processing.events import decoding
-from processing.events.batch import Entry, Letter
+from processing.events.batch import Letter
+from processing.events.entries import Entry
 from processing.kafka.topic_reader import TopicReader
 from processing.recovery.rebuild import refresh_rollups
 from processing.recovery.rebuild.documents import Filler

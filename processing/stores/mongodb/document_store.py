@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import accumulate
 from typing import Any, cast
 
 import bson
@@ -15,7 +17,8 @@ from pymongo import MongoClient, WriteConcern
 from pymongo.collection import Collection
 
 from processing.errors import MONGODB_INVALID, ContentRejected, StoreUnavailable, from_mongo_code, mongo_errors
-from processing.events.batch import Entry, Left
+from processing.events.batch import Left
+from processing.events.entries import Entries, Entry
 
 WRITE_TIMEOUT = 5.0  # seconds that a batch waits for MongoDB
 LONG_WAIT = 600.0  # seconds; a search by anything but `_id` reads the whole collection
@@ -67,7 +70,7 @@ class DocumentStore:
         )
         return database["events"]
 
-    def insert(self, entries: Sequence[Entry], *, topic: bytes) -> Verdict:
+    def insert(self, entries: Iterable[Entry], *, topic: bytes) -> Verdict:
         """Insert the documents of new events; may be repeated.
 
         :param topic: Kafka's id of the topic, 16 bytes
@@ -75,7 +78,7 @@ class DocumentStore:
         :raises NeedsOperator: the same, and someone must act
         """
         verdict = Verdict()
-        for chunk in _chunks(entries):
+        for chunk in _chunks(Entries.of(entries)):
             self._insert_chunk(chunk, topic, verdict)
         return verdict
 
@@ -152,15 +155,15 @@ class DocumentStore:
             self._client.close()
             self.__dict__.pop("_events", None)
 
-    def _insert_chunk(self, entries: Sequence[Entry], topic: bytes, verdict: Verdict) -> None:
+    def _insert_chunk(self, entries: Entries, topic: bytes, verdict: Verdict) -> None:
         try:
-            reply = self._command([_document(entry, topic) for entry in entries])
+            reply = self._command(_documents(entries, topic))
         except ContentRejected:
             self._insert_halves(entries, topic, verdict)
         else:
             self._judge(entries, reply, topic, verdict)
 
-    def _insert_halves(self, entries: Sequence[Entry], topic: bytes, verdict: Verdict) -> None:
+    def _insert_halves(self, entries: Entries, topic: bytes, verdict: Verdict) -> None:
         """Find by halving what makes a command refused as a whole; the rest is inserted."""
         if len(entries) == 1:
             verdict.refused += entries
@@ -185,7 +188,7 @@ class DocumentStore:
             raise StoreUnavailable(f"MongoDB: write concern failed, code {reply['writeConcernError'].get('code')}")
         return reply
 
-    def _judge(self, entries: Sequence[Entry], reply: dict[str, Any], topic: bytes, verdict: Verdict) -> None:
+    def _judge(self, entries: Entries, reply: dict[str, Any], topic: bytes, verdict: Verdict) -> None:
         taken: list[Entry] = []
         for error in reply.get("writeErrors", ()):
             entry = entries[error["index"]]
@@ -218,34 +221,40 @@ class DocumentStore:
             return {bytes(document["_id"]): (document["hash"], document["ts_us"]) for document in stored}
 
 
-def _chunks(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
-    start = size = 0
-    for index, entry in enumerate(entries):
-        size += len(entry.payload) + _CHUNK_DOCUMENT
-        if size > _CHUNK_BYTES and index > start:
-            yield entries[start:index]
-            start, size = index, len(entry.payload) + _CHUNK_DOCUMENT
-    if start < len(entries):
-        yield entries[start:]
+def _chunks(entries: Entries) -> Iterator[Entries]:
+    ends = list(accumulate([len(payload) + _CHUNK_DOCUMENT for payload in entries.payloads]))
+    start = before = 0
+    while start < len(ends):
+        stop = max(start + 1, bisect_right(ends, before + _CHUNK_BYTES))
+        yield entries[start:stop] if stop - start < len(entries) else entries
+        start, before = stop, ends[stop - 1]
 
 
-def _document(entry: Entry, topic: bytes) -> dict[str, Any]:
-    document = {
-        "_id": entry.key,
-        "source": entry.source,
-        "ts": _EPOCH + timedelta(microseconds=entry.ts),
-        "ts_us": entry.ts,
-        "received_us": entry.received,
-        "payload": entry.values,
-        "hash": entry.hash,
-        "topic": topic,
-        "partition": entry.partition,
-        "offset": entry.offset,
-        "line": entry.line,
-    }
-    if entry.attributes:
-        document["attributes"] = _decode_attributes(entry.attributes)
-    return document
+def _documents(entries: Entries, topic: bytes) -> list[dict[str, Any]]:
+    documents: list[dict[str, Any]] = [
+        {
+            "_id": key,
+            "source": source,
+            "ts": _EPOCH + timedelta(microseconds=ts),
+            "ts_us": ts,
+            "received_us": received,
+            "payload": payload,
+            "hash": content,
+            "topic": topic,
+            "partition": partition,
+            "offset": offset,
+            "line": line,
+        }
+        for key, source, ts, received, payload, content, partition, offset, line in zip(
+            entries.keys, entries.sources, entries.times, entries.received, entries.values, entries.hashes,
+            entries.partitions, entries.offsets, entries.lines, strict=True,
+        )
+    ]  # fmt: skip
+    if any(entries.attributes):
+        for document, attributes in zip(documents, entries.attributes, strict=True):
+            if attributes:
+                document["attributes"] = _decode_attributes(attributes)
+    return documents
 
 
 def _origin(entry: Entry | Left, topic: bytes) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from processing.events.batch import Entry
+from processing.events.entries import Entry
 
 KEPT = 5_000  # events, of some 300 bytes each; at ten batches a second those of eight minutes
 

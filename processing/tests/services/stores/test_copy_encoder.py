@@ -12,7 +12,8 @@ import pytest
 from deploy.testing.deployment import Deployment
 from ingestion.events.model import INT64_MAX, INT64_MIN
 from ingestion.events.timestamps import EPOCH
-from processing.events.batch import MINUTE, Entry
+from processing.events.batch import MINUTE
+from processing.events.entries import Entry
 from processing.events.ledger_deltas import LedgerDelta
 from processing.events.rollups import Span
 from processing.stores import copy_encoder, row_sql

@@ -69,7 +69,7 @@ def test_the_same_id_from_another_source_is_another_event() -> None:
 def test_a_bad_line_is_a_letter_of_its_own_and_the_others_stay() -> None:
     batch = decoded(record(line(1), b'{"id":', line(2), b"\xff", line(3), offset=5))
 
-    assert [(entry.text.decode(), entry.line) for entry in batch.entries] == [
+    assert [(entry.text, entry.line) for entry in batch.entries] == [
         (event_id(1), 0),
         (event_id(2), 2),
         (event_id(3), 4),
@@ -101,7 +101,7 @@ def test_a_line_set_aside_is_a_letter_and_is_not_decoded(monkeypatch: pytest.Mon
     batch = Batch([one], asides={RecordPosition(0, 5): {1: SkippedLine("rows", "our own step failed")}})
     decoding.decode(batch, now=NOW)
 
-    assert [(entry.text.decode(), entry.line) for entry in batch.entries] == [(event_id(1), 0), (event_id(4), 3)]
+    assert [(entry.text, entry.line) for entry in batch.entries] == [(event_id(1), 0), (event_id(4), 3)]
     assert [(letter.line, letter.reason, letter.stage, letter.source) for letter in batch.letters] == [
         (1, "internal_error", "rows", "sensor-1"),
         (2, "not_json", "decode", ""),
@@ -115,7 +115,7 @@ def test_a_record_set_aside_is_one_letter_of_all_its_bytes() -> None:
     batch = Batch([one], asides={RecordPosition(0, 5): {WHOLE: SkippedLine("decode", "our own step failed")}})
     decoding.decode(batch, now=NOW)
 
-    assert batch.entries == []
+    assert len(batch.entries) == 0
     assert [(letter.line, letter.raw, letter.source) for letter in batch.letters] == [(0, one.value, "")]
     assert batch.read.total() == 1
 
@@ -125,7 +125,7 @@ def test_lines_left_out_of_a_trial_are_neither_read_nor_letters() -> None:
 
     decoding.decode(batch, now=NOW)
 
-    assert [(entry.text.decode(), entry.line) for entry in batch.entries] == [(event_id(2), 1)]
+    assert [(entry.text, entry.line) for entry in batch.entries] == [(event_id(2), 1)]
     assert (batch.letters, batch.read.total()) == ([], 1)
 
 
@@ -192,7 +192,7 @@ def test_a_partition_is_read_up_to_its_first_record_of_a_newer_release() -> None
 
     prepare(Stores(), work)
 
-    assert {entry.text.decode() for entry in work.batch.entries} == {event_id(1), event_id(4)}
+    assert {entry.text for entry in work.batch.entries} == {event_id(1), event_id(4)}
     assert (work.newer, work.held, work.batch.letters) == ({0: records[1]}, {0}, [])
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from processing.events.batch import MINUTE, Entry
+from processing.events.batch import MINUTE
+from processing.events.entries import Entries
 from processing.events.rollup_budget import RollupBudget
 from processing.events.rollups import by_hour, by_minute, roll_up
 from processing.tests.factories import NOON, make_entry, make_sent
@@ -20,21 +21,20 @@ def _budget(settings: Any) -> None:
     settings.DATAFLOW_BATCH_EVENTS = 5_000
 
 
-def scattered(count: int, *, fields: int = 10, source: str = "wide", received: int = NOON) -> list[Entry]:
+def scattered(count: int, *, fields: int = 10, source: str = "wide", received: int = NOON) -> Entries:
     """Events of as many minutes, the newest first."""
     payload: dict[str, object] = {f"field-{number}": number for number in range(fields)}
     sent = [make_sent(number, source=source, ts=NOON - number * MINUTE, payload=payload) for number in range(count)]
-    entries = [make_entry(each) for each in sent]
-    for entry in entries:
-        entry.received = received
+    entries = Entries.of(map(make_entry, sent))
+    entries.received = [received] * count
     return entries
 
 
-def rows(budget: RollupBudget, entries: list[Entry]) -> int:
+def rows(budget: RollupBudget, entries: Entries) -> int:
     """The rows by minute of a batch that is committed."""
     allotment = budget.allot(entries)
     budget.adopt(allotment)
-    assert {entry.id for entry in allotment.cut} == {entry.id for entry in entries if not entry.rolled}
+    assert sorted(allotment.cut) == [index for index, rolled in enumerate(entries.rolled) if not rolled]
     return sum(map(len, allotment.minutes.values()))
 
 
@@ -51,7 +51,7 @@ def test_the_newest_minutes_of_a_source_past_its_budget_are_rolled_up() -> None:
     entries = scattered(25)
 
     assert rows(RollupBudget(), entries) == BUDGET
-    assert [entry.rolled for entry in entries] == [True] * 10 + [False] * 15
+    assert entries.rolled == [True] * 10 + [False] * 15
 
 
 def test_whoever_rolls_up_the_same_events_again_leaves_out_the_same() -> None:
@@ -79,19 +79,16 @@ def test_a_batch_that_rolls_back_spends_nothing() -> None:
 
 def test_a_backlog_of_several_minutes_of_receipt_has_the_budget_of_each() -> None:
     entries = scattered(20)
-    for entry in entries[10:]:
-        entry.received -= MINUTE
+    entries.received[10:] = [NOON - MINUTE] * 10
 
     assert rows(RollupBudget(), entries) == 2 * BUDGET
 
 
 def test_a_neighbour_is_rolled_up_whole() -> None:
-    neighbour = scattered(9, source="neighbour")
+    both = Entries.of([*scattered(500), *scattered(9, source="neighbour")])
 
-    found = rows(RollupBudget(), [*scattered(500), *neighbour])
-
-    assert found == BUDGET + 90
-    assert all(entry.rolled for entry in neighbour)
+    assert rows(RollupBudget(), both) == BUDGET + 90
+    assert all(both.rolled[500:])
 
 
 def test_no_budget_is_no_limit(settings: Any) -> None:

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kafka.consumer.fetcher import ConsumerRecord
-from pytest_django import Settings
 
 from ingestion.events.model import MAX_AHEAD
 from ingestion.kafka import record_decoder, record_encoder
@@ -18,8 +17,9 @@ from ingestion.kafka.record_decoder import EventLine, Time
 from ingestion.kafka.record_headers import Headers
 from ingestion.problems import Code
 from processing.events import decoding
-from processing.events.batch import Batch, Entry, Record
-from processing.kafka import processed_topic
+from processing.events.batch import Batch, Record
+from processing.events.entries import Entries
+from processing.kafka import processed_records
 from processing.kafka.consumed_record import record_of
 from processing.tests.factories import event_id, line
 
@@ -65,7 +65,7 @@ def test_what_is_read_of_any_record_can_be_written_and_read_again(timestamp: int
         letter = decoding.letter(entry, reason=Code.ID_CONFLICT, detail="", stage="identity")
         ours = record_encoder.headers(count=1)
         assert isinstance(record_decoder.decode(letter.raw, ours, received=NOW, now=NOW)[0], EventLine)
-    written = list(processed_topic._records([(entry, NOW) for entry in batch.entries], 3))
+    written = processed_records.build(batch.entries, [NOW] * len(batch.entries), 3, single=False)
     for record in written:
         found = json.loads(record.value)
         msgspec.convert(found if isinstance(found, list) else [found], list[Processed])
@@ -73,26 +73,24 @@ def test_what_is_read_of_any_record_can_be_written_and_read_again(timestamp: int
     assert all(0 < time <= NOW + MAX_AHEAD for time in received)
 
 
-def rows(*sources: str) -> list[tuple[Entry, int]]:
+def rows(*sources: str) -> Entries:
     lines = [line(number, b'{"n":%d}' % number, source=source) for number, source in enumerate(sources)]
     batch = Batch([Record(0, 0, NOW, b"\n".join(lines), record_encoder.headers(count=len(lines)))])
     decoding.decode(batch, now=NOW)
-    return [(entry, NOW) for entry in batch.entries]
+    return batch.entries
 
 
 def test_a_record_of_several_events_is_an_array_and_of_one_an_object() -> None:
-    [several] = processed_topic._records(rows("a", "b"), 1)
-    [one] = processed_topic._records(rows("a"), 1)
+    [several] = processed_records.build(rows("a", "b"), [NOW] * 2, 1, single=False)
+    [one] = processed_records.build(rows("a"), [NOW], 1, single=False)
 
     assert [event["id"] for event in json.loads(several.value)] == [event_id(0), event_id(1)]
     assert (several.key, dict(several.headers)) == (None, {"dataflow-count": b"2"})
     assert (json.loads(one.value)["source"], one.key, dict(one.headers)) == ("a", b"a", {"dataflow-count": b"1"})
 
 
-def test_each_record_has_one_event_where_readers_want_that(settings: Settings) -> None:
-    settings.DATAFLOW_PROCESSED_ONE_EVENT_PER_RECORD = True
-
-    records = list(processed_topic._records(rows("a", "b", "a"), 1))
+def test_each_record_has_one_event_where_readers_want_that() -> None:
+    records = processed_records.build(rows("a", "b", "a"), [NOW] * 3, 1, single=True)
 
     assert [record.key for record in records] == [b"a", b"b", b"a"]
     assert [json.loads(record.value)["payload"] for record in records] == [{"n": 0}, {"n": 1}, {"n": 2}]

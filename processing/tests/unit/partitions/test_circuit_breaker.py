@@ -6,6 +6,7 @@ import pytest
 
 from ingestion.kafka.record_headers import REDRIVE_OF, Headers
 from processing.events.batch import Batch, Letter, Record
+from processing.events.entries import Entries
 from processing.partitions.circuit_breaker import COUNTED_SOURCES, CircuitBreaker, LimitExceeded
 from processing.partitions.outcome_window import Window
 from processing.tests.factories import NOON, make_entry, make_sent
@@ -13,7 +14,7 @@ from processing.tests.factories import NOON, make_entry, make_sent
 
 def outcomes(text: str, *, first: int = 0, lines: int = 1, headers: Headers | None = None) -> Batch:
     """A batch of partition 0, a character for each event: `.` is good, `x` a dead letter."""
-    batch = Batch(records=[])
+    batch, entries = Batch(records=[]), []
     for number, character in enumerate(text):
         offset, line = first + number // lines, number % lines
         if line == 0:
@@ -21,7 +22,8 @@ def outcomes(text: str, *, first: int = 0, lines: int = 1, headers: Headers | No
         if character == "x":
             batch.letters.append(Letter(0, offset, line, b"", "not_json", "", "", "decode", "", None, NOON))
         else:
-            batch.entries.append(make_entry(make_sent(number, payload={}), place=(0, offset, line)))
+            entries.append(make_entry(make_sent(number, payload={}), place=(0, offset, line)))
+    batch.entries = Entries.of(entries)
     batch.read["", 0, 0] = len(text)
     return batch
 
@@ -110,14 +112,15 @@ def test_a_window_holds_no_more_than_its_size() -> None:
 
 def of_sources(*outcomes: tuple[str, bool], first: int = 0) -> Batch:
     """A batch of partition 0, a record for each event: its source, and whether it is a dead letter."""
-    batch = Batch(records=[])
+    batch, entries = Batch(records=[]), []
     for offset, (source, bad) in enumerate(outcomes, start=first):
         batch.records.append(Record(0, offset, NOON, b"", []))
         batch.read[source, 0, 0] += 1
         if bad:
             batch.letters.append(Letter(0, offset, 0, b"", "id_conflict", "", "", "identity", source, None, NOON))
         else:
-            batch.entries.append(make_entry(make_sent(offset, source=source, payload={}), place=(0, offset, 0)))
+            entries.append(make_entry(make_sent(offset, source=source, payload={}), place=(0, offset, 0)))
+    batch.entries = Entries.of(entries)
     return batch
 
 

@@ -1,0 +1,110 @@
+"""The events of a batch by columns: a list for each field of `Entry`, and one Entry only where somebody asks for it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import Any, overload
+
+import msgspec
+
+
+class Entry(msgspec.Struct, gc=False):
+    """An event and its position in Kafka. A batch holds them by columns: `Entries`."""
+
+    key: bytes  # document id: the event id's 16 bytes and 8 of the source's digest
+    text: str  # the id as canonical UUID text
+    source: str
+    ts: int  # microseconds since the epoch
+    received: int  # microseconds since the epoch
+    payload: bytes  # the sender's JSON
+    values: dict[str, object]  # the payload, decoded
+    hash: int  # ingestion.events.identity.content_hash.content_hash
+    partition: int
+    offset: int
+    line: int
+    timed: bool = True  # False: `ts` is the receiver's, and the first copy's is kept
+    attributes: bytes = b""  # a JSON object, or empty
+    rolled: bool = True  # False: past its source's budget of rollup rows (processing.events.rollup_budget)
+
+    @property
+    def id(self) -> bytes:
+        """Return the event id's 16 bytes."""
+        return self.key[:16]
+
+
+@dataclass(eq=False)
+class Entries(Sequence[Entry]):
+    """Events, whose fields stand in lists of equal length, in the order of the fields of `Entry`.
+
+    An object for each event costs more than what is done with it: the hot path goes over the lists. Nothing is changed in
+    place but `rolled`.
+    """
+
+    keys: list[bytes] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
+    times: list[int] = field(default_factory=list)
+    received: list[int] = field(default_factory=list)
+    payloads: list[bytes] = field(default_factory=list)
+    values: list[dict[str, object]] = field(default_factory=list)
+    hashes: list[int] = field(default_factory=list)
+    partitions: list[int] = field(default_factory=list)
+    offsets: list[int] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    timed: list[bool] = field(default_factory=list)
+    attributes: list[bytes] = field(default_factory=list)
+    rolled: list[bool] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry]) -> Entries:
+        """Return events by columns; the same object, if they are already."""
+        if isinstance(entries, cls):
+            return entries
+        return cls(*map(list, zip(*map(msgspec.structs.astuple, entries), strict=True)))
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @overload
+    def __getitem__(self, index: int) -> Entry: ...
+    @overload
+    def __getitem__(self, index: slice) -> Entries: ...
+    def __getitem__(self, index: int | slice) -> Entry | Entries:
+        if isinstance(index, slice):
+            return Entries(*(column[index] for column in self._all()))
+        return Entry(*(column[index] for column in self._all()))
+
+    def __iter__(self) -> Iterator[Entry]:
+        return map(Entry, *self._all())
+
+    def select(self, indexes: Sequence[int]) -> Entries:
+        """Return some of the events, in the order of the indexes."""
+        return Entries(*([column[index] for index in indexes] for column in self._all()))
+
+    def without(self, keys: Iterable[bytes]) -> Entries:
+        """Return the events except those with these keys."""
+        gone = set(keys)
+        return self.select([index for index, key in enumerate(self.keys) if key not in gone])
+
+    def at_times(self, times: Mapping[bytes, int]) -> Entries:
+        """Return the events, some of them at another time, by key."""
+        found = self[:]
+        found.times = [times.get(key, ts) for key, ts in zip(self.keys, self.times, strict=True)]
+        return found
+
+    @cached_property
+    def by_source(self) -> dict[str, list[int]]:
+        """The indexes of each source's events."""
+        found: defaultdict[str, list[int]] = defaultdict(list)
+        for index, source in enumerate(self.sources):
+            found[source].append(index)
+        return found
+
+    def _all(self) -> Iterator[list[Any]]:
+        return (getattr(self, name) for name in _NAMES)
+
+
+_NAMES = [each.name for each in fields(Entries)]
