@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from itertools import accumulate
 from typing import Any, cast
@@ -28,7 +28,6 @@ _CHUNK_BYTES = 2 * 1024 * 1024  # of payload JSON
 _CHUNK_DOCUMENT = 200  # bytes of a document around its payload
 _READ_CHUNK = 1_000  # documents at once, unless MongoDB's answer reaches 16 MiB before
 
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - BSON dates are UTC, and naive ones encode faster
 _DUPLICATE_KEY = 11000
 
 _decode_attributes = msgspec.json.Decoder(dict[str, object]).decode
@@ -235,7 +234,6 @@ def _documents(entries: Entries, topic: bytes) -> list[dict[str, Any]]:
         {
             "_id": key,
             "source": source,
-            "ts": _EPOCH + timedelta(microseconds=ts),
             "ts_us": ts,
             "received_us": received,
             "payload": payload,

@@ -55,8 +55,7 @@ class EventDocument(mongoengine.Document):  # type: ignore[misc]  # mongoengine 
 
     id = mongoengine.BinaryField(primary_key=True)  # `document_id`
     source = mongoengine.StringField(required=True)
-    ts = mongoengine.DateTimeField(required=True)  # for people: BSON keeps milliseconds
-    ts_us = mongoengine.LongField(required=True)
+    ts_us = mongoengine.LongField(required=True)  # documents of earlier releases have `ts`, too, in milliseconds
     received_us = mongoengine.LongField(required=True)
     payload = mongoengine.DictField(required=True)
     hash = mongoengine.LongField(required=True)  # ingestion.events.identity.content_hash
