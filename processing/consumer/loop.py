@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from ingestion.kafka import record_headers
 from processing import metrics
 from processing.consumer import batch_runner, steps
+from processing.consumer.gathering import Gathering
 from processing.consumer.partition_starts import PartitionStarts
 from processing.consumer.probes.liveness import State, Watchdog
 from processing.consumer.progress_check import ProgressCheck
@@ -34,10 +35,7 @@ from processing.stores.mongodb.recently_stored import RecentlyStored
 logger = logging.getLogger(__name__)
 
 POLL = 0.5  # seconds; also how soon a signal is seen
-# While little comes in, a batch is closed after the first; while more than a batch waits, after the second.
-QUIET_GATHER = 0.02  # seconds
-BUSY_GATHER = 0.1  # seconds
-BUSY_EVENTS = 500  # in one batch, from which on the next is gathered busily
+BUSY_EVENTS = 500  # in one batch, from which on the client fetches in larger rounds
 PATIENCE = 1.0  # seconds that the stores may take before fetching pauses
 STOP_WITHIN = 20.0  # seconds to finish the current batch after a signal
 STALL_CHECK = 10.0  # seconds within which a partition with records has to return some
@@ -71,6 +69,7 @@ class Loop:
         self._held: list[Record] = []
         self._events_per_record = 1.0
         self._busy = False
+        self._gathering = Gathering()
         self._next_check = time.monotonic() + STALL_CHECK
         self._stop_by: float | None = None
 
@@ -97,6 +96,7 @@ class Loop:
         """Gather one batch and hand it to the stores; True if there was any."""
         self.state.turn()
         consumer = self._open()
+        consumer.commit_done(at_once=not self._held and self._settling is None)
         self._find_starts(consumer)
         if self._held:
             # One record goes after the other, and little is fetched while enough waits.
@@ -175,7 +175,7 @@ class Loop:
             room = most - events
             polled = consumer.poll(wait=left, limit=max(1, int(room / self._events_per_record)))
             if polled and not records:
-                closes = time.monotonic() + (BUSY_GATHER if self._busy else QUIET_GATHER)
+                closes = time.monotonic() + self._gathering.seconds
             records += polled
             events += sum(map(_event_count, polled))
         if records:
@@ -230,7 +230,9 @@ class Loop:
     def _settle(self, work: Work) -> None:
         began = time.monotonic()
         batch_runner.run_batch(self._stores, work, stopping=self._stopping, waiting=self._note_waiting)
-        metrics.BATCH_SECONDS.observe(time.monotonic() - began)
+        seconds = time.monotonic() - began
+        self._gathering.settled(seconds)
+        metrics.BATCH_SECONDS.observe(seconds)
 
     def _settled(self, consumer: Consumer) -> set[int]:
         """Wait for the previous batch; commit its offsets and announce it. Polls meanwhile, to keep the membership.
@@ -373,6 +375,7 @@ class Loop:
     def _finish(self) -> None:
         if self._consumer is not None:
             self._settled(self._consumer)
+            self._consumer.commit_done(at_once=True)
             self._leave_all()
             self._thread.submit(lambda: self._stores.rows.remove_member(self._member))
 
@@ -388,10 +391,10 @@ class Loop:
     # --- the steps after the stores, on the loop's own thread ---
 
     def commit(self, work: Work) -> None:
-        """Commit the batch's offsets to Kafka."""
+        """Leave the batch's offsets to the client, which commits them to Kafka once a second."""
         assert self._consumer is not None
         everything = Batch(records=[*work.batch.redelivered, *work.batch.records])
-        self._consumer.commit(everything.offsets())
+        self._consumer.note_done(everything.offsets())
 
     def announce(self, work: Work) -> None:
         """Update the live feed and the metrics; best effort."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from uuid import UUID
 
@@ -28,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 SESSION_TIMEOUT = 10.0  # seconds until a killed consumer's partitions go to another
 REQUEST_TIMEOUT = 5.0  # seconds that a call for offsets may take
+# What was read since the last commit is published to processed-data again after a kill.
+COMMIT_EVERY = 1.0  # seconds
 # When idle, the broker answers a fetch as soon as there is any record; under load, when there is enough for a round.
 _IDLE_FETCH = {"fetch_min_bytes": 1, "fetch_max_wait_ms": 500}
 _BUSY_FETCH = {"fetch_min_bytes": 65_536, "fetch_max_wait_ms": 50}
@@ -46,6 +49,8 @@ class Consumer:
         self._started_topic: UUID | None = None
         self.known_ends: dict[PartitionId, int] = {}  # last end offsets seen
         self._next: dict[int, int] = {}  # partition -> the offset after the last record that was returned
+        self._done: dict[int, int] = {}  # next offsets that are not committed yet
+        self._next_commit = 0.0  # time.monotonic()
         self.is_broken = False  # see `poll`
         with kafka_errors():
             self._client = KafkaConsumer(
@@ -196,8 +201,10 @@ class Consumer:
             # After a kill this offset tells where republishing to processed-data must start.
             self.commit(uncommitted)
 
-    def await_start(self, partitions: Iterable[int]) -> None:
+    def await_start(self, partitions: Collection[int]) -> None:
         """Return no more records of partitions until they are placed again."""
+        # Committed offsets tell where to start.
+        self.commit_done(at_once=not self._done.keys().isdisjoint(partitions))
         for partition in self._started & set(partitions):
             with _unless_gone():
                 self._client.pause(TopicPartition(self.topic, partition))
@@ -253,6 +260,17 @@ class Consumer:
     def excuse(self) -> None:
         """Discard the previous check: nothing had to be fetched since."""
         self._behind = {}
+
+    def note_done(self, offsets: Mapping[int, int]) -> None:
+        """Note next offsets of partitions for `commit_done`."""
+        self._done.update(offsets)
+
+    def commit_done(self, *, at_once: bool = False) -> None:
+        """Commit what was noted, unless the last time is not COMMIT_EVERY ago; call it often."""
+        if self._done and (at_once or time.monotonic() >= self._next_commit):
+            self._next_commit = time.monotonic() + COMMIT_EVERY
+            self.commit(self._done)
+            self._done = {}
 
     def commit(self, offsets: Mapping[int, int]) -> None:
         """Commit next offsets. A failure is only logged: progress in PostgreSQL keeps redeliveries without effect."""

@@ -1,0 +1,19 @@
+"""How long records are gathered before they go to the stores as a batch."""
+
+from __future__ import annotations
+
+# Every batch costs the stores some work that does not grow with its events: a transaction, a command, a row for each source
+# and field. Gathering for as long as the last batch took keeps that in proportion, and adds half of it to the delay.
+LEAST = 0.02  # seconds: what a batch of a single event takes
+MOST = 0.1  # seconds; from there on more events a batch save little
+
+
+class Gathering:
+    """Follows what batches cost."""
+
+    def __init__(self) -> None:
+        self.seconds = LEAST  # from the first record of a batch to its last
+
+    def settled(self, seconds: float) -> None:
+        """Note how long the stores took for a batch."""
+        self.seconds = min(MOST, max(LEAST, seconds))
