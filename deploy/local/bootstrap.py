@@ -23,9 +23,7 @@ def main() -> None:
     _check_python()
     split = sys.argv.index("--")
     requirements, command = sys.argv[1:split], sys.argv[split + 1 :]
-    _make_environment()
-    _install(requirements)
-    python = str(VENV / "bin" / "python")
+    python = str(ensure(requirements))
     os.chdir(ROOT)
     # The command replaces this process, so that Ctrl-C and SIGTERM reach it.
     os.execv(python, [python, *command])  # noqa: S606
@@ -41,21 +39,28 @@ def _check_python() -> None:
         sys.exit("This Python can't make virtual environments. On Debian or Ubuntu: `apt-get install python3-venv`.")
 
 
-def _make_environment() -> None:
-    if (VENV / "bin" / "pip").exists():
+def ensure(names: list[str], *, folder: Path = VENV) -> Path:
+    """Create a virtual environment if it is missing, install requirements that changed, and return its Python."""
+    _make_environment(folder)
+    _install(names, folder)
+    return folder / "bin" / "python"
+
+
+def _make_environment(folder: Path) -> None:
+    if (folder / "bin" / "pip").exists():
         return
-    print("Making .venv", flush=True)
-    venv.create(VENV, with_pip=True, clear=True)
+    print(f"Making {folder.name}", flush=True)
+    venv.create(folder, with_pip=True, clear=True)
 
 
-def _install(names: list[str]) -> None:
-    stamp = VENV / f".installed-{'-'.join(name.removesuffix('.txt') for name in names)}"
-    wanted = _digest([ROOT / name for name in names])
+def _install(names: list[str], folder: Path) -> None:
+    stamp = folder / f".installed-{'-'.join(name.removesuffix('.txt') for name in names)}"
+    wanted = digest([ROOT / name for name in names])
     if stamp.exists() and stamp.read_text() == wanted:
         return
     print(f"Installing {', '.join(names)}", flush=True)
     options = [word for name in names for word in ("-r", name)]
-    command = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
+    command = [str(folder / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
     if _show_downloads([*command, *options]) != 0:
         sys.exit(
             "The packages could not be installed (see above). Where a local server has no package for this platform: "
@@ -74,15 +79,15 @@ def _show_downloads(command: list[str]) -> int:
     return pip.returncode
 
 
-def _digest(files: list[Path]) -> str:
+def digest(files: list[Path]) -> str:
     """Return a hash of the files and of those that they include with `-r`."""
-    digest = hashlib.sha256(sys.version.encode())
+    found = hashlib.sha256(sys.version.encode())
     for file in files:
         content = file.read_text()
-        digest.update(content.encode())
+        found.update(content.encode())
         nested = [ROOT / line.split()[1] for line in content.splitlines() if line.startswith("-r ")]
-        digest.update(_digest(nested).encode())
-    return digest.hexdigest()
+        found.update(digest(nested).encode())
+    return found.hexdigest()
 
 
 if __name__ == "__main__":

@@ -97,8 +97,8 @@ def test_a_change_of_a_nested_requirements_file_is_seen(tmp_path: Path, monkeypa
     monkeypatch.setattr(bootstrap, "ROOT", tmp_path)
     (tmp_path / "dev.txt").write_text("-r base.txt\nruff==1\n")
     (tmp_path / "base.txt").write_text("django==5.2\n")
-    before = bootstrap._digest([tmp_path / "dev.txt"])
+    before = bootstrap.digest([tmp_path / "dev.txt"])
 
     (tmp_path / "base.txt").write_text("django==5.2.1\n")
 
-    assert bootstrap._digest([tmp_path / "dev.txt"]) != before
+    assert bootstrap.digest([tmp_path / "dev.txt"]) != before

@@ -18,6 +18,7 @@ HASH = f"sha256:{'0' * 64}"
 def root(tmp_path: Path) -> Path:
     """A folder whose files agree."""
     asked = {"requirements": "django==5.2.19\n", "requirements-local": "psutil==7.2.2\n"}
+    asked["requirements-peers"] = "aiokafka==0.14.0\n"
     asked["requirements-dev"] = "-r requirements.in\nruff==0.17.6\n"
     for name in requirements.NAMES:
         (tmp_path / f"{name}.in").write_text(asked[name])
