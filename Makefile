@@ -29,8 +29,8 @@ faults: ## Inflict every fault with five seeds, write docs/faults.md (about 70 m
 check: ## Check style, types, layers, settings and migrations
 	$(DEV) deploy.check
 
-bench: ## Measure speed and memory, print one table
-	$(DEV) deploy.bench
+bench: ## Measure speed and memory, print one table (BENCH='--only peers': against a peer; '--only sizing': bytes an event)
+	$(DEV) deploy.bench $(BENCH)
 
 fuzz: ## Send ten minutes of bent requests to real receivers and to the whole site, signed in
 	$(DEV) deploy.fuzz

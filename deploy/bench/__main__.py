@@ -25,6 +25,7 @@ from deploy.bench.measurements import (
     pressure,
     spoiled,
 )
+from deploy.bench.peers import comparison
 from deploy.bench.stack import running_servers
 from deploy.bench.stores import NotExact
 from deploy.local.process import DidNotStart
@@ -49,7 +50,9 @@ MEASUREMENTS: dict[str, Measurement] = {
     HALF: partial(latency.measure, rate=0, label="half the end to end rate"),  # the rate is measured first
     "idle": idle.measure,
     "baseline": baseline.measure,
+    "peers": comparison.measure,
 }
+ASKED_FOR = ("peers",)  # left out of a run without --only
 
 
 def main() -> None:
@@ -72,7 +75,12 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m deploy.bench", description=__doc__)
-    parser.add_argument("--only", action="append", choices=list(MEASUREMENTS), help="may be given several times")
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=list(MEASUREMENTS),
+        help=f"may be given several times (default: all but {', '.join(ASKED_FOR)})",
+    )
     parser.add_argument("--rounds", type=int, default=3, help="the table shows the median (default %(default)s)")
     parser.add_argument("--events", type=int, help=f"how many, for {', '.join(SIZED)}")
     parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
@@ -82,7 +90,11 @@ def _options() -> argparse.Namespace:
 def _round(number: int, only: Sequence[str] | None, events: int | None) -> list[Figure]:
     """Measure once, on servers that are new."""
     with running_servers() as servers:
-        return list(_figures(servers, number, only or list(MEASUREMENTS), events))
+        return list(_figures(servers, number, only or _default(), events))
+
+
+def _default() -> list[str]:
+    return [name for name in MEASUREMENTS if name not in ASKED_FOR]
 
 
 def _figures(servers: Servers, number: int, wanted: Iterable[str], events: int | None) -> Iterator[Figure]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import psycopg
 import pymongo
@@ -14,6 +14,7 @@ from deploy.local.servers.postgres import PostgreSQL
 
 POLL = 0.02  # seconds; both questions are answered from a few rows or from MongoDB's own counter
 
+_ROWS = "SELECT count(*) FROM events"
 _SETTLED = "SELECT coalesce(sum(stored + duplicate + dead_lettered + dropped), 0)::bigint FROM source_statistics"
 
 
@@ -89,6 +90,33 @@ class Stores:
         with self.connect() as connection:
             return _number(connection, _SETTLED)
 
+    def wait_until_counted(self, count: int, *, seconds: float, alive: Callable[[], bool]) -> float:
+        """Wait until `count` documents and rows are counted, of whatever pipeline; return that moment as above.
+
+        :raises NotExact: they are not within `seconds`, or the consumer ended
+        """
+        deadline = time.monotonic() + seconds
+        with self.connect() as connection, self._client() as client:
+            collection = client[self._name]["events"]
+            while time.monotonic() < deadline and alive():
+                # Rows are counted one by one, so only once all documents are there.
+                if collection.estimated_document_count() >= count and _number(connection, _ROWS) >= count:
+                    return time.time()
+                time.sleep(POLL)
+            raise NotExact(f"{_number(connection, _ROWS)} of {count} rows were stored within {seconds:.0f} s")
+
+    def check_counts(self, count: int) -> None:
+        """Count the rows and documents, of whatever pipeline.
+
+        :raises NotExact: there are more or less than `count`
+        """
+        with self.connect() as connection, self._client() as client:
+            found = {
+                "rows": _number(connection, _ROWS),
+                "documents": client[self._name]["events"].count_documents({}),
+            }
+        check(found, count)
+
     def check_exact(self, count: int) -> None:
         """Count the rows and documents and compare them with the rollups and the ledger.
 
@@ -96,7 +124,7 @@ class Stores:
         """
         with self.connect() as connection, self._client() as client:
             found = {
-                "rows": _number(connection, "SELECT count(*) FROM events"),
+                "rows": _number(connection, _ROWS),
                 "documents": client[self._name]["events"].count_documents({}),
                 "ledger": _number(connection, "SELECT coalesce(sum(stored), 0) FROM ledger_minute"),
                 "minutes": _number(
@@ -106,8 +134,16 @@ class Stores:
                     connection, "SELECT coalesce(sum(count), 0) FROM rollup_hour WHERE field = 'temperature'"
                 ),
             }
-        if set(found.values()) != {count}:
-            raise NotExact(f"expected {count} everywhere, found {found}")
+        check(found, count)
+
+
+def check(found: Mapping[str, int], count: int) -> None:
+    """Compare what each place holds with what was sent.
+
+    :raises NotExact: one differs
+    """
+    if set(found.values()) != {count}:
+        raise NotExact(f"expected {count} everywhere, found {dict(found)}")
 
 
 def _number(connection: psycopg.Connection, question: str) -> int:
