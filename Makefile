@@ -8,7 +8,7 @@ DEV = $(BOOTSTRAP) requirements-dev.txt -- -m
 marked = $$(grep -rl --include='test_*.py' --exclude-dir='.*' 'mark\.$(1)' *)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults check bench fuzz abuse demo screenshots requirements clean-data
+.PHONY: help run test faults check bench profile fuzz abuse demo screenshots requirements clean-data
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ check: ## Check style, types, layers, settings and migrations
 
 bench: ## Measure speed and memory, print one table (BENCH='--only peers': against a peer; '--only sizing': bytes an event)
 	$(DEV) deploy.bench $(BENCH)
+
+profile: ## Record receiver and consumer under load with py-spy, print what takes the time (about 3 minutes; as root)
+	$(DEV) deploy.profiling
 
 fuzz: ## Send ten minutes of bent requests to real receivers and to the whole site, signed in
 	$(DEV) deploy.fuzz
