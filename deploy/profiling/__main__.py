@@ -84,21 +84,20 @@ def _record(stack: Stack, load: Load, form: Form, seconds: int, file: Path) -> l
     """Record both processes at the same time."""
     pids = {process: stack.pids[process] for process in PROCESSES}
     sent, settled = load.sent, stack.stores.settled()
-    began = time.monotonic()
     with Meter(pids) as meter:
         recordings = {
             process: recorder.Recording(pid, seconds=seconds, file=file.with_name(f"{process}-{file.name}.txt"))
             for process, pid in pids.items()
         }
         recorded = {process: recording.stacks() for process, recording in recordings.items()}
-    took = time.monotonic() - began
     events = {"ingest": load.sent - sent, "consumer": stack.stores.settled() - settled}
+    costs = {process: meter.cpu[process] / max(1, events[process]) * 1e6 for process in PROCESSES}
     return [
         Profile(
-            f"{process}, {form.name}: {meter.cpu[process] / took:.0%} of a core",
+            f"{process}, {form.name}: {costs[process]:.1f} µs of CPU an event",
             f"{process}-{file.name}.svg",
             stacks.on_cpu(text),
-            meter.cpu[process] / max(1, events[process]) * 1e6,
+            costs[process],
         )
         for process, text in recorded.items()
     ]
