@@ -26,6 +26,7 @@ from deploy.bench.measurements import (
     spoiled,
 )
 from deploy.bench.peers import comparison
+from deploy.bench.sizing import measurement as sizing
 from deploy.bench.stack import running_servers
 from deploy.bench.stores import NotExact
 from deploy.local.process import DidNotStart
@@ -35,7 +36,7 @@ from deploy.testing.servers import Servers
 Measurement = Callable[..., Iterator[Figure]]  # (servers, name)
 
 HALF = "latencyhalf"
-SIZED = ("unreadable", "conflicts", "drain")  # measurements that --events applies to
+SIZED = ("unreadable", "conflicts", "drain", "sizing")  # measurements that --events applies to
 MEASUREMENTS: dict[str, Measurement] = {
     "acknowledge": acknowledge.measure,
     "pressure": pressure.measure,
@@ -51,8 +52,9 @@ MEASUREMENTS: dict[str, Measurement] = {
     "idle": idle.measure,
     "baseline": baseline.measure,
     "peers": comparison.measure,
+    "sizing": sizing.measure,
 }
-ASKED_FOR = ("peers",)  # left out of a run without --only
+ASKED_FOR = ("peers", "sizing")  # left out of a run without --only
 
 
 def main() -> None:

@@ -114,6 +114,10 @@ class Stack:
         """Start the consumer; it reads as soon as it has joined its group."""
         self._start_part(processes.CONSUMER)
 
+    def stop_consumer(self) -> None:
+        """Stop the consumer after the batch that it works on."""
+        self._processes["consumer"].stop()
+
     def consumer_alive(self) -> bool:
         """Return whether the consumer still runs."""
         return self._processes["consumer"].running
@@ -129,6 +133,11 @@ class Stack:
     def raw_topic(self) -> str:
         """Return the name of the topic that the receivers write to."""
         return self._env["KAFKA_TOPIC_RAW_DATA"]
+
+    @property
+    def processed_topic(self) -> str:
+        """Return the name of the topic that the consumer writes to."""
+        return self._env["KAFKA_TOPIC_PROCESSED_DATA"]
 
     @property
     def ingest_port(self) -> int:

@@ -28,23 +28,23 @@ class Stores:
     def __init__(self, postgres: PostgreSQL, mongo: MongoDB, name: str) -> None:
         self._postgres = postgres
         self._mongo = mongo
-        self._name = name
+        self.name = name  # of both databases
 
     def create(self) -> None:
         """Create the database in PostgreSQL."""
         with self._postgres.connect("postgres") as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self._name)))
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self.name)))
 
     def drop(self) -> None:
         """Delete both databases."""
         with self._postgres.connect("postgres") as connection:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(self._name)))
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(self.name)))
         with self._client() as client:
-            client.drop_database(self._name)
+            client.drop_database(self.name)
 
     def connect(self) -> psycopg.Connection:
         """Connect to the database in PostgreSQL, in autocommit."""
-        return self._postgres.connect(self._name)
+        return self._postgres.connect(self.name)
 
     def _client(self) -> pymongo.MongoClient[dict[str, object]]:
         return pymongo.MongoClient(self._mongo.uri)
@@ -56,7 +56,7 @@ class Stores:
         """
         deadline = time.monotonic() + seconds
         with self.connect() as connection, self._client() as client:
-            collection = client[self._name]["events"]
+            collection = client[self.name]["events"]
             while time.monotonic() < deadline and alive():
                 if self._stored(connection) >= count and collection.estimated_document_count() >= count:
                     return time.time()
@@ -97,7 +97,7 @@ class Stores:
         """
         deadline = time.monotonic() + seconds
         with self.connect() as connection, self._client() as client:
-            collection = client[self._name]["events"]
+            collection = client[self.name]["events"]
             while time.monotonic() < deadline and alive():
                 # Rows are counted one by one, so only once all documents are there.
                 if collection.estimated_document_count() >= count and _number(connection, _ROWS) >= count:
@@ -113,7 +113,7 @@ class Stores:
         with self.connect() as connection, self._client() as client:
             found = {
                 "rows": _number(connection, _ROWS),
-                "documents": client[self._name]["events"].count_documents({}),
+                "documents": client[self.name]["events"].count_documents({}),
             }
         check(found, count)
 
@@ -125,7 +125,7 @@ class Stores:
         with self.connect() as connection, self._client() as client:
             found = {
                 "rows": _number(connection, _ROWS),
-                "documents": client[self._name]["events"].count_documents({}),
+                "documents": client[self.name]["events"].count_documents({}),
                 "ledger": _number(connection, "SELECT coalesce(sum(stored), 0) FROM ledger_minute"),
                 "minutes": _number(
                     connection, "SELECT coalesce(sum(count), 0) FROM rollup_minute WHERE field = 'temperature'"

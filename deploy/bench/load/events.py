@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gzip
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import islice
 
 SOURCES = 100
 SPACING = 1_000  # microseconds of event time between two events, so that no two are the same
@@ -45,7 +46,13 @@ def single_requests(count: int, *, prefix: str, token: str = "") -> list[bytes]:
 
 def array_requests(count: int, *, size: int, prefix: str, token: str = "") -> list[bytes]:
     """`count` events in JSON arrays of `size`, with a key if there is a token."""
-    parts = _parts(count, size, prefix)
+    return arrays(make_events(count, prefix=prefix), size=size, token=token)
+
+
+def arrays(events: Iterable[bytes], *, size: int, token: str = "") -> list[bytes]:
+    """Return requests with the events in JSON arrays of `size`, the last one with what is left."""
+    waiting = iter(events)
+    parts = iter(lambda: list(islice(waiting, size)), [])
     return [_request(b"[%b]" % b",".join(part), "application/json", token=token) for part in parts]
 
 
