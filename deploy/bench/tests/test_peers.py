@@ -12,7 +12,7 @@ from deploy.bench.__main__ import ASKED_FOR, _default
 from deploy.bench.figures import medians, table
 from deploy.bench.load.events import make_events
 from deploy.bench.peers import environment
-from deploy.bench.peers.comparison import CASES, PEER, PRODUCT, Run, costs, figures
+from deploy.bench.peers.comparison import CASES, PEER, PRODUCT, TURNS, Run, costs, figures, mean
 from deploy.bench.peers.programs.stores import document, row
 from deploy.bench.stores import NotExact, check
 from deploy.local import bootstrap
@@ -41,6 +41,13 @@ def test_the_ratios_are_the_products_figures_divided_by_the_peers() -> None:
     *_, ratio = figures(CASES[0], runs)
 
     assert ratio.values == {"x acknowledged": 2.0, "x p50": 0.5, "x CPU": 0.75}
+
+
+def test_both_pipelines_have_early_and_late_turns() -> None:
+    places = {who: [place for place, turn in enumerate(TURNS) if turn == who] for who in (PRODUCT, PEER)}
+
+    assert sum(places[PRODUCT]) == sum(places[PEER])
+    assert mean([Run(SPEED, {"us/event all": 30.0}), Run(SPEED, {"us/event all": 40.0})]).cost == {"us/event all": 35.0}
 
 
 def test_each_case_has_lines_of_its_own_in_the_table() -> None:
