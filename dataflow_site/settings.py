@@ -294,7 +294,7 @@ DATAFLOW_LIVE_SOCKETS_PER_USER = env.int("DATAFLOW_LIVE_SOCKETS_PER_USER", 32)
 DATAFLOW_TRUSTED_PROXIES = env.list("DATAFLOW_TRUSTED_PROXIES", default=[])
 
 # --- The consumer ---
-DATAFLOW_BATCH_EVENTS = env.int("DATAFLOW_BATCH_EVENTS", 5_000)
+DATAFLOW_BATCH_EVENTS = env.int("DATAFLOW_BATCH_EVENTS", 10_000)
 DATAFLOW_MAX_FIELDS_PER_SOURCE = env.int("DATAFLOW_MAX_FIELDS_PER_SOURCE", 500)
 # Rows by minute that one source may cause or change with what is received in one minute; events past it are stored but not
 # rolled up. 0: no limit.

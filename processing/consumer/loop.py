@@ -35,6 +35,7 @@ from processing.stores.mongodb.recently_stored import RecentlyStored
 logger = logging.getLogger(__name__)
 
 POLL = 0.5  # seconds; also how soon a signal is seen
+BATCH_BYTES = 4 * 1024 * 1024  # of records, after which a batch is closed: what bounds the memory of large events
 BUSY_EVENTS = 500  # in one batch, from which on the client fetches in larger rounds
 PATIENCE = 1.0  # seconds that the stores may take before fetching pauses
 STOP_WITHIN = 20.0  # seconds to finish the current batch after a signal
@@ -164,11 +165,11 @@ class Loop:
     def _gather(self, consumer: Consumer) -> None:
         """Poll until what is held makes a full batch, or has waited long enough."""
         records = self._held
-        events = sum(map(_event_count, records))
+        events, size = sum(map(_event_count, records)), sum(map(_size, records))
         wait = POLL if not records and not (self._settling or self._starts.asked) else 0.01
         closes = time.monotonic() + wait
         most = self._stores.budget.batch_events()
-        while events < most and not self._stopping.is_set() and not consumer.is_broken:
+        while events < most and size < BATCH_BYTES and not self._stopping.is_set() and not consumer.is_broken:
             left = closes - time.monotonic()
             if left <= 0:
                 break
@@ -178,6 +179,7 @@ class Loop:
                 closes = time.monotonic() + self._gathering.seconds
             records += polled
             events += sum(map(_event_count, polled))
+            size += sum(map(_size, polled))
         if records:
             self._events_per_record = max(1.0, events / len(records))
         busy = events >= BUSY_EVENTS
@@ -415,6 +417,10 @@ FINISH: list[Callable[[Loop, Work], None]] = [Loop.commit, Loop.announce]
 def _once(records: list[Record]) -> list[Record]:
     """Leave out what was polled again: a partition that went and came back starts where Kafka's offsets say."""
     return list({record.position: record for record in records}.values())
+
+
+def _size(record: Record) -> int:
+    return len(record.value or b"")
 
 
 def _event_count(record: Record) -> int:
