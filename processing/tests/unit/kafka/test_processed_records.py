@@ -1,0 +1,115 @@
+"""A record that is rewritten for `processed-data` says what one built event by event says; any other is not rewritten."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingestion.events.model import Event
+from ingestion.kafka import record_encoder
+from ingestion.kafka.partitioner import partition_of
+from ingestion.kafka.producer_record import ProducerRecord
+from ingestion.kafka.record_encoder import MAX_EVENTS
+from processing.events import decoding
+from processing.events.batch import Batch, Record
+from processing.kafka import processed_records
+from processing.tests.factories import NOON, event_id, line
+
+PARTITIONS = 3
+STORED = NOON + 5
+SOURCES = ["a", "b", "c", "longer-1"]
+# What could be taken for a member of the line.
+KEYS = st.sampled_from(["payload", "stored", "timed", "id", ',"payload":{', '\n{"id":"', "x"])
+PAYLOADS = st.dictionaries(KEYS, st.recursive(st.integers() | KEYS, lambda v: st.dictionaries(KEYS, v), max_leaves=4))
+EVENTS = st.lists(st.tuples(st.sampled_from(SOURCES), PAYLOADS, st.booleans(), st.booleans()), min_size=1, max_size=12)
+
+
+def records(events: list[tuple[str, dict[str, Any], bool, bool]]) -> list[Record]:
+    """Records as a receiver writes them: of one event to three, some without a time of its own or with spaces."""
+    lines: dict[int, list[bytes]] = {}
+    for number, (source, payload, timed, spaced) in enumerate(events):
+        text = json.dumps(payload, separators=(", ", " : ") if spaced else (",", ":")).encode()
+        event = Event(event_id(number), source, NOON + number, text, timed)
+        lines.setdefault(partition_of(source, PARTITIONS), []).append(record_encoder.line(event, received=NOON + 1))
+    return [
+        Record(partition, start, NOON, b"\n".join(own[start : start + 3]), record_encoder.headers(count=len(own)))
+        for partition, own in lines.items()
+        for start in range(0, len(own), 3)
+    ]
+
+
+def rewritten(found: list[Record], *, partitions: int = PARTITIONS) -> tuple[list[ProducerRecord] | None, Batch]:
+    batch = Batch(found)
+    decoding.decode(batch, now=NOON + 2)
+    return processed_records.rewrite(found, batch.entries, STORED, partitions), batch
+
+
+def said(found: list[ProducerRecord]) -> dict[int, list[Any]]:
+    """Each partition's events in their order."""
+    events: dict[int, list[Any]] = {}
+    for record in found:
+        value = json.loads(record.value)
+        members = value if isinstance(value, list) else [value]
+        assert dict(record.headers)["dataflow-count"] == b"%d" % len(members)
+        names = {event["source"] for event in members}
+        assert record.key == (names.pop().encode() if len(names) == 1 else None)
+        events.setdefault(record.partition, []).extend(members)
+    return events
+
+
+@given(EVENTS)
+def test_what_is_rewritten_says_what_is_built(events: list[tuple[str, dict[str, Any], bool, bool]]) -> None:
+    found, batch = rewritten(records(events))
+    built = processed_records.build(batch.entries, [STORED] * len(events), PARTITIONS, single=False)
+
+    assert found is None or said(found) == said(built)
+    if not any('"payload"' in json.dumps(payload) for _, payload, _, _ in events):
+        assert found is not None
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        line(1, b'{"a":1}').replace(b',"ts"', b', "ts"'),
+        line(1, b'{"a":1}') + b" ",
+        b'{"payload":{"a":1,"payload":{}},' + line(1).replace(b',"payload":{}', b"")[1:],
+        line(1, b'{"a":1}')[:-1] + b',"timed":true}',
+        line(1, b'{"a":1}')[:-1] + b',"attributes":{"b":2}}',
+        line(1, b'{"a":{"b":1,"payload":{}}}'),
+        line(1, b'{"a":1}', ts=1),
+        line(1, b'{"a":1}', received=10**16),
+        line(1, b'{"a":1}').replace(b',"payload":{"a":1}', b',"timed":false,"payload":{"a":1}'),
+        line(1, b'{"a":1}').replace(b"sensor-1", b"sensor\\u002d1"),
+    ],
+)
+def test_a_line_that_no_receiver_writes_so_is_not_rewritten(forged: bytes) -> None:
+    home = partition_of("sensor-1", PARTITIONS)
+    found, batch = rewritten([Record(home, 0, NOON, forged + b"\n" + line(2), record_encoder.headers(count=2))])
+
+    assert (found, len(batch.entries)) == (None, 2)
+
+
+def test_a_source_of_another_partition_is_not_rewritten() -> None:
+    found, _ = rewritten(records([("a", {}, True, False)]), partitions=PARTITIONS + 1)
+
+    assert (found is None) == (partition_of("a", PARTITIONS) != partition_of("a", PARTITIONS + 1))
+    other = Record((partition_of("sensor-1", 3) + 1) % 3, 0, NOON, line(1), record_encoder.headers(count=1))
+    assert rewritten([other])[0] is None
+
+
+def test_small_records_are_joined_and_large_ones_are_not() -> None:
+    many = [
+        Record(0, number, NOON, b"\n".join(line(number * 400 + n, source="a") for n in range(400)), [])
+        for number in range(4)
+    ]
+    marked = [record._replace(headers=record_encoder.headers(count=400)) for record in many]
+
+    found, _ = rewritten(marked, partitions=1)
+
+    assert found is not None
+    assert [dict(record.headers)["dataflow-count"] for record in found] == [b"800", b"800"]
+    assert MAX_EVENTS == 1_000
