@@ -34,6 +34,19 @@ def request_metadata(producer: KafkaProducer, answered: Callable[[object], objec
     return future
 
 
+def leader_address(producer: KafkaProducer, topic: str, partition: int) -> tuple[str, int] | None:
+    """Return host and port of the broker that leads a partition, as far as the producer knows. Does not block.
+
+    No public call tells a leader.
+    """
+    try:
+        node = producer._metadata.leader_for_partition(TopicPartition(topic, partition))  # noqa: SLF001
+        broker = producer._metadata.broker_metadata(node)  # noqa: SLF001
+    except KeyError:
+        return None  # the metadata was renewed meanwhile
+    return None if broker is None else (broker.host, broker.port)
+
+
 def force_close(producer: KafkaProducer) -> None:
     """Stop the producer's thread without sending what waits.
 

@@ -4,12 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
+from typing import Protocol
+
+from kafka.errors import KafkaTimeoutError
 
 from ingestion.kafka import record_encoder
-from ingestion.kafka.producer import Client, PublishFailed, is_refused_for_good, send
+from ingestion.kafka.producer import DELIVERY_TIMEOUT, Client, PublishFailed, is_refused_for_good, send
+from ingestion.kafka.producer_record import ProducerRecord
 from ingestion.kafka.submission import Submission
+
+
+class DirectWay(Protocol):
+    """A quicker way than the client's, for those records that it takes."""
+
+    def send(
+        self,
+        producer: Client,
+        records: Sequence[ProducerRecord],
+        answered: Callable[[Sequence[ProducerRecord], Collection[int]], None],
+    ) -> list[ProducerRecord]:
+        """Send records, and return those that it does not take.
+
+        :param answered: called with some of the records, and which of their partitions did not acknowledge
+        """
 
 
 class Flush:
@@ -28,11 +47,29 @@ class Flush:
         self._lock = threading.Lock()
         self._pending = 1  # send() itself
 
-    def send(self, producer: Client, topic: str, partitions: int) -> None:
+    def send(self, producer: Client, topic: str, partitions: int, leaders: DirectWay) -> None:
         """Send every record; `on_complete` is called later, on the loop, whether they were acknowledged or not."""
-        for record in record_encoder.pack(self.submissions, partitions):
-            with self._lock:
-                self._pending += 1
+        records = record_encoder.pack(self.submissions, partitions)
+        self._pending += len(records)
+        again = partial(self._send_by_client, producer, topic)
+        again(leaders.send(producer, records, partial(self._answered, again)))
+        self._complete(0)
+
+    def _answered(
+        self, again: Callable[[list[ProducerRecord]], None], sent: Sequence[ProducerRecord], failed: Collection[int]
+    ) -> None:
+        """Take a leader's answer. The client sends again what has failed: it knows what each error means."""
+        left = [record for record in sent if record.partition in failed]
+        for _ in range(len(sent) - len(left)):
+            self._complete(0)
+        if left and self._loop.time() >= self.started + DELIVERY_TIMEOUT:
+            for record in left:
+                self._rejected(1 << record.partition, KafkaTimeoutError("no answer in time"))
+        else:
+            again(left)
+
+    def _send_by_client(self, producer: Client, topic: str, records: list[ProducerRecord]) -> None:
+        for record in records:
             bit = 1 << record.partition
             try:
                 future = send(producer, topic, record)
@@ -40,7 +77,6 @@ class Flush:
                 self._rejected(bit, error.__cause__ or error)
             else:
                 future.add_callback(self._acknowledged).add_errback(partial(self._rejected, bit))
-        self._complete(0)
 
     @property
     def reason(self) -> str:

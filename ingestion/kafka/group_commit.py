@@ -11,6 +11,7 @@ from django.conf import settings
 
 from ingestion import metrics
 from ingestion.events.model import Event
+from ingestion.kafka.direct.leaders import Leaders
 from ingestion.kafka.flush import Flush
 from ingestion.kafka.producer import Client, PublishFailed, close_producer, open_producer, partition_count, round_trip
 from ingestion.kafka.submission import Submission
@@ -58,6 +59,7 @@ class Publisher:
         self._topic = topic
         self.loop = asyncio.get_running_loop()
         self._producer: Client | None = None
+        self._leaders = Leaders(topic)
         self._partitions = 0  # 0: not known yet
         self._away = False  # the last attempt to connect failed
         self._failing = False  # the last flush failed
@@ -134,6 +136,7 @@ class Publisher:
             await self._idle.wait()
         if self._connecting is not None:
             self._connecting.cancel()
+        self._leaders.close()
         if self._producer is not None:
             await asyncio.to_thread(close_producer, self._producer, timeout=CLOSE_TIMEOUT)
 
@@ -201,7 +204,7 @@ class Publisher:
             return
         self._flush = Flush(self._take(), loop=self.loop, on_complete=self._on_complete)
         metrics.FLUSH_EVENTS.observe(self._flush.events)
-        self._flush.send(self._producer, self._topic, self._partitions)
+        self._flush.send(self._producer, self._topic, self._partitions, self._leaders)
 
     def _take(self) -> list[Submission]:
         """Remove and return the oldest submissions that fit into one flush; at least one."""

@@ -36,6 +36,8 @@ REQUEST_BYTES = 8 * 1024 * 1024
 
 _ABOUT_CONTENT = (CorruptRecordError, InvalidRecordError, MessageSizeTooLargeError, RecordListTooLargeError)
 
+CLIENT = "dataflow"  # the name by which brokers know this client
+
 Client: TypeAlias = KafkaProducer
 
 
@@ -51,7 +53,7 @@ def open_producer() -> Client:
     try:
         return KafkaProducer(
             **connection_options(),
-            client_id="dataflow",
+            client_id=CLIENT,
             acks="all",
             # An idempotent producer stays stuck once a batch exceeds the delivery timeout. One request in flight keeps
             # the order without it, and the consumer drops the rare duplicate by the events' ids.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import ssl
 import subprocess
 import sys
 import time
@@ -15,11 +17,13 @@ from urllib.parse import quote_plus, urlsplit
 
 import pytest
 import redis
+from kafka.errors import KafkaError
 from pytest_django.fixtures import Settings
 
 from deploy.local import ports, processes
 from deploy.testing.certificates import Authority
 from deploy.testing.deployment import ProductProcess
+from ingestion.kafka.direct.login import CannotConnect, connect
 from ingestion.runtime import redis_client
 from ingestion.tests.client import JSON, call, event
 from processing.errors import NeedsOperator, kafka_errors, postgres_errors
@@ -235,6 +239,37 @@ def test_kafka_takes_our_certificate_and_refuses_none_and_a_strangers(
         settings.KAFKA_SSL_CERTFILE, settings.KAFKA_SSL_KEYFILE = certificate, key
         with pytest.raises(NeedsOperator, match="KAFKA_SSL_CERTFILE"), kafka_errors():
             groupless_client.connect("test", wait=20)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "mechanism"),
+    [("SSL", ""), *[(sasl, name) for sasl in ("SASL_PLAINTEXT", "SASL_SSL") for name in ("PLAIN", "SCRAM-SHA-512")]],
+)
+def test_a_receivers_own_connection_logs_in_as_the_clients_do(secured: Secured, protocol: str, mechanism: str) -> None:
+    options = {
+        "security_protocol": protocol,
+        "sasl_mechanism": mechanism,
+        "sasl_plain_username": USER,
+        "sasl_plain_password": PASSWORD,
+        "ssl_cafile": str(secured.kafka.authority),
+        "ssl_certfile": str(secured.kafka.client.certificate),
+        "ssl_keyfile": str(secured.kafka.client.key),
+    }
+
+    async def is_ready(**changes: str) -> bool:
+        connection = await connect(
+            ports.HOST, secured.kafka.listeners[protocol], {**options, **changes}, client="dataflow"
+        )
+        connection.abort()
+        return connection.is_ready or connection.is_lost
+
+    assert asyncio.run(is_ready())
+    if mechanism:
+        with pytest.raises((CannotConnect, ConnectionResetError, KafkaError)):
+            asyncio.run(is_ready(sasl_plain_password=WRONG))
+    if protocol.endswith("SSL"):
+        with pytest.raises(ssl.SSLError):
+            asyncio.run(is_ready(ssl_cafile=str(secured.stranger)))
 
 
 def test_postgresql_is_refused_where_its_certificate_is_for_another_host(

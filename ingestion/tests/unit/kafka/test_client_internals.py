@@ -16,7 +16,13 @@ from kafka.record import MemoryRecords
 
 from ingestion.kafka import client_internals
 
-PRODUCER = {"_metadata.request_update", "_sender.wakeup", "_sender.force_close"}
+PRODUCER = {
+    "_metadata.request_update",
+    "_metadata.leader_for_partition",
+    "_metadata.broker_metadata",
+    "_sender.wakeup",
+    "_sender.force_close",
+}
 CONSUMER = {
     "_coordinator._join_task",
     "_coordinator.request_rejoin",
@@ -33,6 +39,9 @@ CONSUMER = {
 ADMIN = {"_manager.run", "_manager.send", "_async_get_leader_for_partitions"}
 # Nothing answers there. With a version given, a client connects to no broker before it has something to send.
 NO_BROKER = {"bootstrap_servers": "127.0.0.1:9", "api_version": (3, 9), "metrics_enabled": False}
+
+# Parsed while tests are collected: the garbage collector's callback of Hypothesis breaks ast.parse() on Python 3.11.
+TREE = ast.parse(inspect.getsource(client_internals))
 
 
 @pytest.fixture
@@ -57,8 +66,7 @@ def test_the_module_uses_the_private_attributes_named_here_and_no_others() -> No
 
 def used(name: str) -> set[str]:
     """Return the longest attribute paths that the module reads from a parameter of this name."""
-    tree = ast.parse(inspect.getsource(client_internals))
-    paths = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    paths = {ast.unparse(node) for node in ast.walk(TREE) if isinstance(node, ast.Attribute)}
     ours = {path.removeprefix(f"{name}.") for path in paths if path.startswith(f"{name}._")}
     return {path for path in ours if not any(other.startswith(f"{path}.") for other in ours)}
 

@@ -19,11 +19,22 @@ class AcknowledgedFuture:
         return self
 
 
+class NoLeaders:
+    """The metadata of a client that knows no broker, so that all records go through the client."""
+
+    def leader_for_partition(self, _: object) -> None:
+        return None
+
+    def broker_metadata(self, _: object) -> None:
+        return None
+
+
 class KafkaStub:
     """A Kafka client whose broker acknowledges at once."""
 
     context: contextvars.Context  # of the last flush
     headers: list[Headers]  # of the records
+    _metadata = NoLeaders()
 
     def __init__(self, **_: object) -> None:
         KafkaStub.headers = []
