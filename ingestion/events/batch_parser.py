@@ -12,7 +12,15 @@ from ingestion.events import payload_checks, timestamps
 from ingestion.events.batch import BatchLimits, ParsedBatch, too_many_events
 from ingestion.events.identity import event_ids, source_ids
 from ingestion.events.json_scanner import has_one_object_a_line
-from ingestion.events.model import MAX_AHEAD, MAX_KEYS, MAX_NUMBER_LENGTH, SOURCE_ID_PATTERN, Event, InvalidEvent
+from ingestion.events.model import (
+    MAX_AHEAD,
+    MAX_KEY_LENGTH,
+    MAX_KEYS,
+    MAX_NUMBER_LENGTH,
+    SOURCE_ID_PATTERN,
+    Event,
+    InvalidEvent,
+)
 from ingestion.events.parser import Envelope, has_escaped_nul_or_colon
 
 _decode_array = msgspec.json.Decoder(list[Envelope]).decode
@@ -142,7 +150,8 @@ def _build(
     texts, given = columns.texts, columns.given
     if is_folded:
         texts = [text.translate(None, b"\r\n") for text in texts]
-    ids: Iterable[str] = event_ids.derived_ids(map(b"\n".join, zip(sources.ids, stamps, texts, strict=True)), times)
+    contents = list(map(b"\n".join, zip(sources.ids, stamps, texts, strict=True)))
+    ids: Iterable[str] = event_ids.derived_ids(contents, times)
     if given.count(None) != len(given):
         ids = map(_id, given, ids)
     events = list(map(Event, ids, columns.names, times, texts))
@@ -167,15 +176,19 @@ def _shapes(texts: list[bytes]) -> list[bytes]:
 
 def _are_valid(texts: list[bytes], *, colons: int) -> bool:
     """Check that all payloads are valid, by the number of colons in their texts; False: possibly not."""
-    values = list(map(payload_checks.decode_flat, texts))
+    longest = max(map(len, texts))
+    decode = payload_checks.decode_flat if longest > MAX_KEY_LENGTH else payload_checks.decode_short
+    values = list(map(decode, texts))
     counts = list(map(len, values))
     if max(counts) > MAX_KEYS or sum(counts) != colons:
         return False
-    if all(map(all, map(dict.values, values))) and max(map(len, texts)) <= MAX_NUMBER_LENGTH:
-        return True
+    is_long = longest > MAX_NUMBER_LENGTH
+    # Few payloads hold a zero, and only those and long ones may hold odd numbers.
+    without_zero = map(all, map(dict.values, values))
     return not any(
-        payload_checks.may_hold_odd_numbers(text, zero=not all(value.values()))
-        for text, value in zip(texts, values, strict=True)
+        payload_checks.may_hold_odd_numbers(text, zero=not is_without)
+        for text, is_without in zip(texts, without_zero, strict=True)
+        if is_long or not is_without
     )
 
 

@@ -66,6 +66,19 @@ def test_lines_parsed_at_once_mean_what_they_mean_one_by_one(batch: list[bytes],
     assert at_once is None or at_once.events == alone
 
 
+@pytest.mark.parametrize("length", [240, 250, 251, 252, 256, 257])
+@pytest.mark.parametrize("value", ["1", "0", "0e9999", "1e-9999"])
+def test_long_keys_and_odd_numbers_in_a_batch_mean_what_they_mean_alone(length: int, value: str) -> None:
+    odd = b'{"sourceId":"a","timestamp":"2026-11-23T10:00:00Z","payload":{"%b":%b}}' % (b"k" * length, value.encode())
+    texts = [odd.replace(value.encode(), b"1"), odd, odd.replace(b"k" * length, b"k")]
+
+    batch = body_parsers.parse_json(b"[%b]" % b",".join(texts), now=strategies.NOW, limits=LIMITS)
+
+    alone = [judged(text) for text in texts]
+    assert batch.events == [each for each in alone if isinstance(each, Event)]
+    assert [rejected.code for rejected in batch.rejected] == [each for each in alone if isinstance(each, Code)]
+
+
 def test_events_of_new_sources_are_parsed_at_once_too() -> None:
     texts = [
         b'{"sourceId":"new-%d","timestamp":"2026-11-23T10:00:00Z","payload":{"a":1}}' % number for number in range(3)

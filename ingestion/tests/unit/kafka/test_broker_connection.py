@@ -22,6 +22,7 @@ async def connected(serve: Serve) -> AsyncIterator[BrokerConnection]:
     finally:
         connection.abort()
         server.close()
+        await asyncio.sleep(0.01)  # for both ends to be closed
 
 
 def ask(connection: BrokerConnection, request: bytes) -> asyncio.Future[bytes | None]:
@@ -41,6 +42,7 @@ async def in_small_pieces(reader: asyncio.StreamReader, writer: asyncio.StreamWr
         await asyncio.sleep(0)
     await reader.read()
     writer.close()
+    await writer.wait_closed()
 
 
 def test_answers_in_pieces_are_put_together_in_the_order_of_the_requests() -> None:
@@ -55,6 +57,7 @@ async def with_one_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWr
     await reader.readexactly(2)
     writer.write(frame(b"first") + frame(b"second")[:3])
     writer.close()
+    await writer.wait_closed()
 
 
 def test_a_request_whose_connection_is_lost_has_no_answer() -> None:
@@ -71,6 +74,7 @@ async def too_long(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
     writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
     await reader.read()
     writer.close()
+    await writer.wait_closed()
 
 
 def test_what_is_not_kafka_is_cut_off() -> None:
