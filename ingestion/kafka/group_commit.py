@@ -12,7 +12,7 @@ from django.conf import settings
 from ingestion import metrics
 from ingestion.events.model import Event
 from ingestion.kafka.direct.leaders import Leaders
-from ingestion.kafka.flush import Flush
+from ingestion.kafka.flush import Flush, Pace
 from ingestion.kafka.producer import Client, PublishFailed, close_producer, open_producer, partition_count, round_trip
 from ingestion.kafka.submission import Submission
 from ingestion.runtime.limits import receiver_limits
@@ -34,14 +34,6 @@ EVENT_OVERHEAD = 300  # bytes of one event beside its payload, measured with sys
 # The limits of one flush, so that building its records blocks the loop for a few milliseconds at most.
 FLUSH_EVENTS = 10_000
 FLUSH_BYTES = 4 * 1024 * 1024
-# Seconds between the starts of two flushes under load. Fewer and larger records cost a receiver a third less CPU for a
-# small request at 32 connections, and Kafka and the consumer as well. There is no pause after a flush of fewer requests
-# than BUSY and fewer events than BUSY_EVENTS. A flush of many events takes Kafka longer, so the next one waits longer:
-# batches of 100 went a tenth faster over gRPC, and not slower over HTTP.
-MIN_FLUSH_INTERVAL = 0.005
-MIN_FLUSH_INTERVAL_OF_MANY = 0.008
-BUSY = 8
-BUSY_EVENTS = 200
 
 
 class Overloaded(Exception):
@@ -69,8 +61,9 @@ class Publisher:
         self._connecting: asyncio.Task[None] | None = None
         self._waiting: list[Submission] = []
         self._flush: Flush | None = None
-        self._flush_due = False
-        self._next_flush_at = 0.0  # on the loop's clock
+        self._due: asyncio.Handle | None = None  # the next flush
+        self._is_paused = False  # it waits for more requests
+        self._pace = Pace()
         self._sweeping = False
         self._idle = asyncio.Event()
         self.events = 0  # in flight, as the bytes
@@ -188,18 +181,24 @@ class Publisher:
         self._schedule_flush()
 
     def _schedule_flush(self) -> None:
+        if self._flush is not None or not self._partitions or not self._waiting:
+            return
+        waiting = len(self._waiting)
+        if self._due is not None:
+            if not self._is_paused or not self._pace.is_enough(waiting):
+                return
+            self._due.cancel()
         # In the loop's next iteration, so that requests read in the same iteration share a flush. What is done for all
         # requests has a context of its own, or its log lines would have the id of whichever request came first.
-        if self._flush is None and not self._flush_due and self._partitions and self._waiting:
-            self._flush_due = True
-            pause = self._next_flush_at - self.loop.time()
-            if pause > 0:
-                self.loop.call_later(pause, self._start_flush, context=Context())
-            else:
-                self.loop.call_soon(self._start_flush, context=Context())
+        pause = self._pace.pause(waiting, now=self.loop.time())
+        self._is_paused = pause > 0
+        if self._is_paused:
+            self._due = self.loop.call_later(pause, self._start_flush, context=Context())
+        else:
+            self._due = self.loop.call_soon(self._start_flush, context=Context())
 
     def _start_flush(self) -> None:
-        self._flush_due = False
+        self._due = None
         if not self._waiting or not self._partitions:
             return
         self._flush = Flush(self._take(), loop=self.loop, on_complete=self._on_complete)
@@ -221,10 +220,7 @@ class Publisher:
     def _on_complete(self, flush: Flush) -> None:
         self._flush = None
         metrics.FLUSH_SECONDS.observe(self.loop.time() - flush.started)
-        if flush.events >= BUSY_EVENTS:
-            self._next_flush_at = flush.started + MIN_FLUSH_INTERVAL_OF_MANY
-        elif len(flush.submissions) >= BUSY:
-            self._next_flush_at = flush.started + MIN_FLUSH_INTERVAL
+        self._pace.note(len(flush.submissions), flush.events, started=flush.started)
         for submission in flush.submissions:
             self._release(submission)
             if submission.acknowledged.done():

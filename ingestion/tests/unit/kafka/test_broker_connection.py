@@ -31,6 +31,10 @@ def ask(connection: BrokerConnection, request: bytes) -> asyncio.Future[bytes | 
     return answered
 
 
+async def gather(*answers: asyncio.Future[bytes | None]) -> list[bytes | None]:
+    return [await answer for answer in answers]
+
+
 def frame(text: bytes) -> bytes:
     return struct.pack(">I", len(text)) + text
 
@@ -48,7 +52,7 @@ async def in_small_pieces(reader: asyncio.StreamReader, writer: asyncio.StreamWr
 def test_answers_in_pieces_are_put_together_in_the_order_of_the_requests() -> None:
     async def run() -> list[bytes | None]:
         async with connected(in_small_pieces) as connection:
-            return await asyncio.gather(ask(connection, b"a"), ask(connection, b"b"), ask(connection, b""))
+            return await gather(ask(connection, b"a"), ask(connection, b"b"), ask(connection, b""))
 
     assert asyncio.run(run()) == [b"first", b"", b"third"]
 
@@ -63,7 +67,7 @@ async def with_one_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWr
 def test_a_request_whose_connection_is_lost_has_no_answer() -> None:
     async def run() -> tuple[list[bytes | None], bool]:
         async with connected(with_one_answer) as connection:
-            answers = await asyncio.gather(ask(connection, b"a"), ask(connection, b"b"))
+            answers = await gather(ask(connection, b"a"), ask(connection, b"b"))
             return answers, connection.is_lost
 
     assert asyncio.run(run()) == ([b"first", None], True)
@@ -90,7 +94,7 @@ def test_a_connection_that_is_replaced_waits_for_its_last_answer() -> None:
         async with connected(in_small_pieces) as connection:
             waiting = [ask(connection, b"a"), ask(connection, b"b"), ask(connection, b"")]
             connection.retire()
-            answers = await asyncio.gather(*waiting)
+            answers = await gather(*waiting)
             await asyncio.sleep(0.05)
             return answers, connection.is_lost
 
