@@ -168,7 +168,7 @@ def test_the_receiver_accepts_again_after_kafka_was_frozen_for_half_a_minute(sit
 def test_the_receiver_starts_without_kafka_and_opens_when_it_comes(site: Deployment) -> None:
     site.servers.kafka.stop()
     receiver = site.start_ingest()
-    site.wait_for(lambda: "Kafka is away" in receiver.log, 10)
+    site.wait_for(lambda: "Kafka does not answer, events are refused" in receiver.log, 10)
 
     began = time.monotonic()
     reply = post(receiver.url, event("away"))
