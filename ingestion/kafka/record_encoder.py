@@ -15,6 +15,10 @@ MAX_BYTES = 256 * 1024  # of one record's value, unless a single event is larger
 
 Traces = list[tuple[int, bytes]]  # the index of a line, and the W3C trace context that it came with
 
+_LINE = b'{"id":"%b","source":"%b","ts":%d,"received":%d,"payload":%b}'
+_TIMELESS = b',"timed":false}'
+_ATTRIBUTES = b',"attributes":%b}'
+
 
 def encode(events: Iterable[Event], *, received: int) -> bytes:
     """Return the value of a record of checked events."""
@@ -23,16 +27,10 @@ def encode(events: Iterable[Event], *, received: int) -> bytes:
 
 def line(event: Event, *, received: int) -> bytes:
     """Return one canonical line, without the newline."""
-    # A third quicker than to format bytes.
-    head = f'{{"id":"{event.id}","source":"{event.source}","ts":{event.ts},"received":{received},"payload":'
-    end = b"}" if event.timed and not event.attributes else _further_members(event)
-    return b"".join((head.encode(), event.payload, end))
-
-
-def _further_members(event: Event) -> bytes:
-    timed = b"" if event.timed else b',"timed":false'
-    attributes = b',"attributes":%b' % event.attributes if event.attributes else b""
-    return timed + attributes + b"}"
+    text = _LINE % (event.id.encode(), event.source.encode(), event.ts, received, event.payload)
+    if not event.timed:
+        text = text[:-1] + _TIMELESS
+    return text[:-1] + _ATTRIBUTES % event.attributes if event.attributes else text
 
 
 def headers(*, count: int, traces: Iterable[bytes] = ()) -> Headers:

@@ -1,6 +1,6 @@
 """Sends records straight to the leaders of their partitions, without the client's thread.
 
-A flush costs the client 2 ms of CPU time at 32 connections, most of it to hand over between two threads, and this 0.3 ms.
+With the client a flush of 20 requests takes 2.9 ms of CPU time, two thirds of it on the client's thread; this way 0.4 ms.
 The client stays for everything else: it knows the leaders, and sends what can't go this way, as after an error.
 """
 

@@ -22,30 +22,31 @@ _NULL = b"\x01"  # the length of what is not there: -1
 def encode(records: Sequence[ProducerRecord], *, now: int) -> bytes:
     """Return one uncompressed batch of the records, which are of one partition.
 
-    For one record of 200 bytes in 4.7 µs, where the client's own encoder takes 16 µs.
+    A record of 270 bytes takes 3.4 µs and one of 36 kB 7 µs; with the client's own encoder they take 13 and 24 µs.
 
     :param now: milliseconds since the epoch
     """
     last = len(records) - 1
-    body = b"".join(
-        [
-            _BODY.pack(0, last, now, now, -1, -1, -1, len(records)),
-            *[_record(number, record) for number, record in enumerate(records)],
-        ]
-    )
+    parts = [_BODY.pack(0, last, now, now, -1, -1, -1, len(records))]
+    for number, record in enumerate(records):
+        parts += _record(number, record)
+    body = b"".join(parts)
     length = OVERHEAD - _BODY.size - _NOT_IN_LENGTH + len(body)
     return _HEAD.pack(0, length, -1, 2, calc_crc32c(body)) + body
 
 
-def _record(number: int, record: ProducerRecord) -> bytes:
-    headers = [_sized(name.encode()) + _sized(value) for name, value in record.headers]
+def _record(number: int, record: ProducerRecord) -> list[bytes]:
+    """Return the parts of a record; its value may be long, and is copied only when all are joined."""
     # Attributes, then the difference to the batch's time: both 0.
-    parts = [b"\0\0", varint(number), _sized(record.key), _sized(record.value), varint(len(headers)), *headers]
-    return _sized(b"".join(parts))
+    parts = [b"\0\0", varint(number), *_sized(record.key), *_sized(record.value), varint(len(record.headers))]
+    for name, value in record.headers:
+        parts += _sized(name.encode())
+        parts += _sized(value)
+    return [varint(sum(map(len, parts))), *parts]
 
 
-def _sized(text: bytes | None) -> bytes:
-    return _NULL if text is None else varint(len(text)) + text
+def _sized(text: bytes | None) -> tuple[bytes, ...]:
+    return (_NULL,) if text is None else (varint(len(text)), text)
 
 
 # Most numbers are lengths of the same few headers, and numbers of records.
