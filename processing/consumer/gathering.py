@@ -1,4 +1,4 @@
-"""How long records are gathered before they go to the stores as a batch."""
+"""How long records are gathered before they go to the stores as a batch, and how many at most."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from __future__ import annotations
 # and field. Gathering for as long as the last batch took keeps that in proportion, and adds half of it to the delay.
 LEAST = 0.02  # seconds: what a batch of a single event takes
 MOST = 0.1  # seconds; from there on more events a batch save little
+
+MOST_BYTES = 4 * 1024 * 1024  # of records, after which a batch is closed: it bounds the memory that large events take
 
 
 class Gathering:
@@ -17,3 +19,8 @@ class Gathering:
     def settled(self, seconds: float) -> None:
         """Note how long the stores took for a batch."""
         self.seconds = min(MOST, max(LEAST, seconds))
+
+
+def is_full(events: int, size: int, *, most: int) -> bool:
+    """Return whether a batch of so many events and bytes of records is to be closed."""
+    return events >= most or size >= MOST_BYTES

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from ingestion.kafka import record_headers
 from processing import metrics
 from processing.consumer import batch_runner, steps
-from processing.consumer.gathering import Gathering
+from processing.consumer.gathering import Gathering, is_full
 from processing.consumer.partition_starts import PartitionStarts
 from processing.consumer.probes.liveness import State, Watchdog
 from processing.consumer.progress_check import ProgressCheck
@@ -35,7 +35,6 @@ from processing.stores.mongodb.recently_stored import RecentlyStored
 logger = logging.getLogger(__name__)
 
 POLL = 0.5  # seconds; also how soon a signal is seen
-BATCH_BYTES = 4 * 1024 * 1024  # of records, after which a batch is closed: what bounds the memory of large events
 BUSY_EVENTS = 500  # in one batch, from which on the client fetches in larger rounds
 PATIENCE = 1.0  # seconds that the stores may take before fetching pauses
 STOP_WITHIN = 20.0  # seconds to finish the current batch after a signal
@@ -169,7 +168,7 @@ class Loop:
         wait = POLL if not records and not (self._settling or self._starts.asked) else 0.01
         closes = time.monotonic() + wait
         most = self._stores.budget.batch_events()
-        while events < most and size < BATCH_BYTES and not self._stopping.is_set() and not consumer.is_broken:
+        while not is_full(events, size, most=most) and not self._stopping.is_set() and not consumer.is_broken:
             left = closes - time.monotonic()
             if left <= 0:
                 break

@@ -111,7 +111,10 @@ def _columns(batch: Batch, lines: _Lines) -> Entries:
             _decode_object(one)
         hashes = content_hashes([ts if own else None for ts, own in zip(times, timed, strict=True)], values)
     except _NOT_AN_OBJECT:
-        return _columns(batch, _objects(batch, lines))
+        objects = _objects(batch, lines)
+        if len(objects.events) == len(events):
+            raise
+        return _columns(batch, objects)
     texts, sources = [line.id for line in events], [line.source for line in events]
     return Entries(
         _keys(texts, sources), texts, sources, times, [line.received for line in events], payloads, values, hashes,
