@@ -12,7 +12,7 @@ from django.conf import settings
 from ingestion import metrics
 from ingestion.events.model import Event
 from ingestion.kafka.direct.leaders import Leaders
-from ingestion.kafka.flush import Flush, Pace
+from ingestion.kafka.flush import Flush
 from ingestion.kafka.producer import Client, PublishFailed, close_producer, open_producer, partition_count, round_trip
 from ingestion.kafka.submission import Submission
 from ingestion.runtime.limits import receiver_limits
@@ -34,6 +34,12 @@ EVENT_OVERHEAD = 300  # bytes of one event beside its payload, measured with sys
 # The limits of one flush, so that building its records blocks the loop for a few milliseconds at most.
 FLUSH_EVENTS = 10_000
 FLUSH_BYTES = 4 * 1024 * 1024
+# Seconds between the starts of two flushes under load, at most. Fewer and larger records cost a receiver less CPU, and Kafka
+# and the consumer as well: with 0.016 instead of 0.008, arrays of 100 cost a receiver 12 % less and Kafka 30 % less.
+INTERVAL = 0.016
+# There is no pause after a flush of fewer requests and fewer events.
+BUSY = 8
+BUSY_EVENTS = 200
 
 
 class Overloaded(Exception):
@@ -42,6 +48,32 @@ class Overloaded(Exception):
 
 class BrokerUnavailable(Exception):
     """Kafka did not acknowledge in time; the events may still arrive. The client should retry: duplicates are dropped."""
+
+
+class Pace:
+    """When the next flush may start.
+
+    Under load it waits for as many requests as the last one had: then every sender that was answered is back, and to wait
+    for more would be in vain. So 32 senders share a flush as soon as all of them have sent, and 8 senders of large batches
+    are not held back. Where others come instead, INTERVAL bounds the wait.
+    """
+
+    def __init__(self) -> None:
+        self._not_before = 0.0  # on the loop's clock
+        self._expected = 0  # requests
+
+    def note(self, requests: int, events: int, *, started: float) -> None:
+        """Note what a flush had."""
+        if requests >= BUSY or events >= BUSY_EVENTS:
+            self._not_before, self._expected = started + INTERVAL, requests
+
+    def is_enough(self, waiting: int) -> bool:
+        """Return whether so many requests are as many as the last flush under load had."""
+        return waiting >= self._expected
+
+    def pause(self, waiting: int, *, now: float) -> float:
+        """Return the seconds until the next flush may start if no more requests come; 0: now."""
+        return 0.0 if self.is_enough(waiting) else max(0.0, self._not_before - now)
 
 
 class Publisher:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingestion.kafka.flush import BUSY, BUSY_EVENTS, INTERVAL, Pace
+from ingestion.kafka.group_commit import BUSY, BUSY_EVENTS, INTERVAL, Pace
 
 
 @pytest.fixture
