@@ -54,11 +54,17 @@ def _with_whole_floats(written: bytes, texts: Sequence[bytes]) -> set[int]:
 
 
 def _text(ts: int | None, payload: dict[str, Any]) -> bytes:
-    """Return the JSON that is hashed. Only numbers that can be written in two ways need a form of their own."""
-    members = {
-        key: _canonical(member) if member.__class__ in _MAY_DIFFER else member for key, member in payload.items()
-    }
-    return _encoder.encode((ts, members))
+    """Return the JSON that is hashed."""
+    for value in payload.values():
+        # Only numbers that can be written in two ways need a canonical form; objects and arrays may contain such.
+        kind = value.__class__
+        if (kind is float and value.is_integer()) or kind is dict or kind is list:
+            payload = {
+                key: _canonical(member) if member.__class__ in _MAY_DIFFER else member
+                for key, member in payload.items()
+            }
+            break
+    return _encoder.encode((ts, payload))
 
 
 def _canonical(value: object) -> object:
