@@ -39,6 +39,11 @@ def _check_python() -> None:
         sys.exit("This Python can't make virtual environments. On Debian or Ubuntu: `apt-get install python3-venv`.")
 
 
+def user_cache(name: str) -> Path:
+    """Return a folder in the user's cache, which all checkouts share."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dataflow" / name
+
+
 def ensure(names: list[str], *, folder: Path = VENV) -> Path:
     """Create a virtual environment if it is missing, install requirements that changed, and return its Python."""
     _make_environment(folder)

@@ -1,8 +1,7 @@
-"""The peer's own virtual environment, made when it is asked for; the product's environment has none of its packages."""
+"""The peer's own virtual environment, made when it is asked for; nothing is added to the product's environment."""
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -14,8 +13,7 @@ REQUIREMENTS = "requirements-peers.txt"
 
 def folder() -> Path:
     """Return the environment's folder in the user's cache: one for each version of the packages and of Python."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "dataflow" / f"peers-{bootstrap.digest([bootstrap.ROOT / REQUIREMENTS])[:16]}"
+    return bootstrap.user_cache(f"peers-{bootstrap.digest([bootstrap.ROOT / REQUIREMENTS])[:16]}")
 
 
 def ensure() -> Path:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import logging
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,8 @@ from pathlib import Path
 import requests
 from jgo.maven import Artifact, MavenContext
 from jgo.parse import Coordinate
+
+from deploy.local import bootstrap
 
 VERSION = "4.3.1"
 _WANTED = (
@@ -42,7 +43,7 @@ class WrongJars(DownloadFailed):
 
 def cache_folder() -> Path:
     """Return the folder of this Kafka version in the user's cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dataflow" / f"kafka-{VERSION}"
+    return bootstrap.user_cache(f"kafka-{VERSION}")
 
 
 def check(folder: Path) -> None:
