@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import psycopg
 import pymongo
 from psycopg import sql
+from pymongo.collection import Collection
 
 from deploy.local.servers.mongo import MongoDB
 from deploy.local.servers.postgres import PostgreSQL
@@ -46,6 +48,11 @@ class Stores:
         """Connect to the database in PostgreSQL, in autocommit."""
         return self._postgres.connect(self.name)
 
+    @contextmanager
+    def _documents(self) -> Iterator[Collection[dict[str, object]]]:
+        with self._client() as client:
+            yield client[self.name]["events"]
+
     def _client(self) -> pymongo.MongoClient[dict[str, object]]:
         return pymongo.MongoClient(self._mongo.uri)
 
@@ -54,14 +61,9 @@ class Stores:
 
         :raises NotExact: they do not within `seconds`, or the consumer ended
         """
-        deadline = time.monotonic() + seconds
-        with self.connect() as connection, self._client() as client:
-            collection = client[self.name]["events"]
-            while time.monotonic() < deadline and alive():
-                if self._stored(connection) >= count and collection.estimated_document_count() >= count:
-                    return time.time()
-                time.sleep(POLL)
-            raise NotExact(f"{self._stored(connection)} of {count} events were stored within {seconds:.0f} s")
+        with self.connect() as connection, self._documents() as documents:
+            counts = (documents.estimated_document_count, lambda: self._stored(connection))
+            return _wait_until(count, counts, "events were stored", seconds=seconds, alive=alive)
 
     def stored(self) -> int:
         """Return how many events are stored according to the ledger."""
@@ -77,13 +79,9 @@ class Stores:
 
         :raises NotExact: it has not within `seconds`, or the consumer ended
         """
-        deadline = time.monotonic() + seconds
         with self.connect() as connection:
-            while time.monotonic() < deadline and alive():
-                if _number(connection, _SETTLED) >= count:
-                    return time.time()
-                time.sleep(POLL)
-            raise NotExact(f"{_number(connection, _SETTLED)} of {count} events were settled within {seconds:.0f} s")
+            counts = (lambda: _number(connection, _SETTLED),)
+            return _wait_until(count, counts, "events were settled", seconds=seconds, alive=alive)
 
     def settled(self) -> int:
         """Return how many events have an outcome."""
@@ -95,46 +93,50 @@ class Stores:
 
         :raises NotExact: they are not within `seconds`, or the consumer ended
         """
-        deadline = time.monotonic() + seconds
-        with self.connect() as connection, self._client() as client:
-            collection = client[self.name]["events"]
-            while time.monotonic() < deadline and alive():
-                # Rows are counted one by one, so only once all documents are there.
-                if collection.estimated_document_count() >= count and _number(connection, _ROWS) >= count:
-                    return time.time()
-                time.sleep(POLL)
-            raise NotExact(f"{_number(connection, _ROWS)} of {count} rows were stored within {seconds:.0f} s")
+        with self.connect() as connection, self._documents() as documents:
+            # Rows are counted one by one, so only once all documents are there.
+            counts = (documents.estimated_document_count, lambda: _number(connection, _ROWS))
+            return _wait_until(count, counts, "rows were stored", seconds=seconds, alive=alive)
 
     def check_counts(self, count: int) -> None:
         """Count the rows and documents, of whatever pipeline.
 
         :raises NotExact: there are more or less than `count`
         """
-        with self.connect() as connection, self._client() as client:
-            found = {
-                "rows": _number(connection, _ROWS),
-                "documents": client[self.name]["events"].count_documents({}),
-            }
-        check(found, count)
+        check(self._counts(), count)
 
     def check_exact(self, count: int) -> None:
         """Count the rows and documents and compare them with the rollups and the ledger.
 
         :raises NotExact: a count is not `count`
         """
-        with self.connect() as connection, self._client() as client:
+        of_field = "SELECT coalesce(sum(count), 0) FROM {} WHERE field = 'temperature'"
+        with self.connect() as connection:
             found = {
-                "rows": _number(connection, _ROWS),
-                "documents": client[self.name]["events"].count_documents({}),
                 "ledger": _number(connection, "SELECT coalesce(sum(stored), 0) FROM ledger_minute"),
-                "minutes": _number(
-                    connection, "SELECT coalesce(sum(count), 0) FROM rollup_minute WHERE field = 'temperature'"
-                ),
-                "hours": _number(
-                    connection, "SELECT coalesce(sum(count), 0) FROM rollup_hour WHERE field = 'temperature'"
-                ),
+                "minutes": _number(connection, of_field.format("rollup_minute")),
+                "hours": _number(connection, of_field.format("rollup_hour")),
             }
-        check(found, count)
+        check(self._counts() | found, count)
+
+    def _counts(self) -> dict[str, int]:
+        with self.connect() as connection, self._documents() as documents:
+            return {"rows": _number(connection, _ROWS), "documents": documents.count_documents({})}
+
+
+def _wait_until(
+    count: int, counts: Sequence[Callable[[], int]], what: str, *, seconds: float, alive: Callable[[], bool]
+) -> float:
+    """Wait until each of some counts, which are asked in their order, has reached `count`; return that moment.
+
+    :param what: the last one counts
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and alive():
+        if all(each() >= count for each in counts):
+            return time.time()
+        time.sleep(POLL)
+    raise NotExact(f"{counts[-1]()} of {count} {what} within {seconds:.0f} s")
 
 
 def check(found: Mapping[str, int], count: int) -> None:
