@@ -376,7 +376,6 @@ class Loop:
     def _finish(self) -> None:
         if self._consumer is not None:
             self._settled(self._consumer)
-            self._consumer.commit_done(at_once=True)
             self._leave_all()
             self._thread.submit(lambda: self._stores.rows.remove_member(self._member))
 

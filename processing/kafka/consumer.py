@@ -289,7 +289,8 @@ class Consumer:
             logger.warning("offsets not committed", extra={"reason": type(error).__name__})
 
     def close(self) -> None:
-        """Leave the group."""
+        """Commit what was noted, and leave the group."""
+        self.commit_done(at_once=True)
         try:
             self._client.close(autocommit=False, timeout_ms=2_000)
         except KafkaError as error:
