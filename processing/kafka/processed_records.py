@@ -87,7 +87,7 @@ def _are_shortest(texts: Iterable[bytes], entries: Entries) -> bool:
     """Return whether lines have nothing but the members of our format, without white space between them.
 
     A line that has all members can't be shorter. So if each line is shortest, begins with its id and has `,"payload":{`
-    just once, that is its own member, and not one within the payload.
+    just once, that is its own member, and not one within the payload. Events of other producers have no member `id`.
 
     :param texts: the lines of records, with a newline before and after each record
     :param entries: all of them

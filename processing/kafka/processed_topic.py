@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from django.conf import settings
 
+from ingestion.kafka.producer_record import ProducerRecord
 from processing.events.batch import Record
 from processing.events.entries import Entries
 from processing.kafka import processed_records
@@ -26,13 +27,14 @@ class ProcessedTopic:
         :raises StoreUnavailable: Kafka did not acknowledge; publish all of them again
         """
         single = settings.DATAFLOW_PROCESSED_ONE_EVENT_PER_RECORD
-        self._outlet.send(
-            settings.KAFKA_TOPIC_PROCESSED_DATA,
-            lambda partitions: (
-                (None if single or not whole else processed_records.rewrite(whole, entries, stored[0], partitions))
-                or processed_records.build(entries, stored, partitions, single=single)
-            ),
-        )
+
+        def records(partitions: int) -> list[ProducerRecord]:
+            rewritten = None
+            if whole and not single:
+                rewritten = processed_records.rewrite(whole, entries, stored[0], partitions)
+            return rewritten or processed_records.build(entries, stored, partitions, single=single)
+
+        self._outlet.send(settings.KAFKA_TOPIC_PROCESSED_DATA, records)
 
     def close(self) -> None:
         self._outlet.close()

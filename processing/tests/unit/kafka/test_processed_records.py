@@ -93,6 +93,16 @@ def test_a_line_that_no_receiver_writes_so_is_not_rewritten(forged: bytes) -> No
     assert (found, len(batch.entries)) == (None, 2)
 
 
+def test_an_event_of_another_producer_is_not_rewritten() -> None:
+    plain = (
+        b'{"eventId":"%b","sourceId":"a","timestamp":"2026-03-01T12:00:00Z","payload":{"n":1}}' % event_id(1).encode()
+    )
+
+    found, batch = rewritten([Record(partition_of("a", PARTITIONS), 0, NOON, plain, [])])
+
+    assert (found, len(batch.entries)) == (None, 1)
+
+
 def test_a_source_of_another_partition_is_not_rewritten() -> None:
     found, _ = rewritten(records([("a", {}, True, False)]), partitions=PARTITIONS + 1)
 
