@@ -302,6 +302,10 @@ DATAFLOW_ROLLUP_ROWS_PER_MINUTE = env.int("DATAFLOW_ROLLUP_ROWS_PER_MINUTE", 50_
 # How long receivers take no event of a source of which too many became dead letters; doubled when it happens again; 0: never.
 DATAFLOW_SOURCE_THROTTLE_SECONDS = env.float("DATAFLOW_SOURCE_THROTTLE_SECONDS", 60.0)
 
+# --- Jobs ---
+# How often rollups and ledger are packed; 0: never.
+DATAFLOW_PACK_EVERY_HOURS = env.float("DATAFLOW_PACK_EVERY_HOURS", 6.0)
+
 # --- Warnings before something is full or gone; 0 turns one off ---
 DATAFLOW_WARN_DISK_PERCENT = env.float("DATAFLOW_WARN_DISK_PERCENT", 85.0)
 # How old unread records may be, against the age at which Kafka removes them.

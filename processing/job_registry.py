@@ -6,9 +6,15 @@ from collections.abc import Mapping
 
 from processing.dead_letters import discard, redrive
 from processing.jobs.queue import Step
+from processing.packing import job as packing_job
 from processing.recovery.rebuild import restore_job
 
 
 def steps() -> Mapping[str, Step]:
     """Return the step of each kind, for one thread."""
-    return {redrive.KIND: redrive.Redrive().step, discard.KIND: discard.step, restore_job.KIND: restore_job.step}
+    return {
+        redrive.KIND: redrive.Redrive().step,
+        discard.KIND: discard.step,
+        restore_job.KIND: restore_job.step,
+        packing_job.KIND: packing_job.step,
+    }

@@ -171,6 +171,50 @@ class LedgerMinute(models.Model):
         return f"{self.source_id} {self.minute:%Y-%m-%dT%H:%MZ} {self.partition}"
 
 
+class LedgerHour(models.Model):
+    """Minutes of the ledger that are long past, added up by hour (processing.stores.packed.ledger)."""
+
+    pk = CompositePrimaryKey("source_id", "hour", "partition")
+    source_id = models.TextField()
+    hour = models.DateTimeField()
+    partition = models.IntegerField()
+    read = models.BigIntegerField()
+    stored = models.BigIntegerField()
+    duplicate = models.BigIntegerField()
+    dead_lettered = models.BigIntegerField()
+    dropped = models.BigIntegerField()
+
+    class Meta:
+        db_table = "ledger_hour"
+        # For the ledger newest first, queries.pipeline.ledger_minutes.
+        indexes = [models.Index(fields=["hour", "source_id"], name="ledger_by_hour")]
+
+    def __str__(self) -> str:
+        return f"{self.source_id} {self.hour:%Y-%m-%dT%HZ} {self.partition}"
+
+
+class LedgerSpan(models.Model):
+    """A view: the minutes of the ledger and its hours. A minute that was read long after its receipt may lie in an hour."""
+
+    pk = CompositePrimaryKey("source_id", "minute", "partition")
+    source_id = models.TextField()
+    minute = models.DateTimeField()  # the first one of an hour
+    partition = models.IntegerField()
+    read = models.BigIntegerField()
+    stored = models.BigIntegerField()
+    duplicate = models.BigIntegerField()
+    dead_lettered = models.BigIntegerField()
+    dropped = models.BigIntegerField()
+    seconds = models.IntegerField()  # 60 or 3,600
+
+    class Meta:
+        db_table = "ledger"
+        managed = False
+
+    def __str__(self) -> str:
+        return f"{self.source_id} {self.minute:%Y-%m-%dT%H:%MZ} {self.partition}"
+
+
 class DeadLetter(models.Model):
     """A line that could not be stored: its bytes, its origin and the reason, until it is redriven or discarded."""
 

@@ -172,12 +172,13 @@ class SourceShape(TypedDict):
 
 
 class MinuteEquation(SourceEquation):
-    """The account of one source and minute of receipt.
+    """The account of one source and minute of receipt, or hour where the minutes are long past (`seconds`).
 
     `inFlight` and `accepted` are null until no event of that minute can be in flight any more.
     """
 
-    minute: str
+    minute: str  # its start
+    seconds: int  # 60; 3,600 for an hour
     read: int  # from the topic, so far
 
 

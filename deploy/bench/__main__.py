@@ -26,6 +26,7 @@ from deploy.bench.measurements import (
     spoiled,
 )
 from deploy.bench.peers import comparison
+from deploy.bench.sizing import disk
 from deploy.bench.sizing import measurement as sizing
 from deploy.bench.stack import running_servers
 from deploy.bench.stores import NotExact
@@ -36,7 +37,7 @@ from deploy.testing.servers import Servers
 Measurement = Callable[..., Iterator[Figure]]  # (servers, name)
 
 HALF = "latencyhalf"
-SIZED = ("unreadable", "conflicts", "drain", "sizing")  # measurements that --events applies to
+SIZED = ("unreadable", "conflicts", "drain", "sizing", "disk")  # measurements that --events applies to
 MEASUREMENTS: dict[str, Measurement] = {
     "acknowledge": acknowledge.measure,
     "pressure": pressure.measure,
@@ -53,8 +54,9 @@ MEASUREMENTS: dict[str, Measurement] = {
     "baseline": baseline.measure,
     "peers": comparison.measure,
     "sizing": sizing.measure,
+    "disk": disk.measure,
 }
-ASKED_FOR = ("peers", "sizing")  # left out of a run without --only
+ASKED_FOR = ("peers", "sizing", "disk")  # left out of a run without --only
 
 
 def main() -> None:

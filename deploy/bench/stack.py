@@ -79,13 +79,14 @@ class Stack:
         self.manage("migrate", "--verbosity", "0")
         self.manage("prepare_stores")
 
-    def manage(self, *words: str) -> None:
+    def manage(self, *words: str, seconds: float = START_PATIENCE) -> None:
         """Run a command of manage.py to its end.
 
+        :param seconds: how long it may take
         :raises RuntimeError: it failed
         """
         process = self._start(words[0], [sys.executable, "manage.py", *words])
-        process.await_ready(lambda: not process.running, seconds=START_PATIENCE, name=words[0])
+        process.await_ready(lambda: not process.running, seconds=seconds, name=words[0])
         if process.exit_code:
             raise RuntimeError(f"manage.py {words[0]} failed:\n{process.last_lines()}")
 

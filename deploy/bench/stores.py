@@ -13,6 +13,7 @@ from pymongo.collection import Collection
 
 from deploy.local.servers.mongo import MongoDB
 from deploy.local.servers.postgres import PostgreSQL
+from processing.stores.packed.rollups import HOURS, MINUTES
 
 POLL = 0.02  # seconds; both questions are answered from a few rows or from MongoDB's own counter
 
@@ -110,12 +111,12 @@ class Stores:
 
         :raises NotExact: a count is not `count`
         """
-        of_field = "SELECT coalesce(sum(count), 0) FROM {} WHERE field = 'temperature'"
+        of_field = "SELECT coalesce(sum(count), 0) FROM ({}) AS r WHERE field = 'temperature'"
         with self.connect() as connection:
             found = {
-                "ledger": _number(connection, "SELECT coalesce(sum(stored), 0) FROM ledger_minute"),
-                "minutes": _number(connection, of_field.format("rollup_minute")),
-                "hours": _number(connection, of_field.format("rollup_hour")),
+                "ledger": _number(connection, "SELECT coalesce(sum(stored), 0) FROM ledger"),
+                "minutes": _number(connection, of_field.format(MINUTES.read())),
+                "hours": _number(connection, of_field.format(HOURS.read())),
             }
         check(self._counts() | found, count)
 

@@ -44,24 +44,32 @@ CASE WHEN abs(r.sum / 2 + excluded.sum / 2) <= {LARGEST / 2!r}::float8 THEN r.su
 """
 
 
-def _fold_spans(table: str, condition: str) -> str:
-    first = ", ".join(
-        f"{c} = CASE WHEN {_EARLIER} THEN excluded.{c} ELSE r.{c} END" for c in ("first", "first_ts", "first_id")
-    )
-    last = ", ".join(
-        f"{c} = CASE WHEN {_LATER} THEN excluded.{c} ELSE r.{c} END" for c in ("last", "last_ts", "last_id")
-    )
+# By column of a rollup: the value of `r` and `excluded` together.
+ADDED_UP = {
+    "count": "r.count + excluded.count",
+    "sum": _SUM,
+    "min": "least(r.min, excluded.min)",
+    "max": "greatest(r.max, excluded.max)",
+    **{c: f"CASE WHEN {_EARLIER} THEN excluded.{c} ELSE r.{c} END" for c in ("first", "first_ts", "first_id")},
+    **{c: f"CASE WHEN {_LATER} THEN excluded.{c} ELSE r.{c} END" for c in ("last", "last_ts", "last_id")},
+}
+
+
+def fold_spans(table: str, rows: str) -> str:
+    """Return the statement that adds rows to those of a table of rollups.
+
+    :param rows: a table of the same columns, with a condition if need be
+    """
     return f"""
 INSERT INTO {table} AS r ({_SPAN_FIELDS})
-SELECT {_SPAN_FIELDS} FROM staged_span WHERE {condition} ORDER BY source_id, field, start
-ON CONFLICT (source_id, field, start) DO UPDATE SET count = r.count + excluded.count, sum = {_SUM},
-    min = least(r.min, excluded.min), max = greatest(r.max, excluded.max), {first}, {last};
+SELECT {_SPAN_FIELDS} FROM {rows} ORDER BY source_id, field, start
+ON CONFLICT (source_id, field, start) DO UPDATE SET {", ".join(f"{c} = {value}" for c, value in ADDED_UP.items())};
 """  # noqa: S608 - constants only
 
 
 FOLD_SPANS = (
-    _fold_spans("rollup_minute", "NOT hourly")
-    + _fold_spans("rollup_hour", "hourly")
+    fold_spans("rollup_minute", "staged_span WHERE NOT hourly")
+    + fold_spans("rollup_hour", "staged_span WHERE hourly")
     + """
 INSERT INTO latest_value AS v (source_id, field, value, ts, event_id)
 SELECT DISTINCT ON (source_id, field) source_id, field, last, last_ts, last_id

@@ -19,6 +19,8 @@ from ingestion.tests import topic
 from processing.errors import StoreUnavailable
 from processing.kafka.end_offsets import OffsetsReader, TopicOffsets
 from processing.recovery.reconcile import reconcile
+from processing.stores.packed import rollups as packed
+from processing.stores.packed.rollups import HOURS, MINUTES
 from processing.tests import group, reference_rollups
 from processing.tests.reference_rollups import Rollups, Sent, Statistics
 
@@ -129,7 +131,7 @@ def assert_stored(site: Deployment, sent: Iterable[Sent]) -> None:
     contents = {(event.source, event.id): (event.ts, event.payload) for event in events}
     assert difference(rows(site), contents) == {}
     assert difference(documents(site), contents) == {}
-    for table, span in (("rollup_minute", reference_rollups.MINUTE), ("rollup_hour", reference_rollups.HOUR)):
+    for table, span in ((MINUTES, reference_rollups.MINUTE), (HOURS, reference_rollups.HOUR)):
         assert_agree(rollups(site, table), reference_rollups.rollups(events, span=span))
     assert difference(latest(site), reference_rollups.latest(events)) == {}
     assert contents.keys() - published(site) == set()
@@ -165,7 +167,7 @@ def documents(site: Deployment) -> dict[Identity, Content]:
     return contents
 
 
-def rollups(site: Deployment, table: str) -> Rollups:
+def rollups(site: Deployment, table: packed.Rollups) -> Rollups:
     return {
         (source, name, _microseconds(start)): Statistics(
             count,
@@ -180,7 +182,7 @@ def rollups(site: Deployment, table: str) -> Rollups:
             str(id_),
         )
         for source, name, start, count, sum_, low, high, first, first_ts, first_id, last, last_ts, id_ in query(
-            site, f"SELECT {_STATISTICS} FROM {table}"
+            site, f"SELECT {_STATISTICS} FROM ({table.merged()}) AS r"
         )
     }
 
@@ -198,7 +200,7 @@ def totals(site: Deployment) -> dict[str, tuple[int, int, int, int]]:
 def ledger(site: Deployment) -> dict[str, tuple[int, int, int, int]]:
     summed = (
         "SELECT source_id, sum(read)::int, sum(stored)::int, sum(duplicate)::int, sum(dead_lettered)::int"
-        " FROM ledger_minute GROUP BY source_id"
+        " FROM ledger GROUP BY source_id"
     )
     return {source: tuple(counts) for source, *counts in query(site, summed)}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal, Self, cast
 
 from django.db import connection
@@ -12,6 +12,7 @@ from django.db import connection
 from ingestion.auth.read_scope import ReadScope
 from ingestion.events.timestamps import EPOCH
 from processing.events.rollups import LARGEST
+from processing.stores.packed.rollups import HOURS, MINUTES, Rollups
 from queries.reads import cache, postgres
 from queries.request.query_params import InvalidParameter, Parameters
 from queries.request.times import format_time, shifted
@@ -20,7 +21,7 @@ from queries.schemas import Aggregate, Bucket
 PARAMETERS = ("source_id", "field", "interval", "start_time", "end_time")
 MAX_BUCKETS = 10_000
 
-Value = str | datetime | list[str]
+Value = str | date | list[str]
 # source, field, start, count, sum, min, max
 Row = tuple[str, str, datetime, int, float | None, float | None, float, float]
 
@@ -37,10 +38,10 @@ OPEN_KEPT_FOR = 1.0  # seconds
 
 
 # Days are aggregated from hours.
-_TABLES: dict[Interval, tuple[str, str]] = {
-    "1m": ("rollup_minute", "start"),
-    "1h": ("rollup_hour", "start"),
-    "1d": ("rollup_hour", "date_trunc('day', start, 'UTC')"),
+_ROLLUPS: dict[Interval, tuple[Rollups, str]] = {
+    "1m": (MINUTES, "start"),
+    "1h": (HOURS, "start"),
+    "1d": (HOURS, "date_trunc('day', start, 'UTC')"),
 }
 
 
@@ -89,12 +90,12 @@ def read(query: AggregateQuery, *, scope: ReadScope, now: datetime) -> Aggregate
 
 
 def _read(query: AggregateQuery, scope: ReadScope) -> Aggregate:
-    table, start = _TABLES[query.interval]
+    rollups, start = _ROLLUPS[query.interval]
     where, values = _conditions(query, scope)
     statement = f"""
         SELECT source_id, field, {start} AS bucket, sum(count)::bigint,
             sum(sum) FILTER (WHERE abs(sum) < {_HUGE}), sum(sum / {_SCALE!r}) FILTER (WHERE abs(sum) >= {_HUGE}),
-            min(min), max(max) FROM {table}
+            min(min), max(max) FROM ({rollups.read(("count", "sum", "min", "max"))}) AS r
         WHERE {where} GROUP BY source_id, field, bucket ORDER BY source_id, field, bucket LIMIT {MAX_BUCKETS + 1}
     """  # noqa: S608 - made of constants
     with postgres.bounded(), connection.cursor() as cursor:
@@ -114,6 +115,9 @@ def _conditions(query: AggregateQuery, scope: ReadScope) -> tuple[str, list[Valu
         ("field = %s", query.field),
         ("start >= %s", query.start and _floor(query.start, INTERVALS[query.interval])),
         ("start < %s", query.end and _ceiling(query.end, INTERVALS[query.interval])),
+        # Whole days, by which rollups are packed, are left out by their key.
+        ("day >= %s", query.start and query.start.astimezone(UTC).date()),
+        ("day <= %s", query.end and query.end.astimezone(UTC).date()),
     ]
     given = [(condition, value) for condition, value in wanted if value is not None]
     return " AND ".join([own, *(condition for condition, _ in given)]), [*sources, *(value for _, value in given)]

@@ -1,4 +1,4 @@
-"""The ledger by minute and source, with rejected events and records that Kafka lost."""
+"""The ledger by minute and source (older minutes are added up by hour), with rejected events and records that Kafka lost."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from typing import Self
 
 import msgspec
-from django.db.models import Q, Sum
+from django.db.models import Max, Q, Sum
 
 from ingestion.auth.read_scope import ReadScope
 from processing.ledger import ledger
 from processing.ledger.header_counts import NONE
 from processing.ledger.ledger import Equation, Totals
-from processing.models import LedgerGap, LedgerMinute, SourceStatistics
+from processing.models import LedgerGap, LedgerMinute, LedgerSpan, SourceStatistics
 from queries.pipeline import ingest_processes, snapshot
 from queries.pipeline.snapshot import PipelineSnapshot
 from queries.reads import cache, postgres
@@ -25,7 +25,7 @@ from queries.request.times import format_time, from_micros, shifted, to_micros
 from queries.schemas import LedgerMinutes, LostRecordsShape, MinuteEquation, RecentMinute, RefusedMinute
 
 PARAMETERS = ("source_id", "start_time", "end_time", "limit", "cursor")
-MINUTE = timedelta(minutes=1)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 REFUSED_SPAN = timedelta(hours=1)  # of rejections, if no time is given
 MOST_GAPS = 100
 KEPT_FOR = 2.0  # seconds
@@ -36,9 +36,10 @@ _SUMS = {f"{name}_sum": Sum(name) for name in _COUNTS}
 
 @dataclass(frozen=True, slots=True)
 class Minute:
-    """What was received within one minute, of one source or of all."""
+    """What was received within one minute or hour, of one source or of all."""
 
     start: datetime
+    length: timedelta
     source_id: str
     totals: Totals
 
@@ -167,13 +168,16 @@ def _recent_shape(minute: str, totals: Totals, refused: int | None) -> RecentMin
 
 def _minutes(query: MinutesQuery, scope: ReadScope, *, backward: bool) -> list[Minute]:
     """Read one row more than the limit, away from the cursor."""
-    rows = LedgerMinute.objects.filter(_wanted(query), **scope.lookup())
+    rows = LedgerSpan.objects.filter(_wanted(query), **scope.lookup())
     if query.cursor is not None:
         rows = rows.filter(_beyond(query.cursor))
     order = ("minute", "source_id") if backward else ("-minute", "-source_id")
-    summed = rows.values("minute", "source_id").annotate(**_SUMS).order_by(*order)
-    found = summed.values_list("minute", "source_id", *_SUMS)[: query.limit + 1]
-    return [Minute(start, source, _added_up(sums)) for start, source, *sums in found]
+    # The first minute of an hour may have a row of its own beside the hour's.
+    summed = rows.values("minute", "source_id").annotate(**_SUMS, length=Max("seconds")).order_by(*order)
+    found = summed.values_list("minute", "source_id", "length", *_SUMS)[: query.limit + 1]
+    return [
+        Minute(start, timedelta(seconds=seconds), source, _added_up(sums)) for start, source, seconds, *sums in found
+    ]
 
 
 def _added_up(sums: Iterable[object]) -> Totals:
@@ -181,8 +185,12 @@ def _added_up(sums: Iterable[object]) -> Totals:
 
 
 def _wanted(query: MinutesQuery) -> Q:
-    bounds = {"minute__gte": query.start, "minute__lt": query.end}
-    return Q(**{name: value for name, value in bounds.items() if value is not None})
+    """Return the condition for minutes in the range, and for hours that overlap it."""
+    wanted = Q()
+    if query.start is not None:
+        begun = Q(minute__gt=shifted(query.start, -HOUR), seconds=HOUR.seconds)
+        wanted &= Q(minute__gt=shifted(query.start, -HOUR)) & (Q(minute__gte=query.start) | begun)
+    return wanted & Q(minute__lt=query.end) if query.end is not None else wanted
 
 
 def _beyond(cursor: MinuteCursor) -> Q:
@@ -195,10 +203,11 @@ def _beyond(cursor: MinuteCursor) -> Q:
 
 def _shape(row: Minute, here: PipelineSnapshot) -> MinuteEquation:
     settled = here.settled_before()
-    over = settled is not None and row.start + MINUTE <= settled
+    over = settled is not None and row.start + row.length <= settled
     return {
         "sourceId": row.source_id or None,
         "minute": format_time(row.start),
+        "seconds": row.length.seconds,
         "read": row.totals.read,
         **ledger.equation(row.totals, in_flight=NONE if over else None),
     }

@@ -12,13 +12,14 @@ from django.db import ProgrammingError
 from ingestion.management.command import OperatorCommand
 from processing import job_registry
 from processing.jobs import queue
+from processing.packing.schedule import Schedule
 
 IDLE = 0.5  # seconds between two queries for a job
 
 
 class Command(OperatorCommand):
     help = (
-        "Run queued jobs, one after the other. Any number of these workers may run: each job has one worker, and the\n"
+        "Run queued jobs, one after the other, and request the one that packs rollups and ledger when it is due. Any number of these workers may run: each job has one worker, and the\n"
         "job of a dead worker goes to another after 30 s. On SIGTERM the worker finishes its chunk; the next worker\n"
         "continues the job from there.\n\n"
         "  manage.py run_jobs\n\n"
@@ -38,8 +39,10 @@ class Command(OperatorCommand):
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         worker, steps = queue.new_worker(), job_registry.steps()
+        schedule = Schedule()
         try:
             while not stopping.is_set():
+                schedule.look()
                 if not queue.run_next(worker, steps, stopping=stopping):
                     stopping.wait(IDLE)
         except ProgrammingError as error:

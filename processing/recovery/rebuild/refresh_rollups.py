@@ -14,6 +14,7 @@ from processing.recovery.rebuild.maintenance import Maintenance
 from processing.recovery.recount import readers
 from processing.stores import copy_encoder, row_sql
 from processing.stores.field_limit import FieldLimit
+from processing.stores.packed import packing, rollups
 
 # Consumers wait while this many rows are rolled up, about 0.4 s. A single hour is never split.
 ROWS_PER_CHUNK = 20_000
@@ -42,25 +43,33 @@ _ROWS = f"""
 SELECT {readers.ROW_COLUMNS} FROM refreshed_hour h JOIN events e ON {_WITHIN.format("e", "ts")}
 """  # noqa: S608 - constants only
 
+# All fields of a day that is packed: a few too many do no harm.
 _CLEAR = f"""
 INSERT INTO refreshed_field SELECT DISTINCT r.source_id, r.field
-    FROM refreshed_hour h JOIN rollup_hour r ON {_WITHIN.format("r", "start")};
+    FROM refreshed_hour h JOIN rollup_hour r ON {_WITHIN.format("r", "start")}
+    UNION SELECT DISTINCT p.source_id, p.field
+    FROM refreshed_hour h JOIN rollup_hour_packed p ON p.source_id = h.source_id AND p.day = {rollups.day_of("h.hour")};
 DELETE FROM rollup_minute r USING refreshed_hour h WHERE {_WITHIN.format("r", "start")};
 DELETE FROM rollup_hour r USING refreshed_hour h WHERE {_WITHIN.format("r", "start")};
 """  # noqa: S608 - constants only
 
-# The newest hour contains the newest event.
-_LATEST = """
-DELETE FROM latest_value v USING refreshed_field f WHERE v.source_id = f.source_id AND v.field = f.field
-    AND NOT EXISTS (SELECT FROM rollup_hour r WHERE r.source_id = f.source_id AND r.field = f.field);
+_OF_FIELD = "{0}.source_id = f.source_id AND {0}.field = f.field"
+_PACKED_DAY = f"(SELECT * FROM rollup_hour_packed d WHERE {_OF_FIELD.format('d')} ORDER BY day DESC LIMIT 1)"  # noqa: S608
+# The newest hour contains the newest event; one is looked up among the loose hours, and the newest day among the packed.
+_LATEST = f"""
+DELETE FROM latest_value v USING refreshed_field f WHERE {_OF_FIELD.format("v")}
+    AND NOT EXISTS (SELECT FROM rollup_hour r WHERE {_OF_FIELD.format("r")})
+    AND NOT EXISTS (SELECT FROM rollup_hour_packed r WHERE {_OF_FIELD.format("r")});
 INSERT INTO latest_value AS v (source_id, field, value, ts, event_id)
 SELECT f.source_id, f.field, r.last, r.last_ts, r.last_id
 FROM (SELECT DISTINCT source_id, field FROM refreshed_field) f CROSS JOIN LATERAL (
-    SELECT last, last_ts, last_id FROM rollup_hour h WHERE h.source_id = f.source_id AND h.field = f.field
-    ORDER BY start DESC LIMIT 1) r
+    SELECT last, last_ts, last_id FROM (
+        (SELECT last, last_ts, last_id FROM rollup_hour h WHERE {_OF_FIELD.format("h")} ORDER BY start DESC LIMIT 1)
+        UNION ALL SELECT last, last_ts, last_id FROM ({rollups.HOURS.unpacked(_PACKED_DAY, rollups.LAST)}) AS packed
+    ) AS newest ORDER BY last_ts DESC, last_id DESC LIMIT 1) r
 ORDER BY 1, 2
 ON CONFLICT (source_id, field) DO UPDATE SET value = excluded.value, ts = excluded.ts, event_id = excluded.event_id;
-"""
+"""  # noqa: S608 - constants only
 
 _DONE = "DELETE FROM stale_hour s USING refreshed_hour h WHERE s.source_id = h.source_id AND s.hour = h.hour;"
 
@@ -104,7 +113,9 @@ def _refresh(connection: psycopg.Connection, hours: list[Hour]) -> None:
         merge(minutes, by_minute(chunk))
     hourly = by_hour(minutes)
     capped, _ = FieldLimit().cap(connection, minutes, hourly)
-    connection.execute(_CLEAR, prepare=False)
+    with connection.cursor() as cursor:
+        cursor.execute(_CLEAR, prepare=False)
+        packing.unpack_into_staging(cursor, "refreshed_hour")
     with connection.cursor() as cursor, cursor.copy(row_sql.COPY_SPANS) as copy:
         copy.write(copy_encoder.spans(minutes, hourly))
     connection.execute(row_sql.FOLD_SPANS + _LATEST + _DONE, prepare=False)

@@ -160,6 +160,7 @@ def compare(
 ) -> Comparison:
     """Do what `run` does in the caller's snapshot; its temporary tables then hold all that was counted."""
     started = time.monotonic()
+    events = recount.whole_hours(connection, events)
     # After the snapshot, so that every record in it is below these ends.
     ends = reader.ends()
     topic = recount.topic_row(connection, ends.topic)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import psycopg
@@ -13,6 +13,7 @@ from psycopg import IsolationLevel
 
 from ingestion.auth.read_scope import EVERYTHING
 from ingestion.events import timestamps
+from processing.commandline.event_range import EventRange
 from processing.commandline.progress import Progress
 from processing.errors import NeedsOperator
 from processing.events.batch import MINUTE, Letter
@@ -176,6 +177,17 @@ def count_rows(connection: psycopg.Connection, progress: Progress) -> None:
         counted += len(chunk)
         progress.advance("rows counted", counted)
     writer.finish()
+
+
+def whole_hours(connection: psycopg.Connection, events: EventRange) -> EventRange:
+    """Widen a range whose bound lies within an hour that the ledger has folded: it no longer knows the hour's minutes."""
+
+    def hour_around(bound: datetime | None) -> datetime | None:
+        found = connection.execute(recount_sql.FOLDED_HOUR, {"bound": bound, "source": events.source}).fetchone()
+        return found[0] if found else None
+
+    begin, end = hour_around(events.since), hour_around(events.until)
+    return replace(events, since=begin or events.since, until=end + timedelta(hours=1) if end else events.until)
 
 
 def topic_row(connection: psycopg.Connection, kafka_id: UUID) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from processing.commandline import event_range
 from processing.recovery.recount import readers
 from processing.stores import copy_encoder
+from processing.stores.packed import ledger
+from processing.stores.packed.rollups import HOURS, MINUTES, Rollups
 
 LOST_DOCUMENT = """source_id text, ts timestamptz, id uuid, topic_id smallint, partition int, "offset" bigint, line int,
     hash bigint"""
@@ -88,8 +90,13 @@ SELECT
 TOTALS = f"""
 SELECT coalesce(sum(read), 0)::bigint, coalesce(sum(stored), 0)::bigint, coalesce(sum(duplicate), 0)::bigint,
     coalesce(sum(dead_lettered), 0)::bigint, coalesce(sum(dropped), 0)::bigint
-FROM ledger_minute WHERE {event_range.where("minute")}
+FROM ledger WHERE {event_range.where("minute")}
 """  # noqa: S608 - constants only
+
+FOLDED_HOUR = """
+SELECT hour FROM ledger_hour WHERE hour = date_trunc('hour', %(bound)s::timestamptz, 'UTC') AND hour < %(bound)s
+    AND (%(source)s::text IS NULL OR source_id = %(source)s) LIMIT 1
+"""
 
 _PLACE = 'NULL::int AS partition, NULL::bigint AS "offset", NULL::int AS line, NULL::timestamptz AS received'
 _COUNTS = ("read", "stored", "duplicate", "dead_lettered", "dropped")
@@ -110,13 +117,13 @@ _SUM_ALIKE = """
 """
 
 
-def _rollup(table: str, hourly: str) -> str:
+def _rollup(rollups: Rollups, hourly: str) -> str:
     exact = ", ".join(f"r.{name.strip()}" for name in _SPAN_EXACT.split(","))
     return f"""
     SELECT source_id, NULL::uuid AS event_id, {_PLACE},
         jsonb_build_object('field', field, 'start', start, 'rollup', to_jsonb(r) - '{{source_id,field,start}}'::text[],
             'recounted', to_jsonb(s) - '{{source_id,field,start,hourly}}'::text[]) AS detail
-    FROM {table} r FULL JOIN (SELECT * FROM ({_RECOUNTED_SPANS}) AS known WHERE {hourly}) s
+    FROM ({rollups.merged()}) r FULL JOIN (SELECT * FROM ({_RECOUNTED_SPANS}) AS known WHERE {hourly}) s
         USING (source_id, field, start)
     -- Rollups go by event time: those of the hours are compared that contain an event of the range.
     WHERE (r.count IS NULL OR s.count IS NULL OR ({exact}) IS DISTINCT FROM ({exact.replace("r.", "s.")})
@@ -137,38 +144,38 @@ FROM latest_value v FULL JOIN (
 WHERE (v.value, v.ts, v.event_id) IS DISTINCT FROM (s.last, s.last_ts, s.last_id)
 """  # noqa: S608 - constants only
 
+_COUNTED = ", ".join(f"sum(b.{name})::bigint AS {name}" for name in _COUNTS)
+_RECOUNTED = """
+-- Rows older than the topic were read once; how many duplicates they had is unknown.
+SELECT source_id, date_trunc('minute', received) AS minute, partition,
+    count(*) FILTER (WHERE topic_id <> %(topic)s OR "offset" < coalesce(first_offset, 0)) AS read,
+    count(*) AS stored, 0 AS duplicate, 0 AS dead_lettered, 0 AS dropped
+FROM events LEFT JOIN recount_partition USING (partition) GROUP BY 1, 2, 3
+UNION ALL
+SELECT source_id, date_trunc('minute', received), partition, count(*), 0,
+    count(*) FILTER (WHERE outcome = 'duplicate'),
+    count(*) FILTER (WHERE outcome IN ('dead_lettered', 'no_letter')), 0
+FROM recount_outcome JOIN recount_partition USING (partition) WHERE whole GROUP BY 1, 2, 3
+UNION ALL
+SELECT source_id, date_trunc('minute', received), partition, 0, 0, 0, count(*), 0
+FROM dead_letter LEFT JOIN recount_partition USING (partition) WHERE whole IS NOT TRUE GROUP BY 1, 2, 3
+"""
 # Stored and dead-lettered can be recounted without Kafka; read and duplicate only if Kafka has the whole partition.
-_LEDGER = """
+_LEDGER = f"""
 SELECT source_id, NULL::uuid AS event_id, partition, NULL::bigint AS "offset", NULL::int AS line,
     minute AS received, jsonb_build_object('minute', minute,
         'ledger', jsonb_build_object('read', l.read, 'stored', l.stored, 'duplicate', l.duplicate,
             'deadLettered', l.dead_lettered),
         'recounted', jsonb_build_object('read', CASE WHEN p.whole THEN r.read END, 'stored', r.stored,
             'duplicate', CASE WHEN p.whole THEN r.duplicate END, 'deadLettered', r.dead_lettered)) AS detail
-FROM ledger_minute l FULL JOIN (
-    SELECT source_id, minute, partition, sum(read)::bigint AS read, sum(stored)::bigint AS stored,
-        sum(duplicate)::bigint AS duplicate, sum(dead_lettered)::bigint AS dead_lettered
-    FROM (
-        -- Rows older than the topic were read once; how many duplicates they had is unknown.
-        SELECT source_id, date_trunc('minute', received) AS minute, partition,
-            count(*) FILTER (WHERE topic_id <> %(topic)s OR "offset" < coalesce(first_offset, 0)) AS read,
-            count(*) AS stored, 0 AS duplicate, 0 AS dead_lettered
-        FROM events LEFT JOIN recount_partition USING (partition) GROUP BY 1, 2, 3
-        UNION ALL
-        SELECT source_id, date_trunc('minute', received), partition, count(*), 0,
-            count(*) FILTER (WHERE outcome = 'duplicate'),
-            count(*) FILTER (WHERE outcome IN ('dead_lettered', 'no_letter'))
-        FROM recount_outcome JOIN recount_partition USING (partition) WHERE whole GROUP BY 1, 2, 3
-        UNION ALL
-        SELECT source_id, date_trunc('minute', received), partition, 0, 0, 0, count(*)
-        FROM dead_letter LEFT JOIN recount_partition USING (partition) WHERE whole IS NOT TRUE GROUP BY 1, 2, 3
-    ) AS parts GROUP BY 1, 2, 3) r USING (source_id, minute, partition)
+FROM ({ledger.by_place(_COUNTED, "SELECT * FROM ledger")}) AS l FULL JOIN ({ledger.by_place(_COUNTED, _RECOUNTED)}) AS r
+    USING (source_id, minute, partition)
 LEFT JOIN recount_partition p USING (partition)
 WHERE (coalesce(l.stored, 0), coalesce(l.dead_lettered, 0))
         IS DISTINCT FROM (coalesce(r.stored, 0), coalesce(r.dead_lettered, 0))
    OR (p.whole AND (coalesce(l.read, 0), coalesce(l.duplicate, 0))
         IS DISTINCT FROM (coalesce(r.read, 0), coalesce(r.duplicate, 0)))
-"""
+"""  # noqa: S608 - constants only
 
 _STATISTICS = f"""
 SELECT source_id, NULL::uuid AS event_id, {_PLACE}, jsonb_build_object(
@@ -178,17 +185,18 @@ SELECT source_id, NULL::uuid AS event_id, {_PLACE}, jsonb_build_object(
         'duplicate', l.duplicate, 'deadLettered', l.dead_lettered, 'dropped', l.dropped) END) AS detail
 FROM source_statistics s FULL JOIN (
     SELECT source_id, {", ".join(f"sum({name})::bigint AS {name}" for name in _COUNTS)}
-    FROM ledger_minute GROUP BY 1) l USING (source_id)
+    FROM ledger GROUP BY 1) l USING (source_id)
 WHERE (s.read, s.stored, s.duplicate, s.dead_lettered, s.dropped)
     IS DISTINCT FROM (l.read, l.stored, l.duplicate, l.dead_lettered, l.dropped)
 """  # noqa: S608 - constants only
 
-_UNACCOUNTED = """
+_UNACCOUNTED = f"""
 SELECT source_id, NULL::uuid AS event_id, partition, NULL::bigint AS "offset", NULL::int AS line,
     minute AS received, jsonb_build_object('minute', minute, 'read', read,
         'settled', stored + duplicate + dead_lettered + dropped) AS detail
-FROM ledger_minute WHERE read <> stored + duplicate + dead_lettered + dropped
-"""
+FROM ({ledger.by_place(_COUNTED, "SELECT * FROM ledger")}) AS l
+WHERE read <> stored + duplicate + dead_lettered + dropped
+"""  # noqa: S608 - constants only
 
 
 def _outcomes(condition: str, *, reason: str = "letter") -> str:
@@ -263,8 +271,8 @@ DIFFERENCES = {
     "ledger_differs": _LEDGER,
     "statistics_differ": _STATISTICS,
     "unaccounted": _UNACCOUNTED,
-    "rollup_minute_differs": _rollup("rollup_minute", "NOT hourly"),
-    "rollup_hour_differs": _rollup("rollup_hour", "hourly"),
+    "rollup_minute_differs": _rollup(MINUTES, "NOT hourly"),
+    "rollup_hour_differs": _rollup(HOURS, "hourly"),
     "latest_value_differs": _LATEST,
 }
 

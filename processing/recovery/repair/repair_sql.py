@@ -136,7 +136,7 @@ FROM source_statistics s FULL JOIN (
     SELECT source_id, min(minute) AS first_seen, max(minute) AS last_seen, sum(read)::bigint AS read,
         sum(stored)::bigint AS stored, sum(duplicate)::bigint AS duplicate,
         sum(dead_lettered)::bigint AS dead_lettered, sum(dropped)::bigint AS dropped
-    FROM ledger_minute GROUP BY 1) l USING (source_id)
+    FROM ledger GROUP BY 1) l USING (source_id)
 WHERE (coalesce(s.read, 0), coalesce(s.stored, 0), coalesce(s.duplicate, 0), coalesce(s.dead_lettered, 0),
     coalesce(s.dropped, 0)) IS DISTINCT FROM (coalesce(l.read, 0), coalesce(l.stored, 0), coalesce(l.duplicate, 0),
     coalesce(l.dead_lettered, 0), coalesce(l.dropped, 0))

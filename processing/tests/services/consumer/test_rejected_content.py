@@ -6,6 +6,7 @@ import pytest
 
 from deploy.testing.deployment import Deployment
 from ingestion.tests.client import post
+from processing.stores.packed.rollups import HOURS
 from processing.tests import expectations, factories
 from processing.tests.factories import NOON, event_id, line
 from processing.tests.reference_rollups import Sent
@@ -49,7 +50,7 @@ def test_fields_past_a_sources_cap_are_stored_and_not_rolled_up(site: Deployment
     assert {id_: payload for (_, id_), (_, payload) in expectations.rows(site).items()} == {
         event_id(number): payload for number, payload in enumerate(payloads)
     }
-    assert {field: one.count for (_, field, _), one in expectations.rollups(site, "rollup_hour").items()} == {
+    assert {field: one.count for (_, field, _), one in expectations.rollups(site, HOURS).items()} == {
         "a": 2,
         "b": 2,
         "c": 1,

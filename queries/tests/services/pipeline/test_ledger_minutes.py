@@ -81,11 +81,11 @@ def test_each_minute_and_source_has_an_account_over_all_partitions() -> None:
     nothing_waits = {"inFlightRange": {"atLeast": 0, "atMost": 0}}
     assert answer["results"] == [
         {
-            "sourceId": None, "minute": "2009-04-11T12:01:00Z", "read": 1, "accepted": 1, "stored": 0, "duplicate": 0,
+            "sourceId": None, "minute": "2009-04-11T12:01:00Z", "seconds": 60, "read": 1, "accepted": 1, "stored": 0, "duplicate": 0,
             "deadLettered": 1, "dropped": 0, "inFlight": 0, "unaccounted": 0, **nothing_waits,
         },
         {
-            "sourceId": "sensor-1", "minute": "2009-04-11T12:00:00Z", "read": 7, "accepted": 7, "stored": 5,
+            "sourceId": "sensor-1", "minute": "2009-04-11T12:00:00Z", "seconds": 60, "read": 7, "accepted": 7, "stored": 5,
             "duplicate": 1, "deadLettered": 0, "dropped": 1, "inFlight": 0, "unaccounted": 0, **nothing_waits,
         },
     ]  # fmt: skip
