@@ -33,6 +33,13 @@ INSERT INTO dead_letter (topic_id, partition, "offset", line, raw, reason, detai
 SELECT (SELECT id FROM topic), 0, n, 0, 'x', 'not_json', '', '', 'decode', '', now(), now(), now(), 1, 'f', 'open'
 FROM generate_series(1, {LETTERS}) AS n;
 """
+PACKED = """
+INSERT INTO ledger_minute VALUES ('a', '2026-03-01T07:00:00Z', 0, 2, 2, 0, 0, 0), ('a', '2026-03-01T07:01:00Z', 0, 1, 1, 0, 0, 0);
+INSERT INTO ledger_hour VALUES ('a', '2026-03-01T07:00:00Z', 0, 3, 3, 0, 0, 0);
+INSERT INTO rollup_hour_packed (source_id, field, day, slot, first, first_ts, first_id)
+SELECT 'a', field, '2026-03-01', '{3, 23}', '{1, 2}', array[now(), now()], array[gen_random_uuid(), gen_random_uuid()]
+FROM unnest(array['x', 'y']) AS field;
+"""
 WRITE = "UPDATE ledger_minute SET read = read + 1 WHERE source_id = 'source-1' AND minute = '2026-03-01T00:00:00Z'"
 
 
@@ -141,3 +148,16 @@ def test_a_table_in_use_is_tried_again_and_an_unfinished_index_is_made_again(sit
 
     assert told.getvalue() == "A table is in use; trying again.\n"
     assert indexes()["ledger_by_minute"]
+
+
+def test_the_way_back_keeps_every_count_of_the_ledger_and_marks_what_was_packed(site: Deployment) -> None:
+    with site.servers.postgres.connect(site.name) as other:
+        other.execute(PACKED)
+        call_command("migrate", "processing", "0009", verbosity=0)
+
+        ledger = other.execute("SELECT minute::text, read FROM ledger_minute ORDER BY minute").fetchall()
+        stale = other.execute("SELECT source_id, hour::text FROM stale_hour ORDER BY hour").fetchall()
+
+    assert ledger == [("2026-03-01 07:00:00+00", 5), ("2026-03-01 07:01:00+00", 1)]
+    assert stale == [("a", "2026-03-01 03:00:00+00"), ("a", "2026-03-01 23:00:00+00")]
+    call_command("migrate", verbosity=0)
