@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from ingestion.events.model import Event
-from ingestion.kafka import record_encoder
+from ingestion.kafka import record_encoder, record_headers
 from ingestion.kafka.partitioner import partition_of
 from ingestion.kafka.producer_record import ProducerRecord
 from ingestion.kafka.record_encoder import MAX_BYTES, MAX_EVENTS
@@ -54,12 +54,14 @@ def build(entries: Entries, stored: Sequence[int], partitions: int, *, single: b
     return found
 
 
-def rewrite(records: Iterable[Record], entries: Entries, stored: int, partitions: int) -> list[ProducerRecord] | None:
+def rewrite(records: Sequence[Record], entries: Entries, stored: int, partitions: int) -> list[ProducerRecord] | None:
     """Return what `build` would, from the text of the records that the events came in, in 0.4 of the time.
 
     :param entries: the events of all lines of the records
     :return: None if a line is not written as our receivers do, or its source has another partition here
     """
+    if any(record_headers.version(record.headers) is None for record in records):
+        return None
     homes = set(zip(entries.sources, entries.partitions, strict=True))
     texts = [b"\n%b\n" % (record.value or b"") for record in sorted(records, key=lambda record: record.position)]
     if any(partition_of(source, partitions) != home for source, home in homes) or not _are_shortest(texts, entries):
@@ -68,14 +70,18 @@ def rewrite(records: Iterable[Record], entries: Entries, stored: int, partitions
     joined = _MEMBERS % stored + b"{"
     before = 0
     for text in texts:
-        lines = text.split(_PAYLOAD)
-        after = before + len(lines) - 1
-        if text.count(_ID) != len(lines) - 1:
-            return None
         # No newline is within a line, so it ends an object.
+        count = text.count(b"\n") - 1
+        lines = text.split(_PAYLOAD)
+        if not text.count(_ID) == count == len(lines) - 1 or count > MAX_EVENTS:
+            return None
         objects = joined.join(lines).replace(_TIMELESS, b"}\n").replace(b"\n", b",")[1:]
-        by_partition[entries.partitions[before]].append((objects, entries.sources[before:after]))
-        before = after
+        if len(objects) > MAX_BYTES and count > 1:
+            return None
+        by_partition[entries.partitions[before]].append((objects, entries.sources[before : before + count]))
+        before += count
+    if before != len(entries):
+        return None
     return [
         _record(partition, b"".join(objects)[:-1], sources)
         for partition, found in by_partition.items()
@@ -87,7 +93,7 @@ def _are_shortest(texts: Iterable[bytes], entries: Entries) -> bool:
     """Return whether lines have nothing but the members of our format, without white space between them.
 
     A line that has all members can't be shorter. So if each line is shortest, begins with its id and has `,"payload":{`
-    just once, that is its own member, and not one within the payload. Events of other producers have no member `id`.
+    just once, that is its own member, and not one within the payload.
 
     :param texts: the lines of records, with a newline before and after each record
     :param entries: all of them

@@ -14,6 +14,7 @@ from ingestion.kafka import record_encoder
 from ingestion.kafka.partitioner import partition_of
 from ingestion.kafka.producer_record import ProducerRecord
 from ingestion.kafka.record_encoder import MAX_EVENTS
+from ingestion.kafka.record_headers import Headers
 from processing.events import decoding
 from processing.events.batch import Batch, Record
 from processing.kafka import processed_records
@@ -101,6 +102,36 @@ def test_an_event_of_another_producer_is_not_rewritten() -> None:
     found, batch = rewritten([Record(partition_of("a", PARTITIONS), 0, NOON, plain, [])])
 
     assert (found, len(batch.entries)) == (None, 1)
+
+
+# As long as a line of ours, without either part that is counted: .NET writes times with seven digits.
+PLAIN = b'{"payload":{"n":1},"sourceId":"a","timestamp":"2026-03-01T12:00:00.1234567Z","eventId":"%b"}'
+OURS = b'{"payload":{"n":1},"id":"%b","source":"a","ts":1772366400000000,"received":1772366400000000}'
+
+
+@pytest.mark.parametrize(("text", "headers"), [(PLAIN, []), (OURS, record_encoder.headers(count=1))])
+@pytest.mark.parametrize("others", [0, 2])
+def test_an_event_of_another_producer_that_begins_with_its_payload_is_not_rewritten(
+    text: bytes, headers: Headers, others: int
+) -> None:
+    home = partition_of("a", PARTITIONS)
+    texts = [(line(number, source="a"), record_encoder.headers(count=1)) for number in range(others)]
+    texts.append((text % event_id(others).encode(), headers))
+
+    found, batch = rewritten([Record(home, offset, NOON, *each) for offset, each in enumerate(texts)])
+
+    assert (found, len(batch.entries)) == (None, others + 1)
+
+
+def test_a_record_of_another_producer_that_is_too_large_to_be_rewritten_is_built() -> None:
+    too_many = b"\n".join(line(number, source="a") for number in range(MAX_EVENTS + 1))
+    too_large = b"\n".join(line(number, b'{"a":"%b"}' % (b"x" * 400_000), source="a") for number in range(3))
+
+    for value in (too_many, too_large):
+        found, batch = rewritten([Record(0, 0, NOON, value, record_encoder.headers(count=1))], partitions=1)
+        assert found is None
+        built = processed_records.build(batch.entries, [STORED] * len(batch.entries), 1, single=False)
+        assert len(built) > 1
 
 
 def test_a_source_of_another_partition_is_not_rewritten() -> None:
