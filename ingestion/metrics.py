@@ -10,7 +10,7 @@ from prometheus_client.samples import Sample
 
 from ingestion.problems import Code
 
-Value = TypeVar("Value", int, Code)
+Value = TypeVar("Value", int, Code, str)
 
 # Events that Kafka has acknowledged, and whose sender got that response.
 EVENTS_ACCEPTED = Counter("ingestion_events_accepted_total", "Events acknowledged by Kafka")
@@ -39,6 +39,9 @@ FLUSH_EVENTS = Histogram(
 # Flushes with at least one record that was not acknowledged; its events may or may not be in Kafka.
 FLUSHES_FAILED = Counter("ingestion_flushes_failed_total", "Flushes that Kafka did not acknowledge in time")
 
+# Records by the way that they went; those that went both ways count twice.
+RECORDS_SENT = Counter("ingestion_records_sent_total", "Records sent, straight to a leader or by the client", ["way"])
+
 # What waits for Kafka; the limits are DATAFLOW_IN_FLIGHT_EVENTS and DATAFLOW_IN_FLIGHT_BYTES.
 IN_FLIGHT_EVENTS = Gauge("ingestion_in_flight_events", "Events waiting for Kafka's acknowledgement")
 IN_FLIGHT_BYTES = Gauge("ingestion_in_flight_bytes", "Approximate memory of the events that wait for Kafka")
@@ -58,6 +61,7 @@ class _Children(dict[Value, Counter]):
 answered = _Children[int](REQUESTS)
 refused = _Children[Code](REQUESTS_REFUSED)
 rejected = _Children[Code](EVENTS_REJECTED)
+sent = _Children[str](RECORDS_SENT)
 
 
 def accepted() -> int:

@@ -6,73 +6,59 @@ import asyncio
 import threading
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from typing import Protocol
 
-from kafka.errors import KafkaTimeoutError
-
+from ingestion import metrics
 from ingestion.kafka import record_encoder
-from ingestion.kafka.producer import DELIVERY_TIMEOUT, Client, PublishFailed, is_refused_for_good, send
+from ingestion.kafka.direct.leaders import Leaders
+from ingestion.kafka.producer import Client, PublishFailed, is_refused_for_good, send
 from ingestion.kafka.producer_record import ProducerRecord
 from ingestion.kafka.submission import Submission
-
-
-class DirectWay(Protocol):
-    """A quicker way than the client's, for those records that it takes."""
-
-    def send(
-        self,
-        producer: Client,
-        records: Sequence[ProducerRecord],
-        answered: Callable[[Sequence[ProducerRecord], Collection[int]], None],
-    ) -> list[ProducerRecord]:
-        """Send records, and return those that it does not take.
-
-        :param answered: called with some of the records, and which of their partitions did not acknowledge
-        """
 
 
 class Flush:
     """Records published together; calls back on the loop once, when Kafka has answered for the last of them."""
 
     def __init__(
-        self, submissions: list[Submission], *, loop: asyncio.AbstractEventLoop, on_complete: Callable[[Flush], None]
+        self,
+        submissions: list[Submission],
+        *,
+        producer: Client,
+        topic: str,
+        loop: asyncio.AbstractEventLoop,
+        on_complete: Callable[[Flush], None],
     ) -> None:
         self.submissions = submissions
         self.events = sum([len(submission.events) for submission in submissions])
         self.started = loop.time()
         self.failed = 0  # bit mask of the partitions where a record was not acknowledged
         self.errors: list[BaseException] = []
+        self._producer = producer
+        self._topic = topic
         self._loop = loop
         self._on_complete = on_complete
         self._lock = threading.Lock()
         self._pending = 1  # send() itself
 
-    def send(self, producer: Client, topic: str, partitions: int, leaders: DirectWay) -> None:
+    def send(self, partitions: int, leaders: Leaders) -> None:
         """Send every record; `on_complete` is called later, on the loop, whether they were acknowledged or not."""
         records = record_encoder.pack(self.submissions, partitions)
         self._pending += len(records)
-        again = partial(self._send_by_client, producer, topic)
-        again(leaders.send(producer, records, partial(self._answered, again)))
+        self._send_by_client(leaders.send(self._producer, records, self._answered))
         self._complete(0)
 
-    def _answered(
-        self, again: Callable[[list[ProducerRecord]], None], sent: Sequence[ProducerRecord], failed: Collection[int]
-    ) -> None:
+    def _answered(self, sent: Sequence[ProducerRecord], failed: Collection[int]) -> None:
         """Take a leader's answer. The client sends again what has failed: it knows what each error means."""
         left = [record for record in sent if record.partition in failed]
         for _ in range(len(sent) - len(left)):
             self._complete(0)
-        if left and self._loop.time() >= self.started + DELIVERY_TIMEOUT:
-            for record in left:
-                self._rejected(1 << record.partition, KafkaTimeoutError("no answer in time"))
-        else:
-            again(left)
+        self._send_by_client(left)
 
-    def _send_by_client(self, producer: Client, topic: str, records: list[ProducerRecord]) -> None:
+    def _send_by_client(self, records: Sequence[ProducerRecord]) -> None:
+        metrics.sent["client"].inc(len(records))
         for record in records:
             bit = 1 << record.partition
             try:
-                future = send(producer, topic, record)
+                future = send(self._producer, self._topic, record)
             except PublishFailed as error:
                 self._rejected(bit, error.__cause__ or error)
             else:

@@ -93,8 +93,7 @@ class Publisher:
         self._connecting: asyncio.Task[None] | None = None
         self._waiting: list[Submission] = []
         self._flush: Flush | None = None
-        self._due: asyncio.Handle | None = None  # the next flush
-        self._is_paused = False  # it waits for more requests
+        self._due: asyncio.Handle | None = None  # the next flush; with a timer it waits for more requests
         self._pace = Pace()
         self._sweeping = False
         self._idle = asyncio.Event()
@@ -217,14 +216,13 @@ class Publisher:
             return
         waiting = len(self._waiting)
         if self._due is not None:
-            if not self._is_paused or not self._pace.is_enough(waiting):
+            if not isinstance(self._due, asyncio.TimerHandle) or not self._pace.is_enough(waiting):
                 return
             self._due.cancel()
         # In the loop's next iteration, so that requests read in the same iteration share a flush. What is done for all
         # requests has a context of its own, or its log lines would have the id of whichever request came first.
         pause = self._pace.pause(waiting, now=self.loop.time())
-        self._is_paused = pause > 0
-        if self._is_paused:
+        if pause > 0:
             self._due = self.loop.call_later(pause, self._start_flush, context=Context())
         else:
             self._due = self.loop.call_soon(self._start_flush, context=Context())
@@ -233,9 +231,12 @@ class Publisher:
         self._due = None
         if not self._waiting or not self._partitions:
             return
-        self._flush = Flush(self._take(), loop=self.loop, on_complete=self._on_complete)
+        assert self._producer is not None  # it knows the partitions
+        self._flush = Flush(
+            self._take(), producer=self._producer, topic=self._topic, loop=self.loop, on_complete=self._on_complete
+        )
         metrics.FLUSH_EVENTS.observe(self._flush.events)
-        self._flush.send(self._producer, self._topic, self._partitions, self._leaders)
+        self._flush.send(self._partitions, self._leaders)
 
     def _take(self) -> list[Submission]:
         """Remove and return the oldest submissions that fit into one flush; at least one."""

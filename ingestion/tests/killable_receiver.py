@@ -8,9 +8,9 @@ from pathlib import Path
 import uvicorn
 
 import ingestion.asgi  # noqa: F401 - the first, since it sets Django up
-from ingestion.kafka.flush import DirectWay, Flush
+from ingestion.kafka.direct.leaders import Leaders
+from ingestion.kafka.flush import Flush
 from ingestion.kafka.group_commit import Publisher
-from ingestion.kafka.producer import Client
 from ingestion.tests.kill_points import KillOrders
 
 POINTS = ("before send", "after send", "after acknowledgement")
@@ -22,9 +22,9 @@ def main() -> None:
     orders = KillOrders(Path(path))
     send, on_complete = Flush.send, Publisher._on_complete
 
-    def sending(self: Flush, producer: Client, topic: str, partitions: int, leaders: DirectWay) -> None:
+    def sending(self: Flush, partitions: int, leaders: Leaders) -> None:
         orders.passing("before send")
-        send(self, producer, topic, partitions, leaders)
+        send(self, partitions, leaders)
         orders.passing("after send")
 
     def completing(self: Publisher, flush: Flush) -> None:

@@ -8,28 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import struct
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextvars import Context
-from functools import partial
 
-from kafka.errors import KafkaError
-
+from ingestion import metrics
 from ingestion.kafka import client_internals
 from ingestion.kafka.connection_options import connection_options
 from ingestion.kafka.direct import produce_request, record_batch
 from ingestion.kafka.direct.broker_connection import BrokerConnection
-from ingestion.kafka.direct.login import CannotConnect, connect
-from ingestion.kafka.producer import (
-    BATCH_BYTES,
-    CLIENT,
-    CONNECT_TIMEOUT,
-    DELIVERY_TIMEOUT,
-    REQUEST_TIMEOUT,
-    Client,
-)
+from ingestion.kafka.direct.login import connect
+from ingestion.kafka.producer import BATCH_BYTES, CLIENT, CONNECT_TIMEOUT, REQUEST_TIMEOUT, Client
 from ingestion.kafka.producer_record import ProducerRecord
 
 logger = logging.getLogger(__name__)
@@ -39,6 +29,9 @@ Address = tuple[str, int]  # host and port
 Answered = Callable[[Sequence[ProducerRecord], Collection[int]], None]
 
 RETRY_SECONDS = 1.0  # after a connection could not be opened
+# Seconds until an answer counts as lost, and the client sends again: after it has taken DELIVERY_TIMEOUT as well, the
+# requests reach their own deadline.
+PATIENCE = 1.0
 
 
 class Leaders:
@@ -49,20 +42,27 @@ class Leaders:
         self._loop = asyncio.get_running_loop()
         self._connections: dict[Address, BrokerConnection] = {}
         self._opening: dict[Address, asyncio.Task[None]] = {}
+        self._refused: set[Address] = set()  # to which the last attempt failed
 
     def send(self, producer: Client, records: Sequence[ProducerRecord], answered: Answered) -> list[ProducerRecord]:
         """Send records to their leaders; return those that have to go through the client."""
-        by_leader: defaultdict[Address | None, list[ProducerRecord]] = defaultdict(list)
+        by_partition: defaultdict[int, list[ProducerRecord]] = defaultdict(list)
         for record in records:
-            by_leader[client_internals.leader_address(producer, self._topic, record.partition)].append(record)
+            by_partition[record.partition].append(record)
+        # One look for each partition: the client may learn of another leader meanwhile.
+        by_leader: defaultdict[Address | None, dict[int, list[ProducerRecord]]] = defaultdict(dict)
+        for partition, of_partition in by_partition.items():
+            leader = client_internals.leader_address(producer, self._topic, partition)
+            by_leader[leader][partition] = of_partition
         rest: list[ProducerRecord] = []
-        for leader, of_leader in by_leader.items():
+        for leader, parts in by_leader.items():
+            of_leader = [record for part in parts.values() for record in part]
             connection = None if leader is None else self._connection(leader)
-            batches = None if connection is None else _batches(of_leader)
-            if connection is None or batches is None:
+            if connection is None or any(record_batch.size(part) > BATCH_BYTES for part in parts.values()):
                 rest += of_leader
             else:
-                self._send(connection, batches, of_leader, answered)
+                self._send(connection, _batches(parts), of_leader, answered)
+        metrics.sent["direct"].inc(len(records) - len(rest))
         return rest
 
     def close(self) -> None:
@@ -79,29 +79,44 @@ class Leaders:
         records: Sequence[ProducerRecord],
         answered: Answered,
     ) -> None:
-        request = produce_request.encode(
-            connection.next_number(), self._topic.encode(), batches, client=CLIENT.encode(), timeout=REQUEST_TIMEOUT
-        )
-        timer = self._loop.call_later(DELIVERY_TIMEOUT, connection.abort, context=Context())
-        connection.send(request, partial(_answer, connection, timer, records, answered))
+        number, topic = connection.next_number(), self._topic.encode()
+        request = produce_request.encode(number, topic, batches, client=CLIENT.encode(), timeout=REQUEST_TIMEOUT)
+        timer = self._loop.call_later(PATIENCE, connection.abort, context=Context())
+
+        def answer(content: bytes | None) -> None:
+            timer.cancel()
+            errors = {} if content is None else _errors(connection, content, number, topic)
+            answered(records, {each for each in batches if errors.get(each) != produce_request.NO_ERROR})
+
+        connection.send(request, answer)
 
     def _connection(self, leader: Address) -> BrokerConnection | None:
         """Return the connection to a leader; None: there is none yet, and one is being opened."""
         found = self._connections.get(leader)
-        is_usable = found is not None and found.is_ready
-        if (not is_usable or self._loop.time() > found.retire_at) and leader not in self._opening:  # type: ignore[union-attr]
+        if found is None or not found.is_ready:
+            self._begin(leader)
+            return None
+        if self._loop.time() > found.retire_at:
+            self._begin(leader)
+        return found
+
+    def _begin(self, leader: Address) -> None:
+        """Open a connection in the background, unless one is being opened."""
+        if leader not in self._opening:
             self._opening[leader] = self._loop.create_task(self._open(leader), context=Context())
-        return found if is_usable else None
 
     async def _open(self, leader: Address) -> None:
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 connection = await connect(*leader, connection_options(), client=CLIENT)
-        except (OSError, TimeoutError, CannotConnect, KafkaError, ValueError, struct.error) as error:
-            # The client's own connections meet the same, and tell the operator.
-            logger.debug("no direct connection to a leader", extra={"reason": type(error).__name__})
+        except Exception as error:  # noqa: BLE001 - the client goes on without it, whatever a broker answers
+            # The client's own connections meet the same, and tell the operator what to do.
+            if leader not in self._refused:
+                logger.warning("no direct connection to a leader", extra={"reason": type(error).__name__})
+            self._refused.add(leader)
             await asyncio.sleep(RETRY_SECONDS)
         else:
+            self._refused.discard(leader)
             self._replace(leader, connection)
         finally:
             del self._opening[leader]
@@ -113,29 +128,15 @@ class Leaders:
             former.retire()
 
 
-def _batches(records: Sequence[ProducerRecord]) -> dict[int, bytes] | None:
-    """Return a batch for each partition; None: one would be larger than Kafka takes."""
-    by_partition: defaultdict[int, list[ProducerRecord]] = defaultdict(list)
-    for record in records:
-        by_partition[record.partition].append(record)
-    if any(record_batch.size(each) > BATCH_BYTES for each in by_partition.values()):
-        return None
+def _batches(parts: Mapping[int, Sequence[ProducerRecord]]) -> dict[int, bytes]:
     now = time.time_ns() // 1_000_000
-    return {partition: record_batch.encode(each, now=now) for partition, each in by_partition.items()}
+    return {partition: record_batch.encode(part, now=now) for partition, part in parts.items()}
 
 
-def _answer(
-    connection: BrokerConnection,
-    timer: asyncio.TimerHandle,
-    records: Sequence[ProducerRecord],
-    answered: Answered,
-    answer: bytes | None,
-) -> None:
-    timer.cancel()
-    partitions = {record.partition for record in records}
+def _errors(connection: BrokerConnection, content: bytes, number: int, topic: bytes) -> dict[int, int]:
+    """Return the error of each partition; none of an answer to something else, after which the connection is not used."""
     try:
-        errors = {} if answer is None else produce_request.errors(answer)
-    except struct.error:
+        return produce_request.errors(content, number=number, topic=topic)
+    except produce_request.NoAnswer:
         connection.abort()
-        errors = {}
-    answered(records, {each for each in partitions if errors.get(each) != produce_request.NO_ERROR})
+        return {}

@@ -24,6 +24,10 @@ _TOPICS = struct.Struct(">iih")  # in the answer: number of the request, of topi
 _RESULT = struct.Struct(">ihqqq")
 
 
+class NoAnswer(ValueError):
+    """What came is no answer to the request."""
+
+
 def encode(number: int, topic: bytes, batches: Mapping[int, bytes], *, client: bytes, timeout: float) -> bytes:
     """Return a whole request, with its size.
 
@@ -42,16 +46,21 @@ def encode(number: int, topic: bytes, batches: Mapping[int, bytes], *, client: b
     return b"".join([_HEAD.pack(size, KEY, VERSION, number, len(client)), *parts])
 
 
-def errors(answer: bytes) -> dict[int, int]:
+def errors(answer: bytes, *, number: int, topic: bytes) -> dict[int, int]:
     """Return the error code of each partition in an answer without its size; NO_ERROR: every replica in sync has the batch.
 
-    :raises struct.error: it is no answer to such a request
+    :param number: of the request
+    :param topic: that it was about
+    :raises NoAnswer: it is no answer to that request
     """
-    _, topics, length = _TOPICS.unpack_from(answer)
-    if topics != 1:
-        raise struct.error("expected one topic")
-    at = _TOPICS.size + length
-    (count,) = _COUNT.unpack_from(answer, at)
-    at += _COUNT.size
-    results = (_RESULT.unpack_from(answer, at + each * _RESULT.size) for each in range(count))
-    return {partition: code for partition, code, *_ in results}
+    try:
+        found, topics, length = _TOPICS.unpack_from(answer)
+        at = _TOPICS.size + length
+        if (found, topics, answer[_TOPICS.size : at]) != (number, 1, topic):
+            raise NoAnswer
+        (count,) = _COUNT.unpack_from(answer, at)
+        at += _COUNT.size
+        results = (_RESULT.unpack_from(answer, at + each * _RESULT.size) for each in range(count))
+        return {partition: code for partition, code, *_ in results}
+    except struct.error as error:
+        raise NoAnswer from error

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from uuid import UUID
 
 import pytest
 from kafka.admin import KafkaAdminClient
 
 from deploy.testing.deployment import Deployment
+from ingestion import metrics
+from ingestion.events.model import Event
 from ingestion.kafka.connection_options import connection_options
-from ingestion.kafka.direct.leaders import Leaders
+from ingestion.kafka.direct.leaders import PATIENCE, Leaders
+from ingestion.kafka.flush import Flush
 from ingestion.kafka.producer import BATCH_BYTES, Client, close_producer, open_producer, partition_count
 from ingestion.kafka.producer_record import ProducerRecord
+from ingestion.kafka.submission import Submission
 from ingestion.tests.topic import kept
 
 pytestmark = pytest.mark.services
@@ -125,3 +131,65 @@ def test_a_connection_that_is_lost_is_reported_and_opened_again(site: Deployment
         return lost
 
     assert run(producer, site.raw_topic, use) == ([], {1, 2})
+
+
+def test_a_leader_that_does_not_answer_in_time_is_left_to_the_client(site: Deployment, producer: Client) -> None:
+    async def use(sender: Sender) -> Sent:
+        await sender.open()
+        site.servers.kafka.freeze()
+        try:
+            return await sender.send([record(1), record(2)])
+        finally:
+            site.servers.kafka.thaw()
+
+    began = time.monotonic()
+
+    assert run(producer, site.raw_topic, use) == ([], {1, 2})
+    assert time.monotonic() - began > PATIENCE
+
+
+def test_a_connection_whose_user_has_to_log_in_again_is_replaced_and_loses_nothing(
+    site: Deployment, producer: Client
+) -> None:
+    async def use(sender: Sender) -> Sent:
+        await sender.open()
+        [(leader, former)] = sender.leaders._connections.items()
+        former.retire_at = 0.0
+        for number in range(1, 50):
+            assert await sender.send([record(number)]) == ([], set())
+            await asyncio.sleep(0.01)
+        assert sender.leaders._connections[leader] is not former
+        assert former.is_lost
+        return await sender.send([record(50)])
+
+    assert run(producer, site.raw_topic, use) == ([], set())
+    assert sorted(one.lines[0]["n"] for one in kept(site.raw_topic) if one.lines[0]["n"]) == list(range(1, 51))
+
+
+def test_a_flush_whose_connection_is_lost_is_sent_again_by_the_client(site: Deployment, producer: Client) -> None:
+    async def flushed() -> Flush:
+        leaders = Leaders(site.raw_topic)
+        sender = Sender(producer, site.raw_topic)
+        sender.leaders = leaders
+        await sender.open()
+        loop, done = asyncio.get_running_loop(), asyncio.Event()
+        events = [Event(str(UUID(int=number)), "a", 1, b"{}") for number in range(3)]
+        submission = Submission(events=events, received=1, size=1, deadline=9e9, acknowledged=loop.create_future())
+        flush = Flush(
+            [submission], producer=producer, topic=site.raw_topic, loop=loop, on_complete=lambda _: done.set()
+        )
+        flush.send(6, leaders)
+        for connection in leaders._connections.values():
+            connection.abort()
+        await asyncio.wait_for(done.wait(), 5)
+        leaders.close()
+        return flush
+
+    before = metrics.sent["client"]._value.get()
+    flush = asyncio.run(flushed())
+
+    assert (flush.failed, flush.errors) == (0, [])
+    assert metrics.sent["client"]._value.get() == before + 1
+    assert {one["id"] for record_ in kept(site.raw_topic) for one in record_.lines if "id" in one} == {
+        str(UUID(int=number)) for number in range(3)
+    }

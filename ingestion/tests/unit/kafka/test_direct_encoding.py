@@ -77,10 +77,24 @@ def test_the_errors_of_an_answer_are_read_by_partition(errors: dict[int, int]) -
     )
     answer.with_header(correlation_id=7)
 
-    assert produce_request.errors(answer.encode(header=True)) == errors
+    assert produce_request.errors(answer.encode(header=True), number=7, topic=b"raw-data") == errors
 
 
-@pytest.mark.parametrize("answer", [b"", b"\0" * 8, struct.pack(">iih", 1, 2, 0), struct.pack(">iihi", 1, 1, 0, 9)])
-def test_what_is_no_answer_is_an_error(answer: bytes) -> None:
-    with pytest.raises(struct.error):
-        produce_request.errors(answer)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"\0" * 8,
+        struct.pack(">iih", 1, 2, 0),
+        struct.pack(">iihi", 1, 1, 0, 9),
+        struct.pack(">iih1si", 1, 1, 1, b"b", 0),  # about another topic
+        struct.pack(">iih1si", 2, 1, 1, b"a", 0),  # to another request
+    ],
+)
+def test_what_is_no_answer_to_the_request_is_an_error(answer: bytes) -> None:
+    with pytest.raises(produce_request.NoAnswer):
+        produce_request.errors(answer, number=1, topic=b"a")
+
+
+def test_an_answer_without_partitions_is_one() -> None:
+    assert produce_request.errors(struct.pack(">iih1si", 1, 1, 1, b"a", 0), number=1, topic=b"a") == {}
