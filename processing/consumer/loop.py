@@ -236,7 +236,7 @@ class Loop:
         metrics.BATCH_SECONDS.observe(seconds)
 
     def _settled(self, consumer: Consumer) -> set[int]:
-        """Wait for the previous batch; commit its offsets and announce it. Polls meanwhile, to keep the membership.
+        """Wait for the previous batch; note its offsets and announce it. Polls meanwhile, to keep the membership.
 
         :return: partitions that it left at a hold, of which nothing later may go to the stores
         """
@@ -390,8 +390,8 @@ class Loop:
 
     # --- the steps after the stores, on the loop's own thread ---
 
-    def commit(self, work: Work) -> None:
-        """Leave the batch's offsets to the client, which commits them to Kafka once a second."""
+    def note_offsets(self, work: Work) -> None:
+        """Note the batch's offsets, which are committed to Kafka once a second."""
         assert self._consumer is not None
         everything = Batch(records=[*work.batch.redelivered, *work.batch.records])
         self._consumer.note_done(everything.offsets())
@@ -409,7 +409,7 @@ class Loop:
             metrics.OLDEST_AGE.observe(max(0.0, batch.stored_at - oldest) / 1_000_000)
 
 
-FINISH: list[Callable[[Loop, Work], None]] = [Loop.commit, Loop.announce]
+FINISH: list[Callable[[Loop, Work], None]] = [Loop.note_offsets, Loop.announce]
 
 
 def _once(records: list[Record]) -> list[Record]:

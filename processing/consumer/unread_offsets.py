@@ -72,5 +72,6 @@ class UnreadOffsets:
         self._wait_for(holding)
         holding.result()
         # Else the next client would start before them again.
-        consumer.commit(skipped)
+        consumer.note_done(skipped)
+        consumer.commit_done(at_once=True)
         return True

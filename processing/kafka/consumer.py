@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 SESSION_TIMEOUT = 10.0  # seconds until a killed consumer's partitions go to another
 REQUEST_TIMEOUT = 5.0  # seconds that a call for offsets may take
-# What was read since the last commit is published to processed-data again after a kill.
+# What was stored since the last commit is published to processed-data again after a kill, and after a partition has moved.
 COMMIT_EVERY = 1.0  # seconds
 # When idle, the broker answers a fetch as soon as there is any record; under load, when there is enough for a round.
 _IDLE_FETCH = {"fetch_min_bytes": 1, "fetch_max_wait_ms": 500}
@@ -159,7 +159,7 @@ class Consumer:
         """Continue after what `passed` returned: it is recorded in PostgreSQL."""
         noted = {number: end for number, (first, end) in passed.items() if self._next.get(number) == first}
         self._next |= noted
-        self.commit(noted)
+        self.note_done(noted)
 
     @property
     def awaiting_start(self) -> list[int]:
@@ -197,9 +197,9 @@ class Consumer:
             if committed is None:
                 uncommitted[partition] = start
             self._awaiting_start.discard(partition)
-        if uncommitted:
-            # After a kill this offset tells where republishing to processed-data must start.
-            self.commit(uncommitted)
+        # After a kill this offset tells where republishing to processed-data must start.
+        self.note_done(uncommitted)
+        self.commit_done(at_once=True)
 
     def await_start(self, partitions: Collection[int]) -> None:
         """Return no more records of partitions until they are placed again."""
@@ -269,13 +269,11 @@ class Consumer:
         """Commit what was noted, unless the last time is not COMMIT_EVERY ago; call it often."""
         if self._done and (at_once or time.monotonic() >= self._next_commit):
             self._next_commit = time.monotonic() + COMMIT_EVERY
-            self.commit(self._done)
+            self._commit(self._done)
             self._done = {}
 
-    def commit(self, offsets: Mapping[int, int]) -> None:
+    def _commit(self, offsets: Mapping[int, int]) -> None:
         """Commit next offsets. A failure is only logged: progress in PostgreSQL keeps redeliveries without effect."""
-        if not offsets:
-            return
         try:
             self._client.commit(
                 {
@@ -353,6 +351,7 @@ class Consumer:
         if current in (None, self._started_topic) or not self._started:
             return
         logger.error("the topic was deleted and recreated", extra={"topic": self.topic})
+        self._done = {}
         self.await_start(set(self._started))
 
     def _current_topic(self) -> UUID | None:
