@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 
 from psycopg import Rollback
 from psycopg.errors import UniqueViolation
@@ -172,10 +173,16 @@ def publish(stores: Stores, work: Work) -> None:
         if found:
             stores.delivery.publish(Entries.of(entry for entry, _ in found), [at for _, at in found])
     if batch.stored:
-        # An event that was known has the time of its first copy.
-        is_whole = len(batch.stored) == batch.read.total() and not work.repeats
-        whole = batch.records if is_whole else ()
+        whole = batch.records if _is_as_read(work) else ()
         stores.delivery.publish(batch.stored, [batch.stored_at] * len(batch.stored), whole=whole)
+
+
+def _is_as_read(work: Work) -> bool:
+    """Return whether the stored events are all lines of the batch's records, each as it stands there.
+
+    An event that a store knew before may have the time of its first copy.
+    """
+    return len(work.batch.stored) == work.batch.read.total() and not work.repeats
 
 
 PREPARE: list[Step] = [decode, process]
@@ -302,17 +309,21 @@ def _verdict(work: Work) -> Verdict:
     attempt = work.attempt
     if attempt.verdict is None:
         assert attempt.writing is not None
-        attempt.verdict = attempt.writing.result()
-        work.repeats += attempt.verdict.known
+        return _note_verdict(work, attempt.writing)
     return attempt.verdict
 
 
 def _finish_writing(work: Work) -> None:
     """Wait for the documents of an attempt that failed, so that the next does not overtake them."""
     attempt = work.attempt
-    if attempt.writing is not None and attempt.verdict is None:
-        error = attempt.writing.exception()
-        attempt.verdict = None if error else attempt.writing.result()
+    if attempt.writing is not None and attempt.verdict is None and not attempt.writing.exception():
+        _note_verdict(work, attempt.writing)
+
+
+def _note_verdict(work: Work, writing: Future[Verdict]) -> Verdict:
+    work.attempt.verdict = verdict = writing.result()
+    work.repeats += verdict.known
+    return verdict
 
 
 def _set_aside(work: Work, verdict: Verdict) -> None:

@@ -117,9 +117,21 @@ def _columns(batch: Batch, lines: _Lines) -> Entries:
         return _columns(batch, objects)
     texts, sources = [line.id for line in events], [line.source for line in events]
     return Entries(
-        _keys(texts, sources), texts, sources, times, [line.received for line in events], payloads, values, hashes,
-        lines.partitions, lines.offsets, lines.numbers, timed, attributes, [True] * len(events),
-    )  # fmt: skip
+        keys=_keys(texts, sources),
+        texts=texts,
+        sources=sources,
+        times=times,
+        received=[line.received for line in events],
+        payloads=payloads,
+        values=values,
+        hashes=hashes,
+        partitions=lines.partitions,
+        offsets=lines.offsets,
+        lines=lines.numbers,
+        timed=timed,
+        attributes=attributes,
+        rolled=[True] * len(events),
+    )
 
 
 def _keys(texts: Sequence[str], sources: Sequence[str]) -> list[bytes]:

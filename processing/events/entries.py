@@ -58,6 +58,10 @@ class Entries(Sequence[Entry]):
     attributes: list[bytes] = field(default_factory=list)
     rolled: list[bool] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        if len(set(map(len, self._all()))) > 1:
+            raise ValueError("columns of different lengths")
+
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> Entries:
         """Return events by columns; the same object, if they are already."""

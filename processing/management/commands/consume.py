@@ -21,7 +21,6 @@ from processing.monitoring import capacity, document_check
 from processing.stores.mongodb.document_store import DocumentStore
 from processing.stores.row_store import RowStore
 
-
 # Seconds after which a thread that computes makes way for one that waits. While the next batch is prepared, each of the
 # stores' short answers would wait Python's 5 ms for its thread: in a drain 52,000 events/s instead of 45,500.
 SWITCH_INTERVAL = 0.0005
