@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from itertools import accumulate
 from typing import Any, cast
 
 import bson
@@ -221,12 +219,14 @@ class DocumentStore:
 
 
 def _chunks(entries: Entries) -> Iterator[Entries]:
-    ends = list(accumulate([len(payload) + _CHUNK_DOCUMENT for payload in entries.payloads]))
-    start = before = 0
-    while start < len(ends):
-        stop = max(start + 1, bisect_right(ends, before + _CHUNK_BYTES))
-        yield entries[start:stop] if stop - start < len(entries) else entries
-        start, before = stop, ends[stop - 1]
+    start = size = 0
+    for index, length in enumerate(map(len, entries.payloads)):
+        size += length + _CHUNK_DOCUMENT
+        if size > _CHUNK_BYTES and index > start:
+            yield entries[start:index]
+            start, size = index, length + _CHUNK_DOCUMENT
+    if start < len(entries):
+        yield entries[start:] if start else entries
 
 
 def _documents(entries: Entries, topic: bytes) -> list[dict[str, Any]]:
