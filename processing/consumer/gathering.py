@@ -5,9 +5,13 @@ from __future__ import annotations
 # Every batch costs the stores some work that does not grow with its events: a transaction, a command, a row for each source
 # and field. Gathering for as long as the last batch took keeps that in proportion, and adds half of it to the delay.
 LEAST = 0.02  # seconds: what a batch of a single event takes
-MOST = 0.1  # seconds; from there on more events a batch save little
+# Seconds; from there on more events a batch save little. Against 0.02 it saves the consumer a third of its CPU time under load,
+# and PostgreSQL more than half.
+MOST = 0.1
 
-MOST_BYTES = 4 * 1024 * 1024  # of records, after which a batch is closed: it bounds the memory that large events take
+# Of records, after which a batch is closed, so that large events take no more memory; it may exceed it by what one poll
+# returns.
+MOST_BYTES = 4 * 1024 * 1024
 
 
 class Gathering:
