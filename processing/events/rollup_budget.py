@@ -19,9 +19,9 @@ from processing.events.rollups import Groups, Spans, group_by_minute, summarise
 
 # Sources whose rows are counted; past this all begin anew.
 _COUNTED_SOURCES = 20_000
-# Rows by minute that one batch should cause at most: a row by minute and its share of one by hour take about 1 kB while
-# the batch is worked on.
-_BATCH_ROWS = 100_000
+# Rows by minute that one batch should cause at most: a row by minute and its share of one by hour take 2.6 kB while the
+# batch is worked on and the next one is prepared.
+_BATCH_ROWS = 15_000
 
 
 class Spent(NamedTuple):
