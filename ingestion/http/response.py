@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -62,7 +63,13 @@ def answer(status: int, content_type: bytes, body: bytes, headers: Iterable[Head
 
 def serialize(reply: Response, default_headers: Iterable[Header]) -> bytes:
     """Return an answer as it goes over the connection."""
-    return b"%b%b\r\n%b" % (STATUS_LINES[reply.status], header_lines([*default_headers, *reply.headers]), reply.body)
+    return _head(reply.status, (*default_headers, *reply.headers)) + reply.body
+
+
+# Most answers of one second have the same head: to look it up takes a quarter of the time.
+@lru_cache(maxsize=256)
+def _head(status: int, headers: tuple[Header, ...]) -> bytes:
+    return b"%b%b\r\n" % (STATUS_LINES[status], header_lines(headers))
 
 
 def header_lines(headers: Iterable[Header]) -> bytes:
