@@ -50,12 +50,14 @@ def test_under_load_a_flush_starts_as_soon_as_as_many_are_back(
     async def send() -> None:
         publisher = await connected(site.raw_topic)
         first, *later = rounds
-        await asyncio.gather(*[submit(publisher) for _ in range(first)])
-        for count in later:
-            await asyncio.gather(*await one_by_one(publisher, count))
-        with pytest.raises(BrokerUnavailable):
-            await submit(publisher)
-        await publisher.close()
-        await asyncio.sleep(0.01)  # its transports close in the loop's next iteration
+        try:
+            await asyncio.gather(*[submit(publisher) for _ in range(first)])
+            for count in later:
+                await asyncio.gather(*await one_by_one(publisher, count))
+            with pytest.raises(BrokerUnavailable):
+                await submit(publisher)
+        finally:
+            await publisher.close()
+            await asyncio.sleep(0.01)  # its transports close in the loop's next iteration
 
     run(send())
