@@ -29,7 +29,7 @@ faults: ## Inflict every fault with five seeds, write docs/faults.md (about 70 m
 check: ## Check style, types, layers, settings and migrations
 	$(DEV) deploy.check
 
-bench: ## Measure speed and memory, print one table (BENCH='--only peers': beside a peer; '--only sizing': bytes an event)
+bench: ## Measure speed and memory, print one table (BENCH='--only peers': beside a peer; '--only sizing', '--only disk': bytes)
 	$(DEV) deploy.bench $(BENCH)
 
 profile: ## Record receiver and consumer under load with py-spy, print what takes the time (about 3 minutes; as root)

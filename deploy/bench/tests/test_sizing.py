@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from deploy.bench.load import events as load
-from deploy.bench.sizing import measurement, sizes
+from deploy.bench.sizing import disk, measurement, sizes
 from deploy.bench.sizing.shapes import NORMAL, Shape, make_events
 from ingestion.events import timestamps
 from ingestion.events.parser import parse_event
@@ -32,6 +32,13 @@ def test_the_usual_shape_sends_what_the_other_measurements_send() -> None:
     usual = [json.loads(text)["payload"] for text in make_events(200, Shape(100, NORMAL, 0.1))]
 
     assert usual == [json.loads(text)["payload"] for text in load.make_events(200, prefix="sensor")]
+
+
+def test_events_that_stand_for_months_were_received_at_their_times() -> None:
+    pairs = list(disk._lines(400))
+
+    assert all(json.loads(line)["received"] == json.loads(line)["ts"] == event.ts for event, line in pairs)
+    assert pairs[200][0].ts - pairs[0][0].ts == 300_000_000
 
 
 def test_a_table_counts_for_what_it_holds() -> None:
