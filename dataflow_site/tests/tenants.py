@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import itertools
 import json
 import re
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from uuid import UUID, uuid4
 import msgspec
 import redis
 from django.conf import settings
+from django.db import connection, transaction
 from django.utils import timezone
 
 from dashboard.tests.conftest import UNGUARDED
@@ -44,6 +46,8 @@ from processing.models import (
     SourceStatistics,
     Topic,
 )
+from processing.stores.packed import ledger, packing
+from processing.stores.packed.rollups import BOTH
 from processing.tests import factories
 from queries.tests import stored
 
@@ -62,6 +66,7 @@ OTHERS_JOB = NUMBER + 13
 OTHERS_TRACE = "00-bbbbbbbb777040008000000000000001-b7ad6b7169203331-01"
 
 _NOW = datetime.now(tz=UTC)
+_LONG = timedelta(days=3)  # ago: what is packed
 _SEGMENT = re.compile(r"[A-Za-z0-9+/_-]{12,}")
 
 
@@ -91,6 +96,7 @@ def fill(site: Deployment) -> None:
     topic = Topic.objects.create(kafka_id=_topic_id(), name=site.raw_topic)
     for source, few in ((OWN, 3), (SECOND_OWN, 2), (OTHERS, NUMBER)):
         _source(topic, source, few)
+    _pack()
     for source in (OWN, OTHERS):
         _event(topic, source, SHARED_EVENT, few=1)
     _event(topic, OWN, OWN_EVENT, few=1)
@@ -116,14 +122,23 @@ def _source(topic: Topic, source: str, few: int) -> None:
         source_id=source, first_seen=_NOW, last_seen=_NOW, latest_event=_NOW, read=few, stored=few
     )
     LatestValue.objects.create(source_id=source, field=f"{word}.power", value=few, ts=_NOW, event_id=uuid4())
-    for model in (RollupMinute, RollupHour):
-        start = _NOW.replace(second=0, microsecond=0, minute=0)
-        model.objects.create(
+    hour = _NOW.replace(second=0, microsecond=0, minute=0)
+    for model, start in itertools.product((RollupMinute.objects, RollupHour.objects), (hour, hour - _LONG)):
+        model.create(
             source_id=source, field=f"{word}.power", start=start, count=few, sum=few, min=few, max=few, first=few,
             first_ts=_NOW, first_id=uuid4(), last=few, last_ts=_NOW, last_id=uuid4(),
         )  # fmt: skip
-    minute = _NOW.replace(second=0, microsecond=0) - timedelta(minutes=1)
-    LedgerMinute.objects.create(source_id=source, minute=minute, partition=0, read=few, stored=few)
+    for minute in (_NOW.replace(second=0, microsecond=0) - timedelta(minutes=1), hour - _LONG):
+        LedgerMinute.objects.create(source_id=source, minute=minute, partition=0, read=few, stored=few)
+
+
+def _pack() -> None:
+    """Bring what is long past into the form that old numbers have."""
+    before = _NOW - _LONG / 2
+    with transaction.atomic(), connection.cursor() as cursor:
+        for rollups in BOTH:
+            packing.pack(cursor, rollups, after=None, before=before, limit=1_000)
+        ledger.fold(cursor, after=None, before=before, limit=1_000)
 
 
 def _event(topic: Topic, source: str, event_id: UUID, *, few: int) -> None:

@@ -115,7 +115,7 @@ def _refresh(connection: psycopg.Connection, hours: list[Hour]) -> None:
     capped, _ = FieldLimit().cap(connection, minutes, hourly)
     with connection.cursor() as cursor:
         cursor.execute(_CLEAR, prepare=False)
-        packing.unpack_into_staging(cursor, "refreshed_hour")
+        packing.take_out(cursor, "refreshed_hour")
     with connection.cursor() as cursor, cursor.copy(row_sql.COPY_SPANS) as copy:
         copy.write(copy_encoder.spans(minutes, hourly))
     connection.execute(row_sql.FOLD_SPANS + _LATEST + _DONE, prepare=False)

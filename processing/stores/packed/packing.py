@@ -1,4 +1,4 @@
-"""Moves loose rollups into packed rows, a few at a time, and packed rows back."""
+"""Moves loose rollups into packed rows, a few at a time, and takes hours out of packed rows."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ _TABLES = """
 CREATE TEMP TABLE IF NOT EXISTS packing_loose (LIKE rollup_minute) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS packing_span (LIKE rollup_minute, PRIMARY KEY (source_id, field, start))
     ON COMMIT DELETE ROWS;
+-- For more than one call in a transaction.
+DELETE FROM packing_loose;
+DELETE FROM packing_span;
 """
 
 
@@ -84,22 +87,24 @@ def pack(
     return taken, cursor.fetchone()
 
 
-def unpack_into_staging(cursor: Cursor, hours: str) -> None:
-    """Delete the packed rows of the days of some hours, and stage their other spans to be folded into the loose rows.
+def take_out(cursor: Cursor, hours: str) -> None:
+    """Take hours out of the packed rows, within the caller's transaction; what else a row has stays packed.
 
-    :param hours: a table with `source_id` and `hour`; what is packed of these hours is gone
+    :param hours: a table with `source_id` and `hour`
     """
     cursor.execute(_LOCK)
     for rollups in BOTH:
-        cursor.execute(_unpack(rollups, hours))
+        cursor.execute(_TABLES)
+        cursor.execute(_load_without(rollups, hours))
+        cursor.execute(_write(rollups))
 
 
-def _unpack(rollups: Rollups, hours: str) -> str:
+def _load_without(rollups: Rollups, hours: str) -> str:
     return f"""
 WITH gone AS (
     DELETE FROM {rollups.packed} AS p USING (SELECT DISTINCT source_id, {day_of("hour")} AS day FROM {hours}) AS h
     WHERE p.source_id = h.source_id AND p.day = h.day RETURNING p.*)
-INSERT INTO staged_span (hourly, {_COLUMNS})
-SELECT {"true" if rollups.width == "1 hour" else "false"}, {_COLUMNS} FROM ({rollups.unpacked("gone")}) AS r
-WHERE NOT EXISTS (SELECT FROM {hours} AS h WHERE h.source_id = r.source_id AND h.hour = date_trunc('hour', r.start, 'UTC'))
+INSERT INTO packing_span ({_COLUMNS}) SELECT {_COLUMNS} FROM ({rollups.unpacked("gone")}) AS r
+WHERE NOT EXISTS (
+    SELECT FROM {hours} AS h WHERE h.source_id = r.source_id AND h.hour = date_trunc('hour', r.start, 'UTC'))
 """  # noqa: S608 - constants only
