@@ -360,7 +360,7 @@ def test_a_request_that_kafka_leaves_half_way_says_what_was_taken_and_may_be_sen
     site.wait_for(lambda: send(ingest.url, V2, body).status == 204, 30)
 
     assert (reply.status, reply.headers["retry-after"]) == (503, "1")
-    assert re.match(r"[0-9]+000 lines were taken, .* Send all of them again$", reply.json["message"])
+    assert re.match(r"[0-9]+000 lines were accepted, .* Send all of them again$", reply.json["message"])
     kept = of(site.raw_topic, "halfway")
     assert len({event["id"] for event in kept}) == 90_000
     assert {event["payload"]["n"] for event in kept} == set(range(90_000))
