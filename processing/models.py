@@ -149,18 +149,26 @@ class SourceStatistics(models.Model):
         return self.source_id
 
 
-class LedgerMinute(models.Model):
-    """The account of one source, minute of receipt and partition: read = the sum of the outcomes."""
+class LedgerCounts(models.Model):
+    """The account of one source, partition and time of receipt: read = the sum of the outcomes."""
 
-    pk = CompositePrimaryKey("source_id", "minute", "partition")
     source_id = models.TextField()
-    minute = models.DateTimeField()
     partition = models.IntegerField()
     read = models.BigIntegerField(default=0)
     stored = models.BigIntegerField(default=0)
     duplicate = models.BigIntegerField(default=0)
     dead_lettered = models.BigIntegerField(default=0)
     dropped = models.BigIntegerField(default=0)
+
+    class Meta:
+        abstract = True
+
+
+class LedgerMinute(LedgerCounts):
+    """The account of a minute."""
+
+    pk = CompositePrimaryKey("source_id", "minute", "partition")
+    minute = models.DateTimeField()
 
     class Meta:
         db_table = "ledger_minute"
@@ -171,18 +179,11 @@ class LedgerMinute(models.Model):
         return f"{self.source_id} {self.minute:%Y-%m-%dT%H:%MZ} {self.partition}"
 
 
-class LedgerHour(models.Model):
-    """Minutes of the ledger that are long past, added up by hour (processing.stores.packed.ledger)."""
+class LedgerHour(LedgerCounts):
+    """Minutes that are long past, added up by hour (processing.stores.packed.ledger)."""
 
     pk = CompositePrimaryKey("source_id", "hour", "partition")
-    source_id = models.TextField()
     hour = models.DateTimeField()
-    partition = models.IntegerField()
-    read = models.BigIntegerField()
-    stored = models.BigIntegerField()
-    duplicate = models.BigIntegerField()
-    dead_lettered = models.BigIntegerField()
-    dropped = models.BigIntegerField()
 
     class Meta:
         db_table = "ledger_hour"
@@ -193,18 +194,11 @@ class LedgerHour(models.Model):
         return f"{self.source_id} {self.hour:%Y-%m-%dT%HZ} {self.partition}"
 
 
-class LedgerSpan(models.Model):
+class LedgerSpan(LedgerCounts):
     """A view: the minutes of the ledger and its hours. A minute that was read long after its receipt may lie in an hour."""
 
     pk = CompositePrimaryKey("source_id", "minute", "partition")
-    source_id = models.TextField()
     minute = models.DateTimeField()  # the first one of an hour
-    partition = models.IntegerField()
-    read = models.BigIntegerField()
-    stored = models.BigIntegerField()
-    duplicate = models.BigIntegerField()
-    dead_lettered = models.BigIntegerField()
-    dropped = models.BigIntegerField()
     seconds = models.IntegerField()  # 60 or 3,600
 
     class Meta:

@@ -64,7 +64,7 @@ class Migration(migrations.Migration):
                 ("source_id", models.TextField()),
                 ("hour", models.DateTimeField()),
                 ("partition", models.IntegerField()),
-                *((name, models.BigIntegerField()) for name in _COUNTS),
+                *((name, models.BigIntegerField(default=0)) for name in _COUNTS),
             ],
             options={
                 "db_table": "ledger_hour",
@@ -83,7 +83,7 @@ class Migration(migrations.Migration):
                 ("source_id", models.TextField()),
                 ("minute", models.DateTimeField()),
                 ("partition", models.IntegerField()),
-                *((name, models.BigIntegerField()) for name in _COUNTS),
+                *((name, models.BigIntegerField(default=0)) for name in _COUNTS),
                 ("seconds", models.IntegerField()),
             ],
             options={"db_table": "ledger", "managed": False},
