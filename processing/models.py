@@ -195,7 +195,7 @@ class LedgerHour(LedgerCounts):
 
 
 class LedgerSpan(LedgerCounts):
-    """A view: the minutes of the ledger and its hours. A minute that was read long after its receipt may lie in an hour."""
+    """A view: the minutes of the ledger and its hours. Beside an hour there may be minutes of it that were read later."""
 
     pk = CompositePrimaryKey("source_id", "minute", "partition")
     minute = models.DateTimeField()  # the first one of an hour

@@ -31,12 +31,39 @@ SELECT source_id, minute, partition, {", ".join(_COUNTS)}, 60 AS seconds FROM le
 UNION ALL
 SELECT source_id, hour, partition, {", ".join(_COUNTS)}, 3600 FROM ledger_hour
 """  # noqa: S608 - constants only
-# The ledger's counts can't be counted again. Rollups can: `manage.py rebuild_rows` does it for stale hours.
+# What is stored and dead-lettered goes back to its minutes, where the recovery of the former release looks for it, and what
+# is left of an hour to its first minute. Rollups can be counted again: `manage.py rebuild_rows` does it for stale hours.
 _UNFOLD = f"""
+LOCK TABLE ledger_minute, ledger_hour, rollup_minute_packed, rollup_hour_packed IN ACCESS EXCLUSIVE MODE;
+CREATE TEMP TABLE unfolded ON COMMIT DROP AS
+SELECT source_id, minute, partition, stored + dead_lettered AS read, stored, 0::bigint AS duplicate, dead_lettered,
+    0::bigint AS dropped
+FROM (
+    -- Less what is counted by the minute already, as all is that was read after its hour was folded.
+    SELECT c.source_id, c.minute, c.partition, c.stored - coalesce(l.stored, 0) AS stored,
+        c.dead_lettered - coalesce(l.dead_lettered, 0) AS dead_lettered
+    FROM (
+        SELECT source_id, minute, partition, sum(stored)::bigint AS stored, sum(dead_lettered)::bigint AS dead_lettered
+        FROM (
+            SELECT source_id, date_trunc('minute', received) AS minute, partition, 1 AS stored, 0 AS dead_lettered
+            FROM events
+            UNION ALL SELECT source_id, date_trunc('minute', received), partition, 0, 1 FROM dead_letter) AS one
+        GROUP BY 1, 2, 3) AS c
+    JOIN ledger_hour AS h ON h.source_id = c.source_id AND h.hour = date_trunc('hour', c.minute, 'UTC')
+        AND h.partition = c.partition
+    LEFT JOIN ledger_minute AS l ON l.source_id = c.source_id AND l.minute = c.minute AND l.partition = c.partition
+) AS found;
+INSERT INTO unfolded
+SELECT source_id, hour, partition, {", ".join(f"h.{name} - coalesce(sum(u.{name}), 0)" for name in _COUNTS)}
+FROM ledger_hour AS h LEFT JOIN (
+    SELECT source_id, date_trunc('hour', minute, 'UTC') AS hour, partition, {", ".join(_COUNTS)} FROM unfolded) AS u
+    USING (source_id, hour, partition)
+GROUP BY source_id, hour, partition, {", ".join(f"h.{name}" for name in _COUNTS)};
 INSERT INTO ledger_minute AS l (source_id, minute, partition, {", ".join(_COUNTS)})
-SELECT source_id, hour, partition, {", ".join(_COUNTS)} FROM ledger_hour ORDER BY source_id, hour, partition
+SELECT source_id, minute, partition, {", ".join(f"sum({name})" for name in _COUNTS)} FROM unfolded GROUP BY 1, 2, 3
 ON CONFLICT (source_id, minute, partition) DO UPDATE
     SET {", ".join(f"{name} = l.{name} + excluded.{name}" for name in _COUNTS)};
+DROP TABLE unfolded;
 DROP VIEW ledger
 """  # noqa: S608 - constants only
 _MARK_STALE = """

@@ -51,11 +51,15 @@ def step(job: Job) -> float | None:
     """Pack one chunk, or give the room of what was packed back; see queue.Step."""
     place = job.place or {"table": TABLES[0], "after": None, "until": _now().isoformat()}
     table = place["table"]
-    if table is None:
-        with beating(job):
-            given_back = reclaim.give_back(TABLES)
-        queue.advance(job, message=f"{job.done:,} rows packed{_in_words(given_back)}")
-        return None
+    with beating(job):
+        if table is not None:
+            return _pack_chunk(job, table, place)
+        given_back = reclaim.give_back(TABLES)
+    queue.advance(job, message=f"{job.done:,} rows packed{_in_words(given_back)}")
+    return None
+
+
+def _pack_chunk(job: Job, table: str, place: Mapping[str, Any]) -> float:
     with transaction.atomic(), connection.cursor() as cursor:
         _limit(cursor)
         packed, last = _pack(cursor, table, place)
@@ -77,7 +81,6 @@ def _next(table: str) -> str | None:
 def _limit(cursor: Cursor) -> None:
     cursor.execute(
         "SELECT set_config('idle_in_transaction_session_timeout', '5s', true), set_config('lock_timeout', '10s', true),"
-        # Below queue.WORKER_TIMEOUT.
         " set_config('statement_timeout', '25s', true), set_config('timezone', 'UTC', true)"
     )
 

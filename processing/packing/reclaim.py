@@ -21,7 +21,10 @@ SMALLEST = 100_000_000  # bytes of a table that is rewritten
 MOST_ROWS = 1_000_000  # that are copied while consumers wait, about two seconds
 ROW_BYTES = 400  # of a row with its index entries
 
-_SIZE = "SELECT pg_total_relation_size(%s::regclass), (SELECT reltuples FROM pg_class WHERE oid = %s::regclass)"
+# With rows that are gone, but that an older snapshot may still see: they are copied, too.
+_SIZE = """
+SELECT pg_total_relation_size(relid), n_live_tup + n_dead_tup FROM pg_stat_all_tables WHERE relid = %s::regclass
+"""
 
 
 def give_back(tables: Iterable[str]) -> dict[str, int]:
@@ -42,11 +45,11 @@ def give_back(tables: Iterable[str]) -> dict[str, int]:
 def _worth_rewriting(connection: psycopg.Connection, table: str) -> int:
     """Return the size of a table that is nearly empty, else 0."""
     size, rows = _size(connection, table)
-    return size if size > SMALLEST and 0 <= rows <= MOST_ROWS and rows * ROW_BYTES * EMPTY < size else 0
+    return size if size > SMALLEST and rows <= MOST_ROWS and rows * ROW_BYTES * EMPTY < size else 0
 
 
-def _size(connection: psycopg.Connection, table: str) -> tuple[int, float]:
-    [(size, rows)] = connection.execute(_SIZE, [table, table]).fetchall()
+def _size(connection: psycopg.Connection, table: str) -> tuple[int, int]:
+    [(size, rows)] = connection.execute(_SIZE, [table]).fetchall()
     return size, rows
 
 
@@ -55,7 +58,7 @@ def _rewrite(connection: psycopg.Connection, table: str) -> bool:
     try:
         with postgres_errors(), connection.transaction(), connection.cursor() as cursor:
             # Whoever comes later waits behind this lock, so it must not wait long itself.
-            postgres.limit(cursor, lock_timeout="2s", statement_timeout="20s")
+            postgres.limit(cursor, lock_timeout="2s", statement_timeout="5s")
             cursor.execute(
                 sql.SQL("CLUSTER {} USING {}").format(sql.Identifier(table), sql.Identifier(f"{table}_pkey"))
             )

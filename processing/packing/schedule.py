@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from processing.errors import POSTGRESQL_AWAY
@@ -22,13 +23,14 @@ _LOCK = f"SELECT pg_advisory_xact_lock({0x7061636B20})"
 
 
 def request_if_due() -> Job | None:
-    """Create the job unless one was created within DATAFLOW_PACK_EVERY_HOURS; by PostgreSQL's clock."""
+    """Create the job unless one is not done, or was created within DATAFLOW_PACK_EVERY_HOURS; by PostgreSQL's clock."""
     every = timedelta(hours=settings.DATAFLOW_PACK_EVERY_HOURS)
     if not every:
         return None
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_LOCK)
-        if Job.objects.filter(kind=job.KIND, created_at__gt=Now() - every).exists():
+        lately = Q(created_at__gt=Now() - every) | Q(state__in=(Job.State.QUEUED, Job.State.RUNNING))
+        if Job.objects.filter(lately, kind=job.KIND).exists():
             return None
         return job.request(who=WHO)
 

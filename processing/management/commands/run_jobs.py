@@ -19,9 +19,9 @@ IDLE = 0.5  # seconds between two queries for a job
 
 class Command(OperatorCommand):
     help = (
-        "Run queued jobs, one after the other, and request the one that packs rollups and ledger when it is due. Any number of these workers may run: each job has one worker, and the\n"
-        "job of a dead worker goes to another after 30 s. On SIGTERM the worker finishes its chunk; the next worker\n"
-        "continues the job from there.\n\n"
+        "Run queued jobs, one after the other, and request the one that packs rollups and ledger when it is due. Any number\n"
+        "of these workers may run: each job has one worker, and the job of a dead worker goes to another after 30 s. On\n"
+        "SIGTERM the worker finishes its chunk; the next worker continues the job from there.\n\n"
         "  manage.py run_jobs\n\n"
         "Exit code 0: stopped by a signal; 2: PostgreSQL has no tables. While PostgreSQL is unavailable it waits."
     )

@@ -27,13 +27,20 @@ _POLL = 0.2  # seconds
 # froze within a transaction; it loses that transaction after the length of its lease.
 _LIMITS = {"lock_timeout": "60s", "statement_timeout": "0", "cursor_tuple_fraction": "1"}
 
-_HELD = "count(*) AS rows, min(received) AS first_seen, max(received) AS last_seen, max(ts) AS latest_event"
+_HELD = """
+SELECT source_id, date_trunc('minute', received) AS minute, partition, count(*) AS rows, min(received) AS first_seen,
+    max(received) AS last_seen, max(ts) AS latest_event
+FROM events GROUP BY 1, 2, 3
+"""
+_TOTAL = """
+sum(b.rows)::bigint AS rows, min(first_seen) AS first_seen, max(last_seen) AS last_seen, max(latest_event) AS latest_event
+"""
 # Rows that the ledger does not count. One snapshot suffices: a batch commits its rows and its counts together.
 _UNCOUNTED = f"""
 INSERT INTO staged_ledger
 SELECT source_id, minute, partition, h.rows - coalesce(l.stored, 0), h.rows - coalesce(l.stored, 0), 0, 0, 0,
     h.first_seen, h.last_seen, h.latest_event
-FROM ({ledger.by_place(_HELD, "SELECT *, date_trunc('minute', received) AS minute FROM events")}) AS h
+FROM ({ledger.by_place(_TOTAL, _HELD)}) AS h
 LEFT JOIN ({ledger.by_place("sum(b.stored)::bigint AS stored", "SELECT * FROM ledger")}) AS l USING (source_id, minute, partition)
 WHERE h.rows > coalesce(l.stored, 0)
 """  # noqa: S608 - constants only

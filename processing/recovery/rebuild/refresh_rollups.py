@@ -30,10 +30,17 @@ CREATE TEMP TABLE IF NOT EXISTS refreshed_hour (source_id text, hour timestamptz
 CREATE TEMP TABLE IF NOT EXISTS refreshed_field (source_id text, field text) ON COMMIT DELETE ROWS;
 """
 
+# The packed rows of a source's day are unpacked with its first hour; a span takes a third of the time of a row.
 _NEXT = f"""
-WITH counted AS (
-    SELECT h.source_id, h.hour, (SELECT count(*) FROM events e WHERE {_WITHIN.format("e", "ts")}) AS rows
-    FROM (SELECT source_id, hour FROM stale_hour ORDER BY source_id, hour LIMIT {_HOURS_PER_QUERY}) h)
+WITH hours AS (
+    SELECT source_id, hour, {rollups.day_of("hour")} AS day,
+        row_number() OVER (PARTITION BY source_id, {rollups.day_of("hour")} ORDER BY hour) = 1 AS is_first
+    FROM (SELECT source_id, hour FROM stale_hour ORDER BY source_id, hour LIMIT {_HOURS_PER_QUERY}) AS next),
+counted AS (
+    SELECT h.source_id, h.hour, (SELECT count(*) FROM events e WHERE {_WITHIN.format("e", "ts")})
+        + CASE WHEN is_first THEN coalesce((SELECT sum(cardinality(p.slot)) FROM rollup_minute_packed p
+            WHERE p.source_id = h.source_id AND p.day = h.day), 0) / 3 ELSE 0 END AS rows
+    FROM hours h)
 SELECT source_id, hour FROM (
     SELECT source_id, hour, sum(rows) OVER (ORDER BY source_id, hour) - rows AS before FROM counted) AS each_hour
 WHERE before < {ROWS_PER_CHUNK} ORDER BY source_id, hour

@@ -17,7 +17,7 @@ _FOLD = f"""
 WITH wanted AS (
     SELECT m.ctid FROM ledger_minute AS m
     WHERE (%(source)s::text IS NULL OR (source_id, minute, partition) > (%(source)s, %(minute)s, %(partition)s))
-        AND minute < %(before)s AND ({_BALANCES} OR EXISTS (
+        AND minute < date_trunc('hour', %(before)s::timestamptz, 'UTC') AND ({_BALANCES} OR EXISTS (
             SELECT FROM ledger_hour AS h WHERE h.source_id = m.source_id AND h.hour = date_trunc('hour', m.minute, 'UTC')
                 AND h.partition = m.partition))
     ORDER BY source_id, minute, partition LIMIT %(limit)s FOR UPDATE OF m SKIP LOCKED),
@@ -38,7 +38,7 @@ def fold(cursor: Cursor, *, after: Place | None, before: datetime, limit: int) -
     """Fold minutes into their hours in the order of their keys; return how many, and the last.
 
     :param after: the last one of the call before
-    :param before: minutes from this one on stay
+    :param before: the minutes of its hour and later ones stay
     """
     source, minute, partition = after or (None, None, None)
     cursor.execute(

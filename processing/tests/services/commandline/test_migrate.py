@@ -34,8 +34,16 @@ SELECT (SELECT id FROM topic), 0, n, 0, 'x', 'not_json', '', '', 'decode', '', n
 FROM generate_series(1, {LETTERS}) AS n;
 """
 PACKED = """
-INSERT INTO ledger_minute VALUES ('a', '2026-03-01T07:00:00Z', 0, 2, 2, 0, 0, 0), ('a', '2026-03-01T07:01:00Z', 0, 1, 1, 0, 0, 0);
-INSERT INTO ledger_hour VALUES ('a', '2026-03-01T07:00:00Z', 0, 3, 3, 0, 0, 0);
+INSERT INTO ledger_minute VALUES ('a', '2026-03-01T07:00:00Z', 0, 2, 2, 0, 0, 0), ('a', '2026-03-01T07:20:00Z', 0, 1, 1, 0, 0, 0);
+INSERT INTO ledger_hour VALUES ('a', '2026-03-01T07:00:00Z', 0, 6, 3, 2, 1, 0);
+INSERT INTO events (source_id, ts, id, received, stored, payload, content_hash, "offset", partition, line, topic_id)
+SELECT 'a', '2009-01-01', gen_random_uuid(), '2026-03-01T07:00:07Z'::timestamptz + m * interval '1 minute', now(), '{}', 0,
+    m, 0, 0, 1
+FROM unnest(array[0, 0, 10, 20, 20, 20]) AS m;
+INSERT INTO topic (kafka_id, name) VALUES (gen_random_uuid(), 'raw-data');
+INSERT INTO dead_letter (topic_id, partition, "offset", line, raw, reason, detail, pointer, stage, source_id, received,
+    first_seen, last_seen, attempts, fingerprint, state)
+SELECT id, 0, 99, 0, 'x', 'not_json', '', '', 'decode', 'a', '2026-03-01T07:59:59Z', now(), now(), 1, 'f', 'open' FROM topic;
 INSERT INTO rollup_hour_packed (source_id, field, day, slot, first, first_ts, first_id)
 SELECT 'a', field, '2026-03-01', '{3, 23}', '{1, 2}', array[now(), now()], array[gen_random_uuid(), gen_random_uuid()]
 FROM unnest(array['x', 'y']) AS field;
@@ -155,9 +163,12 @@ def test_the_way_back_keeps_every_count_of_the_ledger_and_marks_what_was_packed(
         other.execute(PACKED)
         call_command("migrate", "processing", "0009", verbosity=0)
 
-        ledger = other.execute("SELECT minute::text, read FROM ledger_minute ORDER BY minute").fetchall()
+        ledger = other.execute(
+            "SELECT to_char(minute, 'HH24:MI'), read, stored, duplicate, dead_lettered FROM ledger_minute ORDER BY minute"
+        ).fetchall()
         stale = other.execute("SELECT source_id, hour::text FROM stale_hour ORDER BY hour").fetchall()
 
-    assert ledger == [("2026-03-01 07:00:00+00", 5), ("2026-03-01 07:01:00+00", 1)]
+    # Each minute has what the stores have of it, and its first one what only the hour knew: two duplicates.
+    assert ledger == [("07:00", 4, 2, 2, 0), ("07:10", 1, 1, 0, 0), ("07:20", 3, 3, 0, 0), ("07:59", 1, 0, 0, 1)]
     assert stale == [("a", "2026-03-01 03:00:00+00"), ("a", "2026-03-01 23:00:00+00")]
     call_command("migrate", verbosity=0)

@@ -94,8 +94,11 @@ def count(connection: psycopg.Connection, table: str) -> int:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_packing_changes_no_number_whatever_comes_late(site: Deployment, stored: psycopg.Connection, seed: int) -> None:
+def test_packing_changes_no_number_whatever_comes_late(
+    site: Deployment, stored: psycopg.Connection, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
     rng = random.Random(seed)
+    monkeypatch.setattr(packing, "MOST_DAYS", rng.choice((1, 3, 200)))
     sent: list[Sent] = []
     for _ in range(4):
         batch = events(rng, 60)

@@ -61,6 +61,14 @@ def test_minutes_are_added_up_by_hour_and_no_count_is_lost(seed: int) -> None:
         LedgerMinute.objects.all().delete()
 
 
+def test_an_hour_is_folded_as_a_whole() -> None:
+    for number in (59, 60, 70):
+        minute(number)
+
+    assert fold(before=NOON + timedelta(minutes=65)) == 1
+    assert LedgerMinute.objects.count() == 2
+
+
 def test_a_minute_that_does_not_balance_stays_in_sight() -> None:
     minute(1, read=3, stored=2)
     minute(2, "b", read=3, stored=2)
