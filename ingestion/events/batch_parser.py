@@ -183,7 +183,7 @@ def _are_valid(texts: list[bytes], *, colons: int) -> bool:
     if max(counts) > MAX_KEYS or sum(counts) != colons:
         return False
     is_long = longest > MAX_NUMBER_LENGTH
-    # Few payloads hold a zero, and only those and long ones may hold odd numbers.
+    # Few payloads hold a zero, and only those and long ones may hold odd numbers: 0.2 in place of 0.6 us a payload.
     without_zero = map(all, map(dict.values, values))
     return not any(
         payload_checks.may_hold_odd_numbers(text, zero=not is_without)

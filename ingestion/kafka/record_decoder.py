@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import repeat
 from typing import Annotated
 
 import msgspec
@@ -132,7 +131,7 @@ def _canonical(value: bytes) -> list[EventLine | InvalidLine]:
 
 
 def _are_objects(texts: Iterable[msgspec.Raw]) -> bool:
-    return all(map(bytes.startswith, map(bytes, texts), repeat(b"{")))
+    return all(bytes(text).startswith(b"{") for text in texts)
 
 
 def _line_by_line(lines: list[bytes]) -> list[EventLine | InvalidLine]:

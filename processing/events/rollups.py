@@ -107,6 +107,7 @@ def merge(spans: Spans, others: Spans) -> None:
 def summarise(events: Entries, group: list[int]) -> dict[str, Span]:
     """Return the statistics of each numeric field of some events of a batch, given by their indexes."""
     times = [events.times[index] for index in group]
+    # Most events come in order, and to see that takes half the time of sorting.
     if not all(map(lt, times, times[1:])):
         group = sorted(group, key=lambda index: (events.times[index], events.keys[index]))
     payloads = [events.values[index] for index in group]
