@@ -74,6 +74,20 @@ DROP TABLE rollup_hour_packed
 """
 
 
+def _account(time: str) -> list[tuple[str, models.Field]]:
+    """Return the fields of an account of a source, a partition and a time."""
+    key = models.CompositePrimaryKey(
+        "source_id", time, "partition", blank=True, editable=False, primary_key=True, serialize=False
+    )
+    return [
+        ("pk", key),
+        ("source_id", models.TextField()),
+        (time, models.DateTimeField()),
+        ("partition", models.IntegerField()),
+        *((name, models.BigIntegerField(default=0)) for name in _COUNTS),
+    ]
+
+
 class Migration(migrations.Migration):
     dependencies = [("processing", "0009_server_losses")]
     operations = [
@@ -81,18 +95,7 @@ class Migration(migrations.Migration):
         migrations.RunSQL(_PACKED.format("rollup_hour_packed"), reverse_sql=_MARK_STALE),
         migrations.CreateModel(
             name="LedgerHour",
-            fields=[
-                (
-                    "pk",
-                    models.CompositePrimaryKey(
-                        "source_id", "hour", "partition", blank=True, editable=False, primary_key=True, serialize=False
-                    ),
-                ),
-                ("source_id", models.TextField()),
-                ("hour", models.DateTimeField()),
-                ("partition", models.IntegerField()),
-                *((name, models.BigIntegerField(default=0)) for name in _COUNTS),
-            ],
+            fields=_account("hour"),
             options={
                 "db_table": "ledger_hour",
                 "indexes": [models.Index(fields=["hour", "source_id"], name="ledger_by_hour")],
@@ -100,19 +103,7 @@ class Migration(migrations.Migration):
         ),
         migrations.CreateModel(
             name="LedgerSpan",
-            fields=[
-                (
-                    "pk",
-                    models.CompositePrimaryKey(
-                        "source_id", "minute", "partition", blank=True, editable=False, primary_key=True, serialize=False
-                    ),
-                ),
-                ("source_id", models.TextField()),
-                ("minute", models.DateTimeField()),
-                ("partition", models.IntegerField()),
-                *((name, models.BigIntegerField(default=0)) for name in _COUNTS),
-                ("seconds", models.IntegerField()),
-            ],
+            fields=[*_account("minute"), ("seconds", models.IntegerField())],
             options={"db_table": "ledger", "managed": False},
         ),
         migrations.RunSQL(_LEDGER, reverse_sql=_UNFOLD),

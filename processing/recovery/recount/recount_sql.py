@@ -99,7 +99,6 @@ SELECT hour FROM ledger_hour WHERE hour = date_trunc('hour', %(bound)s::timestam
 """
 
 _PLACE = 'NULL::int AS partition, NULL::bigint AS "offset", NULL::int AS line, NULL::timestamptz AS received'
-_COUNTS = ("read", "stored", "duplicate", "dead_lettered", "dropped")
 
 # Of a source at its field limit, only the fields within the limit count.
 _RECOUNTED_SPANS = """
@@ -144,7 +143,7 @@ FROM latest_value v FULL JOIN (
 WHERE (v.value, v.ts, v.event_id) IS DISTINCT FROM (s.last, s.last_ts, s.last_id)
 """  # noqa: S608 - constants only
 
-_COUNTED = ", ".join(f"sum(b.{name})::bigint AS {name}" for name in _COUNTS)
+_COUNTED = ", ".join(f"sum(b.{name})::bigint AS {name}" for name in ledger.COUNTS)
 _RECOUNTED = """
 -- Rows older than the topic were read once; how many duplicates they had is unknown.
 SELECT source_id, date_trunc('minute', received) AS minute, partition,
@@ -184,7 +183,7 @@ SELECT source_id, NULL::uuid AS event_id, {_PLACE}, jsonb_build_object(
     'ledger', CASE WHEN l.read IS NOT NULL THEN jsonb_build_object('read', l.read, 'stored', l.stored,
         'duplicate', l.duplicate, 'deadLettered', l.dead_lettered, 'dropped', l.dropped) END) AS detail
 FROM source_statistics s FULL JOIN (
-    SELECT source_id, {", ".join(f"sum({name})::bigint AS {name}" for name in _COUNTS)}
+    SELECT source_id, {", ".join(f"sum({name})::bigint AS {name}" for name in ledger.COUNTS)}
     FROM ledger GROUP BY 1) l USING (source_id)
 WHERE (s.read, s.stored, s.duplicate, s.dead_lettered, s.dropped)
     IS DISTINCT FROM (l.read, l.stored, l.duplicate, l.dead_lettered, l.dropped)

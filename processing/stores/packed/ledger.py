@@ -8,7 +8,7 @@ from processing.ledger.incidents import Cursor
 
 Place = tuple[str, datetime, int]  # source, minute, partition
 
-_COUNTS = ("read", "stored", "duplicate", "dead_lettered", "dropped")
+COUNTS = ("read", "stored", "duplicate", "dead_lettered", "dropped")
 
 _BALANCES = "m.read = m.stored + m.duplicate + m.dead_lettered + m.dropped"
 # An hour is not begun by a minute that does not balance, so that no other minute hides it; a repair of an hour, which is a
@@ -23,12 +23,12 @@ WITH wanted AS (
     ORDER BY source_id, minute, partition LIMIT %(limit)s FOR UPDATE OF m SKIP LOCKED),
 gone AS (DELETE FROM ledger_minute WHERE ctid = ANY (ARRAY(SELECT ctid FROM wanted)) RETURNING *),
 folded AS (
-    INSERT INTO ledger_hour AS h (source_id, hour, partition, {", ".join(_COUNTS)})
+    INSERT INTO ledger_hour AS h (source_id, hour, partition, {", ".join(COUNTS)})
     SELECT source_id, date_trunc('hour', minute, 'UTC') AS hour, partition,
-        {", ".join(f"sum({name})::bigint" for name in _COUNTS)}
+        {", ".join(f"sum({name})::bigint" for name in COUNTS)}
     FROM gone GROUP BY source_id, hour, partition ORDER BY source_id, hour, partition
     ON CONFLICT (source_id, hour, partition) DO UPDATE
-        SET {", ".join(f"{name} = h.{name} + excluded.{name}" for name in _COUNTS)})
+        SET {", ".join(f"{name} = h.{name} + excluded.{name}" for name in COUNTS)})
 SELECT count(*) OVER (), source_id, minute, partition FROM gone
 ORDER BY source_id DESC, minute DESC, partition DESC LIMIT 1
 """  # noqa: S608 - constants only
