@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from uvicorn._types import ASGIReceiveEvent
+from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 PIECE = 4096  # bytes parsed at once: up to 600 messages, some ms
@@ -48,7 +48,10 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         super().data_received(piece)
         if self.close_sent:
             self._count_after_close(len(piece))
-        if self._unparsed:
+        if self._unparsed and self.close_sent:
+            # Nobody takes messages now, but the client's close frame is somewhere behind them.
+            self._parse_soon()
+        elif self._unparsed:
             self._pause()
             if self.queue.empty():
                 self._parse_soon()
@@ -72,6 +75,11 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
             self.read_paused = False
             self.transport.resume_reading()
         return message
+
+    async def send(self, message: ASGISendEvent) -> None:
+        await super().send(message)
+        if self.close_sent and self._unparsed:
+            self._parse_soon()
 
     def handle_ping(self) -> None:
         now = self.loop.time()

@@ -17,6 +17,7 @@ import pytest
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
+from dashboard.live.socket_limits import CloseCode
 from deploy.testing.deployment import Deployment, ProductProcess
 
 pytestmark = pytest.mark.services
@@ -25,12 +26,15 @@ SECONDS = 3.0  # of each flood
 TRIES = 3
 SLOWEST = 1.0  # seconds, on a machine that also runs the flood and other tests; it was 8.6 for /healthz
 MOST_GROWTH = 60.0  # MB; it was 137 to 200
-TEXT, PING = 0x81, 0x89  # first bytes of frames: https://www.rfc-editor.org/rfc/rfc6455#section-5.2
+# First bytes of frames: https://www.rfc-editor.org/rfc/rfc6455#section-5.2
+TEXT, CLOSE, PING = 0x81, 0x88, 0x89
+SOON = 4.0  # seconds; the server waits 10 for a client that does not answer its close frame
 
 
 def masked(opcode: int, payload: bytes) -> bytes:
-    """Return a client's frame of less than 126 bytes, with a mask of zeros."""
-    return bytes([opcode, 0x80 | len(payload)]) + b"\0\0\0\0" + payload
+    """Return a client's frame of less than 64 KiB, with a mask of zeros."""
+    length = bytes([0x80 | len(payload)]) if len(payload) < 126 else b"\xfe" + len(payload).to_bytes(2)
+    return bytes([opcode]) + length + b"\0\0\0\0" + payload
 
 
 SUBSCRIBE = json.dumps({"type": "subscribe", "id": "1", "channel": "series", "sourceId": "a"}).encode()
@@ -139,3 +143,24 @@ def test_a_flood_on_one_socket_slows_down_no_neighbour(web: ProductProcess, kind
         pytest.fail(f"in every try health waited {slowest:.1f} s, the viewer {silence:.1f} s")
 
     assert (process.memory_info().rss - before) / 1e6 < MOST_GROWTH
+
+
+@pytest.mark.parametrize("before", [0, 5_000, 30_000])
+@pytest.mark.parametrize("after", [0, 5_000, 30_000])
+def test_a_socket_that_was_closed_for_wrong_messages_ends_soon_whatever_else_was_sent(
+    web: ProductProcess, before: int, after: int
+) -> None:
+    with open_socket(web.port) as client:
+        client.settimeout(2 * SOON)
+        client.sendall(masked(TEXT, b"x") * 20 + masked(TEXT, b"x" * before))
+        heard = b""
+        close_frame = bytes([CLOSE, 2]) + CloseCode.TOO_MANY_FAULTS.to_bytes(2)
+        while close_frame not in heard:
+            heard += client.recv(65536)
+
+        client.sendall(masked(TEXT, b"x" * after) + masked(CLOSE, CloseCode.TOO_MANY_FAULTS.to_bytes(2)))
+        began = time.monotonic()
+        while client.recv(65536):
+            pass
+
+        assert time.monotonic() - began < SOON
