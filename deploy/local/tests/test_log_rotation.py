@@ -34,8 +34,9 @@ def test_a_process_goes_on_writing_to_a_log_that_stays_small(tmp_path: Path) -> 
     # No hole where the removed lines were: the process appends.
     assert b"\0" not in log.read_bytes()
     assert log_rotation.old(log).stat().st_size <= MOST + largest
-    last = int(log_rotation.old(log).read_text().splitlines()[-1].split()[1])
-    assert last > 5 * MOST // 20
+    # The copy may end within a line that is being written.
+    *_, last, _ = log_rotation.old(log).read_text().split("\n")
+    assert int(last.split()[1]) > 5 * MOST // 20
 
 
 def test_a_small_log_is_left_alone(tmp_path: Path) -> None:
