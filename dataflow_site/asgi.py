@@ -13,11 +13,11 @@ from channels.security.websocket import AllowedHostsOriginValidator
 from django.core.asgi import get_asgi_application
 from django.urls import path, re_path
 
-from dataflow_site.allocator import bound_arenas
+from ingestion.runtime import heap
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dataflow_site.settings")
 # Before there are threads.
-bound_arenas()
+heap.bound_arenas()
 # Each request starts a thread, which the event loop waits for. With reads that compute beside it, a switch took 5 ms for each.
 sys.setswitchinterval(0.0005)
 pages = get_asgi_application()

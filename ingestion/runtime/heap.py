@@ -1,10 +1,15 @@
-"""How much memory the C library has handed out: unlike the size of the process it falls when memory is given back."""
+"""The memory of the C library: how much it has handed out, and in how many parts it keeps what threads give back."""
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
 
+_M_ARENA_MAX = -8  # mallopt(3)
+# Django answers each request on a thread of its own. With an arena for each, up to eight per core, the web process grew by 27 MB
+# within some minutes of `make fuzz`, with two by 6 MB. A consumer that works off a backlog frees on one thread what it took on
+# another: at the peak 212 MB with two and smaller first batches, 298 MB before.
+_ARENAS = 2
 _FIELDS = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost"
 
 
@@ -29,9 +34,16 @@ _ask = _mallinfo()
 def bytes_in_use() -> int | None:
     """Return the bytes, in up to a millisecond; None: this system does not tell.
 
-    Of Python's objects only those of more than 512 bytes are among them.
+    Unlike the size of the process they become fewer when memory is given back. Of Python's objects only those of more than 512 bytes are among them.
     """
     if _ask is None:
         return None
     found = _ask()
     return int(found.uordblks + found.hblkhd)
+
+
+def bound_arenas() -> None:
+    """Let all threads share a few arenas; where the C library is not glibc, do nothing. Call it before there are threads."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, _ARENAS)

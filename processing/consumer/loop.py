@@ -35,6 +35,7 @@ from processing.stores.mongodb.recently_stored import RecentlyStored
 logger = logging.getLogger(__name__)
 
 POLL = 0.5  # seconds; also how soon a signal is seen
+EXPECTED_EVENTS_PER_RECORD = 100.0  # before the first record was read: as many as a receiver groups under load
 BUSY_EVENTS = 500  # in one batch, from which on the client fetches in larger rounds
 PATIENCE = 1.0  # seconds that the stores may take before fetching pauses
 STOP_WITHIN = 20.0  # seconds to finish the current batch after a signal
@@ -67,7 +68,7 @@ class Loop:
         self._since = datetime.now(tz=UTC)
         # Polled and not yet with the stores. A failure on the way leaves them here: what comes next moves progress past them.
         self._held: list[Record] = []
-        self._events_per_record = 1.0
+        self._events_per_record = EXPECTED_EVENTS_PER_RECORD
         self._busy = False
         self._gathering = Gathering()
         self._next_check = time.monotonic() + STALL_CHECK
@@ -179,8 +180,8 @@ class Loop:
             records += polled
             events += sum(map(_event_count, polled))
             size += sum(map(_size, polled))
-        if records:
-            self._events_per_record = max(1.0, events / len(records))
+            if records:
+                self._events_per_record = max(1.0, events / len(records))
         busy = events >= BUSY_EVENTS
         if busy != self._busy:
             self._busy = busy

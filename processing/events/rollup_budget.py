@@ -22,6 +22,7 @@ _COUNTED_SOURCES = 20_000
 # Rows by minute that one batch should cause at most: a row by minute and its share of one by hour take 2.6 kB while the
 # batch is worked on and the next one is prepared.
 _BATCH_ROWS = 15_000
+_FIRST_ROWS = 15.0  # an event; as long as no batch has shown how many, it may be any
 
 
 class Spent(NamedTuple):
@@ -44,7 +45,7 @@ class RollupBudget:
 
     def __init__(self) -> None:
         self._spent: dict[str, Spent] = {}
-        self._rows_per_event = 0.0
+        self._rows_per_event = _FIRST_ROWS
 
     def batch_events(self) -> int:
         """Return how many events the next batch may have, by the rollup rows of the one before."""

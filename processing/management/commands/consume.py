@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from ingestion.management.command import OperatorCommand
+from ingestion.runtime import heap
 from processing.consumer.loop import Loop
 from processing.consumer.probes import health
 from processing.errors import NeedsOperator, StoreUnavailable
@@ -47,6 +48,7 @@ class Command(OperatorCommand):
         signal.signal(signal.SIGINT, stop)
         _refuse_lost_documents()
         sys.setswitchinterval(SWITCH_INTERVAL)
+        heap.bound_arenas()
         loop = Loop(stopping=stopping, end=os._exit)
         try:
             health.serve(loop.state, port=settings.PROCESSOR_SERVICE_PORT)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
+from pytest_django import Settings
 
 from deploy.testing.deployment import Deployment
 from ingestion.kafka.record_headers import COUNT, VERSION
@@ -14,6 +15,7 @@ from processing.consumer.loop import BUSY_EVENTS
 from processing.errors import StoreUnavailable
 from processing.events.batch import Batch, Record
 from processing.kafka.consumer import Consumer
+from processing.metrics import BATCH_EVENTS
 from processing.stores.row_store import RowStore
 from processing.tests import expectations, factories
 from processing.tests.consumer_thread import running_loop
@@ -160,6 +162,25 @@ def test_after_a_rush_the_consumer_fetches_calmly_again(site: Deployment) -> Non
         assert running._consumer is not None
         waits = running._consumer._client._fetcher.config
         site.wait_for(lambda: waits["fetch_max_wait_ms"] == 500)
+
+
+def test_the_first_batches_of_a_backlog_are_no_larger_than_all_others(site: Deployment, settings: Settings) -> None:
+    settings.DATAFLOW_BATCH_EVENTS = 200
+    for first in range(0, 3_600, 90):
+        factories.put(site.raw_topic, *(factories.line(first + number) for number in range(90)))
+    before = batches()
+
+    with running_loop():
+        site.wait_for(lambda: expectations.caught_up(site), 30)
+
+    made = {bound: count - before[bound] for bound, count in batches().items()}
+    assert made["500.0"] == made["+Inf"] > 0
+
+
+def batches() -> dict[str, float]:
+    """Return how many batches had at most so many events."""
+    [family] = BATCH_EVENTS.collect()
+    return {sample.labels["le"]: sample.value for sample in family.samples if sample.name.endswith("_bucket")}
 
 
 def put_records(site: Deployment, count: int) -> None:
