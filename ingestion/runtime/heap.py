@@ -34,7 +34,8 @@ _ask = _mallinfo()
 def bytes_in_use() -> int | None:
     """Return the bytes, in up to a millisecond; None: this system does not tell.
 
-    Unlike the size of the process they become fewer when memory is given back. Of Python's objects only those of more than 512 bytes are among them.
+    Unlike the size of the process they become fewer when memory is given back. Of Python's objects only those of more
+    than 512 bytes are among them.
     """
     if _ask is None:
         return None
