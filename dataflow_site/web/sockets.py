@@ -48,13 +48,13 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         super().data_received(piece)
         if self.close_sent:
             self._count_after_close(len(piece))
-        if self._unparsed and self.close_sent:
-            # Nobody takes messages now, but the client's close frame is somewhere behind them.
-            self._parse_soon()
-        elif self._unparsed:
+        if not self._unparsed:
+            return
+        if not self.close_sent:
             self._pause()
-            if self.queue.empty():
-                self._parse_soon()
+        # After a close nobody takes messages, but the client's close frame is somewhere behind them.
+        if self.close_sent or self.queue.empty():
+            self._parse_soon()
 
     def _parse_soon(self) -> None:
         if self._parsing is None:

@@ -180,7 +180,7 @@ class Loop:
             records += polled
             events += sum(map(_event_count, polled))
             size += sum(map(_size, polled))
-            if records:
+            if polled:
                 self._events_per_record = max(1.0, events / len(records))
         busy = events >= BUSY_EVENTS
         if busy != self._busy:
