@@ -1,0 +1,38 @@
+"""Which sources patterns stand for, among those of which anything was ever read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import reduce
+from operator import or_
+
+from django.db.models import Q
+
+from ingestion.auth.source_patterns import ANY
+from processing.models import SourceStatistics
+
+
+class TooManySources(Exception):
+    """Patterns stand for more sources than one request may read; ask for narrower ones."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self.limit = limit
+
+
+def resolve(patterns: Iterable[str], *, limit: int) -> frozenset[str]:
+    """Return the sources that patterns stand for; those without a `*` whether or not anything was read of them.
+
+    :raises TooManySources: there are more than `limit`
+    """
+    given = set(patterns)
+    found = {each for each in given if not each.endswith(ANY)}
+    beginnings = given - found
+    if beginnings:
+        # By the index for LIKE that a text has as a primary key.
+        wanted = reduce(or_, (Q(source_id__startswith=each.removesuffix(ANY)) for each in sorted(beginnings)))
+        known = SourceStatistics.objects.filter(wanted).exclude(source_id="").order_by()
+        found |= set(known.values_list("source_id", flat=True)[: limit + 1])
+    if len(found) > limit:
+        raise TooManySources(limit)
+    return frozenset(found)
