@@ -1,13 +1,18 @@
-"""Which numbers of a payload are rolled up, and under what name."""
+"""The fields of a payload: how a path names one, and which numbers are rolled up."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 
 MAX_FIELDS = 64  # of one event, the first in sorted order
 MAX_PATH = 256  # bytes
 
 Number = int | float
+
+_STEP = re.compile(r"(?:[^.\\]|\\[.\\])+", re.DOTALL)
+_PATH = re.compile(rf"{_STEP.pattern}(?:\.{_STEP.pattern})*", re.DOTALL)
+_ESCAPED = re.compile(r"\\([.\\])")
 
 
 def numeric_fields(payload: Mapping[str, object]) -> dict[str, Number]:
@@ -33,3 +38,18 @@ def _walk(members: Mapping[str, object], prefix: str) -> Iterator[tuple[str, Num
             yield from _walk(value, path + ".")
         elif isinstance(value, int | float) and not isinstance(value, bool) and len(path.encode()) <= MAX_PATH:
             yield path, value
+
+
+def split(path: str) -> tuple[str, ...]:
+    """Return the keys of a dotted path; `join` is the way back.
+
+    :raises ValueError: a step is empty, or a backslash escapes something else than a dot or a backslash
+    """
+    if not _PATH.fullmatch(path):
+        raise ValueError(path)
+    return tuple(_ESCAPED.sub(r"\1", step) for step in _STEP.findall(path))
+
+
+def join(keys: Iterable[str]) -> str:
+    """Return the dotted path of these keys."""
+    return ".".join(map(escape, keys))

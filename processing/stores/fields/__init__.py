@@ -1,0 +1,1 @@
+"""Fields of payloads in SQL: their values, and the indexes that operators declare on them."""
