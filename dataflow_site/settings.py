@@ -129,6 +129,9 @@ DATAFLOW_READS = env.int("DATAFLOW_READS", 16)
 DATAFLOW_READS_PER_READER = env.int("DATAFLOW_READS_PER_READER", 2)
 DATAFLOW_READS_WAITING = env.int("DATAFLOW_READS_WAITING", 16)
 
+# What a query that looks into the events of all sources may read: so many days of event time.
+DATAFLOW_MAX_SCAN_DAYS = env.int("DATAFLOW_MAX_SCAN_DAYS", 31)
+
 # --- PostgreSQL: rows, rollups, ledger, dead letters ---
 POSTGRES_HOST = env.str("POSTGRES_HOST", "127.0.0.1")
 POSTGRES_PORT = local_ports.port("POSTGRES_PORT")

@@ -27,6 +27,7 @@ class Code(StrEnum):
     BAD_REQUEST = "bad_request"
     UNKNOWN_PARAMETER = "unknown_parameter"
     INVALID_PARAMETER = "invalid_parameter"
+    QUERY_TOO_WIDE = "query_too_wide"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     NOT_ACCEPTABLE = "not_acceptable"
@@ -82,6 +83,7 @@ class Code(StrEnum):
     INTERNAL_ERROR = "internal_error"
     BROKER_UNAVAILABLE = "broker_unavailable"
     STORE_UNAVAILABLE = "store_unavailable"
+    QUERY_TIMEOUT = "query_timeout"
     OVERLOADED = "overloaded"
     PIPELINE_BEHIND = "pipeline_behind"
 
@@ -91,6 +93,7 @@ MEANINGS: dict[Code, tuple[int, str]] = {
     Code.BAD_REQUEST: (400, "The request is not well-formed HTTP"),
     Code.UNKNOWN_PARAMETER: (400, "Unknown query parameter"),
     Code.INVALID_PARAMETER: (400, "A query parameter has an invalid value"),
+    Code.QUERY_TOO_WIDE: (400, "The query would read or return too much"),
     Code.NOT_FOUND: (404, "There is nothing at this address"),
     Code.METHOD_NOT_ALLOWED: (405, "This address does not take this method"),
     Code.NOT_ACCEPTABLE: (406, "No response in the requested format exists"),
@@ -142,6 +145,7 @@ MEANINGS: dict[Code, tuple[int, str]] = {
     Code.INTERNAL_ERROR: (500, "An error on our side"),
     Code.BROKER_UNAVAILABLE: (503, "The broker did not confirm in time"),
     Code.STORE_UNAVAILABLE: (503, "A store does not answer"),
+    Code.QUERY_TIMEOUT: (503, "The query took too long"),
     Code.OVERLOADED: (503, "Too much is on its way; send again later"),
     Code.PIPELINE_BEHIND: (503, "Processing is too far behind; send again later"),
 }

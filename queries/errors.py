@@ -22,7 +22,7 @@ from processing.dead_letters.redrive import NotRedrivable
 from processing.jobs.queue import JobNotFound
 from queries.dead_letters.listing import DeadLetterNotFound
 from queries.events.detail import AmbiguousEvent, EventNotFound
-from queries.reads.postgres import ReadUnavailable
+from queries.reads.postgres import QueryTimeout, ReadUnavailable
 from queries.request.json_body import InvalidBody
 from queries.request.query_params import InvalidParameter
 from queries.sources import SourceNotFound
@@ -34,6 +34,10 @@ logger = logging.getLogger(__name__)
 # The exceptions that views raise, and the code and detail of the answer.
 _PLAIN: dict[type[Exception], tuple[Code, str]] = {
     DatabaseError: (Code.STORE_UNAVAILABLE, "PostgreSQL did not answer in time; ask again later"),
+    QueryTimeout: (
+        Code.QUERY_TIMEOUT,
+        "the query took longer than 5 s; ask for a shorter range of time, fewer sources or fewer fields",
+    ),
     ReadUnavailable: (Code.STORE_UNAVAILABLE, "PostgreSQL did not answer in time; ask again later"),
     EventNotFound: (Code.NOT_FOUND, "no stored event has this id (from this source)"),
     SourceNotFound: (Code.NOT_FOUND, "no event of this source was ever read"),

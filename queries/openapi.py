@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from django.db.models import Choices
@@ -27,11 +27,12 @@ from queries.events import aggregates, query
 from queries.key_bodies import KeyExpiry, NewKey
 from queries.pipeline import ledger_minutes
 from queries.pipeline.partitions import ResumePartition
-from queries.request import pagination
+from queries.request import field_filters, pagination
+from queries.request.query_params import FILTERS
 from queries.schemas import (
     Aggregate,
     EventDetail,
-    EventShape,
+    EventList,
     Keys,
     KeyShape,
     KeyWithToken,
@@ -47,7 +48,7 @@ JSON = "application/json"
 Handler = TypeVar("Handler", bound=Callable[..., object])
 
 _SHAPES: list[object] = [
-    Page[EventShape],
+    EventList,
     EventDetail,
     Aggregate,
     Page[SourceShape],
@@ -91,41 +92,73 @@ _REFERENCES, _COMPONENTS = msgspec.json.schema_components(
 )
 _REFERENCE_OF = dict(zip(map(str, _SHAPES), _REFERENCES, strict=True))
 
-_PARAMETERS: dict[str, tuple[OpenApiTypes, str, Sequence[str] | None]] = {
-    "source_id": (
+
+class Described(NamedTuple):
+    """What the schema says of a query parameter."""
+
+    kind: OpenApiTypes | dict[str, Any]
+    meaning: str
+    choices: Sequence[str] | None = None
+    style: str | None = None
+
+
+# An object whose members are parameters of their own.
+_FILTERS = {
+    "type": "object",
+    "propertyNames": {"pattern": r"^field\.[^\[\]]+(\[(" + "|".join(field_filters.OPERATORS) + r")\])?$"},
+    "additionalProperties": {"type": "string"},
+    "maxProperties": field_filters.MAX_FILTERS,
+    "example": {"field.temperature[gt]": "20"},
+}
+
+_PARAMETERS: dict[str, Described] = {
+    "source_id": Described(
         OpenApiTypes.STR,
         "Only this source. For dead letters, an empty value matches those whose source can't be read.",
-        None,
     ),
-    "start_time": (OpenApiTypes.DATETIME, "Start of the event time, inclusive.", None),
-    "end_time": (OpenApiTypes.DATETIME, "End of the event time, exclusive.", None),
-    "limit": (
+    "tag": Described(OpenApiTypes.STR, "Only events with this tag. Repeat it for events with all of several."),
+    "-tag": Described(OpenApiTypes.STR, "Only events without this tag."),
+    FILTERS: Described(
+        _FILTERS,
+        "Only events in which the field at this path of the payload is as said: `field.temperature[gt]=20`. Numbers compare "
+        "as numbers, texts as texts; a text that looks like a number stands in quotes. `in` takes values with commas, "
+        "`exists` true or false, `contains` a part of a text or an element of an array.",
+        style="form",
+    ),
+    "fields": Described(
+        OpenApiTypes.STR, "Only these fields of the payloads: paths, with commas between them, or repeated."
+    ),
+    "count": Described(
+        OpenApiTypes.STR,
+        "Add the number of all events in the list: what the planner expects, or counted, if that takes less than 5 s.",
+        ("estimated", "exact"),
+    ),
+    "start_time": Described(OpenApiTypes.DATETIME, "Start of the event time, inclusive."),
+    "end_time": Described(OpenApiTypes.DATETIME, "End of the event time, exclusive."),
+    "limit": Described(
         OpenApiTypes.INT,
         f"Results on a page. Default {pagination.DEFAULT_LIMIT}, maximum {pagination.MAX_LIMIT}.",
-        None,
     ),
-    "offset": (
+    "offset": Described(
         OpenApiTypes.INT,
         f"Results to skip, at most {pagination.MAX_OFFSET}. Follow `next` to read further.",
-        None,
     ),
-    "cursor": (OpenApiTypes.STR, "A position in the list, as given in `next` and `previous`.", None),
-    "order": (OpenApiTypes.STR, "Order by event time. Default: newest first.", ("asc", "desc")),
-    "field": (OpenApiTypes.STR, "Only this numeric field: its dotted path in the payload.", None),
-    "interval": (OpenApiTypes.STR, "Length of a bucket. Default: 1h.", tuple(aggregates.INTERVALS)),
-    "state": (OpenApiTypes.STR, "Only results in this state.", None),
-    "reason": (OpenApiTypes.STR, "Only results with this reason code.", None),
-    "event_id": (OpenApiTypes.UUID, "Only results of this event.", None),
-    "fingerprint": (OpenApiTypes.STR, "Only results with this fingerprint, which similar errors share.", None),
-    "stage": (OpenApiTypes.STR, "Only results that failed at this stage.", None),
-    "topic": (OpenApiTypes.STR, "Only results from this Kafka topic.", None),
-    "partition": (OpenApiTypes.INT, "Only results from this Kafka partition.", None),
-    "text": (
+    "cursor": Described(OpenApiTypes.STR, "A position in the list, as given in `next` and `previous`."),
+    "order": Described(OpenApiTypes.STR, "Order by event time. Default: newest first.", ("asc", "desc")),
+    "field": Described(OpenApiTypes.STR, "Only this numeric field: its dotted path in the payload."),
+    "interval": Described(OpenApiTypes.STR, "Length of a bucket. Default: 1h.", tuple(aggregates.INTERVALS)),
+    "state": Described(OpenApiTypes.STR, "Only results in this state."),
+    "reason": Described(OpenApiTypes.STR, "Only results with this reason code."),
+    "event_id": Described(OpenApiTypes.UUID, "Only results of this event."),
+    "fingerprint": Described(OpenApiTypes.STR, "Only results with this fingerprint, which similar errors share."),
+    "stage": Described(OpenApiTypes.STR, "Only results that failed at this stage."),
+    "topic": Described(OpenApiTypes.STR, "Only results from this Kafka topic."),
+    "partition": Described(OpenApiTypes.INT, "Only results from this Kafka partition."),
+    "text": Described(
         OpenApiTypes.STR,
         "Only results with this text in their detail, reason code or its description. Case is ignored.",
-        None,
     ),
-    "kind": (OpenApiTypes.STR, "Only results of this kind.", None),
+    "kind": Described(OpenApiTypes.STR, "Only results of this kind."),
 }
 
 # The query parameters of each address.
@@ -141,11 +174,13 @@ def describe(
     *,
     name: str,
     parameters: Sequence[str] = (),
+    repeated: Sequence[str] = (),
     errors: Sequence[int] = (),
     body: type[msgspec.Struct] | None = None,
 ) -> Callable[[Handler], Handler]:
     """Describe a view or one of its methods: its parameters, its body and its answers.
 
+    :param repeated: the parameters that may be given more than once
     :param answer: the type of the answer 200, or a dict of the types by status
     """
     media = export.CONTENT_TYPE if answer is ExportedLetter else JSON
@@ -154,16 +189,18 @@ def describe(
     responses |= {(error, CONTENT_TYPE): _REFERENCE_OF[str(Problem)] for error in (400, *errors, 503)}
     decorator: Callable[[Handler], Handler] = extend_schema(
         operation_id=name,
-        parameters=[_parameter(each) for each in parameters],
+        parameters=[_parameter(each, many=each in repeated) for each in parameters],
         request=None if body is None else {JSON: _REFERENCE_OF[str(body)]},
         responses=responses,
     )
     return decorator
 
 
-def _parameter(name: str) -> OpenApiParameter:
-    kind, meaning, choices = _PARAMETERS[name]
-    return OpenApiParameter(name, kind, description=meaning, enum=choices)
+def _parameter(name: str, *, many: bool) -> OpenApiParameter:
+    kind, meaning, choices, style = _PARAMETERS[name]
+    if style is None:
+        return OpenApiParameter(name, kind, description=meaning, enum=choices, many=many)
+    return OpenApiParameter("filters", kind, description=meaning, style=style, explode=True)
 
 
 def add_shapes(result: dict[str, Any], **_: object) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generic, Literal, TypedDict, TypeVar
+from typing import Generic, Literal, NotRequired, TypedDict, TypeVar
 
 from processing.ledger.ledger import CountRange, Equation, SourceEquation
 
@@ -27,6 +27,19 @@ class EventShape(TypedDict):
     storedAt: str
     payload: dict[str, object]
     tags: list[str]
+
+
+class EventCount(TypedDict):
+    """How many events a list has. `estimated`: by the planner's statistics, which may be far off."""
+
+    value: int
+    kind: Literal["estimated", "exact"]
+
+
+class EventList(Page[EventShape]):
+    """A page of events, with the number of all of them if `count` asks for it."""
+
+    count: NotRequired[EventCount]
 
 
 class Origin(TypedDict):

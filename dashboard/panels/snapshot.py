@@ -12,7 +12,6 @@ from ingestion import problems
 from ingestion.auth.read_scope import ReadScope
 from queries import schemas, sources
 from queries.events import listing
-from queries.events.query import EventQuery
 from queries.pipeline import dependencies, ingest_processes, ledger_minutes, minute_rates, status
 from queries.reads.postgres import ReadUnavailable
 from queries.request.times import parse_time
@@ -147,10 +146,7 @@ def newest_events(source_id: str | None, *, scope: ReadScope) -> list[EventShape
     :raises Unknown: PostgreSQL does not answer
     """
     try:
-        if source_id is None:
-            return listing.newest(count=EVENT_ROWS, scope=scope)[::-1]
-        query = EventQuery(source_id=source_id, limit=EVENT_ROWS)
-        return listing.page(query, scope=scope).results[::-1]
+        return listing.newest(count=EVENT_ROWS, scope=scope.narrowed(source_id))[::-1]
     except ReadUnavailable as error:
         raise Unknown from error
 

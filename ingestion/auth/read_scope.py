@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from ingestion.problems import Code, RequestRejected
@@ -46,6 +46,12 @@ class ReadScope:
         if not self.includes(source_id):
             raise RequestRejected(Code.SOURCE_NOT_ALLOWED, OUTSIDE)
         return ReadScope(frozenset({source_id}))
+
+    def among(self, sources: Collection[str] | None) -> ReadScope:
+        """Return the part of the scope that is among these sources; None: all of it."""
+        if sources is None:
+            return self
+        return ReadScope(frozenset(sources) if self.sources is None else self.sources & frozenset(sources))
 
     def require_whole(self) -> None:
         """Check that the reader may see everything, for what can't be divided by source.

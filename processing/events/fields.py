@@ -43,9 +43,9 @@ def _walk(members: Mapping[str, object], prefix: str) -> Iterator[tuple[str, Num
 def split(path: str) -> tuple[str, ...]:
     """Return the keys of a dotted path; `join` is the way back.
 
-    :raises ValueError: a step is empty, or a backslash escapes something else than a dot or a backslash
+    :raises ValueError: it is too long, a step is empty, or a backslash escapes something else than a dot or a backslash
     """
-    if not _PATH.fullmatch(path):
+    if len(path.encode()) > MAX_PATH or not _PATH.fullmatch(path):
         raise ValueError(path)
     return tuple(_ESCAPED.sub(r"\1", step) for step in _STEP.findall(path))
 

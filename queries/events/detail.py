@@ -12,7 +12,8 @@ from django.db import connection
 from ingestion.auth.read_scope import ReadScope
 from processing.stores.mongodb import documents
 from processing.stores.mongodb.documents import MAX_NAMESAKES, DocumentsUnavailable, StoredDocument
-from queries.events.listing import COLUMNS, EventRow, Value, event_shape
+from queries.events.conditions import Argument, Condition
+from queries.events.listing import COLUMNS, EventRow, event_shape
 from queries.reads import postgres
 from queries.request.times import format_time, from_micros
 from queries.schemas import DocumentShape, DocumentState, EventDetail, Origin
@@ -23,13 +24,6 @@ _COLUMNS = COLUMNS.replace("id, source_id", "events.id, source_id", 1)
 _MAX_MILLISECONDS = 253_402_300_799_000  # 9999-12-31T23:59:59Z
 
 Found = tuple[EventRow, Origin]
-
-
-class Condition(NamedTuple):
-    """A part of a WHERE clause and its values."""
-
-    text: str
-    values: list[Value]
 
 
 class EventNotFound(Exception):
@@ -115,7 +109,7 @@ def _rows(event_id: UUID, scope: ReadScope, raw: Sequence[StoredDocument], *, se
 def _by_keys(event_id: UUID, raw: Sequence[StoredDocument]) -> Condition:
     """Return a condition for the keys in the documents, or for the time in the id."""
     ways: list[str] = []
-    values: list[Value] = []
+    values: list[Argument] = []
     if raw:
         ways.append(f"(source_id, ts) IN ({', '.join(['(%s, %s)'] * len(raw))})")
         for one in raw:

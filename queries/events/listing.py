@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -11,19 +12,21 @@ from django.db import connection
 
 from ingestion.auth.read_scope import ReadScope
 from processing.stores.jsonb import load_payload
-from queries.events import row_visibility
+from queries.events import conditions, counts, projection, row_visibility, scan_limits
+from queries.events.conditions import TRUE, Argument, Condition
 from queries.events.query import EventCursor, EventQuery
 from queries.reads import postgres
 from queries.request import pagination
 from queries.request.pagination import CursorPage
 from queries.request.times import format_time, from_micros, to_micros
-from queries.schemas import EventShape
+from queries.schemas import EventCount, EventShape
 
 # Rows stored this long before the first page was read were visible to it: both are PostgreSQL's times, and a transaction
 # that stores events takes seconds. It covers a server that takes over with its clock somewhat behind.
 SETTLED_AFTER = 3_600  # seconds
 
-Value = str | int | datetime | list[str] | None
+# Sources whose lists are merged; of more, the newest events of all are read until there are enough.
+MAX_MERGED = 200
 
 COLUMNS = "id, source_id, ts, received, stored, payload, tags"
 
@@ -40,6 +43,13 @@ class EventRow(NamedTuple):
     tags: list[str] | None
 
 
+class EventPage(NamedTuple):
+    """One page of events, and how many there are if that was asked for."""
+
+    page: CursorPage[EventShape]
+    total: EventCount | None
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """The state of the table that all pages of one list show: the state when its first page was read."""
@@ -48,56 +58,67 @@ class View:
     settled: int  # microseconds since the epoch
 
 
-def page(query: EventQuery, *, scope: ReadScope) -> CursorPage[EventShape]:
+def page(query: EventQuery, *, scope: ReadScope, now: datetime) -> EventPage:
     """Read one page of events.
 
     The pages that `next` leads to show every event that was stored when the first page was read, each once, and
     none that was stored later. The cursor carries PostgreSQL's snapshot of the first page. So the rows of a
     transaction that was in progress then are not part of the list, and the result does not depend on any clock.
 
-    :raises RequestRejected: the query names a source outside the scope
+    :raises InvalidParameter: the query would look into too many events
     :raises ReadUnavailable: PostgreSQL does not answer
+    :raises QueryTimeout: it takes too long
     """
-    rows, view = _read(query, scope.narrowed(query.source_id))
+    with postgres.bounded(postgres.QUERY_SECONDS):
+        within = query.selection.within(scope)
+        served = scan_limits.check(query.selection, within, now=now)
+        rows, view = _read(query, within, served)
+        count = counts.read(query, within, served)
     backward = query.cursor is not None and query.cursor.backward
     continued = query.cursor is not None or query.offset > 0
     part = pagination.cut(rows, limit=query.limit, backward=backward, continued=continued)
-    return pagination.page(
+    found = pagination.page(
         part,
         forward=lambda row: _cursor(row, query, view, backward=False),
         backward=lambda row: _cursor(row, query, view, backward=True),
-        shape=event_shape,
+        shape=lambda row: event_shape(row, query.fields),
     )
+    return EventPage(found, count)
 
 
 def newest(*, count: int, scope: ReadScope) -> list[EventShape]:
-    """Return the newest events of all sources in the scope, the newest first."""
-    rows, _ = _read(EventQuery(limit=count), scope)
+    """Return the newest events in the scope, the newest first."""
+    with postgres.bounded():
+        rows, _ = _read(EventQuery(limit=count), scope, TRUE)
     return [event_shape(row) for row in rows[:count]]
 
 
-def event_shape(row: EventRow) -> EventShape:
-    """Return one event as JSON."""
+def event_shape(row: EventRow, fields: Sequence[tuple[str, ...]] | None = None) -> EventShape:
+    """Return one event as JSON.
+
+    :param fields: of its payload, by path; None: all
+    """
+    payload = load_payload(row.payload)
     return {
         "eventId": str(row.id),
         "sourceId": row.source_id,
         "timestamp": format_time(row.ts),
         "receivedAt": format_time(row.received),
         "storedAt": format_time(row.stored),
-        "payload": load_payload(row.payload),
+        "payload": payload if fields is None else projection.of(payload, fields),
         "tags": row.tags or [],
     }
 
 
-def _read(query: EventQuery, scope: ReadScope) -> tuple[list[EventRow], View]:
-    rows, values = _rows(query, scope)
+def _read(query: EventQuery, within: ReadScope, served: Condition) -> tuple[list[EventRow], View]:
+    rows, values = _rows(query, within, served)
     direction = _direction(query)
     # The snapshot is taken by the statement itself, so that it is the one by which the rows were read.
     statement = f"""
         SELECT {COLUMNS}, pg_current_snapshot()::text, extract(epoch FROM now())::bigint FROM {rows}
         ORDER BY ts {direction}, source_id {direction}, id {direction} LIMIT %s OFFSET %s
     """  # noqa: S608 - made of constants
-    with postgres.bounded(), connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         cursor.execute(statement, [*values, query.limit + 1, query.offset])
         found = cursor.fetchall()
     return [EventRow(*row[:-2]) for row in found], _view(query, found)
@@ -119,45 +140,39 @@ def _direction(query: EventQuery) -> str:
     return "ASC" if (query.order == "asc") != backward else "DESC"
 
 
-def _rows(query: EventQuery, scope: ReadScope) -> tuple[str, list[Value]]:
+def _rows(query: EventQuery, within: ReadScope, served: Condition) -> tuple[str, list[Argument]]:
     """Return what a list selects from, with its values."""
-    where, values = _conditions(query)
-    if scope.sources is None or len(scope.sources) == 1:
-        own, sources = scope.condition()
-        return f"events WHERE {own} AND {where}", [*sources, *values]
+    where = conditions.all_of(conditions.of(query.selection), served, _continued(query))
+    if within.sources is None or not 1 < len(within.sources) <= MAX_MERGED:
+        own = conditions.all_of(conditions.of_scope(within), where)
+        return f"events WHERE {own.text}", own.values
     # Each source by the index on (source_id, ts, id): the index on `ts` would lead through the events of all others.
     direction = _direction(query)
     each = f"""
-        SELECT {COLUMNS} FROM events WHERE source_id = own.source AND {where}
+        SELECT {COLUMNS} FROM events WHERE source_id = own.source AND {where.text}
         ORDER BY ts {direction}, id {direction} LIMIT %s
     """  # noqa: S608 - made of constants
     rows = f"unnest(%s::text[]) AS own (source) CROSS JOIN LATERAL ({each}) AS found"
-    return rows, [sorted(scope.sources), *values, query.offset + query.limit + 1]
+    return rows, [sorted(within.sources), *where.values, query.offset + query.limit + 1]
 
 
-def _conditions(query: EventQuery) -> tuple[str, list[Value]]:
-    parts: list[tuple[str, list[Value]]] = []
-    if query.start is not None:
-        parts.append(("ts >= %s", [query.start]))
-    if query.end is not None:
-        parts.append(("ts < %s", [query.end]))
-    if query.cursor is not None:
-        parts += [_beyond(query.cursor), _in_view(query.cursor)]
-    values = [value for _, given in parts for value in given]
-    return " AND ".join(condition for condition, _ in parts) or "true", values
+def _continued(query: EventQuery) -> Condition:
+    if query.cursor is None:
+        return TRUE
+    return conditions.all_of(_beyond(query.cursor, ascending=query.order == "asc"), _in_view(query.cursor))
 
 
-def _beyond(cursor: EventCursor) -> tuple[str, list[Value]]:
+def _beyond(cursor: EventCursor, *, ascending: bool) -> Condition:
     # `ts` alone again, since the row comparison does not reach the index on `ts` nor prune partitions.
-    sign = ">" if (cursor.order == "asc") != cursor.backward else "<"
+    sign = ">" if ascending != cursor.backward else "<"
     ts = from_micros(cursor.ts)
     condition = f"ts {sign}= %s AND (ts, source_id, id) {sign} (%s, %s, %s::uuid)"
-    return condition, [ts, ts, cursor.source_id, cursor.id]
+    return Condition(condition, [ts, ts, cursor.source_id, cursor.id])
 
 
-def _in_view(cursor: EventCursor) -> tuple[str, list[Value]]:
+def _in_view(cursor: EventCursor) -> Condition:
     visible, values = row_visibility.condition(cursor.visible)
-    return f"(stored <= %s OR {visible})", [from_micros(cursor.settled), *values]
+    return Condition(f"(stored <= %s OR {visible})", [from_micros(cursor.settled), *values])
 
 
 def _cursor(row: EventRow, query: EventQuery, view: View, *, backward: bool) -> EventCursor:
@@ -168,8 +183,5 @@ def _cursor(row: EventRow, query: EventQuery, view: View, *, backward: bool) -> 
         id=str(row.id),
         visible=view.visible,
         settled=view.settled,
-        order=query.order,
-        only_source=query.source_id,
-        start=None if query.start is None else to_micros(query.start),
-        end=None if query.end is None else to_micros(query.end),
+        list=query.given,
     )

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, Self, cast
 
 import msgspec
 
 from queries.request import pagination
+from queries.request import selection as selections
+from queries.request.field_filters import parse_path
 from queries.request.query_params import InvalidParameter, Parameters
-from queries.request.times import from_micros
-
-PARAMETERS = ("source_id", "start_time", "end_time", "limit", "offset", "cursor", "order")
+from queries.request.selection import Selection
 
 Order = Literal["asc", "desc"]
+Count = Literal["estimated", "exact"]
 
-# The parameters that define a list, with their fields in EventQuery.
-_FILTERS = {"source_id": "source_id", "start_time": "start", "end_time": "end", "order": "order"}
+# Those that define the list; a cursor carries them. The others may differ from page to page.
+_LIST = (*selections.PARAMETERS, "order")
+PARAMETERS = (*_LIST, "fields", "limit", "offset", "cursor", "count")
+REPEATED = (*selections.REPEATED, "fields")
+MAX_FIELDS = 100  # of a projection
+
+# Fields of a selection, by the parameters that they come from.
+_NAMES = {
+    "sources": "source_id",
+    "start": "start_time",
+    "end": "end_time",
+    "filters": "field",
+    "tags": "tag",
+    "other_tags": "-tag",
+}
 
 
 class EventCursor(msgspec.Struct, array_like=True, frozen=True):
@@ -30,60 +43,78 @@ class EventCursor(msgspec.Struct, array_like=True, frozen=True):
     id: str
     visible: str  # pg_snapshot of the first page
     settled: int  # rows stored up to this time are visible without a check of `visible`; microseconds since the epoch
-    order: Order
-    only_source: str | None
-    start: int | None  # microseconds since the epoch
-    end: int | None
+    list: Sequence[tuple[str, Sequence[str]]]  # the parameters that define the list, as they were sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventQuery:
     """Which events to read, in which order, and which page of them."""
 
-    source_id: str | None = None
-    start: datetime | None = None  # inclusive
-    end: datetime | None = None  # exclusive
+    selection: Selection = field(default_factory=Selection)
     order: Order = "desc"
+    fields: tuple[tuple[str, ...], ...] | None = None  # of the payload, by path; None: all of it
+    count: Count | None = None
     limit: int = pagination.DEFAULT_LIMIT
     offset: int = 0
     cursor: EventCursor | None = None
+    given: Sequence[tuple[str, Sequence[str]]] = ()  # the parameters that define the list, for its cursors
 
     @classmethod
     def from_parameters(cls, parameters: Parameters) -> Self:
-        """Parse the query parameters. Filters that are not given come from the cursor, if there is one.
+        """Parse the query parameters. Those that define the list come from the cursor, where they are not given.
 
         :raises InvalidParameter: a value can't be used, or the cursor belongs to another list
         """
-        start, end = parameters.span()
         text = parameters.text("cursor")
-        query = cls(
-            source_id=parameters.source_id(),
-            start=start,
-            end=end,
-            order=cast("Order", parameters.choice("order", ("asc", "desc"), default="desc")),
+        cursor = None if text is None else pagination.read_cursor(text, EventCursor)
+        given = _list_of(parameters.given)
+        whole = parameters
+        if cursor is not None:
+            whole = _parameters({**dict(cursor.list), **given})
+            _check_same(whole, _parameters(dict(cursor.list)))
+            given = dict(cursor.list)
+        return cls(
+            selection=Selection.from_parameters(whole),
+            order=_order(whole),
+            fields=_fields(parameters),
+            count=cast("Count | None", parameters.choice("count", ("estimated", "exact"))),
             limit=pagination.limit(parameters),
             offset=pagination.offset(parameters),
-        )
-        return (
-            query
-            if text is None
-            else query.continued(pagination.read_cursor(text, EventCursor), given=parameters.given)
-        )
-
-    def continued(self, cursor: EventCursor, *, given: Container[str]) -> Self:
-        """Return the query of another page of the cursor's list.
-
-        :param given: the parameters beside the cursor; they may repeat the parameters of the list
-        """
-        whole = self.__class__(
-            source_id=cursor.only_source,
-            start=None if cursor.start is None else from_micros(cursor.start),
-            end=None if cursor.end is None else from_micros(cursor.end),
-            order=cursor.order,
-            limit=self.limit,
             cursor=cursor,
+            given=tuple(given.items()),
         )
-        for parameter, field in _FILTERS.items():
-            if parameter in given and getattr(self, field) != getattr(whole, field):
-                raise InvalidParameter("cursor", f"cursor: belongs to a list with another {parameter}")
-        return whole
+
+
+def _list_of(given: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
+    return {name: values for name, values in given.items() if name in _LIST or name.startswith("field.")}
+
+
+class _Sent(dict[str, Sequence[str]]):
+    """Parameters as `Parameters` takes them."""
+
+    def lists(self) -> list[tuple[str, list[str]]]:
+        """Return every name with all its values."""
+        return [(name, list(values)) for name, values in self.items()]
+
+
+def _parameters(given: Mapping[str, Sequence[str]]) -> Parameters:
+    return Parameters(_Sent(given), known=PARAMETERS, repeated=REPEATED)
+
+
+def _check_same(wanted: Parameters, of_cursor: Parameters) -> None:
+    """Check that the parameters beside a cursor only repeat those of its list."""
+    one, other = Selection.from_parameters(wanted), Selection.from_parameters(of_cursor)
+    differing = [name for part, name in _NAMES.items() if getattr(one, part) != getattr(other, part)]
+    if _order(wanted) != _order(of_cursor):
+        differing.append("order")
+    if differing:
+        raise InvalidParameter("cursor", f"cursor: belongs to a list with another {differing[0]}")
+
+
+def _order(parameters: Parameters) -> Order:
+    return cast("Order", parameters.choice("order", ("asc", "desc"), default="desc"))
+
+
+def _fields(parameters: Parameters) -> tuple[tuple[str, ...], ...] | None:
+    texts = parameters.paths("fields", most=MAX_FIELDS)
+    return tuple(parse_path("fields", text) for text in texts) or None

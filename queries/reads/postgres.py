@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 from django.db import connection
+from psycopg.errors import QueryCanceled
 
 from ingestion.runtime import pooled_connection
 from processing.errors import POSTGRESQL_AWAY
@@ -17,12 +18,18 @@ from processing.errors import POSTGRESQL_AWAY
 # Seconds for all that one request reads. A frozen server ignores statement_timeout, and its kernel still acknowledges
 # TCP segments, so no TCP timeout applies either.
 READ_TIMEOUT = 3.0
+# For what a reader's own query takes: a little more than the statement timeout, which answers first if the server is well.
+QUERY_SECONDS = 5.5
 
 _local = threading.local()  # `inside`: whether the thread is in `bounded`
 
 
 class ReadUnavailable(Exception):
     """PostgreSQL does not answer in time; answer 503, and the client may retry."""
+
+
+class QueryTimeout(ReadUnavailable):
+    """PostgreSQL is well, but the query took longer than the statement timeout; answer 503, and advise to ask for less."""
 
 
 @contextmanager
@@ -33,6 +40,7 @@ def bounded(seconds: float = READ_TIMEOUT) -> Iterator[None]:
     nothing.
 
     :raises ReadUnavailable: no connection, a lost one, a read-only server, or the time is up
+    :raises QueryTimeout: a statement took too long
     """
     if getattr(_local, "inside", False):
         yield
@@ -45,7 +53,9 @@ def bounded(seconds: float = READ_TIMEOUT) -> Iterator[None]:
     except POSTGRESQL_AWAY as error:
         # The pool must not give this connection to another request.
         connection.close()
-        raise ReadUnavailable from error
+        # A server that is told to stop cancels nothing: it ends connections.
+        is_slow = isinstance(error.__cause__, QueryCanceled)
+        raise (QueryTimeout if is_slow else ReadUnavailable) from error
     finally:
         _local.inside = False
         pooled_connection.release()

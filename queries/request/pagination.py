@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Self, TypeVar
 from urllib.parse import urlencode
@@ -46,7 +46,7 @@ class Address:
     """The address of a list, from which the addresses of its pages are built."""
 
     url: str  # without parameters
-    parameters: Mapping[str, str]  # by snake_case names
+    parameters: Mapping[str, Sequence[str]]  # by snake_case names
 
     @classmethod
     def of(cls, request: Request, parameters: Parameters) -> Self:
@@ -57,8 +57,8 @@ class Address:
         """Return the address of the page at a cursor; None: there is no such page."""
         if cursor is None:
             return None
-        kept = {name: value for name, value in self.parameters.items() if name not in {"cursor", "offset"}}
-        return f"{self.url}?{urlencode(kept | {'cursor': cursor})}"
+        kept = {name: values for name, values in self.parameters.items() if name not in {"cursor", "offset"}}
+        return f"{self.url}?{urlencode(kept | {'cursor': [cursor]}, doseq=True)}"
 
 
 def limit(parameters: Parameters) -> int:
@@ -107,6 +107,13 @@ def page(
 def as_json(found: CursorPage[Item], address: Address) -> Page[Item]:
     """Return a page as JSON, with addresses in place of cursors."""
     return {"next": address.at(found.next), "previous": address.at(found.previous), "results": found.results}
+
+
+def links(page: Page[Item]) -> dict[str, str]:
+    """Return the header that names the pages beside this one (RFC 8288); without any there is none."""
+    beside = (("next", page["next"]), ("prev", page["previous"]))
+    found = [f'<{address}>; rel="{relation}"' for relation, address in beside if address is not None]
+    return {"Link": ", ".join(found)} if found else {}
 
 
 def write_cursor(cursor: msgspec.Struct) -> str:

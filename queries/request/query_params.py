@@ -8,14 +8,20 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import Protocol
 
+from ingestion.auth import source_patterns
 from ingestion.events.model import SOURCE_ID_FORM, SOURCE_ID_PATTERN
 from ingestion.problems import Code
 from queries.request.times import InvalidTime, parse_time
 
 _CAPITAL = re.compile(r"(?<=[a-z])[A-Z]")
 _INTEGER = re.compile(r"[0-9]{1,18}")
+_COMMA = re.compile(r"(?<!\\),")
 # Valid at every address: the browsable API chooses the format with it.
 _FORMAT = "format"
+# Stands for all filters of fields among the names of parameters (queries.request.field_filters).
+FILTERS = "field.<path>[<operator>]"
+_FILTER = "field."
+MAX_TEXT = 4_096  # characters
 
 
 class InvalidParameter(Exception):
@@ -36,49 +42,98 @@ class Query(Protocol):
 
 
 class Parameters:
-    """The parameters of one request, by their snake_case names."""
+    """The parameters of one request, by their snake_case names; filters of fields by the names that were sent."""
 
-    def __init__(self, query: Query, *, known: Sequence[str]) -> None:
+    def __init__(self, query: Query, *, known: Sequence[str], repeated: Sequence[str] = ()) -> None:
         """Store the parameters in `known`, in snake_case or camelCase.
 
+        :param known: the names; if FILTERS is among them, filters of fields are valid, too
+        :param repeated: those of them that may be given more than once
         :raises InvalidParameter: a parameter is unknown, or given twice
         """
-        self._values: dict[str, str] = {}
+        self._values: dict[str, list[str]] = {}
+        self.filters: list[tuple[str, str]] = []  # names and values of filters of fields, as sent
         for name, values in query.lists():
-            self._take(name, values, known)
+            if FILTERS in known and name.startswith(_FILTER):
+                self.filters += [(name, value) for value in values]
+            else:
+                self._take(name, values, known, repeated)
 
-    def _take(self, name: str, values: list[str], known: Sequence[str]) -> None:
+    def _take(self, name: str, values: list[str], known: Sequence[str], repeated: Sequence[str]) -> None:
         snake = _CAPITAL.sub(lambda match: f"_{match.group().lower()}", name)
         if snake not in known and snake != _FORMAT:
             raise InvalidParameter("", _unknown(snake, known), code=Code.UNKNOWN_PARAMETER)
-        if len(values) > 1 or snake in self._values:
+        if (len(values) > 1 or snake in self._values) and snake not in repeated:
             raise InvalidParameter(snake, f"{snake}: expected once, given several times")
-        self._values[snake] = values[0]
+        self._values.setdefault(snake, []).extend(values)
 
     @property
-    def given(self) -> Mapping[str, str]:
-        """Return the values as sent, by snake_case names."""
-        return self._values
+    def given(self) -> Mapping[str, Sequence[str]]:
+        """Return the values as sent, by snake_case names, with those of filters."""
+        filters: dict[str, list[str]] = {}
+        for name, value in self.filters:
+            filters.setdefault(name, []).append(value)
+        return {**self._values, **filters}
 
     def text(self, name: str) -> str | None:
         """Return a text, which may not be empty or contain a NUL."""
-        value = self._values.get(name)
-        if value is not None and (not value or "\0" in value or len(value) > 4_096):
+        value = self._one(name)
+        if value is not None and not _is_text(value):
             raise InvalidParameter(name, f"{name}: expected a text of 1 to 4096 characters, without NUL")
         return value
 
+    def texts(self, name: str, *, most: int) -> list[str]:
+        """Return the texts of a parameter that may be repeated, each once, in order.
+
+        :param most: how many there may be
+        """
+        values = list(dict.fromkeys(self._values.get(name, [])))
+        if not all(map(_is_text, values)):
+            raise InvalidParameter(name, f"{name}: expected texts of 1 to 4096 characters, without NUL")
+        return self._at_most(most, name, values)
+
+    def paths(self, name: str, *, most: int) -> list[str]:
+        """Return the texts of a parameter with commas between them, or repeated; a comma in one has a backslash before it."""
+        values = [part for value in self.texts(name, most=most) for part in _COMMA.split(value)]
+        found = [part.replace("\\,", ",") for part in values]
+        if not all(found):
+            raise InvalidParameter(name, f"{name}: expected paths of fields, with commas between them")
+        return self._at_most(most, name, list(dict.fromkeys(found)))
+
+    def words(self, name: str, choices: Sequence[str], *, default: Sequence[str]) -> list[str]:
+        """Return some of `choices`, as given with commas or repeated."""
+        if name not in self._values:
+            return list(default)
+        words = [word for value in self._values[name] for word in value.split(",")]
+        for word in words:
+            if word not in choices:
+                raise InvalidParameter(name, f"{name}: expected {nearest(word, choices)}")
+        return list(dict.fromkeys(words))
+
     def source_id(self, name: str = "source_id", *, blank: bool = False) -> str | None:
         """Return a source id, or an empty text if that may be `blank`."""
-        value = self._values.get(name)
+        value = self._one(name)
         if blank and value == "":
             return value
         if value is not None and not SOURCE_ID_PATTERN.fullmatch(value):
             raise InvalidParameter(name, f"{name}: expected {SOURCE_ID_FORM}")
         return value
 
+    def source_patterns(self, name: str = "source_id", *, most: int) -> frozenset[str] | None:
+        """Return source ids and patterns of them; None: not given.
+
+        :param most: how many there may be
+        """
+        if name not in self._values:
+            return None
+        values = self._values[name]
+        if not all(map(source_patterns.is_pattern, values)):
+            raise InvalidParameter(name, f"{name}: expected {source_patterns.PATTERN_FORM}; an id has {SOURCE_ID_FORM}")
+        return frozenset(self._at_most(most, name, list(dict.fromkeys(values))))
+
     def integer(self, name: str, *, default: int, least: int, most: int, hint: str = "") -> int:
         """Return a whole number from `least` to `most`."""
-        value = self._values.get(name)
+        value = self._one(name)
         if value is None:
             return default
         if not _INTEGER.fullmatch(value) or not least <= int(value) <= most:
@@ -87,14 +142,14 @@ class Parameters:
 
     def choice(self, name: str, choices: Sequence[str], *, default: str | None = None) -> str | None:
         """Return one of `choices`."""
-        value = self._values.get(name, default)
+        value = self._one(name)
         if value is not None and value not in choices:
-            raise InvalidParameter(name, f"{name}: expected one of {', '.join(choices)}")
-        return value
+            raise InvalidParameter(name, f"{name}: expected {nearest(value, choices)}")
+        return default if value is None else value
 
     def time(self, name: str) -> datetime | None:
         """Return a time, in UTC."""
-        value = self._values.get(name)
+        value = self._one(name)
         if value is None:
             return None
         try:
@@ -108,6 +163,25 @@ class Parameters:
         if start and end and end < start:
             raise InvalidParameter("end_time", "end_time: expected a time that is not before start_time")
         return start, end
+
+    def _one(self, name: str) -> str | None:
+        values = self._values.get(name)
+        return values[-1] if values else None
+
+    def _at_most(self, most: int, name: str, values: list[str]) -> list[str]:
+        if len(values) > most:
+            raise InvalidParameter(name, f"{name}: expected at most {most:,}", code=Code.QUERY_TOO_WIDE)
+        return values
+
+
+def nearest(value: str, choices: Sequence[str]) -> str:
+    """Return what was expected, with the choice that is nearest to a wrong value."""
+    [near] = get_close_matches(value, choices, n=1, cutoff=0.0)
+    return f"one of {', '.join(choices)}; the nearest one is {near}"
+
+
+def _is_text(value: str) -> bool:
+    return 0 < len(value) <= MAX_TEXT and "\0" not in value
 
 
 def _unknown(name: str, known: Sequence[str]) -> str:

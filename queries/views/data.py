@@ -9,13 +9,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from queries import openapi, sources
-from queries.events import aggregates, detail, listing
+from queries.events import aggregates, detail, listing, query
 from queries.events.aggregates import AggregateQuery
 from queries.events.query import EventQuery
 from queries.request import pagination
 from queries.request.pagination import Address
 from queries.request.query_params import Parameters
-from queries.schemas import Aggregate, EventDetail, EventShape, Page, SourceShape, Trace
+from queries.schemas import Aggregate, EventDetail, EventList, Page, SourceShape, Trace
 from queries.scoped_views import ScopedView
 from queries.sources import SourceQuery
 from queries.trace import trace
@@ -26,17 +26,19 @@ class Data(ScopedView):
 
     name = "Data"
 
-    @openapi.describe(Page[EventShape], name="listEvents", parameters=openapi.EVENTS)
+    @openapi.describe(EventList, name="listEvents", parameters=openapi.EVENTS, repeated=query.REPEATED)
     def get(self, request: Request) -> Response:
-        parameters = Parameters(request.query_params, known=openapi.EVENTS)
-        page = listing.page(EventQuery.from_parameters(parameters), scope=self.scope)
-        return Response(pagination.as_json(page, Address.of(request, parameters)))
+        parameters = Parameters(request.query_params, known=query.PARAMETERS, repeated=query.REPEATED)
+        page, total = listing.page(EventQuery.from_parameters(parameters), scope=self.scope, now=datetime.now(tz=UTC))
+        found = pagination.as_json(page, Address.of(request, parameters))
+        counted = {"count": total} if total else {}
+        return Response({**found, **counted}, headers=pagination.links(found))
 
 
 class ShortData(Data):
     """Stored events, newest first: the same as /api/data/, at a shorter address."""
 
-    @openapi.describe(Page[EventShape], name="getData", parameters=openapi.EVENTS)
+    @openapi.describe(EventList, name="getData", parameters=openapi.EVENTS, repeated=query.REPEATED)
     def get(self, request: Request) -> Response:
         return super().get(request)
 
@@ -48,8 +50,8 @@ class AggregateView(ScopedView):
 
     @openapi.describe(Aggregate, name="aggregateEvents", parameters=openapi.AGGREGATE)
     def get(self, request: Request) -> Response:
-        query = AggregateQuery.from_parameters(Parameters(request.query_params, known=openapi.AGGREGATE))
-        return Response(aggregates.read(query, scope=self.scope, now=datetime.now(tz=UTC)))
+        wanted = AggregateQuery.from_parameters(Parameters(request.query_params, known=openapi.AGGREGATE))
+        return Response(aggregates.read(wanted, scope=self.scope, now=datetime.now(tz=UTC)))
 
 
 class EventView(ScopedView):

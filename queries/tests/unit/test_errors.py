@@ -19,7 +19,7 @@ MISTAKES = [
     ("/data?limit=٣", "limit"),
     (f"/data?limit={'9' * 400}", "limit"),
     ("/data?limit=1&limit=2", "limit"),
-    ("/data?source_id=a&sourceId=a", "source_id"),
+    ("/api/data/?startTime=2025-01-01&start_time=2025-01-01", "start_time"),
     ("/data?offset=10001", "offset"),
     ("/data?offset=x", "offset"),
     ("/data?order=up", "order"),

@@ -1,0 +1,131 @@
+"""The SQL of a selection of events. Values are parameters; paths are literals, since indexes on expressions need them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple, TypeAlias
+
+from ingestion.auth.read_scope import ReadScope
+from processing.stores.fields import values as field_values
+from queries.request.field_filters import FieldFilter, Number, Operator, Value
+from queries.request.selection import Selection
+
+Argument: TypeAlias = "str | int | datetime | list[str] | None"
+
+
+class Condition(NamedTuple):
+    """A part of a WHERE clause and its values."""
+
+    text: str
+    values: list[Argument]
+
+
+TRUE = Condition("true", [])
+
+_SIGNS: dict[Operator, str] = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+
+
+def all_of(*conditions: Condition) -> Condition:
+    """Return the condition that all of these hold."""
+    kept = [each for each in conditions if each != TRUE]
+    if not kept:
+        return TRUE
+    return Condition(" AND ".join(each.text for each in kept), [value for each in kept for value in each.values])
+
+
+def of_scope(scope: ReadScope) -> Condition:
+    """Return the condition of the sources in a scope."""
+    text, values = scope.condition()
+    return Condition(text, [*values])
+
+
+def of(selection: Selection) -> Condition:
+    """Return the condition of everything that a selection names but the sources, which are the scope's."""
+    return all_of(span(selection), *map(of_filter, selection.filters), _tags(selection))
+
+
+def span(selection: Selection) -> Condition:
+    """Return the condition of its range of time."""
+    given = (("ts >= %s", selection.start), ("ts < %s", selection.end))
+    return all_of(*(Condition(text, [moment]) for text, moment in given if moment is not None))
+
+
+def of_filter(wanted: FieldFilter) -> Condition:
+    """Return the condition of one filter. It is never NULL where it matters: NULL and false leave the event out."""
+    return _CONDITIONS[wanted.operator](wanted)
+
+
+def _tags(selection: Selection) -> Condition:
+    # An event without tags has NULL.
+    return all_of(
+        Condition("tags @> %s::text[]", [[*selection.tags]]) if selection.tags else TRUE,
+        Condition("NOT coalesce(tags && %s::text[], false)", [[*selection.other_tags]])
+        if selection.other_tags
+        else TRUE,
+    )
+
+
+def _equal(wanted: FieldFilter) -> Condition:
+    return Condition(f"{_exact(wanted)} = %s::jsonb", [_as_json(wanted.value)])
+
+
+def _differs(wanted: FieldFilter) -> Condition:
+    return Condition(f"{field_values.raw(wanted.path)} <> %s::jsonb", [_as_json(wanted.value)])
+
+
+def _one_of(wanted: FieldFilter) -> Condition:
+    return Condition(f"{_exact(wanted)} = ANY(%s::jsonb[])", [[*map(_as_json, wanted.values)]])
+
+
+def _exists(wanted: FieldFilter) -> Condition:
+    return Condition(f"{field_values.raw(wanted.path)} IS {'NOT ' if wanted.value else ''}NULL", [])
+
+
+def _range(wanted: FieldFilter) -> Condition:
+    sign = _SIGNS[wanted.operator]
+    value = wanted.value
+    if isinstance(value, Number):
+        # Booleans come after numbers in jsonb's order, texts before them.
+        indexed, raw = field_values.expression(wanted.path), field_values.raw(wanted.path)
+        other_end = f"{indexed} < 'false'::jsonb" if sign.startswith(">") else f"jsonb_typeof({raw}) = 'number'"
+        return Condition(f"{indexed} {sign} %s::jsonb AND {other_end}", [_as_json(value)])
+    # Not as jsonb, which compares texts by the rules of the database's language.
+    is_text = f"jsonb_typeof({field_values.raw(wanted.path)}) = 'string'"
+    text = field_values.text(wanted.path)
+    return Condition(f'{is_text} AND {text} COLLATE "C" {sign} %s', [str(value)])
+
+
+def _contains(wanted: FieldFilter) -> Condition:
+    raw = field_values.raw(wanted.path)
+    is_element = f"(jsonb_typeof({raw}) = 'array' AND {raw} @> %s::jsonb)"
+    if not isinstance(wanted.value, str):
+        return Condition(is_element, [_as_json(wanted.value)])
+    has_part = f"(jsonb_typeof({raw}) = 'string' AND position(%s IN {field_values.text(wanted.path)}) > 0)"
+    return Condition(f"({has_part} OR {is_element})", [wanted.value, _as_json(wanted.value)])
+
+
+_CONDITIONS: dict[Operator, Callable[[FieldFilter], Condition]] = {
+    "eq": _equal,
+    "ne": _differs,
+    "in": _one_of,
+    "exists": _exists,
+    "gt": _range,
+    "gte": _range,
+    "lt": _range,
+    "lte": _range,
+    "contains": _contains,
+}
+
+
+def _exact(wanted: FieldFilter) -> str:
+    """Return the expression to compare for equality: that of an index, if an index could have all these values."""
+    is_short = all(
+        not isinstance(value, str) or len(value.encode()) <= field_values.MAX_INDEXED_TEXT for value in wanted.values
+    )
+    return field_values.expression(wanted.path) if is_short else field_values.raw(wanted.path)
+
+
+def _as_json(value: Value) -> str:
+    return value.text if isinstance(value, Number) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,69 @@
+"""Which events a query is about: sources, a range of event time, fields and tags. Lists, aggregates and exports share it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from ingestion.auth.read_scope import ReadScope
+from ingestion.auth.source_patterns import ANY
+from ingestion.problems import Code
+from queries.reads import known_sources
+from queries.reads.known_sources import TooManySources
+from queries.request import field_filters
+from queries.request.field_filters import FieldFilter
+from queries.request.query_params import FILTERS, InvalidParameter, Parameters
+
+PARAMETERS = ("source_id", "start_time", "end_time", "tag", "-tag", FILTERS)
+REPEATED = ("source_id", "tag", "-tag")
+
+MAX_SOURCES = 1_000  # that one query may name
+MAX_MATCHING = 10_000  # that its patterns may stand for
+MAX_TAGS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which events; what is not given does not restrict."""
+
+    sources: frozenset[str] | None = None  # ids and patterns
+    start: datetime | None = None  # inclusive
+    end: datetime | None = None  # exclusive
+    filters: tuple[FieldFilter, ...] = ()
+    tags: tuple[str, ...] = ()  # an event has all of them
+    other_tags: tuple[str, ...] = ()  # and none of these
+
+    @classmethod
+    def from_parameters(cls, parameters: Parameters) -> Self:
+        """Parse the query parameters.
+
+        :raises InvalidParameter: a value can't be used
+        """
+        start, end = parameters.span()
+        return cls(
+            sources=parameters.source_patterns(most=MAX_SOURCES),
+            start=start,
+            end=end,
+            filters=field_filters.parse(parameters.filters),
+            tags=tuple(parameters.texts("tag", most=MAX_TAGS)),
+            other_tags=tuple(parameters.texts("-tag", most=MAX_TAGS)),
+        )
+
+    @property
+    def looks_into_events(self) -> bool:
+        """Return whether rows have to be read to know which events match."""
+        return bool(self.filters or self.tags or self.other_tags)
+
+    def within(self, scope: ReadScope) -> ReadScope:
+        """Return the sources of a scope that the query is about.
+
+        :raises InvalidParameter: its patterns stand for too many
+        """
+        if self.sources is None or ANY in self.sources:
+            return scope
+        try:
+            return scope.among(known_sources.resolve(self.sources, limit=MAX_MATCHING))
+        except TooManySources as error:
+            detail = f"source_id: the patterns stand for more than {error.limit:,} sources; expected a longer beginning"
+            raise InvalidParameter("source_id", detail, code=Code.QUERY_TOO_WIDE) from error
