@@ -21,17 +21,17 @@ def read(query: EventQuery, within: ReadScope, served: Condition) -> EventCount 
     """
     if query.count is None:
         return None
-    own = conditions.all_of(conditions.of_scope(within), conditions.of(query.selection), served)
     if query.count == "exact":
-        value = _one(f"SELECT count(*) FROM events WHERE {own.text}", own)  # noqa: S608 - made of constants
+        value = _one("SELECT count(*)", query, within, served)
     else:
-        [found] = _one(f"EXPLAIN (FORMAT JSON) SELECT FROM events WHERE {own.text}", own)
+        [found] = _one("EXPLAIN (FORMAT JSON) SELECT", query, within, served)
         value = found["Plan"]["Plan Rows"]
     return {"value": int(value), "kind": query.count}
 
 
-def _one(statement: str, own: Condition) -> Any:
+def _one(select: str, query: EventQuery, within: ReadScope, served: Condition) -> Any:
+    own = conditions.all_of(conditions.of_scope(within), conditions.of(query.selection), served)
     with connection.cursor() as cursor:
-        cursor.execute(statement, own.values)
+        cursor.execute(f"{select} FROM events WHERE {own.text}", own.values)
         [value] = cursor.fetchone() or [None]
     return json.loads(value) if isinstance(value, str) else value

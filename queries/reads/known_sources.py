@@ -8,6 +8,7 @@ from operator import or_
 
 from django.db.models import Q
 
+from ingestion.auth.read_scope import ReadScope
 from ingestion.auth.source_patterns import ANY
 from processing.models import SourceStatistics
 
@@ -20,18 +21,19 @@ class TooManySources(Exception):
         self.limit = limit
 
 
-def resolve(patterns: Iterable[str], *, limit: int) -> frozenset[str]:
-    """Return the sources that patterns stand for; those without a `*` whether or not anything was read of them.
+def resolve(patterns: Iterable[str], *, scope: ReadScope, limit: int) -> frozenset[str]:
+    """Return the sources in a scope that patterns stand for; those without a `*` whether or not anything was read of them.
 
     :raises TooManySources: there are more than `limit`
     """
     given = set(patterns)
-    found = {each for each in given if not each.endswith(ANY)}
-    beginnings = given - found
+    ids = {each for each in given if not each.endswith(ANY)}
+    found = set(filter(scope.includes, ids))
+    beginnings = given - ids
     if beginnings:
         # By the index for LIKE that a text has as a primary key.
         wanted = reduce(or_, (Q(source_id__startswith=each.removesuffix(ANY)) for each in sorted(beginnings)))
-        known = SourceStatistics.objects.filter(wanted).exclude(source_id="").order_by()
+        known = SourceStatistics.objects.filter(wanted, **scope.lookup()).exclude(source_id="").order_by()
         found |= set(known.values_list("source_id", flat=True)[: limit + 1])
     if len(found) > limit:
         raise TooManySources(limit)

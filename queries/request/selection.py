@@ -63,7 +63,7 @@ class Selection:
         if self.sources is None or ANY in self.sources:
             return scope
         try:
-            return scope.among(known_sources.resolve(self.sources, limit=MAX_MATCHING))
+            return scope.among(known_sources.resolve(self.sources, scope=scope, limit=MAX_MATCHING))
         except TooManySources as error:
             detail = f"source_id: the patterns stand for more than {error.limit:,} sources; expected a longer beginning"
             raise InvalidParameter("source_id", detail, code=Code.QUERY_TOO_WIDE) from error
