@@ -21,9 +21,11 @@ from processing.dead_letters.schemas import (
     RedriveRehearsal,
 )
 from queries import sources
+from queries.aggregates import query as aggregate_query
+from queries.aggregates.buckets import INTERVALS
 from queries.dead_letters import listing
 from queries.dead_letters.bodies import DiscardMany, DiscardOne, RedriveMany, RedriveOne
-from queries.events import aggregates, query
+from queries.events import query
 from queries.key_bodies import KeyExpiry, NewKey
 from queries.pipeline import ledger_minutes
 from queries.pipeline.partitions import ResumePartition
@@ -145,8 +147,27 @@ _PARAMETERS: dict[str, Described] = {
     ),
     "cursor": Described(OpenApiTypes.STR, "A position in the list, as given in `next` and `previous`."),
     "order": Described(OpenApiTypes.STR, "Order by event time. Default: newest first.", ("asc", "desc")),
-    "field": Described(OpenApiTypes.STR, "Only this numeric field: its dotted path in the payload."),
-    "interval": Described(OpenApiTypes.STR, "Length of a bucket. Default: 1h.", tuple(aggregates.INTERVALS)),
+    "field": Described(
+        OpenApiTypes.STR,
+        "Only these numeric fields: dotted paths in the payload, with commas between them, or repeated.",
+    ),
+    "tz": Described(OpenApiTypes.STR, "The time zone of the buckets, by its name in the IANA database. Default: UTC."),
+    "agg": Described(
+        OpenApiTypes.STR,
+        "Statistics, with commas between them. Percentiles are read from events. Default: count,sum,avg,min,max.",
+        aggregate_query.STATISTICS,
+    ),
+    "fill": Described(
+        OpenApiTypes.STR, "What stands in buckets without events. Default: they are left out.", aggregate_query.FILLS
+    ),
+    "group": Described(
+        OpenApiTypes.STR,
+        "What has a series of its own, with commas between them. Default: source,field.",
+        aggregate_query.GROUPS,
+    ),
+    "top": Described(OpenApiTypes.INT, "Only so many series, with the largest values of `by` over the whole range."),
+    "by": Described(OpenApiTypes.STR, "The statistic that `top` goes by. Default: count.", aggregate_query.STATISTICS),
+    "interval": Described(OpenApiTypes.STR, "Length of a bucket. Default: 1h.", INTERVALS),
     "state": Described(OpenApiTypes.STR, "Only results in this state."),
     "reason": Described(OpenApiTypes.STR, "Only results with this reason code."),
     "event_id": Described(OpenApiTypes.UUID, "Only results of this event."),
@@ -163,7 +184,7 @@ _PARAMETERS: dict[str, Described] = {
 
 # The query parameters of each address.
 EVENTS = query.PARAMETERS
-AGGREGATE = aggregates.PARAMETERS
+AGGREGATE = aggregate_query.PARAMETERS
 SOURCES = sources.PARAMETERS
 DEAD_LETTERS = listing.PARAMETERS
 LEDGER = ledger_minutes.PARAMETERS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generic, Literal, NotRequired, TypedDict, TypeVar
+from typing import Generic, Literal, NotRequired, Required, TypedDict, TypeVar
 
 from processing.ledger.ledger import CountRange, Equation, SourceEquation
 
@@ -140,25 +140,56 @@ class Trace(TypedDict):
     search: TraceSearch | None  # None: Kafka does not answer
 
 
-class Bucket(TypedDict):
-    """Statistics of one field over one interval of event time, from `start`."""
+class Numbers(TypedDict, total=False):
+    """Statistics of numbers: `count`, and those that a query asks for."""
 
-    sourceId: str
-    field: str
-    start: str
-    count: int
+    count: Required[int]
     sum: float | None  # None past the largest double
     avg: float | None
-    min: float
-    max: float
+    min: float | None  # None, as the rest, in a bucket without events
+    max: float | None
+    first: float | None  # by event time
+    last: float | None
+    p50: float | None
+    p90: float | None
+    p95: float | None
+    p99: float | None
 
 
-class Aggregate(TypedDict):
-    """Buckets in order of source, field and start. Empty buckets are left out."""
+class Bucket(Numbers):
+    """Statistics of one series over one bucket, from `start`. `filled`: it has no event, and its numbers are from others."""
 
-    interval: str
-    timezone: str
-    results: list[Bucket]
+    sourceId: str | None  # None, as `field`, if the series is of several
+    field: str | None
+    start: str  # with the offset of the time zone
+    filled: NotRequired[bool]
+
+
+class Incomplete(TypedDict):
+    """A source of which rollups have less than is stored: its events have the rest (an answer from rows has it)."""
+
+    sourceId: str
+    reason: Literal["fields_capped", "rollups_cut"]
+
+
+Resolution = Literal["1h", "1m", "event"]
+Origins = Literal["hourRollups", "minuteRollups", "rows"]
+
+Aggregate = TypedDict(
+    "Aggregate",
+    {
+        "interval": str,
+        "timezone": str,
+        "from": Origins,
+        "resolution": Resolution,
+        "start": str | None,  # of the first bucket; None: there is nothing
+        "end": str | None,  # of the last bucket, exclusive
+        "next": str | None,  # further series
+        "results": list[Bucket],
+        "incomplete": list[Incomplete],
+    },
+)
+Aggregate.__doc__ = "Buckets in order of series and start. A page has whole series."
 
 
 class FieldShape(TypedDict):

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
-from dashboard.panels.columns import SHOWN_VALUES, bucket_columns, event_columns
+from dashboard.panels.columns import SHOWN_VALUES, ChartBucket, bucket_columns, event_columns
 from dashboard.panels.snapshot_types import Overview
 from ingestion.auth.read_scope import ReadScope
 from processing.live_feed import ConsumerFrame, SourceFrame, TailEvent
-from queries.schemas import Bucket, EventShape
+from queries.schemas import EventShape
 
 SHOWN_SOURCES = 50  # rows in the columns of `overview`; `seen` is the number of all
 SHOWN_EVENTS = 50  # rows in the columns of `tail`
@@ -170,7 +170,7 @@ class SeriesDelta:
     source_id: str
     stored: int = 0
     values: dict[str, Value] = field(default_factory=dict)
-    buckets: dict[BucketKey, Bucket] = field(default_factory=dict)
+    buckets: dict[BucketKey, ChartBucket] = field(default_factory=dict)
 
     def changed(self) -> bool:
         return bool(self.stored or self.values or self.buckets)

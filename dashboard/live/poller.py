@@ -15,11 +15,12 @@ from dashboard.live import messages
 from dashboard.live.deltas import sources_within
 from dashboard.live.messages import Subscription
 from dashboard.panels import rates, series, snapshot
+from dashboard.panels.columns import ChartBucket
 from dashboard.panels.rates import Account
 from dashboard.panels.snapshot_types import Overview
 from ingestion.auth.read_scope import ReadScope
 from processing.live_feed import ConsumerFrame
-from queries.schemas import Bucket, EventShape
+from queries.schemas import EventShape
 
 READ_SECONDS = 7.0  # the result of a slower read is unknown; the stores' own limits are shorter
 FRESH_MS = 2_500  # maximum age of the sample with which a new viewer starts
@@ -112,7 +113,7 @@ class Poller:
         watch.latest = sample
         return sample
 
-    async def buckets(self, subscription: Subscription, *, frames_flow: bool) -> list[Bucket]:
+    async def buckets(self, subscription: Subscription, *, frames_flow: bool) -> list[ChartBucket]:
         """Return the aggregates of a series that changed since the last call."""
         assert subscription.source_id is not None
         oldest = self._moved.pop(subscription.source_id, None)

@@ -7,12 +7,23 @@ from collections.abc import Sequence
 from typing import Literal, TypedDict
 
 from processing.live_feed import TailEvent
-from queries.schemas import Bucket, EventShape
+from queries.schemas import EventShape
 
 PREVIEW_CHARACTERS = 240  # of an event's payload
 SHOWN_VALUES = 4  # fields of one source on the overview
 
 Interval = Literal["1m", "1h", "1d"]  # of a series' aggregates
+
+
+class ChartBucket(TypedDict):
+    """Aggregates of one field over one bucket, from `start`."""
+
+    field: str
+    start: str
+    count: int
+    avg: float | None  # None: the sum is past the largest double
+    min: float
+    max: float
 
 
 class BucketColumns(TypedDict):
@@ -26,7 +37,7 @@ class BucketColumns(TypedDict):
     max: list[float]
 
 
-def bucket_columns(buckets: list[Bucket]) -> BucketColumns:
+def bucket_columns(buckets: list[ChartBucket]) -> BucketColumns:
     """Return aggregates as columns."""
     return {
         "field": [bucket["field"] for bucket in buckets],

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TypedDict
+from typing import TypedDict, cast
 
-from dashboard.panels.columns import BucketColumns, Interval, bucket_columns
+from dashboard.panels.columns import BucketColumns, ChartBucket, Interval, bucket_columns
 from dashboard.panels.snapshot import Unknown, milliseconds
 from dashboard.panels.sparkline import FieldCard, field_card
 from ingestion.auth.read_scope import ReadScope
 from queries import sources
-from queries.events import aggregates
-from queries.events.aggregates import INTERVALS, MAX_BUCKETS, AggregateQuery
+from queries.aggregates import answer
+from queries.aggregates.buckets import LENGTHS, MAX_BUCKETS
+from queries.aggregates.query import AggregateQuery
 from queries.reads.postgres import ReadUnavailable
+from queries.request.selection import Selection
 from queries.request.times import format_time, from_micros, parse_time
-from queries.schemas import Bucket, SourceShape
+from queries.schemas import SourceShape
 
 # Length of a chart, unless the charts of a page together exceed MAX_BUCKETS.
 REACH: dict[Interval, int] = {"1m": 120, "1h": 168, "1d": 366}  # buckets
@@ -55,11 +57,11 @@ class Charts:
     interval: Interval
     start: datetime
     end: datetime
-    buckets: list[Bucket]
+    buckets: list[ChartBucket]
 
     def cards(self) -> list[FieldCard]:
         """Return a card for each numeric field, in order of name."""
-        by_field: dict[str, list[Bucket]] = defaultdict(list)
+        by_field: dict[str, list[ChartBucket]] = defaultdict(list)
         for bucket in self.buckets:
             by_field[bucket["field"]].append(bucket)
         fields = sorted(self.source["fields"], key=lambda field: field["name"])
@@ -77,7 +79,7 @@ def charts(source_id: str, interval: Interval | None, *, scope: ReadScope) -> Ch
         source = sources.one(source_id, scope=scope)
         if interval is not None:
             return _charts(source, interval, scope)
-        read = (_charts(source, finest, scope) for finest in INTERVALS)
+        read = (_charts(source, finest, scope) for finest in REACH)
         return next(found for found in read if _tells(found))
     except ReadUnavailable as error:
         raise Unknown from error
@@ -105,7 +107,7 @@ def series(source_id: str, interval: Interval, *, scope: ReadScope) -> Series | 
     }
 
 
-def moved_buckets(source_id: str, interval: Interval, oldest: int | None, *, scope: ReadScope) -> list[Bucket]:
+def moved_buckets(source_id: str, interval: Interval, oldest: int | None, *, scope: ReadScope) -> list[ChartBucket]:
     """Return the aggregates from an event time on.
 
     :param oldest: microseconds since the epoch; None: from the newest event on
@@ -126,15 +128,20 @@ def _charts(source: SourceShape, interval: Interval, scope: ReadScope) -> Charts
     newest = source["latestEvent"]
     end = parse_time(newest) + timedelta(microseconds=1) if newest else datetime.now(tz=UTC)
     buckets = min(REACH[interval], max(1, MAX_BUCKETS // max(1, len(source["fields"])) - 1))
-    start = end - INTERVALS[interval] * buckets
+    start = end - LENGTHS[interval] * buckets
     found = _read(source["sourceId"], interval, (start, end), scope) if source["fields"] else []
     return Charts(source, interval, start, end, found)
 
 
-def _read(source_id: str, interval: Interval, span: tuple[datetime, datetime | None], scope: ReadScope) -> list[Bucket]:
+def _read(
+    source_id: str, interval: Interval, span: tuple[datetime, datetime | None], scope: ReadScope
+) -> list[ChartBucket]:
     start, end = span
-    query = AggregateQuery(source_id=source_id, interval=interval, start=start, end=end)
-    return aggregates.read(query, scope=scope, now=datetime.now(tz=UTC))["results"]
+    selection = Selection(sources=frozenset({source_id}), start=start, end=end)
+    query = AggregateQuery(selection=selection, interval=interval)
+    found = answer.read(query, scope=scope, now=datetime.now(tz=UTC))["results"]
+    # Each is of one source and one field, and has events.
+    return cast("list[ChartBucket]", found)
 
 
 def _tells(found: Charts) -> bool:

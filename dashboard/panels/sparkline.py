@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dashboard.panels.columns import ChartBucket
 from queries.request.times import parse_time
-from queries.schemas import Bucket
 
 WIDTH, HEIGHT = 600.0, 120.0
 
@@ -23,7 +23,7 @@ class FieldCard:
     band: str = ""  # points of a polygon from lowest to highest
 
 
-def field_card(name: str, latest: float | None, buckets: Sequence[Bucket]) -> FieldCard:
+def field_card(name: str, latest: float | None, buckets: Sequence[ChartBucket]) -> FieldCard:
     """Return the card of a field.
 
     :param buckets: of this field only, in order of start

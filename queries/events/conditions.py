@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple, TypeAlias
 
 from ingestion.auth.read_scope import ReadScope
@@ -12,7 +12,7 @@ from processing.stores.fields import values as field_values
 from queries.request.field_filters import FieldFilter, Number, Operator, Value
 from queries.request.selection import Selection
 
-Argument: TypeAlias = "str | int | datetime | list[str] | None"
+Argument: TypeAlias = "str | int | datetime | date | list[str] | None"
 
 
 class Condition(NamedTuple):
@@ -43,7 +43,7 @@ def of_scope(scope: ReadScope) -> Condition:
 
 def of(selection: Selection) -> Condition:
     """Return the condition of everything that a selection names but the sources, which are the scope's."""
-    return all_of(span(selection), *map(of_filter, selection.filters), _tags(selection))
+    return all_of(span(selection), *map(of_filter, selection.filters), of_tags(selection))
 
 
 def span(selection: Selection) -> Condition:
@@ -57,7 +57,7 @@ def of_filter(wanted: FieldFilter) -> Condition:
     return _CONDITIONS[wanted.operator](wanted)
 
 
-def _tags(selection: Selection) -> Condition:
+def of_tags(selection: Selection) -> Condition:
     # An event without tags has NULL.
     return all_of(
         Condition("tags @> %s::text[]", [[*selection.tags]]) if selection.tags else TRUE,

@@ -112,7 +112,13 @@ def store_document(event: Event) -> None:
 
 
 def roll_up(source_id: str, field: str, readings: Iterable[tuple[datetime, float]]) -> None:
-    """Write the rollups of these readings, minute and hour."""
+    """Write the rollups of these readings, minute and hour, the first and the last event, and the latest value."""
+    readings = sorted(readings)
+    for ts, value in {readings[0], readings[-1]}:
+        store(make_event(source_id, ts=ts, payload={field: value}))
+    LatestValue.objects.create(
+        source_id=source_id, field=field, value=readings[-1][1], ts=readings[-1][0], event_id=uuid4()
+    )
     for model, width in ((RollupMinute, timedelta(minutes=1)), (RollupHour, timedelta(hours=1))):
         buckets: dict[datetime, list[float]] = {}
         for ts, value in readings:

@@ -9,8 +9,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from queries import openapi, sources
-from queries.events import aggregates, detail, listing, query
-from queries.events.aggregates import AggregateQuery
+from queries.aggregates import answer
+from queries.aggregates import query as aggregate_query
+from queries.aggregates.query import AggregateQuery
+from queries.events import detail, listing, query
 from queries.events.query import EventQuery
 from queries.request import pagination
 from queries.request.pagination import Address
@@ -44,14 +46,18 @@ class ShortData(Data):
 
 
 class AggregateView(ScopedView):
-    """Count, sum, average, minimum and maximum of numeric fields per interval of event time."""
+    """Statistics of numeric fields per interval of event time, by the clock and calendar of any time zone."""
 
     name = "Aggregate"
 
-    @openapi.describe(Aggregate, name="aggregateEvents", parameters=openapi.AGGREGATE)
+    @openapi.describe(
+        Aggregate, name="aggregateEvents", parameters=openapi.AGGREGATE, repeated=aggregate_query.REPEATED
+    )
     def get(self, request: Request) -> Response:
-        wanted = AggregateQuery.from_parameters(Parameters(request.query_params, known=openapi.AGGREGATE))
-        return Response(aggregates.read(wanted, scope=self.scope, now=datetime.now(tz=UTC)))
+        known, repeated = aggregate_query.PARAMETERS, aggregate_query.REPEATED
+        parameters = Parameters(request.query_params, known=known, repeated=repeated)
+        found = answer.read(AggregateQuery.from_parameters(parameters), scope=self.scope, now=datetime.now(tz=UTC))
+        return Response(answer.as_json(found, Address.of(request, parameters)))
 
 
 class EventView(ScopedView):

@@ -34,3 +34,13 @@ def _array(path: Sequence[str]) -> str:
 
 def _literal(step: str) -> str:
     return sql.Literal(step).as_string(None)
+
+
+def number(path: Sequence[str]) -> str:
+    """Return the SQL of a number at a path as a double; NULL if something else is there."""
+    found = raw(path)
+    # PostgreSQL refuses a decimal that is nearer to 0 than any double; rollups take it for 0.
+    return (
+        f"CASE WHEN jsonb_typeof({found}) = 'number' THEN"
+        f" CASE WHEN abs({found}::numeric) < 2.5e-324 THEN 0 ELSE {found}::float8 END END"
+    )

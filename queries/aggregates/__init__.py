@@ -1,0 +1,1 @@
+"""Statistics of numeric fields over intervals of event time: from rollups where these fit, else from rows."""

@@ -1,0 +1,40 @@
+"""Events that go through Kafka and a real consumer, with their rollups and documents."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from django.conf import settings
+from django.db import connection
+
+from ingestion.events import timestamps
+from ingestion.events.parser import parse_event
+from ingestion.kafka import record_encoder
+from processing.tests import factories
+from processing.tests.consumer_thread import running_loop
+
+PER_RECORD = 500
+SECONDS = 60.0
+
+
+def consume(lines: Sequence[bytes]) -> None:
+    """Put events as senders write them into the topic, and wait until all are stored."""
+    now = timestamps.now()
+    events = [parse_event(line, now=now) for line in lines]
+    for begin in range(0, len(events), PER_RECORD):
+        part = [record_encoder.line(event, received=now) for event in events[begin : begin + PER_RECORD]]
+        factories.put(settings.KAFKA_TOPIC_RAW_DATA, *part)
+    wanted = len({(event.source, event.id) for event in events}) + _stored()
+    with running_loop():
+        deadline = time.monotonic() + SECONDS
+        while _stored() < wanted:
+            assert time.monotonic() < deadline, "the consumer is too slow"
+            time.sleep(0.05)
+
+
+def _stored() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM events")
+        [count] = cursor.fetchone() or [0]
+    return int(count)
