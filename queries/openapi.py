@@ -21,6 +21,7 @@ from processing.dead_letters.schemas import (
     RedriveRehearsal,
 )
 from queries import sources
+from queries.aggregates import chart
 from queries.aggregates import query as aggregate_query
 from queries.aggregates.buckets import INTERVALS
 from queries.dead_letters import listing
@@ -33,6 +34,7 @@ from queries.request import field_filters, pagination
 from queries.request.query_params import FILTERS
 from queries.schemas import (
     Aggregate,
+    Chart,
     EventDetail,
     EventList,
     Keys,
@@ -53,6 +55,7 @@ _SHAPES: list[object] = [
     EventList,
     EventDetail,
     Aggregate,
+    Chart,
     Page[SourceShape],
     SourceShape,
     Page[DeadLetterShape],
@@ -164,6 +167,17 @@ _PARAMETERS: dict[str, Described] = {
         OpenApiTypes.STR,
         "What has a series of its own, with commas between them. Default: source,field.",
         aggregate_query.GROUPS,
+    ),
+    "from": Described(
+        OpenApiTypes.STR,
+        "Start of the event time, inclusive: a time, `now-6h` or a number since the epoch. Default: 6 h.",
+    ),
+    "to": Described(OpenApiTypes.STR, "End of the event time, exclusive, in the same forms. Default: now."),
+    "max_points": Described(
+        OpenApiTypes.INT, f"Points of a series, at most. Default {chart.USUAL_POINTS}, maximum {chart.MAX_POINTS}."
+    ),
+    "shape": Described(
+        OpenApiTypes.STR, "`rows`: one object for each point of time, with the averages alone.", ("columns", "rows")
     ),
     "top": Described(OpenApiTypes.INT, "Only so many series, with the largest values of `by` over the whole range."),
     "by": Described(OpenApiTypes.STR, "The statistic that `top` goes by. Default: count.", aggregate_query.STATISTICS),

@@ -175,6 +175,45 @@ class Incomplete(TypedDict):
 Resolution = Literal["1h", "1m", "event"]
 Origins = Literal["hourRollups", "minuteRollups", "rows"]
 
+
+class ChartSeries(TypedDict):
+    """One series of a chart: its columns are as long as `time`, with null where it has no event."""
+
+    sourceId: str
+    field: str
+    name: str
+    unit: str | None  # None: not known
+    labels: dict[str, object]  # of the source
+    count: list[int]
+    avg: list[float | None]
+    min: list[float | None]
+    max: list[float | None]
+
+
+Chart = TypedDict(
+    "Chart",
+    {
+        "start": str,
+        "end": str,
+        "interval": str,
+        "timezone": str,
+        "from": Origins,
+        "resolution": Resolution,
+        "time": list[int],  # the start of each bucket, milliseconds since the epoch; none is before the range
+        "series": list[ChartSeries],
+        "incomplete": list[Incomplete],
+    },
+)
+Chart.__doc__ = "The data of one chart."
+
+
+class ChartRows(TypedDict):
+    """The averages of a chart as rows: `time` in milliseconds since the epoch, and a member for each series by its name."""
+
+    interval: str
+    rows: list[dict[str, float | None]]
+
+
 Aggregate = TypedDict(
     "Aggregate",
     {

@@ -33,6 +33,7 @@ urlpatterns: list[URLPattern] = [
     re_path(r"^api/$", schema.Root.as_view(), name="root"),
     re_path(r"^api/data/?$", data.Data.as_view(), name="data"),
     re_path(r"^api/data/aggregate/?$", data.AggregateView.as_view(), name="aggregate"),
+    re_path(r"^api/series/?$", data.SeriesView.as_view(), name="series"),
     re_path(rf"^api/events/{EVENT_ID}/?$", data.EventView.as_view(), name="event"),
     re_path(rf"^api/events/{EVENT_ID}/trace/?$", data.TraceView.as_view(), name="trace"),
     re_path(r"^api/sources/?$", data.SourceList.as_view(), name="source-list"),

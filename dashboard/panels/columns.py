@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Literal, TypedDict
 
 from processing.live_feed import TailEvent
-from queries.schemas import EventShape
+from queries.request.times import format_time, from_micros
+from queries.schemas import Chart, EventShape
 
 PREVIEW_CHARACTERS = 240  # of an event's payload
 SHOWN_VALUES = 4  # fields of one source on the overview
@@ -35,6 +36,19 @@ class BucketColumns(TypedDict):
     avg: list[float | None]
     min: list[float]
     max: list[float]
+
+
+def chart_buckets(chart: Chart) -> list[ChartBucket]:
+    """Return the points of a chart that have events, series by series."""
+    starts = [format_time(from_micros(at * 1_000)) for at in chart["time"]]
+    return [
+        {"field": each["field"], "start": start, "count": count, "avg": avg, "min": least, "max": most}
+        for each in chart["series"]
+        for start, count, avg, least, most in zip(
+            starts, each["count"], each["avg"], each["min"], each["max"], strict=True
+        )
+        if least is not None and most is not None
+    ]
 
 
 def bucket_columns(buckets: list[ChartBucket]) -> BucketColumns:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TypedDict, cast
+from typing import TypedDict
 
-from dashboard.panels.columns import BucketColumns, ChartBucket, Interval, bucket_columns
+from dashboard.panels.columns import BucketColumns, ChartBucket, Interval, bucket_columns, chart_buckets
 from dashboard.panels.snapshot import Unknown, milliseconds
 from dashboard.panels.sparkline import FieldCard, field_card
 from ingestion.auth.read_scope import ReadScope
+from ingestion.events.timestamps import EPOCH
 from queries import sources
-from queries.aggregates import answer
+from queries.aggregates import chart
 from queries.aggregates.buckets import LENGTHS, MAX_BUCKETS
-from queries.aggregates.query import AggregateQuery
+from queries.aggregates.chart import MAX_POINTS, ChartQuery
 from queries.reads.postgres import ReadUnavailable
-from queries.request.selection import Selection
 from queries.request.times import format_time, from_micros, parse_time
 from queries.schemas import SourceShape
 
@@ -108,16 +108,17 @@ def series(source_id: str, interval: Interval, *, scope: ReadScope) -> Series | 
 
 
 def moved_buckets(source_id: str, interval: Interval, oldest: int | None, *, scope: ReadScope) -> list[ChartBucket]:
-    """Return the aggregates from an event time on.
+    """Return the aggregates from an event time on, as far as the charts go.
 
-    :param oldest: microseconds since the epoch; None: from the newest event on
+    :param oldest: microseconds since the epoch; None: those of the newest event
     :raises Unknown: PostgreSQL does not answer
     """
     try:
-        if oldest is not None:
-            return _read(source_id, interval, (from_micros(oldest), None), scope)
-        newest = sources.one(source_id, scope=scope)["latestEvent"]
-        return _read(source_id, interval, (parse_time(newest), None), scope) if newest else []
+        source = sources.one(source_id, scope=scope)
+        end = _end(source)
+        reach = end - LENGTHS[interval] * REACH[interval]
+        start = end - timedelta(microseconds=1) if oldest is None else from_micros(oldest)
+        return _read(source_id, interval, (max(start, reach), end), scope)
     except sources.SourceNotFound:
         return []
     except ReadUnavailable as error:
@@ -125,23 +126,25 @@ def moved_buckets(source_id: str, interval: Interval, oldest: int | None, *, sco
 
 
 def _charts(source: SourceShape, interval: Interval, scope: ReadScope) -> Charts:
-    newest = source["latestEvent"]
-    end = parse_time(newest) + timedelta(microseconds=1) if newest else datetime.now(tz=UTC)
+    end = _end(source)
     buckets = min(REACH[interval], max(1, MAX_BUCKETS // max(1, len(source["fields"])) - 1))
     start = end - LENGTHS[interval] * buckets
     found = _read(source["sourceId"], interval, (start, end), scope) if source["fields"] else []
     return Charts(source, interval, start, end, found)
 
 
-def _read(
-    source_id: str, interval: Interval, span: tuple[datetime, datetime | None], scope: ReadScope
-) -> list[ChartBucket]:
+def _end(source: SourceShape) -> datetime:
+    """Return the end of a source's charts: the time of its newest event, which is within it."""
+    newest = source["latestEvent"]
+    return parse_time(newest) + timedelta(microseconds=1) if newest else datetime.now(tz=UTC)
+
+
+def _read(source_id: str, interval: Interval, span: tuple[datetime, datetime], scope: ReadScope) -> list[ChartBucket]:
     start, end = span
-    selection = Selection(sources=frozenset({source_id}), start=start, end=end)
-    query = AggregateQuery(selection=selection, interval=interval)
-    found = answer.read(query, scope=scope, now=datetime.now(tz=UTC))["results"]
-    # Each is of one source and one field, and has events.
-    return cast("list[ChartBucket]", found)
+    # The first bucket as a whole.
+    first = start - (start - EPOCH) % LENGTHS[interval]
+    query = ChartQuery(start=first, end=end, sources=frozenset({source_id}), interval=interval, points=MAX_POINTS)
+    return chart_buckets(chart.read(query, scope=scope, now=datetime.now(tz=UTC)))
 
 
 def _tells(found: Charts) -> bool:

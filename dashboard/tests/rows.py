@@ -49,7 +49,6 @@ class Rows:
         """One value a minute, the last one at noon."""
         for back, value in enumerate(reversed(values)):
             self.minute(source_id, name, NOON - timedelta(minutes=back), value)
-        LatestValue.objects.create(source_id=source_id, field=name, value=values[-1], ts=NOON, event_id=uuid4())
 
     def minute(self, source_id: str, name: str, start: datetime, value: float) -> None:
         RollupMinute.objects.create(
@@ -66,4 +65,7 @@ class Rows:
             last=value,
             last_ts=start,
             last_id=uuid4(),
+        )
+        LatestValue.objects.update_or_create(
+            source_id=source_id, field=name, defaults={"value": value, "ts": start, "event_id": uuid4()}
         )

@@ -51,7 +51,7 @@ def read(query: AggregateQuery, *, scope: ReadScope, now: datetime) -> Aggregate
             return _answer(query, bounds, reading.origin(query, bounds), page, {}, [])
         found = reading.read(query, within, series=page.series, bounds=bounds, served=served)
         origin = reading.origin(query, bounds)
-        cut = _incomplete(page.series, within) if origin.rollups else []
+        cut = incomplete(page.series, within) if origin.rollups else []
     return _answer(query, bounds, origin, page, found, cut)
 
 
@@ -98,7 +98,7 @@ def _top(
     return SeriesPage(sorted(best), more=False)
 
 
-def _incomplete(page: Sequence[Series], within: ReadScope) -> list[Incomplete]:
+def incomplete(page: Sequence[Series], within: ReadScope) -> list[Incomplete]:
     """Return the sources of a page whose events are not all in the rollups."""
     own = conditions.of_scope(within)
     names = sorted({each.source_id for each in page} - {""})
@@ -120,7 +120,7 @@ def _answer(
     origin: Origin,
     page: SeriesPage,
     found: Found,
-    incomplete: list[Incomplete],
+    left: list[Incomplete],
 ) -> Aggregate:
     last = page.series[-1] if page.more else None
     return {
@@ -132,7 +132,7 @@ def _answer(
         "end": format_local(bounds[-1], query.zone) if bounds else None,
         "next": None if last is None else pagination.write_cursor(SeriesCursor(*last, query.identity)),
         "results": _results(query, bounds, page.series, found),
-        "incomplete": incomplete,
+        "incomplete": left,
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
@@ -98,7 +98,9 @@ def _from_rollups(
         SELECT {keys}, {bucket.text} AS bucket, {reading.of_rollups} FROM ({rollups.read(reading.needs)}) AS r
         WHERE {own.text} GROUP BY 1, 2, 3
     """  # noqa: S608 - made of constants
-    return _fetch(statement, [*bucket.values, *own.values], bounds, reading)
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*bucket.values, *own.values])
+        return _found(cursor.fetchall(), bounds, reading)
 
 
 def _from_rows(
@@ -134,7 +136,16 @@ def _from_rows(
             CROSS JOIN LATERAL ({values}) AS v (index, value) WHERE value IS NOT NULL AND {own.text} LIMIT {MAX_ROWS + 1})
         SELECT {keys}, bucket, {reading.of_rows}, (SELECT count(*) FROM numbers) FROM numbers, names GROUP BY 1, 2, 3
     """  # noqa: S608 - made of constants
-    return _fetch(statement, [[*names], *bucket.values, *own.values], bounds, reading, bounded=True)
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [[*names], *bucket.values, *own.values])
+        rows = cursor.fetchall()
+    if rows and rows[0][-1] > MAX_ROWS:
+        detail = (
+            f"start_time: the answer would be made of more than {MAX_ROWS:,} numbers out of events; "
+            "ask for a shorter range of time, fewer sources or fewer fields"
+        )
+        raise InvalidParameter("start_time", detail, code=Code.QUERY_TOO_WIDE)
+    return _found([row[:-1] for row in rows], bounds, reading)
 
 
 def _fields_of(within: ReadScope) -> tuple[str, ...]:
@@ -147,28 +158,12 @@ def _fields_of(within: ReadScope) -> tuple[str, ...]:
         return tuple(field for (field,) in cursor.fetchall())
 
 
-def _fetch(
-    statement: str,
-    values: list[Any],
-    bounds: Sequence[datetime],
-    reading: Reading,
-    *,
-    bounded: bool = False,
-) -> Found:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        rows = cursor.fetchall()
-    if bounded and rows and rows[0][-1] > MAX_ROWS:
-        detail = (
-            f"start_time: the answer would be made of more than {MAX_ROWS:,} numbers out of events; "
-            "ask for a shorter range of time, fewer sources or fewer fields"
-        )
-        raise InvalidParameter("start_time", detail, code=Code.QUERY_TOO_WIDE)
+def _found(rows: Iterable[tuple[Any, ...]], bounds: Sequence[datetime], reading: Reading) -> Found:
     width = _width(bounds)
     found: Found = {}
     for source, field, bucket, *numbers in rows:
         index = bucket - 1 if width is None else (bucket - bounds[0]) // width
-        found[Series(source, field), index] = reading.numbers(numbers[:-1] if bounded else numbers)
+        found[Series(source, field), index] = reading.numbers(numbers)
     return found
 
 

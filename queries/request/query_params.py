@@ -11,7 +11,7 @@ from typing import Protocol
 from ingestion.auth import source_patterns
 from ingestion.events.model import SOURCE_ID_FORM, SOURCE_ID_PATTERN
 from ingestion.problems import Code
-from queries.request.times import InvalidTime, parse_time
+from queries.request.times import InvalidTime, parse_moment, parse_time
 
 _CAPITAL = re.compile(r"(?<=[a-z])[A-Z]")
 _INTEGER = re.compile(r"[0-9]{1,18}")
@@ -154,6 +154,16 @@ class Parameters:
             return None
         try:
             return parse_time(value)
+        except InvalidTime as error:
+            raise InvalidParameter(name, f"{name}: {error}") from error
+
+    def moment(self, name: str, *, now: datetime) -> datetime | None:
+        """Return a time, in UTC, which may be said by its distance from now or as a number since the epoch."""
+        value = self._one(name)
+        if value is None:
+            return None
+        try:
+            return parse_moment(value, now=now)
         except InvalidTime as error:
             raise InvalidParameter(name, f"{name}: {error}") from error
 

@@ -10,6 +10,15 @@ from ingestion.events import timestamps
 # A `+` that was not percent-encoded arrives as a space.
 _LOST_PLUS = re.compile(r" (?=\d\d:\d\d$)")
 
+_RELATIVE = re.compile(r"now(?:(?P<sign>[+-])(?P<number>[0-9]{1,6})(?P<unit>[smhdw]))?", re.ASCII)
+_UNITS = {
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+}
+_A_TIME = "expected a time with a zone, like 2025-04-11T12:00:00Z"
 
 FIRST = datetime.min.replace(tzinfo=UTC)
 LAST = datetime.max.replace(tzinfo=UTC)
@@ -32,6 +41,27 @@ def shifted(moment: datetime, by: timedelta) -> datetime:
         return FIRST if by < timedelta(0) else LAST
 
 
+def parse_moment(text: str, *, now: datetime) -> datetime:
+    """Parse a time, as for `parse_time`, or as `now`, `now-6h`, `now+1d`, or as an integer since the epoch.
+
+    The unit of an integer follows from its size, as for the times of events.
+
+    :raises InvalidTime: it is none of them
+    """
+    try:
+        if re.fullmatch(r"[0-9]{1,19}", text, re.ASCII):
+            return from_micros(timestamps.from_number(int(text)))
+        match = _RELATIVE.fullmatch(text)
+        if match is None:
+            return parse_time(text)
+    except (OverflowError, ValueError) as error:
+        raise InvalidTime(f"{_A_TIME}, or one like now-6h") from error
+    if match["sign"] is None:
+        return now
+    distance = int(match["number"]) * _UNITS[match["unit"]]
+    return shifted(now, distance if match["sign"] == "+" else -distance)
+
+
 def parse_time(text: str) -> datetime:
     """Parse an RFC 3339 time with a zone, or a date, which means midnight UTC.
 
@@ -40,4 +70,4 @@ def parse_time(text: str) -> datetime:
     try:
         return timestamps.parse_date_or_time(_LOST_PLUS.sub("+", text), lenient=True)
     except ValueError as error:
-        raise InvalidTime("expected a time with a zone, like 2025-04-11T12:00:00Z") from error
+        raise InvalidTime(_A_TIME) from error

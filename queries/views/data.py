@@ -9,15 +9,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from queries import openapi, sources
-from queries.aggregates import answer
+from queries.aggregates import answer, chart
 from queries.aggregates import query as aggregate_query
+from queries.aggregates.chart import ChartQuery
 from queries.aggregates.query import AggregateQuery
 from queries.events import detail, listing, query
 from queries.events.query import EventQuery
 from queries.request import pagination
 from queries.request.pagination import Address
 from queries.request.query_params import Parameters
-from queries.schemas import Aggregate, EventDetail, EventList, Page, SourceShape, Trace
+from queries.schemas import Aggregate, Chart, EventDetail, EventList, Page, SourceShape, Trace
 from queries.scoped_views import ScopedView
 from queries.sources import SourceQuery
 from queries.trace import trace
@@ -58,6 +59,20 @@ class AggregateView(ScopedView):
         parameters = Parameters(request.query_params, known=known, repeated=repeated)
         found = answer.read(AggregateQuery.from_parameters(parameters), scope=self.scope, now=datetime.now(tz=UTC))
         return Response(answer.as_json(found, Address.of(request, parameters)))
+
+
+class SeriesView(ScopedView):
+    """The data of one chart: columns of several series at the finest resolution that has few enough points."""
+
+    name = "Series"
+
+    @openapi.describe(Chart, name="chartSeries", parameters=chart.PARAMETERS, repeated=chart.REPEATED)
+    def get(self, request: Request) -> Response:
+        now = datetime.now(tz=UTC)
+        parameters = Parameters(request.query_params, known=chart.PARAMETERS, repeated=chart.REPEATED)
+        in_rows = parameters.choice("shape", ("columns", "rows")) == "rows"
+        found = chart.read(ChartQuery.from_parameters(parameters, now=now), scope=self.scope, now=now)
+        return Response(chart.as_rows(found) if in_rows else found)
 
 
 class EventView(ScopedView):

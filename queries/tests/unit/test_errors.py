@@ -31,7 +31,7 @@ MISTAKES = [
     ("/data?start_time=yesterday", "start_time"),
     ("/data?end_time=2025-01-01T00:00:00", "end_time"),
     ("/data?start_time=2025-01-02&end_time=2025-01-01", "end_time"),
-    ("/api/data/aggregate/?interval=5m", "interval"),
+    ("/api/data/aggregate/?interval=2m", "interval"),
     ("/api/data/aggregate/?field=", "field"),
     ("/api/dead-letters/?state=lost", "state"),
     ("/api/dead-letters/?reason=bad", "reason"),
