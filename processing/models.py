@@ -477,3 +477,21 @@ class Lease(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.epoch}: {self.holder}"
+
+
+class ReaderSource(models.Model):
+    """Sources that a role made by `manage.py create_reader` sees in the schema `read`.
+
+    `queries.sql_readers` writes it; the views of migration 0012 read it.
+    """
+
+    pk = CompositePrimaryKey("role_oid", "pattern")
+    role_oid = models.BigIntegerField()  # PostgreSQL's number of the role: after a restore another may have its name
+    role = models.TextField()
+    pattern = models.TextField()  # a source's id, or the beginning of some with a trailing "*"; "*" alone: everything
+
+    class Meta:
+        db_table = "reader_source"
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.pattern}"
