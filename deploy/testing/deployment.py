@@ -140,8 +140,9 @@ class Deployment:
             )
 
     def drop_stores(self) -> None:
-        """Delete the topics and both databases."""
+        """Delete the topics and both databases, with the roles of the server that were made for the database."""
         drop_database(self.servers, self.name)
+        drop_readers(self.servers, self.name)
         with MongoClient[dict[str, object]](self.servers.mongo.uri) as client:
             client.drop_database(self.name)
         self._topics.delete([self.raw_topic, self.processed_topic])
@@ -162,6 +163,18 @@ def drop_database(servers: Servers, name: str) -> None:
     """Drop a PostgreSQL database, together with the connections to it."""
     with servers.postgres.connect("postgres") as connection:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def drop_readers(servers: Servers, database: str) -> None:
+    """Drop the roles that `manage.py create_reader` made for a database: all databases of a server share its roles."""
+    with servers.postgres.connect("postgres") as connection:
+        found = connection.execute(
+            "SELECT rolname FROM pg_roles WHERE starts_with(rolname, 'reader_')"
+            " AND right(shobj_description(oid, 'pg_authid'), length(%(name)s) + 1) = ' ' || %(name)s",
+            {"name": database},
+        )
+        for (role,) in found.fetchall():
+            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
 
 
 def make_template(servers: Servers) -> None:
