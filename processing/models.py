@@ -107,6 +107,22 @@ class RollupHour(Rollup):
         db_table = "rollup_hour"
 
 
+class ChangeMark(models.Model):
+    """An hour of a source that changed lately (processing.stores.change_marks); `hour` -infinity: any hour of it."""
+
+    pk = CompositePrimaryKey("source_id", "hour")
+    source_id = models.TextField()
+    hour = models.DateTimeField()  # of event time
+    changed = models.BigIntegerField()  # xid8: the transaction that changed it last
+    marked = models.DateTimeField()
+
+    class Meta:
+        db_table = "change_mark"
+
+    def __str__(self) -> str:
+        return f"{self.source_id} {self.hour}"
+
+
 class LatestValue(models.Model):
     """The value of this numeric field in the newest event that has it, by event time, then id."""
 

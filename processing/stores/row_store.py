@@ -20,6 +20,7 @@ from processing.events.positions import ReadUpTo
 from processing.events.rollup_budget import cut_sources
 from processing.events.rollups import Spans
 from processing.stores import (
+    change_marks,
     copy_encoder,
     letter_writer,
     month_partitions,
@@ -126,7 +127,7 @@ class RowStore:
         return bool(row and row[0])
 
     def heartbeat(self, member: str, partitions: Sequence[int], since: datetime, state: str) -> None:
-        """Record this consumer's heartbeat and partitions; remove consumers that are silent for an hour."""
+        """Record this consumer's heartbeat and partitions; remove consumers that are silent for an hour, and old marks."""
         with row_errors():
             self.connection.execute(
                 "INSERT INTO consumer_member AS m (member, partitions, since, heartbeat, state)"
@@ -135,6 +136,8 @@ class RowStore:
                 [member, list(partitions), since, state],
             )
             self.connection.execute("DELETE FROM consumer_member WHERE heartbeat < now() - interval '1 hour'")
+            with self.connection.cursor() as cursor:
+                change_marks.forget(cursor)
 
     def remove_member(self, member: str) -> None:
         """Remove this consumer from the list of members."""
@@ -228,6 +231,8 @@ class RowStore:
             if statements:
                 # One simple query for all; several statements can't be prepared.
                 self.connection.execute(statements, prepare=False)
+            with self.connection.cursor() as cursor:
+                change_marks.mark(cursor, batch.stored.sources, batch.stored.times)
             if batch.records:
                 self.connection.execute(row_sql.MOVE_PROGRESS, progress_moves.moves(batch, topic))
             if capped:

@@ -14,14 +14,15 @@ from django.db import connection
 from ingestion.auth.read_scope import ReadScope
 from ingestion.problems import Code
 from queries.aggregates import buckets, filling, reading, series
-from queries.aggregates.buckets import MAX_BUCKETS, TooManyBuckets
+from queries.aggregates.buckets import LONGEST, MAX_BUCKETS, TooManyBuckets
 from queries.aggregates.query import AggregateQuery, SeriesCursor
 from queries.aggregates.reading import Found, Origin
 from queries.aggregates.series import Series, SeriesPage
 from queries.events import conditions, scan_limits
 from queries.events.conditions import Condition
 from queries.reads import postgres
-from queries.request import pagination
+from queries.reads.subject import Subject
+from queries.request import pagination, times
 from queries.request.pagination import Address
 from queries.request.query_params import InvalidParameter
 from queries.request.times import format_time
@@ -53,6 +54,20 @@ def read(query: AggregateQuery, *, scope: ReadScope, now: datetime) -> Aggregate
         origin = reading.origin(query, bounds)
         cut = incomplete(page.series, within) if origin.rollups else []
     return _answer(query, bounds, origin, page, found, cut)
+
+
+def subject(query: AggregateQuery, *, scope: ReadScope, now: datetime) -> Subject:
+    """Return what the answer depends on: the whole of each bucket.
+
+    :raises InvalidParameter: there are too many buckets or sources
+    """
+    with postgres.bounded():
+        within = query.selection.within(scope)
+    start, end = query.selection.start, query.selection.end
+    if start is not None and end is not None:
+        bounds = _bounds(query, *series.clamped(start, end, now=now))
+        return Subject(within, bounds[0], bounds[-1]) if bounds else Subject(within, start, end)
+    return Subject(within, start and times.shifted(start, -LONGEST), end and times.shifted(end, LONGEST))
 
 
 def as_json(found: Aggregate, address: Address) -> Aggregate:

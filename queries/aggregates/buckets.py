@@ -35,7 +35,7 @@ LENGTHS: dict[Interval, timedelta] = {
 _BY_CLOCK = timedelta(hours=1)  # up to this length
 _SECOND = timedelta(seconds=1)
 _DAY = timedelta(days=1)
-_MOST = timedelta(days=32)  # no bucket is longer
+LONGEST = timedelta(days=32)  # no bucket is longer
 
 
 class TooManyBuckets(Exception):
@@ -79,7 +79,7 @@ def _bounds(start: datetime, end: datetime, interval: Interval, zone: ZoneInfo) 
     if length <= _BY_CLOCK:
         marks = list(_clock_marks(start - length, end + length, length, zone))
     else:
-        first, last = ((each.astimezone(zone)).date() for each in (start - _MOST, end + _MOST))
+        first, last = ((each.astimezone(zone)).date() for each in (start - LONGEST, end + LONGEST))
         marks = sorted({_instant(each, zone) for each in _CALENDARS[interval](first, last)})
     before = max(index for index, mark in enumerate(marks) if mark <= start)
     after = min(index for index, mark in enumerate(marks) if mark >= end)

@@ -18,6 +18,7 @@ from queries.aggregates.reading import Found
 from queries.aggregates.series import Series
 from queries.events.conditions import TRUE
 from queries.reads import postgres
+from queries.reads.subject import Subject
 from queries.request import times
 from queries.request.query_params import InvalidParameter, Parameters
 from queries.request.selection import MAX_SOURCES, Selection
@@ -105,6 +106,18 @@ def read(query: ChartQuery, *, scope: ReadScope, now: datetime) -> Chart:
         "series": [_shape(each, found, len(bounds) - 1, labels.get(each.source_id, {})) for each in page.series],
         "incomplete": cut,
     }
+
+
+def subject(query: ChartQuery, *, scope: ReadScope, now: datetime) -> Subject:
+    """Return what the answer depends on: the whole of each bucket.
+
+    :raises InvalidParameter: there are too many points or sources
+    """
+    with postgres.bounded():
+        within = Selection(sources=query.sources).within(scope)
+    start, end = series.clamped(query.start, query.end, now=now)
+    bounds = _bounds(query, start, end)[1] if start < end else []
+    return Subject(within, bounds[0], bounds[-1]) if bounds else Subject(within, query.start, query.end)
 
 
 def as_rows(chart: Chart) -> ChartRows:

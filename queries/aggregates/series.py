@@ -72,8 +72,13 @@ def span(query: AggregateQuery, within: ReadScope, *, now: datetime) -> tuple[da
         if first is None or last is None:
             return None
         start, end = start or first, end or last + timedelta(microseconds=1)
-    start, end = max(start, EPOCH), min(end, now + _AHEAD)
+    start, end = clamped(start, end, now=now)
     return (start, end) if start < end else None
+
+
+def clamped(start: datetime, end: datetime, *, now: datetime) -> tuple[datetime, datetime]:
+    """Return the part of a range in which events can be; if the end is not after the start, none can."""
+    return max(start, EPOCH), min(end, now + _AHEAD)
 
 
 def _extent(within: ReadScope) -> tuple[datetime | None, datetime | None]:

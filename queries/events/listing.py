@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from uuid import UUID
 
 from django.db import connection
@@ -17,9 +17,9 @@ from queries.events.conditions import TRUE, Argument, Condition
 from queries.events.query import EventCursor, EventQuery
 from queries.reads import postgres
 from queries.request import pagination
-from queries.request.pagination import CursorPage
+from queries.request.pagination import Address, CursorPage
 from queries.request.times import format_time, from_micros, to_micros
-from queries.schemas import EventCount, EventShape
+from queries.schemas import EventCount, EventList, EventShape
 
 # Rows stored this long before the first page was read were visible to it: both are PostgreSQL's times, and a transaction
 # that stores events takes seconds. It covers a server that takes over with its clock somewhat behind.
@@ -48,6 +48,11 @@ class EventPage(NamedTuple):
 
     page: CursorPage[EventShape]
     total: EventCount | None
+
+    def as_json(self, address: Address) -> EventList:
+        """Return the page as JSON, with addresses in place of cursors."""
+        found = pagination.as_json(self.page, address)
+        return cast("EventList", {**found, "count": self.total} if self.total else found)
 
 
 @dataclass(frozen=True, slots=True)

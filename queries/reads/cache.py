@@ -38,17 +38,32 @@ def remembered(
     :param key: its subject, then a dot and whatever distinguishes the answer; the subject has a budget of its own
     :param shape: the type of the answer, made of JSON's types; what has another one is not used
     """
-    name = f"{PREFIX}{key}.{scope.cache_key}"
-    kept = _timed(lambda: get_redis_connection("default").get(name))
-    if kept is not None:
-        found = _read(name, kept, shape)
-        if found is not None:
-            return found
+    found = get(key, scope=scope, shape=shape)
+    if found is not None:
+        return found
     answer = read()
-    value = _write(name, answer, until=time.time() + seconds)
-    if budget.spend(key.partition(".")[0], len(value), now=time.monotonic()):
-        _timed(lambda: get_redis_connection("default").set(name, value, px=round(seconds * 1000)))
+    put(key, answer, scope=scope, seconds=seconds)
     return answer
+
+
+def get(key: str, *, scope: ReadScope, shape: type[Answer]) -> Answer | None:
+    """Return the cached answer; None: there is none, or Redis does not answer."""
+    name = _name(key, scope)
+    kept = _timed(lambda: get_redis_connection("default").get(name))
+    return None if kept is None else _read(name, kept, shape)
+
+
+def put(key: str, answer: object, *, scope: ReadScope, seconds: float) -> bool:
+    """Cache an answer; return whether it was done."""
+    name = _name(key, scope)
+    value = _write(name, answer, until=time.time() + seconds)
+    if not budget.spend(key.partition(".")[0], len(value), now=time.monotonic()):
+        return False
+    return _timed(lambda: get_redis_connection("default").set(name, value, px=round(seconds * 1000))) is not None
+
+
+def _name(key: str, scope: ReadScope) -> str:
+    return f"{PREFIX}{key}.{scope.cache_key}"
 
 
 def _write(name: str, answer: object, *, until: float) -> bytes:

@@ -53,6 +53,11 @@ class Address:
         """Return the address of the list that a request asks for."""
         return cls(request.build_absolute_uri(request.path), parameters.given)
 
+    @property
+    def key(self) -> str:
+        """Return a text that is the same for the same address, in whatever order its parameters were sent."""
+        return f"{self.url}?{urlencode(sorted((name, list(values)) for name, values in self.parameters.items()), doseq=True)}"
+
     def at(self, cursor: str | None) -> str | None:
         """Return the address of the page at a cursor; None: there is no such page."""
         if cursor is None:
@@ -109,9 +114,15 @@ def as_json(found: CursorPage[Item], address: Address) -> Page[Item]:
     return {"next": address.at(found.next), "previous": address.at(found.previous), "results": found.results}
 
 
-def links(page: Page[Item]) -> dict[str, str]:
-    """Return the header that names the pages beside this one (RFC 8288); without any there is none."""
-    beside = (("next", page["next"]), ("prev", page["previous"]))
+class _Beside(msgspec.Struct):
+    next: str | None = None
+    previous: str | None = None
+
+
+def links(body: bytes) -> dict[str, str]:
+    """Return the header that names the pages beside a page in JSON (RFC 8288); without any there is none."""
+    page = msgspec.json.decode(body, type=_Beside)
+    beside = (("next", page.next), ("prev", page.previous))
     found = [f'<{address}>; rel="{relation}"' for relation, address in beside if address is not None]
     return {"Link": ", ".join(found)} if found else {}
 

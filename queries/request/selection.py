@@ -11,6 +11,7 @@ from ingestion.auth.source_patterns import ANY
 from ingestion.problems import Code
 from queries.reads import known_sources
 from queries.reads.known_sources import TooManySources
+from queries.reads.subject import Subject
 from queries.request import field_filters
 from queries.request.field_filters import FieldFilter
 from queries.request.query_params import FILTERS, InvalidParameter, Parameters
@@ -54,6 +55,13 @@ class Selection:
     def looks_into_events(self) -> bool:
         """Return whether rows have to be read to know which events match."""
         return bool(self.filters or self.tags or self.other_tags)
+
+    def subject(self, scope: ReadScope) -> Subject:
+        """Return what an answer about these events depends on.
+
+        :raises InvalidParameter: the patterns stand for too many sources
+        """
+        return Subject(self.within(scope), self.start, self.end)
 
     def within(self, scope: ReadScope) -> ReadScope:
         """Return the sources of a scope that the query is about.

@@ -5,16 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import UUID
 
+from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from queries import openapi, sources
-from queries.aggregates import answer, chart
+from queries.aggregates import answer as aggregate_answer
+from queries.aggregates import chart
 from queries.aggregates import query as aggregate_query
 from queries.aggregates.chart import ChartQuery
 from queries.aggregates.query import AggregateQuery
 from queries.events import detail, listing, query
 from queries.events.query import EventQuery
+from queries.reads import kept_answers
 from queries.request import pagination
 from queries.request.pagination import Address
 from queries.request.query_params import Parameters
@@ -22,6 +25,7 @@ from queries.schemas import Aggregate, Chart, EventDetail, EventList, Page, Sour
 from queries.scoped_views import ScopedView
 from queries.sources import SourceQuery
 from queries.trace import trace
+from queries.views import answers
 
 
 class Data(ScopedView):
@@ -30,19 +34,25 @@ class Data(ScopedView):
     name = "Data"
 
     @openapi.describe(EventList, name="listEvents", parameters=openapi.EVENTS, repeated=query.REPEATED)
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponse:
+        now = datetime.now(tz=UTC)
         parameters = Parameters(request.query_params, known=query.PARAMETERS, repeated=query.REPEATED)
-        page, total = listing.page(EventQuery.from_parameters(parameters), scope=self.scope, now=datetime.now(tz=UTC))
-        found = pagination.as_json(page, Address.of(request, parameters))
-        counted = {"count": total} if total else {}
-        return Response({**found, **counted}, headers=pagination.links(found))
+        wanted, address = EventQuery.from_parameters(parameters), Address.of(request, parameters)
+        subject = wanted.selection.subject(self.scope)
+        found = kept_answers.read(
+            f"events.{address.key}",
+            subject=subject,
+            now=now,
+            answer=lambda: listing.page(wanted, scope=subject.sources, now=now).as_json(address),
+        )
+        return answers.respond(request, found, headers=pagination.links(found.body))
 
 
 class ShortData(Data):
     """Stored events, newest first: the same as /api/data/, at a shorter address."""
 
     @openapi.describe(EventList, name="getData", parameters=openapi.EVENTS, repeated=query.REPEATED)
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponse:
         return super().get(request)
 
 
@@ -54,11 +64,21 @@ class AggregateView(ScopedView):
     @openapi.describe(
         Aggregate, name="aggregateEvents", parameters=openapi.AGGREGATE, repeated=aggregate_query.REPEATED
     )
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponse:
+        now = datetime.now(tz=UTC)
         known, repeated = aggregate_query.PARAMETERS, aggregate_query.REPEATED
         parameters = Parameters(request.query_params, known=known, repeated=repeated)
-        found = answer.read(AggregateQuery.from_parameters(parameters), scope=self.scope, now=datetime.now(tz=UTC))
-        return Response(answer.as_json(found, Address.of(request, parameters)))
+        wanted, address = AggregateQuery.from_parameters(parameters), Address.of(request, parameters)
+        subject = aggregate_answer.subject(wanted, scope=self.scope, now=now)
+        found = kept_answers.read(
+            f"aggregate.{address.key}",
+            subject=subject,
+            now=now,
+            answer=lambda: aggregate_answer.as_json(
+                aggregate_answer.read(wanted, scope=subject.sources, now=now), address
+            ),
+        )
+        return answers.respond(request, found)
 
 
 class SeriesView(ScopedView):
@@ -67,12 +87,19 @@ class SeriesView(ScopedView):
     name = "Series"
 
     @openapi.describe(Chart, name="chartSeries", parameters=chart.PARAMETERS, repeated=chart.REPEATED)
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponse:
         now = datetime.now(tz=UTC)
         parameters = Parameters(request.query_params, known=chart.PARAMETERS, repeated=chart.REPEATED)
         in_rows = parameters.choice("shape", ("columns", "rows")) == "rows"
-        found = chart.read(ChartQuery.from_parameters(parameters, now=now), scope=self.scope, now=now)
-        return Response(chart.as_rows(found) if in_rows else found)
+        wanted = ChartQuery.from_parameters(parameters, now=now)
+        subject = chart.subject(wanted, scope=self.scope, now=now)
+
+        def answer() -> object:
+            found = chart.read(wanted, scope=subject.sources, now=now)
+            return chart.as_rows(found) if in_rows else found
+
+        key = f"chart.{Address.of(request, parameters).key}"
+        return answers.respond(request, kept_answers.read(key, subject=subject, now=now, answer=answer))
 
 
 class EventView(ScopedView):

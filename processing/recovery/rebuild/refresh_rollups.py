@@ -12,7 +12,7 @@ from processing.events.entries import Entry
 from processing.events.rollups import Spans, by_hour, by_minute, merge
 from processing.recovery.rebuild.maintenance import Maintenance
 from processing.recovery.recount import readers
-from processing.stores import copy_encoder, row_sql
+from processing.stores import change_marks, copy_encoder, row_sql
 from processing.stores.field_limit import FieldLimit
 from processing.stores.packed import packing, rollups
 
@@ -123,6 +123,7 @@ def _refresh(connection: psycopg.Connection, hours: list[Hour]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_CLEAR, prepare=False)
         packing.take_out(cursor, "refreshed_hour")
+        cursor.execute(change_marks.of_hours("refreshed_hour"))
     with connection.cursor() as cursor, cursor.copy(row_sql.COPY_SPANS) as copy:
         copy.write(copy_encoder.spans(minutes, hourly))
     connection.execute(row_sql.FOLD_SPANS + _LATEST + _DONE, prepare=False)

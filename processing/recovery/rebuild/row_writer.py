@@ -11,7 +11,7 @@ from django.conf import settings
 from processing.events import skipped_lines
 from processing.events.entries import Entry
 from processing.recovery.rebuild.maintenance import Maintenance
-from processing.stores import copy_encoder, month_partitions, row_sql
+from processing.stores import change_marks, copy_encoder, month_partitions, row_sql
 
 # An event with a dead letter for its line, or for its whole record, was refused: its document is a leftover, and no row
 # is missing.
@@ -25,7 +25,8 @@ WITH new AS (
     ON CONFLICT DO NOTHING RETURNING source_id, ts),
 marked AS (
     INSERT INTO stale_hour (source_id, hour) SELECT DISTINCT source_id, date_trunc('hour', ts) FROM new ORDER BY 1, 2
-    ON CONFLICT DO NOTHING)
+    ON CONFLICT DO NOTHING),
+told AS ({change_marks.of_hours("(SELECT source_id, date_trunc('hour', ts, 'UTC') AS hour FROM new) AS hours")})
 SELECT count(*) FROM new
 """  # noqa: S608 - constants only
 _COUNT = f"""
