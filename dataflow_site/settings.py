@@ -63,6 +63,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     # Here so that nothing behind it holds one while an answer is sent, and again where a view begins.
     "queries.reads.release.ReleaseConnection",
+    "dataflow_site.web.server_timing.ServerTiming",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "dashboard.pages.middleware.ContentSecurityPolicy",
     "dataflow_site.web.problem_pages.ProblemPages",
