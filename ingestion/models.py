@@ -69,6 +69,7 @@ class Scope(models.TextChoices):
 
     INGEST = "ingest", "send events"
     READ = "read", "read events"
+    RAW = "raw", "read raw documents"
     ADMIN = "admin", "manage keys, dead letters and partitions"
 
 

@@ -67,6 +67,7 @@ class Event(models.Model):
     class Meta:
         db_table = "events"
         managed = False
+        permissions = [("read_documents", "Can read raw documents")]
 
     def __str__(self) -> str:
         return f"{self.source_id} {self.id}"

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from urllib.parse import urlencode
 
 from django.conf import settings
+from django.contrib.auth.models import PermissionsMixin
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -21,6 +22,7 @@ from ingestion.auth.read_scope import EVERYTHING, WHOLE_ONLY, ReadScope
 from ingestion.models import Scope
 from ingestion.problems import SECRETS, Code, RequestRejected
 from queries import errors, scoped_views
+from queries.reads import postgres
 from queries.request.query_params import Parameters
 
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -30,6 +32,8 @@ _OPEN = re.compile(r"/(admin/|static/|healthz$|readyz$|metrics$|api/keys(/|$)|ap
 _FOR_PROGRAMS = re.compile(r"/(api|data)(/|$)")
 # The scope `admin` includes reading them; the views require it where something is changed.
 _FOR_OPERATORS = re.compile(r"/api/(dead-letters|jobs)(/|$)")
+# Attribute of a request: the user who is signed in. Django REST framework takes `user` for itself.
+_PERSON = "dataflow_person"
 _HEADERS = {"authorization": "HTTP_AUTHORIZATION", "x-api-key": "HTTP_X_API_KEY"}
 
 
@@ -126,12 +130,34 @@ def holds(request: HttpRequest | Request, scope: Scope) -> bool:
         return False
 
 
+def reads_documents(request: Request) -> bool:
+    """Return whether a reader of an event may read its raw document, too.
+
+    :raises ReadUnavailable: PostgreSQL does not answer
+    """
+    if settings.DATAFLOW_OPEN_READ:
+        return True
+    person = getattr(request, _PERSON, None)
+    if isinstance(person, PermissionsMixin):
+        # A key beside the sign-in changes nothing: it may be for some sources, and the reader sees all.
+        with postgres.bounded():
+            return person.has_perm("processing.read_documents")
+    try:
+        grant_of(request, Scope.RAW, Scope.ADMIN)
+    except RequestRejected:
+        return False
+    return True
+
+
 def _scope_of_reader(request: HttpRequest) -> ReadScope:
     """Return the sources that a reader may see: people who are signed in are operators and see all.
 
     :raises RequestRejected: no session and no valid key, or a key without the scope
     """
-    if settings.DATAFLOW_OPEN_READ or _signed_in(request):
+    if settings.DATAFLOW_OPEN_READ:
+        return EVERYTHING
+    if _signed_in(request):
+        setattr(request, _PERSON, request.user)
         return EVERYTHING
     return ReadScope(grant_of(request, *_scopes(request.path)).sources)
 

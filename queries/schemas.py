@@ -82,7 +82,8 @@ class EventDetail(EventShape):
 
     origin: Origin
     document: DocumentShape | None
-    documentState: DocumentState  # "absent": no document; "unavailable": MongoDB does not answer
+    # "absent": no document; "unavailable": MongoDB does not answer; "not_allowed": the reader may not read it
+    documentState: DocumentState | Literal["not_allowed"]
 
 
 Stage = Literal[
