@@ -21,7 +21,7 @@ from processing import errors
 from processing.dead_letters.redrive import NotRedrivable
 from processing.jobs.queue import JobNotFound
 from queries.dead_letters.listing import DeadLetterNotFound
-from queries.events.detail import AmbiguousEvent, EventNotFound
+from queries.events.detail import AmbiguousEvent, EventNotFound, EventUncertain
 from queries.reads.postgres import QueryTimeout, ReadUnavailable
 from queries.request.json_body import InvalidBody
 from queries.request.query_params import InvalidParameter
@@ -40,6 +40,10 @@ _PLAIN: dict[type[Exception], tuple[Code, str]] = {
     ),
     ReadUnavailable: (Code.STORE_UNAVAILABLE, "PostgreSQL did not answer in time; ask again later"),
     EventNotFound: (Code.NOT_FOUND, "no stored event has this id (from this source)"),
+    EventUncertain: (
+        Code.STORE_UNAVAILABLE,
+        "MongoDB, which leads from an id to its event, does not answer or is being restored; ask again later",
+    ),
     SourceNotFound: (Code.NOT_FOUND, "no event of this source was ever read"),
     errors.StoreUnavailable: (Code.STORE_UNAVAILABLE, "a store did not answer in time; ask again later"),
     errors.NeedsOperator: (Code.STORE_UNAVAILABLE, "a store needs an operator; see the log"),

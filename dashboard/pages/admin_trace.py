@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from ingestion.auth.read_scope import EVERYTHING
 from ingestion.problems import RequestRejected
-from queries.events.detail import AmbiguousEvent
+from queries.events.detail import AmbiguousEvent, EventUncertain
 from queries.reads.postgres import ReadUnavailable
 from queries.schemas import Outcome, Stage, Trace
 from queries.trace import trace
@@ -62,6 +62,8 @@ def _found(text: str, source_id: str | None) -> Context:
         return {"sources": error.sources}
     except RequestRejected as error:
         return {"problem": error.detail}
+    except EventUncertain:
+        return {"problem": "MongoDB, which leads to the event, does not answer or is being restored; try again later."}
     except ReadUnavailable:
         return {"problem": "PostgreSQL does not answer; try again later."}
 

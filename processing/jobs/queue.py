@@ -17,7 +17,7 @@ from typing import Any
 
 from django.db import Error as DatabaseError
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 
 from processing.errors import POSTGRESQL_AWAY, NeedsOperator, StoreUnavailable
@@ -72,6 +72,11 @@ def cancel(number: int) -> Job:
     if job is None:
         raise JobNotFound
     return job
+
+
+def unfinished(kind: str) -> QuerySet[Job]:
+    """Return the jobs of a kind that wait or run."""
+    return Job.objects.filter(kind=kind, state__in=(State.QUEUED, State.RUNNING))
 
 
 def new_worker() -> str:

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import connection
 
 from ingestion.auth.read_scope import ReadScope
+from processing.jobs import queue
 from processing.stores.mongodb import documents
 from processing.stores.mongodb.documents import MAX_NAMESAKES, DocumentsUnavailable, StoredDocument
 from queries.events.conditions import Argument, Condition
@@ -28,6 +29,10 @@ Found = tuple[EventRow, Origin]
 
 class EventNotFound(Exception):
     """No stored event has this id; answer 404."""
+
+
+class EventUncertain(Exception):
+    """MongoDB, which leads from an id to its event, does not answer or is being restored; answer 503."""
 
 
 class AmbiguousEvent(Exception):
@@ -54,42 +59,58 @@ class Findings(NamedTuple):
         return "found" if self.document_of(source) else self.documents_state
 
 
-def find(event_id: UUID, *, scope: ReadScope, thorough: bool = True) -> Findings:
-    """Search both stores for an id, among the sources in the scope.
+def find(event_id: UUID, *, scope: ReadScope) -> Findings:
+    """Look up an id in both stores, among the sources in the scope.
 
     MongoDB is read first: the key of a document begins with the event's id, and the document has the source and the
-    time, which are the key of the row in PostgreSQL. Without a document, an id that contains its event time leads to
-    the row. For any other id all rows have to be searched.
+    time, which are the key of the row in PostgreSQL. A row is visible only after its document. An id that contains its
+    event time leads to the row by itself. Rows are never searched, since no index of theirs begins with an id.
 
-    :param thorough: search all rows even if MongoDB has no document
     :raises ReadUnavailable: PostgreSQL does not answer, or not in time
     """
     raw, state = _documents(event_id, scope)
-    search = thorough or state == "unavailable"
+    way = _by_keys(event_id, raw)
+    if not way.text:
+        return Findings([], raw, state)
     with postgres.bounded():
-        return Findings(_rows(event_id, scope, raw, search=search), raw, state)
+        return Findings(_select(event_id, scope, way), raw, state)
 
 
-def read(event_id: UUID, *, source_id: str | None = None, scope: ReadScope) -> EventDetail:
+def require_certainty(found: Findings) -> None:
+    """Check that what was not found is not there.
+
+    :raises EventUncertain: it may be there
+    :raises ReadUnavailable: PostgreSQL does not answer
+    """
+    with postgres.bounded():
+        restoring = queue.unfinished(documents.RESTORE_JOB).exists()
+    if restoring or found.documents_state == "unavailable":
+        raise EventUncertain
+
+
+def read(event_id: UUID, *, source_id: str | None = None, scope: ReadScope, raw: bool) -> EventDetail:
     """Return one event.
 
+    :param raw: the reader may read raw documents
     :raises EventNotFound: no event has this id
+    :raises EventUncertain: MongoDB, which would lead to it, does not answer or is being restored
     :raises AmbiguousEvent: `source_id` is None and several sources in the scope have an event with this id
     :raises RequestRejected: the source is outside the scope
     :raises ReadUnavailable: PostgreSQL does not answer, or not in time
     """
     found = find(event_id, scope=scope.narrowed(source_id))
     if not found.rows:
+        require_certainty(found)
         raise EventNotFound
     if len(found.rows) > 1:
         raise AmbiguousEvent(sorted({row.source_id for row, _ in found.rows}))
     [(row, origin)] = found.rows
-    document = found.document_of(row.source_id)
+    document = found.document_of(row.source_id) if raw else None
     return {
         **event_shape(row),
         "origin": origin,
         "document": None if document is None else _document_shape(document, event_id),
-        "documentState": found.state_of(row.source_id),
+        "documentState": found.state_of(row.source_id) if raw else "not_allowed",
     }
 
 
@@ -98,12 +119,6 @@ def _documents(event_id: UUID, scope: ReadScope) -> tuple[list[StoredDocument], 
         return documents.find_documents(event_id, scope=scope), "absent"
     except DocumentsUnavailable:
         return [], "unavailable"
-
-
-def _rows(event_id: UUID, scope: ReadScope, raw: Sequence[StoredDocument], *, search: bool) -> list[Found]:
-    quick = _by_keys(event_id, raw)
-    found = _select(event_id, scope, quick) if quick.text else []
-    return found or (_select(event_id, scope, Condition("true", [])) if search else [])
 
 
 def _by_keys(event_id: UUID, raw: Sequence[StoredDocument]) -> Condition:

@@ -47,6 +47,12 @@ def walk(address: str, member: str = "next") -> list[dict[str, Any]]:
     return found
 
 
+def timed_id(ts: datetime = NOON) -> UUID:
+    """An id that begins with the milliseconds of a time, as derived ones do."""
+    milliseconds = int(ts.timestamp() * 1_000)
+    return UUID(int=(milliseconds << 80) | (0x8 << 76) | (0x2 << 62) | (uuid4().int & (2**62 - 1)))
+
+
 def topic() -> Topic:
     return Topic.objects.get_or_create(kafka_id=TOPIC_ID, defaults={"name": settings.KAFKA_TOPIC_RAW_DATA})[0]
 

@@ -52,6 +52,7 @@ def read(event_id: UUID, *, source_id: str | None, scope: ReadScope) -> Trace:
 
     :raises RequestRejected: the source is outside the scope, the id is unknown, or only Kafka could have it and Kafka does not answer
     :raises AmbiguousEvent: `source_id` is None and there are several
+    :raises EventUncertain: MongoDB, which would lead to its row, does not answer or is being restored
     :raises postgres.StoreUnavailable: PostgreSQL does not answer
     """
     within = scope.narrowed(source_id)
@@ -63,6 +64,8 @@ def read(event_id: UUID, *, source_id: str | None, scope: ReadScope) -> Trace:
     if copies and not known:
         # It may have been processed while the topic was searched.
         known = _known(event_id, within, here)
+    if not known and all(_is_read(copy, here) for copy in copies):
+        detail.require_certainty(known.findings)
     if not copies and not known:
         raise _unknown(search, scope)
     sources = known.sources | {copy.source for copy in copies if copy.source}
@@ -77,8 +80,7 @@ def _redacted(copy: EventCopy, scope: ReadScope) -> EventCopy:
 
 
 def _known(event_id: UUID, scope: ReadScope, here: PipelineSnapshot) -> Known:
-    # A search of some sources' rows is cheap; a search of all rows is left to requests for the event itself.
-    findings = detail.find(event_id, scope=scope, thorough=not scope.whole)
+    findings = detail.find(event_id, scope=scope)
     with postgres.bounded():
         letters = _letters(event_id, scope, chain_scope=here.scope)
         positions = {found for each in letters if (found := _position(each, here))}

@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from queries import openapi, sources
+from queries import authentication, openapi, sources
 from queries.aggregates import answer as aggregate_answer
 from queries.aggregates import chart
 from queries.aggregates import query as aggregate_query
@@ -103,14 +103,15 @@ class SeriesView(ScopedView):
 
 
 class EventView(ScopedView):
-    """One event: its row, its position in Kafka, its raw document."""
+    """One event: its row, its position in Kafka and, with the right to read it, its raw document."""
 
     name = "Event"
 
     @openapi.describe(EventDetail, name="getEvent", parameters=("source_id",), errors=(404, 409))
     def get(self, request: Request, event_id: str) -> Response:
         parameters = Parameters(request.query_params, known=("source_id",))
-        return Response(detail.read(UUID(event_id), source_id=parameters.source_id(), scope=self.scope))
+        raw = authentication.reads_documents(request)
+        return Response(detail.read(UUID(event_id), source_id=parameters.source_id(), scope=self.scope, raw=raw))
 
 
 class TraceView(ScopedView):

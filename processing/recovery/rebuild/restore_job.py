@@ -8,14 +8,14 @@ from processing.jobs import queue
 from processing.jobs.heartbeat import beating
 from processing.models import Job
 from processing.recovery.rebuild import documents
+from processing.stores.mongodb.documents import RESTORE_JOB
 
-KIND = "documents"
+KIND = RESTORE_JOB
 
 
 def request(*, who: str) -> Job:
     """Return the job that restores all missing documents; create it unless one waits or runs."""
-    unfinished = Job.objects.filter(kind=KIND, state__in=(Job.State.QUEUED, Job.State.RUNNING))
-    return unfinished.order_by("id").first() or queue.enqueue(KIND, {}, who=who)
+    return queue.unfinished(KIND).order_by("id").first() or queue.enqueue(KIND, {}, who=who)
 
 
 def step(job: Job) -> float | None:

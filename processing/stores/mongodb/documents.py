@@ -23,6 +23,7 @@ from processing.events.document_ids import document_id
 ALIAS = "dataflow"
 READ_TIMEOUT = 1.0  # seconds; a page waits no longer for MongoDB than it would for a slow row
 LOOKUP_TIMEOUT = 5.0  # seconds, for documents that no page waits for
+RESTORE_JOB = "documents"  # kind of the job that restores documents which MongoDB has lost
 MAX_NAMESAKES = 100  # sources with the same event id that one answer names
 _SELECTION_TIMEOUT = 1_000  # milliseconds
 

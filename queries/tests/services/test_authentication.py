@@ -7,14 +7,15 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 from pytest_django.fixtures import Settings
 
 from deploy.testing.deployment import Deployment
 from ingestion.auth import api_keys
 from ingestion.models import Key
-from queries.tests.stored import ids, make_event, store
+from processing.models import Event
+from queries.tests.stored import ids, make_event, store, store_document
 
 pytestmark = pytest.mark.services
 
@@ -68,6 +69,38 @@ def test_a_key_for_some_sources_reads_these_alone_whatever_the_address_says(site
     assert read(f"/api/events/{others}/").status_code == read(f"/api/events/{UUID(int=1)}/").status_code == 404
     assert read("/api/pipeline/").status_code == 200
     assert read("/api/jobs/?source_id=sensor-1").json()["code"] == "source_not_allowed"
+
+
+def test_a_raw_document_needs_the_right_to_read_it(site: Deployment, client: Client, settings: Settings) -> None:
+    own, others = make_event("sensor-1"), make_event("sensor-2")
+    for event in (own, others):
+        store(event)
+        store_document(event)
+
+    def state(reader: Any, event: Event = own) -> object:
+        answer = client.get(f"/api/events/{event.id}/", **reader)
+        assert (answer.json().get("document") is None) == (answer.json().get("documentState") != "found")
+        return answer.json().get("documentState", answer.status_code)
+
+    def key(*scopes: str, sources: tuple[str, ...] = ()) -> Any:
+        return bearer(api_keys.create("reader", list(scopes), sources=sources)[1])
+
+    assert state(key("read")) == state(key("read", "ingest")) == "not_allowed"
+    assert state(key("read", "raw")) == state(key("read", "admin")) == "found"
+    assert state(key("raw")) == 403
+    bound = key("read", "raw", sources=("sensor-1",))
+    assert (state(bound), state(bound, others)) == ("found", 404)
+
+    user = User.objects.create_user("viewer")
+    client.force_login(user)
+    # A key does not add to a sign-in.
+    assert state({}) == state(bound, others) == "not_allowed"
+    user.user_permissions.add(Permission.objects.get(codename="read_documents"))
+    assert state({}) == "found"
+
+    client.logout()
+    settings.DATAFLOW_OPEN_READ = True
+    assert state({}) == "found"
 
 
 def test_keys_are_made_rotated_and_revoked_over_the_api(site: Deployment, client: Client) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
+from uuid import uuid4
 
 import msgspec
 import pytest
@@ -17,7 +18,7 @@ from django.db import connection
 
 from deploy.local.servers.server import Server
 from deploy.testing.deployment import Deployment, close_pool
-from queries.tests.stored import account, make_event, roll_up, series, store, store_document
+from queries.tests.stored import account, make_event, roll_up, series, store, store_document, timed_id
 
 pytestmark = pytest.mark.services
 
@@ -121,18 +122,27 @@ def test_an_absent_postgresql_is_a_503_and_the_first_request_after_its_return_is
 def test_without_mongodb_everything_but_the_documents_is_shown(
     module_site: Deployment, web: str, frozen: list[Server]
 ) -> None:
-    event = make_event("sensor-2")
-    store(event)
+    event, other = make_event("sensor-2", event_id=timed_id()), make_event("sensor-2")
+    store(event, other)
     store_document(event)
+    store_document(other)
     address = f"{web}/api/events/{event.id}/"
     assert ask(address).body["documentState"] == "found"
+    assert ask(f"{web}/api/events/{other.id}/").status == 200
 
     freeze(module_site.servers.mongo, frozen)
     data, detail, line, ready = (ask(url) for url in (f"{web}/data", address, f"{web}/api/pipeline/", f"{web}/readyz"))
 
-    assert (data.status, len(data.body["results"])) == (200, 6)
+    untold = [
+        ask(f"{web}/api/events/{id_}/{more}") for id_ in (other.id, uuid4(), timed_id()) for more in ("", "trace/")
+    ]
+
+    assert (data.status, len(data.body["results"])) == (200, 7)
     assert (detail.status, detail.body["document"], detail.body["documentState"]) == (200, None, "unavailable")
     assert detail.body["payload"] == event.payload
+    # Without a document only a time in the id leads to a row, so that whether there is one can't be said.
+    assert {(each.status, each.body["code"]) for each in untold} == {(503, "store_unavailable")}
+    assert max(each.seconds for each in untold) < WITHIN
     assert line.body["stores"]["mongodb"] == {"state": "down", "latencyMs": None}
     assert (ready.status, ready.body["status"]) == (200, "degraded")
 

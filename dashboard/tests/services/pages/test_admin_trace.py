@@ -14,6 +14,7 @@ from dashboard.tests.rows import NOON, Rows
 from dashboard.tests.services.pages.test_pages import text_of
 from processing.admin import event_key
 from processing.models import DeadLetter, Event
+from queries.tests.stored import store_document
 
 pytestmark = pytest.mark.services
 
@@ -28,6 +29,7 @@ def test_an_event_leads_to_its_trace_and_the_trace_to_its_source(operator: Clien
     rows.source("sensor-1")
     rows.event("sensor-1", {"temperature": 21.25})
     event = Event.objects.get()
+    store_document(event)
 
     text = text_of(operator, f"/admin/trace/?id={event.id}&source_id=sensor-1")
     html = operator.get(f"/admin/trace/?id=%20{event.id}&source_id=sensor-1").content.decode()

@@ -9,15 +9,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from deploy.testing.deployment import Deployment
-from queries.tests.stored import NOON, TOPIC_ID, get, make_event, refused, store, store_document
+from processing.jobs import queue
+from processing.stores.mongodb import documents
+from queries.tests import many
+from queries.tests.stored import TOPIC_ID, get, make_event, refused, store, store_document, timed_id
 
 pytestmark = pytest.mark.services
-
-
-def timed_id() -> UUID:
-    """An id that begins with the milliseconds of NOON, as derived ones do."""
-    milliseconds = int(NOON.timestamp() * 1_000)
-    return UUID(int=(milliseconds << 80) | (0x8 << 76) | (0x2 << 62) | (uuid4().int & (2**62 - 1)))
 
 
 def test_an_event_is_shown_with_its_origin_and_its_document(site: Deployment) -> None:
@@ -45,13 +42,28 @@ def test_an_event_is_shown_with_its_origin_and_its_document(site: Deployment) ->
 
 
 @pytest.mark.usefixtures("site")
-@pytest.mark.parametrize("event_id", [timed_id(), uuid4()])
-def test_an_event_without_a_document_is_found_all_the_same(event_id: UUID) -> None:
-    store(make_event(event_id=event_id))
+def test_an_event_without_a_document_is_found_by_the_time_in_its_id() -> None:
+    event = make_event(event_id=timed_id())
+    store(event)
 
-    shown = get(f"/api/events/{str(event_id).upper()}/")
+    shown = get(f"/api/events/{str(event.id).upper()}/")
 
-    assert (shown["eventId"], shown["document"], shown["documentState"]) == (str(event_id), None, "absent")
+    assert (shown["eventId"], shown["document"], shown["documentState"]) == (str(event.id), None, "absent")
+
+
+@pytest.mark.usefixtures("site")
+def test_while_documents_are_restored_nothing_is_said_to_be_absent() -> None:
+    lost = make_event()
+    store(lost)
+
+    job = queue.enqueue(documents.RESTORE_JOB, {}, who="consumer")
+    answers = [refused(f"/api/events/{event_id}/") for event_id in (lost.id, uuid4(), timed_id())]
+    traced = refused(f"/api/events/{lost.id}/trace/")
+    queue.cancel(job.pk)
+
+    assert {(status, problem["code"]) for status, problem in (*answers, traced)} == {(503, "store_unavailable")}
+    assert "being restored" in answers[0][1]["detail"]
+    assert refused(f"/api/events/{uuid4()}/")[0] == 404
 
 
 @pytest.mark.usefixtures("site")
@@ -96,3 +108,38 @@ def test_one_statement_finds_an_event_that_has_a_document() -> None:
         get(f"/api/events/{event.id}/")
 
     assert len(captured) <= 2
+
+
+@pytest.fixture(scope="module")
+def full(module_site: Deployment) -> Deployment:
+    many.fill(60_000, sources=20)
+    return module_site
+
+
+@pytest.mark.usefixtures("full")
+@pytest.mark.parametrize("query", ["", "?source_id=sensor-001"])
+def test_an_id_that_does_not_exist_is_not_searched_for_among_the_rows(query: str) -> None:
+    with CaptureQueriesContext(connection) as captured:
+        assert refused(f"/api/events/{uuid4()}/{query}")[0] == 404
+        assert refused(f"/api/events/{timed_id(many.LAST_MOMENT)}/{query}")[0] == 404
+
+    # Of the id without a time no row is read at all.
+    [plan] = many.plans(captured)
+    assert "Seq Scan" not in plan
+    assert "events_2024_06" in plan
+    assert "events_2024_05" not in plan
+
+
+@pytest.mark.usefixtures("full")
+@pytest.mark.parametrize("event_id", [uuid4(), timed_id(many.LAST_MOMENT)])
+def test_an_event_is_read_by_its_key_alone(event_id: UUID) -> None:
+    event = make_event("sensor-007", ts=many.LAST_MOMENT, event_id=event_id)
+    store(event)
+    store_document(event)
+
+    with CaptureQueriesContext(connection) as captured:
+        assert get(f"/api/events/{event_id}/")["sourceId"] == "sensor-007"
+
+    [plan] = many.plans(captured)
+    assert "Seq Scan" not in plan.replace("Seq Scan on topic", "")
+    assert "events_2024_05" not in plan

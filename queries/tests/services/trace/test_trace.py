@@ -13,7 +13,7 @@ from deploy.testing.deployment import Deployment
 from ingestion.tests.client import JSON, call, event, numbered, post
 from processing.kafka import topic_search
 from processing.models import DeadLetter, DeadLetterAction, SourceStatistics
-from queries.tests.stored import get, make_event, refused, store, store_document
+from queries.tests.stored import get, make_event, refused, store, store_document, timed_id
 
 pytestmark = pytest.mark.services
 
@@ -141,7 +141,7 @@ def test_the_same_id_of_several_sources_has_to_be_told_apart() -> None:
 
 @pytest.mark.faults
 def test_without_kafka_what_is_stored_is_shown_and_what_is_not_cannot_be_told(site: Deployment) -> None:
-    stored = make_event("sensor-1")
+    stored = make_event("sensor-1", event_id=timed_id())
     store(stored)
     site.servers.kafka.stop()
 
