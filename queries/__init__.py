@@ -1,1 +1,1 @@
-"""The read API: views -> events, trace, pipeline, dead_letters -> reads, request."""
+"""The read API: views -> trace, sources -> events, pipeline, dead_letters -> reads, request."""

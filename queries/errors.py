@@ -25,7 +25,7 @@ from queries.events.detail import AmbiguousEvent, EventNotFound, EventUncertain
 from queries.reads.postgres import QueryTimeout, ReadUnavailable
 from queries.request.json_body import InvalidBody
 from queries.request.query_params import InvalidParameter
-from queries.sources import SourceNotFound
+from queries.sources.detail import SourceNotFound
 
 RETRY_AFTER = "2"  # seconds
 

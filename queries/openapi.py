@@ -20,7 +20,6 @@ from processing.dead_letters.schemas import (
     JobShape,
     RedriveRehearsal,
 )
-from queries import sources
 from queries.aggregates import chart
 from queries.aggregates import query as aggregate_query
 from queries.aggregates.buckets import INTERVALS
@@ -40,13 +39,17 @@ from queries.schemas import (
     Keys,
     KeyShape,
     KeyWithToken,
+    LatestList,
+    LatestShape,
     LedgerMinutes,
+    ListedSource,
     Page,
     Pipeline,
     ResumedPartition,
-    SourceShape,
+    SourceDetail,
     Trace,
 )
+from queries.sources import query as source_query
 
 JSON = "application/json"
 Handler = TypeVar("Handler", bound=Callable[..., object])
@@ -56,8 +59,10 @@ _SHAPES: list[object] = [
     EventDetail,
     Aggregate,
     Chart,
-    Page[SourceShape],
-    SourceShape,
+    Page[ListedSource],
+    SourceDetail,
+    LatestShape,
+    LatestList,
     Page[DeadLetterShape],
     DeadLetterDetail,
     ExportedLetter,
@@ -149,7 +154,15 @@ _PARAMETERS: dict[str, Described] = {
         f"Results to skip, at most {pagination.MAX_OFFSET}. Follow `next` to read further.",
     ),
     "cursor": Described(OpenApiTypes.STR, "A position in the list, as given in `next` and `previous`."),
-    "order": Described(OpenApiTypes.STR, "Order by event time. Default: newest first.", ("asc", "desc")),
+    "order": Described(
+        OpenApiTypes.STR,
+        "Ascending or descending. Default: the newest and largest first, and source ids from A on.",
+        ("asc", "desc"),
+    ),
+    "q": Described(OpenApiTypes.STR, "Only sources with this in their ids. Case is ignored."),
+    "last_seen_after": Described(OpenApiTypes.DATETIME, "Only sources seen since then, inclusive."),
+    "last_seen_before": Described(OpenApiTypes.DATETIME, "Only sources last seen before then."),
+    "sort": Described(OpenApiTypes.STR, "By what to order. Default: source_id.", tuple(source_query.DEFAULT_ORDER)),
     "field": Described(
         OpenApiTypes.STR,
         "Only these numeric fields: dotted paths in the payload, with commas between them, or repeated.",
@@ -199,7 +212,7 @@ _PARAMETERS: dict[str, Described] = {
 # The query parameters of each address.
 EVENTS = query.PARAMETERS
 AGGREGATE = aggregate_query.PARAMETERS
-SOURCES = sources.PARAMETERS
+SOURCES = source_query.PARAMETERS
 DEAD_LETTERS = listing.PARAMETERS
 LEDGER = ledger_minutes.PARAMETERS
 

@@ -238,6 +238,7 @@ class FieldShape(TypedDict):
     name: str
     latest: float
     latestAt: str
+    unit: str | None  # None: not known
 
 
 class SourceShape(TypedDict):
@@ -253,6 +254,77 @@ class SourceShape(TypedDict):
     rollupsCutAt: str | None  # when the last events were stored but not rolled up
     enabled: bool
     labels: dict[str, object]
+
+
+class Activity(TypedDict):
+    """What was stored of what was received within a time up to now, and how many that are per second."""
+
+    events: int
+    perSecond: float
+
+
+class ListedSource(SourceShape):
+    """A source, and how much it has sent lately."""
+
+    lastHour: Activity
+    lastDay: Activity
+    sparkline: list[int]  # events of each of the last 24 hours, oldest first; the last one is `lastHour`
+
+
+class TypeShare(TypedDict):
+    """How often a field had values of one type."""
+
+    type: Literal["number", "text", "boolean", "null", "array", "object"]
+    count: int
+    percent: float  # of the events in the sample that have the field
+
+
+class FieldTypes(TypedDict):
+    """The types of a field's values, the most frequent first."""
+
+    name: str  # its path
+    count: int  # events in the sample that have it
+    types: list[TypeShare]
+
+
+class TypeSample(TypedDict):
+    """The fields of the newest events of a source, with their types."""
+
+    sampled: int  # events that were looked at
+    oldest: str | None  # time of the oldest of them
+    moreFields: bool  # only the most frequent ones are listed
+    fields: list[FieldTypes]
+
+
+class SourceDetail(ListedSource):
+    """One source, with the types of its fields."""
+
+    types: TypeSample
+
+
+class LatestField(TypedDict):
+    """The value of a numeric field in the newest event that has it."""
+
+    name: str
+    value: float
+    at: str
+    eventId: str
+    unit: str | None  # None: not known
+
+
+class LatestShape(TypedDict):
+    """The latest values of a source, and its newest event."""
+
+    sourceId: str
+    fields: list[LatestField]
+    event: EventShape | None  # None: nothing of it is stored
+
+
+class LatestList(TypedDict):
+    """The latest values of several sources, in order of source id."""
+
+    results: list[LatestShape]
+    missing: int  # sources that were named and of which nothing was ever read
 
 
 class MinuteEquation(SourceEquation):

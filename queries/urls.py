@@ -10,7 +10,7 @@ from ingestion.events.model import SOURCE_ID_PATTERN
 from ingestion.problems import Code
 from queries import errors
 from queries.scoped_views import scoped
-from queries.views import data, dead_letters, jobs, keys, partitions, pipeline, schema
+from queries.views import data, dead_letters, jobs, keys, partitions, pipeline, schema, sources
 
 app_name = "queries"
 
@@ -36,8 +36,11 @@ urlpatterns: list[URLPattern] = [
     re_path(r"^api/series/?$", data.SeriesView.as_view(), name="series"),
     re_path(rf"^api/events/{EVENT_ID}/?$", data.EventView.as_view(), name="event"),
     re_path(rf"^api/events/{EVENT_ID}/trace/?$", data.TraceView.as_view(), name="trace"),
-    re_path(r"^api/sources/?$", data.SourceList.as_view(), name="source-list"),
-    re_path(rf"^api/sources/{SOURCE_ID}/?$", data.SourceView.as_view(), name="source"),
+    re_path(r"^api/sources/?$", sources.SourceList.as_view(), name="source-list"),
+    re_path(rf"^api/sources/{SOURCE_ID}/?$", sources.SourceView.as_view(), name="source"),
+    re_path(rf"^api/sources/{SOURCE_ID}/latest/?$", sources.LatestOfSource.as_view(), name="source-latest"),
+    # Not below /api/sources/, where it would be a source's address.
+    re_path(r"^api/latest/?$", sources.Latest.as_view(), name="latest"),
     re_path(r"^api/dead-letters/?$", dead_letters.DeadLetterList.as_view(), name="dead-letter-list"),
     re_path(r"^api/dead-letters/export/?$", dead_letters.DeadLetterExport.as_view(), name="dead-letter-export"),
     re_path(r"^api/dead-letters/redrive/?$", dead_letters.DeadLettersRedrive.as_view(), name="dead-letters-redrive"),

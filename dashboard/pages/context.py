@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from dashboard.live.messages import Channel
 from dashboard.panels import series, snapshot
 from dashboard.panels.columns import Interval
@@ -9,11 +11,11 @@ from dashboard.panels.snapshot import Unknown
 from dashboard.panels.snapshot_types import Doors
 from dashboard.panels.sparkline import FieldCard
 from ingestion.auth.read_scope import ReadScope
-from queries import sources
 from queries.reads.postgres import ReadUnavailable
 from queries.request import pagination
 from queries.schemas import EventShape
-from queries.sources import SourceCursor, SourceQuery
+from queries.sources import lists
+from queries.sources.query import SourceCursor, SourceQuery
 
 STORES = [("kafka", "Kafka"), ("postgresql", "PostgreSQL"), ("mongodb", "MongoDB"), ("redis", "Redis")]
 LISTED_SOURCES = 100
@@ -40,9 +42,11 @@ def source_list(scope: ReadScope, cursor: str | None) -> Context:
 
     :raises InvalidParameter: the cursor is not one of this list
     """
-    position = None if cursor is None else pagination.read_cursor(cursor, SourceCursor)
+    query = SourceQuery(limit=LISTED_SOURCES)
+    if cursor is not None:
+        query = query.continued(pagination.read_cursor(cursor, SourceCursor))
     try:
-        page = sources.page(SourceQuery(limit=LISTED_SOURCES, cursor=position), scope=scope)
+        page = lists.page(query, scope=scope, now=datetime.now(tz=UTC))
     except ReadUnavailable:
         return {"sources": [], "sources_state": "unknown"}
     rows = [snapshot.source_row(found) for found in page.results]

@@ -18,7 +18,7 @@ from dashboard.panels.columns import Interval
 from ingestion.auth.read_scope import ReadScope
 from queries.request.query_params import InvalidParameter, Parameters
 from queries.scoped_views import scoped
-from queries.sources import SourceNotFound
+from queries.sources.detail import SourceNotFound
 
 INTERVALS: list[tuple[Interval, str]] = [("1m", "Minutes"), ("1h", "Hours"), ("1d", "Days")]
 

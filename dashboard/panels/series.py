@@ -12,13 +12,14 @@ from dashboard.panels.snapshot import Unknown, milliseconds
 from dashboard.panels.sparkline import FieldCard, field_card
 from ingestion.auth.read_scope import ReadScope
 from ingestion.events.timestamps import EPOCH
-from queries import sources
 from queries.aggregates import chart
 from queries.aggregates.buckets import LENGTHS, MAX_BUCKETS
 from queries.aggregates.chart import MAX_POINTS, ChartQuery
 from queries.reads.postgres import ReadUnavailable
 from queries.request.times import format_time, from_micros, parse_time
 from queries.schemas import SourceShape
+from queries.sources import detail
+from queries.sources.detail import SourceNotFound
 
 # Length of a chart, unless the charts of a page together exceed MAX_BUCKETS.
 REACH: dict[Interval, int] = {"1m": 120, "1h": 168, "1d": 366}  # buckets
@@ -76,7 +77,7 @@ def charts(source_id: str, interval: Interval | None, *, scope: ReadScope) -> Ch
     :raises Unknown: PostgreSQL does not answer
     """
     try:
-        source = sources.one(source_id, scope=scope)
+        source = detail.one(source_id, scope=scope)
         if interval is not None:
             return _charts(source, interval, scope)
         read = (_charts(source, finest, scope) for finest in REACH)
@@ -92,7 +93,7 @@ def series(source_id: str, interval: Interval, *, scope: ReadScope) -> Series | 
     """
     try:
         found = charts(source_id, interval, scope=scope)
-    except sources.SourceNotFound:
+    except SourceNotFound:
         return None
     fields = found.source["fields"]
     return {
@@ -114,12 +115,12 @@ def moved_buckets(source_id: str, interval: Interval, oldest: int | None, *, sco
     :raises Unknown: PostgreSQL does not answer
     """
     try:
-        source = sources.one(source_id, scope=scope)
+        source = detail.one(source_id, scope=scope)
         end = _end(source)
         reach = end - LENGTHS[interval] * REACH[interval]
         start = end - timedelta(microseconds=1) if oldest is None else from_micros(oldest)
         return _read(source_id, interval, (max(start, reach), end), scope)
-    except sources.SourceNotFound:
+    except SourceNotFound:
         return []
     except ReadUnavailable as error:
         raise Unknown from error

@@ -10,12 +10,13 @@ from dashboard.panels.columns import SHOWN_VALUES, event_columns
 from dashboard.panels.snapshot_types import Doors, Lag, Overview, RateColumns, SourceRow
 from ingestion import problems
 from ingestion.auth.read_scope import ReadScope
-from queries import schemas, sources
+from queries import schemas
 from queries.events import listing
 from queries.pipeline import dependencies, ingest_processes, ledger_minutes, minute_rates, status
 from queries.reads.postgres import ReadUnavailable
 from queries.request.times import parse_time
 from queries.schemas import EventShape, FieldShape, LagShape, SourceShape, Stores
+from queries.sources import lists
 
 SOURCE_ROWS = 20
 EVENT_ROWS = 20
@@ -87,7 +88,11 @@ def overview(*, scope: ReadScope) -> Overview:
 
 
 def _whole_overview(scope: ReadScope) -> Overview:
-    line, heard, now = status.read(scope=scope), sources.recent(count=SOURCE_ROWS, scope=scope), datetime.now(tz=UTC)
+    line, heard, now = (
+        status.read(scope=scope),
+        lists.recent(count=SOURCE_ROWS, scope=scope),
+        datetime.now(tz=UTC),
+    )
     return {
         "at": milliseconds(line["at"]),
         "notices": notices.of_line(line),

@@ -71,6 +71,8 @@ TABLE = (
     _read("/api/events/<event_id>/trace/"),
     _read("/api/sources/"),
     _read("/api/sources/<source_id>/"),
+    _read("/api/sources/<source_id>/latest/"),
+    _read("/api/latest/"),
     _read("/api/pipeline/"),
     _read("/api/pipeline/ledger/"),
     _read("/api/schema/", FREE, FREE),

@@ -17,7 +17,7 @@ from queries.aggregates.query import AggregateQuery, Statistic, parse_fields
 from queries.aggregates.reading import Found
 from queries.aggregates.series import Series
 from queries.events.conditions import TRUE
-from queries.reads import postgres
+from queries.reads import postgres, units
 from queries.reads.subject import Subject
 from queries.request import times
 from queries.request.query_params import InvalidParameter, Parameters
@@ -160,16 +160,10 @@ def _shape(key: Series, found: Found, length: int, labels: Mapping[str, object])
         "sourceId": key.source_id,
         "field": key.field,
         "name": f"{key.source_id} {key.field}",
-        "unit": _unit(labels, key.field),
+        "unit": units.unit_of(key.field, labels),
         "labels": dict(labels),
         "count": [0 if each is None else each["count"] for each in numbers],
         "avg": column("avg"),
         "min": column("min"),
         "max": column("max"),
     }
-
-
-def _unit(labels: Mapping[str, object], path: str) -> str | None:
-    """Return the unit of a field: the label `unit.<field>` of its source, or else `unit`."""
-    unit = labels.get(f"unit.{path}", labels.get("unit"))
-    return None if unit is None else str(unit)

@@ -122,7 +122,12 @@ class _Beside(msgspec.Struct):
 def links(body: bytes) -> dict[str, str]:
     """Return the header that names the pages beside a page in JSON (RFC 8288); without any there is none."""
     page = msgspec.json.decode(body, type=_Beside)
-    beside = (("next", page.next), ("prev", page.previous))
+    return link_header(page.next, page.previous)
+
+
+def link_header(next_: str | None, previous: str | None) -> dict[str, str]:
+    """Return the header that names the pages at these addresses; without any there is none."""
+    beside = (("next", next_), ("prev", previous))
     found = [f'<{address}>; rel="{relation}"' for relation, address in beside if address is not None]
     return {"Link": ", ".join(found)} if found else {}
 

@@ -1,4 +1,4 @@
-"""The API of events, traces, aggregates and sources."""
+"""The API of events, traces and aggregates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from queries import authentication, openapi, sources
+from queries import authentication, openapi
 from queries.aggregates import answer as aggregate_answer
 from queries.aggregates import chart
 from queries.aggregates import query as aggregate_query
@@ -21,9 +21,8 @@ from queries.reads import kept_answers
 from queries.request import pagination
 from queries.request.pagination import Address
 from queries.request.query_params import Parameters
-from queries.schemas import Aggregate, Chart, EventDetail, EventList, Page, SourceShape, Trace
+from queries.schemas import Aggregate, Chart, EventDetail, EventList, Trace
 from queries.scoped_views import ScopedView
-from queries.sources import SourceQuery
 from queries.trace import trace
 from queries.views import answers
 
@@ -123,26 +122,3 @@ class TraceView(ScopedView):
     def get(self, request: Request, event_id: str) -> Response:
         parameters = Parameters(request.query_params, known=("source_id",))
         return Response(trace.read(UUID(event_id), source_id=parameters.source_id(), scope=self.scope))
-
-
-class SourceList(ScopedView):
-    """Sources in order of id, with the latest value of each numeric field."""
-
-    name = "Sources"
-
-    @openapi.describe(Page[SourceShape], name="listSources", parameters=openapi.SOURCES)
-    def get(self, request: Request) -> Response:
-        parameters = Parameters(request.query_params, known=openapi.SOURCES)
-        page = sources.page(SourceQuery.from_parameters(parameters), scope=self.scope)
-        return Response(pagination.as_json(page, Address.of(request, parameters)))
-
-
-class SourceView(ScopedView):
-    """One source."""
-
-    name = "Source"
-
-    @openapi.describe(SourceShape, name="getSource", errors=(404,))
-    def get(self, request: Request, source_id: str) -> Response:
-        Parameters(request.query_params, known=())
-        return Response(sources.one(source_id, scope=self.scope))

@@ -14,7 +14,6 @@ GIVERS = {"queries/authentication.py", "dashboard/pages/admin_trace.py", "dashbo
 WITHOUT = {
     "queries/pipeline/ingest_processes.py:_rejection_hashes",  # totals, for readers of everything alone
     "queries/pipeline/dependencies.py:_ask_postgresql",  # reads no table
-    "queries/sources.py:_shapes",  # labels and values of rows that were read within the scope
     "queries/views/keys.py:get",  # keys, of which operators alone are told
 }
 # An operator's commands, which read and write roles and nothing of a tenant.

@@ -34,12 +34,13 @@ def letter(line: int, *, reason: str = "not_json", source_id: str = "", state: s
 def test_a_source_is_shown_with_the_latest_of_each_field() -> None:
     account("sensor-1", read=5, stored=4, duplicate=1)
     latest("sensor-1", [("temperature", 23.5), ("humidity", 45.2)])
-    Source.objects.create(source_id="sensor-1", enabled=False, labels={"room": "cellar"})
+    Source.objects.create(source_id="sensor-1", enabled=False, labels={"room": "cellar", "unit.temperature": "°C"})
     account("", read=1, dead_lettered=1)
 
     [source] = get("/api/sources/")["results"]
 
-    assert source == get("/api/sources/sensor-1/")
+    detail = get("/api/sources/sensor-1/")
+    assert detail == {**source, "types": detail["types"]}
     assert source == {
         "sourceId": "sensor-1",
         "firstSeen": "2009-04-11T12:00:00Z",
@@ -47,13 +48,16 @@ def test_a_source_is_shown_with_the_latest_of_each_field() -> None:
         "latestEvent": "2009-04-11T12:00:00Z",
         "events": 4,
         "fields": [
-            {"name": "humidity", "latest": 45.2, "latestAt": "2009-04-11T12:00:00Z"},
-            {"name": "temperature", "latest": 23.5, "latestAt": "2009-04-11T12:00:00Z"},
+            {"name": "humidity", "latest": 45.2, "latestAt": "2009-04-11T12:00:00Z", "unit": None},
+            {"name": "temperature", "latest": 23.5, "latestAt": "2009-04-11T12:00:00Z", "unit": "°C"},
         ],
         "fieldsCapped": False,
         "rollupsCutAt": None,
         "enabled": False,
-        "labels": {"room": "cellar"},
+        "labels": {"room": "cellar", "unit.temperature": "°C"},
+        "lastHour": {"events": 0, "perSecond": 0.0},
+        "lastDay": {"events": 0, "perSecond": 0.0},
+        "sparkline": [0] * 24,
     }
     assert refused("/api/sources/unheard/")[0] == 404
 
@@ -69,7 +73,8 @@ def test_sources_are_paged_with_few_statements() -> None:
     with CaptureQueriesContext(connection) as captured:
         page = get("/api/sources/?limit=10")
 
-    assert len(captured) <= 3
+    # The sources, their labels, their latest values, and the last minutes and the older ones of the ledger.
+    assert len(captured) <= 5
     assert [source["sourceId"] for source in walk("/api/sources/?limit=10")] == names
     assert [source["sourceId"] for source in get(get(page["next"])["previous"])["results"]] == names[:10]
 
