@@ -18,9 +18,9 @@ from queries.aggregates.buckets import LONGEST, MAX_BUCKETS, TooManyBuckets
 from queries.aggregates.query import AggregateQuery, SeriesCursor
 from queries.aggregates.reading import Found, Origin
 from queries.aggregates.series import Series, SeriesPage
-from queries.events import conditions, scan_limits
-from queries.events.conditions import Condition
-from queries.reads import postgres
+from queries.events import scan_limits
+from queries.reads import condition, postgres
+from queries.reads.condition import Condition
 from queries.reads.subject import Subject
 from queries.request import pagination, times
 from queries.request.pagination import Address
@@ -115,10 +115,10 @@ def _top(
 
 def incomplete(page: Sequence[Series], within: ReadScope) -> list[Incomplete]:
     """Return the sources of a page whose events are not all in the rollups."""
-    own = conditions.of_scope(within)
+    own = condition.of_scope(within)
     names = sorted({each.source_id for each in page} - {""})
-    wanted = Condition("source_id = ANY(%s)", [names]) if names else conditions.TRUE
-    where = conditions.all_of(own, wanted, Condition("(fields_capped OR rollups_cut_at IS NOT NULL)", []))
+    wanted = Condition("source_id = ANY(%s)", [names]) if names else condition.TRUE
+    where = condition.all_of(own, wanted, Condition("(fields_capped OR rollups_cut_at IS NOT NULL)", []))
     statement = f"""
         SELECT source_id, rollups_cut_at IS NOT NULL FROM source_statistics WHERE {where.text}
         ORDER BY source_id LIMIT {MAX_INCOMPLETE}

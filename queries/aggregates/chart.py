@@ -16,8 +16,8 @@ from queries.aggregates.buckets import INTERVALS, Interval, TooManyBuckets
 from queries.aggregates.query import AggregateQuery, Statistic, parse_fields
 from queries.aggregates.reading import Found
 from queries.aggregates.series import Series
-from queries.events.conditions import TRUE
 from queries.reads import postgres, units
+from queries.reads.condition import TRUE
 from queries.reads.subject import Subject
 from queries.request import times
 from queries.request.query_params import InvalidParameter, Parameters
@@ -81,13 +81,14 @@ def read(query: ChartQuery, *, scope: ReadScope, now: datetime) -> Chart:
     wanted = AggregateQuery(selection=selection, fields=query.fields, zone=query.zone, statistics=COLUMNS)
     with postgres.bounded(postgres.QUERY_SECONDS):
         within = selection.within(scope)
-        # A chart may reach into the future; events do not.
-        span = series.span(wanted, within, now=now) or (query.start, query.start + timedelta(microseconds=1))
-        interval, bounds = _bounds(query, *span)
+        # A chart may be of a time that no event can have.
+        span = series.span(wanted, within, now=now)
+        interval, bounds = (query.interval or INTERVALS[0], []) if span is None else _bounds(query, *span)
+        points = len(bounds[1:])
         page = series.page(wanted, within, size=MAX_SERIES)
-        _check(page.more, len(page.series) * (len(bounds) - 1))
+        _check(page.more, len(page.series) * points)
         found: Found = {}
-        if page.series:
+        if page.series and points:
             found = reading.read(wanted, within, series=page.series, bounds=bounds, served=TRUE)
         origin = reading.origin(wanted, bounds)
         cut = answer.incomplete(page.series, within) if origin.rollups and page.series else []
@@ -103,7 +104,7 @@ def read(query: ChartQuery, *, scope: ReadScope, now: datetime) -> Chart:
         "resolution": origin.resolution,
         # The first bucket may begin before the range.
         "time": [to_micros(max(each, query.start)) // 1_000 for each in bounds[:-1]],
-        "series": [_shape(each, found, len(bounds) - 1, labels.get(each.source_id, {})) for each in page.series],
+        "series": [_shape(each, found, points, labels.get(each.source_id, {})) for each in page.series],
         "incomplete": cut,
     }
 

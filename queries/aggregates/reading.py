@@ -19,7 +19,8 @@ from queries.aggregates.query import AggregateQuery
 from queries.aggregates.series import Series
 from queries.aggregates.statistics import Reading
 from queries.events import conditions
-from queries.events.conditions import Condition
+from queries.reads import condition
+from queries.reads.condition import Condition
 from queries.request.query_params import InvalidParameter
 from queries.schemas import Numbers, Origins, Resolution
 
@@ -84,9 +85,9 @@ def _from_rollups(
     reading: Reading,
 ) -> Found:
     first, last = bounds[0], bounds[-1]
-    own = conditions.all_of(
-        conditions.of_scope(within),
-        Condition("field = ANY(%s)", [[*query.fields]]) if query.fields else conditions.TRUE,
+    own = condition.all_of(
+        condition.of_scope(within),
+        Condition("field = ANY(%s)", [[*query.fields]]) if query.fields else condition.TRUE,
         _of_series(query, series),
         Condition("start >= %s AND start < %s", [first, last]),
         # Whole days, by which rollups are packed, are left out by their key.
@@ -117,8 +118,8 @@ def _from_rows(
     if len(names) > MAX_ROW_FIELDS:
         detail = f"field: this is read from events, so expected at most {MAX_ROW_FIELDS} fields; name those that matter"
         raise InvalidParameter("field", detail, code=Code.QUERY_TOO_WIDE)
-    own = conditions.all_of(
-        conditions.of_scope(within),
+    own = condition.all_of(
+        condition.of_scope(within),
         _of_series(query, series, of_rows=True),
         Condition("ts >= %s AND ts < %s", [bounds[0], bounds[-1]]),
         *map(conditions.of_filter, query.selection.filters),
@@ -149,7 +150,7 @@ def _from_rows(
 
 
 def _fields_of(within: ReadScope) -> tuple[str, ...]:
-    own = conditions.of_scope(within)
+    own = condition.of_scope(within)
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT DISTINCT field FROM latest_value WHERE {own.text} ORDER BY field LIMIT {MAX_ROW_FIELDS + 1}",  # noqa: S608
@@ -180,9 +181,9 @@ def _of_series(query: AggregateQuery, series: Sequence[Series], *, of_rows: bool
         if first == last:
             return Condition("source_id = %s AND field = %s", [*first])
         return Condition("(source_id, field) >= (%s, %s) AND (source_id, field) <= (%s, %s)", [*first, *last])
-    of_source = Condition("source_id = ANY(%s)", [sources]) if "source" in query.groups else conditions.TRUE
-    of_field = Condition("field = ANY(%s)", [names]) if "field" in query.groups and not of_rows else conditions.TRUE
-    return conditions.all_of(of_source, of_field)
+    of_source = Condition("source_id = ANY(%s)", [sources]) if "source" in query.groups else condition.TRUE
+    of_field = Condition("field = ANY(%s)", [names]) if "field" in query.groups and not of_rows else condition.TRUE
+    return condition.all_of(of_source, of_field)
 
 
 def _width(bounds: Sequence[datetime]) -> timedelta | None:

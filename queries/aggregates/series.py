@@ -11,8 +11,8 @@ from django.db import connection
 from ingestion.auth.read_scope import ReadScope
 from ingestion.events.timestamps import EPOCH
 from queries.aggregates.query import AggregateQuery
-from queries.events import conditions
-from queries.events.conditions import Condition
+from queries.reads import condition
+from queries.reads.condition import Condition
 
 # Past this number, the events of all sources say from when to when the events of some are.
 _MOST_SPANNED = 200
@@ -36,10 +36,10 @@ class SeriesPage(NamedTuple):
 def page(query: AggregateQuery, within: ReadScope, *, size: int) -> SeriesPage:
     """Return the next series of a query, whether or not they have anything in its range."""
     columns = [name if part in query.groups else "''" for name, part in (("source_id", "source"), ("field", "field"))]
-    own = conditions.of_scope(within)
+    own = condition.of_scope(within)
     known, values = _known(query)
     after = query.cursor
-    beyond = Condition("(s, f) > (%s, %s)", [after.source_id, after.field]) if after else conditions.TRUE
+    beyond = Condition("(s, f) > (%s, %s)", [after.source_id, after.field]) if after else condition.TRUE
     statement = f"""
         SELECT s, f FROM (SELECT DISTINCT {columns[0]} AS s, {columns[1]} AS f FROM {known} WHERE {own.text}) AS series
         WHERE {beyond.text} ORDER BY s, f LIMIT %s
@@ -50,7 +50,7 @@ def page(query: AggregateQuery, within: ReadScope, *, size: int) -> SeriesPage:
     return SeriesPage(found[:size], len(found) > size)
 
 
-def _known(query: AggregateQuery) -> tuple[str, list[conditions.Argument]]:
+def _known(query: AggregateQuery) -> tuple[str, list[condition.Argument]]:
     if query.fields is None:
         return "latest_value", []
     if query.from_rows:
@@ -90,7 +90,7 @@ def _extent(within: ReadScope) -> tuple[datetime | None, datetime | None]:
             SELECT min(each.first), max(each.last) FROM unnest(%s::text[]) AS own (source)
             CROSS JOIN LATERAL (SELECT min(ts) AS first, max(ts) AS last FROM events WHERE source_id = own.source) AS each
         """
-        values: list[conditions.Argument] = [sorted(sources)]
+        values: list[condition.Argument] = [sorted(sources)]
     else:
         statement, values = "SELECT min(ts), max(ts) FROM events", []
     with connection.cursor() as cursor:

@@ -4,41 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import date, datetime
-from typing import NamedTuple, TypeAlias
 
-from ingestion.auth.read_scope import ReadScope
 from processing.stores.fields import values as field_values
+from queries.reads.condition import TRUE, Condition, all_of
 from queries.request.field_filters import FieldFilter, Number, Operator, Value
 from queries.request.selection import Selection
 
-Argument: TypeAlias = "str | int | datetime | date | list[str] | None"
-
-
-class Condition(NamedTuple):
-    """A part of a WHERE clause and its values."""
-
-    text: str
-    values: list[Argument]
-
-
-TRUE = Condition("true", [])
-
 _SIGNS: dict[Operator, str] = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
-
-
-def all_of(*conditions: Condition) -> Condition:
-    """Return the condition that all of these hold."""
-    kept = [each for each in conditions if each != TRUE]
-    if not kept:
-        return TRUE
-    return Condition(" AND ".join(each.text for each in kept), [value for each in kept for value in each.values])
-
-
-def of_scope(scope: ReadScope) -> Condition:
-    """Return the condition of the sources in a scope."""
-    text, values = scope.condition()
-    return Condition(text, [*values])
 
 
 def of(selection: Selection) -> Condition:

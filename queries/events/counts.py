@@ -9,8 +9,9 @@ from django.db import connection
 
 from ingestion.auth.read_scope import ReadScope
 from queries.events import conditions
-from queries.events.conditions import Condition
 from queries.events.query import EventQuery
+from queries.reads import condition
+from queries.reads.condition import Condition
 from queries.schemas import EventCount
 
 
@@ -30,7 +31,7 @@ def read(query: EventQuery, within: ReadScope, served: Condition) -> EventCount 
 
 
 def _one(select: str, query: EventQuery, within: ReadScope, served: Condition) -> Any:
-    own = conditions.all_of(conditions.of_scope(within), conditions.of(query.selection), served)
+    own = condition.all_of(condition.of_scope(within), conditions.of(query.selection), served)
     with connection.cursor() as cursor:
         cursor.execute(f"{select} FROM events WHERE {own.text}", own.values)
         [value] = cursor.fetchone() or [None]

@@ -13,9 +13,9 @@ from ingestion.auth.read_scope import ReadScope
 from processing.jobs import queue
 from processing.stores.mongodb import documents
 from processing.stores.mongodb.documents import MAX_NAMESAKES, DocumentsUnavailable, StoredDocument
-from queries.events.conditions import Argument, Condition
 from queries.events.listing import COLUMNS, EventRow, event_shape
 from queries.reads import postgres
+from queries.reads.condition import Argument, Condition
 from queries.request.times import format_time, from_micros
 from queries.schemas import DocumentShape, DocumentState, EventDetail, Origin
 

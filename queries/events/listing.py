@@ -13,9 +13,9 @@ from django.db import connection
 from ingestion.auth.read_scope import ReadScope
 from processing.stores.jsonb import load_payload
 from queries.events import conditions, counts, projection, row_visibility, scan_limits
-from queries.events.conditions import TRUE, Argument, Condition
 from queries.events.query import EventCursor, EventQuery
-from queries.reads import postgres
+from queries.reads import condition, postgres
+from queries.reads.condition import TRUE, Argument, Condition
 from queries.request import pagination
 from queries.request.pagination import Address, CursorPage
 from queries.request.times import format_time, from_micros, to_micros
@@ -147,9 +147,9 @@ def _direction(query: EventQuery) -> str:
 
 def _rows(query: EventQuery, within: ReadScope, served: Condition) -> tuple[str, list[Argument]]:
     """Return what a list selects from, with its values."""
-    where = conditions.all_of(conditions.of(query.selection), served, _continued(query))
+    where = condition.all_of(conditions.of(query.selection), served, _continued(query))
     if within.sources is None or not 1 < len(within.sources) <= MAX_MERGED:
-        own = conditions.all_of(conditions.of_scope(within), where)
+        own = condition.all_of(condition.of_scope(within), where)
         return f"events WHERE {own.text}", own.values
     # Each source by the index on (source_id, ts, id): the index on `ts` would lead through the events of all others.
     direction = _direction(query)
@@ -164,7 +164,7 @@ def _rows(query: EventQuery, within: ReadScope, served: Condition) -> tuple[str,
 def _continued(query: EventQuery) -> Condition:
     if query.cursor is None:
         return TRUE
-    return conditions.all_of(_beyond(query.cursor, ascending=query.order == "asc"), _in_view(query.cursor))
+    return condition.all_of(_beyond(query.cursor, ascending=query.order == "asc"), _in_view(query.cursor))
 
 
 def _beyond(cursor: EventCursor, *, ascending: bool) -> Condition:

@@ -9,7 +9,7 @@ from django.conf import settings
 from ingestion.auth.read_scope import ReadScope
 from ingestion.problems import Code
 from processing.stores.fields import indexes
-from queries.events.conditions import TRUE, Condition
+from queries.reads.condition import TRUE, Condition
 from queries.request.query_params import InvalidParameter
 from queries.request.selection import Selection
 from queries.request.times import format_time, shifted

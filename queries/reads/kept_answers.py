@@ -16,9 +16,8 @@ import msgspec
 from django.db import connection
 
 from processing.stores.change_marks import MARKS_LAST
-from queries.events import conditions
-from queries.events.conditions import Condition
-from queries.reads import cache, postgres
+from queries.reads import cache, condition, postgres
+from queries.reads.condition import Condition
 from queries.reads.subject import Subject
 
 PAST_KEPT = MARKS_LAST / 2  # answers whose range ended an hour ago
@@ -95,7 +94,7 @@ def _compare(kept: Version | None, subject: Subject, lasts: float) -> tuple[Vers
 
 def _changed(kept: Version, subject: Subject) -> Condition:
     """Return the condition that something of a subject has changed since, or that it can't be told."""
-    own = conditions.all_of(conditions.of_scope(subject.sources), _hours(subject))
+    own = condition.all_of(condition.of_scope(subject.sources), _hours(subject))
     return Condition(
         f"""EXISTS (SELECT FROM change_mark WHERE {own.text} AND changed >= pg_snapshot_xmin(%s::pg_snapshot)
             AND NOT pg_visible_in_snapshot(changed, %s::pg_snapshot))
@@ -105,10 +104,10 @@ def _changed(kept: Version, subject: Subject) -> Condition:
 
 
 def _hours(subject: Subject) -> Condition:
-    hours = conditions.all_of(
-        Condition("hour > %s", [subject.start - timedelta(hours=1)]) if subject.start else conditions.TRUE,
-        Condition("hour < %s", [subject.end]) if subject.end else conditions.TRUE,
+    hours = condition.all_of(
+        Condition("hour > %s", [subject.start - timedelta(hours=1)]) if subject.start else condition.TRUE,
+        Condition("hour < %s", [subject.end]) if subject.end else condition.TRUE,
     )
-    if hours == conditions.TRUE:
+    if hours == condition.TRUE:
         return hours
     return Condition(f"({hours.text} OR hour = '-infinity')", hours.values)

@@ -38,7 +38,10 @@ def takes_scope(function: ast.FunctionDef) -> bool:
     arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
     defaults = function.args.defaults + [each for each in function.args.kw_defaults if each is not None]
     types = [ast.unparse(each.annotation) for each in arguments if each.annotation]
-    return "ReadScope" in types and not any("EVERYTHING" in ast.unparse(each) for each in defaults)
+    # A subject has the scope in it.
+    return bool({"ReadScope", "Subject"}.intersection(types)) and not any(
+        "EVERYTHING" in ast.unparse(each) for each in defaults
+    )
 
 
 def test_every_function_that_reads_a_store_takes_the_scope_of_its_reader() -> None:

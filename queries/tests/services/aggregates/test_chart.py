@@ -110,6 +110,15 @@ def test_a_range_may_be_said_by_its_distance_from_now() -> None:
     assert abs(datetime.fromisoformat(ask()["start"]) - (now - timedelta(hours=6))) < timedelta(seconds=20)
 
 
+@pytest.mark.parametrize("span", [("9999-12-30", "9999-12-31"), ("0001-01-01", "0001-01-02"), ("now", "now+999999w")])
+def test_a_time_that_no_event_can_have_is_a_chart_without_points(span: tuple[str, str]) -> None:
+    roll_up("a", "x", hours(2))
+
+    found = ask(**{"from": span[0], "to": span[1], "source_id": "a"})
+
+    assert found["time"] == found["series"][0]["avg"] == [] or span[0] == "now"
+
+
 def test_rows_have_a_member_for_each_series() -> None:
     roll_up("a", "x", hours(2))
     roll_up("b", "x", hours(1))
