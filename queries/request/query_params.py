@@ -94,11 +94,13 @@ class Parameters:
 
     def paths(self, name: str, *, most: int) -> list[str]:
         """Return the texts of a parameter with commas between them, or repeated; a comma in one has a backslash before it."""
-        values = [part for value in self.texts(name, most=most) for part in _COMMA.split(value)]
-        found = [part.replace("\\,", ",") for part in values]
-        if not all(found):
+        values = self._values.get(name, [])
+        found = [part.replace("\\,", ",") for value in values for part in _COMMA.split(value)]
+        if not all(map(_is_text, found)):
             raise InvalidParameter(name, f"{name}: expected paths of fields, with commas between them")
-        return self._at_most(most, name, list(dict.fromkeys(found)))
+        if len(set(found)) < len(found):
+            raise InvalidParameter(name, f"{name}: expected each field once")
+        return self._at_most(most, name, found)
 
     def words(self, name: str, choices: Sequence[str], *, default: Sequence[str]) -> list[str]:
         """Return some of `choices`, as given with commas or repeated."""

@@ -158,6 +158,7 @@ def test_a_projection_leaves_the_other_fields_out() -> None:
     assert shown("a,a.b,j") == {"a": payload["a"], "j": None}
     assert shown("a.b,a") == {"a": payload["a"]}
     assert shown("h\\,i,unknown,a.b.c") == {"h,i": 5}
+    assert refused("/data?fields=j&fields=j")[1]["errors"][0]["detail"] == "fields: expected each field once"
     assert get("/data?fields=j&fields=a.b")["results"][0]["payload"] == {"a": {"b": 1}, "j": None}
 
 
