@@ -37,10 +37,10 @@ _SPAN_FIELDS = "source_id, field, start, count, sum, min, max, first, first_ts, 
 _EARLIER = "(excluded.first_ts < r.first_ts OR (excluded.first_ts = r.first_ts AND excluded.first_id > r.first_id))"
 _LATER = "((excluded.last_ts, excluded.last_id) > (r.last_ts, r.last_id))"
 # PostgreSQL raises an error where a sum is out of range; this returns the largest number, as
-# processing.events.rollups does.
+# processing.events.rollups does. It raises one for half of the smallest number, too, so nothing is divided.
 _SUM = f"""
-CASE WHEN abs(r.sum / 2 + excluded.sum / 2) <= {LARGEST / 2!r}::float8 THEN r.sum + excluded.sum
-    ELSE sign(r.sum) * {LARGEST!r}::float8 END
+CASE WHEN sign(r.sum) <> sign(excluded.sum) OR abs(r.sum) <= {LARGEST!r}::float8 - abs(excluded.sum)
+    THEN r.sum + excluded.sum ELSE sign(r.sum) * {LARGEST!r}::float8 END
 """
 
 
