@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from processing.dead_letters import discard, redrive
+from processing.field_indexes import declaring
+from processing.field_indexes import job as field_index_job
 from processing.jobs.queue import Step
 from processing.packing import job as packing_job
 from processing.recovery.rebuild import restore_job
@@ -17,4 +19,5 @@ def steps() -> Mapping[str, Step]:
         discard.KIND: discard.step,
         restore_job.KIND: restore_job.step,
         packing_job.KIND: packing_job.step,
+        declaring.KIND: field_index_job.step,
     }

@@ -338,6 +338,38 @@ class Job(models.Model):
         return f"{self.kind} {self.pk}"
 
 
+class FieldIndex(models.Model):
+    """An index that operators declare on a field of payloads, for some sources; each partition of `events` has its own."""
+
+    class State(models.TextChoices):
+        BUILDING = "building"
+        READY = "ready"
+        DROPPING = "dropping"
+
+    pattern = models.CharField(max_length=129)  # ingestion.auth.source_patterns
+    field = models.TextField()  # dotted path; processing.events.fields
+    state = models.CharField(max_length=10, choices=State.choices, default=State.BUILDING)
+    # The last one that works on it; if that has ended before the state did, it failed (processing.field_indexes.listing).
+    job = models.ForeignKey(Job, null=True, on_delete=models.SET_NULL)
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=200)
+
+    class Meta:
+        db_table = "field_index"
+        verbose_name_plural = "field indexes"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["pattern", "field"],
+                name="field_index_once",
+                violation_error_message="This index is declared already.",
+                violation_error_code="declared",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.field} of {self.pattern}"
+
+
 class Incident(models.Model):
     """A condition of the pipeline that an operator should know of, open while it lasts."""
 

@@ -1,4 +1,4 @@
-"""The Django admin of this app: sources and events are read-only; dead letters and jobs have actions."""
+"""The Django admin of this app: sources and events are read-only; dead letters, jobs and field indexes have actions."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from ingestion.models import FailingSource
 from processing.admin import formatting
 from processing.admin.dead_letters import DeadLetterAdmin
 from processing.admin.failing_sources import FailingSourceAdmin
+from processing.admin.field_indexes import FieldIndexAdmin
 from processing.admin.incidents import IncidentAdmin, LedgerGapAdmin
 from processing.admin.jobs import JobAdmin
 from processing.admin.readonly import ReadOnlyAdmin, SourceFilter, TimeFilter
-from processing.models import DeadLetter, Event, Incident, Job, LatestValue, LedgerGap, SourceStatistics
+from processing.models import DeadLetter, Event, FieldIndex, Incident, Job, LatestValue, LedgerGap, SourceStatistics
 
 # Registered here, where Django's autodiscovery finds them.
 admin.site.register(DeadLetter, DeadLetterAdmin)
@@ -30,6 +31,7 @@ admin.site.register(Job, JobAdmin)
 admin.site.register(Incident, IncidentAdmin)
 admin.site.register(LedgerGap, LedgerGapAdmin)
 admin.site.register(FailingSource, FailingSourceAdmin)
+admin.site.register(FieldIndex, FieldIndexAdmin)
 
 MICROSECOND = timedelta(microseconds=1)
 COUNTS = ["read", "stored", "duplicate", "dead_lettered", "dropped"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from django.db import Error as DatabaseError
@@ -20,10 +20,15 @@ _BEAT = 5.0  # seconds; well within queue.WORKER_TIMEOUT
 
 
 @contextmanager
-def beating(job: Job) -> Iterator[None]:
-    """Refresh the heartbeat of a job every few seconds, from a thread, until the block ends."""
+def beating(job: Job, *, when_cancelled: Callable[[], None] | None = None) -> Iterator[None]:
+    """Refresh the heartbeat of a job every few seconds, from a thread, until the block ends.
+
+    :param when_cancelled: called once, by the thread, if an operator cancels the job meanwhile
+    """
     stopping = threading.Event()
-    thread = threading.Thread(target=_beat, args=(job, stopping), name="heartbeat of a job", daemon=True)
+    thread = threading.Thread(
+        target=_beat, args=(job, stopping, when_cancelled), name="heartbeat of a job", daemon=True
+    )
     thread.start()
     try:
         yield
@@ -32,11 +37,14 @@ def beating(job: Job) -> Iterator[None]:
         thread.join()
 
 
-def _beat(job: Job, stopping: threading.Event) -> None:
+def _beat(job: Job, stopping: threading.Event, when_cancelled: Callable[[], None] | None) -> None:
     try:
         while not stopping.wait(_BEAT):
             try:
                 queue.beat(job)
+                if when_cancelled and Job.objects.filter(pk=job.pk, cancel_requested=True).exists():
+                    when_cancelled()
+                    when_cancelled = None
             except JobLost:
                 return  # the step finds it out when it advances the job
             except DatabaseError as error:

@@ -45,6 +45,10 @@ class JobLost(Exception):
     """Another worker has the job now. The catcher rolls back and leaves the job alone."""
 
 
+class JobFailed(Exception):
+    """Raised by a step that can't go on: the job ends as failed, and the text says why, for an operator."""
+
+
 class JobNotFound(Exception):
     """There is no job with this number."""
 
@@ -161,6 +165,9 @@ def _run_chunk(job: Job, step: Step, *, stopping: threading.Event, report: Repor
             _record_waiting(job, str(error) if isinstance(error, _STORE_ERRORS) else _postgres(error))
         except JobLost:
             raise
+        except JobFailed as error:
+            _finish(job, State.FAILED, str(error))
+            return None
         except Exception as error:
             logger.exception("a job failed", extra={"job": job.pk, "kind": job.kind})
             _finish(job, State.FAILED, f"{type(error).__name__}; the log of {job.worker} has more")

@@ -9,12 +9,14 @@ import psycopg
 from psycopg import sql
 
 from ingestion.events.timestamps import EPOCH
+from processing.stores.fields import definitions
 
 DAY = 86_400_000_000  # microseconds
 
 # One partition holds all that is older (migration 0002).
 _FIRST = datetime(2010, 1, 1, tzinfo=UTC)
-_LOCK = 0x6D6F6E7468  # "month", for pg_advisory_xact_lock
+# While a transaction has it, no partition is made. The number spells "month".
+LOCK = f"SELECT pg_advisory_xact_lock({0x6D6F6E7468})"
 
 
 def months(days: Iterable[int]) -> set[datetime]:
@@ -29,7 +31,7 @@ def ensure(connection: psycopg.Connection, starts: Iterable[datetime]) -> None:
     CREATE and then ATTACH, since PARTITION OF locks out readers and dead-locks two consumers.
     """
     with connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        connection.execute(LOCK)
         for start in sorted(starts):
             _ensure_one(connection, start)
 
@@ -47,6 +49,7 @@ def _ensure_one(connection: psycopg.Connection, start: datetime) -> None:
     connection.execute(
         sql.SQL("CREATE TABLE IF NOT EXISTS {} (LIKE events INCLUDING DEFAULTS INCLUDING CONSTRAINTS)").format(table)
     )
+    definitions.create_all(connection, name)
     # A CHECK that implies the bounds would save ATTACH its scan, but the table is empty.
     connection.execute(
         sql.SQL("ALTER TABLE events ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(

@@ -15,6 +15,7 @@ from django.db import connection, connections
 from psycopg import sql
 
 from deploy.testing.deployment import Deployment, close_pool, database_name, drop_database
+from processing.tests import declared_indexes
 
 pytestmark = pytest.mark.services
 
@@ -171,4 +172,13 @@ def test_the_way_back_keeps_every_count_of_the_ledger_and_marks_what_was_packed(
     # Each minute has what the stores have of it, and its first one what only the hour knew: two duplicates.
     assert ledger == [("07:00", 4, 2, 2, 0), ("07:10", 1, 1, 0, 0), ("07:20", 3, 3, 0, 0), ("07:59", 1, 0, 0, 1)]
     assert stale == [("a", "2026-03-01 03:00:00+00"), ("a", "2026-03-01 23:00:00+00")]
+    call_command("migrate", verbosity=0)
+
+
+def test_the_way_back_drops_declared_indexes_of_fields(site: Deployment) -> None:
+    declared_indexes.add("plant-*", "level")
+
+    call_command("migrate", "processing", "0010", verbosity=0)
+
+    assert (declared_indexes.made(), declared_indexes.statistics()) == ({}, 0)
     call_command("migrate", verbosity=0)
