@@ -96,12 +96,13 @@ def test_a_killed_workers_unfinished_index_is_made_again_and_finished_ones_are_k
     row = FieldIndex.objects.get()
     definition = Definition.of(row.pk, row.pattern, row.field)
     with postgres.connect() as other:
-        [(before,)] = other.execute(
-            "SELECT indexrelid FROM pg_index WHERE indrelid = 'events_2026_04'::regclass AND indisvalid AND indexrelid::regclass::text LIKE 'field%'"
-        ).fetchall()
+        [(before,)] = other.execute("SELECT to_regclass(%s)::oid", [definition.name("events_2026_04")]).fetchall()
         other.execute(definition.create("events_2026_03"))
         # As a worker that is killed in the middle leaves it.
-        superuser_invalidates(other, definition.name("events_2026_03"))
+        other.execute(
+            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = %s::regclass",
+            [definition.name("events_2026_03")],
+        )
     assert made() == {"events_2026_04": True, "events_2026_03": False}
     Job.objects.filter(pk=job.pk).update(heartbeat=datetime(2026, 1, 1, tzinfo=UTC))
 
@@ -114,20 +115,21 @@ def test_a_killed_workers_unfinished_index_is_made_again_and_finished_ones_are_k
         assert other.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = %s", [before]).fetchone() == (True,)
 
 
-def test_it_waits_while_the_statement_of_a_killed_worker_goes_on() -> None:
-    job = declaring.add("*", "level", who="ann", worker="next")
-    row = FieldIndex.objects.get()
-    create = Definition.of(row.pk, row.pattern, row.field).create("events_2026_04", concurrently=True)
+def test_the_statement_of_a_worker_that_was_killed_goes_on_and_the_next_worker_waits_for_it(site: Deployment) -> None:
+    job = declaring.add("*", "level", who="ann")
+    worker = site.start_jobs()
     with open_transaction():
-        orphan = threading.Thread(target=execute, args=[create])
-        orphan.start()
-        wait_for(lambda: waits_for("virtualxid"))
+        site.wait_for(lambda: waits_for("virtualxid"))
+        worker.kill()
+        Job.objects.update(heartbeat=datetime(2026, 1, 1, tzinfo=UTC))
+        taken = queue.claim("next", declared_indexes.STEPS)
+        assert taken == job
 
-        assert declared_indexes.STEPS[job.kind](job) == 1.0
+        assert declared_indexes.STEPS[job.kind](taken) == 1.0
 
-        assert job.message == "waiting until another index is made"
-    orphan.join()
-    assert run(job).state == Job.State.DONE
+        assert taken.message == "waiting until another index is made"
+        assert made() == {"events_2026_04": False}
+    assert run(taken).state == Job.State.DONE
     assert made() == ALL_VALID
 
 
@@ -199,6 +201,18 @@ def test_a_full_disk_fails_the_job_with_its_reason_and_adding_it_again_goes_on(
     assert made() == ALL_VALID
 
 
+def test_a_time_limit_of_the_role_that_cant_be_lifted_is_the_reason_of_a_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(partition_index, "OPTIONS", "-c statement_timeout=300")
+
+    with open_transaction():
+        job = add("*", "level")
+
+    assert job.state == Job.State.FAILED
+    assert job.message.endswith("canceling statement due to statement timeout")
+
+
 def test_an_index_that_is_being_made_can_be_dropped() -> None:
     building = declaring.add("*", "level", who="ann", worker="tests")
     assert declared_indexes.STEPS[building.kind](building) == 0.0
@@ -235,15 +249,6 @@ def test_a_partition_that_is_dropped_takes_its_index_along() -> None:
 
     assert state() == (IndexState.READY, 2, 2)
     assert statistics() == 2
-
-
-def superuser_invalidates(other: psycopg.Connection, name: str) -> None:
-    other.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = %s::regclass", [name])
-
-
-def execute(statement: str) -> None:
-    with postgres.connect(options="") as other:
-        other.execute(statement)
 
 
 @contextmanager

@@ -78,6 +78,7 @@ def test_an_index_serves_from_when_it_is_ready_until_it_is_to_be_dropped() -> No
         assert serving(["level"], sources=None) is None
         declared_indexes.STEPS[job.kind](job)
     assert row.state == FieldIndex.State.READY
+    declared_indexes.run(job)
     assert serving(["level"], sources=None) == "true"
 
     dropping = declaring.drop("*", "level", who="ann", worker="tests")
