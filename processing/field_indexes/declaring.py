@@ -15,7 +15,6 @@ from processing.stores.fields import indexes
 KIND = "field_index"
 BUILD, DROP = "build", "drop"  # what a job does, in its arguments
 MOST = 32  # declared indexes: the consumer pays for each with every event that has the field
-MAX_FIELD = 1_024  # bytes of a path
 FIELD_FORM = r"keys joined by dots, such as temperature or device.name; a dot in a key is written \."
 
 # Two declarations at once would pass the limit, or make the same index twice.
@@ -38,11 +37,11 @@ def check(pattern: str, field: str) -> None:
     if not source_patterns.is_pattern(pattern):
         raise Malformed(f"The pattern of sources has to be {source_patterns.PATTERN_FORM}.")
     try:
-        usable = 0 < len(field.encode()) <= MAX_FIELD and "\0" not in field and bool(fields.split(field))
+        usable = "\0" not in field and bool(fields.split(field))
     except ValueError:  # also for half surrogates, which are bytes of the command line that are not UTF-8
         usable = False
     if not usable:
-        raise Malformed(f"The field has to be {FIELD_FORM}; {MAX_FIELD:,} bytes at most.")
+        raise Malformed(f"The field has to be {FIELD_FORM}; {fields.MAX_PATH} bytes at most.")
 
 
 def add(pattern: str, field: str, *, who: str, worker: str = "") -> Job:

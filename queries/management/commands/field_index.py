@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from django.core.management.base import CommandError, CommandParser
 
 from ingestion.management.command import add_dry_run, add_json
-from processing import job_registry
 from processing.commandline.command import StoreCommand
 from processing.field_indexes import declaring, listing
+from processing.field_indexes import job as field_index_job
 from processing.field_indexes.declaring import Malformed, Refused
 from processing.field_indexes.listing import Declared, IndexState
 from processing.jobs import foreground, queue
@@ -77,7 +77,7 @@ class Command(StoreCommand):
         request = declaring.add if action == "add" else declaring.drop
         with _refusals():
             job = request(pattern, field, who=WHO, worker=queue.new_worker())
-        foreground.run(job, job_registry.steps()[job.kind], out=sys.stderr)
+        foreground.run(job, field_index_job.step, out=sys.stderr)
         shape = {"dryRun": False, "pattern": pattern, "field": field, "job": job.pk, "state": job.state}
         self.report(
             {**shape, "message": job.message}, f"{job.state}: {job.message}", as_json=as_json,
