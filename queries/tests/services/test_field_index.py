@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
+from django.test import Client
 
 from deploy.testing.deployment import Deployment
 from processing.events.fields import MAX_PATH
@@ -109,3 +111,15 @@ def test_a_failed_index_is_listed_with_its_reason_and_exit_code_1(site: Deployme
     said = field_index("list", code=1)
 
     assert said == "*  level  failed, 0 of 1 partitions have it (building: the disk is full)"
+
+
+def test_a_query_of_all_sources_and_all_time_is_allowed_once_an_index_is_ready(site: Deployment) -> None:
+    declared_indexes.fill(datetime(2026, 3, 1, tzinfo=UTC), count=1_000)
+    address = "/data?field.level[gt]=997&fields=level"
+    assert Client().get(address).status_code == 400
+
+    declared_indexes.add("*", "level")
+
+    answer = Client().get(address)
+    assert answer.status_code == 200
+    assert sorted(event["payload"]["level"] for event in answer.json()["results"]) == [998, 999]
