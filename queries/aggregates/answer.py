@@ -102,10 +102,13 @@ def _top(
         detail = f"top: with {len(bounds) - 1:,} buckets each, expected at most {size}"
         raise InvalidParameter("top", detail, code=Code.QUERY_TOO_WIDE)
     ranking = replace(query, statistics=(query.by,))
-    all_series = [_NO_SERIES] if not query.groups else list(series.page(ranking, within, size=MAX_RANKED).series)
-    if not all_series:
-        return SeriesPage([], more=False)
-    found = reading.read(ranking, within, series=all_series, bounds=[bounds[0], bounds[-1]], served=served)
+    ranked = series.page(ranking, within, size=MAX_RANKED) if query.groups else SeriesPage([_NO_SERIES], more=False)
+    if ranked.more:
+        detail = f"top: there are more than {MAX_RANKED:,} series; name fewer sources or fields"
+        raise InvalidParameter("top", detail, code=Code.QUERY_TOO_WIDE)
+    if not ranked.series:
+        return ranked
+    found = reading.read(ranking, within, series=ranked.series, bounds=[bounds[0], bounds[-1]], served=served)
     values = {key: numbers[query.by] for (key, _), numbers in found.items()}
     best = nlargest(
         query.top, (key for key, value in values.items() if value is not None), key=lambda key: values[key] or 0.0

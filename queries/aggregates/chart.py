@@ -48,6 +48,7 @@ class ChartQuery:
     points: int = USUAL_POINTS  # of a series, at most
     interval: Interval | None = None  # None: the shortest that fits
     zone: ZoneInfo = field(default_factory=lambda: zones.parse(zones.UTC_NAME))
+    is_moving: bool = False  # the range depends on the present time
 
     @classmethod
     def from_parameters(cls, parameters: Parameters, *, now: datetime) -> Self:
@@ -67,6 +68,9 @@ class ChartQuery:
             points=parameters.integer("max_points", default=USUAL_POINTS, least=1, most=MAX_POINTS),
             interval=cast("Interval | None", parameters.choice("interval", INTERVALS)),
             zone=zones.parse(parameters.text("tz") or zones.UTC_NAME),
+            is_moving=any(
+                parameters.text(name) is None or "now" in str(parameters.text(name)) for name in ("from", "to")
+            ),
         )
 
 

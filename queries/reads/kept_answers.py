@@ -55,16 +55,17 @@ class Answer(NamedTuple):
     state: State
 
 
-def read(key: str, *, subject: Subject, now: datetime, answer: Callable[[], object]) -> Answer:
+def read(key: str, *, subject: Subject, now: datetime, answer: Callable[[], object], is_moving: bool = False) -> Answer:
     """Return the kept answer if it is right, or read and keep it.
 
     :param key: its kind, a dot, and everything that distinguishes the answer but the reader's scope
+    :param is_moving: the same key is another range of time a moment later
     :raises ReadUnavailable: PostgreSQL does not answer
     :raises QueryTimeout: it takes too long
     """
     kind, _, rest = key.partition(".")
     name = f"{kind}.{hashlib.sha256(rest.encode()).hexdigest()}"
-    lasts = (PAST_KEPT if _is_past(subject, now) else PRESENT_KEPT).total_seconds()
+    lasts = (PAST_KEPT if _is_past(subject, now) and not is_moving else PRESENT_KEPT).total_seconds()
     kept = cache.get(name, scope=subject.sources, shape=_Kept)
     with postgres.bounded(postgres.QUERY_SECONDS):
         version, is_right = _compare(None if kept is None else kept.version, subject, lasts)

@@ -98,7 +98,8 @@ class SeriesView(ScopedView):
             return chart.as_rows(found) if in_rows else found
 
         key = f"chart.{Address.of(request, parameters).key}"
-        return answers.respond(request, kept_answers.read(key, subject=subject, now=now, answer=answer))
+        kept = kept_answers.read(key, subject=subject, now=now, answer=answer, is_moving=wanted.is_moving)
+        return answers.respond(request, kept)
 
 
 class EventView(ScopedView):

@@ -11,7 +11,7 @@ import pytest
 
 from processing.events.rollups import LARGEST
 from processing.models import SourceStatistics
-from queries.aggregates import reading
+from queries.aggregates import answer, reading
 from queries.aggregates.buckets import INTERVALS, LENGTHS, MAX_BUCKETS
 from queries.request.times import format_time
 from queries.tests.stored import NOON, account, get, refused, roll_up, series, store, store_text
@@ -124,6 +124,15 @@ def test_the_largest_series_are_found_over_all_sources() -> None:
     assert top(by="count", top="1") == ["e"]
     assert top(by="last", field="x") == ["a", "b"]
     assert top(by="max", source_id="a", field="x") == ["a"]
+
+
+def test_more_series_than_can_be_compared_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for source in ("a", "b", "c"):
+        roll_up(source, "x", [(NOON, 1.0)])
+    monkeypatch.setattr(answer, "MAX_RANKED", 2)
+
+    assert refused("/api/data/aggregate/?top=1&interval=1d")[1]["errors"][0]["pointer"] == "?top"
+    assert len(get("/api/data/aggregate/?top=1&interval=1d&source_id=b")["results"]) == 1
 
 
 def test_a_series_may_be_of_several_sources_or_fields() -> None:

@@ -245,6 +245,16 @@ def test_an_answer_that_touches_now_lasts_two_seconds_and_one_about_the_past_an_
     assert ask(ADDRESSES["events"]).headers["X-Cache"] == "miss"
 
 
+def test_a_range_that_moves_with_the_clock_is_not_kept_for_long(stored: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    chart = "/api/series/?source_id=a&from=now-30d&to=now-2d"
+    ask(chart)
+    assert ask(chart).headers["X-Cache"] == "hit"
+    monkeypatch.setattr(
+        kept_answers, "_NOW", kept_answers._NOW.replace("epoch FROM now()", "epoch FROM now() + interval '3 s'")
+    )
+    assert ask(chart).headers["X-Cache"] == "miss"
+
+
 def test_old_marks_are_forgotten_only_when_no_answer_needs_them(stored: None) -> None:
     assert ChangeMark.objects.count() > 40
     with connection.cursor() as cursor:
