@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from deploy.bench.load.events import array_requests
@@ -25,9 +25,12 @@ WARM_UP = 2_000  # events
 
 
 @contextmanager
-def running_servers() -> Iterator[Servers]:
-    """Start the four servers with the settings of `make run`, on free ports and a folder that is removed afterwards."""
-    with tempfile.TemporaryDirectory(prefix="dataflow-bench-") as name:
+def running_servers(kept: Path | None = None) -> Iterator[Servers]:
+    """Start the four servers with the settings of `make run`, on free ports and a folder that is removed afterwards.
+
+    :param kept: a folder that stays, with data from before if it has any
+    """
+    with nullcontext(kept) if kept else tempfile.TemporaryDirectory(prefix="dataflow-bench-") as name:
         folder = Path(name)
         servers = Servers(
             kafka=Kafka(port=ports.free_port(), folder=folder / "kafka"),
@@ -74,8 +77,12 @@ class Stack:
         self.stores = Stores(servers.postgres, servers.mongo, name)
 
     def prepare(self) -> None:
-        """Create the tables, the topics and the indexes."""
+        """Create the database, the tables, the topics and the indexes."""
         self.stores.create()
+        self.upgrade()
+
+    def upgrade(self) -> None:
+        """Create what is missing of the tables, the topics and the indexes."""
         self.manage("migrate", "--verbosity", "0")
         self.manage("prepare_stores")
 
@@ -177,10 +184,14 @@ class Stack:
         product = {name: process.pid for name, process in self._processes.items() if process.running}
         return product | {server.name: server.pid for server in self.servers}
 
-    def close(self) -> None:
-        """Stop all processes and delete the stores."""
+    def stop(self) -> None:
+        """Stop all processes; the stores stay."""
         for process in self._processes.values():
             process.stop()
+
+    def close(self) -> None:
+        """Stop all processes and delete the stores."""
+        self.stop()
         self.stores.drop()
 
 
