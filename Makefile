@@ -8,10 +8,10 @@ DEV = $(BOOTSTRAP) requirements-dev.txt -- -m
 marked = $$(grep -rl --include='test_*.py' --exclude-dir='.*' 'mark\.$(1)' *)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults check bench profile fuzz abuse demo screenshots requirements clean-data
+.PHONY: help run test faults check bench bench-queries profile fuzz abuse demo screenshots requirements clean-data
 
 help: ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Start everything on this machine and show its logs (Ctrl-C stops it)
 	$(BOOTSTRAP) requirements.txt requirements-local.txt -- -m deploy.local.run
@@ -31,6 +31,9 @@ check: ## Check style, types, layers, settings and migrations
 
 bench: ## Measure speed and memory, print one table (BENCH='--only peers': beside a peer; '--only sizing', '--only disk': bytes)
 	$(DEV) deploy.bench $(BENCH)
+
+bench-queries: ## Measure reading on ten million rows, which takes minutes to fill in (BENCH='--keep DIR', then '--use DIR')
+	$(DEV) deploy.bench.queries $(BENCH)
 
 profile: ## Record receiver and consumer under load with py-spy, print what takes the time (about 3 minutes; as root)
 	$(DEV) deploy.profiling

@@ -1,0 +1,88 @@
+"""Measures pages for many clients at once, each on a connection of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import uvloop
+
+from deploy.bench.queries.client import Costs
+from deploy.bench.queries.deployment import Filled
+from deploy.bench.queries.lines import Limit, Line, quantiles
+from deploy.bench.queries.questions import QUESTIONS
+from deploy.local import ports
+
+CLIENTS = 32
+SECONDS = 10.0
+WARM = 1.0  # seconds before, which do not count
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked\r\n", re.IGNORECASE)
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Crowd:
+    """What clients do in turn: the paths that they share, and the answers that they got."""
+
+    paths: Iterator[str]
+    token: str
+    port: int
+    seconds: list[float] = field(default_factory=list)
+    statuses: Counter[int] = field(default_factory=Counter)
+
+    async def ask(self, *, clients: int, until: float) -> None:
+        """Let so many clients ask until a moment of time.monotonic()."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(clients):
+                group.create_task(self._one(until))
+
+    async def _one(self, until: float) -> None:
+        reader, writer = await asyncio.open_connection(ports.HOST, self.port)
+        while (began := time.monotonic()) < until:
+            head = f"GET {next(self.paths)} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {self.token}\r\n\r\n"
+            writer.write(head.encode())
+            answer = await reader.readuntil(b"\r\n\r\n")
+            await _read_body(reader, answer)
+            self.seconds.append(time.monotonic() - began)
+            self.statuses[int(answer[9:12])] += 1
+        writer.close()
+
+
+async def _read_body(reader: asyncio.StreamReader, head: bytes) -> None:
+    if not _CHUNKED.search(head):
+        found = _LENGTH.search(head)
+        await reader.readexactly(int(found[1]) if found else 0)
+        return
+    # Each chunk has its size on a line before it and an empty line behind it.
+    size = -1
+    while size:
+        size = int(await reader.readline(), base=16)
+        await reader.readexactly(size + 2)
+
+
+def measure(filled: Filled) -> Iterator[Line]:
+    """Let 32 clients read pages of one source each."""
+    paths = QUESTIONS["source"].paths(filled)
+    _ask(filled, paths, WARM)
+    with Costs(filled.stack) as costs:
+        crowd = _ask(filled, paths, SECONDS)
+    count = len(crowd.seconds)
+    answers = ", ".join(f"{status}: {count}" for status, count in sorted(crowd.statuses.items()))
+    values = {
+        "requests/s": crowd.statuses[200] / SECONDS,
+        **quantiles(crowd.seconds),
+        "ms slowest": max(crowd.seconds) * 1000,
+    }
+    limits = (Limit("requests/s", least=300), Limit("ms slowest", most=1_000))
+    name, is_served = f"`GET /data` at {CLIENTS} clients at once", set(crowd.statuses) == {200}
+    yield Line(name, answers, values, costs.each(count), limits, is_served)
+
+
+def _ask(filled: Filled, paths: Iterator[str], seconds: float) -> Crowd:
+    crowd = Crowd(paths, filled.token, filled.stack.web_port)
+    uvloop.run(crowd.ask(clients=CLIENTS, until=time.monotonic() + seconds))
+    return crowd
