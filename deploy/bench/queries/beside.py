@@ -20,6 +20,7 @@ from deploy.bench.watch import Watch
 EVENTS = 150_000
 WARM_UP = 10_000
 IN_TURN = (False, True, True, False) * 2  # whether somebody reads
+PREFIX = "zz-load"  # of the sources: after all others, and the same each time, so that a kept folder changes little
 LEAST = 80  # % of the rate without a reader
 LIMIT = 300.0  # seconds
 _SOURCES = 200
@@ -30,14 +31,13 @@ def measure(filled: Filled) -> Iterator[Line]:
     stack = filled.stack
     stack.start_ingest()
     stack.start_consumer()
-    prefix = f"load-{int(time.time())}"
-    _rate(filled, WARM_UP, prefix=f"{prefix}-warm")
+    _rate(filled, WARM_UP)
     rates: dict[bool, list[float]] = {False: [], True: []}
     pages: list[float] = []
-    for number, reads in enumerate(IN_TURN):
+    for reads in IN_TURN:
         with _reader(filled) if reads else nullcontext([0]) as read:
             began = time.monotonic()
-            rates[reads].append(_rate(filled, EVENTS, prefix=f"{prefix}-{number}"))
+            rates[reads].append(_rate(filled, EVENTS))
             seconds = time.monotonic() - began
         if reads:
             pages.append(read[0] / seconds)
@@ -56,12 +56,12 @@ def measure(filled: Filled) -> Iterator[Line]:
     )
 
 
-def _rate(filled: Filled, count: int, *, prefix: str) -> float:
+def _rate(filled: Filled, count: int) -> float:
     """Return the events/s from the first request to the last event in both stores."""
     stack: Stack = filled.stack
     settled = stack.stores.settled() + count
     end = Watch(lambda: stack.stores.wait_until_settled(settled, seconds=LIMIT, alive=stack.consumer_alive))
-    requests = array_requests(count, size=100, prefix=prefix, token=filled.token)
+    requests = array_requests(count, size=100, prefix=PREFIX, token=filled.token)
     answers = send(requests, port=stack.ingest_port, connections=8)
     return count / (end.moment() - answers.started)
 
