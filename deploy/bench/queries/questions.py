@@ -128,8 +128,11 @@ def _event_ids(filled: Filled) -> Iterator[UUID]:
 
 
 def _moments(filled: Filled, least: timedelta) -> Iterator[datetime]:
-    """Yield moments all over the history, which leave so much of it before them."""
-    random = Random(16)  # noqa: S311 - the same each time
+    """Yield moments all over the history, which leave so much of it before them.
+
+    They are others each time: answers about the past are kept for an hour.
+    """
+    random = Random()  # noqa: S311 - nothing depends on it
     history = filled.history
     room = max(history.now - history.begins - least, timedelta())
     while True:
