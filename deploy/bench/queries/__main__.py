@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -11,17 +12,24 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+import django
+
 from deploy.bench import machine
 from deploy.bench.load.sender import LoadFailed
-from deploy.bench.queries import asking, beside, crowd, exports
-from deploy.bench.queries.deployment import Filled, NotFilled, filled
-from deploy.bench.queries.filling.history import ROWS
-from deploy.bench.queries.lines import Line, table
-from deploy.bench.queries.questions import QUESTIONS
 from deploy.bench.stores import NotExact
 from deploy.local.lock import VAR
 from deploy.local.process import DidNotStart
 from deploy.local.servers.server import CannotPrepare
+
+# The stores are filled by the product's own code, which needs its models; what is read of its settings is not about any server.
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dataflow_site.settings")
+django.setup()
+
+from deploy.bench.queries import asking, beside, crowd, exports  # noqa: E402
+from deploy.bench.queries.deployment import Filled, NotFilled, filled  # noqa: E402
+from deploy.bench.queries.filling.history import ROWS  # noqa: E402
+from deploy.bench.queries.lines import Line, table  # noqa: E402
+from deploy.bench.queries.questions import QUESTIONS  # noqa: E402
 
 FOLDER = VAR / "bench-queries"  # of the results
 

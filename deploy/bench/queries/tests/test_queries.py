@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,6 +19,7 @@ from deploy.bench.queries.client import Answer, Seen
 from deploy.bench.queries.deployment import NotFilled, filled
 from deploy.bench.queries.lines import Limit, Line, quantiles, table
 from deploy.bench.queries.questions import QUESTIONS
+from deploy.local.processes import ROOT
 
 FAST = (Limit("ms p95", most=30),)
 
@@ -52,6 +56,15 @@ def test_answers_are_counted_by_status_and_cache() -> None:
 
     assert seen.in_words("code") == "200: 3, hit: 2, miss: 1 (code)"
     assert seen.database_time() == {"ms db;dur": 2.0}
+
+
+def test_the_command_starts_without_anything_in_its_environment() -> None:
+    command = [sys.executable, "-m", "deploy.bench.queries", "--help"]
+    shown = subprocess.run(
+        command, cwd=ROOT, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=True
+    )
+
+    assert all(name in shown.stdout for name in ("--keep", "--use", "--rows", "pipeline", "ingest"))
 
 
 @pytest.fixture(name="folder")
