@@ -51,7 +51,8 @@ def sources_within(frame: ConsumerFrame, scope: ReadScope) -> Iterable[tuple[str
     """Return the sources of a frame that are in a scope."""
     if scope.sources is None:
         return frame["sources"].items()
-    return [(name, frame["sources"][name]) for name in scope.sources if name in frame["sources"]]
+    # Costs no more than the smaller of both.
+    return [(name, frame["sources"][name]) for name in frame["sources"].keys() & scope.sources]
 
 
 def interval(delta: Delta) -> int:
@@ -167,6 +168,7 @@ class SeriesDelta:
 
     start: float
     end: float
+    scope: ReadScope
     source_id: str
     stored: int = 0
     values: dict[str, Value] = field(default_factory=dict)
@@ -177,13 +179,15 @@ class SeriesDelta:
 
     def take(self, frame: ConsumerFrame) -> None:
         source = frame["sources"].get(self.source_id)
-        if source is None:
+        if source is None or not self.scope.includes(self.source_id):
             return
         self.stored += source["stored"]
         newest(self.values, source["values"])
 
     def brief(self) -> SeriesDelta:
-        made = SeriesDelta(self.start, self.end, self.source_id, self.stored, dict(self.values), dict(self.buckets))
+        made = SeriesDelta(
+            self.start, self.end, self.scope, self.source_id, self.stored, dict(self.values), dict(self.buckets)
+        )
         made.shorten()
         return made
 

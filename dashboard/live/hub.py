@@ -116,7 +116,7 @@ class Hub:
     async def sample(self) -> None:
         """Read from the stores what frames do not contain, or everything if no frames arrive."""
         watched = self._watched()
-        self._sampler.forget(watched)
+        self._sampler.begin(watched)
         self._sampler.keep_scopes({each.scope for each in watched if each.channel == "overview"})
         for subscription in watched:
             if subscription.channel == "overview":

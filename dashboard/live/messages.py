@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from dashboard.panels.columns import Interval
-from ingestion.auth.read_scope import OUTSIDE, ReadScope
+from ingestion.auth.read_scope import ReadScope
 from ingestion.events.model import SOURCE_ID_FORM, SOURCE_ID_PATTERN
 
 VERSION = 1
@@ -35,7 +35,7 @@ class Subscription:
     """A channel with its filters and its reader's scope. Equal subscriptions share one delta, which is encoded once."""
 
     channel: Channel
-    scope: ReadScope  # of the reader
+    scope: ReadScope  # of the reader, without other sources than `source_id`
     source_id: str | None = None
     interval: Interval = "1m"  # of a series' aggregates
 
@@ -49,23 +49,22 @@ class Subscribe(msgspec.Struct, tag_field="type", tag="subscribe", frozen=True, 
     interval: Interval = "1m"
 
     def subscription(self, scope: ReadScope) -> Subscription:
-        """Return the subscription that the message asks for.
+        """Return the subscription that the message asks for. One to a source outside the scope is to nothing.
 
-        :raises ProtocolError: a filter is missing or not valid, or the source is outside the reader's scope
+        :raises ProtocolError: a filter is missing or not valid
         """
         if self.source_id is None and self.channel == "series":
             raise ProtocolError("missing_filter", "series: sourceId is required")
         if self.source_id is not None and not SOURCE_ID_PATTERN.fullmatch(self.source_id):
             raise ProtocolError("invalid_filter", f"sourceId: expected {SOURCE_ID_FORM}")
-        if self.source_id is not None and not scope.includes(self.source_id):
-            raise ProtocolError("source_not_allowed", OUTSIDE)
         if not 0 < len(self.id) <= 64:
             raise ProtocolError("invalid_id", "id: expected 1 to 64 characters")
         if self.channel == "overview":
             return Subscription("overview", scope)
+        within = scope.narrowed(self.source_id)
         if self.channel == "tail":
-            return Subscription("tail", scope, self.source_id)
-        return Subscription("series", scope, self.source_id, self.interval)
+            return Subscription("tail", within, self.source_id)
+        return Subscription("series", within, self.source_id, self.interval)
 
 
 class Unsubscribe(msgspec.Struct, tag_field="type", tag="unsubscribe", frozen=True):

@@ -60,7 +60,8 @@ class Poller:
 
     def __init__(self) -> None:
         self._watches: dict[ReadScope, Watch] = {}
-        self._moved: dict[str, int] = {}  # by source: the oldest event time since its aggregates were read
+        self._moved: dict[str, int] = {}  # by source: the oldest event time since the last sample
+        self._to_read: dict[str, int] = {}  # the same, of the sample that is being read
         self._known: dict[Subscription, set[tuple[str, str]]] = {}
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="live-feed")
 
@@ -73,10 +74,10 @@ class Poller:
             if times:
                 self._moved[source_id] = min(*times, self._moved.get(source_id, times[0]))
 
-    def forget(self, watched: set[Subscription]) -> None:
-        """Forget the changes of sources that have no viewer, and the events that were read for viewers who left."""
-        sources = {subscription.source_id for subscription in watched}
-        self._moved = {source_id: at for source_id, at in self._moved.items() if source_id in sources}
+    def begin(self, watched: set[Subscription]) -> None:
+        """Begin a sample: forget what has no viewer any more, and keep what follows for the next one."""
+        # Several subscriptions may be to the same source.
+        self._to_read, self._moved = self._moved, {}
         self._known = {subscription: found for subscription, found in self._known.items() if subscription in watched}
 
     def keep_scopes(self, watched: set[ReadScope]) -> None:
@@ -116,7 +117,7 @@ class Poller:
     async def buckets(self, subscription: Subscription, *, frames_flow: bool) -> list[ChartBucket]:
         """Return the aggregates of a series that changed since the last call."""
         assert subscription.source_id is not None
-        oldest = self._moved.pop(subscription.source_id, None)
+        oldest = self._to_read.get(subscription.source_id)
         if frames_flow and oldest is None:
             return []
         found = await self._read(

@@ -22,7 +22,7 @@ def blank(subscription: Subscription, now: float) -> Delta:
         return OverviewDelta(now, now, subscription.scope)
     if subscription.channel == "series":
         assert subscription.source_id is not None
-        return SeriesDelta(now, now, subscription.source_id)
+        return SeriesDelta(now, now, subscription.scope, subscription.source_id)
     return TailDelta(now, now, subscription.scope.narrowed(subscription.source_id))
 
 

@@ -62,8 +62,7 @@ def source(scope: ReadScope, source_id: str, interval: Interval | None) -> Conte
     """Return the context of a source's page.
 
     :param interval: of the aggregates; None: the finest that shows a line
-    :raises SourceNotFound: no event of this source was ever read
-    :raises RequestRejected: it is outside the scope
+    :raises SourceNotFound: no event of this source was ever read, or it is outside the scope
     """
     common: Context = {"source_id": source_id, "blank_field": FieldCard("")}
     try:
@@ -84,10 +83,7 @@ def source(scope: ReadScope, source_id: str, interval: Interval | None) -> Conte
 
 
 def polled(scope: ReadScope, channel: Channel, source_id: str | None, interval: Interval) -> object:
-    """Return what a subscription to a channel starts with, for clients that poll; None: the stores do not answer.
-
-    :raises RequestRejected: the source is outside the scope
-    """
+    """Return what a subscription to a channel starts with, for clients that poll; None: the stores do not answer."""
     try:
         if channel == "overview":
             return {"sample": snapshot.overview(scope=scope)}

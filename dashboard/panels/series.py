@@ -72,8 +72,7 @@ class Charts:
 def charts(source_id: str, interval: Interval | None, *, scope: ReadScope) -> Charts:
     """Read the charts of a source. Without an interval the finest one with enough buckets is used.
 
-    :raises SourceNotFound: no event of this source was ever read
-    :raises RequestRejected: it is outside the scope
+    :raises SourceNotFound: no event of this source was ever read, or it is outside the scope
     :raises Unknown: PostgreSQL does not answer
     """
     try:

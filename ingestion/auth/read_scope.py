@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from ingestion.problems import Code, RequestRejected
 
-OUTSIDE = "the key is for some sources: name one of them, or none to read all of them"
-WHOLE_ONLY = "the key is for some sources: this needs one for all of them"
+WHOLE_ONLY = "this is about all sources together, and the key or user is for some of them"
 
 SqlCondition = tuple[str, list[str | list[str]]]  # a part of a WHERE clause, and its values
 
@@ -39,13 +38,9 @@ class ReadScope:
     def narrowed(self, source_id: str | None) -> ReadScope:
         """Return the scope of a request that names this source; None: it names none.
 
-        :raises RequestRejected: the source is outside, whether or not there is such a source
+        A source outside leaves nothing, as one that does not exist does: the answer must not tell which of them it is.
         """
-        if source_id is None:
-            return self
-        if not self.includes(source_id):
-            raise RequestRejected(Code.SOURCE_NOT_ALLOWED, OUTSIDE)
-        return ReadScope(frozenset({source_id}))
+        return self.among(None if source_id is None else (source_id,))
 
     def among(self, sources: Collection[str] | None) -> ReadScope:
         """Return the part of the scope that is among these sources; None: all of it."""
@@ -79,6 +74,9 @@ class ReadScope:
         """Return a text that is the same for equal scopes only, so that they share no cached answer with others."""
         if self.sources is None:
             return "all"
+        if not self.sources:
+            # Not the hash of nothing, which is that of the source "", too.
+            return "none"
         # No source id contains a line feed.
         return hashlib.sha256("\n".join(sorted(self.sources)).encode()).hexdigest()
 

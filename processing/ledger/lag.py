@@ -90,6 +90,16 @@ def of_source(lags: Sequence[PartitionLag], source: str) -> Waiting:
 
 def of_some_sources(lags: Sequence[PartitionLag], sources: Iterable[str]) -> Waiting:
     """Return the events of these sources that wait, for a reader who may not know how many of others wait."""
-    if all(of_source(lags, source) == NONE for source in sources):
-        return NONE
-    return Waiting(0, None, exact=False)
+    waits = any(each.records for each in shared_with(lags, sources))
+    return Waiting(0, None, exact=False) if waits else NONE
+
+
+def shared_with(lags: Sequence[PartitionLag], sources: Iterable[str]) -> list[PartitionLag]:
+    """Return the partitions that the events of these sources are in."""
+    numbers: set[int] = set()
+    for source in sources:
+        numbers.add(partition_of(source, len(lags)))
+        if len(numbers) == len(lags):
+            # A reader may have a hundred thousand sources.
+            break
+    return [each for each in lags if each.partition in numbers]

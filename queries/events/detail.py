@@ -95,7 +95,6 @@ def read(event_id: UUID, *, source_id: str | None = None, scope: ReadScope, raw:
     :raises EventNotFound: no event has this id
     :raises EventUncertain: MongoDB, which would lead to it, does not answer or is being restored
     :raises AmbiguousEvent: `source_id` is None and several sources in the scope have an event with this id
-    :raises RequestRejected: the source is outside the scope
     :raises ReadUnavailable: PostgreSQL does not answer, or not in time
     """
     found = find(event_id, scope=scope.narrowed(source_id))

@@ -104,7 +104,6 @@ class LedgerPage:
 def page(query: MinutesQuery, *, scope: ReadScope, now: datetime) -> LedgerPage:
     """Read one page, the newest minute first.
 
-    :raises RequestRejected: the query names a source outside the scope
     :raises ReadUnavailable: PostgreSQL does not answer
     """
     within = scope.narrowed(query.source_id)

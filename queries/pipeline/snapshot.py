@@ -58,17 +58,20 @@ class PipelineSnapshot:
         return ledger.equation(self.snapshot.total, in_flight=self.in_flight)
 
     def equation_of(self, source: str, totals: Totals) -> Equation:
-        """Return the account of one source."""
+        """Return the account of one source. Nothing is told of one outside the scope, not even whether its partition waits."""
         return ledger.equation(totals, in_flight=None if self.known is None else self._waiting(source, self.known))
 
     def _waiting(self, source: str, known: list[PartitionLag]) -> Waiting:
-        return lag.of_source(known, source) if self.scope.whole else lag.of_some_sources(known, [source])
+        if self.scope.whole:
+            return lag.of_source(known, source)
+        return lag.of_some_sources(known, self.scope.narrowed(source).sources or ())
 
     def settled_before(self) -> datetime | None:
         """Return the time before which no received event is still in flight; None: unknown."""
         if self.known is None:
             return None
-        ages = [partition.seconds for partition in self.known if partition.records]
+        own = self.known if self.scope.sources is None else lag.shared_with(self.known, self.scope.sources)
+        ages = [partition.seconds for partition in own if partition.records]
         known = [age for age in ages if age is not None]
         if len(known) < len(ages):
             return None

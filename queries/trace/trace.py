@@ -50,7 +50,7 @@ class Known:
 def read(event_id: UUID, *, source_id: str | None, scope: ReadScope) -> Trace:
     """Return the history of one event.
 
-    :raises RequestRejected: the source is outside the scope, the id is unknown, or only Kafka could have it and Kafka does not answer
+    :raises RequestRejected: the id is unknown in the scope, or only Kafka could have it and Kafka does not answer
     :raises AmbiguousEvent: `source_id` is None and there are several
     :raises EventUncertain: MongoDB, which would lead to its row, does not answer or is being restored
     :raises postgres.StoreUnavailable: PostgreSQL does not answer

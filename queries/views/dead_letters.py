@@ -75,7 +75,6 @@ class DeadLetterExport(ScopedView):
     def get(self, request: Request) -> StreamingHttpResponse:
         scope = authentication.admin_scope(request)
         selection = filters.from_parameters(Parameters(request.query_params, known=filters.PARAMETERS))
-        scope.narrowed(selection.source_id)
         lines = export.lines(selection, scope=scope, reading=postgres.bounded)
         return StreamingHttpResponse(lines, content_type=export.CONTENT_TYPE)
 

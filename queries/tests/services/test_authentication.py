@@ -39,7 +39,7 @@ def test_reading_needs_a_key_with_the_scope_or_a_sign_in(site: Deployment, clien
     assert client.get("/data", **bearer(reader)).status_code == 200
     assert client.get(f"/data?api_key={reader}").status_code == 401
 
-    client.force_login(User.objects.create_user("viewer"))
+    client.force_login(User.objects.create_user("viewer", is_staff=True))
     assert client.get("/data").status_code == 200
 
 
@@ -63,7 +63,9 @@ def test_a_key_for_some_sources_reads_these_alone_whatever_the_address_says(site
     for path in ("/data", "/data?source_id=sensor-1", "/data?sourceId=sensor-1", "/data?limit=1"):
         assert ids(read(path).json()["results"]) == [own], path
     for path in ("/data?source_id=sensor-2", "/data?sourceId=unheard", "/data?source_id=sensor-2*"):
-        assert read(path).json()["results"] == [], path
+        assert read(path).json() == {"next": None, "previous": None, "results": []}, path
+    for path in ("/sources/sensor-2/", "/sources/unheard/", "/api/sources/sensor-2/", "/api/sources/sensor-3/"):
+        assert read(path).status_code == 404, path
     for path in ("/data?source_id=sensor-1&source_id=sensor-2", "/data?source_id=sensor-1&sourceId=sensor-2"):
         assert ids(read(path).json()["results"]) == [own], path
     assert read(f"/api/events/{others}/").status_code == read(f"/api/events/{UUID(int=1)}/").status_code == 404

@@ -92,7 +92,7 @@ def test_widening_leaves_the_span_that_others_share_alone() -> None:
 
 
 def test_a_series_hears_its_own_source_alone() -> None:
-    delta = SeriesDelta(0.0, 0.25, "a")
+    delta = SeriesDelta(0.0, 0.25, EVERYTHING, "a")
 
     delta.take(
         consumer_frame({"a": source_frame(stored=2, x=(5_000, 1.5)), "b": source_frame(stored=9, x=(6_000, 9.0))})
@@ -148,3 +148,11 @@ def test_a_reader_of_some_sources_hears_of_these_alone() -> None:
         {"read": 2, "stored": 2, "duplicate": 0, "deadLettered": 0, "dropped": 0},
     )
     assert (tail.body()["seen"], columns(tail.body())["eventId"]) == (2, ["e1"])
+
+
+def test_a_series_of_a_source_outside_the_scope_takes_nothing() -> None:
+    delta = SeriesDelta(0.0, 0.25, ReadScope(frozenset({"b"})), "a")
+
+    delta.take(consumer_frame({"a": source_frame(stored=1, temperature=(1_000, 20.0))}))
+
+    assert not delta.changed()

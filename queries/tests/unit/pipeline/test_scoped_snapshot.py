@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from ingestion.auth.read_scope import EVERYTHING, ReadScope
 from processing.ledger.header_counts import NONE, Waiting
 from processing.ledger.lag import PartitionLag
 from processing.ledger.ledger import Snapshot, Totals
-from queries.pipeline.snapshot import PipelineSnapshot
+from queries.pipeline.snapshot import SLACK, PipelineSnapshot
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 OWN = "sensor-1"
@@ -44,3 +44,15 @@ def test_a_reader_of_everything_learns_the_bounds() -> None:
 
     assert whole.equation()["inFlight"] == 7_000
     assert whole.equation_of(OWN, Totals())["inFlightRange"] == {"atLeast": 0, "atMost": 7_000}
+
+
+def test_a_reader_of_some_sources_learns_nothing_of_the_partitions_that_others_wait_in() -> None:
+    own = ReadScope(frozenset({OWN}))
+    nothing = ReadScope(frozenset())
+
+    # Since when something waits there, and whether the partition of another's source waits.
+    assert pipeline(own, busy=ANOTHER).settled_before() == pipeline(nothing, busy=ANOTHER).settled_before()
+    assert pipeline(own, busy=PARTITION_OF_OWN).settled_before() == NOW - timedelta(seconds=9) - SLACK
+    other = pipeline(ReadScope(frozenset({"sensor-9"})), busy=PARTITION_OF_OWN)
+    assert other.equation_of(OWN, Totals()) == pipeline(nothing, busy=PARTITION_OF_OWN).equation_of(OWN, Totals())
+    assert other.equation_of(OWN, Totals())["inFlight"] == 0
