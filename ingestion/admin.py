@@ -15,6 +15,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from ingestion.auth import api_keys
+from ingestion.auth.source_patterns import ANY
 from ingestion.code_samples import Address, CodeSample, address_of, code_samples
 from ingestion.models import Key, Scope, Source
 
@@ -121,4 +122,9 @@ class KeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 def _snippets(address: Address, key: Key, token: str) -> list[CodeSample]:
     if Scope.INGEST not in key.scopes:
         return []
-    return code_samples(address, source=key.sources[0] if key.sources else EXAMPLE, key=token)
+    return code_samples(address, source=_example(key.sources[0]) if key.sources else EXAMPLE, key=token)
+
+
+def _example(pattern: str) -> str:
+    """Return a source that a pattern stands for."""
+    return EXAMPLE if pattern == ANY else pattern.replace(ANY, "1")

@@ -1,4 +1,4 @@
-"""The registry of sources, and the API keys."""
+"""The registry of sources, the API keys, and which sources the users of a group may see."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from django.db import models
 
 from ingestion.events.model import SOURCE_ID_FORM, SOURCE_ID_PATTERN
 from ingestion.rate_windows import InvalidRate, parse_rate
+
+# Patterns of one key or group. A receiver compares each source of a batch with all of them, in some microseconds.
+MAX_PATTERNS = 100
 
 
 def check_rate(text: str) -> None:
@@ -24,6 +27,15 @@ def check_source(text: str) -> None:
     """Validate a source id."""
     if not SOURCE_ID_PATTERN.fullmatch(text):
         raise ValidationError(f"Expected {SOURCE_ID_FORM}.")
+
+
+def check_patterns(texts: list[str]) -> None:
+    """Validate source ids and patterns of source ids. Ids, which are found by a hash, may be any number."""
+    # The same as ingestion.auth.source_patterns.is_pattern, which is above the models.
+    if not all(text == "*" or SOURCE_ID_PATTERN.fullmatch(text.removesuffix("*")) for text in texts):
+        raise ValidationError(f"Expected {SOURCE_ID_FORM}, or the beginning of one and a * for any end.")
+    if sum(text.endswith("*") for text in texts) > MAX_PATTERNS:
+        raise ValidationError(f"Expected at most {MAX_PATTERNS} that end with a *.")
 
 
 class Source(models.Model):
@@ -81,10 +93,11 @@ class Key(models.Model):
     digest = models.CharField(max_length=64, unique=True, editable=False)
     scopes = ArrayField(models.CharField(max_length=6, choices=Scope.choices), default=list)
     sources = ArrayField(
-        models.CharField(max_length=128, validators=[check_source]),
+        models.CharField(max_length=128),
         default=list,
         blank=True,
-        help_text="Empty: every source. With commas.",
+        validators=[check_patterns],
+        help_text="Ids, or patterns such as plant-*, with commas. Empty: every source.",
     )
     rate = models.CharField(
         max_length=100,
@@ -115,3 +128,21 @@ class Key(models.Model):
         if self.revoked_at:
             return "revoked"
         return "expired" if self.expires_at and self.expires_at <= now else "valid"
+
+
+class GroupSources(models.Model):
+    """Which sources the users of a group may see (queries.user_scopes). A group without a row binds nobody."""
+
+    group = models.OneToOneField("auth.Group", models.CASCADE, primary_key=True, related_name="read_sources")
+    patterns = ArrayField(
+        models.CharField(max_length=128),
+        validators=[check_patterns],
+        help_text="Ids, or patterns such as plant-*, with commas. A * alone: everything.",
+    )
+
+    class Meta:
+        db_table = "group_sources"
+        verbose_name = verbose_name_plural = "sources that its users may see"
+
+    def __str__(self) -> str:
+        return ", ".join(self.patterns)

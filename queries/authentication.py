@@ -21,8 +21,9 @@ from ingestion.auth.api_keys import Grant
 from ingestion.auth.read_scope import EVERYTHING, WHOLE_ONLY, ReadScope
 from ingestion.models import Scope
 from ingestion.problems import SECRETS, Code, RequestRejected
-from queries import errors, scoped_views
-from queries.reads import postgres
+from queries import errors, scoped_views, user_scopes
+from queries.reads import pattern_scopes, postgres
+from queries.reads.postgres import ReadUnavailable
 from queries.request.query_params import Parameters
 
 Handler = Callable[[HttpRequest], HttpResponse]
@@ -51,7 +52,7 @@ class ReadAuthentication:
                 if _FOR_PROGRAMS.match(request.path) or refusal.code is not Code.UNAUTHENTICATED:
                     return errors.refused(refusal, path=request.path)
                 return HttpResponseRedirect(f"{reverse('admin:login')}?{urlencode({'next': request.get_full_path()})}")
-            except DatabaseError:
+            except (DatabaseError, ReadUnavailable):
                 return errors.answer(Code.STORE_UNAVAILABLE, "PostgreSQL does not answer", path=request.path)
         return self._get_response(request)
 
@@ -118,8 +119,9 @@ def admin_scope(request: Request) -> ReadScope:
     """Return the sources of a key with the scope `admin`, for what only such a key may read.
 
     :raises RequestRejected: no valid key, or one without the scope
+    :raises ReadUnavailable: PostgreSQL does not answer
     """
-    return ReadScope(grant_of(request, Scope.ADMIN).sources)
+    return _scope_of(grant_of(request, Scope.ADMIN))
 
 
 def holds(request: HttpRequest | Request, scope: Scope) -> bool:
@@ -139,7 +141,7 @@ def reads_documents(request: Request) -> bool:
         return True
     person = getattr(request, _PERSON, None)
     if isinstance(person, PermissionsMixin):
-        # A key beside the sign-in changes nothing: it may be for some sources, and the reader sees all.
+        # A key beside the sign-in changes nothing: it may be for other sources than the reader sees.
         with postgres.bounded():
             return person.has_perm("processing.read_documents")
     try:
@@ -150,16 +152,21 @@ def reads_documents(request: Request) -> bool:
 
 
 def _scope_of_reader(request: HttpRequest) -> ReadScope:
-    """Return the sources that a reader may see: people who are signed in are operators and see all.
+    """Return the sources that a reader may see.
 
     :raises RequestRejected: no session and no valid key, or a key without the scope
+    :raises ReadUnavailable: PostgreSQL does not answer
     """
     if settings.DATAFLOW_OPEN_READ:
         return EVERYTHING
     if _signed_in(request):
         setattr(request, _PERSON, request.user)
-        return EVERYTHING
-    return ReadScope(grant_of(request, *_scopes(request.path)).sources)
+        return user_scopes.scope_of(request.user)
+    return _scope_of(grant_of(request, *_scopes(request.path)))
+
+
+def _scope_of(grant: Grant) -> ReadScope:
+    return EVERYTHING if grant.patterns is None else pattern_scopes.find(grant.patterns)
 
 
 def _find(token: bytes) -> Grant | None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 from django.core.exceptions import ValidationError
 from django.utils.dateparse import parse_datetime
 
-from ingestion.models import Scope, check_rate, check_source
+from ingestion.models import Scope, check_patterns, check_rate
 from queries.request import json_body
+
+T = TypeVar("T")
 
 MAX_NAME = 100  # characters
 MAX_RATE = 100  # characters
@@ -55,7 +57,7 @@ class NewKey(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields
         wrong = {
             "name": None if _is_name(name) else f"expected 1 to {MAX_NAME} characters, without NUL",
             "scopes": None if set(self.scopes) <= set(Scope.values) else f"expected some of {', '.join(Scope.values)}",
-            "sources": _problem(check_source, sources),
+            "sources": _problem(check_patterns, [sources]),
             "rate": _rate_problem(rate),
             "expiresAt": None if self.expires_at is None or _time(self.expires_at) else _NOT_A_TIME,
         }
@@ -91,7 +93,7 @@ def _rate_problem(rate: str) -> str | None:
     return _problem(check_rate, [rate] if rate else [])
 
 
-def _problem(check: Callable[[str], None], texts: Iterable[str]) -> str | None:
+def _problem(check: Callable[[T], None], texts: Iterable[T]) -> str | None:
     try:
         for text in texts:
             check(text)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 ALL = "all"  # data of every source
-OWN = "own"  # data of the key's sources alone
+OWN = "own"  # data of the sources of the key or of the user's groups alone
 FREE = "yes"  # an answer without data of sources
 NO = "–"  # 401, 403, or a page's way to the sign-in
 
@@ -19,8 +19,11 @@ READERS = (
     "key: read, some sources",
     "key: admin",
     "key: admin, some sources",
-    "signed in",
+    "user",
+    "user, some sources",
     "staff",
+    "staff, some sources",
+    "superuser",
 )
 
 
@@ -34,26 +37,34 @@ class Row(NamedTuple):
     read_some: str
     admin: str
     admin_some: str
-    user: str
+    user: str  # in no group that names sources, and neither staff nor superuser
+    user_some: str
     staff: str
+    staff_some: str
+    superuser: str
 
 
 def _read(address: str, what: str = ALL, some: str = OWN) -> Row:
-    return Row(address, NO, NO, what, some, NO, NO, what, what)
+    return Row(address, NO, NO, what, some, NO, NO, _of_none(some), some, what, some, what)
 
 
 def _managed(address: str, some: str = OWN) -> Row:
     """Dead letters and jobs: keys with the scope `admin` read them as well."""
-    return Row(address, NO, NO, ALL, some, ALL, some, ALL, ALL)
+    return Row(address, NO, NO, ALL, some, ALL, some, _of_none(some), some, ALL, some, ALL)
+
+
+def _of_none(some: str) -> str:
+    """Return what a reader of no source gets: the same lists, with nothing in them."""
+    return FREE if some == OWN else some
 
 
 def _operator(address: str, what: str = FREE, some: str = NO) -> Row:
     """Needs a key with the scope `admin`: neither a session nor the scope `read` helps."""
-    return Row(address, NO, NO, NO, NO, what, some, NO, NO)
+    return Row(address, NO, NO, NO, NO, what, some, NO, NO, NO, NO, NO)
 
 
 def _open(address: str, what: str = FREE) -> Row:
-    return Row(address, what, what, what, what, what, what, what, what)
+    return Row(address, *[what] * len(READERS))
 
 
 TABLE = (
@@ -92,12 +103,12 @@ TABLE = (
     _operator("/api/keys/<prefix>/rotate/"),
     _operator("/api/keys/<prefix>/expire/"),
     _operator("/api/keys/<prefix>/revoke/"),
-    Row("/admin/…", NO, NO, NO, NO, NO, NO, NO, ALL),
+    Row("/admin/…", NO, NO, NO, NO, NO, NO, NO, NO, ALL, NO, ALL),
     _open("/healthz"),
     _open("/readyz"),
     _open("/metrics"),
 )
-SOCKET = Row("/ws/live", NO, NO, NO, NO, NO, NO, ALL, ALL)
+SOCKET = Row("/ws/live", NO, NO, NO, NO, NO, NO, FREE, OWN, ALL, OWN, ALL)
 
 
 def row_of(template: str) -> Row | None:

@@ -208,15 +208,14 @@ class Acceptance:
 
         :raises RequestRejected: all that could be taken is of sources that are throttled
         """
-        disabled, allowed, throttle = self._access.registry.disabled, caller.grant.sources, self._access.throttle
-        if allowed is None and not disabled and not unknown and not throttle.failing:
+        disabled, grant, throttle = self._access.registry.disabled, caller.grant, self._access.throttle
+        if grant.sources is None and not disabled and not unknown and not throttle.failing:
             return parsed
         names = {event.source for event in parsed.events}
         failing = names & throttle.failing
         details = {source: throttle.refusal(source) for source in failing}
         details |= dict.fromkeys(names & disabled, _DISABLED) | dict.fromkeys(unknown or (), _UNKNOWN)
-        if allowed is not None:
-            details |= dict.fromkeys(names - allowed, _NOT_ALLOWED)
+        details |= dict.fromkeys(grant.outside(names), _NOT_ALLOWED)
         if failing and names == failing and all(details[source][0] is Code.SOURCE_FAILING for source in failing):
             raise throttle.reject(failing)
         return parsed.without(details) if details else parsed
@@ -224,8 +223,9 @@ class Acceptance:
     def _claim_sources(self, fresh: set[str], parsed: ParsedBatch, incoming: Incoming) -> set[str]:
         """Count the new sources of events that are let through; return those that are too many, if they are new."""
         grant, options = incoming.caller.grant, incoming.options
-        # A key that is bound to sources can't begin others, and its answers must not depend on what other keys send.
-        if grant.sources is not None or options.validate or is_withheld(parsed, options):
+        # A key that is bound to ids can't begin other sources, and its answers must not depend on what other keys send.
+        # One that is bound to patterns can begin any number.
+        if (grant.sources is not None and not grant.beginnings) or options.validate or is_withheld(parsed, options):
             return set()
         registry = self._access.registry
         return registry.quota.claim(grant.key, registry.uncertain(fresh), now=self.loop.time())
@@ -296,7 +296,7 @@ def _fresh(parsed: ParsedBatch) -> set[str]:
 
 def _allowed(parsed: ParsedBatch, caller: Caller) -> set[str]:
     names = {event.source for event in parsed.events}
-    return names if caller.grant.sources is None else names & caller.grant.sources
+    return names - caller.grant.outside(names)
 
 
 def _is_to_be_published(parsed: ParsedBatch, options: Options) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 
 import msgspec
@@ -11,7 +12,8 @@ import redis
 from django.conf import settings
 from django.utils import timezone
 
-from ingestion.auth import tokens
+from ingestion.auth import source_patterns, tokens
+from ingestion.auth.source_patterns import ANY
 from ingestion.events.timestamps import to_text_if_known
 from ingestion.models import Key, Scope
 from ingestion.runtime import pooled_connection, redis_client, signed_values
@@ -32,6 +34,23 @@ class Grant(msgspec.Struct, frozen=True, gc=False):
     sources: frozenset[str] | None  # None: all of them
     rate: str
     expires: float | None  # seconds since the epoch
+    beginnings: tuple[str, ...] = ()  # of further sources; only beside `sources` that are not all
+
+    @property
+    def patterns(self) -> frozenset[str] | None:
+        """The sources as they are named in the key; None: all of them."""
+        if self.sources is None:
+            return None
+        return self.sources.union(beginning + ANY for beginning in self.beginnings)
+
+    def outside(self, names: AbstractSet[str]) -> AbstractSet[str]:
+        """Return those of the sources that the key is not for. Called for each batch that a receiver takes."""
+        if self.sources is None:
+            return frozenset()
+        others = names - self.sources
+        if not others or not self.beginnings:
+            return others
+        return {name for name in others if not name.startswith(self.beginnings)}
 
 
 ANYONE = Grant("", frozenset(Scope.values), None, "", None)
@@ -120,12 +139,14 @@ def find(digest: str, *older: str) -> Grant | None:
     key = Key.objects.filter(digest__in=[digest, *older], revoked_at=None).first()
     if key is None or (key.expires_at is not None and key.expires_at <= timezone.now()):
         return None
+    split = source_patterns.split(key.sources) if key.sources else None
     return Grant(
         key.prefix,
         frozenset(key.scopes),
-        frozenset(key.sources) or None,
+        None if split is None else split.ids,
         key.rate or settings.DATAFLOW_KEY_RATE,
         key.expires_at.timestamp() if key.expires_at else None,
+        () if split is None else split.beginnings,
     )
 
 

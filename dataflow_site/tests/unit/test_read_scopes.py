@@ -6,14 +6,23 @@ import ast
 from collections.abc import Iterator
 
 from dataflow_site.environment.env import BASE_DIR
+from dataflow_site.tests import access
 
 READERS = ("queries", "dashboard")
 # Who gives out the right to see everything.
-GIVERS = {"queries/authentication.py", "dashboard/pages/admin_trace.py", "dashboard/live/sockets.py"}
+GIVERS = {
+    "queries/authentication.py",  # sites that are open to all, keys for every source
+    "queries/reads/pattern_scopes.py",  # the pattern for every source
+    "queries/user_scopes.py",  # superusers and operators
+    "dashboard/pages/admin_trace.py",  # behind the admin's own check
+    "dashboard/live/sockets.py",  # sites that are open to all
+}
 # Reads that take no scope, and why.
 WITHOUT = {
     "queries/pipeline/ingest_processes.py:_rejection_hashes",  # totals, for readers of everything alone
     "queries/pipeline/dependencies.py:_ask_postgresql",  # reads no table
+    "queries/user_scopes.py:scopes_of",  # users and their groups, from which scopes are made
+    "queries/user_scopes.py:_named",
     "queries/views/keys.py:get",  # keys, of which operators alone are told
 }
 # An operator's commands, which read and write roles and nothing of a tenant.
@@ -59,6 +68,10 @@ def test_few_places_give_out_the_right_to_see_everything() -> None:
     named = {name for name, module in modules() for node in ast.walk(module) if _is_everything(node)}
 
     assert named == GIVERS
+
+
+def test_the_docs_have_the_table_of_who_may_read_what() -> None:
+    assert access.as_markdown() in (BASE_DIR / "docs/security.md").read_text()
 
 
 def _is_everything(node: ast.AST) -> bool:

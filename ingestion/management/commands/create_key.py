@@ -22,6 +22,7 @@ class Command(OperatorCommand):
     help = (
         "Create a key and print it; it is not stored and can't be shown again. Or rotate, expire or revoke a key.\n\n"
         "  manage.py create_key meter-7 --source sensor-123 --rate 200:1,5000:60\n"
+        "  manage.py create_key plant --source 'plant-*' --scope read\n"
         "  manage.py create_key operator --scope read --scope admin --days 30\n"
         "  manage.py create_key --rotate 1a2b3c4d              create a second key like it; the first expires in a day\n"
         "  manage.py create_key --expire 1a2b3c4d --days 30\n"
@@ -39,7 +40,12 @@ class Command(OperatorCommand):
         which.add_argument("--expire", metavar="PREFIX", help="expire this key in --days; without --days: never")
         which.add_argument("--revoke", metavar="PREFIX", help="revoke this key now")
         parser.add_argument("--scope", action="append", choices=Scope.values, help="default: ingest; may be repeated")
-        parser.add_argument("--source", action="append", default=[], help="only this source; may be repeated")
+        parser.add_argument(
+            "--source",
+            action="append",
+            default=[],
+            help="only this source, or all of a pattern such as 'plant-*'; may be repeated",
+        )
         parser.add_argument("--rate", default="", help='events:seconds, such as "200:1,5000:60"')
         parser.add_argument("--days", type=float, help="days until it expires; default: never")
         add_dry_run(parser)

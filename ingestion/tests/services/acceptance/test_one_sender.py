@@ -165,3 +165,14 @@ def test_a_key_uses_up_its_own_new_sources_and_no_others(site: Deployment) -> No
         "source_not_allowed"
     }
     assert send(receiver, bound, event("own")).status == 202
+
+
+def test_a_key_for_a_pattern_uses_up_its_own_new_sources_too(site: Deployment) -> None:
+    receiver = open_receiver(site, LIMITS)
+    _, plant = api_keys.create("plant", ["ingest"], sources=["plant-*"])
+
+    first = send(receiver, plant, of_sources(1_000, "plant"))
+
+    assert (first.json["accepted"], first.json["errorCount"]) == (300, 700)
+    assert {item["code"] for item in first.json["results"]} == {"too_many_sources"}
+    assert send(receiver, plant, event("other")).code == "source_not_allowed"

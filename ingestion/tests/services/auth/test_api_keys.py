@@ -88,6 +88,19 @@ def test_scope_and_sources_bound_what_a_key_can_do(keyed: Receiver) -> None:
     assert send(keyed, bound, [event("sensor-2")]).status == 403
 
 
+def test_a_key_for_a_pattern_sends_all_of_its_sources_and_no_other(keyed: Receiver) -> None:
+    key, token = api_keys.create("plant", ["ingest"], sources=["plant-*", "hall-1"])
+    _, rotated = api_keys.rotate(key)
+
+    for each in (token, rotated):
+        assert [send(keyed, each, event(source)).status for source in ("plant-1", "plant-new", "hall-1")] == [202] * 3
+        assert {send(keyed, each, event(source)).code for source in ("plant", "planta", "hall-10", "other")} == {
+            "source_not_allowed"
+        }
+    mixed = send(keyed, token, [event("plant-1"), event("hall-2")])
+    assert (mixed.status, mixed.json["results"][0]["code"]) == (207, "source_not_allowed")
+
+
 def test_a_rotated_key_lives_beside_its_successor_and_a_revoked_one_is_refused_within_a_second(
     keyed: Receiver,
 ) -> None:
