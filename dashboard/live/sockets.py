@@ -12,12 +12,13 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
-from dashboard.live import hub, messages, sign_in
+from dashboard.live import hub, messages, scope_watch, sign_in
 from dashboard.live.messages import Ack, Pause, ProtocolError, Subscribe, Subscription, Unsubscribe
 from dashboard.live.socket_limits import Allowance, CloseCode, OpenSockets
 from dashboard.live.viewers import Viewer
 from dashboard.metrics import CLOSED
-from ingestion.auth.read_scope import EVERYTHING
+from ingestion.auth.read_scope import EVERYTHING, ReadScope
+from queries.reads.postgres import ReadUnavailable
 
 MAX_UNSENT = 64  # messages; the window admits 8 frames, the others are states and answers to the client's own messages
 CLOSE_SECONDS = 5.0  # for a connection that takes nothing to take the close frame
@@ -30,6 +31,7 @@ class LiveFeedSocket(AsyncWebsocketConsumer):
 
     The origin was checked before, in `dataflow_site.asgi`. A client that is not signed in is refused unless the site
     is open to all readers. One that sends too much, or whose session ends, is closed with a `CloseCode`.
+    What its user may see is looked up every two seconds, and its subscriptions follow.
     """
 
     viewer: Viewer
@@ -41,6 +43,7 @@ class LiveFeedSocket(AsyncWebsocketConsumer):
     async def connect(self) -> None:
         """Accept the client, send the known states and subscribe it to `overview`."""
         self._ended = False
+        self._asked: dict[str, Subscribe] = {}  # what the client subscribed to, by id
         self._wanted: dict[str, Subscription] = {}  # subscriptions to open, by id
         self._opening: asyncio.Task[None] | None = None
         self._unsent: asyncio.Queue[str] = asyncio.Queue(MAX_UNSENT)
@@ -48,6 +51,11 @@ class LiveFeedSocket(AsyncWebsocketConsumer):
         user = sign_in.name_of(self.scope)
         if not settings.DATAFLOW_OPEN_READ and not user:
             await self.close()  # before the handshake is accepted: a 403
+            return
+        try:
+            reads = await self._scope(user)
+        except ReadUnavailable:
+            await self.close()
             return
         await self.accept()
         if not _open_sockets.enter(self, user):
@@ -62,13 +70,15 @@ class LiveFeedSocket(AsyncWebsocketConsumer):
         for state in self.hub.states():
             await self._send(state)
         self.hub.join(self.viewer)
-        # Whoever is signed in is an operator and sees all, as on the pages; keys open no socket.
-        self._reads = EVERYTHING
-        self._subscribe("overview", Subscription("overview", self._reads))
+        self._reads = reads
+        self._subscribe(Subscribe("overview", "overview"))
+        if self._watching is not None:
+            scope_watch.current().add(self._may_see, int(user))
 
     async def disconnect(self, code: int) -> None:
         """Cancel what is being opened and sent, and leave the Hub."""
         _open_sockets.leave(self)
+        scope_watch.current().remove(self._may_see)
         if hasattr(self, "viewer"):
             for task in (self._opening, self._watching, self._sending):
                 if task is not None:
@@ -92,8 +102,9 @@ class LiveFeedSocket(AsyncWebsocketConsumer):
         match message:
             case Subscribe():
                 self._check_room(message.id)
-                self._subscribe(message.id, message.subscription(self._reads))
+                self._subscribe(message)
             case Unsubscribe():
+                self._asked.pop(message.id, None)
                 self._wanted.pop(message.id, None)
                 self.viewer.drop(message.id)
             case Ack():
@@ -101,10 +112,39 @@ class LiveFeedSocket(AsyncWebsocketConsumer):
             case Pause():
                 self.viewer.paused = message.paused
 
-    def _subscribe(self, identity: str, subscription: Subscription) -> None:
+    async def _scope(self, user: str) -> ReadScope:
+        """Return what the socket shows at first. Keys open no socket, so without a user the site is open to all.
+
+        :raises ReadUnavailable: PostgreSQL does not answer
+        """
+        if settings.DATAFLOW_OPEN_READ:
+            return EVERYTHING
+        return await scope_watch.current().scope_of(int(user)) or ReadScope(frozenset())
+
+    def _may_see(self, scope: ReadScope | None) -> None:
+        """Follow what the user may see now: other sources, or none since the account is not active any more."""
+        if self._ended or scope == self._reads:
+            return
+        if scope is None:
+            self._ending = asyncio.create_task(self._disconnect(CloseCode.SIGNED_OUT))
+            return
+        self._reads = scope
+        for message in self._asked.values():
+            present = self._wanted.get(message.id) or self.viewer.subscriptions.get(message.id)
+            if message.subscription(scope) != present:
+                # At once, since what is held and what comes may be of sources that it no longer shows.
+                self.viewer.drop(message.id)
+                self._subscribe(message)
+
+    def _subscribe(self, message: Subscribe) -> None:
+        """Open what a message asks for.
+
+        :raises ProtocolError: a filter is missing or not valid
+        """
         # In a task, since reading the snapshot may take seconds and further messages must not wait for it. One after
         # the other, so that a client has one read at a time in the queue that all clients share.
-        self._wanted[identity] = subscription
+        self._wanted[message.id] = message.subscription(self._reads)
+        self._asked[message.id] = message
         if self._opening is None or self._opening.done():
             self._opening = asyncio.create_task(self._open_wanted())
 

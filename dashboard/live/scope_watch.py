@@ -1,0 +1,82 @@
+"""What the users of open sockets may see: looked up again and again, since groups, patterns and sources change."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from weakref import WeakKeyDictionary
+
+from django.db import connections
+
+from ingestion.auth.read_scope import ReadScope
+from queries import user_scopes
+from queries.reads.postgres import ReadUnavailable
+
+LOOK_SECONDS = 2.0  # how late a change of rights, or a new source, reaches an open socket
+
+Listener = Callable[[ReadScope | None], None]  # None: the user is not active any more
+
+logger = logging.getLogger(__name__)
+_watches: WeakKeyDictionary[asyncio.AbstractEventLoop, ScopeWatch] = WeakKeyDictionary()
+
+
+def current() -> ScopeWatch:
+    """Return the watch of the running event loop."""
+    return _watches.setdefault(asyncio.get_running_loop(), ScopeWatch())
+
+
+class ScopeWatch:
+    """Looks up the scopes of all users with open sockets at once: two queries, however many sockets there are.
+
+    While PostgreSQL does not answer, each socket stays as it is: it shows that outage.
+    """
+
+    def __init__(self) -> None:
+        self._listeners: dict[Listener, int] = {}  # with the user's primary key
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="live-scopes")
+        self._looking: asyncio.Task[None] | None = None
+
+    async def scope_of(self, user: int) -> ReadScope | None:
+        """Return what a user may see now; None: there is no such user, or not an active one.
+
+        :raises ReadUnavailable: PostgreSQL does not answer
+        """
+        return (await self._look_up({user})).get(user)
+
+    def add(self, listener: Listener, user: int) -> None:
+        """Call the listener with the user's scope after each look, changed or not, on the event loop."""
+        self._listeners[listener] = user
+        if self._looking is None:
+            self._looking = asyncio.create_task(self._keep_looking())
+
+    def remove(self, listener: Listener) -> None:
+        """Stop calling the listener. May be called again."""
+        self._listeners.pop(listener, None)
+        if not self._listeners and self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+
+    async def _keep_looking(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                found = await self._look_up(set(self._listeners.values()))
+            except ReadUnavailable:
+                continue
+            except Exception:
+                logger.exception("the rights of live viewers could not be looked up")
+                continue
+            for listener, user in list(self._listeners.items()):
+                listener(found.get(user))
+
+    async def _look_up(self, users: set[int]) -> dict[int, ReadScope]:
+        def in_thread() -> dict[int, ReadScope]:
+            try:
+                return user_scopes.scopes_of(users)
+            finally:
+                # An open connection would never go back to the pool.
+                connections.close_all()
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, in_thread)
