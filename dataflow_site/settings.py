@@ -42,7 +42,7 @@ INSTALLED_APPS = [
     # Its `runserver` speaks to the live feed too; no other process needs what comes with it.
     *(["daphne"] if sys.argv[1:2] == ["runserver"] else []),
     # Loaded with the addresses, which only the web process needs: see urls.py.
-    "django.contrib.admin.apps.SimpleAdminConfig",
+    "dataflow_site.access.admin_app.OperatorAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -95,6 +95,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 PASSWORD_HASHERS = ["dataflow_site.access.password_hashing.Hasher", *global_settings.PASSWORD_HASHERS[1:]]
+LOGIN_REDIRECT_URL = "/"
 ROOT_URLCONF = "dataflow_site.urls"
 ASGI_APPLICATION = "dataflow_site.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

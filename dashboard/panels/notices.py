@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
+from ingestion.auth.read_scope import ReadScope
 from queries.schemas import HeldShape, IncidentShape, Pipeline, Stores
 
 
@@ -49,6 +50,14 @@ def of_line(line: Pipeline) -> list[Notice]:
         *(_of_held(each) for each in line["held"]),
         *(_of_incident(each) for each in incidents),
     ]
+
+
+def of_scope(scope: ReadScope) -> list[Notice]:
+    """Return a notice for a reader whose pages are all empty."""
+    if scope.sources is None or scope.sources:
+        return []
+    text = "You are in no group that names sources, or none of these has sent anything. An operator sets that in the admin."
+    return [{"tone": "warn", "title": "There is no source that you may see", "text": text, "since": None}]
 
 
 def of_stores(stores: Stores) -> list[Notice]:

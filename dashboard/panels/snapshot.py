@@ -95,7 +95,7 @@ def _whole_overview(scope: ReadScope) -> Overview:
     )
     return {
         "at": milliseconds(line["at"]),
-        "notices": notices.of_line(line),
+        "notices": [*notices.of_scope(scope), *notices.of_line(line)],
         "ledger": line["ledger"],
         "told": verdict.told(line),
         "verdict": verdict.verdict(line),
@@ -147,7 +147,6 @@ def newest_events(source_id: str | None, *, scope: ReadScope) -> list[EventShape
     """Return the newest events, oldest first, in the order of the live feed.
 
     :param source_id: None: of all sources in the scope
-    :raises RequestRejected: the source is outside the scope
     :raises Unknown: PostgreSQL does not answer
     """
     try:

@@ -11,6 +11,7 @@ from django.utils.deprecation import MiddlewareMixin
 from ingestion.problems import Code
 from processing.errors import POSTGRESQL_AWAY
 from queries import errors
+from queries.reads.postgres import ReadUnavailable
 
 # These addresses never answer with pages; elsewhere the Accept header decides.
 _API_PATHS = ("/api/", "/data", "/ingest", "/live/", "/healthz", "/readyz", "/metrics")
@@ -23,7 +24,7 @@ class ProblemPages(MiddlewareMixin):
     """
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if not isinstance(exception, POSTGRESQL_AWAY):
+        if not isinstance(exception, (*POSTGRESQL_AWAY, ReadUnavailable)):
             return None
         return errors.answer(Code.STORE_UNAVAILABLE, "PostgreSQL does not answer", path=request.path)
 
