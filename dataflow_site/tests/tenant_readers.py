@@ -1,0 +1,179 @@
+"""Every kind of reader of the site of two tenants, what they ask for, and how their answers are compared."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import NamedTuple, cast
+from urllib.parse import quote
+
+from asgiref.sync import async_to_sync
+from django.contrib.auth.models import Group, Permission, User
+from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.test import Client
+
+from dataflow_site.tests import routes, tenants
+from dataflow_site.tests.access import READERS
+from dataflow_site.tests.tenants import OTHERS, OWN, SECOND_OWN
+from ingestion.auth import api_keys
+from ingestion.models import GroupSources
+
+ABSENT = "zulus-1"  # a source that nobody has; it has as many characters as `OTHERS`
+OWN_PLACES = {"source_id": OWN, "event_id": str(tenants.OWN_EVENT), "number": str(tenants.OWN_LETTER)}
+OTHERS_PLACES = {"source_id": OTHERS, "event_id": str(tenants.OTHERS_EVENT), "number": str(tenants.OTHERS_LETTER)}
+NO_PLACES = {"source_id": ABSENT, "event_id": "dddddddd-8880-4000-8000-000000000001", "number": "8880111"}
+
+# Each with the own source, the other tenant's and both, as a client spells it right or wrong.
+SPELLINGS = (
+    *("source_id={0}", "sourceId={0}", "source_id={1}", "sourceId={1}", "source_id={0}&source_id={1}"),
+    *("source_id={1}&source_id={0}", "source_id={0}&sourceId={1}", "sourceId={0}&source_id={1}", "source_id="),
+    *("source_id={0},{1}", "source_id[]={0}", "SOURCE_ID={0}", "sourceid={0}", "source={0}", "source-id={0}"),
+    *(
+        "format=api",
+        "format=json&source_id={0}",
+        "source_id={0}%00{1}",
+        "SourceId={0}&source_id={1}",
+        "source__id={0}",
+        "source_id__in={1}",
+        "_source_id={0}",
+    ),
+    *(
+        "source_id={1}*",
+        "source_id={0}&source_id={1}*",
+        "source_id={0}*&source_id={1}",
+        "source_id=*",
+        "-source_id={1}",
+    ),
+)
+
+# A reader of some sources is one by their ids and, with this in its name, one by a pattern for them.
+BY_PATTERN = " by pattern"
+BOUND = tuple(name for name in READERS if "some sources" in name)
+TENANT = (*BOUND, *(name + BY_PATTERN for name in BOUND))
+# For tests that ask thousands of questions: each kind of reader once, with ids or with a pattern.
+FEW = (
+    "key: read, some sources by pattern",
+    "key: admin, some sources",
+    "user, some sources",
+    "staff, some sources by pattern",
+)
+EVERYONE = (*READERS, *(name + BY_PATTERN for name in BOUND))
+
+# What a source, an event and so on of the other tenant is called, and one that nobody has: each of the same length.
+PAIRS = (
+    *((OTHERS_PLACES[name], NO_PLACES[name]) for name in OTHERS_PLACES),
+    *(("bravo-*", "zulus-*"), ("bravo", "zulus"), ("bravo.power", "zulus.power"), ("bravo" * 5, "zulus" * 5)),
+)
+BODY = {"note": "n", "dryRun": True, "filter": {}}  # of a POST
+# Headers that differ between any two requests, or follow from the length of what was asked for.
+_HEADERS = {"X-Request-Id", "Date", "Expires", "Server-Timing", "ETag", "X-Cache", "Set-Cookie", "Content-Length"}
+_QUOTE = '(?:"|&quot;)'
+_PASSING = re.compile(
+    # Members of JSON, also where a page shows it.
+    rf"{_QUOTE}(?:requestId|now|at|seconds|lagAgeSeconds|latencyMs){_QUOTE}: ?(?:\[[^\]]*\]|[^,}}\]\s]+)"
+    r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?Z?"
+    r'|(?<=name="csrfmiddlewaretoken" value=")\w+'
+    r'|(?<="csrfToken": ")\w+'
+    r"|\b[\d.]+ ms\b"  # how long a server took
+)
+
+
+class Answer(NamedTuple):
+    """What a reader got."""
+
+    status: int
+    text: str  # headers and body
+
+
+def column_of(reader: str) -> int:
+    """Return the column of a reader in a row of the table."""
+    return 1 + READERS.index(reader.removesuffix(BY_PATTERN))
+
+
+def clients() -> dict[str, Client]:
+    """Return a client of each kind; those of some sources are the first tenant's."""
+    by_id, by_pattern = _group("by id", [OWN, SECOND_OWN]), _group("by pattern", ["alpha-*"])
+    made: dict[str, Client] = {}
+    for name in EVERYONE:
+        kind, _, some = name.removesuffix(BY_PATTERN).removeprefix("key: ").partition(", ")
+        pattern = name.endswith(BY_PATTERN)
+        if name.startswith("key: "):
+            sources = ([*by_pattern.patterns] if pattern else [*by_id.patterns]) if some else []
+            _, token = api_keys.create(f"reader {len(made)}", [kind], sources=sources)
+            made[name] = Client(raise_request_exception=False, headers={"Authorization": f"Bearer {token}"})
+            continue
+        made[name] = Client(raise_request_exception=False)
+        if name != "nobody":
+            made[name].force_login(
+                _user(f"person {len(made)}", kind, by_pattern if pattern else by_id, some=bool(some))
+            )
+    return made
+
+
+def _group(name: str, patterns: list[str]) -> GroupSources:
+    return GroupSources.objects.create(group=Group.objects.create(name=name), patterns=patterns)
+
+
+def _user(name: str, kind: str, bound: GroupSources, *, some: bool) -> User:
+    user = User.objects.create_user(name, is_staff=kind != "user", is_superuser=kind == "superuser")
+    if kind == "staff":
+        user.user_permissions.set(Permission.objects.all())
+    if some or kind == "superuser":
+        # A superuser sees everything in spite of it.
+        user.groups.add(bound.group)
+    return user
+
+
+def filled(template: str, *places: Mapping[str, str]) -> str:
+    """Return a path with these values, the later ones first."""
+    values = {**routes.SAMPLES, "channel": "tail"}
+    for each in places:
+        values |= each
+    return routes.fill(template, values)
+
+
+def spelled(path: str, others: str = OTHERS) -> Iterator[str]:
+    """Return addresses that name the own source, another one and both, in every way."""
+    for form in SPELLINGS:
+        yield f"{path}?{form.format(OWN, others)}"
+
+
+def ask(client: Client, path: str, body: object = None) -> Answer:
+    """GET a path, or POST to it if it takes nothing else."""
+    answer: HttpResponseBase = client.get(path)
+    if answer.status_code == 405 and path.startswith("/api/"):
+        answer = client.post(path, json.dumps(body or BODY), content_type="application/json")
+    head = "\n".join(f"{name}: {value}" for name, value in answer.headers.items())
+    return Answer(answer.status_code, f"{head}\n\n{_content(answer).decode(errors='replace')}")
+
+
+def _content(answer: HttpResponseBase) -> bytes:
+    if not isinstance(answer, StreamingHttpResponse):
+        assert isinstance(answer, HttpResponse)
+        return answer.content
+    if answer.is_async:
+        return async_to_sync(_whole)(cast("AsyncIterator[bytes]", answer.streaming_content))
+    return b"".join(cast("Iterator[bytes]", answer.streaming_content))
+
+
+async def _whole(chunks: AsyncIterator[bytes]) -> bytes:
+    return b"".join([chunk async for chunk in chunks])
+
+
+def without_echo(text: str, path: str) -> str:
+    """Leave out the address that was asked for, with its values."""
+    for part in {path, path.partition("?")[0], path.replace("&", "&amp;"), quote(path, safe="")}:
+        text = text.replace(part, "")
+    return text
+
+
+def comparable(answer: Answer, *names: str) -> str:
+    """Return an answer without what differs between any two requests, and without the names that were asked for."""
+    head, _, body = answer.text.partition("\n\n")
+    lines = [line for line in head.splitlines() if line.partition(":")[0] not in _HEADERS]
+    text = "\n".join([str(answer.status), *lines, "", body])
+    for name in names:
+        text = text.replace(name, "asked-for")
+    return _PASSING.sub("passing", text)
