@@ -65,7 +65,6 @@ OWN_LETTER, MOVED_HERE, OTHERS_LETTER, MOVED_AWAY = 11, 12, NUMBER + 11, NUMBER 
 OTHERS_JOB = NUMBER + 13
 OTHERS_TRACE = "00-bbbbbbbb777040008000000000000001-b7ad6b7169203331-01"
 
-_NOW = datetime.now(tz=UTC)
 _LONG = timedelta(days=3)  # ago: what is packed
 _SEGMENT = re.compile(r"[A-Za-z0-9+/_-]{12,}")
 
@@ -91,8 +90,15 @@ def _encoded(segment: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+@cache
+def _now() -> datetime:
+    """Return the time of what is new, the same for all that is stored."""
+    return datetime.now(tz=UTC)
+
+
 def fill(site: Deployment) -> None:
     """Store the data of both tenants."""
+    _now.cache_clear()
     topic = Topic.objects.create(kafka_id=_topic_id(), name=site.raw_topic)
     for source, few in ((OWN, 3), (SECOND_OWN, 2), (OTHERS, NUMBER)):
         _source(topic, source, few)
@@ -119,22 +125,22 @@ def _source(topic: Topic, source: str, few: int) -> None:
     word = source.partition("-")[0]
     Source.objects.create(source_id=source, labels={"place": f"{word}-hall"})
     SourceStatistics.objects.create(
-        source_id=source, first_seen=_NOW, last_seen=_NOW, latest_event=_NOW, read=few, stored=few
+        source_id=source, first_seen=_now(), last_seen=_now(), latest_event=_now(), read=few, stored=few
     )
-    LatestValue.objects.create(source_id=source, field=f"{word}.power", value=few, ts=_NOW, event_id=uuid4())
-    hour = _NOW.replace(second=0, microsecond=0, minute=0)
+    LatestValue.objects.create(source_id=source, field=f"{word}.power", value=few, ts=_now(), event_id=uuid4())
+    hour = _now().replace(second=0, microsecond=0, minute=0)
     for model, start in itertools.product((RollupMinute.objects, RollupHour.objects), (hour, hour - _LONG)):
         model.create(
             source_id=source, field=f"{word}.power", start=start, count=few, sum=few, min=few, max=few, first=few,
-            first_ts=_NOW, first_id=uuid4(), last=few, last_ts=_NOW, last_id=uuid4(),
+            first_ts=_now(), first_id=uuid4(), last=few, last_ts=_now(), last_id=uuid4(),
         )  # fmt: skip
-    for minute in (_NOW.replace(second=0, microsecond=0) - timedelta(minutes=1), hour - _LONG):
+    for minute in (_now().replace(second=0, microsecond=0) - timedelta(minutes=1), hour - _LONG):
         LedgerMinute.objects.create(source_id=source, minute=minute, partition=0, read=few, stored=few)
 
 
 def _pack() -> None:
     """Bring what is long past into the form that old numbers have."""
-    before = _NOW - _LONG / 2
+    before = _now() - _LONG / 2
     with transaction.atomic(), connection.cursor() as cursor:
         for rollups in BOTH:
             packing.pack(cursor, rollups, after=None, before=before, limit=1_000)
@@ -144,7 +150,7 @@ def _pack() -> None:
 def _event(topic: Topic, source: str, event_id: UUID, *, few: int) -> None:
     word = source.partition("-")[0]
     event = Event.objects.create(
-        id=event_id, source_id=source, ts=stored.NOON, received=stored.NOON, stored=_NOW,
+        id=event_id, source_id=source, ts=stored.NOON, received=stored.NOON, stored=_now(),
         payload={"word": word, "power": few}, topic=topic, partition=0, offset=few - NUMBER, line=0, content_hash=few,
     )  # fmt: skip
     stored.store_document(event)
@@ -156,18 +162,18 @@ def _letters(topic: Topic) -> None:
         raw = json.dumps({"sourceId": source, "payload": {"word": word}}).encode()
         DeadLetter.objects.create(
             id=number, topic=topic, partition=0, offset=-number, line=0, raw=raw, reason="missing_field",
-            detail=f"/{word}", pointer=f"/{word}", stage="decode", source_id=source, received=_NOW, first_seen=_NOW,
-            last_seen=_NOW, fingerprint=word * 5,
+            detail=f"/{word}", pointer=f"/{word}", stage="decode", source_id=source, received=_now(), first_seen=_now(),
+            last_seen=_now(), fingerprint=word * 5,
             **{"event_id": OWN_EVENT if source == OWN else OTHERS_EVENT, **more},
         )  # fmt: skip
 
     # An operator moved the event of each letter to the other tenant, where it failed again.
-    letter(OWN_LETTER, OWN, edited=factories.line(1, b'{"word":"bravo"}', source=OTHERS), state="sent", sent_at=_NOW)
-    letter(OTHERS_LETTER, OTHERS, edited=factories.line(2, source=OWN), state="sent", sent_at=_NOW)
+    letter(OWN_LETTER, OWN, edited=factories.line(1, b'{"word":"bravo"}', source=OTHERS), state="sent", sent_at=_now())
+    letter(OTHERS_LETTER, OTHERS, edited=factories.line(2, source=OWN), state="sent", sent_at=_now())
     letter(MOVED_AWAY, OTHERS, root_id=OWN_LETTER, redrives=1)
     letter(MOVED_HERE, OWN, root_id=OTHERS_LETTER, redrives=1)
     DeadLetterAction.objects.create(
-        letter_id=OWN_LETTER, at=_NOW, who="consumer", kind="failed", note=f"missing_field: letter {MOVED_AWAY}"
+        letter_id=OWN_LETTER, at=_now(), who="consumer", kind="failed", note=f"missing_field: letter {MOVED_AWAY}"
     )
     for number in range(20, 24):
         letter(NUMBER + number, OTHERS)
@@ -176,10 +182,10 @@ def _letters(topic: Topic) -> None:
 def _operations(topic: Topic) -> None:
     Job.objects.create(
         id=OTHERS_JOB, kind="discard", who="bravo", arguments={"filter": {"source_id": OTHERS}}, total=NUMBER,
-        created_at=_NOW, message="bravo", state="done",
+        created_at=_now(), message="bravo", state="done",
     )  # fmt: skip
-    Incident.objects.create(kind="crash", subject=OTHERS, detail="bravo crashed it", since=_NOW, last_seen=_NOW)
-    Hold.objects.create(topic=topic, partition=1, since=_NOW, reason="too many dead letters of bravo-1")
+    Incident.objects.create(kind="crash", subject=OTHERS, detail="bravo crashed it", since=_now(), last_seen=_now())
+    Hold.objects.create(topic=topic, partition=1, since=_now(), reason="too many dead letters of bravo-1")
     LedgerGap.objects.create(
         topic=topic, partition=2, first_offset=0, next_offset=NUMBER, cause="removed", noticed_at=timezone.now()
     )
@@ -187,7 +193,7 @@ def _operations(topic: Topic) -> None:
 
 def _receivers() -> None:
     status = ProcessStatus("bravo-host", "ingest", 0, 1.0, NUMBER, {"not_json": NUMBER}, NUMBER, NUMBER, UNGUARDED)
-    minute = int(_NOW.timestamp()) // 60 * 60
+    minute = int(_now().timestamp()) // 60 * 60
     with redis.Redis.from_url(f"redis://{settings.REDIS_ADDR}") as client:
         client.set(heartbeat.key("bravo-host"), msgspec.json.encode(status), ex=600)
         client.sadd(heartbeat.RECEIVERS, "bravo-host")
@@ -196,7 +202,7 @@ def _receivers() -> None:
 
 def _waiting(site: Deployment) -> None:
     """Put a record into Kafka that holds events of both, and that no consumer reads."""
-    now = int(_NOW.timestamp() * 1_000_000)
+    now = int(_now().timestamp() * 1_000_000)
     lines = [
         b'{"id":"%b","source":"%b","ts":%d,"received":%d,"payload":{}}' % (str(id_).encode(), source.encode(), now, now)
         for id_, source in ((WAITING_EVENT, OWN), (OTHERS_WAITING, OTHERS))

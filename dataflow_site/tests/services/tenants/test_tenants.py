@@ -23,7 +23,7 @@ from dataflow_site.tests.tenant_readers import (
     spelled,
     without_echo,
 )
-from dataflow_site.tests.tenants import OTHERS, SECOND_OWN
+from dataflow_site.tests.tenants import OTHERS
 
 pytestmark = pytest.mark.services
 
@@ -145,32 +145,3 @@ def test_own_cursors_stay_within_the_own_sources_and_those_of_others_do_not_lead
     assert len(found) >= 4
     assert {answer.status for answer in pages} == {200}
     assert [page.text for page in pages if tenants.leaks(page.text)] == []
-
-
-def test_a_key_for_some_sources_sees_its_own_share_of_every_total(readers: dict[str, Client]) -> None:
-    tenant = readers["key: read, some sources"]
-
-    pipeline, ledger = tenant.get("/api/pipeline/").json(), tenant.get("/api/pipeline/ledger/").json()
-    overview = tenant.get("/live/overview/").json()["data"]["sample"]
-    waiting = tenant.get(f"/api/events/{tenants.WAITING_EVENT}/trace/").json()
-
-    assert pipeline["ledger"]["stored"] == ledger["total"]["stored"] == overview["ledger"]["stored"] == 5
-    assert {each["sourceId"] for each in pipeline["sources"]} == {tenants.OWN, SECOND_OWN}
-    assert [pipeline[name] for name in ("lag", "consumers", "doors")] == [None, None, None]
-    assert (pipeline["held"], pipeline["incidents"], ledger["gaps"], ledger["refusedAtDoors"]) == ([], [], [], None)
-    assert pipeline["deadLetters"]["open"] == {"atLeast": 1, "atMost": 1}
-    # Something waits in the partition of a source of its own, and how much of it is its own is known to nobody.
-    assert (waiting["outcome"], waiting["lag"], waiting["search"]["records"]) == ("in_flight", None, None)
-    assert {trace for step in waiting["steps"] for trace in step["traceparents"]} == set()
-    assert [row["read"] for row in overview["minutes"]] == [5]
-
-
-def test_a_key_for_all_sources_sees_the_totals_and_the_trace_contexts_of_a_record(readers: dict[str, Client]) -> None:
-    everyone = readers["key: read"]
-
-    pipeline = everyone.get("/api/pipeline/").json()
-    waiting = everyone.get(f"/api/events/{tenants.WAITING_EVENT}/trace/").json()
-
-    assert pipeline["ledger"]["stored"] == tenants.NUMBER + 5
-    assert waiting["lag"]["records"] == 1
-    assert {trace for step in waiting["steps"] for trace in step["traceparents"]} == {tenants.OTHERS_TRACE}
