@@ -13,11 +13,12 @@ from pytest_django.fixtures import Settings
 
 from deploy.testing.deployment import Deployment
 from ingestion.auth import api_keys
-from ingestion.auth.read_scope import EVERYTHING, ReadScope
+from ingestion.auth.read_scope import EVERYTHING, MOST_VALUES, ReadScope
 from ingestion.models import GroupSources
 from ingestion.problems import RequestRejected
-from queries import user_scopes
+from queries import sources, user_scopes
 from queries.reads import pattern_scopes
+from queries.sources import SourceQuery
 from queries.tests.stored import account, make_event, store
 
 pytestmark = pytest.mark.services
@@ -134,3 +135,13 @@ def test_a_reader_of_more_sources_than_one_request_may_read_is_told_so(
         user_scopes.scope_of(person)
     # The live feed looks up many users at once.
     assert user_scopes.scopes_of([person.pk]) == {person.pk: scope()}
+
+
+@pytest.mark.parametrize("count", [0, 1, MOST_VALUES, MOST_VALUES + 1])
+def test_a_scope_of_any_number_of_sources_filters_by_them(site: Deployment, count: int) -> None:
+    for source in ("own-0", "other"):
+        account(source)
+
+    found = sources.page(SourceQuery(), scope=scope(*(f"own-{number}" for number in range(count))))
+
+    assert [source["sourceId"] for source in found.results] == ["own-0"][:count]
