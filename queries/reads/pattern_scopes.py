@@ -50,7 +50,7 @@ def find(patterns: Iterable[str]) -> ReadScope:
 def _resolve(patterns: frozenset[str]) -> ReadScope:
     try:
         with postgres.bounded():
-            return ReadScope(known_sources.resolve(patterns, limit=MAX_SOURCES))
+            return ReadScope(known_sources.resolve(patterns, scope=EVERYTHING, limit=MAX_SOURCES))
     except TooManySources as error:
         detail = f"the patterns of this key or user stand for more than {MAX_SOURCES} sources; it needs narrower ones"
         raise RequestRejected(Code.FORBIDDEN, detail) from error
