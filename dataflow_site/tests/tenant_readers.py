@@ -72,11 +72,12 @@ _HEADERS = {"X-Request-Id", "Date", "Expires", "Server-Timing", "ETag", "X-Cache
 _QUOTE = '(?:"|&quot;)'
 _PASSING = re.compile(
     # Members of JSON, also where a page shows it.
-    rf"{_QUOTE}(?:requestId|now|at|seconds|lagAgeSeconds|latencyMs){_QUOTE}: ?(?:\[[^\]]*\]|[^,}}\]\s]+)"
+    rf"{_QUOTE}(?:requestId|now|at|time|seconds|lagAgeSeconds|latencyMs){_QUOTE}: ?(?:\[[^\]]*\]|[^,}}\]\s]+)"
     r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?Z?"
     r'|(?<=name="csrfmiddlewaretoken" value=")\w+'
     r'|(?<="csrfToken": ")\w+'
     r"|\b[\d.]+ ms\b"  # how long a server took
+    r"|the nearest one is [\w/+-]+"  # of what is spelled like it
 )
 
 

@@ -129,7 +129,10 @@ def _source(topic: Topic, source: str, few: int) -> None:
     )
     LatestValue.objects.create(source_id=source, field=f"{word}.power", value=few, ts=_now(), event_id=uuid4())
     hour = _now().replace(second=0, microsecond=0, minute=0)
-    for model, start in itertools.product((RollupMinute.objects, RollupHour.objects), (hour, hour - _LONG)):
+    # Of the hour of the events, too: without a range, aggregates are of the time in which there are events.
+    for model, start in itertools.product(
+        (RollupMinute.objects, RollupHour.objects), (hour, hour - _LONG, stored.NOON)
+    ):
         model.create(
             source_id=source, field=f"{word}.power", start=start, count=few, sum=few, min=few, max=few, first=few,
             first_ts=_now(), first_id=uuid4(), last=few, last_ts=_now(), last_id=uuid4(),
