@@ -17,8 +17,7 @@ class SourceNotFound(Exception):
 def one(source_id: str, *, scope: ReadScope) -> SourceShape:
     """Return one source, without what takes longer to read.
 
-    :raises SourceNotFound: no event of this source was ever read
-    :raises RequestRejected: it is outside the scope, whether or not there is such a source
+    :raises SourceNotFound: no event of this source was ever read, or it is outside the scope
     :raises ReadUnavailable: PostgreSQL does not answer
     """
     within = scope.narrowed(source_id)
@@ -32,8 +31,7 @@ def one(source_id: str, *, scope: ReadScope) -> SourceShape:
 def read(source_id: str, *, scope: ReadScope, now: datetime) -> SourceDetail:
     """Return one source with what it sent lately and the types of its fields.
 
-    :raises SourceNotFound: no event of this source was ever read
-    :raises RequestRejected: it is outside the scope, whether or not there is such a source
+    :raises SourceNotFound: no event of this source was ever read, or it is outside the scope
     :raises ReadUnavailable: PostgreSQL does not answer
     """
     found = one(source_id, scope=scope)

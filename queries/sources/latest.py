@@ -36,8 +36,7 @@ WHERE own.source_id <> '' AND {{}} ORDER BY own.source_id
 def one(source_id: str, *, scope: ReadScope) -> LatestShape:
     """Return the latest of one source.
 
-    :raises SourceNotFound: no event of this source was ever read
-    :raises RequestRejected: it is outside the scope, whether or not there is such a source
+    :raises SourceNotFound: no event of this source was ever read, or it is outside the scope
     :raises ReadUnavailable: PostgreSQL does not answer
     """
     with postgres.bounded():

@@ -16,10 +16,11 @@ from ingestion.auth import api_keys
 from ingestion.auth.read_scope import EVERYTHING, MOST_VALUES, ReadScope
 from ingestion.models import GroupSources
 from ingestion.problems import RequestRejected
-from queries import sources, user_scopes
+from queries import user_scopes
 from queries.reads import pattern_scopes
-from queries.sources import SourceQuery
-from queries.tests.stored import account, make_event, store
+from queries.sources import lists
+from queries.sources.query import SourceQuery
+from queries.tests.stored import NOON, account, make_event, store
 
 pytestmark = pytest.mark.services
 
@@ -142,6 +143,6 @@ def test_a_scope_of_any_number_of_sources_filters_by_them(site: Deployment, coun
     for source in ("own-0", "other"):
         account(source)
 
-    found = sources.page(SourceQuery(), scope=scope(*(f"own-{number}" for number in range(count))))
+    found = lists.page(SourceQuery(), scope=scope(*(f"own-{number}" for number in range(count))), now=NOON)
 
     assert [source["sourceId"] for source in found.results] == ["own-0"][:count]
