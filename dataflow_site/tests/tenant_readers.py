@@ -76,6 +76,7 @@ _PASSING = re.compile(
     r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?Z?"
     r'|(?<=name="csrfmiddlewaretoken" value=")\w+'
     r'|(?<="csrfToken": ")\w+'
+    r"|<b>(?:X-Cache|ETag|Server-Timing):</b>.*"
     r"|\b[\d.]+ ms\b"  # how long a server took
     r"|the nearest one is [\w/+-]+"  # of what is spelled like it
 )

@@ -93,7 +93,7 @@ def test_a_raw_document_needs_the_right_to_read_it(site: Deployment, client: Cli
     bound = key("read", "raw", sources=("sensor-1",))
     assert (state(bound), state(bound, others)) == ("found", 404)
 
-    user = User.objects.create_user("viewer")
+    user = User.objects.create_user("viewer", is_staff=True)
     client.force_login(user)
     # A key does not add to a sign-in.
     assert state({}) == state(bound, others) == "not_allowed"
