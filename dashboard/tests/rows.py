@@ -47,8 +47,8 @@ class Rows:
 
     def field(self, source_id: str, name: str, values: list[float]) -> None:
         """One value a minute, the last one at noon."""
-        for back, value in enumerate(reversed(values)):
-            self.minute(source_id, name, NOON - timedelta(minutes=back), value)
+        for number, value in enumerate(values):
+            self.minute(source_id, name, NOON - timedelta(minutes=len(values) - 1 - number), value)
 
     def minute(self, source_id: str, name: str, start: datetime, value: float) -> None:
         RollupMinute.objects.create(
