@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import select
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -14,6 +12,7 @@ from psycopg.errors import QueryCanceled
 
 from ingestion.runtime import pooled_connection
 from processing.errors import POSTGRESQL_AWAY
+from queries.reads.line import Line
 
 # Seconds for all that one request reads. A frozen server ignores statement_timeout, and its kernel still acknowledges
 # TCP segments, so no TCP timeout applies either.
@@ -48,7 +47,7 @@ def bounded(seconds: float = READ_TIMEOUT) -> Iterator[None]:
     _local.inside = True
     try:
         _connect()
-        with _cut_after(seconds):
+        with closing(Line(connection.connection.pgconn.socket)) as line, line.limited(seconds):
             yield
     except POSTGRESQL_AWAY as error:
         # The pool must not give this connection to another request.
@@ -75,24 +74,3 @@ def _closed_by_server() -> bool:
     poll = select.poll()
     poll.register(connection.connection.pgconn.socket, select.POLLIN | select.POLLHUP)
     return bool(poll.poll(0))
-
-
-@contextmanager
-def _cut_after(seconds: float) -> Iterator[None]:
-    # A duplicate, so that the timer never shuts down another socket with the same descriptor.
-    with closing(socket.socket(fileno=os.dup(connection.connection.pgconn.socket))) as line:
-        timer = threading.Timer(seconds, _cut, args=(line,))
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-
-
-def _cut(line: socket.socket) -> None:
-    try:
-        line.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        # The connection was closed at the same moment.
-        return
