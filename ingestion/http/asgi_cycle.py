@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+import struct
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import Context
 from typing import Any
@@ -25,6 +27,7 @@ Application = Callable[
 
 MAX_UNREAD = 64 * 1024  # bytes of a body that the application has not asked for; then the client has to wait
 WITHOUT_BODY = {204, 304}
+_RESET = struct.pack("ii", 1, 0)  # for SO_LINGER: wait, for no time
 
 
 class AsgiRequest(Exchange):
@@ -148,6 +151,16 @@ class AsgiRequest(Exchange):
                 self._connection.close()
             self._connection.complete(self)
 
+    def _break_off(self) -> None:
+        """Close the connection in the middle of an answer."""
+        if self._is_chunked or self._left is not None:
+            self._connection.close()
+            return
+        # The end of the connection would be the end of the answer, as in HTTP/1.0; a reset is none.
+        line = self._connection.transport.get_extra_info("socket")
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self._connection.transport.abort()
+
     def _drop_unread(self) -> None:
         self._unread = bytearray()
         self._charge.release()
@@ -160,7 +173,7 @@ class AsgiRequest(Exchange):
         if self.is_complete or self.is_lost:
             return
         if self.has_started:
-            self._connection.close()
+            self._break_off()
         else:
             self.keep_alive = False
             self._begin(500, [(b"content-length", b"0")])

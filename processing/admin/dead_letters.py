@@ -16,6 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from ingestion.auth.read_scope import EVERYTHING
+from ingestion.http.streamed_answer import StreamedAnswer
 from ingestion.problems import in_words
 from processing.admin import actions, formatting, selection
 from processing.admin.filters import Facet
@@ -176,7 +177,9 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         lines = export.lines(selection.selection_from(request.GET), scope=EVERYTHING)
-        answer = StreamingHttpResponse(lines, content_type=export.CONTENT_TYPE)
+        if request.method == "HEAD":
+            lines = iter(())
+        answer = StreamingHttpResponse(StreamedAnswer(lines), content_type=export.CONTENT_TYPE)
         answer["Content-Disposition"] = 'attachment; filename="dead-letters.ndjson"'
         return answer
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from asgiref.sync import sync_to_async
 
 from ingestion.auth.read_scope import ReadScope
 from ingestion.runtime import pooled_connection
@@ -50,19 +49,18 @@ class ExportedLetter(msgspec.Struct, rename="camel", kw_only=True):
     history: list[ActionShape]
 
 
-async def lines(
+def lines(
     selection: LetterFilter,
     *,
     scope: ReadScope,
     reading: Callable[[], AbstractContextManager[None]] = nullcontext,
-) -> AsyncIterator[bytes]:
-    """Yield the letters in the scope as lines, so that a response need not fit into memory.
+) -> Iterator[bytes]:
+    """Yield the letters in the scope as lines, so that an answer need not fit into memory.
 
     :param reading: the context manager for each read
     """
-    read = sync_to_async(_chunk)
     last = 0
-    while found := await read(selection, scope, after=last, reading=reading):
+    while found := _chunk(selection, scope, after=last, reading=reading):
         last = found[-1].id
         yield b"".join(msgspec.json.encode(letter) + b"\n" for letter in found)
 

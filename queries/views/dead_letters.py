@@ -7,15 +7,18 @@ from typing import ClassVar
 
 import msgspec
 from django.http import StreamingHttpResponse
-from drf_spectacular.utils import extend_schema_view
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from ingestion.auth.read_scope import ReadScope
+from ingestion.http.streamed_answer import StreamedAnswer
 from ingestion.models import Scope
 from processing.dead_letters import export, serializers
 from processing.dead_letters.export import ExportedLetter
+from processing.dead_letters.filters import LetterFilter
 from processing.dead_letters.schemas import (
     DeadLetterDetail,
     DeadLetterShape,
@@ -73,10 +76,21 @@ class DeadLetterExport(ScopedView):
         errors=(401, 403),
     )
     def get(self, request: Request) -> StreamingHttpResponse:
-        scope = authentication.admin_scope(request)
-        selection = filters.from_parameters(Parameters(request.query_params, known=filters.PARAMETERS))
+        selection, scope = _exported(request)
         lines = export.lines(selection, scope=scope, reading=postgres.bounded)
-        return StreamingHttpResponse(lines, content_type=export.CONTENT_TYPE)
+        return StreamingHttpResponse(StreamedAnswer(lines), content_type=export.CONTENT_TYPE)
+
+    @extend_schema(exclude=True)
+    def head(self, request: Request) -> StreamingHttpResponse:
+        """Check the request as GET does, and read no letter."""
+        _exported(request)
+        return StreamingHttpResponse(StreamedAnswer(iter(())), content_type=export.CONTENT_TYPE)
+
+
+def _exported(request: Request) -> tuple[LetterFilter, ReadScope]:
+    scope = authentication.admin_scope(request)
+    selection = filters.from_parameters(Parameters(request.query_params, known=filters.PARAMETERS))
+    return selection, scope
 
 
 class LetterAction(APIView):

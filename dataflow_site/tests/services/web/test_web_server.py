@@ -89,6 +89,32 @@ def test_a_stream_that_fails_is_cut_off_within_a_second(web: ProductProcess, cre
     assert time.monotonic() - began < 1.0
 
 
+def answer(web: ProductProcess, method: str, path: str, credentials: str) -> bytes:
+    """Return a whole answer."""
+    with socket.create_connection(("127.0.0.1", web.port), timeout=20) as stream:
+        stream.sendall(
+            f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{credentials}\r\n".encode()
+        )
+        return b"".join(iter(lambda: stream.recv(1 << 20), b""))
+
+
+@pytest.mark.parametrize("path", EXPORTS)
+def test_a_stream_that_fails_before_its_first_piece_is_answered(
+    web: ProductProcess, credentials: str, path: str
+) -> None:
+    with broken_table():
+        assert answer(web, "GET", path, credentials).startswith(b"HTTP/1.1 50")
+
+
+@pytest.mark.parametrize("path", EXPORTS)
+def test_head_of_a_stream_reads_nothing_of_it(web: ProductProcess, credentials: str, path: str) -> None:
+    with broken_table():
+        head = answer(web, "HEAD", path, credentials)
+
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert b"content-length" not in head.lower()
+
+
 @pytest.mark.parametrize("path", EXPORTS)
 def test_a_slow_reader_costs_no_memory(web: ProductProcess, credentials: str, path: str) -> None:
     process = psutil.Process(web.pid)
