@@ -134,6 +134,13 @@ DATAFLOW_READS_WAITING = env.int("DATAFLOW_READS_WAITING", 16)
 # What a query that looks into the events of all sources may read: so many days of event time.
 DATAFLOW_MAX_SCAN_DAYS = env.int("DATAFLOW_MAX_SCAN_DAYS", 31)
 
+# Exports that one web process runs at one time, each with a connection to PostgreSQL of its own, outside the pool; and how
+# long one may take: what it reads stays in the tables of PostgreSQL until then, deleted or not.
+DATAFLOW_EXPORTS = env.int("DATAFLOW_EXPORTS", 4)
+DATAFLOW_EXPORT_HOURS = env.float("DATAFLOW_EXPORT_HOURS", 2.0)
+# Whether texts in a CSV that a spreadsheet would run as formulas get an apostrophe in front.
+DATAFLOW_CSV_SAFE_CELLS = env.bool("DATAFLOW_CSV_SAFE_CELLS", True)
+
 # --- PostgreSQL: rows, rollups, ledger, dead letters ---
 POSTGRES_HOST = env.str("POSTGRES_HOST", "127.0.0.1")
 POSTGRES_PORT = local_ports.port("POSTGRES_PORT")

@@ -22,6 +22,7 @@ from processing.dead_letters.redrive import NotRedrivable
 from processing.jobs.queue import JobNotFound
 from queries.dead_letters.listing import DeadLetterNotFound
 from queries.events.detail import AmbiguousEvent, EventNotFound, EventUncertain
+from queries.export.reading import ExportTimeout
 from queries.reads.postgres import QueryTimeout, ReadUnavailable
 from queries.request.json_body import InvalidBody
 from queries.request.query_params import InvalidParameter
@@ -37,6 +38,10 @@ _PLAIN: dict[type[Exception], tuple[Code, str]] = {
     QueryTimeout: (
         Code.QUERY_TIMEOUT,
         "the query took longer than 5 s; ask for a shorter range of time, fewer sources or fewer fields",
+    ),
+    ExportTimeout: (
+        Code.QUERY_TIMEOUT,
+        "no event was found within 30 s; ask for a shorter range of time, fewer sources or fewer filters",
     ),
     ReadUnavailable: (Code.STORE_UNAVAILABLE, "PostgreSQL did not answer in time; ask again later"),
     EventNotFound: (Code.NOT_FOUND, "no stored event has this id (from this source)"),

@@ -26,6 +26,8 @@ from queries.aggregates.buckets import INTERVALS
 from queries.dead_letters import listing
 from queries.dead_letters.bodies import DiscardMany, DiscardOne, RedriveMany, RedriveOne
 from queries.events import query
+from queries.export import query as export_query
+from queries.export.formats import CSV, FORMATS, NDJSON, PARQUET
 from queries.key_bodies import KeyExpiry, NewKey
 from queries.pipeline import ledger_minutes
 from queries.pipeline.partitions import ResumePartition
@@ -36,6 +38,7 @@ from queries.schemas import (
     Chart,
     EventDetail,
     EventList,
+    EventShape,
     Keys,
     KeyShape,
     KeyWithToken,
@@ -56,6 +59,7 @@ Handler = TypeVar("Handler", bound=Callable[..., object])
 
 _SHAPES: list[object] = [
     EventList,
+    EventShape,
     EventDetail,
     Aggregate,
     Chart,
@@ -195,6 +199,15 @@ _PARAMETERS: dict[str, Described] = {
     "top": Described(OpenApiTypes.INT, "Only so many series, with the largest values of `by` over the whole range."),
     "by": Described(OpenApiTypes.STR, "The statistic that `top` goes by. Default: count.", aggregate_query.STATISTICS),
     "interval": Described(OpenApiTypes.STR, "Length of a bucket. Default: 1h.", INTERVALS),
+    "format": Described(
+        OpenApiTypes.STR, f"The format. Default: what Accept prefers, or {NDJSON.name}.", tuple(FORMATS)
+    ),
+    "manifest": Described(
+        OpenApiTypes.STR,
+        f'With `1` and format={NDJSON.name}: end with the line `{{"manifest": …}}`, with the number of rows and bytes before '
+        "it, their SHA-256, and the time and name of the snapshot.",
+        ("0", "1"),
+    ),
     "state": Described(OpenApiTypes.STR, "Only results in this state."),
     "reason": Described(OpenApiTypes.STR, "Only results with this reason code."),
     "event_id": Described(OpenApiTypes.UUID, "Only results of this event."),
@@ -213,6 +226,7 @@ _PARAMETERS: dict[str, Described] = {
 EVENTS = query.PARAMETERS
 AGGREGATE = aggregate_query.PARAMETERS
 SOURCES = source_query.PARAMETERS
+EXPORT = export_query.PARAMETERS
 DEAD_LETTERS = listing.PARAMETERS
 LEDGER = ledger_minutes.PARAMETERS
 
@@ -234,12 +248,34 @@ def describe(
     media = export.CONTENT_TYPE if answer is ExportedLetter else JSON
     answers = answer if isinstance(answer, dict) else {200: answer}
     responses = {(status, media): _REFERENCE_OF[str(shape)] for status, shape in answers.items()}
-    responses |= {(error, CONTENT_TYPE): _REFERENCE_OF[str(Problem)] for error in (400, *errors, 503)}
+    return _described(responses, name=name, parameters=parameters, repeated=repeated, errors=errors, body=body)
+
+
+def describe_export(*, name: str, parameters: Sequence[str], repeated: Sequence[str]) -> Callable[[Handler], Handler]:
+    """Describe the export of events, in each of its formats."""
+    responses: dict[tuple[int, str], dict[str, Any]] = {
+        (200, NDJSON.content_type): _REFERENCE_OF[str(EventShape)],
+        (200, CSV.content_type): {"type": "string", "description": "A line of names, then a line for each event."},
+        (200, PARQUET.content_type): {"type": "string", "format": "binary"},
+    }
+    return _described(responses, name=name, parameters=parameters, repeated=repeated, errors=(406,))
+
+
+def _described(
+    responses: dict[tuple[int, str], dict[str, Any]],
+    *,
+    name: str,
+    parameters: Sequence[str],
+    repeated: Sequence[str],
+    errors: Sequence[int],
+    body: type[msgspec.Struct] | None = None,
+) -> Callable[[Handler], Handler]:
+    problems = {(error, CONTENT_TYPE): _REFERENCE_OF[str(Problem)] for error in (400, *errors, 503)}
     decorator: Callable[[Handler], Handler] = extend_schema(
         operation_id=name,
         parameters=[_parameter(each, many=each in repeated) for each in parameters],
         request=None if body is None else {JSON: _REFERENCE_OF[str(body)]},
-        responses=responses,
+        responses={**responses, **problems},
     )
     return decorator
 

@@ -10,7 +10,7 @@ from ingestion.events.model import SOURCE_ID_PATTERN
 from ingestion.problems import Code
 from queries import errors
 from queries.scoped_views import scoped
-from queries.views import data, dead_letters, jobs, keys, partitions, pipeline, schema, sources
+from queries.views import data, dead_letters, export, jobs, keys, partitions, pipeline, schema, sources
 
 app_name = "queries"
 
@@ -34,6 +34,7 @@ urlpatterns: list[URLPattern] = [
     re_path(r"^api/data/?$", data.Data.as_view(), name="data"),
     re_path(r"^api/data/aggregate/?$", data.AggregateView.as_view(), name="aggregate"),
     re_path(r"^api/series/?$", data.SeriesView.as_view(), name="series"),
+    re_path(r"^api/data/export/?$", export.DataExport.as_view(), name="export"),
     re_path(rf"^api/events/{EVENT_ID}/?$", data.EventView.as_view(), name="event"),
     re_path(rf"^api/events/{EVENT_ID}/trace/?$", data.TraceView.as_view(), name="trace"),
     re_path(r"^api/sources/?$", sources.SourceList.as_view(), name="source-list"),

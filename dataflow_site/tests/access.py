@@ -77,6 +77,7 @@ TABLE = (
     _read("/api/.", FREE, FREE),
     _read("/api/data/"),
     _read("/api/data/aggregate/"),
+    _read("/api/data/export/"),
     _read("/api/series/"),
     _read("/api/events/<event_id>/"),
     _read("/api/events/<event_id>/trace/"),

@@ -76,7 +76,7 @@ class EventQuery:
         return cls(
             selection=Selection.from_parameters(whole),
             order=_order(whole),
-            fields=_fields(parameters),
+            fields=projection_of(parameters),
             count=cast("Count | None", parameters.choice("count", ("estimated", "exact"))),
             limit=pagination.limit(parameters),
             offset=pagination.offset(parameters),
@@ -115,6 +115,10 @@ def _order(parameters: Parameters) -> Order:
     return cast("Order", parameters.choice("order", ("asc", "desc"), default="desc"))
 
 
-def _fields(parameters: Parameters) -> tuple[tuple[str, ...], ...] | None:
+def projection_of(parameters: Parameters) -> tuple[tuple[str, ...], ...] | None:
+    """Return the paths of the fields that are asked for; None: the whole payload.
+
+    :raises InvalidParameter: one is no path, or is given twice
+    """
     texts = parameters.paths("fields", most=MAX_FIELDS)
     return tuple(parse_path("fields", text) for text in texts) or None

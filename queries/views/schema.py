@@ -22,7 +22,7 @@ class Root(ScopedView):
 
     def get(self, request: Request) -> Response:
         Parameters(request.query_params, known=())
-        lists = ("data", "aggregate", "source-list", "latest", "dead-letter-list", "job-list")
+        lists = ("data", "aggregate", "export", "source-list", "latest", "dead-letter-list", "job-list")
         names = (*lists, "pipeline", "ledger", "schema", "docs")
         addresses = {name: request.build_absolute_uri(reverse(f"queries:{name}")) for name in names}
         return Response(addresses)

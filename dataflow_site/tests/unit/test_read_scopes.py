@@ -12,6 +12,7 @@ READERS = ("queries", "dashboard")
 # Who gives out the right to see everything.
 GIVERS = {
     "queries/authentication.py",  # sites that are open to all, keys for every source
+    "queries/management/commands/export.py",  # an operator's command
     "queries/reads/pattern_scopes.py",  # the pattern for every source
     "queries/user_scopes.py",  # superusers and operators
     "dashboard/pages/admin_trace.py",  # behind the admin's own check
@@ -20,6 +21,8 @@ GIVERS = {
 # Reads that take no scope, and why.
 WITHOUT = {
     "queries/pipeline/ingest_processes.py:_rejection_hashes",  # totals, for readers of everything alone
+    "queries/export/reading.py:begin",  # reads no table
+    "queries/export/statement.py:_streams",  # plans, of a statement that is made within the scope
     "queries/pipeline/dependencies.py:_ask_postgresql",  # reads no table
     "queries/user_scopes.py:scopes_of",  # users and their groups, from which scopes are made
     "queries/user_scopes.py:_named",

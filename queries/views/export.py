@@ -1,0 +1,84 @@
+"""The API of exports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from django.http import HttpRequest, StreamingHttpResponse
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+
+from ingestion.http.streamed_answer import StreamedAnswer
+from ingestion.problems import Code, RequestRejected
+from queries import openapi
+from queries.export import export, query
+from queries.export.formats import BY_MEDIA_TYPE, FORMATS, NDJSON, Format
+from queries.export.query import ExportQuery
+from queries.request.query_params import Parameters
+from queries.scoped_views import ScopedView
+
+MAX_ACCEPT = 1_024  # characters of a header that is looked at
+
+
+class _AnyFormat(DefaultContentNegotiation):
+    """Leaves the format to the view: no renderer makes an export."""
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        first = next(iter(renderers))
+        return first, str(first.media_type)
+
+
+class DataExport(ScopedView):
+    """All events that match, as NDJSON, CSV or Parquet, oldest first: one snapshot, in a stream of any length.
+
+    An export that fails is cut off. HTTP clients report that, and a Parquet file that was cut off has no footer.
+    """
+
+    name = "Export"
+    content_negotiation_class = _AnyFormat
+
+    @openapi.describe_export(name="exportEvents", parameters=openapi.EXPORT, repeated=query.REPEATED)
+    def get(self, request: Request) -> StreamingHttpResponse:
+        wanted, given = _query(request)
+        now = datetime.now(tz=UTC)
+        running = export.of_reader(wanted, scope=self.scope, now=now, given=given)
+        return _answer(wanted, StreamedAnswer(running, cut=running.cut, close=running.close), now=now)
+
+    @openapi.describe_export(name="checkExport", parameters=openapi.EXPORT, repeated=query.REPEATED)
+    def head(self, request: Request) -> StreamingHttpResponse:
+        """Check an export as GET does, and read no event. There is no length: nobody knows it before the end."""
+        wanted, _ = _query(request)
+        now = datetime.now(tz=UTC)
+        export.check(wanted, scope=self.scope, now=now)
+        return _answer(wanted, StreamedAnswer(iter(())), now=now)
+
+
+def _query(request: Request) -> tuple[ExportQuery, object]:
+    parameters = Parameters(request.query_params, known=query.PARAMETERS, repeated=query.REPEATED)
+    preferred = NDJSON if "format" in parameters.given else _preferred(request._request)  # noqa: SLF001 - Django's
+    return ExportQuery.from_parameters(parameters, preferred=preferred), dict(parameters.given)
+
+
+def _preferred(request: HttpRequest) -> Format:
+    accept = request.headers.get("Accept", "")
+    if not accept or len(accept) > MAX_ACCEPT:
+        return NDJSON
+    media = request.get_preferred_type(list(BY_MEDIA_TYPE))
+    if media is None:
+        names = ", ".join(FORMATS)
+        raise RequestRejected(Code.NOT_ACCEPTABLE, f"Accept: expected {', '.join(BY_MEDIA_TYPE)}, or format={names}")
+    return BY_MEDIA_TYPE[media]
+
+
+def _answer(wanted: ExportQuery, content: StreamedAnswer, *, now: datetime) -> StreamingHttpResponse:
+    headers = {
+        "Content-Disposition": f'attachment; filename="events-{now:%Y%m%dT%H%M%SZ}.{wanted.format.name}"',
+        "Cache-Control": "no-store",
+        # nginx would read as fast as it can, and write to its disk what the client has not taken yet.
+        "X-Accel-Buffering": "no",
+    }
+    return StreamingHttpResponse(content, content_type=wanted.format.content_type, headers=headers)
