@@ -7,10 +7,10 @@ import re
 import sys
 from collections.abc import Awaitable, Callable
 
+import django
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
-from django.core.asgi import get_asgi_application
 from django.urls import path, re_path
 
 from ingestion.runtime import heap
@@ -20,7 +20,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dataflow_site.settings")
 heap.bound_arenas()
 # Each request starts a thread, which the event loop waits for. With reads that compute beside it, a switch took 5 ms for each.
 sys.setswitchinterval(0.0005)
-pages = get_asgi_application()
+django.setup(set_prefix=False)
 
 # These read settings and models, so they come after Django's set-up.
 from dashboard.live.sockets import LiveFeedSocket  # noqa: E402
@@ -28,6 +28,7 @@ from dataflow_site.access.crowd_control import CrowdControl  # noqa: E402
 from dataflow_site.checks.connections import mongodb  # noqa: E402
 from dataflow_site.checks.findings import refuse_errors  # noqa: E402
 from dataflow_site.web.body_limit import BodyLimit  # noqa: E402
+from dataflow_site.web.handler import PagesHandler  # noqa: E402
 from ingestion.server import ENDPOINTS, mounted, mounted_lifespan  # noqa: E402
 
 refuse_errors(mongodb(None))
@@ -43,7 +44,7 @@ application = ProtocolTypeRouter(
         "http": URLRouter(
             [
                 *[re_path(f"^{re.escape(place[1:])}/?\\Z", mounted) for place in ENDPOINTS],
-                re_path("", BodyLimit(CrowdControl(pages))),
+                re_path("", BodyLimit(CrowdControl(PagesHandler()))),
             ]
         ),
         "websocket": AllowedHostsOriginValidator(

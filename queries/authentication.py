@@ -21,7 +21,7 @@ from ingestion.auth.api_keys import Grant
 from ingestion.auth.read_scope import EVERYTHING, WHOLE_ONLY, ReadScope
 from ingestion.models import Scope
 from ingestion.problems import SECRETS, Code, RequestRejected
-from queries import errors, scoped_views, user_scopes
+from queries import errors, recent_grants, scoped_views, user_scopes
 from queries.reads import pattern_scopes, postgres
 from queries.reads.postgres import ReadUnavailable
 from queries.request.query_params import Parameters
@@ -171,7 +171,7 @@ def _scope_of(grant: Grant) -> ReadScope:
 
 def _find(token: bytes) -> Grant | None:
     digest = tokens.digest(token)
-    grant = api_keys.find(digest, *tokens.older_digests(token))
+    grant = recent_grants.find(digest, lambda: api_keys.find(digest, *tokens.older_digests(token)))
     if grant is not None:
         key_use.note(grant.key, digest)
     return grant

@@ -19,6 +19,7 @@ from ingestion.models import Key, Scope
 from ingestion.runtime import pooled_connection, redis_client, signed_values
 
 logger = logging.getLogger(__name__)
+_changes = 0
 
 CHANNEL = "dataflow:access"  # a message is a key's prefix, a new key's digest, or SOURCES; signed
 SOURCES = "sources"  # the registry of sources has changed
@@ -157,8 +158,15 @@ def push_change(key: Key) -> None:
     push(key.prefix, key.digest)
 
 
+def changes() -> int:
+    """Return how many changes of keys this process has told of."""
+    return _changes
+
+
 def push(*messages: str) -> None:
     """Notify every receiver of a change; without Redis they notice it within a minute."""
+    global _changes  # noqa: PLW0603 - of the whole process
+    _changes += 1
     pooled_connection.release()
     try:
         with redis_client.connect_from_thread(timeout=REDIS_TIMEOUT) as client:

@@ -119,7 +119,8 @@ class AsgiRequest(Exchange):
     def _begin(self, status: int, headers: list[Header]) -> None:
         self.has_started = True
         self._expects_continue = False
-        given = dict(headers)
+        # Django writes them with capitals.
+        given = {name.lower(): value for name, value in headers}
         has_body = self._scope["method"] != "HEAD" and status not in WITHOUT_BODY
         if given.get(b"connection") == CLOSE[1]:
             self.keep_alive = False

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import struct
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+
+from queries.reads import watchdog
 
 _RESET = struct.pack("ii", 1, 0)  # for SO_LINGER: what was sent is not waited for
 
@@ -30,13 +31,8 @@ class Line:
     @contextmanager
     def limited(self, seconds: float) -> Iterator[None]:
         """Shut the connection down if the block takes longer."""
-        timer = threading.Timer(seconds, self._end)
-        timer.daemon = True
-        timer.start()
-        try:
+        with watchdog.after(seconds, self._end):
             yield
-        finally:
-            timer.cancel()
 
     def close(self) -> None:
         """Close the duplicate."""

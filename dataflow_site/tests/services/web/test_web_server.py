@@ -106,6 +106,16 @@ def test_a_stream_that_fails_before_its_first_piece_is_answered(
         assert answer(web, "GET", path, credentials).startswith(b"HTTP/1.1 50")
 
 
+@pytest.mark.parametrize("path", ["/api/", "/data", "/healthz", "/", "/nothing"])
+def test_an_answer_says_its_length_in_one_way(web: ProductProcess, credentials: str, path: str) -> None:
+    head, _, body = answer(web, "GET", path, credentials).partition(b"\r\n\r\n")
+
+    headers = [line.lower().partition(b":") for line in head.split(b"\r\n")[1:]]
+    lengths = [int(value) for name, _, value in headers if name == b"content-length"]
+    assert len(lengths) + [name for name, *_ in headers].count(b"transfer-encoding") == 1, head
+    assert lengths in ([], [len(body)])
+
+
 @pytest.mark.parametrize("path", EXPORTS)
 def test_head_of_a_stream_reads_nothing_of_it(web: ProductProcess, credentials: str, path: str) -> None:
     with broken_table():
