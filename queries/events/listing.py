@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
+import msgspec
 from django.db import connection
 
 from ingestion.auth.read_scope import ReadScope
-from processing.stores.jsonb import load_payload
+from processing.stores.jsonb import canonical, load_payload
 from queries.events import conditions, counts, projection, row_visibility, scan_limits
 from queries.events.query import EventCursor, EventQuery
 from queries.reads import condition, postgres
 from queries.reads.condition import TRUE, Argument, Condition
 from queries.request import pagination
 from queries.request.pagination import Address, CursorPage
-from queries.request.times import format_time, from_micros, to_micros
+from queries.request.times import as_rfc_3339, format_time, from_micros, to_micros
 from queries.schemas import EventCount, EventList, EventShape
 
 # Rows stored this long before the first page was read were visible to it: both are PostgreSQL's times, and a transaction
@@ -29,6 +30,14 @@ SETTLED_AFTER = 3_600  # seconds
 MAX_MERGED = 200
 
 COLUMNS = "id, source_id, ts, received, stored, payload, tags"
+# Under other names, or the order would be that of the texts.
+_TEXTS = ", ".join(
+    [
+        "id::text AS id_text, source_id AS source_text",
+        *(f"(({time} AT TIME ZONE 'UTC')::text || '+00') AS {time}_text" for time in ("ts", "received", "stored")),
+        "payload::text AS payload_text, tags",
+    ]
+)
 
 
 class EventRow(NamedTuple):
@@ -39,6 +48,18 @@ class EventRow(NamedTuple):
     ts: datetime
     received: datetime
     stored: datetime
+    payload: str
+    tags: list[str] | None
+
+
+class ListedRow(NamedTuple):
+    """The same columns as texts, as lists show them: values of Python are made of none of them."""
+
+    id: str
+    source_id: str
+    ts: str  # as PostgreSQL writes it, in UTC
+    received: str
+    stored: str
     payload: str
     tags: list[str] | None
 
@@ -86,7 +107,7 @@ def page(query: EventQuery, *, scope: ReadScope, now: datetime) -> EventPage:
         part,
         forward=lambda row: _cursor(row, query, view, backward=False),
         backward=lambda row: _cursor(row, query, view, backward=True),
-        shape=lambda row: event_shape(row, query.fields),
+        shape=lambda row: _listed(row, query.fields),
     )
     return EventPage(found, count)
 
@@ -95,38 +116,51 @@ def newest(*, count: int, scope: ReadScope) -> list[EventShape]:
     """Return the newest events in the scope, the newest first."""
     with postgres.bounded():
         rows, _ = _read(EventQuery(limit=count), scope, TRUE)
-    return [event_shape(row) for row in rows[:count]]
+    return [{**_listed(row, None), "payload": load_payload(row.payload)} for row in rows[:count]]
 
 
-def event_shape(row: EventRow, fields: Sequence[tuple[str, ...]] | None = None) -> EventShape:
-    """Return one event as JSON.
+def _listed(row: ListedRow, fields: Sequence[tuple[str, ...]] | None) -> EventShape:
+    """Return one event as JSON, with the payload's own text in it.
 
     :param fields: of its payload, by path; None: all
     """
-    payload = load_payload(row.payload)
+    payload: Any = msgspec.Raw(canonical(row.payload).encode())
+    return {
+        "eventId": row.id,
+        "sourceId": row.source_id,
+        "timestamp": as_rfc_3339(row.ts),
+        "receivedAt": as_rfc_3339(row.received),
+        "storedAt": as_rfc_3339(row.stored),
+        "payload": payload if fields is None else projection.of(load_payload(row.payload), fields),
+        "tags": row.tags or [],
+    }
+
+
+def event_shape(row: EventRow) -> EventShape:
+    """Return one event as JSON."""
     return {
         "eventId": str(row.id),
         "sourceId": row.source_id,
         "timestamp": format_time(row.ts),
         "receivedAt": format_time(row.received),
         "storedAt": format_time(row.stored),
-        "payload": payload if fields is None else projection.of(payload, fields),
+        "payload": load_payload(row.payload),
         "tags": row.tags or [],
     }
 
 
-def _read(query: EventQuery, within: ReadScope, served: Condition) -> tuple[list[EventRow], View]:
+def _read(query: EventQuery, within: ReadScope, served: Condition) -> tuple[list[ListedRow], View]:
     rows, values = _rows(query, within, served)
     direction = _direction(query)
     # The snapshot is taken by the statement itself, so that it is the one by which the rows were read.
     statement = f"""
-        SELECT {COLUMNS}, pg_current_snapshot()::text, extract(epoch FROM now())::bigint FROM {rows}
+        SELECT {_TEXTS}, pg_current_snapshot()::text, extract(epoch FROM now())::bigint FROM {rows}
         ORDER BY ts {direction}, source_id {direction}, id {direction} LIMIT %s OFFSET %s
     """  # noqa: S608 - made of constants
     with connection.cursor() as cursor:
         cursor.execute(statement, [*values, query.limit + 1, query.offset])
         found = cursor.fetchall()
-    return [EventRow(*row[:-2]) for row in found], _view(query, found)
+    return [ListedRow(*row[:-2]) for row in found], _view(query, found)
 
 
 def _view(query: EventQuery, found: list[tuple[object, ...]]) -> View:
@@ -180,12 +214,12 @@ def _in_view(cursor: EventCursor) -> Condition:
     return Condition(f"(stored <= %s OR {visible})", [from_micros(cursor.settled), *values])
 
 
-def _cursor(row: EventRow, query: EventQuery, view: View, *, backward: bool) -> EventCursor:
+def _cursor(row: ListedRow, query: EventQuery, view: View, *, backward: bool) -> EventCursor:
     return EventCursor(
         backward=backward,
-        ts=to_micros(row.ts),
+        ts=to_micros(datetime.fromisoformat(row.ts)),
         source_id=row.source_id,
-        id=str(row.id),
+        id=row.id,
         visible=view.visible,
         settled=view.settled,
         list=query.given,

@@ -12,16 +12,7 @@ PAYLOAD = "payload"
 
 # An integer up to this is a double without loss.
 MAX_EXACT = 2**53
-_WITH_MICROSECONDS = len("2025-04-11 12:00:00.123456+00")
 _DIGITS = frozenset("-0123456789")  # a number of JSON begins with
-
-
-def as_rfc_3339(text: str) -> str:
-    """Return PostgreSQL's text of a time in UTC, `2025-04-11 12:00:00.5+00`, as answers show it."""
-    if len(text) == _WITH_MICROSECONDS:
-        return f"{text[:10]}T{text[11:26]}Z"
-    fraction = text[19:-3]
-    return f"{text[:10]}T{text[11:19]}{fraction.ljust(7, '0') if fraction else ''}Z"
 
 
 def column_names(fields: Iterable[Sequence[str]], *, taken: Iterable[str]) -> Iterator[str]:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from processing.stores import jsonb
 from queries.export import cells
-from queries.export.cells import as_rfc_3339
 from queries.export.reading import Block
+from queries.request.times import as_rfc_3339
 
 # A spreadsheet runs what begins with these, the last four in full width:
 # https://owasp.org/www-community/attacks/CSV_Injection

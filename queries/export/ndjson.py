@@ -9,8 +9,8 @@ import msgspec
 
 from processing.stores.jsonb import load_payload
 from queries.events import projection
-from queries.export.cells import as_rfc_3339
 from queries.export.reading import Block, Snapshot
+from queries.request.times import as_rfc_3339
 
 
 def render(blocks: Iterator[Block], fields: Sequence[tuple[str, ...]] | None) -> Iterator[bytes]:

@@ -18,6 +18,7 @@ _UNITS = {
     "d": timedelta(days=1),
     "w": timedelta(weeks=1),
 }
+_WITH_MICROSECONDS = len("2025-04-11 12:00:00.123456+00")
 _A_TIME = "expected a time with a zone, like 2025-04-11T12:00:00Z"
 
 FIRST = datetime.min.replace(tzinfo=UTC)
@@ -31,6 +32,14 @@ class InvalidTime(ValueError):
 format_time = timestamps.to_text
 to_micros = timestamps.to_micros
 from_micros = timestamps.from_micros
+
+
+def as_rfc_3339(text: str) -> str:
+    """Return PostgreSQL's text of a time in UTC, `2025-04-11 12:00:00.5+00`, as answers show it."""
+    if len(text) == _WITH_MICROSECONDS:
+        return f"{text[:10]}T{text[11:26]}Z"
+    fraction = text[19:-3]
+    return f"{text[:10]}T{text[11:19]}{fraction.ljust(7, '0') if fraction else ''}Z"
 
 
 def shifted(moment: datetime, by: timedelta) -> datetime:
