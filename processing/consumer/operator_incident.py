@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from processing.cursors import Cursor
 from processing.errors import KAFKA, MONGODB, POSTGRESQL, NeedsOperator, StoreUnavailable
-from processing.ledger.incidents import Cursor, close_incident, open_incident
+from processing.ledger.incidents import close_incident, open_incident
 from processing.models import Incident
 from processing.stores.row_store import RowStore
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
+from processing.cursors import Cursor
 from processing.field_indexes import partition_index
 from processing.field_indexes.declaring import DROP
 from processing.jobs import queue
 from processing.jobs.queue import JobFailed
-from processing.ledger.incidents import Cursor
 from processing.models import FieldIndex, Job
 from processing.stores import month_partitions
 from processing.stores.fields import indexes

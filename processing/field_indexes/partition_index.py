@@ -13,10 +13,10 @@ from contextlib import contextmanager, suppress
 import psycopg
 from psycopg.errors import DiskFull, ProgramLimitExceeded, QueryCanceled, UndefinedTable
 
+from processing.cursors import Cursor
 from processing.errors import NeedsOperator, from_postgres, postgres_errors
 from processing.jobs.heartbeat import beating
 from processing.jobs.queue import JobFailed
-from processing.ledger.incidents import Cursor
 from processing.models import Job
 from processing.stores import postgres
 from processing.stores.fields.definitions import Definition, quote

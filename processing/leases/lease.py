@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import psycopg
 
+from processing.cursors import Cursor
 from processing.errors import NeedsOperator
-from processing.ledger.incidents import Cursor
 
 _UNTIL = "clock_timestamp() + make_interval(secs => %(seconds)s)"
 _CREATE = """

@@ -5,17 +5,14 @@ from __future__ import annotations
 import logging
 from typing import NamedTuple
 
-import psycopg
 from django.db import connection
-from django.db.backends.utils import CursorWrapper
 from django.db.models import QuerySet
 
 from processing import metrics
+from processing.cursors import Cursor
 from processing.models import Incident
 
 logger = logging.getLogger(__name__)
-
-Cursor = CursorWrapper | psycopg.Cursor
 
 _OPEN = """
 INSERT INTO incident AS i (kind, subject, detail, since, last_seen) VALUES (%s, %s, %s, now(), now())

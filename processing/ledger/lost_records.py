@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from processing.ledger.incidents import Cursor, PartitionRef, open_incident
+from processing.cursors import Cursor
+from processing.ledger.incidents import PartitionRef, open_incident
 from processing.models import Incident, LedgerGap
 
 _INSERT_GAP = """

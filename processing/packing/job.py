@@ -13,9 +13,9 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from processing.cursors import Cursor
 from processing.jobs import queue
 from processing.jobs.heartbeat import beating
-from processing.ledger.incidents import Cursor
 from processing.models import Job
 from processing.packing import reclaim
 from processing.stores.packed import ledger, packing

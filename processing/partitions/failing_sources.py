@@ -10,7 +10,8 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from ingestion.models import FailingSource
-from processing.ledger.incidents import Cursor, close_incident, open_incident
+from processing.cursors import Cursor
+from processing.ledger.incidents import close_incident, open_incident
 from processing.models import Incident
 
 LONGEST = 3_600  # seconds that a source is throttled at one time

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from processing.cursors import Cursor
 from processing.events.batch import Record
 from processing.events.positions import ReadUpTo
-from processing.ledger.incidents import Cursor, PartitionRef, open_incident
+from processing.ledger.incidents import PartitionRef, open_incident
 from processing.models import Incident
 
 NOTHING = ReadUpTo(0, -1)

@@ -9,8 +9,9 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
+from processing.cursors import Cursor
 from processing.kafka.end_offsets import OffsetsReader
-from processing.ledger.incidents import Cursor, PartitionRef, close_incident, open_incident
+from processing.ledger.incidents import PartitionRef, close_incident, open_incident
 from processing.models import Hold, Incident
 
 _HOLD = """

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ingestion.kafka import record_headers
+from processing.cursors import Cursor
 from processing.events.batch import Record
 from processing.kafka.unreadable import UnreadableBatch
-from processing.ledger.incidents import Cursor, PartitionRef
+from processing.ledger.incidents import PartitionRef
 from processing.models import Hold
 from processing.partitions import paused
 

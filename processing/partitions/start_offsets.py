@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from processing.cursors import Cursor
 from processing.errors import StoreUnavailable
 from processing.events.positions import PartitionId, ReadUpTo
 from processing.kafka.end_offsets import TopicOffsets
 from processing.ledger import lost_records
-from processing.ledger.incidents import Cursor, PartitionRef
+from processing.ledger.incidents import PartitionRef
 from processing.models import LedgerGap
 from processing.partitions import paused, progress, truncation
 from processing.partitions.paused import Paused

@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from processing.cursors import Cursor
 from processing.events.batch import Record
 from processing.events.positions import ReadUpTo
 from processing.kafka.end_offsets import TopicOffsets
 from processing.ledger import lost_records
-from processing.ledger.incidents import Cursor, PartitionRef
+from processing.ledger.incidents import PartitionRef
 from processing.models import LedgerGap
 
 _READ = """

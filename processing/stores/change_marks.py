@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from processing.ledger.incidents import Cursor
+from processing.cursors import Cursor
 
 HOUR = 3_600_000_000  # microseconds
 # How long answers may be kept: older marks are removed, so an older answer could not be compared any more.

@@ -9,8 +9,8 @@ import psycopg
 from psycopg import sql
 
 from ingestion.auth import source_patterns
+from processing.cursors import Cursor
 from processing.events import fields
-from processing.ledger.incidents import Cursor
 from processing.stores.fields import values
 
 MAX_NAME = 63  # bytes; PostgreSQL cuts longer names

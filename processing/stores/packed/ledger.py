@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from processing.ledger.incidents import Cursor
+from processing.cursors import Cursor
 
 Place = tuple[str, datetime, int]  # source, minute, partition
 

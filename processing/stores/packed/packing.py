@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from processing.ledger.incidents import Cursor
+from processing.cursors import Cursor
 from processing.stores import row_sql
 from processing.stores.packed.rollups import BOTH, KEY, SAME_AS, VALUES, Rollups, day_of
 
