@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 from multiprocessing.synchronize import Event
 
 from deploy.bench.load.events import array_requests
-from deploy.bench.load.sender import send
+from deploy.bench.load.sender import LoadFailed, send
 from deploy.bench.queries.client import Client
 from deploy.bench.queries.deployment import Filled
 from deploy.bench.queries.lines import Limit, Line
@@ -74,6 +74,8 @@ def _reader(filled: Filled) -> Iterator[list[int]]:
     reader = context.Process(target=_read, args=(filled.stack.web_port, filled.token, stop, read), daemon=True)
     reader.start()
     while not read.value:
+        if reader.exitcode is not None:
+            raise LoadFailed("the reader ended before it read anything")
         time.sleep(0.01)
     before = read.value
     try:
