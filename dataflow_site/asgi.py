@@ -11,6 +11,7 @@ import django
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
+from django.conf import settings
 from django.urls import path, re_path
 
 from ingestion.runtime import heap
@@ -32,6 +33,8 @@ from dataflow_site.web.handler import PagesHandler  # noqa: E402
 from ingestion.server import ENDPOINTS, mounted, mounted_lifespan  # noqa: E402
 
 refuse_errors(mongodb(None))
+# Before there are threads, which keep the priority that they begin with.
+os.nice(max(0, settings.DATAFLOW_WEB_NICE))
 
 
 async def refuse(scope: dict[str, object], receive: object, send: Callable[[dict[str, str]], Awaitable[None]]) -> None:

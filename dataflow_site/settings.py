@@ -130,6 +130,8 @@ DATAFLOW_READS = env.int("DATAFLOW_READS", 16)
 # With more, reads that compute would leave too little of the interpreter to other readers.
 DATAFLOW_READS_PER_READER = env.int("DATAFLOW_READS_PER_READER", 2)
 DATAFLOW_READS_WAITING = env.int("DATAFLOW_READS_WAITING", 16)
+# By how much the web process gives way to receivers and consumers on the same machine.
+DATAFLOW_WEB_NICE = env.int("DATAFLOW_WEB_NICE", 10)
 
 # What a query that looks into the events of all sources may read: so many days of event time.
 DATAFLOW_MAX_SCAN_DAYS = env.int("DATAFLOW_MAX_SCAN_DAYS", 31)

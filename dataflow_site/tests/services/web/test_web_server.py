@@ -106,6 +106,10 @@ def test_a_stream_that_fails_before_its_first_piece_is_answered(
         assert answer(web, "GET", path, credentials).startswith(b"HTTP/1.1 50")
 
 
+def test_readers_give_way_to_what_stores_events(web: ProductProcess) -> None:
+    assert psutil.Process(web.pid).nice() == psutil.Process().nice() + settings.DATAFLOW_WEB_NICE
+
+
 @pytest.mark.parametrize("path", ["/api/", "/data", "/healthz", "/", "/nothing"])
 def test_an_answer_says_its_length_in_one_way(web: ProductProcess, credentials: str, path: str) -> None:
     head, _, body = answer(web, "GET", path, credentials).partition(b"\r\n\r\n")
