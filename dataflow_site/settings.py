@@ -335,6 +335,7 @@ REST_FRAMEWORK: dict[str, object] = {
     "UNAUTHENTICATED_USER": None,
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "EXCEPTION_HANDLER": "queries.errors.handle",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "queries.content_negotiation.ContentNegotiation",
     "DEFAULT_RENDERER_CLASSES": [
         "queries.json_renderer.FastJSONRenderer",
         "rest_framework.renderers.BrowsableAPIRenderer",
@@ -342,9 +343,8 @@ REST_FRAMEWORK: dict[str, object] = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "data-flow-engine",
-    "DESCRIPTION": "Read what the pipeline stored.",
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
-    "POSTPROCESSING_HOOKS": ["queries.openapi.add_shapes"],
+    "POSTPROCESSING_HOOKS": ["queries.openapi.document.complete", "dataflow_site.openapi.document.add"],
     "VERSION": "0.1.0",
 }

@@ -150,6 +150,13 @@ MEANINGS: dict[Code, tuple[int, str]] = {
     Code.PIPELINE_BEHIND: (503, "Processing is too far behind; send again later"),
 }
 
+# What can be wrong with one event in the public format.
+OF_EVENT = (
+    *(Code.NOT_AN_EVENT, Code.MISSING_FIELD, Code.UNKNOWN_FIELD, Code.WRONG_TYPE, Code.INVALID_SOURCE_ID),
+    *(Code.INVALID_TIMESTAMP, Code.INVALID_EVENT_ID, Code.DUPLICATE_KEY, Code.INVALID_TEXT, Code.NUMBER_OUT_OF_RANGE),
+    *(Code.TOO_DEEP, Code.TOO_MANY_KEYS, Code.KEY_TOO_LONG, Code.EVENT_TOO_LARGE),
+)
+
 
 class RequestRejected(Exception):
     """A whole request is rejected; the handler answers with the status of the code."""

@@ -30,7 +30,7 @@ Handler = Callable[[HttpRequest], HttpResponse]
 
 # The admin and the addresses for operators check access themselves; probes need no key.
 _OPEN = re.compile(r"/(admin/|static/|healthz$|readyz$|metrics$|api/keys(/|$)|api/pipeline/partitions/)")
-_FOR_PROGRAMS = re.compile(r"/(api|data)(/|$)")
+_FOR_PROGRAMS = re.compile(r"/(api|data|live)(/|$)")
 # The scope `admin` includes reading them; the views require it where something is changed.
 _FOR_OPERATORS = re.compile(r"/api/(dead-letters|jobs)(/|$)")
 # Attribute of a request: the user who is signed in. Django REST framework takes `user` for itself.

@@ -54,7 +54,13 @@ def scoped(
     return with_scope
 
 
-class ScopedView(APIView):
+class ApiView(APIView):
+    """A view of Django REST framework. OPTIONS is a 405: what an address takes is in the OpenAPI document."""
+
+    http_method_names = [name for name in APIView.http_method_names if name != "options"]
+
+
+class ScopedView(ApiView):
     """A view of Django REST framework that reads within `scope`."""
 
     @property

@@ -16,12 +16,15 @@ class RefusedRequest(Exchange):
     needs_whole_body = True
 
     def __init__(
-        self, connection: Connection, code: Code, detail: str, headers: list[Header], *, keep_alive: bool
+        self, connection: Connection, problem: tuple[Code, str, str], headers: list[Header], *, keep_alive: bool
     ) -> None:
+        """Refuse a request.
+
+        :param problem: the code, the detail and the path that was asked for
+        """
         self.keep_alive = keep_alive
         self._connection = connection
-        self._code = code
-        self._detail = detail
+        self._problem = problem
         self._headers = headers
 
     def start(self) -> None:
@@ -33,4 +36,5 @@ class RefusedRequest(Exchange):
 
     def _answer(self) -> None:
         request_context.begin(dict(self._headers))
-        self.answer(self._connection, response.problem(self._code, self._detail))
+        code, detail, instance = self._problem
+        self.answer(self._connection, response.problem(code, detail, instance=instance))

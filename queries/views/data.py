@@ -9,7 +9,8 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from queries import authentication, openapi
+from ingestion.problems import Code
+from queries import authentication
 from queries.aggregates import answer as aggregate_answer
 from queries.aggregates import chart
 from queries.aggregates import query as aggregate_query
@@ -17,14 +18,20 @@ from queries.aggregates.chart import ChartQuery
 from queries.aggregates.query import AggregateQuery
 from queries.events import detail, listing, query
 from queries.events.query import EventQuery
+from queries.openapi import parameters as documented
+from queries.openapi.describe import KEPT, About, describe
 from queries.reads import kept_answers
 from queries.request import pagination
 from queries.request.pagination import Address
 from queries.request.query_params import Parameters
-from queries.schemas import Aggregate, Chart, EventDetail, EventList, Trace
+from queries.schemas import Aggregate, Chart, ChartRows, EventDetail, EventList, Trace
 from queries.scoped_views import ScopedView
 from queries.trace import trace
 from queries.views import answers
+
+# Problems of those that read many events, and of those that look one up.
+WIDE = (Code.QUERY_TOO_WIDE,)
+ONE = (Code.NOT_FOUND, Code.AMBIGUOUS_EVENT)
 
 
 class Data(ScopedView):
@@ -32,7 +39,17 @@ class Data(ScopedView):
 
     name = "Data"
 
-    @openapi.describe(EventList, name="listEvents", parameters=openapi.EVENTS, repeated=query.REPEATED)
+    @describe(
+        EventList,
+        About(
+            name="listEvents",
+            tag="Events",
+            summary="List events (at its longer address)",
+            parameters=documented.EVENTS,
+            codes=WIDE,
+            headers=(*KEPT, "Link"),
+        ),
+    )
     def get(self, request: Request) -> HttpResponse:
         now = datetime.now(tz=UTC)
         parameters = Parameters(request.query_params, known=query.PARAMETERS, repeated=query.REPEATED)
@@ -50,7 +67,17 @@ class Data(ScopedView):
 class ShortData(Data):
     """Stored events, newest first: the same as /api/data/, at a shorter address."""
 
-    @openapi.describe(EventList, name="getData", parameters=openapi.EVENTS, repeated=query.REPEATED)
+    @describe(
+        EventList,
+        About(
+            name="getData",
+            tag="Events",
+            summary="List events",
+            parameters=documented.EVENTS,
+            codes=WIDE,
+            headers=(*KEPT, "Link"),
+        ),
+    )
     def get(self, request: Request) -> HttpResponse:
         return super().get(request)
 
@@ -60,8 +87,16 @@ class AggregateView(ScopedView):
 
     name = "Aggregate"
 
-    @openapi.describe(
-        Aggregate, name="aggregateEvents", parameters=openapi.AGGREGATE, repeated=aggregate_query.REPEATED
+    @describe(
+        Aggregate,
+        About(
+            name="aggregateEvents",
+            tag="Events",
+            summary="Sum up numeric fields",
+            parameters=documented.AGGREGATE,
+            codes=WIDE,
+            headers=KEPT,
+        ),
     )
     def get(self, request: Request) -> HttpResponse:
         now = datetime.now(tz=UTC)
@@ -85,7 +120,17 @@ class SeriesView(ScopedView):
 
     name = "Series"
 
-    @openapi.describe(Chart, name="chartSeries", parameters=chart.PARAMETERS, repeated=chart.REPEATED)
+    @describe(
+        Chart | ChartRows,
+        About(
+            name="chartSeries",
+            tag="Events",
+            summary="Get the data of a chart",
+            parameters=documented.CHART,
+            codes=WIDE,
+            headers=KEPT,
+        ),
+    )
     def get(self, request: Request) -> HttpResponse:
         now = datetime.now(tz=UTC)
         parameters = Parameters(request.query_params, known=chart.PARAMETERS, repeated=chart.REPEATED)
@@ -107,7 +152,10 @@ class EventView(ScopedView):
 
     name = "Event"
 
-    @openapi.describe(EventDetail, name="getEvent", parameters=("source_id",), errors=(404, 409))
+    @describe(
+        EventDetail,
+        About(name="getEvent", tag="Events", summary="Get one event", parameters=documented.ONE_EVENT, codes=ONE),
+    )
     def get(self, request: Request, event_id: str) -> Response:
         parameters = Parameters(request.query_params, known=("source_id",))
         raw = authentication.reads_documents(request)
@@ -119,7 +167,16 @@ class TraceView(ScopedView):
 
     name = "Trace"
 
-    @openapi.describe(Trace, name="traceEvent", parameters=("source_id",), errors=(404, 409))
+    @describe(
+        Trace,
+        About(
+            name="traceEvent",
+            tag="Events",
+            summary="Trace one event",
+            parameters=documented.ONE_EVENT,
+            codes=(*ONE, Code.BROKER_UNAVAILABLE),
+        ),
+    )
     def get(self, request: Request, event_id: str) -> Response:
         parameters = Parameters(request.query_params, known=("source_id",))
         return Response(trace.read(UUID(event_id), source_id=parameters.source_id(), scope=self.scope))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 from django.http import StreamingHttpResponse
@@ -11,11 +11,11 @@ from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from ingestion.auth.read_scope import ReadScope
 from ingestion.http.streamed_answer import StreamedAnswer
 from ingestion.models import Scope
+from ingestion.problems import OF_EVENT, Code
 from processing.dead_letters import export, serializers
 from processing.dead_letters.export import ExportedLetter
 from processing.dead_letters.filters import LetterFilter
@@ -27,17 +27,26 @@ from processing.dead_letters.schemas import (
     RedriveRehearsal,
 )
 from processing.models import Job
-from queries import authentication, openapi
+from queries import authentication
 from queries.dead_letters import actions, filters, listing
 from queries.dead_letters.actions import Outcome
 from queries.dead_letters.bodies import DiscardMany, DiscardOne, RedriveMany, RedriveOne
 from queries.dead_letters.listing import DeadLetterQuery
+from queries.openapi import parameters as documented
+from queries.openapi.describe import About, describe
+from queries.openapi.operation import Access
 from queries.reads import postgres
 from queries.request import json_body, pagination
 from queries.request.pagination import Address
 from queries.request.query_params import Parameters
 from queries.schemas import Page
-from queries.scoped_views import ScopedView
+from queries.scoped_views import ApiView, ScopedView
+
+REDRIVE = {200: RedriveRehearsal, 202: JobShape}
+DISCARD = {200: DiscardRehearsal, 202: JobShape}
+ABOUT: dict[str, Any] = {"tag": "Dead letters", "access": Access.KEY}
+ALL = (Code.SOURCE_NOT_ALLOWED,)
+ONE = (Code.NOT_FOUND, Code.NOT_MENDABLE, *ALL)
 
 
 class DeadLetterList(ScopedView):
@@ -45,9 +54,17 @@ class DeadLetterList(ScopedView):
 
     name = "Dead letters"
 
-    @openapi.describe(Page[DeadLetterShape], name="listDeadLetters", parameters=openapi.DEAD_LETTERS)
+    @describe(
+        Page[DeadLetterShape],
+        About(
+            name="listDeadLetters",
+            tag="Dead letters",
+            summary="List dead letters",
+            parameters=documented.DEAD_LETTERS,
+        ),
+    )
     def get(self, request: Request) -> Response:
-        parameters = Parameters(request.query_params, known=openapi.DEAD_LETTERS)
+        parameters = Parameters(request.query_params, known=listing.PARAMETERS)
         page = listing.page(DeadLetterQuery.from_parameters(parameters), scope=self.scope)
         return Response(pagination.as_json(page, Address.of(request, parameters)))
 
@@ -57,7 +74,10 @@ class DeadLetterView(ScopedView):
 
     name = "Dead letter"
 
-    @openapi.describe(DeadLetterDetail, name="getDeadLetter", errors=(404,))
+    @describe(
+        DeadLetterDetail,
+        About(name="getDeadLetter", tag="Dead letters", summary="Get one dead letter", codes=(Code.NOT_FOUND,)),
+    )
     def get(self, request: Request, number: str) -> Response:
         Parameters(request.query_params, known=())
         whole = authentication.holds(request, Scope.ADMIN)
@@ -69,11 +89,15 @@ class DeadLetterExport(ScopedView):
 
     name = "Export of dead letters"
 
-    @openapi.describe(
+    @describe(
         ExportedLetter,
-        name="exportDeadLetters",
-        parameters=filters.PARAMETERS,
-        errors=(401, 403),
+        About(
+            name="exportDeadLetters",
+            tag="Dead letters",
+            summary="Export dead letters",
+            parameters=documented.LETTER_FILTERS,
+            access=Access.KEY,
+        ),
     )
     def get(self, request: Request) -> StreamingHttpResponse:
         selection, scope = _exported(request)
@@ -93,7 +117,7 @@ def _exported(request: Request) -> tuple[LetterFilter, ReadScope]:
     return selection, scope
 
 
-class LetterAction(APIView):
+class LetterAction(ApiView):
     """A POST whose body is read as `body` and passed to `act`, which makes a job or does a dry run."""
 
     body: ClassVar[type[msgspec.Struct]]
@@ -110,11 +134,15 @@ class LetterAction(APIView):
 
 
 @extend_schema_view(
-    post=openapi.describe(
-        {200: RedriveRehearsal, 202: JobShape},
-        name="redriveDeadLetter",
-        body=RedriveOne,
-        errors=(401, 403, 404, 409, 413, 415, 422),
+    post=describe(
+        REDRIVE,
+        About(
+            name="redriveDeadLetter",
+            summary="Redrive one dead letter",
+            body=RedriveOne,
+            codes=(*ONE, *OF_EVENT),
+            **ABOUT,
+        ),
     )
 )
 class DeadLetterRedrive(LetterAction):
@@ -126,11 +154,8 @@ class DeadLetterRedrive(LetterAction):
 
 
 @extend_schema_view(
-    post=openapi.describe(
-        {200: DiscardRehearsal, 202: JobShape},
-        name="discardDeadLetter",
-        body=DiscardOne,
-        errors=(401, 403, 404, 409, 415),
+    post=describe(
+        DISCARD, About(name="discardDeadLetter", summary="Discard one dead letter", body=DiscardOne, codes=ONE, **ABOUT)
     )
 )
 class DeadLetterDiscard(LetterAction):
@@ -142,8 +167,8 @@ class DeadLetterDiscard(LetterAction):
 
 
 @extend_schema_view(
-    post=openapi.describe(
-        {200: RedriveRehearsal, 202: JobShape}, name="redriveDeadLetters", body=RedriveMany, errors=(401, 403, 415)
+    post=describe(
+        REDRIVE, About(name="redriveDeadLetters", summary="Redrive dead letters", body=RedriveMany, codes=ALL, **ABOUT)
     )
 )
 class DeadLettersRedrive(LetterAction):
@@ -155,8 +180,8 @@ class DeadLettersRedrive(LetterAction):
 
 
 @extend_schema_view(
-    post=openapi.describe(
-        {200: DiscardRehearsal, 202: JobShape}, name="discardDeadLetters", body=DiscardMany, errors=(401, 403, 415)
+    post=describe(
+        DISCARD, About(name="discardDeadLetters", summary="Discard dead letters", body=DiscardMany, codes=ALL, **ABOUT)
     )
 )
 class DeadLettersDiscard(LetterAction):

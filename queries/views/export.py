@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 
 from django.http import HttpRequest, StreamingHttpResponse
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -12,14 +13,37 @@ from rest_framework.request import Request
 
 from ingestion.http.streamed_answer import StreamedAnswer
 from ingestion.problems import Code, RequestRejected
-from queries import openapi
 from queries.export import export, query
-from queries.export.formats import BY_MEDIA_TYPE, FORMATS, NDJSON, Format
+from queries.export.formats import BY_MEDIA_TYPE, CSV, FORMATS, NDJSON, PARQUET, Format
 from queries.export.query import ExportQuery
+from queries.openapi import parameters as documented
+from queries.openapi import problem_answers
+from queries.openapi.describe import About, describe_file, lines
+from queries.openapi.operation import Answer
+from queries.openapi.shapes import SHAPES
 from queries.request.query_params import Parameters
+from queries.schemas import EventShape
 from queries.scoped_views import ScopedView
 
 MAX_ACCEPT = 1_024  # characters of a header that is looked at
+
+ANSWERS = [
+    Answer(
+        200,
+        "The events.",
+        {
+            NDJSON.content_type: lines(SHAPES.of(EventShape)),
+            CSV.content_type: {"type": "string", "description": "A line of names, then a line for each event."},
+            PARQUET.content_type: {"type": "string", "contentMediaType": "application/octet-stream"},
+        },
+        ("Content-Disposition", "Server-Timing"),
+    )
+]
+ABOUT: dict[str, Any] = {
+    "tag": "Events",
+    "parameters": documented.EXPORT,
+    "codes": (*problem_answers.READ, Code.QUERY_TOO_WIDE),
+}
 
 
 class _AnyFormat(DefaultContentNegotiation):
@@ -41,14 +65,14 @@ class DataExport(ScopedView):
     name = "Export"
     content_negotiation_class = _AnyFormat
 
-    @openapi.describe_export(name="exportEvents", parameters=openapi.EXPORT, repeated=query.REPEATED)
+    @describe_file(ANSWERS, About(name="exportEvents", summary="Export events", **ABOUT))
     def get(self, request: Request) -> StreamingHttpResponse:
         wanted, given = _query(request)
         now = datetime.now(tz=UTC)
         running = export.of_reader(wanted, scope=self.scope, now=now, given=given)
         return _answer(wanted, StreamedAnswer(running, cut=running.cut, close=running.close), now=now)
 
-    @openapi.describe_export(name="checkExport", parameters=openapi.EXPORT, repeated=query.REPEATED)
+    @describe_file(ANSWERS, About(name="checkExport", summary="Check an export", **ABOUT))
     def head(self, request: Request) -> StreamingHttpResponse:
         """Check an export as GET does, and read no event. There is no length: nobody knows it before the end."""
         wanted, _ = _query(request)

@@ -4,24 +4,38 @@ from __future__ import annotations
 
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from ingestion.problems import Code
 from processing.dead_letters.schemas import JobShape
-from queries import authentication, openapi
+from queries import authentication
 from queries.dead_letters import jobs
+from queries.openapi import parameters as documented
+from queries.openapi.describe import About, describe
+from queries.openapi.operation import Access
 from queries.request import pagination
 from queries.request.pagination import Address
 from queries.request.query_params import Parameters
 from queries.schemas import Page
-from queries.scoped_views import scope_of
+from queries.scoped_views import ApiView, scope_of
+
+ONE = (Code.NOT_FOUND, Code.SOURCE_NOT_ALLOWED)
 
 
-class JobList(APIView):
+class JobList(ApiView):
     """Long operations, newest first."""
 
     name = "Jobs"
 
-    @openapi.describe(Page[JobShape], name="listJobs", parameters=jobs.PARAMETERS)
+    @describe(
+        Page[JobShape],
+        About(
+            name="listJobs",
+            tag="Jobs",
+            summary="List jobs",
+            parameters=documented.JOBS,
+            codes=(Code.SOURCE_NOT_ALLOWED,),
+        ),
+    )
     def get(self, request: Request) -> Response:
         parameters = Parameters(request.query_params, known=jobs.PARAMETERS)
         return Response(
@@ -29,23 +43,23 @@ class JobList(APIView):
         )
 
 
-class JobView(APIView):
+class JobView(ApiView):
     """One long operation and its progress."""
 
     name = "Job"
 
-    @openapi.describe(JobShape, name="getJob", errors=(404,))
+    @describe(JobShape, About(name="getJob", tag="Jobs", summary="Get one job", codes=ONE))
     def get(self, request: Request, number: str) -> Response:
         Parameters(request.query_params, known=())
         return Response(jobs.one(int(number), scope=scope_of(request)))
 
 
-class JobCancel(APIView):
+class JobCancel(ApiView):
     """Cancel a job after its current step. Needs the scope `admin`."""
 
     name = "Cancel a job"
 
-    @openapi.describe(JobShape, name="cancelJob", errors=(401, 403, 404))
+    @describe(JobShape, About(name="cancelJob", tag="Jobs", summary="Cancel a job", access=Access.KEY, codes=ONE))
     def post(self, request: Request, number: str) -> Response:
         authentication.admin_name(request)
         return Response(jobs.cancel(int(number), scope=authentication.admin_scope(request)))

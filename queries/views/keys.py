@@ -8,19 +8,24 @@ from django.shortcuts import get_object_or_404
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from ingestion.auth import api_keys
 from ingestion.models import Key
-from queries import authentication, openapi
+from ingestion.problems import Code
+from queries import authentication
 from queries.key_bodies import KeyExpiry, NewKey
+from queries.openapi.describe import About, describe
+from queries.openapi.operation import Access
 from queries.request import json_body
 from queries.schemas import Keys, KeyShape, KeyWithToken
+from queries.scoped_views import ApiView
 
-DENIED = (401, 403)
+ABOUT: dict[str, Any] = {"tag": "Keys", "access": Access.KEY}
+ALL = (Code.SOURCE_NOT_ALLOWED,)
+ONE = (Code.NOT_FOUND, *ALL)
 
 
-class _KeyView(APIView):
+class _KeyView(ApiView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         self.who = f"key {authentication.operator(request).key}"
@@ -31,11 +36,11 @@ class KeyList(_KeyView):
 
     name = "Keys"
 
-    @openapi.describe(Keys, name="listKeys", errors=DENIED)
+    @describe(Keys, About(name="listKeys", summary="List keys", codes=ALL, **ABOUT))
     def get(self, request: Request) -> Response:
         return Response({"results": [api_keys.shape(key) for key in Key.objects.all()]})
 
-    @openapi.describe({201: KeyWithToken}, name="createKey", body=NewKey, errors=(*DENIED, 415))
+    @describe({201: KeyWithToken}, About(name="createKey", summary="Make a key", body=NewKey, codes=ALL, **ABOUT))
     def post(self, request: Request) -> Response:
         wanted = json_body.read(request, NewKey).checked()
         made = api_keys.create(
@@ -54,7 +59,7 @@ class KeyRotation(_KeyView):
 
     name = "Rotate a key"
 
-    @openapi.describe({201: KeyWithToken}, name="rotateKey", errors=(*DENIED, 404))
+    @describe({201: KeyWithToken}, About(name="rotateKey", summary="Replace a key", codes=ONE, **ABOUT))
     def post(self, request: Request, prefix: str) -> Response:
         return _made(*api_keys.rotate(get_object_or_404(Key, prefix=prefix, revoked_at=None), by=self.who))
 
@@ -64,7 +69,7 @@ class KeyExpiryView(_KeyView):
 
     name = "Let a key expire"
 
-    @openapi.describe(KeyShape, name="expireKey", body=KeyExpiry, errors=(*DENIED, 404, 415))
+    @describe(KeyShape, About(name="expireKey", summary="Set when a key expires", body=KeyExpiry, codes=ONE, **ABOUT))
     def post(self, request: Request, prefix: str) -> Response:
         expires_at = json_body.read(request, KeyExpiry).checked()
         key = get_object_or_404(Key, prefix=prefix, revoked_at=None)
@@ -77,7 +82,7 @@ class KeyRevocation(_KeyView):
 
     name = "Revoke a key"
 
-    @openapi.describe(KeyShape, name="revokeKey", errors=(*DENIED, 404))
+    @describe(KeyShape, About(name="revokeKey", summary="Revoke a key", codes=ONE, **ABOUT))
     def post(self, request: Request, prefix: str) -> Response:
         key = get_object_or_404(Key, prefix=prefix)
         api_keys.revoke(key)

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from queries import openapi
+from queries.openapi import parameters as documented
+from queries.openapi.describe import About, describe
 from queries.pipeline import ledger_minutes, status
 from queries.pipeline.ledger_minutes import MinutesQuery
 from queries.request.pagination import Address
@@ -21,7 +22,7 @@ class PipelineView(ScopedView):
 
     name = "Pipeline"
 
-    @openapi.describe(Pipeline, name="getPipeline")
+    @describe(Pipeline, About(name="getPipeline", tag="Pipeline", summary="Get the state of the pipeline"))
     def get(self, request: Request) -> Response:
         Parameters(request.query_params, known=())
         return Response(status.read(scope=self.scope))
@@ -32,8 +33,16 @@ class LedgerView(ScopedView):
 
     name = "Ledger"
 
-    @openapi.describe(LedgerMinutes, name="listLedgerMinutes", parameters=openapi.LEDGER)
+    @describe(
+        LedgerMinutes,
+        About(
+            name="listLedgerMinutes",
+            tag="Pipeline",
+            summary="List the ledger by minute",
+            parameters=documented.LEDGER,
+        ),
+    )
     def get(self, request: Request) -> Response:
-        parameters = Parameters(request.query_params, known=openapi.LEDGER)
+        parameters = Parameters(request.query_params, known=ledger_minutes.PARAMETERS)
         page = ledger_minutes.page(MinutesQuery.from_parameters(parameters), scope=self.scope, now=datetime.now(tz=UTC))
         return Response(page.as_json(Address.of(request, parameters)))

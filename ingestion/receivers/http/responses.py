@@ -11,7 +11,7 @@ from ingestion.acceptance.options import Options, Outcome, outcome
 from ingestion.acceptance.submission import Submission
 from ingestion.events.batch import Rejected
 from ingestion.events.model import Event
-from ingestion.http.response import JSON, Response, answer, problem
+from ingestion.http.response import JSON, PATH, Response, answer, problem
 from ingestion.problems import FieldError
 
 _ACCEPTED = b'{"eventId":"%b","status":"accepted","receivedAt":"%b.%06dZ"}'
@@ -31,14 +31,14 @@ def reply(submission: Submission) -> Response:
     if not parsed.single:
         return _batch(outcome(parsed, options), options)
     if parsed.rejected:
-        return rejected(parsed.rejected[0])
+        return rejected(parsed.rejected[0], instance=_instance(options))
     return accepted(parsed.events[0], options, received=submission.received)
 
 
-def rejected(item: Rejected) -> Response:
+def rejected(item: Rejected, *, instance: str = PATH) -> Response:
     """Refuse a single event."""
     errors: list[FieldError] = [{"pointer": item.pointer, "code": item.code.value, "detail": item.detail}]
-    return problem(item.code, item.detail, errors=errors)
+    return problem(item.code, item.detail, instance=instance, errors=errors)
 
 
 def _batch(found: Outcome, options: Options) -> Response:
@@ -46,9 +46,13 @@ def _batch(found: Outcome, options: Options) -> Response:
     if found.error_count is not None:
         told["errorCount"] = found.error_count
     if found.refusal is not None:
-        return problem(*found.refusal, more=told)
+        return problem(*found.refusal, instance=_instance(options), more=told)
     whole = 200 if options.validate else 202
     return answer(207 if found.rejected else whole, JSON, msgspec.json.encode(told))
+
+
+def _instance(options: Options) -> str:
+    return f"{PATH}/validate" if options.validate else PATH
 
 
 # Formatting a time costs more than all the rest of an answer, and thousands of answers share a second.

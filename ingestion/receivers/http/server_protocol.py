@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import re
 from collections import deque
 from time import perf_counter
 from typing import Any, NoReturn
@@ -45,6 +46,9 @@ _HEADER_OVERHEAD = 4  # bytes: the colon, the space and the line's end
 # Bytes of chunk sizes and extensions for each byte of a body. A chunk of one byte has 5; signed chunks have less for each byte.
 _FRAMING_PER_BYTE = 16
 _PER_BODY_BYTE = 1 + _FRAMING_PER_BYTE
+
+
+_PATH = re.compile(rb"/[!-~]{0,255}")
 
 
 class StopParsing(Exception):
@@ -355,7 +359,8 @@ class ServerProtocol(asyncio.Protocol):
         if len(self._exchanges) >= MAX_PIPELINED:
             self._count(Code.OVERLOADED)
             detail = f"more than {MAX_PIPELINED} requests wait for their answers on this connection"
-            return RefusedRequest(self, Code.OVERLOADED, detail, self._headers, keep_alive=keep_alive)
+            problem = Code.OVERLOADED, detail, self._instance()
+            return RefusedRequest(self, problem, self._headers, keep_alive=keep_alive)
         return self._fast_request(keep_alive=keep_alive) or self._asgi_request(keep_alive=keep_alive)
 
     def _fast_request(self, *, keep_alive: bool) -> Exchange | None:
@@ -453,7 +458,13 @@ class ServerProtocol(asyncio.Protocol):
     def _refuse(self, code: Code, detail: str) -> None:
         request_context.begin(dict(self._headers))
         self._count(code)
-        self.transport.write(serialize(response.problem(code, detail, headers=[CLOSE]), self.default_headers()))
+        problem = response.problem(code, detail, instance=self._instance(), headers=[CLOSE])
+        self.transport.write(serialize(problem, self.default_headers()))
+
+    def _instance(self) -> str:
+        """Return the path of the present request; `/` as long as there is none that an answer may repeat."""
+        path = self._url.partition(b"?")[0]
+        return path.decode() if _PATH.fullmatch(path) else "/"
 
     def _count(self, code: Code) -> None:
         """Count a rejected request."""

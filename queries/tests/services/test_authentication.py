@@ -53,6 +53,12 @@ def test_a_page_sends_a_stranger_to_the_sign_in(site: Deployment, client: Client
     assert client.get("/healthz").status_code == 200
 
 
+def test_a_page_that_polls_is_told_that_its_sign_in_has_ended(site: Deployment, client: Client) -> None:
+    answer = client.get("/live/overview/")
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
+
+
 def test_a_key_for_some_sources_reads_these_alone_whatever_the_address_says(site: Deployment, client: Client) -> None:
     own, others = store(make_event("sensor-1"), make_event("sensor-2"))
     _, token = api_keys.create("bound", ["read"], sources=["sensor-1", "sensor-3"])

@@ -109,13 +109,29 @@ def test_a_browser_at_an_unknown_page_gets_a_page() -> None:
 
 
 @pytest.mark.parametrize("path", ["/data", "/api/data", "/api/pipeline/", "/api/", "/healthz", "/readyz"])
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
 def test_other_methods_are_refused_with_those_that_are_taken(path: str, method: str) -> None:
     response = Client().generic(method, path, b"{}", content_type="application/json")
 
     assert response.status_code == 405
     assert response.json()["code"] == "method_not_allowed"
-    assert "GET" in response.headers["Allow"]
+    assert response.headers["Allow"] == "GET, HEAD"
+
+
+@pytest.mark.parametrize(
+    ("path", "nearest"),
+    [("/data?format=jsom", "json"), ("/api/?format=apl", "api"), ("/api/schema/?format=yml", "yaml")],
+)
+def test_an_unknown_format_is_refused_with_the_nearest_one(path: str, nearest: str) -> None:
+    status, problem = refused(path)
+
+    assert (status, problem["code"]) == (400, "invalid_parameter")
+    assert problem["detail"].endswith(f"the nearest one is {nearest}")
+
+
+@pytest.mark.parametrize("path", ["/api/docs/", "/api/schema/"])
+def test_other_methods_are_refused_where_the_answer_is_no_json(path: str) -> None:
+    assert Client().options(path).status_code == 405
 
 
 def test_a_format_that_does_not_exist_is_refused() -> None:

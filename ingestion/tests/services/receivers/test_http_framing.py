@@ -40,7 +40,7 @@ def test_validate_checks_everything_and_publishes_nothing(receiver: Receiver) ->
     assert (one.status, one.json["status"]) == (200, "valid")
     assert one.json["eventId"]
     assert (some.status, some.json["accepted"], some.json["rejected"]) == (207, 1, 1)
-    assert (none.status, none.code) == (422, "missing_field")
+    assert (none.status, none.code, none.json["instance"]) == (422, "missing_field", "/ingest/validate")
     assert of(receiver, "only-checked") == []
 
 

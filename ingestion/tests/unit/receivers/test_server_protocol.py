@@ -52,6 +52,22 @@ async def test_a_refusal_leaves_nothing_to_the_requests_after_it(port: int, sett
     assert request_context.named() == {}
 
 
+@pytest.mark.parametrize(
+    ("address", "instance"),
+    [
+        ("/api/data/?limit=5", "/api/data/"),
+        ("/write", "/write"),
+        # Nothing of an address that is too long for an answer.
+        ("/" + "a" * 9_000, "/"),
+        ("/data?" + "a" * 9_000, "/data"),
+    ],
+)
+async def test_a_refusal_names_the_address_that_was_asked_for(port: int, address: str, instance: str) -> None:
+    [reply] = await talk(port, post(GOOD, "Host: localhost", path=address))
+
+    assert reply.json["instance"] == instance
+
+
 async def test_a_refusal_has_the_request_id_of_its_own_head(port: int) -> None:
     [reply] = await talk(port, post(GOOD, "X-Request-ID: order-66", "Host: localhost"))
 

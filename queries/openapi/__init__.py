@@ -1,0 +1,3 @@
+"""The OpenAPI document: what it says of parameters, bodies, answers and problems. May import every subject, but no view."""
+
+from __future__ import annotations
