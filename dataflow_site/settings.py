@@ -69,6 +69,7 @@ MIDDLEWARE = [
     "dataflow_site.web.problem_pages.ProblemPages",
     "dataflow_site.web.storable_text.StorableText",
     "django.middleware.security.SecurityMiddleware",
+    "queries.browsable.form_addresses.FormAddresses",
     "dashboard.pages.middleware.StaticFiles",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -336,10 +337,7 @@ REST_FRAMEWORK: dict[str, object] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "EXCEPTION_HANDLER": "queries.errors.handle",
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "queries.content_negotiation.ContentNegotiation",
-    "DEFAULT_RENDERER_CLASSES": [
-        "queries.json_renderer.FastJSONRenderer",
-        "rest_framework.renderers.BrowsableAPIRenderer",
-    ],
+    "DEFAULT_RENDERER_CLASSES": ["queries.json_renderer.FastJSONRenderer"],
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "data-flow-engine",

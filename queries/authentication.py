@@ -21,7 +21,7 @@ from ingestion.auth.api_keys import Grant
 from ingestion.auth.read_scope import EVERYTHING, WHOLE_ONLY, ReadScope
 from ingestion.models import Scope
 from ingestion.problems import SECRETS, Code, RequestRejected
-from queries import errors, recent_grants, scoped_views, user_scopes
+from queries import errors, recent_grants, scoped_views, signed_in, user_scopes
 from queries.reads import pattern_scopes, postgres
 from queries.reads.postgres import ReadUnavailable
 from queries.request.query_params import Parameters
@@ -33,8 +33,6 @@ _OPEN = re.compile(r"/(admin/|static/|healthz$|readyz$|metrics$|api/keys(/|$)|ap
 _FOR_PROGRAMS = re.compile(r"/(api|data|live)(/|$)")
 # The scope `admin` includes reading them; the views require it where something is changed.
 _FOR_OPERATORS = re.compile(r"/api/(dead-letters|jobs)(/|$)")
-# Attribute of a request: the user who is signed in. Django REST framework takes `user` for itself.
-_PERSON = "dataflow_person"
 _HEADERS = {"authorization": "HTTP_AUTHORIZATION", "x-api-key": "HTTP_X_API_KEY"}
 
 
@@ -139,7 +137,7 @@ def reads_documents(request: Request) -> bool:
     """
     if settings.DATAFLOW_OPEN_READ:
         return True
-    person = getattr(request, _PERSON, None)
+    person = signed_in.person(request)
     if isinstance(person, PermissionsMixin):
         # A key beside the sign-in changes nothing: it may be for other sources than the reader sees.
         with postgres.bounded():
@@ -160,7 +158,7 @@ def _scope_of_reader(request: HttpRequest) -> ReadScope:
     if settings.DATAFLOW_OPEN_READ:
         return EVERYTHING
     if _signed_in(request):
-        setattr(request, _PERSON, request.user)
+        signed_in.note(request)
         return user_scopes.scope_of(request.user)
     return _scope_of(grant_of(request, *_scopes(request.path)))
 

@@ -6,12 +6,24 @@ from collections.abc import Iterable
 
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
 
 from queries.request.query_params import InvalidParameter, nearest
 
 
 class ContentNegotiation(DefaultContentNegotiation):
     """Does as its base does, but for a `format` that an address does not have, which is a wrong parameter."""
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        """Return the renderer and the media type of an answer.
+
+        :raises InvalidParameter: the address has no such `format`
+        """
+        asked = request.query_params.get("format")
+        known = list(renderers) if asked is None else self.filter_renderers(renderers, asked)
+        return super().select_renderer(request, known, format_suffix)
 
     def filter_renderers(self, renderers: Iterable[BaseRenderer], format: str) -> list[BaseRenderer]:  # noqa: A002 - the base's
         """Return the renderers of a format.

@@ -12,6 +12,8 @@ from rest_framework.views import APIView
 
 from ingestion.auth.read_scope import ReadScope
 from ingestion.problems import Code, RequestRejected
+from queries.browsable.renderer import PageRenderer
+from queries.json_renderer import FastJSONRenderer
 
 P = ParamSpec("P")
 
@@ -57,6 +59,7 @@ def scoped(
 class ApiView(APIView):
     """A view of Django REST framework. OPTIONS is a 405: what an address takes is in the OpenAPI document."""
 
+    renderer_classes = [FastJSONRenderer, PageRenderer]
     http_method_names = [name for name in APIView.http_method_names if name != "options"]
 
 

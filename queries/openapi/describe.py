@@ -20,6 +20,7 @@ Handler = TypeVar("Handler", bound=Callable[..., object])
 Json = dict[str, Any]
 
 HTML = "text/html"
+OPERATION = "dataflow_operation"  # attribute of a method of a view: the name of its operation
 KEPT = ("Server-Timing", "X-Cache", "ETag")
 _MEANINGS = {200: "The answer.", 201: "It was made.", 202: "A job was made, which does it."}
 
@@ -86,7 +87,12 @@ def _described(found: Described) -> Callable[[Handler], Handler]:
     decorator: Callable[[Handler], Handler] = extend_schema(
         operation_id=found.about.name, parameters=[], request=None, responses={200: {"type": "object"}}
     )
-    return decorator
+
+    def marked(handler: Handler) -> Handler:
+        setattr(handler, OPERATION, found.about.name)
+        return decorator(handler)
+
+    return marked
 
 
 def _media(shape: object) -> dict[str, Json]:

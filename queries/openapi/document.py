@@ -10,7 +10,7 @@ from typing import Any
 
 from drf_spectacular.generators import SchemaGenerator
 
-from queries.openapi import examples, headers, parameters, problem_answers
+from queries.openapi import examples, headers, links, parameters, problem_answers
 from queries.openapi.describe import DESCRIBED, HTML, request_body
 from queries.openapi.operation import Access, Json, Operation
 from queries.openapi.shapes import SHAPES
@@ -44,6 +44,20 @@ def whole() -> Json:
     return made
 
 
+@cache
+def _by_name() -> dict[str, Json]:
+    return {
+        operation["operationId"]: {**operation, "method": method.upper(), "path": path}
+        for path, item in whole()["paths"].items()
+        for method, operation in item.items()
+    }
+
+
+def operation(name: str) -> Json:
+    """Return an operation with its method and its path."""
+    return _by_name()[name]
+
+
 def complete(result: Json, **_: object) -> Json:
     """Replace what is generated of the views by what they say (setting POSTPROCESSING_HOOKS)."""
     for path, item in result["paths"].items():
@@ -64,8 +78,8 @@ def finish(result: Json) -> Json:
     result["paths"] = dict(sorted(result["paths"].items()))
     for item in result["paths"].values():
         for operation in item.values():
-            if "operationId" in operation:
-                examples.show(operation)
+            examples.show(operation)
+            links.add(operation)
     references = _RESPONSE.findall(json.dumps(result["paths"]))
     result["components"]["responses"] = problem_answers.components(references)
     return result

@@ -61,8 +61,16 @@ class Example(msgspec.Struct, kw_only=True, omit_defaults=True):
     def as_curl(self) -> str:
         """Return the command that sends the request."""
         host = INGEST_PORT if self.goes_to_ingest else WEB_PORT
-        parts = ["curl", "-g", f"http://{host}{self.address}", "-H", "Authorization: Bearer dfe_..."]
-        parts += ["-X", self.method] if self.method != "GET" and self.body is None else []
+        # With -X HEAD, curl would wait for a body.
+        parts = [
+            "curl",
+            "-g",
+            *(["-I"] if self.method == "HEAD" else []),
+            f"http://{host}{self.address}",
+            "-H",
+            "Authorization: Bearer dfe_...",
+        ]
+        parts += ["-X", self.method] if self.method not in {"GET", "HEAD"} and self.body is None else []
         for name, value in {**({"Content-Type": self.type} if self.type else {}), **self.headers}.items():
             parts += ["-H", f"{name}: {value}"]
         parts += [] if self.body is None else ["--data-binary", self.text]

@@ -27,6 +27,14 @@ def in_words(schema: Mapping[str, Any]) -> SafeString:
     return format_html("{}{}", schema.get("format") or schema.get("type", ""), limits(schema))
 
 
+def prose(text: str) -> SafeString:
+    """Return a text whose parts between backticks are code."""
+    parts = enumerate(text.split("`"))
+    return format_html_join(
+        "", "{}", ((format_html("<code>{}</code>", part) if number % 2 else part,) for number, part in parts)
+    )
+
+
 def limits(schema: Mapping[str, Any]) -> str:
     """Return the limits of a value, in words; empty: there are none."""
     found = []

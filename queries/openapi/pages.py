@@ -18,14 +18,17 @@ _PROBLEM = "application/problem+json"
 def context() -> dict[str, object]:
     """Return the context of the page. It depends on nothing but the code."""
     whole = document.whole()
-    operations = list(_operations(whole))
+    # Short addresses first.
+    operations = sorted(_operations(whole), key=lambda each: (each["path"].count("/"), each["path"]))
     return {
         "info": whole["info"],
-        "paragraphs": whole["info"]["description"].split("\n\n"),
+        "paragraphs": list(map(kinds.prose, whole["info"]["description"].split("\n\n"))),
         "groups": [
             {**tag, "operations": [each for each in operations if each["tag"] == tag["name"]]} for tag in whole["tags"]
         ],
-        "security": whole["components"]["securitySchemes"],
+        "security": {
+            name: kinds.prose(each["description"]) for name, each in whole["components"]["securitySchemes"].items()
+        },
         "types": [_type(name, shape) for name, shape in sorted(whole["components"]["schemas"].items())],
         "codes": [(code, *meaning) for code, meaning in MEANINGS.items()],
     }
@@ -40,11 +43,11 @@ def _operations(whole: Json) -> Iterator[Json]:
                 "method": method.upper(),
                 "path": path,
                 "summary": operation["summary"],
-                "description": operation["description"],
+                "description": kinds.prose(operation["description"]),
                 "access": [next(iter(each)) for each in operation["security"]],
                 "parameters": [_parameter(each) for each in operation.get("parameters", ())],
                 "bodies": _media(operation.get("requestBody", {})),
-                "body": operation.get("requestBody", {}).get("description", ""),
+                "body": kinds.prose(operation.get("requestBody", {}).get("description", "")),
                 "samples": operation["x-codeSamples"],
                 "answers": [_answer(status, each, whole) for status, each in operation["responses"].items()],
                 "examples": list(_examples(operation)),
@@ -54,7 +57,7 @@ def _operations(whole: Json) -> Iterator[Json]:
 def _parameter(about: Mapping[str, Any]) -> Json:
     schema = about["schema"]
     return {
-        **about,
+        "description": kinds.prose(about["description"]),
         "shown": "field.<path>[<operator>]" if about["name"] == "filters" else about["name"],
         "place": about["in"],
         "kind": kinds.in_words(schema),
@@ -76,7 +79,7 @@ def _answer(status: str, answer: Mapping[str, Any], whole: Json) -> Json:
         answer = whole["components"]["responses"][name]
         return {"status": status, "codes": name.split(".")[1:], "headers": list(answer["headers"])}
     codes = [code for about in answer.get("content", {}).values() for code in _codes(about["schema"])]
-    meaning = "" if codes else answer["description"]
+    meaning = "" if codes else kinds.prose(answer["description"])
     return {
         "status": status,
         "meaning": meaning,
@@ -106,4 +109,4 @@ def _type(name: str, shape: Mapping[str, Any]) -> Json:
         {"name": member, "kind": kinds.in_words(schema), "optional": member not in required}
         for member, schema in shape.get("properties", {}).items()
     ]
-    return {"name": name, "description": shape.get("description", ""), "members": members}
+    return {"name": name, "description": kinds.prose(shape.get("description", "")), "members": members}

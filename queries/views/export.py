@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.http import HttpRequest, StreamingHttpResponse
+from drf_spectacular.utils import extend_schema
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
@@ -72,7 +73,7 @@ class DataExport(ScopedView):
         running = export.of_reader(wanted, scope=self.scope, now=now, given=given)
         return _answer(wanted, StreamedAnswer(running, cut=running.cut, close=running.close), now=now)
 
-    @describe_file(ANSWERS, About(name="checkExport", summary="Check an export", **ABOUT))
+    @extend_schema(exclude=True)
     def head(self, request: Request) -> StreamingHttpResponse:
         """Check an export as GET does, and read no event. There is no length: nobody knows it before the end."""
         wanted, _ = _query(request)

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ingestion.problems import Code
+from queries import signed_in
 from queries.json_renderer import FastJSONRenderer
 from queries.openapi import document, pages, parameters, problem_answers
 from queries.openapi.describe import About, describe, describe_file
@@ -72,4 +73,5 @@ class Docs(ScopedView):
     )
     def get(self, request: Request) -> Response:
         Parameters(request.query_params, known=())
-        return Response({**pages.context(), "here": "api"}, template_name="queries/docs.html")
+        shown = {**pages.context(), "here": "api", "user": signed_in.person(request)}
+        return Response(shown, template_name="queries/docs.html")

@@ -108,10 +108,12 @@ def test_a_browser_at_an_unknown_page_gets_a_page() -> None:
     assert response.headers["Content-Type"].startswith("text/html")
 
 
-@pytest.mark.parametrize("path", ["/data", "/api/data", "/api/pipeline/", "/api/", "/healthz", "/readyz"])
+@pytest.mark.parametrize(
+    "path", ["/data", "/api/data", "/api/pipeline/", "/api/", "/healthz", "/readyz", "/metrics", "/live/tail/"]
+)
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
 def test_other_methods_are_refused_with_those_that_are_taken(path: str, method: str) -> None:
-    response = Client().generic(method, path, b"{}", content_type="application/json")
+    response = Client(enforce_csrf_checks=True).generic(method, path, b"{}", content_type="application/json")
 
     assert response.status_code == 405
     assert response.json()["code"] == "method_not_allowed"
@@ -120,7 +122,12 @@ def test_other_methods_are_refused_with_those_that_are_taken(path: str, method: 
 
 @pytest.mark.parametrize(
     ("path", "nearest"),
-    [("/data?format=jsom", "json"), ("/api/?format=apl", "api"), ("/api/schema/?format=yml", "yaml")],
+    [
+        ("/data?format=jsom", "json"),
+        ("/data?format=", "json"),
+        ("/api/?format=apl", "api"),
+        ("/api/schema/?format=yml", "yaml"),
+    ],
 )
 def test_an_unknown_format_is_refused_with_the_nearest_one(path: str, nearest: str) -> None:
     status, problem = refused(path)

@@ -22,6 +22,7 @@ MOVING = frozenset(
         *("token", "prefix", "createdBy", "member", "process", "offset", "topicId", "contentHash", "partition"),
         *("lag", "consumers", "processes", "sparkline", "lagAgeSeconds", "partitions", "who", "perSecond"),
         *("acceptedPerSecond", "next", "previous", "raw", "preview", "edited", "secretIsCurrent", "incidents"),
+        *("sha256", "snapshot", "bytes"),
     }
 )
 

@@ -1,0 +1,20 @@
+"""The user who is signed in, for views of Django REST framework too, which takes `user` of a request for itself."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.http import HttpRequest
+from rest_framework.request import Request
+
+_ATTRIBUTE = "dataflow_person"  # of a request
+
+
+def note(request: HttpRequest) -> None:
+    """Store the user of a request, whose session is valid."""
+    setattr(request, _ATTRIBUTE, request.user)
+
+
+def person(request: HttpRequest | Request) -> AbstractBaseUser | None:
+    """Return the user who is signed in; None: the request has a key, or needs none."""
+    found: AbstractBaseUser | None = getattr(request, _ATTRIBUTE, None)
+    return found
