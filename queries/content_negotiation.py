@@ -17,13 +17,15 @@ class ContentNegotiation(DefaultContentNegotiation):
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        """Return the renderer and the media type of an answer.
+        """Return the renderer and the media type of an answer: by `format`, whatever Accept says, or else by Accept.
 
         :raises InvalidParameter: the address has no such `format`
         """
         asked = request.query_params.get("format")
-        known = list(renderers) if asked is None else self.filter_renderers(renderers, asked)
-        return super().select_renderer(request, known, format_suffix)
+        if asked is None:
+            return super().select_renderer(request, renderers, format_suffix)
+        [renderer] = self.filter_renderers(renderers, asked)
+        return renderer, str(renderer.media_type)
 
     def filter_renderers(self, renderers: Iterable[BaseRenderer], format: str) -> list[BaseRenderer]:  # noqa: A002 - the base's
         """Return the renderers of a format.

@@ -1,6 +1,7 @@
 """`python -m deploy.fuzz`: send mutated requests to real processes for minutes; any 5xx, missing response or memory growth is a failure.
 
-The ingest process gets what its receivers read, the web process every address of the site, with an operator's session.
+The ingest process gets what its receivers read, the web process every address of the site, with an operator's session. At the
+end both get requests that are made of the OpenAPI document, which has to allow the answers.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import os
 import sys
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import django
 import psutil
@@ -21,11 +24,12 @@ from deploy.bench.stack import START_PATIENCE, Stack, fresh_stack, running_serve
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dataflow_site.settings")
 django.setup()
 
-from deploy.fuzz import site_access  # noqa: E402
+from deploy.fuzz import contract, site_access  # noqa: E402
 from deploy.fuzz.live_feed import send_messages  # noqa: E402
 from deploy.fuzz.sender import Report, Surprise, exchange, send  # noqa: E402
 from deploy.fuzz.site_wires import site_wires  # noqa: E402
 from deploy.fuzz.wires import bent  # noqa: E402
+from queries.openapi import document  # noqa: E402
 
 CONNECTIONS = 16
 SITE_CONNECTIONS = 6  # pages cost more, and fewer than the pool has connections to PostgreSQL
@@ -65,7 +69,7 @@ def main() -> None:
     options = _options()
     print(f"seed {options.seed}, {options.seconds} s, {CONNECTIONS} + {SITE_CONNECTIONS} connections", flush=True)
     settings = {**SHORTEST_PATIENCE, **site_access.ENVIRONMENT}
-    with running_servers() as servers, fresh_stack(servers, "fuzz", settings) as stack:
+    with TemporaryDirectory() as folder, running_servers() as servers, fresh_stack(servers, "fuzz", settings) as stack:
         stack.start_ingest()
         stack.start_web()
         key = site_access.prepare(stack)
@@ -76,12 +80,34 @@ def main() -> None:
             while isinstance(first, ExceptionGroup):
                 first = first.exceptions[0]
             sys.exit(f"{first}\nthe request: {getattr(first, 'wire', b'')[:2000]!r}")
-    sys.exit(not is_well)
+        unlike = [] if options.examples == 0 else _compare(stack, f"Bearer {key}", Path(folder), options)
+        print("\n".join(unlike), flush=True)
+    sys.exit(bool(unlike) or not is_well)
+
+
+def _compare(stack: Stack, key: str, folder: Path, options: argparse.Namespace) -> list[str]:
+    """Return what schemathesis says of each port whose answers are not as the document says."""
+    ports = [
+        contract.Port(
+            url=f"http://localhost:{stack.ingest_port}", key=key, only=contract.RECEIVERS, is_linked=False, is_open=True
+        ),
+        contract.Port(url=f"http://localhost:{stack.web_port}", key=key, is_open=True),
+    ]
+    found = [
+        contract.compare(port, document.whole(), folder, examples=options.examples, seed=options.seed) for port in ports
+    ]
+    return list(filter(None, found))
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m deploy.fuzz", description=__doc__)
     parser.add_argument("--seconds", type=float, default=600.0, help="how long (default %(default)s)")
+    parser.add_argument(
+        "--examples",
+        type=int,
+        default=50,
+        help="requests to each address by the OpenAPI document (default %(default)s)",
+    )
     parser.add_argument("--seed", type=int, default=int(time.time()), help="the same seed sends the same requests")
     return parser.parse_args()
 

@@ -148,6 +148,12 @@ def test_a_format_that_does_not_exist_is_refused() -> None:
     assert response.json()["code"] == "not_acceptable"
 
 
+def test_the_parameter_format_outweighs_accept() -> None:
+    response = Client().get("/api/?format=json", headers={"accept": "text/html"})
+
+    assert (response.status_code, response.headers["Content-Type"]) == (200, "application/json")
+
+
 def test_a_foreign_host_is_refused_in_json() -> None:
     response = Client(raise_request_exception=False).get("/data", headers={"host": "example.com"})
 

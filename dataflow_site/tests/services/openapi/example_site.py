@@ -43,6 +43,10 @@ class ExampleSite:
         address = example.address.replace(TOPIC, self.site.raw_topic)
         return httpx.request(example.method, f"{port.url}{address}", headers=head, content=content, timeout=20)
 
+    def wait_until_settled(self) -> None:
+        """Wait until everything that was sent is stored, and every job has ended."""
+        self.site.wait_for(self._is_settled)
+
     def as_documented(self, text: str) -> str:
         """Return the text of an answer with the names that the document uses."""
         renamed = text.replace(self.site.raw_topic, TOPIC).replace(self.site.processed_topic, "processed-data")
@@ -50,7 +54,7 @@ class ExampleSite:
 
     def _prepare(self, example: Example) -> None:
         if not example.goes_to_ingest:
-            self.site.wait_for(self._is_settled)
+            self.wait_until_settled()
         if example.operation == "resumePartition":
             Hold.objects.create(
                 topic=Topic.objects.get(name=self.site.raw_topic),
@@ -60,7 +64,6 @@ class ExampleSite:
             )
 
     def _is_settled(self) -> bool:
-        """Return whether everything that was sent is stored, and every job has ended."""
         if Job.objects.filter(state__in=(Job.State.QUEUED, Job.State.RUNNING)).exists():
             return False
         state: Any = httpx.get(f"{self.web.url}/api/pipeline/", headers=self.key, timeout=20).json()
