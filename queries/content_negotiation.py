@@ -23,7 +23,8 @@ class ContentNegotiation(DefaultContentNegotiation):
         """
         asked = request.query_params.get("format")
         if asked is None:
-            return super().select_renderer(request, renderers, format_suffix)
+            found: tuple[BaseRenderer, str] = super().select_renderer(request, renderers, format_suffix)
+            return found
         [renderer] = self.filter_renderers(renderers, asked)
         return renderer, str(renderer.media_type)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import AbstractUser
 from django.http import HttpRequest
 from rest_framework.request import Request
 
@@ -14,7 +14,7 @@ def note(request: HttpRequest) -> None:
     setattr(request, _ATTRIBUTE, request.user)
 
 
-def person(request: HttpRequest | Request) -> AbstractBaseUser | None:
+def person(request: HttpRequest | Request) -> AbstractUser | None:
     """Return the user who is signed in; None: the request has a key, or needs none."""
-    found: AbstractBaseUser | None = getattr(request, _ATTRIBUTE, None)
+    found: AbstractUser | None = getattr(request, _ATTRIBUTE, None)
     return found
