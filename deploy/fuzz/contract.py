@@ -51,8 +51,9 @@ def compare(port: Port, document: object, folder: Path, *, examples: int, seed: 
     (folder / "schemathesis.toml").write_text(_SETTINGS)
     begun = subprocess.run(
         _command(port, folder, examples=examples, seed=seed),
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "SCHEMATHESIS_HOOKS": HOOKS},
+        # It leaves files where it runs.
+        cwd=folder,
+        env={**os.environ, "SCHEMATHESIS_HOOKS": HOOKS, "PYTHONPATH": str(Path(__file__).parents[2])},
         capture_output=True,
         text=True,
         check=False,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ingestion.events.model import SOURCE_ID_PATTERN
@@ -15,6 +15,7 @@ from queries.dead_letters import filters, jobs, listing
 from queries.events import query as event_query
 from queries.export import query as export_query
 from queries.export.formats import FORMATS, NDJSON
+from queries.openapi.parameter_kinds import choice, moment, number, text, texts, words
 from queries.pipeline import ledger_minutes
 from queries.request import field_filters, pagination, selection
 from queries.request.query_params import FILTERS, MAX_TEXT
@@ -24,46 +25,8 @@ from queries.sources import query as source_query
 Json = dict[str, Any]
 
 SOURCE = "plant-7.1"
-TIME = {
-    "type": "string",
-    "anyOf": [{"format": "date-time"}, {"format": "date"}],
-    "description": "RFC 3339 with a zone, or a date, which is its midnight in UTC.",
-}
 _SOURCE_ID = SOURCE_ID_PATTERN.pattern
 _INT32 = 2**31 - 1
-
-
-def _text(meaning: str, example: str, **limits: object) -> Json:
-    schema = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT, **limits}
-    return {"description": meaning, "schema": schema, "example": example}
-
-
-def _number(meaning: str, example: int, *, least: int, most: int, usual: int | None = None) -> Json:
-    schema = {"type": "integer", "minimum": least, "maximum": most}
-    schema |= {} if usual is None else {"default": usual}
-    return {"description": meaning, "schema": schema, "example": example}
-
-
-def _choice(meaning: str, choices: Iterable[str], example: str, *, usual: str | None = None) -> Json:
-    schema: Json = {"type": "string", "enum": list(choices)}
-    schema |= {} if usual is None else {"default": usual}
-    return {"description": meaning, "schema": schema, "example": example}
-
-
-def _time(meaning: str, example: str) -> Json:
-    return {"description": meaning, "schema": TIME, "example": example}
-
-
-def _words(meaning: str, choices: Iterable[str], example: list[str], *, usual: Sequence[str]) -> Json:
-    items = {"type": "string", "enum": list(choices)}
-    schema = {"type": "array", "minItems": 1, "items": items, "default": list(usual)}
-    return {"description": f"{meaning} With commas between them, or repeated.", "schema": schema, "example": example}
-
-
-def _texts(meaning: str, example: list[str], *, most: int, **limits: object) -> Json:
-    items = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT, **limits}
-    schema = {"type": "array", "minItems": 1, "maxItems": most, "items": items}
-    return {"description": meaning, "schema": schema, "example": example}
 
 
 _FILTERS: Json = {
@@ -82,36 +45,36 @@ _FILTERS: Json = {
     "example": {"field.temperature[gt]": "20"},
 }
 
-_PATTERNS = _texts(
+_PATTERNS = texts(
     "Only these sources: ids, or the beginning of ids with a `*` at the end. Repeat it for several.",
     [SOURCE],
     most=selection.MAX_SOURCES,
     pattern=rf"^(\*|{_SOURCE_ID}\*?)$",
     maxLength=129,
 )
-_ONE_SOURCE = _text("Only this source.", SOURCE, pattern=f"^{_SOURCE_ID}$", maxLength=128)
+_ONE_SOURCE = text("Only this source.", SOURCE, pattern=f"^{_SOURCE_ID}$", maxLength=128)
 
 _ALL: dict[str, Json] = {
     "source_id": _PATTERNS,
-    "tag": _texts(
+    "tag": texts(
         "Only events with this tag. Repeat it for events with all of several.", ["night"], most=selection.MAX_TAGS
     ),
-    "-tag": _texts("Only events without this tag.", ["test"], most=selection.MAX_TAGS),
+    "-tag": texts("Only events without this tag.", ["test"], most=selection.MAX_TAGS),
     FILTERS: _FILTERS,
-    "fields": _texts(
+    "fields": texts(
         "Only these fields of the payloads: paths, with commas between them, or repeated.",
         ["temperature"],
         most=event_query.MAX_FIELDS,
     ),
-    "count": _choice(
+    "count": choice(
         "Add the number of all events in the list: what the planner expects, or counted, if that takes less than 5 s.",
         ("estimated", "exact"),
         "exact",
     ),
-    "start_time": _time("Start of the event time, inclusive.", "2025-04-11T00:00:00Z"),
-    "end_time": _time("End of the event time, exclusive.", "2025-04-12T00:00:00Z"),
-    "limit": _number("Results on a page.", 2, least=1, most=pagination.MAX_LIMIT, usual=pagination.DEFAULT_LIMIT),
-    "offset": _number(
+    "start_time": moment("Start of the event time, inclusive.", "2025-04-11T00:00:00Z"),
+    "end_time": moment("End of the event time, exclusive.", "2025-04-12T00:00:00Z"),
+    "limit": number("Results on a page.", 2, least=1, most=pagination.MAX_LIMIT, usual=pagination.DEFAULT_LIMIT),
+    "offset": number(
         "Results to skip. To read further, follow `next`.", 0, least=0, most=pagination.MAX_OFFSET, usual=0
     ),
     # Without an example: it is made by the list that it continues.
@@ -119,78 +82,76 @@ _ALL: dict[str, Json] = {
         "description": "A position in the list, as given in `next` and `previous`.",
         "schema": {"type": "string", "minLength": 1, "maxLength": MAX_TEXT},
     },
-    "order": _choice("By event time: the newest or the oldest first.", ("asc", "desc"), "desc", usual="desc"),
-    "q": _text(
+    "order": choice("By event time: the newest or the oldest first.", ("asc", "desc"), "desc", usual="desc"),
+    "q": text(
         "Only sources with this in their ids. Case is ignored.",
         "plant",
         pattern="^[A-Za-z0-9._:-]{1,128}$",
         maxLength=128,
     ),
-    "last_seen_after": _time("Only sources seen since then, inclusive.", "2025-04-11T00:00:00Z"),
-    "last_seen_before": _time("Only sources last seen before then.", "2125-04-11T00:00:00Z"),
-    "sort": _choice("By what to order.", source_query.DEFAULT_ORDER, "source_id", usual="source_id"),
-    "field": _texts(
+    "last_seen_after": moment("Only sources seen since then, inclusive.", "2025-04-11T00:00:00Z"),
+    "last_seen_before": moment("Only sources last seen before then.", "2125-04-11T00:00:00Z"),
+    "sort": choice("By what to order.", source_query.DEFAULT_ORDER, "source_id", usual="source_id"),
+    "field": texts(
         "Only these numeric fields: dotted paths in the payload, with commas between them, or repeated.",
         ["temperature"],
         most=aggregate_query.MAX_FIELDS,
     ),
-    "tz": _text("The time zone of the buckets, by its name in the IANA database.", "Europe/Berlin", default="UTC"),
-    "agg": _words(
+    "tz": text("The time zone of the buckets, by its name in the IANA database.", "Europe/Berlin", default="UTC"),
+    "agg": words(
         "Statistics. Percentiles are read from events.",
         aggregate_query.STATISTICS,
         ["avg", "max"],
         usual=aggregate_query.USUAL,
     ),
-    "fill": _choice("What stands in buckets without events.", aggregate_query.FILLS, "null", usual="none"),
-    "group": _words(
+    "fill": choice("What stands in buckets without events.", aggregate_query.FILLS, "null", usual="none"),
+    "group": words(
         "What has a series of its own.", aggregate_query.GROUPS, ["source", "field"], usual=("source", "field")
     ),
-    "from": _text(
+    "from": text(
         "Start of the event time, inclusive: a time, `now-6h` or a number since the epoch. By default 6 h before `to`.",
         "2025-04-11T11:00:00Z",
     ),
-    "to": _text("End of the event time, exclusive, in the same forms.", "2025-04-11T13:00:00Z", default="now"),
-    "max_points": _number(
-        "Points of a series, at most.", 100, least=1, most=chart.MAX_POINTS, usual=chart.USUAL_POINTS
-    ),
-    "shape": _choice(
+    "to": text("End of the event time, exclusive, in the same forms.", "2025-04-11T13:00:00Z", default="now"),
+    "max_points": number("Points of a series, at most.", 100, least=1, most=chart.MAX_POINTS, usual=chart.USUAL_POINTS),
+    "shape": choice(
         "`rows`: one object for each point of time, with the averages alone.",
         ("columns", "rows"),
         "columns",
         usual="columns",
     ),
-    "top": _number(
+    "top": number(
         "Only so many series, with the largest values of `by` over the whole range.",
         5,
         least=1,
         most=aggregate_query.MAX_TOP,
     ),
-    "by": _choice(
+    "by": choice(
         "The statistic that `top` goes by.",
         [each for each in aggregate_query.STATISTICS if each not in aggregate_query.PERCENTILES],
         "count",
         usual="count",
     ),
-    "interval": _choice("Length of a bucket.", INTERVALS, "1h", usual="1h"),
-    "format": _choice("The format. By default as Accept asks.", FORMATS, NDJSON.name, usual=NDJSON.name),
-    "manifest": _choice(
+    "interval": choice("Length of a bucket.", INTERVALS, "1h", usual="1h"),
+    "format": choice("The format. By default as Accept asks.", FORMATS, NDJSON.name, usual=NDJSON.name),
+    "manifest": choice(
         f'With `1` and format={NDJSON.name}: end with the line `{{"manifest": …}}`, with the number of rows and bytes before '
         "it, their SHA-256, and the time and name of the snapshot.",
         ("0", "1"),
         "1",
         usual="0",
     ),
-    "state": _choice("Only letters in this state.", DeadLetter.State.values, "open"),
-    "reason": _choice("Only letters with this reason.", [str(code) for code in Code], "id_conflict"),
-    "event_id": _text("Only letters of this event.", "019625a1-0000-7000-8000-000000000001", format="uuid"),
-    "fingerprint": _text("Only letters with this fingerprint, which similar errors share.", "id_conflict:"),
-    "stage": _text("Only letters that failed at this stage.", "identity"),
-    "topic": _text("Only letters from this Kafka topic.", "raw-data"),
-    "partition": _number("Only letters from this Kafka partition.", 0, least=0, most=_INT32),
-    "text": _text(
+    "state": choice("Only letters in this state.", DeadLetter.State.values, "open"),
+    "reason": choice("Only letters with this reason.", [str(code) for code in Code], "id_conflict"),
+    "event_id": text("Only letters of this event.", "019625a1-0000-7000-8000-000000000001", format="uuid"),
+    "fingerprint": text("Only letters with this fingerprint, which similar errors share.", "id_conflict:"),
+    "stage": text("Only letters that failed at this stage.", "identity"),
+    "topic": text("Only letters from this Kafka topic.", "raw-data"),
+    "partition": number("Only letters from this Kafka partition.", 0, least=0, most=_INT32),
+    "text": text(
         "Only letters with this text in their detail, reason or its description. Case is ignored.", "different content"
     ),
-    "kind": _text("Only jobs of this kind.", "redrive"),
+    "kind": text("Only jobs of this kind.", "redrive"),
 }
 
 _IN_PATH: dict[str, Json] = {
@@ -238,7 +199,7 @@ def in_path(name: str) -> Json:
 
 def format_of(*formats: str) -> Json:
     """Return the parameter that chooses one of these formats."""
-    return in_query("format", _choice("The format of the answer. By default as Accept asks.", formats, formats[0]))
+    return in_query("format", choice("The format of the answer. By default as Accept asks.", formats, formats[0]))
 
 
 def in_query(name: str, about: Mapping[str, object]) -> Json:
@@ -256,31 +217,31 @@ def _these(names: Iterable[str], own: Mapping[str, Json] | None = None) -> tuple
 
 
 _OF_LETTERS = {
-    "source_id": _text(
+    "source_id": text(
         "Only letters of this source; an empty value matches those whose source can't be read.",
         SOURCE,
         pattern=f"^({_SOURCE_ID})?$",
         minLength=0,
         maxLength=128,
     ),
-    "start_time": _time("Start of the time at which letters were first seen, inclusive.", "2025-04-11T00:00:00Z"),
-    "end_time": _time("End of the time at which letters were first seen, exclusive.", "2125-04-12T00:00:00Z"),
+    "start_time": moment("Start of the time at which letters were first seen, inclusive.", "2025-04-11T00:00:00Z"),
+    "end_time": moment("End of the time at which letters were first seen, exclusive.", "2125-04-12T00:00:00Z"),
 }
 
 EVENTS = _these(event_query.PARAMETERS)
 AGGREGATE = _these(aggregate_query.PARAMETERS)
 CHART = _these(
-    chart.PARAMETERS, {"interval": _choice("This interval, instead of the shortest that fits.", INTERVALS, "1m")}
+    chart.PARAMETERS, {"interval": choice("This interval, instead of the shortest that fits.", INTERVALS, "1m")}
 )
 EXPORT = _these(
     export_query.PARAMETERS,
-    {"order": _choice("By event time: the oldest or the newest first.", ("asc", "desc"), "asc", usual="asc")},
+    {"order": choice("By event time: the oldest or the newest first.", ("asc", "desc"), "asc", usual="asc")},
 )
 ONE_EVENT = _these(("source_id",), {"source_id": _ONE_SOURCE})
 SOURCES = _these(
     source_query.PARAMETERS,
     {
-        "order": _choice(
+        "order": choice(
             "Turns the order round. By default from A on, the latest and the largest first.", ("asc", "desc"), "asc"
         )
     },
@@ -288,12 +249,12 @@ SOURCES = _these(
 LATEST = _these(latest.PARAMETERS)
 LETTER_FILTERS = _these(filters.PARAMETERS, _OF_LETTERS)
 DEAD_LETTERS = _these(listing.PARAMETERS, _OF_LETTERS)
-JOBS = _these(jobs.PARAMETERS, {"state": _choice("Only jobs in this state.", Job.State.values, "done")})
+JOBS = _these(jobs.PARAMETERS, {"state": choice("Only jobs in this state.", Job.State.values, "done")})
 LEDGER = _these(
     ledger_minutes.PARAMETERS,
     {
         "source_id": _ONE_SOURCE,
-        "start_time": _time("Start of the time of receipt, inclusive.", "2025-04-11T00:00:00Z"),
-        "end_time": _time("End of the time of receipt, exclusive.", "2125-04-12T00:00:00Z"),
+        "start_time": moment("Start of the time of receipt, inclusive.", "2025-04-11T00:00:00Z"),
+        "end_time": moment("End of the time of receipt, exclusive.", "2125-04-12T00:00:00Z"),
     },
 )
