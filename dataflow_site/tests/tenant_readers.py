@@ -74,6 +74,8 @@ _PASSING = re.compile(
     # Members of JSON, also where a page shows it.
     rf"{_QUOTE}(?:requestId|now|at|time|seconds|lagAgeSeconds|latencyMs){_QUOTE}: ?(?:\[[^\]]*\]|[^,}}\]\s]+)"
     r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?Z?"
+    # The name of an exported file.
+    r"|\bevents-\d{8}T\d{6}Z"
     r'|(?<=name="csrfmiddlewaretoken" value=")\w+'
     r'|(?<="csrfToken": ")\w+'
     r"|<b>(?:X-Cache|ETag|Server-Timing):</b>.*"
