@@ -143,8 +143,8 @@ def _read(source_id: str, interval: Interval, span: tuple[datetime, datetime], s
     start, end = span
     # The first bucket as a whole.
     first = start - (start - EPOCH) % LENGTHS[interval]
-    query = ChartQuery(start=first, end=end, sources=frozenset({source_id}), interval=interval, points=MAX_POINTS)
-    return chart_buckets(chart.read(query, scope=scope, now=datetime.now(tz=UTC)))
+    query = ChartQuery(start=first, end=end, interval=interval, points=MAX_POINTS)
+    return chart_buckets(chart.read(query, scope.narrowed(source_id), now=datetime.now(tz=UTC)))
 
 
 def _tells(found: Charts) -> bool:

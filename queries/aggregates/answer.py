@@ -33,26 +33,25 @@ MAX_RANKED = 200_000  # series that `top` compares
 _NO_SERIES = Series("", "")
 
 
-def read(query: AggregateQuery, *, scope: ReadScope, now: datetime) -> Aggregate:
+def read(query: AggregateQuery, within: ReadScope, *, now: datetime) -> Aggregate:
     """Read one page of series. `next` of the answer is a cursor.
 
+    :param within: its sources (Selection.within)
     :raises InvalidParameter: the answer would be too large, or be made of too many events
     :raises ReadUnavailable: PostgreSQL does not answer
     :raises QueryTimeout: it takes too long
     """
     with postgres.bounded(postgres.QUERY_SECONDS):
-        within = query.selection.within(scope)
         served = scan_limits.check(query.selection, within, now=now)
         span = series.span(query, within, now=now)
         bounds = [] if span is None else _bounds(query, *span)
-        if len(bounds) < 2:
-            return _answer(query, bounds, reading.origin(query, bounds), SeriesPage([], more=False), {}, [])
-        page = _page(query, within, bounds, served)
-        if not page.series:
-            return _answer(query, bounds, reading.origin(query, bounds), page, {}, [])
-        found = reading.read(query, within, series=page.series, bounds=bounds, served=served)
+        page = _page(query, within, bounds, served) if bounds else SeriesPage([], more=False)
         origin = reading.origin(query, bounds)
-        cut = incomplete(page.series, within) if origin.rollups else []
+        found: Found = {}
+        cut: list[Incomplete] = []
+        if page.series:
+            found = reading.read(query, within, origin, series=page.series, bounds=bounds, served=served)
+            cut = incomplete(page.series, within) if origin.rollups else []
     return _answer(query, bounds, origin, page, found, cut)
 
 
@@ -60,9 +59,9 @@ def subject(query: AggregateQuery, *, scope: ReadScope, now: datetime) -> Subjec
     """Return what the answer depends on: the whole of each bucket.
 
     :raises InvalidParameter: there are too many buckets or sources
+    :raises ReadUnavailable: PostgreSQL does not answer
     """
-    with postgres.bounded():
-        within = query.selection.within(scope)
+    within = query.selection.within(scope)
     start, end = query.selection.start, query.selection.end
     if start is not None and end is not None:
         bounds = _bounds(query, *series.clamped(start, end, now=now))
@@ -108,7 +107,9 @@ def _top(
         raise InvalidParameter("top", detail, code=Code.QUERY_TOO_WIDE)
     if not ranked.series:
         return ranked
-    found = reading.read(ranking, within, series=ranked.series, bounds=[bounds[0], bounds[-1]], served=served)
+    whole = (bounds[0], bounds[-1])
+    origin = reading.origin(ranking, whole)
+    found = reading.read(ranking, within, origin, series=ranked.series, bounds=whole, served=served)
     values = {key: numbers[query.by] for (key, _), numbers in found.items()}
     best = nlargest(
         query.top, (key for key, value in values.items() if value is not None), key=lambda key: values[key] or 0.0

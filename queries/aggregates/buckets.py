@@ -8,8 +8,9 @@ the first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
@@ -63,7 +64,7 @@ def bounds(
     found = _bounds(start, end, interval, zone)
     if len(found) - 1 > most:
         raise TooManyBuckets(fitting(start, end, zone, most=most))
-    return found
+    return [*found]
 
 
 def fitting(start: datetime, end: datetime, zone: ZoneInfo, *, most: int) -> Interval | None:
@@ -74,7 +75,9 @@ def fitting(start: datetime, end: datetime, zone: ZoneInfo, *, most: int) -> Int
     return None
 
 
-def _bounds(start: datetime, end: datetime, interval: Interval, zone: ZoneInfo) -> list[datetime]:
+@lru_cache(maxsize=16)
+def _bounds(start: datetime, end: datetime, interval: Interval, zone: ZoneInfo) -> Sequence[datetime]:
+    # One answer asks for them up to three times: what fits, what it depends on, what it shows.
     length = LENGTHS[interval]
     if length <= _BY_CLOCK:
         marks = list(_clock_marks(start - length, end + length, length, zone))
@@ -83,7 +86,7 @@ def _bounds(start: datetime, end: datetime, interval: Interval, zone: ZoneInfo) 
         marks = sorted({_instant(each, zone) for each in _CALENDARS[interval](first, last)})
     before = max(index for index, mark in enumerate(marks) if mark <= start)
     after = min(index for index, mark in enumerate(marks) if mark >= end)
-    return marks[before : after + 1]
+    return tuple(marks[before : after + 1])
 
 
 def _clock_marks(start: datetime, end: datetime, length: timedelta, zone: ZoneInfo) -> Iterator[datetime]:

@@ -74,27 +74,27 @@ class ChartQuery:
         )
 
 
-def read(query: ChartQuery, *, scope: ReadScope, now: datetime) -> Chart:
+def read(query: ChartQuery, within: ReadScope, *, now: datetime) -> Chart:
     """Read the series of a chart, in order of source and field, those without a point in the range included.
 
+    :param within: its sources (`subject`)
     :raises InvalidParameter: there are too many series or points
     :raises ReadUnavailable: PostgreSQL does not answer
     :raises QueryTimeout: it takes too long
     """
-    selection = Selection(sources=query.sources, start=query.start, end=query.end)
+    selection = Selection(start=query.start, end=query.end)
     wanted = AggregateQuery(selection=selection, fields=query.fields, zone=query.zone, statistics=COLUMNS)
     with postgres.bounded(postgres.QUERY_SECONDS):
-        within = selection.within(scope)
         # A chart may be of a time that no event can have.
         span = series.span(wanted, within, now=now)
         interval, bounds = (query.interval or INTERVALS[0], []) if span is None else _bounds(query, *span)
         points = len(bounds[1:])
         page = series.page(wanted, within, size=MAX_SERIES)
         _check(page.more, len(page.series) * points)
+        origin = reading.origin(wanted, bounds)
         found: Found = {}
         if page.series and points:
-            found = reading.read(wanted, within, series=page.series, bounds=bounds, served=TRUE)
-        origin = reading.origin(wanted, bounds)
+            found = reading.read(wanted, within, origin, series=page.series, bounds=bounds, served=TRUE)
         cut = answer.incomplete(page.series, within) if origin.rollups and page.series else []
         labels = {
             each.pk: each.labels for each in Source.objects.filter(pk__in={each.source_id for each in page.series})
@@ -117,9 +117,9 @@ def subject(query: ChartQuery, *, scope: ReadScope, now: datetime) -> Subject:
     """Return what the answer depends on: the whole of each bucket.
 
     :raises InvalidParameter: there are too many points or sources
+    :raises ReadUnavailable: PostgreSQL does not answer
     """
-    with postgres.bounded():
-        within = Selection(sources=query.sources).within(scope)
+    within = Selection(sources=query.sources).within(scope)
     start, end = series.clamped(query.start, query.end, now=now)
     bounds = _bounds(query, start, end)[1] if start < end else []
     return Subject(within, bounds[0], bounds[-1]) if bounds else Subject(within, query.start, query.end)

@@ -57,6 +57,7 @@ def origin(query: AggregateQuery, bounds: Sequence[datetime]) -> Origin:
 def read(
     query: AggregateQuery,
     within: ReadScope,
+    source: Origin,
     *,
     series: Sequence[Series],
     bounds: Sequence[datetime],
@@ -64,16 +65,16 @@ def read(
 ) -> Found:
     """Read the buckets that have anything.
 
+    :param source: the origin of these buckets
     :param series: in order, without a gap; or any, if `query.top` is given
     :param bounds: the start of each bucket, and the end of the last one
     :param served: what makes an index serve the query (queries.events.scan_limits)
     :raises InvalidParameter: rows have too many numbers
     """
-    source = origin(query, bounds).rollups
     reading = Reading(query.statistics)
-    if source is None:
+    if source.rollups is None:
         return _from_rows(query, within, series, bounds, reading, served)
-    return _from_rollups(source, query, within, series, bounds, reading)
+    return _from_rollups(source.rollups, query, within, series, bounds, reading)
 
 
 def _from_rollups(

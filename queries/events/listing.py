@@ -84,19 +84,19 @@ class View:
     settled: int  # microseconds since the epoch
 
 
-def page(query: EventQuery, *, scope: ReadScope, now: datetime) -> EventPage:
+def page(query: EventQuery, within: ReadScope, *, now: datetime) -> EventPage:
     """Read one page of events.
 
     The pages that `next` leads to show every event that was stored when the first page was read, each once, and
     none that was stored later. The cursor carries PostgreSQL's snapshot of the first page. So the rows of a
     transaction that was in progress then are not part of the list, and the result does not depend on any clock.
 
+    :param within: its sources (Selection.within)
     :raises InvalidParameter: the query would look into too many events
     :raises ReadUnavailable: PostgreSQL does not answer
     :raises QueryTimeout: it takes too long
     """
     with postgres.bounded(postgres.QUERY_SECONDS):
-        within = query.selection.within(scope)
         served = scan_limits.check(query.selection, within, now=now)
         rows, view = _read(query, within, served)
         count = counts.read(query, within, served)
@@ -124,14 +124,18 @@ def _listed(row: ListedRow, fields: Sequence[tuple[str, ...]] | None) -> EventSh
 
     :param fields: of its payload, by path; None: all
     """
-    payload: Any = msgspec.Raw(canonical(row.payload).encode())
+    payload: Any = (
+        msgspec.Raw(canonical(row.payload).encode())
+        if fields is None
+        else projection.of(load_payload(row.payload), fields)
+    )
     return {
         "eventId": row.id,
         "sourceId": row.source_id,
         "timestamp": as_rfc_3339(row.ts),
         "receivedAt": as_rfc_3339(row.received),
         "storedAt": as_rfc_3339(row.stored),
-        "payload": payload if fields is None else projection.of(load_payload(row.payload), fields),
+        "payload": payload,
         "tags": row.tags or [],
     }
 

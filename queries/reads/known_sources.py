@@ -11,6 +11,7 @@ from django.db.models import Q
 from ingestion.auth.read_scope import ReadScope
 from ingestion.auth.source_patterns import ANY
 from processing.models import SourceStatistics
+from queries.reads import postgres
 
 
 class TooManySources(Exception):
@@ -25,6 +26,7 @@ def resolve(patterns: Iterable[str], *, scope: ReadScope, limit: int) -> frozens
     """Return the sources in a scope that patterns stand for; those without a `*` whether or not anything was read of them.
 
     :raises TooManySources: there are more than `limit`
+    :raises ReadUnavailable: PostgreSQL does not answer
     """
     given = set(patterns)
     ids = {each for each in given if not each.endswith(ANY)}
@@ -34,7 +36,8 @@ def resolve(patterns: Iterable[str], *, scope: ReadScope, limit: int) -> frozens
         # By the index for LIKE that a text has as a primary key.
         wanted = reduce(or_, (Q(source_id__startswith=each.removesuffix(ANY)) for each in sorted(beginnings)))
         known = SourceStatistics.objects.filter(wanted, **scope.lookup()).exclude(source_id="").order_by()
-        found |= set(known.values_list("source_id", flat=True)[: limit + 1])
+        with postgres.bounded():
+            found |= set(known.values_list("source_id", flat=True)[: limit + 1])
     if len(found) > limit:
         raise TooManySources(limit)
     return frozenset(found)

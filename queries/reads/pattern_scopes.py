@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from ingestion.auth import source_patterns
 from ingestion.auth.read_scope import EVERYTHING, ReadScope
 from ingestion.problems import Code, RequestRejected
-from queries.reads import known_sources, postgres
+from queries.reads import known_sources
 from queries.reads.known_sources import TooManySources
 
 # How late a new source is seen. Many sources take longer to find, and are kept for longer: a tenth of one core at most.
@@ -49,8 +49,7 @@ def find(patterns: Iterable[str]) -> ReadScope:
 
 def _resolve(patterns: frozenset[str]) -> ReadScope:
     try:
-        with postgres.bounded():
-            return ReadScope(known_sources.resolve(patterns, scope=EVERYTHING, limit=MAX_SOURCES))
+        return ReadScope(known_sources.resolve(patterns, scope=EVERYTHING, limit=MAX_SOURCES))
     except TooManySources as error:
         detail = f"the patterns of this key or user stand for more than {MAX_SOURCES} sources; it needs narrower ones"
         raise RequestRejected(Code.FORBIDDEN, detail) from error

@@ -60,13 +60,15 @@ class Selection:
         """Return what an answer about these events depends on.
 
         :raises InvalidParameter: the patterns stand for too many sources
+        :raises ReadUnavailable: PostgreSQL does not answer
         """
         return Subject(self.within(scope), self.start, self.end)
 
     def within(self, scope: ReadScope) -> ReadScope:
-        """Return the sources of a scope that the query is about.
+        """Return the sources of a scope that the query is about. Patterns are looked up each time.
 
         :raises InvalidParameter: its patterns stand for too many
+        :raises ReadUnavailable: PostgreSQL does not answer
         """
         if self.sources is None or ANY in self.sources:
             return scope

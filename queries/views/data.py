@@ -59,7 +59,7 @@ class Data(ScopedView):
             f"events.{address.key}",
             subject=subject,
             now=now,
-            answer=lambda: listing.page(wanted, scope=subject.sources, now=now).as_json(address),
+            answer=lambda: listing.page(wanted, subject.sources, now=now).as_json(address),
         )
         return answers.respond(request, found, headers=pagination.links(found.body))
 
@@ -108,9 +108,7 @@ class AggregateView(ScopedView):
             f"aggregate.{address.key}",
             subject=subject,
             now=now,
-            answer=lambda: aggregate_answer.as_json(
-                aggregate_answer.read(wanted, scope=subject.sources, now=now), address
-            ),
+            answer=lambda: aggregate_answer.as_json(aggregate_answer.read(wanted, subject.sources, now=now), address),
         )
         return answers.respond(request, found)
 
@@ -139,7 +137,7 @@ class SeriesView(ScopedView):
         subject = chart.subject(wanted, scope=self.scope, now=now)
 
         def answer() -> object:
-            found = chart.read(wanted, scope=subject.sources, now=now)
+            found = chart.read(wanted, subject.sources, now=now)
             return chart.as_rows(found) if in_rows else found
 
         key = f"chart.{Address.of(request, parameters).key}"

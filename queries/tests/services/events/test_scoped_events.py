@@ -13,7 +13,9 @@ from deploy.testing.deployment import Deployment
 from ingestion.auth.read_scope import EVERYTHING, ReadScope
 from queries.events import listing
 from queries.events.query import PARAMETERS, REPEATED, EventQuery
+from queries.request.pagination import CursorPage
 from queries.request.query_params import Parameters
+from queries.schemas import EventShape
 from queries.tests.stored import NOON, make_event, series, store
 
 pytestmark = pytest.mark.services
@@ -36,10 +38,14 @@ def of(**given: str) -> EventQuery:
     return EventQuery.from_parameters(Parameters(QueryDict(urlencode(given)), known=PARAMETERS, repeated=REPEATED))
 
 
+def page_of(query: EventQuery, scope: ReadScope) -> CursorPage[EventShape]:
+    return listing.page(query, query.selection.within(scope), now=NOON).page
+
+
 def walk(query: EventQuery, scope: ReadScope) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     while True:
-        page = listing.page(query, scope=scope, now=NOON).page
+        page = page_of(query, scope)
         found += [(event["sourceId"], event["eventId"]) for event in page.results]
         if page.next is None:
             return found
@@ -55,17 +61,17 @@ def test_pages_lead_through_the_events_of_the_scope_in_order_and_each_once(
     expected = own if order == "asc" else own[::-1]
 
     assert walk(of(order=order, limit="4"), scope) == expected
-    skipped = listing.page(of(order=order, limit="3", offset="5"), scope=scope, now=NOON).page.results
+    skipped = page_of(of(order=order, limit="3", offset="5"), scope).results
     assert [event["eventId"] for event in skipped] == [id_ for _, id_ in expected[5:8]]
 
 
 def test_a_cursor_of_a_reader_of_everything_shows_another_its_own_events_alone(stored: list[tuple[str, str]]) -> None:
-    first = listing.page(of(limit="2"), scope=EVERYTHING, now=NOON).page
-    narrow = listing.page(of(limit="2", source_id="c"), scope=EVERYTHING, now=NOON).page
+    first = page_of(of(limit="2"), EVERYTHING)
+    narrow = page_of(of(limit="2", source_id="c"), EVERYTHING)
     assert first.next
     assert narrow.next
 
-    rest = listing.page(of(cursor=first.next), scope=TWO, now=NOON).page.results
+    rest = page_of(of(cursor=first.next), TWO).results
 
     assert {event["sourceId"] for event in rest} == {"a", "b"}
-    assert listing.page(of(cursor=narrow.next), scope=TWO, now=NOON).page.results == []
+    assert page_of(of(cursor=narrow.next), TWO).results == []
