@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import QueryDict
+from django.utils.datastructures import MultiValueDict
 
 from queries.openapi import kinds
 from queries.request.field_filters import OPERATORS
@@ -17,6 +17,8 @@ MARK = "_form"
 PATH, OPERATOR, VALUE = "_path", "_operator", "_value"  # of a filter on a field
 # A cursor belongs to the parameters that it was made with, and the format is chosen by buttons.
 _HIDDEN = frozenset({"cursor", "format"})
+# Given once for each value, as tags have commas in them; other lists are separated by commas.
+_APART = frozenset({"tag", "-tag"})
 _FILTER = re.compile(r"field\.(?P<path>(?:[^\[\]\\]|\\.)+)(?:\[(?P<operator>[^\[\]]*)\])?", re.DOTALL)
 
 
@@ -56,15 +58,22 @@ class Form:
     operators: Sequence[str] = OPERATORS
 
 
-def of(parameters: Iterable[Mapping[str, Any]], given: QueryDict) -> Form:
+def of(parameters: Iterable[Mapping[str, Any]], given: MultiValueDict[str, str]) -> Form:
     """Return the form for these parameters of the document, filled with what was given."""
     asked = [each for each in parameters if each["in"] == "query" and each["name"] not in _HIDDEN]
     has_filters = any(each["name"] == "filters" for each in asked)
-    inputs = [_input(each, given) for each in asked if each["name"] != "filters"]
+    plain = [each for each in asked if each["name"] != "filters"]
+    inputs = [_input(each, value) for each in plain for value in _values(each["name"], given)]
     return Form(inputs, [*_filters(given), Filter()] if has_filters else [])
 
 
-def _input(about: Mapping[str, Any], given: QueryDict) -> Input:
+def _values(name: str, given: MultiValueDict[str, str]) -> Sequence[str]:
+    """Return the values of the inputs of a parameter; there is one at least."""
+    values = given.getlist(name)
+    return values if values and name in _APART else [",".join(values)]
+
+
+def _input(about: Mapping[str, Any], value: str) -> Input:
     schema = about["schema"]
     example = about.get("example", "")
     usual = kinds.default(schema)
@@ -72,7 +81,7 @@ def _input(about: Mapping[str, Any], given: QueryDict) -> Input:
     return Input(
         name=about["name"],
         hint=about["description"].replace("`", ""),
-        value=",".join(given.getlist(about["name"])),
+        value=value,
         placeholder=usual if usual or "enum" in schema else f"such as {shown}",
         choices=schema.get("enum", ()),
         least=schema.get("minimum"),
@@ -80,7 +89,7 @@ def _input(about: Mapping[str, Any], given: QueryDict) -> Input:
     )
 
 
-def _filters(given: QueryDict) -> Iterable[Filter]:
+def _filters(given: MultiValueDict[str, str]) -> Iterable[Filter]:
     for name, values in given.lists():
         match = _FILTER.fullmatch(name)
         if match is not None:

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from django.http import QueryDict
 from django.urls import reverse
+from django.utils.datastructures import MultiValueDict
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from rest_framework.request import Request
@@ -20,7 +20,7 @@ from queries.export import query as export_query
 from queries.export.formats import FORMATS
 from queries.openapi import document, kinds
 from queries.openapi.describe import OPERATION
-from queries.request.query_params import FILTERS
+from queries.request.query_params import FILTERS, snake_case
 
 # Operations whose events can be exported, with the same parameters.
 EXPORTED = ("getData", "listEvents")
@@ -30,7 +30,7 @@ def context(data: object, *, request: Request, view: APIView) -> dict[str, objec
     """Return the context of the page that shows an answer."""
     handler = getattr(view, str(request.method).lower())
     operation = document.operation(getattr(handler, OPERATION))
-    given = request.query_params
+    given = _given(request)
     return {
         "here": "api",
         "user": signed_in.person(request),
@@ -47,21 +47,34 @@ def context(data: object, *, request: Request, view: APIView) -> dict[str, objec
     }
 
 
+def _given(request: Request) -> MultiValueDict[str, str]:
+    """Return the parameters of a request, by the names that forms and exports have for them."""
+    found: MultiValueDict[str, str] = MultiValueDict()
+    for name, values in request.query_params.lists():
+        known = name if _is_filter(name) else snake_case(name)
+        found.setlist(known, [*found.getlist(known), *values])
+    return found
+
+
 _BESIDE = (("previous", "Previous"), ("next", "Next"))
 
 
-def _downloads(given: QueryDict) -> list[tuple[str, str]]:
+def _downloads(given: MultiValueDict[str, str]) -> list[tuple[str, str]]:
     """Return the addresses of exports of the same events, by the names of their formats."""
-    names = [name for name in given if name in export_query.PARAMETERS or name.startswith(FILTERS.partition("<")[0])]
+    names = [name for name in given if name in export_query.PARAMETERS or _is_filter(name)]
     kept = {name: given.getlist(name) for name in names if name != "format"}
     return [(name, _address(reverse("queries:export"), {**kept, "format": [name]})) for name in FORMATS]
 
 
-def _without(given: QueryDict, name: str) -> dict[str, list[str]]:
+def _is_filter(name: str) -> bool:
+    return name.startswith(FILTERS.partition("<")[0])
+
+
+def _without(given: MultiValueDict[str, str], name: str) -> dict[str, list[str]]:
     return {each: values for each, values in given.lists() if each != name}
 
 
-def _with(given: QueryDict, name: str, value: str) -> dict[str, list[str]]:
+def _with(given: MultiValueDict[str, str], name: str, value: str) -> dict[str, list[str]]:
     return {**_without(given, name), name: [value]}
 
 

@@ -60,7 +60,7 @@ class Parameters:
                 self._take(name, values, known, repeated)
 
     def _take(self, name: str, values: list[str], known: Sequence[str], repeated: Sequence[str]) -> None:
-        snake = _CAPITAL.sub(lambda match: f"_{match.group().lower()}", name)
+        snake = snake_case(name)
         if snake not in known and snake != _FORMAT:
             raise InvalidParameter("", _unknown(snake, known), code=Code.UNKNOWN_PARAMETER)
         if (len(values) > 1 or snake in self._values) and snake not in repeated:
@@ -184,6 +184,11 @@ class Parameters:
         if len(values) > most:
             raise InvalidParameter(name, f"{name}: expected at most {most:,}", code=Code.QUERY_TOO_WIDE)
         return values
+
+
+def snake_case(name: str) -> str:
+    """Return the name of a parameter in snake_case; not for a filter, whose path is the sender's."""
+    return _CAPITAL.sub(lambda match: f"_{match.group().lower()}", name)
 
 
 def nearest(value: str, choices: Sequence[str]) -> str:

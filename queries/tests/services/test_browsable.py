@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
@@ -11,7 +12,7 @@ from django.test import Client
 
 from deploy.testing.deployment import Deployment
 from queries.tests import exported
-from queries.tests.stored import account, make_event, store
+from queries.tests.stored import NOON, account, make_event, store
 
 pytestmark = pytest.mark.services
 
@@ -68,6 +69,18 @@ def test_the_buttons_export_the_events_that_the_filters_let_through(site: Deploy
     assert [event["payload"] for event in exported.lines(whole["NDJSON"])] == [{"n": 2}]
     assert [row["n"] for row in exported.table(whole["CSV"])] == ["2"]
     assert len(exported.parquet(whole["Parquet"])) == 1
+
+
+def test_names_in_camel_case_reach_the_form_and_the_buttons(site: Deployment) -> None:
+    store(*[make_event(source, payload={"roomHeat": heat}) for source, heat in (("a", 1), ("a", 2), ("b", 3))])
+    store(make_event("a", ts=NOON - timedelta(seconds=1), payload={"roomHeat": 4}))
+
+    text = page(f"/api/data/?sourceId=a&startTime={NOON:%Y-%m-%dT%H:%M:%SZ}&field.roomHeat[gt]=1")
+
+    given = dict(re.findall(r'<input type="text" name="([^"]*)" value="([^"]+)"', text))
+    assert given == {"source_id": "a", "start_time": "2009-04-11T12:00:00Z", "_path": "roomHeat", "_value": "1"}
+    whole = exported.exported(urlsplit(button(text, "NDJSON")).query)
+    assert [event["payload"] for event in exported.lines(whole)] == [{"roomHeat": 2}]
 
 
 def test_what_was_sent_is_shown_as_text_and_is_no_link(site: Deployment) -> None:

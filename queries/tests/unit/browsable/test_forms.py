@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 import pytest
 from django.http import QueryDict
@@ -52,6 +52,15 @@ def test_the_form_of_a_list_has_an_input_for_each_parameter_of_the_document() ->
         ("a", "eq", "x"),
         ("", "eq", ""),
     ]
+
+
+@pytest.mark.parametrize("asked", ["tag=a&tag=b", "tag=a,b&-tag=c&-tag=d,e", "source_id=a&source_id=b*", "fields=x,y"])
+def test_a_form_that_is_sent_as_it_came_asks_for_the_same(asked: str) -> None:
+    form = forms.of(document.operation("getData")["parameters"], QueryDict(asked))
+
+    sent = urlencode([(forms.MARK, "1"), *((each.name, each.value) for each in form.inputs)])
+
+    assert form_addresses.query(QueryDict(sent)) == QueryDict(asked).urlencode()
 
 
 def test_choices_are_fixed_lists_of_the_document_and_never_rows_of_a_table() -> None:
