@@ -7,6 +7,7 @@ from functools import update_wrapper
 from typing import Concatenate, ParamSpec
 
 from django.http import HttpRequest, HttpResponse
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -57,10 +58,14 @@ def scoped(
 
 
 class ApiView(APIView):
-    """A view of Django REST framework. OPTIONS is a 405: what an address takes is in the OpenAPI document."""
+    """A view of Django REST framework. OPTIONS describes it in a few words, as JSON alone."""
 
     renderer_classes = [FastJSONRenderer, PageRenderer]
-    http_method_names = [name for name in APIView.http_method_names if name != "options"]
+
+    def get_renderers(self) -> list[BaseRenderer]:
+        """Return what an answer can be rendered by, the usual one first."""
+        found = super().get_renderers()
+        return found[:1] if self.request.method == "OPTIONS" else found
 
 
 class ScopedView(ApiView):

@@ -66,6 +66,8 @@ class Docs(ScopedView):
 
     name = "Documentation"
     renderer_classes = [TemplateHTMLRenderer]
+    # What OPTIONS describes has no template.
+    http_method_names = ["get", "head"]
 
     @describe_file(
         [Answer(200, "A page.", {"text/html; charset=utf-8": {"type": "string"}})],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from urllib.parse import quote
 
 import pytest
@@ -108,16 +109,30 @@ def test_a_browser_at_an_unknown_page_gets_a_page() -> None:
     assert response.headers["Content-Type"].startswith("text/html")
 
 
+API = ["/data", "/api/data", "/api/pipeline/", "/api/"]
+OTHERS = ["/healthz", "/readyz", "/metrics", "/live/tail/"]
+METHODS = ["POST", "PUT", "DELETE", "PATCH", "TRACE"]
+
+
 @pytest.mark.parametrize(
-    "path", ["/data", "/api/data", "/api/pipeline/", "/api/", "/healthz", "/readyz", "/metrics", "/live/tail/"]
+    ("path", "method"),
+    [*itertools.product([*API, *OTHERS], METHODS), *itertools.product([*OTHERS, "/api/docs/"], ["OPTIONS"])],
 )
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
 def test_other_methods_are_refused_with_those_that_are_taken(path: str, method: str) -> None:
     response = Client(enforce_csrf_checks=True).generic(method, path, b"{}", content_type="application/json")
 
     assert response.status_code == 405
     assert response.json()["code"] == "method_not_allowed"
-    assert response.headers["Allow"] == "GET, HEAD"
+    assert response.headers["Allow"] == ("GET, HEAD, OPTIONS" if path in API else "GET, HEAD")
+
+
+@pytest.mark.parametrize("path", [*API, "/api/sources/"])
+@pytest.mark.parametrize(("accept", "status"), [("*/*", 200), ("application/json", 200), ("text/html", 406)])
+def test_options_describes_an_address_of_the_api(path: str, accept: str, status: int) -> None:
+    response = Client().options(path, headers={"accept": accept})
+
+    assert response.status_code == status
+    assert ("description" in response.json()) == (status == 200)
 
 
 @pytest.mark.parametrize(
@@ -134,11 +149,6 @@ def test_an_unknown_format_is_refused_with_the_nearest_one(path: str, nearest: s
 
     assert (status, problem["code"]) == (400, "invalid_parameter")
     assert problem["detail"].endswith(f"the nearest one is {nearest}")
-
-
-@pytest.mark.parametrize("path", ["/api/docs/", "/api/schema/"])
-def test_other_methods_are_refused_where_the_answer_is_no_json(path: str) -> None:
-    assert Client().options(path).status_code == 405
 
 
 def test_a_format_that_does_not_exist_is_refused() -> None:
