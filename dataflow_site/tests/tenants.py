@@ -11,6 +11,7 @@ import binascii
 import itertools
 import json
 import re
+import zlib
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -86,8 +87,17 @@ def _encoded(segment: str) -> tuple[str, ...]:
             plain = base64.b64decode(segment + "=" * (-len(segment) % 4), altchars=alphabet)
         except (binascii.Error, ValueError):
             continue
-        found += re.findall("bravo", plain.decode(errors="ignore"))
+        for text in (plain, _unpacked(plain)):
+            found += re.findall("bravo", text.decode(errors="ignore"))
     return tuple(found)
+
+
+def _unpacked(plain: bytes) -> bytes:
+    """Return what bytes hold that were compressed, as long cursors are."""
+    try:
+        return zlib.decompress(plain)
+    except zlib.error:
+        return b""
 
 
 @cache

@@ -68,7 +68,6 @@ class AggregateQuery:
         :raises InvalidParameter: a value can't be used, or the cursor belongs to another query
         """
         zone = parameters.text("tz")
-        text = parameters.text("cursor")
         top = parameters.integer("top", default=0, least=1, most=MAX_TOP) or None
         found = cls(
             selection=Selection.from_parameters(parameters),
@@ -80,7 +79,7 @@ class AggregateQuery:
             groups=_groups(parameters),
             top=top,
             by=cast("Statistic", parameters.choice("by", STATISTICS, default="count")),
-            cursor=None if text is None else pagination.read_cursor(text, SeriesCursor),
+            cursor=pagination.cursor(parameters, SeriesCursor),
         )
         found.check()
         return found
@@ -110,7 +109,12 @@ class AggregateQuery:
     @property
     def from_rows(self) -> bool:
         """Return whether rollups can't answer it."""
-        return self.selection.looks_into_events or any(each in PERCENTILES for each in (*self.statistics, self.by))
+        return self.selection.looks_into_events or any(each in PERCENTILES for each in self.statistics)
+
+    @property
+    def ranking(self) -> Self:
+        """Return the query of what `top` goes by."""
+        return replace(self, statistics=(self.by,))
 
 
 def parse_fields(parameters: Parameters) -> tuple[str, ...] | None:

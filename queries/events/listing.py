@@ -14,7 +14,7 @@ from django.db import connection
 from ingestion.auth.read_scope import ReadScope
 from processing.stores.jsonb import canonical, load_payload
 from queries.events import conditions, counts, projection, row_visibility, scan_limits
-from queries.events.query import EventCursor, EventQuery
+from queries.events.query import EventCursor, EventQuery, defines_list
 from queries.reads import condition, postgres
 from queries.reads.condition import TRUE, Argument, Condition
 from queries.request import pagination
@@ -71,8 +71,8 @@ class EventPage(NamedTuple):
     total: EventCount | None
 
     def as_json(self, address: Address) -> EventList:
-        """Return the page as JSON, with addresses in place of cursors."""
-        found = pagination.as_json(self.page, address)
+        """Return the page as JSON, with addresses in place of cursors, which carry what defines the list."""
+        found = pagination.as_json(self.page, address.without(defines_list))
         return cast("EventList", {**found, "count": self.total} if self.total else found)
 
 
@@ -107,7 +107,7 @@ def page(query: EventQuery, within: ReadScope, *, now: datetime) -> EventPage:
         part,
         forward=lambda row: _cursor(row, query, view, backward=False),
         backward=lambda row: _cursor(row, query, view, backward=True),
-        shape=lambda row: _listed(row, query.fields),
+        shape=lambda row: _listed(row, _payload(row, query.fields)),
     )
     return EventPage(found, count)
 
@@ -116,19 +116,18 @@ def newest(*, count: int, scope: ReadScope) -> list[EventShape]:
     """Return the newest events in the scope, the newest first."""
     with postgres.bounded():
         rows, _ = _read(EventQuery(limit=count), scope, TRUE)
-    return [{**_listed(row, None), "payload": load_payload(row.payload)} for row in rows[:count]]
+    return [_listed(row, load_payload(row.payload)) for row in rows[:count]]
 
 
-def _listed(row: ListedRow, fields: Sequence[tuple[str, ...]] | None) -> EventShape:
-    """Return one event as JSON, with the payload's own text in it.
+def _payload(row: ListedRow, fields: Sequence[tuple[str, ...]] | None) -> Any:
+    """Return the payload's own text as JSON, or these fields of it."""
+    if fields is None:
+        return msgspec.Raw(canonical(row.payload).encode())
+    return projection.of(load_payload(row.payload), fields)
 
-    :param fields: of its payload, by path; None: all
-    """
-    payload: Any = (
-        msgspec.Raw(canonical(row.payload).encode())
-        if fields is None
-        else projection.of(load_payload(row.payload), fields)
-    )
+
+def _listed(row: ListedRow, payload: Any) -> EventShape:
+    """Return one event as JSON."""
     return {
         "eventId": row.id,
         "sourceId": row.source_id,

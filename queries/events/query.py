@@ -65,8 +65,7 @@ class EventQuery:
 
         :raises InvalidParameter: a value can't be used, or the cursor belongs to another list
         """
-        text = parameters.text("cursor")
-        cursor = None if text is None else pagination.read_cursor(text, EventCursor)
+        cursor = pagination.cursor(parameters, EventCursor)
         given = _list_of(parameters.given)
         whole = parameters
         if cursor is not None:
@@ -85,8 +84,13 @@ class EventQuery:
         )
 
 
+def defines_list(name: str) -> bool:
+    """Return whether a parameter is one of those that define the list, which a cursor carries."""
+    return name in _LIST or name.startswith("field.")
+
+
 def _list_of(given: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
-    return {name: values for name, values in given.items() if name in _LIST or name.startswith("field.")}
+    return {name: values for name, values in given.items() if defines_list(name)}
 
 
 class _Sent(dict[str, Sequence[str]]):

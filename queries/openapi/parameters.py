@@ -80,7 +80,7 @@ _ALL: dict[str, Json] = {
     # Without an example: it is made by the list that it continues.
     "cursor": {
         "description": "A position in the list, as given in `next` and `previous`.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": MAX_TEXT},
+        "schema": {"type": "string", "minLength": 1, "maxLength": pagination.MAX_CURSOR},
     },
     "order": choice("By event time: the newest or the oldest first.", ("asc", "desc"), "desc", usual="desc"),
     "q": text(

@@ -68,14 +68,13 @@ class MinutesQuery:
 
         :raises InvalidParameter: a value can't be used
         """
-        text = parameters.text("cursor")
         start, end = parameters.span()
         return cls(
             source_id=parameters.source_id(),
             start=start,
             end=end,
             limit=pagination.limit(parameters),
-            cursor=None if text is None else pagination.read_cursor(text, MinuteCursor),
+            cursor=pagination.cursor(parameters, MinuteCursor),
         )
 
 

@@ -42,12 +42,11 @@ class IdPage:
 
         :raises InvalidParameter: a value can't be used
         """
-        text = parameters.text("cursor")
         return cls(
             kind=kind,
             limit=pagination.limit(parameters),
             offset=pagination.offset(parameters),
-            cursor=None if text is None else pagination.read_cursor(text, kind),
+            cursor=pagination.cursor(parameters, kind),
         )
 
 

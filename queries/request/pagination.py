@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, Self, TypeVar
 from urllib.parse import urlencode
 
@@ -21,6 +21,7 @@ Cursor = TypeVar("Cursor", bound=msgspec.Struct)
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1_000
 MAX_OFFSET = 10_000
+MAX_CURSOR = 8_192  # characters; an address has no room for more
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,11 @@ class Address:
     def key(self) -> str:
         """Return a text that is the same for the same address, in whatever order its parameters were sent."""
         return f"{self.url}?{urlencode(sorted((name, list(values)) for name, values in self.parameters.items()), doseq=True)}"
+
+    def without(self, is_left_out: Callable[[str], bool]) -> Self:
+        """Return the address without some of its parameters, by their names."""
+        kept = {name: values for name, values in self.parameters.items() if not is_left_out(name)}
+        return replace(self, parameters=kept)
 
     def at(self, cursor: str | None) -> str | None:
         """Return the address of the page at a cursor; None: there is no such page."""
@@ -134,8 +140,18 @@ def link_header(next_: str | None, previous: str | None) -> dict[str, str]:
 
 def write_cursor(cursor: msgspec.Struct) -> str:
     """Return a cursor as signed text. The signature is why a cursor can be trusted when it comes back."""
-    text: str = _signer(type(cursor)).sign_object(msgspec.to_builtins(cursor))
+    # A list of many sources would not fit into an address.
+    text: str = _signer(type(cursor)).sign_object(msgspec.to_builtins(cursor), compress=True)
     return text
+
+
+def cursor(parameters: Parameters, kind: type[Cursor]) -> Cursor | None:
+    """Return the parameter `cursor`.
+
+    :raises InvalidParameter: it can't be used
+    """
+    text = parameters.text("cursor", most=MAX_CURSOR)
+    return None if text is None else read_cursor(text, kind)
 
 
 def read_cursor(text: str, kind: type[Cursor]) -> Cursor:

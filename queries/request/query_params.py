@@ -75,11 +75,14 @@ class Parameters:
             filters.setdefault(name, []).append(value)
         return {**self._values, **filters}
 
-    def text(self, name: str) -> str | None:
-        """Return a text, which may not be empty or contain a NUL."""
+    def text(self, name: str, *, most: int = MAX_TEXT) -> str | None:
+        """Return a text, which may not be empty or contain a NUL.
+
+        :param most: how many characters it may have
+        """
         value = self._one(name)
-        if value is not None and not _is_text(value):
-            raise InvalidParameter(name, f"{name}: expected a text of 1 to 4096 characters, without NUL")
+        if value is not None and not _is_text(value, most):
+            raise InvalidParameter(name, f"{name}: expected a text of 1 to {most} characters, without NUL")
         return value
 
     def texts(self, name: str, *, most: int) -> list[str]:
@@ -197,8 +200,8 @@ def nearest(value: str, choices: Sequence[str]) -> str:
     return f"one of {', '.join(choices)}; the nearest one is {near}"
 
 
-def _is_text(value: str) -> bool:
-    return 0 < len(value) <= MAX_TEXT and "\0" not in value
+def _is_text(value: str, most: int = MAX_TEXT) -> bool:
+    return 0 < len(value) <= most and "\0" not in value
 
 
 def _unknown(name: str, known: Sequence[str]) -> str:

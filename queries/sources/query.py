@@ -65,11 +65,9 @@ class SourceQuery:
 
         :raises InvalidParameter: a value can't be used, or the cursor belongs to another list
         """
-        text = parameters.text("cursor")
+        cursor = pagination.cursor(parameters, SourceCursor)
         query = cls(list=_list(parameters), limit=pagination.limit(parameters), offset=pagination.offset(parameters))
-        if text is None:
-            return query
-        return query.continued(pagination.read_cursor(text, SourceCursor), given=parameters.given)
+        return query if cursor is None else query.continued(cursor, given=parameters.given)
 
     def continued(self, cursor: SourceCursor, *, given: Container[str] = ()) -> Self:
         """Return the query of another page of the cursor's list.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from http import HTTPStatus
 
 import msgspec
 from django.http import HttpResponse
@@ -13,15 +14,20 @@ from rest_framework.response import Response
 
 from queries.json_renderer import escaped
 from queries.reads.kept_answers import Answer
+from queries.request import pagination
 
 JSON = "application/json"
 
 
-def respond(request: Request, answer: Answer, *, headers: dict[str, str] | None = None) -> HttpResponse:
-    """Return the response to a request that accepts JSON, or a page that shows the answer."""
+def respond(request: Request, answer: Answer, *, has_pages: bool = False) -> HttpResponse:
+    """Return the response to a request that accepts JSON, or a page that shows the answer.
+
+    :param has_pages: the answer is a page of a list; a header names those beside it
+    """
     response = _response(request, answer)
-    for name, value in (headers or {}).items():
-        response[name] = value
+    if has_pages and response.status_code != HTTPStatus.NOT_MODIFIED:
+        for name, value in pagination.links(answer.body).items():
+            response[name] = value
     response["X-Cache"] = answer.state
     # It may be kept by the reader alone, who has to ask whether it is still right.
     response["Cache-Control"] = "private, no-cache"
@@ -36,7 +42,7 @@ def _response(request: Request, answer: Answer) -> HttpResponse:
     # A proxy that compresses an answer makes its ETag a weak one.
     asked = [each.removeprefix("W/") for each in parse_etags(request.headers.get("If-None-Match", ""))]
     if asked == ["*"] or etag in asked:
-        response = HttpResponse(status=304)
+        response = HttpResponse(status=HTTPStatus.NOT_MODIFIED)
     else:
         response = HttpResponse(escaped(answer.body), content_type=JSON)
     response["ETag"] = etag

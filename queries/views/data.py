@@ -21,7 +21,6 @@ from queries.events.query import EventQuery
 from queries.openapi import parameters as documented
 from queries.openapi.describe import KEPT, About, describe
 from queries.reads import kept_answers
-from queries.request import pagination
 from queries.request.pagination import Address
 from queries.request.query_params import Parameters
 from queries.schemas import Aggregate, Chart, ChartRows, EventDetail, EventList, Trace
@@ -61,7 +60,7 @@ class Data(ScopedView):
             now=now,
             answer=lambda: listing.page(wanted, subject.sources, now=now).as_json(address),
         )
-        return answers.respond(request, found, headers=pagination.links(found.body))
+        return answers.respond(request, found, has_pages=True)
 
 
 class ShortData(Data):

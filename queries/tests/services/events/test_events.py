@@ -6,6 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from urllib.parse import parse_qs, urlencode, urlsplit
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -17,6 +18,8 @@ from django.test.utils import CaptureQueriesContext
 from deploy.testing.deployment import Deployment
 from processing.stores import month_partitions
 from queries.tests.stored import NOON, get, ids, make_event, refused, series, store, store_text, walk
+
+LONGEST = 8 * 1024  # bytes of an address that the server takes
 
 pytestmark = [pytest.mark.services, pytest.mark.usefixtures("site")]
 
@@ -204,6 +207,18 @@ def test_a_cursor_alone_carries_its_list() -> None:
     cursor = parse_qs(urlsplit(following).query)["cursor"][0]
 
     assert ids(get(f"/data?{urlencode({'cursor': cursor})}")["results"]) == stored[2:]
+
+
+def test_the_next_page_of_a_long_query_has_no_longer_address() -> None:
+    sources = [f"plant-{number:03}.{uuid4()}" for number in range(140)]
+    store(*(make_event(source) for source in sources))
+
+    first = f"/data?{urlencode([('source_id', source) for source in sources])}"
+    page = get(f"{first}&limit=100")
+
+    assert len(page["next"]) < LONGEST
+    assert len(first) < LONGEST
+    assert len(get(page["next"])["results"]) == 40
 
 
 def test_a_changed_cursor_is_refused() -> None:
