@@ -16,7 +16,9 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE TRIGGER mark_series AFTER INSERT OR DELETE ON latest_value FOR EACH ROW EXECUTE FUNCTION mark_series();
--- What answers say of a source: its labels, and whether its rollups have everything.
+-- What answers say of a source: that there is one, its labels, and whether its rollups have everything.
+CREATE TRIGGER mark_registered AFTER INSERT OR DELETE ON source FOR EACH ROW EXECUTE FUNCTION mark_series();
+CREATE TRIGGER mark_source AFTER INSERT OR DELETE ON source_statistics FOR EACH ROW EXECUTE FUNCTION mark_series();
 CREATE TRIGGER mark_labels AFTER UPDATE OF labels ON source FOR EACH ROW WHEN (OLD.labels IS DISTINCT FROM NEW.labels)
     EXECUTE FUNCTION mark_series();
 CREATE TRIGGER mark_cuts AFTER UPDATE OF fields_capped, rollups_cut_at ON source_statistics FOR EACH ROW
@@ -42,6 +44,8 @@ DROP TRIGGER mark_deleted ON events;
 DROP FUNCTION mark_removed();
 DROP TRIGGER mark_cuts ON source_statistics;
 DROP TRIGGER mark_labels ON source;
+DROP TRIGGER mark_source ON source_statistics;
+DROP TRIGGER mark_registered ON source;
 DROP TRIGGER mark_series ON latest_value;
 DROP FUNCTION mark_series();
 """

@@ -35,35 +35,38 @@ def remembered(
 ) -> Answer:
     """Return the cached answer, or read it and cache it for `seconds`. Readers of other scopes never get it.
 
-    :param key: its subject, then a dot and whatever distinguishes the answer; the subject has a budget of its own
+    :param key: as for `name_of`
     :param shape: the type of the answer, made of JSON's types; what has another one is not used
     """
-    found = get(key, scope=scope, shape=shape)
+    name = name_of(key, scope)
+    found = get(name, shape=shape)
     if found is not None:
         return found
     answer = read()
-    put(key, answer, scope=scope, seconds=seconds)
+    put(name, answer, seconds=seconds)
     return answer
 
 
-def get(key: str, *, scope: ReadScope, shape: type[Answer]) -> Answer | None:
+def name_of(key: str, scope: ReadScope) -> str:
+    """Return the name of an answer for the readers of a scope.
+
+    :param key: its subject, then a dot and whatever distinguishes the answer; the subject has a budget of its own
+    """
+    return f"{PREFIX}{key}.{scope.cache_key}"
+
+
+def get(name: str, *, shape: type[Answer]) -> Answer | None:
     """Return the cached answer; None: there is none, or Redis does not answer."""
-    name = _name(key, scope)
     kept = _timed(lambda: get_redis_connection("default").get(name))
     return None if kept is None else _read(name, kept, shape)
 
 
-def put(key: str, answer: object, *, scope: ReadScope, seconds: float) -> bool:
+def put(name: str, answer: object, *, seconds: float) -> bool:
     """Cache an answer; return whether it was done."""
-    name = _name(key, scope)
     value = _write(name, answer, until=time.time() + seconds)
-    if not budget.spend(key.partition(".")[0], len(value), now=time.monotonic()):
+    if not budget.spend(name.removeprefix(PREFIX).partition(".")[0], len(value), now=time.monotonic()):
         return False
     return _timed(lambda: get_redis_connection("default").set(name, value, px=round(seconds * 1000))) is not None
-
-
-def _name(key: str, scope: ReadScope) -> str:
-    return f"{PREFIX}{key}.{scope.cache_key}"
 
 
 def _write(name: str, answer: object, *, until: float) -> bytes:

@@ -64,16 +64,16 @@ def read(key: str, *, subject: Subject, now: datetime, answer: Callable[[], obje
     :raises QueryTimeout: it takes too long
     """
     kind, _, rest = key.partition(".")
-    name = f"{kind}.{hashlib.sha256(rest.encode()).hexdigest()}"
+    name = cache.name_of(f"{kind}.{hashlib.sha256(rest.encode()).hexdigest()}", subject.sources)
     lasts = (PAST_KEPT if _is_past(subject, now) and not is_moving else PRESENT_KEPT).total_seconds()
-    kept = cache.get(name, scope=subject.sources, shape=_Kept)
+    kept = cache.get(name, shape=_Kept)
     with postgres.bounded(postgres.QUERY_SECONDS):
         version, is_right = _compare(None if kept is None else kept.version, subject, lasts)
         if kept is not None and is_right:
             return Answer(bytes(kept.body), "hit")
         body = msgspec.json.encode(answer())
     value = _Kept(version, msgspec.Raw(body))
-    is_kept = version.timeline != "" and cache.put(name, value, scope=subject.sources, seconds=lasts)
+    is_kept = version.timeline != "" and cache.put(name, value, seconds=lasts)
     return Answer(body, "miss" if is_kept else "bypass")
 
 
@@ -106,7 +106,8 @@ def _changed(kept: Version, subject: Subject) -> Condition:
 
 def _hours(subject: Subject) -> Condition:
     hours = condition.all_of(
-        Condition("hour > %s", [subject.start - timedelta(hours=1)]) if subject.start else condition.TRUE,
+        # The first times of the calendar have no hour before them, but for PostgreSQL.
+        Condition("hour > %s::timestamptz - interval '1 hour'", [subject.start]) if subject.start else condition.TRUE,
         Condition("hour < %s", [subject.end]) if subject.end else condition.TRUE,
     )
     if hours == condition.TRUE:

@@ -166,6 +166,34 @@ def test_labels_and_missing_rollups_change_what_is_said_of_a_source(stored: None
     assert ask(address).headers["X-Cache"] == "hit"
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/data?start_time=0001-01-01",
+        "/api/data/aggregate/?start_time=0001-01-01&interval=1M",
+        "/api/data/aggregate/?start_time=0001-01-01&end_time=0001-01-02",
+        "/api/series/?from=0001-01-01&to=0001-01-02",
+    ],
+)
+def test_the_first_times_of_the_calendar_can_be_asked_for_again(stored: None, address: str) -> None:
+    assert [ask(address).headers["X-Cache"] for _ in range(2)] == ["miss", "hit"]
+
+
+def test_a_source_that_is_new_or_gone_changes_what_is_said_of_it(stored: None) -> None:
+    percentiles = (
+        f"/api/data/aggregate/?{urlencode({'agg': 'p95', 'field': 'x', 'fill': 'null', 'interval': '1d', **SPAN})}"
+    )
+    Source.objects.filter(source_id="a").update(labels={"unit": "K"})
+    assert ask(ADDRESSES["chart"]).json()["series"][0]["unit"] == "K"
+    assert {each["sourceId"] for each in ask(percentiles).json()["results"]} == {"a", "b"}
+
+    Source.objects.filter(source_id="a").delete()
+    consume([event("quiet", DAY + timedelta(days=9), word="w")])
+
+    assert ask(ADDRESSES["chart"]).json()["series"][0]["unit"] is None
+    assert {each["sourceId"] for each in ask(percentiles).json()["results"]} == {"a", "b", "quiet"}
+
+
 def test_packing_changes_no_answer(stored: None) -> None:
     before = {name: ask(address).json() for name, address in ADDRESSES.items()}
     pack()
