@@ -116,7 +116,7 @@ def moved_buckets(source_id: str, interval: Interval, oldest: int | None, *, sco
     try:
         source = detail.one(source_id, scope=scope)
         end = _end(source)
-        reach = end - LENGTHS[interval] * REACH[interval]
+        reach = end - LENGTHS[interval] * _buckets(source, interval)
         start = end - timedelta(microseconds=1) if oldest is None else from_micros(oldest)
         return _read(source_id, interval, (max(start, reach), end), scope)
     except SourceNotFound:
@@ -127,10 +127,14 @@ def moved_buckets(source_id: str, interval: Interval, oldest: int | None, *, sco
 
 def _charts(source: SourceShape, interval: Interval, scope: ReadScope) -> Charts:
     end = _end(source)
-    buckets = min(REACH[interval], max(1, MAX_BUCKETS // max(1, len(source["fields"])) - 1))
-    start = end - LENGTHS[interval] * buckets
+    start = end - LENGTHS[interval] * _buckets(source, interval)
     found = _read(source["sourceId"], interval, (start, end), scope) if source["fields"] else []
     return Charts(source, interval, start, end, found)
+
+
+def _buckets(source: SourceShape, interval: Interval) -> int:
+    """Return the length of a source's charts."""
+    return min(REACH[interval], max(1, MAX_BUCKETS // max(1, len(source["fields"])) - 1))
 
 
 def _end(source: SourceShape) -> datetime:

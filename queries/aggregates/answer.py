@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from heapq import nlargest
 from typing import cast
@@ -48,10 +47,11 @@ def read(query: AggregateQuery, within: ReadScope, *, now: datetime) -> Aggregat
         page = _page(query, within, bounds, served) if bounds else SeriesPage([], more=False)
         origin = reading.origin(query, bounds)
         found: Found = {}
-        cut: list[Incomplete] = []
         if page.series:
             found = reading.read(query, within, origin, series=page.series, bounds=bounds, served=served)
-            cut = incomplete(page.series, within) if origin.rollups else []
+        # The largest series may have been found by rollups, whatever their buckets are read from.
+        is_whole = origin.rollups is None and (query.top is None or query.ranking.from_rows)
+        cut = [] if is_whole else incomplete(query, within, page.series)
     return _answer(query, bounds, origin, page, found, cut)
 
 
@@ -100,7 +100,7 @@ def _top(
     if query.top > size:
         detail = f"top: with {len(bounds) - 1:,} buckets each, expected at most {size}"
         raise InvalidParameter("top", detail, code=Code.QUERY_TOO_WIDE)
-    ranking = replace(query, statistics=(query.by,))
+    ranking = query.ranking
     ranked = series.page(ranking, within, size=MAX_RANKED) if query.groups else SeriesPage([_NO_SERIES], more=False)
     if ranked.more:
         detail = f"top: there are more than {MAX_RANKED:,} series; name fewer sources or fields"
@@ -117,11 +117,15 @@ def _top(
     return SeriesPage(sorted(best), more=False)
 
 
-def incomplete(page: Sequence[Series], within: ReadScope) -> list[Incomplete]:
-    """Return the sources of a page whose events are not all in the rollups."""
+def incomplete(query: AggregateQuery, within: ReadScope, page: Sequence[Series]) -> list[Incomplete]:
+    """Return the sources of a page whose events are not all in the rollups.
+
+    A field that is named may have no series for that reason, and a source may not be among the largest.
+    """
     own = condition.of_scope(within)
     names = sorted({each.source_id for each in page} - {""})
-    wanted = Condition("source_id = ANY(%s)", [names]) if names else condition.TRUE
+    is_any = query.fields is not None or query.top is not None or not names
+    wanted = condition.TRUE if is_any else Condition("source_id = ANY(%s)", [names])
     where = condition.all_of(own, wanted, Condition("(fields_capped OR rollups_cut_at IS NOT NULL)", []))
     statement = f"""
         SELECT source_id, rollups_cut_at IS NOT NULL FROM source_statistics WHERE {where.text}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Self, cast
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
+
 from ingestion.auth.read_scope import ReadScope
-from ingestion.models import Source
 from ingestion.problems import Code
 from queries.aggregates import answer, buckets, reading, series, zones
 from queries.aggregates.buckets import INTERVALS, Interval, TooManyBuckets
@@ -24,13 +24,14 @@ from queries.request.query_params import InvalidParameter, Parameters
 from queries.request.selection import MAX_SOURCES, Selection
 from queries.request.times import format_time, to_micros
 from queries.schemas import Chart, ChartRows, ChartSeries
+from queries.sources import shapes
 
 PARAMETERS = ("source_id", "field", "from", "to", "max_points", "interval", "tz", "shape")
 REPEATED = ("source_id", "field")
 
 USUAL_POINTS = 800  # of a series; a screen has about two pixels for each
 MAX_POINTS = 10_000
-MAX_SERIES = 500  # as many fields as one source may have rolled up, if nothing is set
+MAX_SERIES = 500  # of one chart; more, if one source may have more fields
 MAX_VALUES = 200_000  # points of all series
 USUAL_RANGE = timedelta(hours=6)
 
@@ -89,16 +90,18 @@ def read(query: ChartQuery, within: ReadScope, *, now: datetime) -> Chart:
         span = series.span(wanted, within, now=now)
         interval, bounds = (query.interval or INTERVALS[0], []) if span is None else _bounds(query, *span)
         points = len(bounds[1:])
-        page = series.page(wanted, within, size=MAX_SERIES)
-        _check(page.more, len(page.series) * points)
+        # As many fields as one source may have.
+        most = max(MAX_SERIES, settings.DATAFLOW_MAX_FIELDS_PER_SOURCE)
+        page = series.page(wanted, within, size=most)
+        _check(most if page.more else None, len(page.series) * points)
         origin = reading.origin(wanted, bounds)
         found: Found = {}
         if page.series and points:
             found = reading.read(wanted, within, origin, series=page.series, bounds=bounds, served=TRUE)
-        cut = answer.incomplete(page.series, within) if origin.rollups and page.series else []
-        labels = {
-            each.pk: each.labels for each in Source.objects.filter(pk__in={each.source_id for each in page.series})
-        }
+        cut = answer.incomplete(wanted, within, page.series) if origin.rollups else []
+        registered = shapes.registry(within.among({each.source_id for each in page.series}))
+    labels = {source: entry.labels for source, entry in registered.items()}
+    room = shapes.LABEL_TEXT // max(1, len(page.series))
     return {
         "start": format_time(query.start),
         "end": format_time(query.end),
@@ -108,7 +111,7 @@ def read(query: ChartQuery, within: ReadScope, *, now: datetime) -> Chart:
         "resolution": origin.resolution,
         # The first bucket may begin before the range.
         "time": [to_micros(max(each, query.start)) // 1_000 for each in bounds[:-1]],
-        "series": [_shape(each, found, points, labels.get(each.source_id, {})) for each in page.series],
+        "series": [_shape(each, found, points, labels.get(each.source_id, {}), room=room) for each in page.series],
         "incomplete": cut,
     }
 
@@ -146,16 +149,16 @@ def _bounds(query: ChartQuery, start: datetime, end: datetime) -> tuple[Interval
         raise InvalidParameter("interval", detail, code=Code.QUERY_TOO_WIDE) from error
 
 
-def _check(more_series: bool, values: int) -> None:
-    if more_series:
-        detail = f"field: the chart would have more than {MAX_SERIES} series; name fewer sources or fields"
+def _check(exceeded: int | None, values: int) -> None:
+    if exceeded is not None:
+        detail = f"field: the chart would have more than {exceeded} series; name fewer sources or fields"
         raise InvalidParameter("field", detail, code=Code.QUERY_TOO_WIDE)
     if values > MAX_VALUES:
         detail = f"max_points: the chart would have {values:,} points in all, of at most {MAX_VALUES:,}; ask for fewer"
         raise InvalidParameter("max_points", detail, code=Code.QUERY_TOO_WIDE)
 
 
-def _shape(key: Series, found: Found, length: int, labels: Mapping[str, object]) -> ChartSeries:
+def _shape(key: Series, found: Found, length: int, labels: dict[str, object], *, room: int) -> ChartSeries:
     numbers = [found.get((key, index)) for index in range(length)]
 
     def column(name: Statistic) -> list[float | None]:
@@ -166,7 +169,7 @@ def _shape(key: Series, found: Found, length: int, labels: Mapping[str, object])
         "field": key.field,
         "name": f"{key.source_id} {key.field}",
         "unit": units.unit_of(key.field, labels),
-        "labels": dict(labels),
+        "labels": shapes.shown_labels(labels, room=room),
         "count": [0 if each is None else each["count"] for each in numbers],
         "avg": column("avg"),
         "min": column("min"),

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple, TypeAlias
 from django.db import connection
 
 from ingestion.auth.read_scope import ReadScope
-from ingestion.events.timestamps import EPOCH
 from ingestion.problems import Code
 from processing.events import fields
 from processing.stores.fields import values as field_values
@@ -44,14 +43,16 @@ _ROWS = Origin("rows", "event", None)
 
 
 def origin(query: AggregateQuery, bounds: Sequence[datetime]) -> Origin:
-    """Return where the numbers of these buckets can be read from."""
+    """Return where the numbers of these buckets can be read from.
+
+    :param bounds: in UTC
+    """
     if query.from_rows:
         return _ROWS
-    for found, width in ((_HOURS, timedelta(hours=1)), (_MINUTES, timedelta(minutes=1))):
-        if not any((each - EPOCH) % width for each in bounds):
-            return found
     # Before 1972 there was a zone whose offset had seconds.
-    return _ROWS
+    if any(each.second or each.microsecond for each in bounds):
+        return _ROWS
+    return _MINUTES if any(each.minute for each in bounds) else _HOURS
 
 
 def read(
@@ -94,7 +95,8 @@ def _from_rollups(
         # Whole days, by which rollups are packed, are left out by their key.
         Condition("day BETWEEN %s AND %s", [first.astimezone(UTC).date(), last.astimezone(UTC).date()]),
     )
-    bucket = _bucket("start", bounds)
+    width = _width(bounds)
+    bucket = _bucket("start", bounds, width)
     keys = _keys(query)
     statement = f"""
         SELECT {keys}, {bucket.text} AS bucket, {reading.of_rollups} FROM ({rollups.read(reading.needs)}) AS r
@@ -102,7 +104,7 @@ def _from_rollups(
     """  # noqa: S608 - made of constants
     with connection.cursor() as cursor:
         cursor.execute(statement, [*bucket.values, *own.values])
-        return _found(cursor.fetchall(), bounds, reading)
+        return _found(cursor.fetchall(), bounds[0], width, reading)
 
 
 def _from_rows(
@@ -127,7 +129,8 @@ def _from_rows(
         conditions.of_tags(query.selection),
         served,
     )
-    bucket = _bucket("ts", bounds)
+    width = _width(bounds)
+    bucket = _bucket("ts", bounds, width)
     values = " UNION ALL ".join(
         f"SELECT {index}, {field_values.number(fields.split(name))}" for index, name in enumerate(names, start=1)
     )
@@ -147,7 +150,7 @@ def _from_rows(
             "ask for a shorter range of time, fewer sources or fewer fields"
         )
         raise InvalidParameter("start_time", detail, code=Code.QUERY_TOO_WIDE)
-    return _found([row[:-1] for row in rows], bounds, reading)
+    return _found([row[:-1] for row in rows], bounds[0], width, reading)
 
 
 def _fields_of(within: ReadScope) -> tuple[str, ...]:
@@ -160,11 +163,10 @@ def _fields_of(within: ReadScope) -> tuple[str, ...]:
         return tuple(field for (field,) in cursor.fetchall())
 
 
-def _found(rows: Iterable[tuple[Any, ...]], bounds: Sequence[datetime], reading: Reading) -> Found:
-    width = _width(bounds)
+def _found(rows: Iterable[tuple[Any, ...]], start: datetime, width: timedelta | None, reading: Reading) -> Found:
     found: Found = {}
     for source, field, bucket, *numbers in rows:
-        index = bucket - 1 if width is None else (bucket - bounds[0]) // width
+        index = bucket - 1 if width is None else (bucket - start) // width
         found[Series(source, field), index] = reading.numbers(numbers)
     return found
 
@@ -193,9 +195,8 @@ def _width(bounds: Sequence[datetime]) -> timedelta | None:
     return lengths.pop() if len(lengths) == 1 else None
 
 
-def _bucket(moment: str, bounds: Sequence[datetime]) -> Condition:
+def _bucket(moment: str, bounds: Sequence[datetime], width: timedelta | None) -> Condition:
     """Return the SQL of the bucket of a moment: its start if all are of one length, else its number from 1 on."""
-    width = _width(bounds)
     if width is not None:
         return Condition(f"date_bin(%s::interval, {moment}, %s)", [f"{width.total_seconds():.0f} s", bounds[0]])
     return Condition(f"width_bucket({moment}, %s::timestamptz[])", [[each.isoformat() for each in bounds]])

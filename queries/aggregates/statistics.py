@@ -18,7 +18,7 @@ _SCALE = 2.0**64
 class Column(NamedTuple):
     """How one statistic is read: from rollups, from rows with a number `value` each, and the columns of rollups it needs."""
 
-    of_rollups: str
+    of_rollups: str | None  # None: rollups can't say it
     of_rows: str
     needs: Sequence[str]
 
@@ -52,7 +52,7 @@ _COLUMNS: dict[str, Column] = {
         ("last", "last_ts", "last_id"),
     ),
     **{
-        name: Column("NULL", f"percentile_cont({share}) WITHIN GROUP (ORDER BY value)", ())
+        name: Column(None, f"percentile_cont({share}) WITHIN GROUP (ORDER BY value)", ())
         for name, share in PERCENTILES.items()
     },
 }
@@ -77,7 +77,7 @@ class Reading:
     @property
     def of_rollups(self) -> str:
         """Return the SQL of the columns."""
-        return ", ".join(_COLUMNS[name].of_rollups for name in self._names)
+        return ", ".join(sql for name in self._names if (sql := _COLUMNS[name].of_rollups))
 
     @property
     def of_rows(self) -> str:

@@ -19,6 +19,7 @@ from queries.tests.stored import NOON, account, get, refused, roll_up, series, s
 pytestmark = [pytest.mark.services, pytest.mark.usefixtures("site")]
 
 MIDNIGHT = NOON.replace(hour=0)
+SPAN = "start_time=2009-04-11&end_time=2009-04-12"
 
 
 def readings(count: int, *, step: timedelta, seed: int = 3) -> list[tuple[datetime, float]]:
@@ -171,6 +172,29 @@ def test_an_answer_says_which_sources_have_less_in_their_rollups() -> None:
     assert get("/api/data/aggregate/?interval=1d&source_id=whole")["incomplete"] == []
     # Rows leave nothing out.
     assert get("/api/data/aggregate/?interval=1d&source_id=cut&agg=p50")["incomplete"] == []
+
+
+def test_an_answer_without_a_series_says_what_its_rollups_lack_too() -> None:
+    roll_up("whole", "x", [(NOON, 1.0)])
+    for source in ("capped", "whole"):
+        account(source)
+    SourceStatistics.objects.filter(source_id="capped").update(fields_capped=True)
+    lacking = [{"sourceId": "capped", "reason": "fields_capped"}]
+
+    for asked in ("source_id=capped&field=x", "source_id=capped&source_id=whole&field=x", "field=x", "top=1"):
+        assert get(f"/api/data/aggregate/?interval=1d&{SPAN}&{asked}")["incomplete"] == lacking, asked
+        if "top" not in asked:
+            assert get(f"/api/series/?from=2009-04-11&to=2009-04-12&{asked}")["incomplete"] == lacking, asked
+    # Rows have everything, but the largest are found by rollups.
+    ranked = get(f"/api/data/aggregate/?interval=1d&{SPAN}&top=1&agg=p50&by=max")
+    assert (ranked["from"], ranked["incomplete"]) == ("rows", lacking)
+    assert get(f"/api/data/aggregate/?interval=1d&{SPAN}&agg=p50&field=x")["incomplete"] == []
+
+
+def test_what_a_ranking_would_go_by_does_not_matter_without_one() -> None:
+    roll_up("whole", "x", [(NOON, 1.0)])
+
+    assert get("/api/data/aggregate/?interval=1d&by=p95")["from"] == "hourRollups"
 
 
 def test_numbers_of_rows_are_summed_up_however_large_or_small_they_are() -> None:

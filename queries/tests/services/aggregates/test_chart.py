@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
+from uuid import uuid4
 
 import pytest
 
 from ingestion.models import Source
+from processing.models import LatestValue
 from queries.aggregates import chart
 from queries.request.times import format_time
+from queries.sources import shapes
 from queries.tests.stored import NOON, get, refused, roll_up
 
 pytestmark = [pytest.mark.services, pytest.mark.usefixtures("site")]
@@ -143,7 +146,30 @@ def test_only_the_series_that_are_named_are_read() -> None:
     assert names(source_id="nowhere") == []
 
 
-def test_too_many_series_and_points_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_labels_of_many_series_are_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    for field in ("x", "y"):
+        roll_up("a", field, hours(1))
+    Source.objects.create(source_id="a", labels={"unit": "K", "place": "r" * 60})
+    monkeypatch.setattr(shapes, "LABEL_TEXT", 100)
+
+    assert [(each["unit"], each["labels"]) for each in ask()["series"]] == [
+        ("K", {"unit": "K", "labelsLeftOut": "1"})
+    ] * 2
+
+
+def test_a_source_may_have_as_many_fields_in_a_chart_as_it_may_have_rolled_up(settings: Any) -> None:
+    settings.DATAFLOW_MAX_FIELDS_PER_SOURCE = chart.MAX_SERIES + 2
+    roll_up("a", "x", hours(1))
+    LatestValue.objects.bulk_create(
+        LatestValue(source_id="a", field=f"f{number}", value=1, ts=NOON, event_id=uuid4())
+        for number in range(chart.MAX_SERIES + 1)
+    )
+
+    assert len(ask(source_id="a", max_points="24")["series"]) == chart.MAX_SERIES + 2
+
+
+def test_too_many_series_and_points_are_refused(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    settings.DATAFLOW_MAX_FIELDS_PER_SOURCE = 1
     for field in ("x", "y", "z"):
         roll_up("a", field, hours(1))
     monkeypatch.setattr(chart, "MAX_SERIES", 2)
