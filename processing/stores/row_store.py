@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -38,6 +39,9 @@ logger = logging.getLogger(__name__)
 _TIMELINE = "SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)"
 
 
+FORGET_SECONDS = 60.0  # between two looks for old marks, each at all of them
+
+
 class RowStore:
     """The consumer's one connection to PostgreSQL, for one thread; not to be used after a fork."""
 
@@ -50,6 +54,7 @@ class RowStore:
         self._fields = FieldLimit()
         self.connected = 0  # how often
         self._timeline: str | None = None
+        self._forgot = float("-inf")  # when old marks were removed; time.monotonic()
 
     @property
     def connection(self) -> psycopg.Connection:
@@ -136,8 +141,10 @@ class RowStore:
                 [member, list(partitions), since, state],
             )
             self.connection.execute("DELETE FROM consumer_member WHERE heartbeat < now() - interval '1 hour'")
-            with self.connection.cursor() as cursor:
-                change_marks.forget(cursor)
+            if time.monotonic() - self._forgot > FORGET_SECONDS:
+                self._forgot = time.monotonic()
+                with self.connection.cursor() as cursor:
+                    change_marks.forget(cursor)
 
     def remove_member(self, member: str) -> None:
         """Remove this consumer from the list of members."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
+from itertools import islice
 from typing import ClassVar, NotRequired, TypedDict, cast
 from uuid import UUID
 
@@ -120,7 +121,8 @@ def find_documents(event_id: UUID, *, scope: ReadScope) -> list[StoredDocument]:
     try:
         connect()
         with pymongo.timeout(READ_TIMEOUT):
-            found = list(EventDocument.objects(**_keys(event_id, scope)).limit(MAX_NAMESAKES).as_pymongo())
+            every = EventDocument.objects(**_keys(event_id, scope)).as_pymongo()
+            found = list(islice((each for each in every if scope.includes(each["source"])), MAX_NAMESAKES))
     except PyMongoError as error:
         raise DocumentsUnavailable from error
     return cast("list[StoredDocument]", found)
@@ -128,7 +130,7 @@ def find_documents(event_id: UUID, *, scope: ReadScope) -> list[StoredDocument]:
 
 def _keys(event_id: UUID, scope: ReadScope) -> dict[str, object]:
     """Return the lookup of an id's documents: by their whole keys, or by the id that all of them begin with."""
-    if scope.sources is not None:
+    if scope.sources is not None and len(scope.sources) <= MAX_NAMESAKES:
         return {"pk__in": [document_id(event_id, source) for source in sorted(scope.sources)]}
     return {"pk__gte": event_id.bytes + bytes(8), "pk__lte": event_id.bytes + b"\xff" * 8}
 
