@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 
 from queries.browsable.forms import MARK, OPERATOR, PATH, VALUE
+from queries.request.field_filters import name_of
 
 _PLACES = re.compile(r"/(api/|data/?$)")
 _OWN = frozenset({MARK, PATH, OPERATOR, VALUE})
@@ -30,15 +31,10 @@ def query(given: QueryDict) -> str:
     """Return the query that a form stands for."""
     plain = [(name, value) for name, values in given.lists() if name not in _OWN for value in _values(name, values)]
     rows = zip(given.getlist(PATH), given.getlist(OPERATOR), given.getlist(VALUE), strict=False)
-    return urlencode([*plain, *((_filter(path, operator), value) for path, operator, value in rows if path)])
+    return urlencode([*plain, *((name_of(path.strip(), operator), value) for path, operator, value in rows if path)])
 
 
 def _values(name: str, values: list[str]) -> list[str]:
     """Return what was typed; ids of sources are separated by commas or blanks, and repeated in the address."""
     found = [part for value in values for part in re.split(r"[,\s]+", value)] if name == "source_id" else values
     return [value.strip() for value in found if value.strip()]
-
-
-def _filter(path: str, operator: str) -> str:
-    escaped = re.sub(r"([\[\]])", r"\\\1", path.strip())
-    return f"field.{escaped}[{operator}]"

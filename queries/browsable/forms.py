@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from django.utils.datastructures import MultiValueDict
 
 from queries.openapi import kinds
-from queries.request.field_filters import OPERATORS
+from queries.request.field_filters import OPERATORS, split_name
 
 # A form sends it, so that its address is put right first (queries.browsable.form_addresses).
 MARK = "_form"
@@ -19,7 +18,6 @@ PATH, OPERATOR, VALUE = "_path", "_operator", "_value"  # of a filter on a field
 _HIDDEN = frozenset({"cursor", "format"})
 # Given once for each value, as tags have commas in them; other lists are separated by commas.
 _APART = frozenset({"tag", "-tag"})
-_FILTER = re.compile(r"field\.(?P<path>(?:[^\[\]\\]|\\.)+)(?:\[(?P<operator>[^\[\]]*)\])?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +89,6 @@ def _input(about: Mapping[str, Any], value: str) -> Input:
 
 def _filters(given: MultiValueDict[str, str]) -> Iterable[Filter]:
     for name, values in given.lists():
-        match = _FILTER.fullmatch(name)
-        if match is not None:
-            path = re.sub(r"\\([\[\]])", r"\1", match["path"])
-            yield from (Filter(path, match["operator"] or "eq", value) for value in values)
+        parts = split_name(name)
+        if parts is not None:
+            yield from (Filter(*parts, value) for value in values)

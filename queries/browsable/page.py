@@ -20,7 +20,7 @@ from queries.export import query as export_query
 from queries.export.formats import FORMATS
 from queries.openapi import document, kinds
 from queries.openapi.describe import OPERATION
-from queries.request.query_params import FILTERS, snake_case
+from queries.request.query_params import FILTER_PREFIX, snake_case
 
 # Operations whose events can be exported, with the same parameters.
 EXPORTED = ("getData", "listEvents")
@@ -51,7 +51,7 @@ def _given(request: Request) -> MultiValueDict[str, str]:
     """Return the parameters of a request, by the names that forms and exports have for them."""
     found: MultiValueDict[str, str] = MultiValueDict()
     for name, values in request.query_params.lists():
-        known = name if _is_filter(name) else snake_case(name)
+        known = name if name.startswith(FILTER_PREFIX) else snake_case(name)
         found.setlist(known, [*found.getlist(known), *values])
     return found
 
@@ -61,13 +61,9 @@ _BESIDE = (("previous", "Previous"), ("next", "Next"))
 
 def _downloads(given: MultiValueDict[str, str]) -> list[tuple[str, str]]:
     """Return the addresses of exports of the same events, by the names of their formats."""
-    names = [name for name in given if name in export_query.PARAMETERS or _is_filter(name)]
+    names = [name for name in given if name in export_query.PARAMETERS or name.startswith(FILTER_PREFIX)]
     kept = {name: given.getlist(name) for name in names if name != "format"}
     return [(name, _address(reverse("queries:export"), {**kept, "format": [name]})) for name in FORMATS]
-
-
-def _is_filter(name: str) -> bool:
-    return name.startswith(FILTERS.partition("<")[0])
 
 
 def _without(given: MultiValueDict[str, str], name: str) -> dict[str, list[str]]:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Literal, Self, cast
 
 import msgspec
+from django.utils.datastructures import MultiValueDict
 
 from queries.request import pagination
 from queries.request import selection as selections
 from queries.request.field_filters import parse_path
-from queries.request.query_params import InvalidParameter, Parameters
+from queries.request.query_params import FILTER_PREFIX, InvalidParameter, Parameters
 from queries.request.selection import Selection
 
 Order = Literal["asc", "desc"]
@@ -86,23 +87,16 @@ class EventQuery:
 
 def defines_list(name: str) -> bool:
     """Return whether a parameter is one of those that define the list, which a cursor carries."""
-    return name in _LIST or name.startswith("field.")
+    return name in _LIST or name.startswith(FILTER_PREFIX)
 
 
 def _list_of(given: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
     return {name: values for name, values in given.items() if defines_list(name)}
 
 
-class _Sent(dict[str, Sequence[str]]):
-    """Parameters as `Parameters` takes them."""
-
-    def lists(self) -> list[tuple[str, list[str]]]:
-        """Return every name with all its values."""
-        return [(name, list(values)) for name, values in self.items()]
-
-
 def _parameters(given: Mapping[str, Sequence[str]]) -> Parameters:
-    return Parameters(_Sent(given), known=PARAMETERS, repeated=REPEATED)
+    sent = MultiValueDict({name: list(values) for name, values in given.items()})
+    return Parameters(sent, known=PARAMETERS, repeated=REPEATED)
 
 
 def _check_same(wanted: Parameters, of_cursor: Parameters) -> None:

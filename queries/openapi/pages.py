@@ -10,6 +10,7 @@ from typing import Any
 from ingestion.problems import MEANINGS
 from queries.openapi import document, kinds
 from queries.openapi.operation import Json
+from queries.request.query_params import FILTERS
 
 _PROBLEM = "application/problem+json"
 
@@ -58,7 +59,7 @@ def _parameter(about: Mapping[str, Any]) -> Json:
     schema = about["schema"]
     return {
         "description": kinds.prose(about["description"]),
-        "shown": "field.<path>[<operator>]" if about["name"] == "filters" else about["name"],
+        "shown": FILTERS if about["name"] == "filters" else about["name"],
         "place": about["in"],
         "kind": kinds.in_words(schema),
         "default": kinds.default(schema),

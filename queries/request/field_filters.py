@@ -6,11 +6,11 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 from ingestion.events.model import MAX_EXPONENT, MAX_NUMBER_LENGTH
 from processing.events import fields
-from queries.request.query_params import MAX_TEXT, InvalidParameter, nearest
+from queries.request.query_params import FILTER_PREFIX, FILTERS, MAX_TEXT, InvalidParameter, nearest
 
 Operator = Literal["eq", "ne", "gt", "gte", "lt", "lte", "in", "exists", "contains"]
 OPERATORS: tuple[Operator, ...] = get_args(Operator)
@@ -20,8 +20,9 @@ MAX_FILTERS = 20  # of one query
 MAX_VALUES = 100  # of one `in`
 
 # In a name of a parameter, a bracket of a key has a backslash before it.
-_NAME = re.compile(r"field\.(?P<path>(?:[^\[\]\\]|\\.)+)(?:\[(?P<operator>[^\[\]]*)\])?", re.DOTALL)
-_BRACKET = re.compile(r"\\([\[\]])")
+_NAME = re.compile(re.escape(FILTER_PREFIX) + r"(?P<path>(?:[^\[\]\\]|\\.)+)(?:\[(?P<operator>[^\[\]]*)\])?", re.DOTALL)
+_BRACKET = re.compile(r"[\[\]]")
+_ESCAPED_BRACKET = re.compile(r"\\([\[\]])")
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?(?P<exponent>\d+))?", re.ASCII)
 _WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
 # A value between commas: a text in quotes, or anything without a comma.
@@ -63,6 +64,21 @@ def parse(given: Iterable[tuple[str, str]]) -> tuple[FieldFilter, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def split_name(name: str) -> tuple[str, str] | None:
+    """Return the path and the operator in the name of a filter, neither of them checked; None: the name is of no filter."""
+    match = _NAME.fullmatch(name)
+    if match is None:
+        return None
+    operator = "eq" if match["operator"] is None else match["operator"]
+    return _ESCAPED_BRACKET.sub(r"\1", match["path"]), operator
+
+
+def name_of(path: str, operator: str) -> str:
+    """Return the name of a filter, which `split_name` takes apart."""
+    escaped = _BRACKET.sub(r"\\\g<0>", path)
+    return f"{FILTER_PREFIX}{escaped}[{operator}]"
+
+
 def parse_path(name: str, text: str) -> tuple[str, ...]:
     """Return the keys of a dotted path.
 
@@ -80,18 +96,17 @@ def parse_path(name: str, text: str) -> tuple[str, ...]:
 
 
 def _parse(name: str, text: str) -> FieldFilter:
-    match = _NAME.fullmatch(name)
-    if match is None or "\0" in name:
-        raise InvalidParameter("field", "field: expected field.<path> or field.<path>[<operator>]")
+    parts = split_name(name)
+    if parts is None or "\0" in name:
+        raise InvalidParameter("field", f"field: expected {FILTER_PREFIX}<path> or {FILTERS}")
     # The path is the sender's text, so an error names the operator alone.
-    path = parse_path("field", _BRACKET.sub(r"\1", match["path"]))
-    operator = "eq" if match["operator"] is None else match["operator"]
+    path_text, operator = parts
+    path = parse_path("field", path_text)
     if operator not in OPERATORS:
         raise InvalidParameter("field", f"field: in the brackets, expected {nearest(operator, OPERATORS)}")
     if len(text) > MAX_TEXT or "\0" in text:
         raise InvalidParameter("field", f"field: expected a value of at most {MAX_TEXT} characters, without NUL")
-    known = cast("Operator", operator)
-    return FieldFilter(path, known, _values(known, text))
+    return FieldFilter(path, operator, _values(operator, text))
 
 
 def _values(operator: Operator, text: str) -> tuple[Value, ...]:

@@ -18,9 +18,10 @@ _INTEGER = re.compile(r"[0-9]{1,18}")
 _COMMA = re.compile(r"(?<!\\),")
 # Valid at every address: the browsable API chooses the format with it.
 _FORMAT = "format"
-# Stands for all filters of fields among the names of parameters (queries.request.field_filters).
-FILTERS = "field.<path>[<operator>]"
-_FILTER = "field."
+# Of the names of filters of fields (queries.request.field_filters).
+FILTER_PREFIX = "field."
+# Stands for all of them among the names of parameters.
+FILTERS = f"{FILTER_PREFIX}<path>[<operator>]"
 MAX_TEXT = 4_096  # characters
 
 
@@ -54,7 +55,7 @@ class Parameters:
         self._values: dict[str, list[str]] = {}
         self.filters: list[tuple[str, str]] = []  # names and values of filters of fields, as sent
         for name, values in query.lists():
-            if FILTERS in known and name.startswith(_FILTER):
+            if FILTERS in known and name.startswith(FILTER_PREFIX):
                 self.filters += [(name, value) for value in values]
             else:
                 self._take(name, values, known, repeated)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from django.core.management.base import CommandError, CommandParser
+from django.utils.datastructures import MultiValueDict
 
 from ingestion.auth.read_scope import EVERYTHING
 from processing.commandline.command import StoreCommand
@@ -19,20 +20,9 @@ from queries.export.formats import FORMATS, NDJSON
 from queries.export.query import PARAMETERS, REPEATED, ExportQuery
 from queries.export.reading import STEP_SECONDS, ExportTimeout
 from queries.reads.postgres import ReadUnavailable
-from queries.request.query_params import InvalidParameter, Parameters
+from queries.request.query_params import FILTER_PREFIX, InvalidParameter, Parameters
 
 STDOUT = "-"
-
-
-class Given:
-    """Options as the parameters of a query."""
-
-    def __init__(self, values: dict[str, list[str]]) -> None:
-        self._values = values
-
-    def lists(self) -> list[tuple[str, list[str]]]:
-        """Return every name with all its values."""
-        return list(self._values.items())
 
 
 class Command(StoreCommand):
@@ -86,22 +76,22 @@ def _parameters(options: dict[str, object]) -> Parameters:
 
     :raises CommandError: a filter has no value
     """
-    values: dict[str, list[str]] = {}
+    values: MultiValueDict[str, str] = MultiValueDict()
     for option, name in _NAMES.items():
         given = options[option]
         if given:
-            values[name] = [str(each) for each in given] if isinstance(given, list) else [str(given)]
+            values.setlist(name, [str(each) for each in given] if isinstance(given, list) else [str(given)])
     filters = options["filter"]
     assert isinstance(filters, list)
     for text in filters:
         name, equals, value = str(text).partition("=")
-        if not equals or not name.startswith("field."):
+        if not equals or not name.startswith(FILTER_PREFIX):
             raise CommandError("--filter: expected field.PATH[OPERATOR]=VALUE", returncode=2)
-        values.setdefault(name, []).append(value)
+        values.appendlist(name, value)
     if options["manifest"]:
-        values["manifest"] = ["1"]
+        values["manifest"] = "1"
     try:
-        return Parameters(Given(values), known=PARAMETERS, repeated=REPEATED)
+        return Parameters(values, known=PARAMETERS, repeated=REPEATED)
     except InvalidParameter as error:
         raise CommandError(error.detail, returncode=2) from error
 

@@ -30,6 +30,24 @@ def test_every_key_can_be_named(keys: list[str], operator: str) -> None:
     assert (found.path, found.operator) == (tuple(keys), operator)
 
 
+@given(st.lists(st.text(alphabet="ab.[]\\é", min_size=1), min_size=1, max_size=5), st.sampled_from(OPERATORS))
+def test_a_name_is_split_into_what_it_was_made_of(keys: list[str], operator: str) -> None:
+    path = fields.join(keys)
+
+    assert field_filters.split_name(field_filters.name_of(path, operator)) == (path, operator)
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("field.a", ("a", "eq")), ("field.a[]", ("a", "")), ("field.a[no]", ("a", "no")), ("field.a\\[0\\]", ("a[0]", "eq")),
+        ("field.", None), ("field.a[0]b", None), ("field.a\\", None), ("field", None), ("a[eq]", None), ("fieldsa", None),
+    ],
+)  # fmt: skip
+def test_a_name_has_a_path_and_an_operator_or_is_of_no_filter(name: str, parts: tuple[str, str] | None) -> None:
+    assert field_filters.split_name(name) == parts
+
+
 @given(st.lists(st.text(alphabet=st.characters(exclude_characters="\0", codec="utf-8")), min_size=1, max_size=20))
 def test_a_list_of_quoted_texts_is_read_as_it_was_written(texts: list[str]) -> None:
     [found] = field_filters.parse([("field.a[in]", ",".join(map(json.dumps, texts)))])
