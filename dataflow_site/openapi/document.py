@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataflow_site.openapi import line_protocol, probes, receivers
-from queries.openapi import document
-from queries.openapi.operation import Json
+from queries.openapi import Json, document
 
 # `description` is what a page shows; the rest is in docs/.
 ABOUT = """\
@@ -12,8 +11,8 @@ Send events, read what was stored, and manage dead letters, jobs and keys.
 
 Names in JSON are camelCase, query parameters snake_case (camelCase works as well). Times are RFC 3339 in UTC. Ranges include
 their start and exclude their end. Errors are `application/problem+json` (RFC 9457) with a stable `code`; a 503 and a 429 have
-`Retry-After`. Each address works with a slash at its end and without it. Each GET takes `format` (`json`, or `api` for a page)
-and each address that is GET is HEAD, too.
+`Retry-After`. Each address works with a slash at its end and without it. Each address that is GET is HEAD, too. Where `format` is
+among the parameters, it chooses the form of the answer: `json`, or `api` for a page. Exports and this document have their own.
 
 A key is sent as `Authorization: Bearer` or as `X-API-Key`. A site that is open to everyone (`DATAFLOW_OPEN_READ`,
 `DATAFLOW_OPEN_INGEST`, as on a laptop) needs none for reading and sending."""

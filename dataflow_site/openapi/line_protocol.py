@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal, NotRequired, TypedDict
 
+from dataflow_site.openapi import receivers
 from ingestion.problems import MEANINGS, OF_EVENT, Code
 from ingestion.receivers.influx.write_responses import NAMES, V1, V2, V3, Version
-from queries.openapi import headers, problem_answers
-from queries.openapi.operation import JSON, Access, Answer, Json, Operation
+from queries.openapi import Json, headers, parameters, problem_answers
+from queries.openapi.operation import JSON, Access, Answer, Operation
+from queries.openapi.parameter_kinds import choice
 from queries.openapi.shapes import Shapes
 
 TAG = "Line protocol"
@@ -65,17 +67,10 @@ SHAPES = Shapes([WriteError, FirstWriteError, InfluxVersion, InfluxHealth])
 COMPONENTS: Json = SHAPES.components
 
 # What the endpoints themselves reject; the server's own rejections are problems.
-REJECTED = (
-    *(Code.INVALID_PARAMETER, Code.INVALID_HEADER, Code.INVALID_LINE, Code.INVALID_COMPRESSION),
-    *(Code.UNAUTHENTICATED, Code.FORBIDDEN, Code.SOURCE_NOT_ALLOWED, Code.SOURCE_DISABLED, Code.UNKNOWN_SOURCE),
-    *(Code.METHOD_NOT_ALLOWED, Code.BODY_TOO_LARGE, Code.TOO_MANY_EVENTS, Code.UNSUPPORTED_ENCODING),
-    *(Code.RATE_LIMITED, Code.TOO_MUCH_UNFINISHED, Code.SOURCE_FAILING),
-    *(Code.BROKER_UNAVAILABLE, Code.STORE_UNAVAILABLE, Code.PIPELINE_BEHIND, Code.OVERLOADED),
-)
+REJECTED = (*receivers.REJECTED, Code.INVALID_LINE, Code.BODY_TOO_LARGE, Code.OVERLOADED)
 # What a line may be rejected for; an answer with rejected lines alone has the code of the first.
 OF_LINE = (*OF_EVENT, Code.INVALID_LINE, Code.TOO_MANY_SOURCES)
 ABOUT = ("X-Influxdb-Version", "X-Influxdb-Build")
-_IN_HEAD = {401: ("WWW-Authenticate",), 405: ("Allow",), 429: ("Retry-After",), 503: ("Retry-After",)}
 
 
 def paths() -> Json:
@@ -94,13 +89,8 @@ def paths() -> Json:
 def _write(name: str, summary: str, version: Version, unit: str) -> Operation:
     usual = "auto" if version is V3 else "ns"
     units = [each for each in version.units if each]
-    precision = {
-        "name": "precision",
-        "in": "query",
-        "description": "The unit of timestamps. Other parameters of InfluxDB are accepted and ignored.",
-        "schema": {"type": "string", "enum": units, "default": usual},
-        "example": unit,
-    }
+    meaning = "The unit of timestamps. Other parameters of InfluxDB are accepted and ignored."
+    precision = parameters.in_query("precision", choice(meaning, units, unit, usual=usual))
     return Operation(
         name=name,
         tag=TAG,
@@ -129,30 +119,26 @@ def _rejections(version: Version) -> dict[int, Json]:
 
 def _rejection(status: int, codes: set[Code], version: Version) -> Json:
     """Return an answer in InfluxDB's form, or as a problem where the server has given it."""
-    named = [str(code) for code in Code if code in codes]
-    own: Json = {"properties": {"reason": {"enum": named}}}
+    named = [code for code in Code if code in codes]
+    own: Json = {"properties": {"reason": {"enum": list(map(str, named))}}}
     if not version.is_first:
         own["properties"]["code"] = {"const": NAMES.get(status, "invalid")}
     shape = SHAPES.of(FirstWriteError if version.is_first else WriteError)
-    found: Json = {
-        "description": "\n".join(f"- `{code}`: {MEANINGS[Code(code)][1]}." for code in named),
-        "headers": headers.references(("X-Request-Id", *_IN_HEAD.get(status, ()))),
-        "content": {JSON: {"schema": {"allOf": [shape, own]}, "examples": _examples(status, named, version)}},
-    }
-    problems = problem_answers.whole(status, [code for code in problem_answers.HTTP if MEANINGS[code][0] == status])
-    if problems is not None:
-        found["content"] |= problems["content"]
-    return found
+    content: Json = {JSON: {"schema": {"allOf": [shape, own]}, "examples": _examples(status, named, version)}}
+    of_server = [code for code in problem_answers.HTTP if MEANINGS[code][0] == status]
+    if of_server:
+        content |= problem_answers.answer(status, of_server)["content"]
+    return {**problem_answers.without_body(status, named), "content": content}
 
 
-def _examples(status: int, codes: list[str], version: Version) -> Json:
-    return {code: {"value": _example(status, code, version)} for code in codes}
+def _examples(status: int, codes: list[Code], version: Version) -> Json:
+    return {str(code): {"value": _example(status, code, version)} for code in codes}
 
 
-def _example(status: int, code: str, version: Version) -> Json:
-    title = MEANINGS[Code(code)][1]
+def _example(status: int, code: Code, version: Version) -> Json:
+    title = MEANINGS[code][1]
     shape = {"error": title} if version.is_first else {"code": NAMES.get(status, "invalid"), "message": title}
-    return {**shape, "reason": code, "requestId": problem_answers.REQUEST_ID}
+    return {**shape, "reason": str(code), "requestId": problem_answers.REQUEST_ID}
 
 
 def _ping(method: str) -> Operation:
@@ -183,7 +169,7 @@ def _health() -> Operation:
         "description": "Kafka does not answer, or the server is overloaded.",
         "content": {
             JSON: {"schema": SHAPES.of(InfluxHealth)},
-            **(problem_answers.whole(503, [Code.OVERLOADED]) or {})["content"],
+            **problem_answers.answer(503, [Code.OVERLOADED])["content"],
         },
     }
     return Operation(

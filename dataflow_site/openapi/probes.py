@@ -10,10 +10,10 @@ from dashboard.live.messages import Channel
 from dashboard.panels.columns import Interval
 from dashboard.panels.series import Series
 from dashboard.panels.snapshot_types import Overview
-from ingestion.events.model import SOURCE_ID_PATTERN
 from ingestion.problems import Code
-from queries.openapi import problem_answers
-from queries.openapi.operation import JSON, Access, Answer, Json, Operation
+from queries.openapi import Json, parameters, problem_answers
+from queries.openapi.operation import JSON, Access, Answer, Operation
+from queries.openapi.parameter_kinds import choice
 from queries.openapi.shapes import Shapes
 
 TAG = "Probes"
@@ -102,7 +102,7 @@ def _healthz() -> Operation:
 
 def _readyz() -> Operation:
     shape = {JSON: {"schema": SHAPES.of(Readiness)}}
-    problem = problem_answers.whole(503, [Code.OVERLOADED]) or {}
+    problem = problem_answers.answer(503, [Code.OVERLOADED])
     return Operation(
         name="getReadiness",
         tag=TAG,
@@ -136,20 +136,8 @@ def _live() -> Operation:
         "schema": {"type": "string", "enum": list(get_args(Channel))},
         "example": "overview",
     }
-    source = {
-        "name": "source_id",
-        "in": "query",
-        "description": "Only events of this source; of which one, for `series`.",
-        "schema": {"type": "string", "pattern": f"^{SOURCE_ID_PATTERN.pattern}$"},
-        "example": "plant-7.1",
-    }
-    interval = {
-        "name": "interval",
-        "in": "query",
-        "description": "Length of the buckets of `series`.",
-        "schema": {"type": "string", "enum": list(get_args(Interval)), "default": "1m"},
-        "example": "1h",
-    }
+    source = parameters.one_source("Only events of this source; of which one, for `series`.")
+    interval = choice("Length of the buckets of `series`.", get_args(Interval), "1h", usual="1m")
     return Operation(
         name="getLiveSnapshot",
         tag="Pipeline",
@@ -158,7 +146,11 @@ def _live() -> Operation:
         access=Access.READER,
         answers=[Answer(200, "The snapshot.", {JSON: _snapshot()}, ("Server-Timing",))],
         codes=(*problem_answers.READ, Code.NOT_FOUND),
-        parameters=(channel, source, interval),
+        parameters=(
+            channel,
+            parameters.in_query("source_id", source),
+            parameters.in_query("interval", interval),
+        ),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+from typing import Literal, TypedDict
 
 from django.conf import settings
 
@@ -11,8 +11,9 @@ from ingestion.events.model import MAX_KEY_LENGTH, MAX_KEYS, SOURCE_ID_PATTERN
 from ingestion.http.response import PATH
 from ingestion.problems import OF_EVENT, Code
 from ingestion.receivers.http.request_head import PARAMETERS
-from queries.openapi import headers, problem_answers
-from queries.openapi.operation import JSON, Access, Answer, Json, Operation
+from queries.openapi import Json, headers, parameters, problem_answers
+from queries.openapi.operation import JSON, Access, Answer, Operation
+from queries.openapi.parameter_kinds import choice
 from queries.openapi.shapes import Shapes
 
 TAG = "Sending"
@@ -77,14 +78,17 @@ CLOUD_EVENT: Json = {
 }
 COMPONENTS: Json = {**SHAPES.components, "Event": EVENT, "CloudEvent": CLOUD_EVENT}
 
-CODES = (
-    *problem_answers.HTTP,
-    *(Code.METHOD_NOT_ALLOWED, Code.UNKNOWN_PARAMETER, Code.INVALID_PARAMETER, Code.INVALID_HEADER),
+# What a whole request is rejected for, in whatever format it comes.
+REJECTED = (
+    *(Code.METHOD_NOT_ALLOWED, Code.INVALID_PARAMETER, Code.INVALID_HEADER),
     *(Code.UNAUTHENTICATED, Code.FORBIDDEN, Code.SOURCE_NOT_ALLOWED, Code.SOURCE_DISABLED, Code.UNKNOWN_SOURCE),
     *(Code.RATE_LIMITED, Code.TOO_MUCH_UNFINISHED, Code.SOURCE_FAILING),
-    *(Code.NOT_JSON, Code.TOO_MANY_EVENTS, Code.UNSUPPORTED_MEDIA_TYPE, Code.UNSUPPORTED_ENCODING),
-    *(Code.INVALID_COMPRESSION, Code.NOTHING_ACCEPTED, *OF_EVENT, Code.INVALID_ATTRIBUTE, Code.TOO_MANY_SOURCES),
+    *(Code.TOO_MANY_EVENTS, Code.UNSUPPORTED_ENCODING, Code.INVALID_COMPRESSION),
     *(Code.BROKER_UNAVAILABLE, Code.STORE_UNAVAILABLE, Code.PIPELINE_BEHIND),
+)
+CODES = (
+    *(*problem_answers.HTTP, *REJECTED, Code.UNKNOWN_PARAMETER, Code.NOT_JSON, Code.UNSUPPORTED_MEDIA_TYPE),
+    *(Code.NOTHING_ACCEPTED, *OF_EVENT, Code.INVALID_ATTRIBUTE, Code.TOO_MANY_SOURCES),
 )
 REPEATED = (Code.IDEMPOTENCY_KEY_REUSED, Code.IDEMPOTENCY_KEY_IN_USE)
 
@@ -182,10 +186,9 @@ def _header(name: str, meaning: str, schema: Json, example: object) -> Json:
     return {"name": name, "in": "header", "description": meaning, "schema": schema, "example": example}
 
 
-def _option(name: str, meaning: str) -> dict[str, Any]:
+def _option(name: str, meaning: str) -> Json:
     choices = PARAMETERS[name]
-    schema = {"type": "string", "enum": list(choices), "default": choices[0]}
-    return {"name": name, "in": "query", "description": meaning, "schema": schema, "example": choices[0]}
+    return parameters.in_query(name, choice(meaning, choices, choices[0], usual=choices[0]))
 
 
 _QUERY = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 from drf_spectacular.utils import extend_schema
@@ -12,12 +12,11 @@ from drf_spectacular.utils import extend_schema
 from ingestion.problems import Code
 from processing.dead_letters import export
 from processing.dead_letters.export import ExportedLetter
-from queries.openapi import problem_answers
+from queries.openapi import Json, problem_answers
 from queries.openapi.operation import JSON, Access, Answer
 from queries.openapi.shapes import SHAPES
 
 Handler = TypeVar("Handler", bound=Callable[..., object])
-Json = dict[str, Any]
 
 HTML = "text/html"
 OPERATION = "dataflow_operation"  # attribute of a method of a view: the name of its operation

@@ -10,9 +10,9 @@ from typing import Any
 
 from drf_spectacular.generators import SchemaGenerator
 
-from queries.openapi import examples, headers, links, parameters, problem_answers
+from queries.openapi import Json, examples, headers, links, parameters, problem_answers
 from queries.openapi.describe import DESCRIBED, HTML, request_body
-from queries.openapi.operation import Access, Json, Operation
+from queries.openapi.operation import Access, Operation
 from queries.openapi.shapes import SHAPES
 
 _RESPONSE = re.compile(r'"(#/components/responses/[^"]+)"')

@@ -12,9 +12,7 @@ from typing import Any
 
 import msgspec
 
-from queries.openapi import problem_answers
-
-Json = dict[str, Any]
+from queries.openapi import Json, problem_answers
 
 FILE = Path(__file__).with_name("examples.json")
 INGEST_PORT, WEB_PORT = "localhost:8081", "localhost:8080"

@@ -24,7 +24,7 @@ def in_words(schema: Mapping[str, Any]) -> SafeString:
         return format_html("list of {}", in_words(schema.get("items", {})) or "any value")
     if schema.get("type") == "object" and isinstance(schema.get("additionalProperties"), dict):
         return format_html("object of {}", in_words(schema["additionalProperties"]) or "any value")
-    return format_html("{}{}", schema.get("format") or schema.get("type", ""), limits(schema))
+    return format_html("{}{}", schema.get("format") or schema.get("type", ""), _limits(schema))
 
 
 def prose(text: str) -> SafeString:
@@ -35,7 +35,13 @@ def prose(text: str) -> SafeString:
     )
 
 
-def limits(schema: Mapping[str, Any]) -> str:
+def default(schema: Mapping[str, Any]) -> str:
+    """Return the default, as it stands in an address; empty: there is none."""
+    value = schema.get("default", "")
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _limits(schema: Mapping[str, Any]) -> str:
     """Return the limits of a value, in words; empty: there are none."""
     found = []
     if "minimum" in schema or "maximum" in schema:
@@ -45,12 +51,6 @@ def limits(schema: Mapping[str, Any]) -> str:
     if "maxItems" in schema:
         found.append(f"at most {schema['maxItems']:,}")
     return "".join(f", {each}" for each in found)
-
-
-def default(schema: Mapping[str, Any]) -> str:
-    """Return the default, as it stands in an address; empty: there is none."""
-    value = schema.get("default", "")
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _reference(reference: str) -> SafeString:

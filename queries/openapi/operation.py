@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ingestion.problems import Code
-from queries.openapi import headers, problem_answers
+from queries.openapi import Json, headers, problem_answers
 
-Json = dict[str, Any]  # a part of the document
 JSON = "application/json"
 
 

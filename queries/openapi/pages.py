@@ -8,8 +8,7 @@ from functools import cache
 from typing import Any
 
 from ingestion.problems import MEANINGS
-from queries.openapi import document, kinds
-from queries.openapi.operation import Json
+from queries.openapi import Json, document, kinds
 from queries.request.query_params import FILTERS
 
 _PROBLEM = "application/problem+json"
@@ -63,7 +62,6 @@ def _parameter(about: Mapping[str, Any]) -> Json:
         "place": about["in"],
         "kind": kinds.in_words(schema),
         "default": kinds.default(schema),
-        "example": about.get("example", ""),
     }
 
 

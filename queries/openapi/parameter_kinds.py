@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
+from queries.openapi import Json
 from queries.request.query_params import MAX_TEXT
-
-Json = dict[str, Any]
 
 TIME = {
     "type": "string",

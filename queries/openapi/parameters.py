@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from ingestion.events.model import SOURCE_ID_PATTERN
 from ingestion.problems import Code
@@ -15,14 +14,13 @@ from queries.dead_letters import filters, jobs, listing
 from queries.events import query as event_query
 from queries.export import query as export_query
 from queries.export.formats import FORMATS, NDJSON
+from queries.openapi import Json
 from queries.openapi.parameter_kinds import choice, moment, number, text, texts, words
 from queries.pipeline import ledger_minutes
 from queries.request import field_filters, pagination, selection
 from queries.request.query_params import FILTERS, MAX_TEXT
 from queries.sources import latest
 from queries.sources import query as source_query
-
-Json = dict[str, Any]
 
 SOURCE = "plant-7.1"
 _SOURCE_ID = SOURCE_ID_PATTERN.pattern
@@ -52,7 +50,14 @@ _PATTERNS = texts(
     pattern=rf"^(\*|{_SOURCE_ID}\*?)$",
     maxLength=129,
 )
-_ONE_SOURCE = text("Only this source.", SOURCE, pattern=f"^{_SOURCE_ID}$", maxLength=128)
+
+
+def one_source(meaning: str) -> Json:
+    """Return a parameter that is the id of a source."""
+    return text(meaning, SOURCE, pattern=f"^{_SOURCE_ID}$", maxLength=128)
+
+
+_ONE_SOURCE = one_source("Only this source.")
 
 _ALL: dict[str, Json] = {
     "source_id": _PATTERNS,

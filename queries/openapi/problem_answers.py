@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from ingestion.problems import CONTENT_TYPE, MEANINGS, Code, problem
-from queries.openapi import headers
-
-Json = dict[str, Any]
+from queries.openapi import Json, headers
 
 # What the servers of both ports answer before any address is looked at.
 HTTP = (
@@ -49,19 +46,18 @@ def components(references: Iterable[str]) -> dict[str, Json]:
 def resolved(reference: str) -> Json:
     """Return the answer that a reference names."""
     status, *codes = reference.rpartition("/")[2].split(".")
-    return _answer(int(status), [Code(code) for code in codes])
+    return answer(int(status), [Code(code) for code in codes])
 
 
 def _name(status: int, codes: list[Code]) -> str:
     return ".".join((str(status), *codes))
 
 
-def _answer(status: int, codes: list[Code]) -> Json:
-    meanings = "\n".join(f"- `{code}`: {MEANINGS[code][1]}." for code in codes)
+def answer(status: int, codes: Sequence[Code]) -> Json:
+    """Return the answer of this status with these codes, whole and not as a reference."""
     own = {"properties": {"status": {"const": status}, "code": {"enum": [str(code) for code in codes]}}}
     return {
-        "description": meanings,
-        "headers": headers.references(("X-Request-Id", *_HEADERS.get(status, ()))),
+        **without_body(status, codes),
         "content": {
             CONTENT_TYPE: {
                 "schema": {"allOf": [{"$ref": "#/components/schemas/Problem"}, own]},
@@ -71,11 +67,14 @@ def _answer(status: int, codes: list[Code]) -> Json:
     }
 
 
+def without_body(status: int, codes: Iterable[Code]) -> Json:
+    """Return what an answer says in any form of its body: what the codes mean, and its headers."""
+    return {
+        "description": "\n".join(f"- `{code}`: {MEANINGS[code][1]}." for code in codes),
+        "headers": headers.references(("X-Request-Id", *_HEADERS.get(status, ()))),
+    }
+
+
 def _example(code: Code) -> object:
     title = MEANINGS[code][1]
     return problem(code, title[:1].lower() + title[1:], instance="/api/data/", request_id=REQUEST_ID)
-
-
-def whole(status: int, codes: list[Code]) -> Json | None:
-    """Return the answer of this status with these codes, not as a reference; None: there is no code."""
-    return _answer(status, codes) if codes else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import UnionType
-from typing import Any, get_args
+from typing import get_args
 
 import msgspec
 from django.db.models import Choices
@@ -20,6 +20,7 @@ from processing.dead_letters.schemas import (
 )
 from queries.dead_letters.bodies import DiscardMany, DiscardOne, RedriveMany, RedriveOne
 from queries.key_bodies import KeyExpiry, NewKey
+from queries.openapi import Json
 from queries.pipeline.partitions import ResumePartition
 from queries.schemas import (
     Aggregate,
@@ -41,8 +42,6 @@ from queries.schemas import (
     SourceDetail,
     Trace,
 )
-
-Json = dict[str, Any]
 
 _SHAPES: list[object] = [
     dict[str, str],
