@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from operator import add
 from uuid import UUID
 
 import msgspec
@@ -16,13 +15,12 @@ from ingestion.kafka.record_decoder import EventLine, InvalidLine
 from ingestion.problems import Code
 from processing.events import skipped_lines
 from processing.events.batch import MINUTE, Account, Batch, Letter, Record
-from processing.events.document_ids import source_digest
+from processing.events.document_ids import document_ids
 from processing.events.entries import Entries, Entry
 
 IDENTITY = "identity"  # the stage of a letter whose id has other content already
 
 _decode_object = msgspec.json.Decoder(dict[str, object]).decode
-_bytes_of = bytes.fromhex
 # A line in our format that no receiver of ours wrote.
 _NOT_AN_OBJECT = (msgspec.MsgspecError, ValueError, RecursionError)
 
@@ -117,7 +115,7 @@ def _columns(batch: Batch, lines: _Lines) -> Entries:
         return _columns(batch, objects)
     texts, sources = [line.id for line in events], [line.source for line in events]
     return Entries(
-        keys=_keys(texts, sources),
+        keys=document_ids(texts, sources),
         texts=texts,
         sources=sources,
         times=times,
@@ -131,15 +129,6 @@ def _columns(batch: Batch, lines: _Lines) -> Entries:
         timed=timed,
         attributes=attributes,
         rolled=[True] * len(events),
-    )
-
-
-def _keys(texts: Sequence[str], sources: Sequence[str]) -> list[bytes]:
-    """Return the document ids of events: as `document_id`, for all at once."""
-    ids = _bytes_of("".join(texts).replace("-", ""))
-    digests = {source: source_digest(source) for source in set(sources)}
-    return list(
-        map(add, [ids[place : place + 16] for place in range(0, len(ids), 16)], [digests[source] for source in sources])
     )
 
 
@@ -221,7 +210,7 @@ def _not_an_object(line: EventLine, partition: int, offset: int, number: int) ->
         pointer="/payload",
         stage="decode",
         source=line.source,
-        event_id=_bytes_of(line.id.replace("-", "")),
+        event_id=bytes.fromhex(line.id.replace("-", "")),
         received=line.received,
     )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
+from operator import add
 from uuid import UUID
 
 
@@ -11,6 +13,15 @@ def document_id(event_id: bytes | UUID, source: str) -> bytes:
     """Return an event's `_id`: the 16 bytes of its id, which begin with its time, and 8 bytes of its source's digest."""
     id_bytes = event_id.bytes if isinstance(event_id, UUID) else event_id
     return id_bytes + source_digest(source)
+
+
+def document_ids(texts: Sequence[str], sources: Sequence[str]) -> list[bytes]:
+    """Return the `_id` of events, given the texts of their ids: as `document_id`, for all at once."""
+    ids = bytes.fromhex("".join(texts).replace("-", ""))
+    digests = {source: source_digest(source) for source in set(sources)}
+    return list(
+        map(add, [ids[place : place + 16] for place in range(0, len(ids), 16)], [digests[source] for source in sources])
+    )
 
 
 @lru_cache(maxsize=100_000)

@@ -32,14 +32,12 @@ class Peer:
         self._folder = folder
         self._topic = f"raw-{name}"
         self._processes: dict[str, Process] = {}
-        postgres = servers.postgres
         self._env = {
             **os.environ,
             "PEER_KAFKA": servers.kafka.address,
             "PEER_TOPIC": self._topic,
             "PEER_GROUP": f"group-{name}",
-            "PEER_POSTGRES": f"host={ports.HOST} port={postgres.port} dbname={name} "
-            f"user={postgres.user} password={postgres.password}",
+            "PEER_POSTGRES": servers.postgres.conninfo(name),
             "PEER_MONGO": servers.mongo.uri,
             "PEER_DATABASE": name,
         }

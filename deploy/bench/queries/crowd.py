@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import uvloop
 
-from deploy.bench.queries.client import Costs
+from deploy.bench.queries.client import Costs, Seen
 from deploy.bench.queries.deployment import Filled
 from deploy.bench.queries.lines import Limit, Line, quantiles
 from deploy.bench.queries.questions import QUESTIONS
@@ -32,8 +31,7 @@ class Crowd:
     paths: Iterator[str]
     tokens: Sequence[str]
     port: int
-    seconds: list[float] = field(default_factory=list)
-    statuses: Counter[int] = field(default_factory=Counter)
+    seen: Seen = field(default_factory=Seen)
 
     async def ask(self, *, clients: int, until: float) -> None:
         """Let so many clients ask until a moment of time.monotonic()."""
@@ -48,8 +46,8 @@ class Crowd:
             writer.write(head.encode())
             answer = await reader.readuntil(b"\r\n\r\n")
             await _read_body(reader, answer)
-            self.seconds.append(time.monotonic() - began)
-            self.statuses[int(answer[9:12])] += 1
+            self.seen.seconds.append(time.monotonic() - began)
+            self.seen.statuses[int(answer[9:12])] += 1
         writer.close()
 
 
@@ -73,16 +71,15 @@ def measure(filled: Filled) -> Iterator[Line]:
     crowd = Crowd(paths, tokens, filled.stack.web_port)
     with Costs(filled.stack) as costs:
         _ask(crowd, SECONDS)
-    count = len(crowd.seconds)
-    answers = ", ".join(f"{status}: {count}" for status, count in sorted(crowd.statuses.items()))
+    seen = crowd.seen
     values = {
-        "requests/s": crowd.statuses[200] / SECONDS,
-        **quantiles(crowd.seconds),
-        "ms slowest": max(crowd.seconds) * 1000,
+        "requests/s": seen.statuses[200] / SECONDS,
+        **quantiles(seen.seconds),
+        "ms slowest": max(seen.seconds) * 1000,
     }
     limits = (Limit("requests/s", least=300), Limit("ms slowest", most=1_000))
-    name, is_served = f"`GET /data` at {CLIENTS} clients of {KEYS} keys at once", set(crowd.statuses) == {200}
-    yield Line(name, answers, values, costs.each(count), limits, is_served)
+    name, is_served = f"`GET /data` at {CLIENTS} clients of {KEYS} keys at once", set(seen.statuses) == {200}
+    yield Line(name, seen.in_words(), values, costs.each(len(seen.seconds)), limits, is_served)
 
 
 def _ask(crowd: Crowd, seconds: float) -> None:

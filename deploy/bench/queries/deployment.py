@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from psycopg.conninfo import make_conninfo
-
 from deploy.bench.queries.filling import fill
 from deploy.bench.queries.filling.history import DAYS, History
 from deploy.bench.stack import Stack, running_servers
@@ -94,11 +92,8 @@ def _filled(stack: Stack, servers: Servers, mark: Path | None, history: History,
 def _fill(servers: Servers, history: History) -> tuple[int, str]:
     """Fill the stores; return the number of events, and how long it took."""
     print(f"filling {history.rows:,} rows", file=sys.stderr, flush=True)
-    postgres, began, cpu = servers.postgres, time.monotonic(), cpu_seconds(os.getpid())
-    conninfo = make_conninfo(
-        host=ports.HOST, port=postgres.port, user=postgres.user, password=postgres.password, dbname=NAME
-    )
-    events = fill.fill(history, postgres=conninfo, mongo=servers.mongo.uri, name=NAME)
+    began, cpu = time.monotonic(), cpu_seconds(os.getpid())
+    events = fill.fill(history, postgres=servers.postgres.conninfo(NAME), mongo=servers.mongo.uri, name=NAME)
     filling = f"{time.monotonic() - began:.0f} s, {cpu_seconds(os.getpid()) - cpu:.0f} s of CPU time"
     print(f"filled {events:,} rows in {filling}", file=sys.stderr, flush=True)
     return events, filling

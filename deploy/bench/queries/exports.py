@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 import psutil
 
-from deploy.bench.queries.client import Costs
+from deploy.bench.queries.client import Costs, Seen
 from deploy.bench.queries.deployment import Filled
 from deploy.bench.queries.lines import Limit, Line
 from deploy.local import ports
@@ -48,11 +48,10 @@ def measure(filled: Filled) -> Iterator[Line]:
 
 def _line(form: str, least: int, exports: list[Export], *, growth: int, costs: Costs) -> Line:
     name = f"export of one source, {form}"
-    statuses = Counter(export.status for export in exports)
-    answers = ", ".join(f"{status}: {count}" for status, count in sorted(statuses.items()))
+    seen = Seen(statuses=Counter(export.status for export in exports))
     limits = (Limit("rows/s", least=least), Limit("MB growth", most=MOST_GROWTH))
-    if set(statuses) != {200}:
-        return Line(name, answers, limits=limits, is_served=False)
+    if set(seen.statuses) != {200}:
+        return Line(name, seen.in_words(), limits=limits, is_served=False)
     rows, seconds = sum(export.rows for export in exports), sum(export.seconds for export in exports)
     values = {
         "rows/s": rows / seconds,
@@ -60,7 +59,7 @@ def _line(form: str, least: int, exports: list[Export], *, growth: int, costs: C
         "B/row": sum(export.size for export in exports) / rows,
         "MB growth": growth / 1e6,
     }
-    return Line(name, answers, values, costs.each(len(exports)), limits)
+    return Line(name, seen.in_words(), values, costs.each(len(exports)), limits)
 
 
 def _export(filled: Filled, source: str, form: str) -> Export:

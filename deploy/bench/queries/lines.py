@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from deploy.bench.figures import percentile
+from deploy.bench.figures import in_words, milliseconds
 
 HEAD = ("what", "answers", "measured", "the servers alone", "reach", "reached")
 
@@ -52,8 +52,7 @@ class Line:
 
 def quantiles(seconds: Sequence[float]) -> dict[str, float]:
     """Return what half, 95 % and 99 % of the requests took at most, in milliseconds."""
-    ordered = sorted(seconds)
-    return {f"ms p{share}": percentile(ordered, share / 100) * 1000 for share in (50, 95, 99)} if ordered else {}
+    return milliseconds(sorted(seconds), (50, 95, 99)) if seconds else {}
 
 
 def table(lines: Iterable[Line]) -> str:
@@ -66,14 +65,4 @@ def table(lines: Iterable[Line]) -> str:
 def _cells(line: Line) -> tuple[str, ...]:
     reached = {True: "yes", False: "**no**", None: ""}[line.is_reached]
     limits = ", ".join(map(str, line.limits))
-    return (line.name, line.answers, _values(line.values), _values(line.server), limits, reached)
-
-
-def _values(values: dict[str, float]) -> str:
-    return ", ".join(_value(name, value) for name, value in values.items())
-
-
-def _value(name: str, value: float) -> str:
-    unit, _, what = name.partition(" ")
-    number = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-    return f"{what} {number} {unit}".strip()
+    return (line.name, line.answers, in_words(line.values), in_words(line.server), limits, reached)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from deploy.local import ports
 from deploy.local.servers.server import CannotPrepare, Server, missing_package
@@ -108,15 +109,11 @@ class PostgreSQL(Server):
 
     def connect(self, database: str) -> psycopg.Connection:
         """Connect as the owner of the whole server, in autocommit."""
-        return psycopg.connect(
-            host=ports.HOST,
-            port=self.port,
-            user=self.user,
-            password=self.password,
-            dbname=database,
-            connect_timeout=2,
-            autocommit=True,
-        )
+        return psycopg.connect(self.conninfo(database), connect_timeout=2, autocommit=True)
+
+    def conninfo(self, database: str) -> str:
+        """Return libpq's connection string of the owner of the whole server."""
+        return make_conninfo(host=ports.HOST, port=self.port, user=self.user, password=self.password, dbname=database)
 
     def _check_owner(self) -> None:
         """Check that the data belongs to the user that PostgreSQL runs as; it refuses another user's."""

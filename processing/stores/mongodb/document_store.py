@@ -154,7 +154,7 @@ class DocumentStore:
 
     def _insert_chunk(self, entries: Entries, topic: bytes, verdict: Verdict) -> None:
         try:
-            reply = self._command(_documents(entries, topic))
+            reply = self._command(as_documents(entries, topic))
         except ContentRejected:
             self._insert_halves(entries, topic, verdict)
         else:
@@ -229,7 +229,11 @@ def _chunks(entries: Entries) -> Iterator[Entries]:
         yield entries[start:] if start else entries
 
 
-def _documents(entries: Entries, topic: bytes) -> list[dict[str, Any]]:
+def as_documents(entries: Entries, topic: bytes) -> list[dict[str, Any]]:
+    """Return the documents of events.
+
+    :param topic: Kafka's id of the topic, 16 bytes
+    """
     documents: list[dict[str, Any]] = [
         {
             "_id": key,

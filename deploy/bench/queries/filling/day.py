@@ -19,6 +19,7 @@ from ingestion.events.timestamps import EPOCH, MICROSECOND
 from processing.events.entries import Entries
 from processing.events.rollups import Span, Spans, by_hour, by_minute
 from processing.stores import copy_encoder, row_sql
+from processing.stores.mongodb.document_store import as_documents
 from processing.stores.packed.rollups import HOURS, MINUTES
 
 DOCUMENTS = 5_000  # of one command
@@ -95,21 +96,7 @@ def _collection(mongo: str, name: str) -> Collection[dict[str, Any]]:
 
 
 def _insert_documents(collection: Collection[dict[str, Any]], entries: Entries, topic: bytes) -> None:
-    documents = [
-        {
-            "_id": entry.key,
-            "source": entry.source,
-            "ts_us": entry.ts,
-            "received_us": entry.received,
-            "payload": entry.values,
-            "hash": entry.hash,
-            "topic": topic,
-            "partition": entry.partition,
-            "offset": entry.offset,
-            "line": entry.line,
-        }
-        for entry in entries
-    ]
+    documents = as_documents(entries, topic)
     for start in range(0, len(documents), DOCUMENTS):
         collection.insert_many(documents[start : start + DOCUMENTS], ordered=False)
 

@@ -16,7 +16,7 @@ from ingestion.events.identity.content_hash import content_hashes
 from ingestion.events.identity.event_ids import derived_ids
 from ingestion.events.timestamps import EPOCH, MICROSECOND
 from ingestion.kafka.partitioner import partition_of
-from processing.events.document_ids import source_digest
+from processing.events.document_ids import document_ids
 from processing.events.entries import Entries
 
 ROWS = 10_000_000
@@ -124,7 +124,7 @@ def _entries(readings: list[Reading], day: date, random: Random) -> Entries:
     values = list(map(_decode, payloads))
     size = len(readings)
     return Entries(
-        keys=_keys(texts, sources),
+        keys=document_ids(texts, sources),
         texts=texts,
         sources=sources,
         times=times,
@@ -140,12 +140,6 @@ def _entries(readings: list[Reading], day: date, random: Random) -> Entries:
         attributes=[b""] * size,
         rolled=[True] * size,
     )
-
-
-def _keys(texts: list[str], sources: list[str]) -> list[bytes]:
-    """Return the document ids of events, as processing.events.document_ids does."""
-    digests = {source: source_digest(source) for source in set(sources)}
-    return [bytes.fromhex(text.replace("-", "")) + digests[source] for text, source in zip(texts, sources, strict=True)]
 
 
 def _stamp(day: bytes, ts: int) -> bytes:

@@ -9,7 +9,6 @@ import pytest
 
 from deploy.bench.queries.filling import fill
 from deploy.bench.queries.filling.history import History
-from deploy.local import ports
 from deploy.testing.deployment import Deployment
 from ingestion.events.parser import parse_event
 from ingestion.events.timestamps import EPOCH, MICROSECOND
@@ -52,11 +51,9 @@ def _filled(module_site: Deployment) -> Deployment:
 
 
 def fill_site(site: Deployment, history: History) -> None:
-    postgres = site.servers.postgres
-    address = psycopg.conninfo.make_conninfo(
-        host=ports.HOST, port=postgres.port, user=postgres.user, password=postgres.password, dbname=site.name
-    )
-    fill.fill(history, postgres=address, mongo=site.servers.mongo.uri, name=site.name, workers=2)
+    servers = site.servers
+    address = servers.postgres.conninfo(site.name)
+    fill.fill(history, postgres=address, mongo=servers.mongo.uri, name=site.name, workers=2)
 
 
 @pytest.mark.services

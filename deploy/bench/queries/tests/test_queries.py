@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from deploy.bench.queries import asking, crowd
-from deploy.bench.queries.client import Answer, Seen
+from deploy.bench.queries.client import Answer, Client, Seen
 from deploy.bench.queries.deployment import NotFilled, filled
 from deploy.bench.queries.lines import Limit, Line, quantiles, table
 from deploy.bench.queries.questions import QUESTIONS
@@ -88,6 +89,11 @@ def test_a_kept_folder_is_measured_again_without_filling(folder: Path, monkeypat
             next(asking.ask(again, replace(QUESTIONS[name], requests=3))) for name in ("event", "unknown")
         )
         asked = {name: list(islice(each.paths(again), 60)) for name, each in QUESTIONS.items()}
+        client = Client(again.stack.web_port, again.token)
+        latest = json.loads(client.get(asked["latest500"][0]).body)
+        client.close()
+        with again.stack.stores.connect() as connection:
+            sources = [source for (source,) in connection.execute("SELECT source_id FROM source ORDER BY 1")]
 
     assert line.answers.split(", ")[0] == "200: 5"
     assert "hit" not in line.answers
@@ -97,6 +103,7 @@ def test_a_kept_folder_is_measured_again_without_filling(folder: Path, monkeypat
     assert at_once.is_served
     assert (event.answers.split(", ")[0], event.is_served) == ("200: 3", True)
     assert (unknown.answers.split(", ")[0], unknown.is_served) == ("404: 3 (not_found)", True)
+    assert ([each["sourceId"] for each in latest["results"]], latest["missing"]) == (sources, 0)
     assert again.events == first.events
     assert again.history.now - again.history.begins == timedelta(days=10)
     repeated = {name for name, paths in asked.items() if len(set(paths)) < len(paths)}

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from uuid import UUID, uuid4
-
 import pytest
 
-from processing.events import decoding
-from processing.events.document_ids import document_id
 from processing.events.entries import Entries, Entry
 from processing.tests.factories import NOON, make_entry, make_sent
 
@@ -54,11 +50,3 @@ def test_events_at_other_times_leave_the_first_ones_as_they_were() -> None:
 def test_columns_of_different_lengths_are_refused() -> None:
     with pytest.raises(ValueError, match="different lengths"):
         Entries(keys=[b"a"])
-
-
-def test_the_keys_of_many_events_are_the_document_ids_of_each() -> None:
-    texts, sources = [str(uuid4()) for _ in range(50)], [f"s{number % 7}" for number in range(50)]
-
-    assert decoding._keys(texts, sources) == [
-        document_id(UUID(text), source) for text, source in zip(texts, sources, strict=True)
-    ]
