@@ -3,51 +3,23 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from dataflow_site.environment.env import BASE_DIR
+from dataflow_site.tests import weather
 from deploy.testing.deployment import Deployment
-from processing.models import DeadLetter, LedgerMinute
-from processing.stores import month_partitions, postgres
 from queries.tests.services.sql_readers import readers
-from queries.tests.stored import account, make_event, roll_up, store, topic
 
 pytestmark = pytest.mark.services
 
 PAGE = (BASE_DIR / "docs" / "sql.md").read_text()
 STATEMENTS = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
-# The examples' data is of this source, from this moment on.
-SOURCE = "weather-berlin"
-NOW = datetime.now(tz=UTC)
-BEGAN = NOW - timedelta(hours=3)
-# As Grafana and Metabase write them: https://grafana.com/docs/grafana/latest/datasources/postgres/
-MACROS = {
-    r"\$__timeFilter\((\w+)\)": rf"\1 BETWEEN '{BEGAN:%Y-%m-%dT%H:%M:%SZ}' AND '{NOW:%Y-%m-%dT%H:%M:%SZ}'",
-    r"\$__timeFrom\(\)": f"'{BEGAN:%Y-%m-%dT%H:%M:%SZ}'",
-    r"\$__timeTo\(\)": f"'{NOW:%Y-%m-%dT%H:%M:%SZ}'",
-    r"\$__timeGroupAlias\((\w+), ?\$__interval\)": r'floor(extract(epoch from \1)/60)*60 AS "time"',
-    r"\[\[AND \{\{range\}\}\]\]": rf""" AND "read"."events"."ts" >= timestamp with time zone '{BEGAN:%Y-%m-%d %H:%M:%S.000Z}'""",
-}
 
 
 @pytest.fixture(scope="module")
 def address(module_site: Deployment) -> str:
-    with postgres.connect() as connection:
-        month_partitions.ensure(
-            connection, {moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0) for moment in (BEGAN, NOW)}
-        )
-    moments = [BEGAN + number * timedelta(minutes=10) for number in range(1, 17)]
-    store(*(make_event(SOURCE, ts=moment, payload={"station": "Tegel", "temperature": 4.5}) for moment in moments))
-    roll_up(SOURCE, "temperature", [(moment, 4.5) for moment in moments])
-    account(SOURCE, last_seen=NOW - timedelta(hours=2), stored=1)
-    LedgerMinute.objects.create(source_id=SOURCE, minute=BEGAN, partition=0, read=2, stored=1, dead_lettered=1)
-    DeadLetter.objects.create(
-        topic=topic(), partition=0, offset=1, line=0, raw=b"x", reason="not_json", detail="", stage="decode",
-        source_id=SOURCE, received=NOW, first_seen=NOW, last_seen=NOW, fingerprint="f",
-    )  # fmt: skip
-    return readers.create(readers.name_of(module_site, "page"))
+    return weather.reader(module_site)
 
 
 def test_the_page_has_statements() -> None:
@@ -56,8 +28,7 @@ def test_the_page_has_statements() -> None:
 
 @pytest.mark.parametrize("statement", STATEMENTS, ids=lambda text: text.splitlines()[0][:60])
 def test_every_statement_of_the_page_finds_rows(address: str, statement: str) -> None:
-    for macro, text in MACROS.items():
-        statement = re.sub(macro, text, statement)
+    statement = weather.filled_in(statement)
 
     assert not re.search(r"\$__|\{\{|%", statement)
     assert readers.read(address, statement)

