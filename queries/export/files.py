@@ -52,6 +52,9 @@ def _replaced(path: Path) -> Iterator[BinaryIO]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise FileInUse from error
+        # Before it was locked, another one may have ended: with this file, which is whole now, or without.
+        if not _has_name(file, part):
+            raise FileInUse
         file.truncate(0)
         try:
             yield file
@@ -61,3 +64,10 @@ def _replaced(path: Path) -> Iterator[BinaryIO]:
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+
+
+def _has_name(file: BinaryIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
