@@ -11,7 +11,10 @@ from django.http import HttpRequest, HttpResponse
 
 
 class ServerTiming:
-    """Middleware that adds up the times of all statements. Of a streamed answer, those before its first byte."""
+    """Middleware that adds up the times of all statements. Of a streamed answer, those before its first byte.
+
+    An answer that was read over a connection of its own says the rest: `database_seconds`.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -29,5 +32,6 @@ class ServerTiming:
 
         with connection.execute_wrapper(timed):
             response = self._get_response(request)
+        spent += getattr(response, "database_seconds", 0.0)
         response["Server-Timing"] = f"db;dur={spent * 1000:.1f}"
         return response

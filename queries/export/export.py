@@ -91,6 +91,11 @@ class Export:
             raise StopIteration
         return piece
 
+    @property
+    def waited(self) -> float:
+        """Return how many seconds it has waited for PostgreSQL so far."""
+        return self._reading.waited
+
     def cut(self) -> None:
         """End whatever is being read; from any thread."""
         self._reading.cut()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -79,6 +79,7 @@ class Reading:
 
     def __init__(self) -> None:
         """:raises ReadUnavailable: PostgreSQL does not answer"""
+        self.waited = 0.0  # seconds for PostgreSQL, since it was connected
         try:
             self._connection = postgres.connect(application=APPLICATION, options="")
         except psycopg.Error as error:
@@ -87,7 +88,7 @@ class Reading:
 
     def begin(self) -> Snapshot:
         """Take the snapshot."""
-        with self._connection.cursor() as cursor:
+        with self._waiting(), self._connection.cursor() as cursor:
             cursor.execute(sql.SQL(_BEGIN))
             postgres.limit(cursor, **_LIMITS)
             row = cursor.execute(_SNAPSHOT).fetchone()
@@ -96,7 +97,8 @@ class Reading:
 
     def prepare(self, statement: Callable[[psycopg.Connection], str]) -> str:
         """Return a statement that is made in the transaction."""
-        return statement(self._connection)
+        with self._waiting():
+            return statement(self._connection)
 
     def blocks(self, statement: str, *, width: int) -> Iterator[Block]:
         """Yield the rows that a COPY gives.
@@ -117,7 +119,9 @@ class Reading:
     def _copied(self, statement: str) -> Iterator[bytes | memoryview]:
         # As psycopg's `copy` reads, in two thirds of its time.
         server = self._connection.pgconn
-        _check(server.exec_(statement.encode()), pq.ExecStatus.COPY_OUT)
+        with self._waiting():
+            begun = server.exec_(statement.encode())
+        _check(begun, pq.ExecStatus.COPY_OUT)
         readable = select.poll()
         readable.register(server.socket, select.POLLIN)
         get = server.get_copy_data
@@ -126,11 +130,21 @@ class Reading:
             if size > 0:
                 yield row
             elif size == 0:
+                asked = time.perf_counter()
                 readable.poll()
+                self.waited += time.perf_counter() - asked
                 server.consume_input()
             else:
                 break
         _check(server.get_result(), pq.ExecStatus.COMMAND_OK)
+
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        asked = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.waited += time.perf_counter() - asked
 
     def step(self, step: Callable[[], bytes], *, until: float) -> bytes:
         """Return what a step gives.

@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -65,10 +66,14 @@ def fill(source: str, count: int) -> None:
         )
 
 
-def backends() -> list[int]:
-    """Return the connections to PostgreSQL of exports."""
+def backends(*, waiting: bool = False) -> list[int]:
+    """Return the connections to PostgreSQL of exports, or those that wait for a lock."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pid FROM pg_stat_activity WHERE application_name = 'dataflow-export'")
+        cursor.execute(
+            "SELECT pid FROM pg_stat_activity WHERE application_name = 'dataflow-export'"
+            " AND (wait_event_type = 'Lock' OR NOT %s)",
+            [waiting],
+        )
         return [pid for (pid,) in cursor.fetchall()]
 
 
@@ -181,6 +186,19 @@ def test_head_reads_no_event_and_promises_nothing(web: ProductProcess) -> None:
     assert answer.headers["Accept-Ranges"] is None
     assert time.monotonic() - began < 1.0
     assert backends() == []
+
+
+def test_server_timing_has_the_time_of_the_own_connection(module_site: Deployment, web: ProductProcess) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        with module_site.servers.postgres.connect(module_site.name) as other, other.transaction():
+            other.execute("LOCK TABLE events IN ACCESS EXCLUSIVE MODE")
+            asked = threads.submit(ask, web, "?source_id=small")
+            module_site.wait_for(lambda: backends(waiting=True))
+            other.execute("SELECT pg_sleep(0.3)")
+        answer = asked.result()
+
+    assert (answer.status, len(lines(answer.body))) == (200, 3)
+    assert float(answer.headers["Server-Timing"].removeprefix("db;dur=")) > 300
 
 
 def test_a_manifest_accounts_for_everything_before_it(web: ProductProcess) -> None:
