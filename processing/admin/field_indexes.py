@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
@@ -41,6 +42,16 @@ class DeclarationForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic
         return given
 
 
+class DeclaredList(ChangeList):
+    """One page of declared indexes. Each would ask for its state by itself, among all indexes of all partitions."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        known = {one.row.pk: one for one in listing.everything()}
+        for row in self.result_list:
+            row.declared = known.get(row.pk)
+
+
 class FieldIndexAdmin(ReadOnlyAdmin):
     list_display = ["index", "progress", "latest_job", "created_at", "created_by"]
     list_select_related = ["job"]
@@ -56,11 +67,14 @@ class FieldIndexAdmin(ReadOnlyAdmin):
 
     @admin.display(description="state")
     def progress(self, row: FieldIndex) -> str:
-        return listing.in_words(listing.describe(row))
+        return listing.in_words(getattr(row, "declared", None) or listing.describe(row))
 
     @admin.display(description="job")
     def latest_job(self, row: FieldIndex) -> SafeString | str:
         return formatting.link("job", str(row.job_id), str(row.job_id)) if row.job_id else "none"
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return DeclaredList
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
         declared = ["pattern", "field"]

@@ -8,9 +8,7 @@ from enum import StrEnum
 from django.db import connection
 
 from processing.models import FieldIndex, Job
-from processing.stores.fields.definitions import COUNTS
-
-_PARTITIONS = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'events'::regclass"
+from processing.stores.fields.definitions import COUNTS, PARTITIONS
 
 
 class IndexState(StrEnum):
@@ -61,8 +59,8 @@ def _counts() -> tuple[dict[int, int], int]:
     """Return how many partitions have each index, and how many there are."""
     with connection.cursor() as cursor:
         cursor.execute(COUNTS)
-        counts = {number: finished for number, finished, _ in cursor.fetchall()}
-        cursor.execute(_PARTITIONS)
+        counts = dict(cursor.fetchall())
+        cursor.execute(PARTITIONS)
         [partitions] = cursor.fetchone() or [0]
     return counts, partitions
 

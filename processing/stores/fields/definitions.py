@@ -21,10 +21,9 @@ SELECT h.inhrelid AS place, substring(c.relname from '^field_([0-9]+)_')::bigint
 FROM pg_inherits AS h JOIN pg_index AS x ON x.indrelid = h.inhrelid JOIN pg_class AS c ON c.oid = x.indexrelid
 WHERE h.inhparent = 'events'::regclass AND c.relname ~ '^field_[0-9]+_'
 """
-COUNTS = f"""
-SELECT number, count(*), (SELECT count(*) FROM pg_inherits WHERE inhparent = 'events'::regclass)
-FROM ({_MADE}) AS made WHERE indisvalid GROUP BY number
-"""  # noqa: S608 - constants only
+PARTITIONS = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'events'::regclass"
+# In how many of them each is finished.
+COUNTS = f"SELECT number, count(*) FROM ({_MADE}) AS made WHERE indisvalid GROUP BY number"  # noqa: S608 - constants only
 # Newest first, as its events are asked for most.
 _PLACES = f"""
 SELECT p.relname, coalesce(made.indisvalid, false)

@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from django.db import connection
 
 from ingestion.auth import source_patterns
-from processing.stores.fields.definitions import COUNTS, Definition
+from processing.stores.fields.definitions import COUNTS, PARTITIONS, Definition
 
 # For as long a process may miss a new index, or count on one that is being dropped; its queries are slower then.
 FRESH = 5.0  # seconds
 
 # An index counts if every partition has it, whatever the row says: one may have been dropped by hand.
 _READY = f"""
-SELECT f.id, f.pattern, f.field FROM field_index AS f JOIN ({COUNTS}) AS made (number, finished, partitions)
-ON made.number = f.id WHERE f.state = 'ready' AND made.finished = made.partitions
+SELECT f.id, f.pattern, f.field FROM field_index AS f JOIN ({COUNTS}) AS made (number, finished)
+ON made.number = f.id WHERE f.state = 'ready' AND made.finished = ({PARTITIONS})
 """  # noqa: S608 - constants only
 
 # By database: when it was read (time.monotonic), and what was ready.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from deploy.testing.deployment import Deployment
 from processing.field_indexes import declaring
@@ -30,6 +32,18 @@ def test_the_admin_declares_an_index_and_leads_to_its_job(site: Deployment) -> N
     declared_indexes.run(job)
     row = FieldIndex.objects.get()
     assert "ready, 1 of 1 partitions have it" in text(client.get(f"{LIST}{row.pk}/change/"))
+
+
+def test_the_list_reads_the_catalogue_once_however_many_indexes_are_declared(site: Deployment) -> None:
+    for field in ("level", "flow", "speed"):
+        declared_indexes.add("*", field)
+    client = operator()
+
+    with CaptureQueriesContext(connection) as asked:
+        shown = text(client.get(LIST))
+
+    assert shown.count("ready, 1 of 1 partitions have it") == 3
+    assert sum("pg_index" in one["sql"] for one in asked.captured_queries) == 1
 
 
 def test_the_admin_says_what_is_wrong_with_a_declaration(site: Deployment) -> None:
