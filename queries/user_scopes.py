@@ -34,9 +34,10 @@ def scope_of(user: AbstractBaseUser | AnonymousUser) -> ReadScope:
 
 
 def scopes_of(users: Collection[int]) -> dict[int, ReadScope]:
-    """Return what each of these users may see, by primary key, in two queries; those who are not active are left out.
+    """Return what each of these users may see, by primary key; those who are not active are left out.
 
-    A user whose groups stand for too many sources sees none.
+    Takes two queries, and one for each distinct set of patterns that `pattern_scopes` has not found just now. A user whose
+    groups stand for too many sources sees none.
 
     :raises ReadUnavailable: PostgreSQL does not answer
     """

@@ -6,11 +6,9 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from weakref import WeakKeyDictionary
-
-from django.db import connections
 
 from ingestion.auth.read_scope import ReadScope
+from ingestion.runtime.loop_singleton import LoopSingleton
 from queries import user_scopes
 from queries.reads.postgres import ReadUnavailable
 
@@ -19,21 +17,17 @@ LOOK_SECONDS = 2.0  # how late a change of rights, or a new source, reaches an o
 Listener = Callable[[ReadScope | None], None]  # None: the user is not active any more
 
 logger = logging.getLogger(__name__)
-_watches: WeakKeyDictionary[asyncio.AbstractEventLoop, ScopeWatch] = WeakKeyDictionary()
-
-
-def current() -> ScopeWatch:
-    """Return the watch of the running event loop."""
-    return _watches.setdefault(asyncio.get_running_loop(), ScopeWatch())
 
 
 class ScopeWatch:
-    """Looks up the scopes of all users with open sockets at once: two queries, however many sockets there are.
+    """Looks up the scopes of all users with open sockets at once.
 
+    That takes two queries, and one for each distinct set of patterns of their groups, however many sockets there are.
     While PostgreSQL does not answer, each socket stays as it is: it shows that outage.
     """
 
     def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
         self._listeners: dict[Listener, int] = {}  # with the user's primary key
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="live-scopes")
         self._looking: asyncio.Task[None] | None = None
@@ -72,11 +66,7 @@ class ScopeWatch:
                 listener(found.get(user))
 
     async def _look_up(self, users: set[int]) -> dict[int, ReadScope]:
-        def in_thread() -> dict[int, ReadScope]:
-            try:
-                return user_scopes.scopes_of(users)
-            finally:
-                # An open connection would never go back to the pool.
-                connections.close_all()
+        return await self.loop.run_in_executor(self._thread, user_scopes.scopes_of, users)
 
-        return await asyncio.get_running_loop().run_in_executor(self._thread, in_thread)
+
+current = LoopSingleton(ScopeWatch)
