@@ -19,6 +19,7 @@ from dashboard.live.viewers import Viewer
 from dashboard.metrics import CLOSED
 from ingestion.auth.read_scope import EVERYTHING, ReadScope
 from queries.reads.postgres import ReadUnavailable
+from queries.user_scopes import NOTHING
 
 MAX_UNSENT = 64  # messages; the window admits 8 frames, the others are states and answers to the client's own messages
 CLOSE_SECONDS = 5.0  # for a connection that takes nothing to take the close frame
@@ -119,7 +120,7 @@ class LiveFeedSocket(AsyncWebsocketConsumer):
         """
         if settings.DATAFLOW_OPEN_READ:
             return EVERYTHING
-        return await scope_watch.current().scope_of(int(user)) or ReadScope(frozenset())
+        return await scope_watch.current().scope_of(int(user)) or NOTHING
 
     def _may_see(self, scope: ReadScope | None) -> None:
         """Follow what the user may see now: other sources, or none since the account is not active any more."""
@@ -154,8 +155,7 @@ class LiveFeedSocket(AsyncWebsocketConsumer):
             await self.hub.subscribe(self.viewer, identity, self._wanted.pop(identity))
 
     def _check_room(self, identity: str) -> None:
-        known = self.viewer.subscriptions.keys() | self._wanted.keys()
-        if identity not in known and len(known) >= messages.MAX_SUBSCRIPTIONS:
+        if identity not in self._asked and len(self._asked) >= messages.MAX_SUBSCRIPTIONS:
             raise ProtocolError("too_many_subscriptions", f"expected at most {messages.MAX_SUBSCRIPTIONS}")
 
     async def _send(self, message: str) -> None:

@@ -14,6 +14,7 @@ from django.test import Client as Browser
 from pytest_django import Settings
 
 from dashboard.live import hub, sign_in
+from dashboard.live.messages import MAX_SUBSCRIPTIONS
 from dashboard.live.socket_limits import MESSAGES_AT_ONCE, CloseCode
 from dashboard.tests.services.live.test_live_feed import OURS, Client
 from deploy.testing.deployment import Deployment
@@ -112,6 +113,22 @@ async def test_who_sends_too_many_messages_is_closed_and_reads_few_snapshots(
 
     assert await closed_with(client) == CloseCode.TOO_MANY
     assert reads < 10
+
+
+async def test_a_socket_has_so_many_subscriptions_and_may_replace_and_end_them(connect: Callable[..., Any]) -> None:
+    client = await connect()
+
+    # Beside the one to the overview.
+    for number in range(MAX_SUBSCRIPTIONS):
+        await client.say(type="subscribe", id=f"{number}", channel="tail")
+    error = await client.hear_until(lambda message: message["type"] == "error")
+    assert error["code"] == "too_many_subscriptions"
+
+    await client.say(type="subscribe", id="0", channel="series", sourceId="a")
+    await client.hear_until(lambda message: message["type"] == "snapshot" and message["channel"] == "series")
+    await client.say(type="unsubscribe", id="1")
+    await client.say(type="subscribe", id="another", channel="tail")
+    await client.hear_until(lambda message: message["type"] == "snapshot" and message["id"] == "another")
 
 
 async def test_a_user_has_so_many_sockets_and_others_still_get_theirs(
