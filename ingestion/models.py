@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from ingestion.events.model import SOURCE_ID_FORM, SOURCE_ID_PATTERN
+from ingestion.events.pattern_form import ANY, WHOLE_FORM, is_pattern
 from ingestion.rate_windows import InvalidRate, parse_rate
 
 # Patterns of one key or group. A receiver compares each source of a batch with all of them, in some microseconds.
@@ -31,10 +32,9 @@ def check_source(text: str) -> None:
 
 def check_patterns(texts: list[str]) -> None:
     """Validate source ids and patterns of source ids. Ids, which are found by a hash, may be any number."""
-    # The same as ingestion.auth.source_patterns.is_pattern, which is above the models.
-    if not all(text == "*" or SOURCE_ID_PATTERN.fullmatch(text.removesuffix("*")) for text in texts):
-        raise ValidationError(f"Expected {SOURCE_ID_FORM}, or the beginning of one and a * for any end.")
-    if sum(text.endswith("*") for text in texts) > MAX_PATTERNS:
+    if not all(map(is_pattern, texts)):
+        raise ValidationError(f"Expected {WHOLE_FORM}.")
+    if sum(text.endswith(ANY) for text in texts) > MAX_PATTERNS:
         raise ValidationError(f"Expected at most {MAX_PATTERNS} that end with a *.")
 
 

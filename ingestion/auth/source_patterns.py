@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ingestion.events.model import SOURCE_ID_PATTERN
+from ingestion.events.pattern_form import ANY, PATTERN_FORM, is_pattern
 
-ANY = "*"
-PATTERN_FORM = "a source id, or the beginning of one and a * for any end"
+__all__ = ["ANY", "PATTERN_FORM", "Split", "is_pattern", "matches", "split"]
 
 
 class Split(NamedTuple):
@@ -16,11 +15,6 @@ class Split(NamedTuple):
 
     ids: frozenset[str]
     beginnings: tuple[str, ...]  # of any further sources
-
-
-def is_pattern(text: str) -> bool:
-    """Return whether a text is a source id or a pattern of source ids."""
-    return text == ANY or SOURCE_ID_PATTERN.fullmatch(text.removesuffix(ANY)) is not None
 
 
 def matches(pattern: str, source_id: str) -> bool:
