@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
-import struct
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import Context
 from typing import Any
@@ -17,6 +15,7 @@ from ingestion.http.bodies.body_budget import UNKNOWN, BodyCharge
 from ingestion.http.exchange import Connection, Exchange
 from ingestion.http.response import CLOSE, STATUS_LINES, header_lines
 from ingestion.problems import Header
+from ingestion.runtime.socket_reset import reset_at_end
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +26,6 @@ Application = Callable[
 
 MAX_UNREAD = 64 * 1024  # bytes of a body that the application has not asked for; then the client has to wait
 WITHOUT_BODY = {204, 304}
-_RESET = struct.pack("ii", 1, 0)  # for SO_LINGER: wait, for no time
 
 
 class AsgiRequest(Exchange):
@@ -158,8 +156,7 @@ class AsgiRequest(Exchange):
             self._connection.close()
             return
         # The end of the connection would be the end of the answer, as in HTTP/1.0; a reset is none.
-        line = self._connection.transport.get_extra_info("socket")
-        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        reset_at_end(self._connection.transport.get_extra_info("socket"))
         self._connection.transport.abort()
 
     def _drop_unread(self) -> None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from ingestion.runtime.socket_reset import reset_at_end
 from queries.reads import watchdog
-
-_RESET = struct.pack("ii", 1, 0)  # for SO_LINGER: what was sent is not waited for
 
 
 class Line:
@@ -25,7 +23,7 @@ class Line:
         # It may be closed already, or at the same moment.
         with suppress(OSError):
             # Or a server that waits until its client reads learns of the end only when it asks again, after minutes.
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            reset_at_end(self._socket)
             self._socket.shutdown(socket.SHUT_RDWR)
 
     @contextmanager
