@@ -16,6 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from ingestion.auth.read_scope import EVERYTHING
+from ingestion.events import timestamps
 from ingestion.http.streamed_answer import StreamedAnswer
 from ingestion.problems import in_words
 from processing.admin import actions, formatting, selection
@@ -75,7 +76,7 @@ class FirstSeenFilter(Facet):
             yield {"selected": True, "query_string": changelist.get_query_string(), "display": f"since {self.value}"}
         now = datetime.now(tz=UTC)
         for name, span in SPANS.items():
-            since = (now - span).isoformat(timespec="seconds").replace("+00:00", "Z")
+            since = timestamps.to_text((now - span).replace(microsecond=0))
             yield {
                 "selected": False,
                 "query_string": changelist.get_query_string({self.parameter: since}),

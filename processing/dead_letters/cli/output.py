@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
+from ingestion.events import timestamps
 from ingestion.problems import in_words
 from processing.dead_letters import discard, filters, redrive, rendering, serializers
 from processing.dead_letters.filters import related_letters
@@ -75,4 +76,4 @@ def _others(letter: DeadLetter) -> list[DeadLetter]:
 
 
 def _time(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return timestamps.to_text(moment.replace(microsecond=0))

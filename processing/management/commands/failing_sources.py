@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from ingestion.events import timestamps
 from ingestion.management.command import add_dry_run, add_json
 from ingestion.models import FailingSource
 from processing.commandline.command import StoreCommand
@@ -80,4 +81,4 @@ def _shape(one: FailingSource) -> dict[str, object]:
 
 
 def _time(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return timestamps.to_text(moment.replace(microsecond=0))

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from ingestion.events import timestamps
 from ingestion.management.command import add_dry_run, add_json
 from processing.commandline.command import StoreCommand
 from processing.models import Hold
@@ -132,4 +133,4 @@ def _name(one: Hold) -> str:
 
 
 def _time(one: Hold) -> str:
-    return one.since.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return timestamps.to_text(one.since.replace(microsecond=0))

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from django.core.management.base import CommandError, CommandParser
 
+from ingestion.events import timestamps
 from ingestion.management.command import add_dry_run, add_json
 from processing.commandline.command import StoreCommand
 from processing.field_indexes import declaring, listing
@@ -106,6 +107,6 @@ def _shape(one: Declared) -> dict[str, object]:
         "partitions": one.partitions,
         "detail": one.detail,
         "job": one.row.job_id,
-        "createdAt": one.row.created_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "createdAt": timestamps.to_text(one.row.created_at.replace(microsecond=0)),
         "createdBy": one.row.created_by,
     }
