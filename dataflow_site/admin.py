@@ -19,8 +19,6 @@ class GroupSourcesInline(admin.StackedInline):  # type: ignore[type-arg]  # not 
     """The sources that the users of a group may see."""
 
     model = GroupSources
-    min_num = 0
-    extra = 1
 
 
 @admin.register(Group)

@@ -66,8 +66,7 @@ def make(definition: Definition, partition: str, *, job: Job) -> None:
     name = quote(definition.name(partition))
     with _session(job) as connection:
         try:
-            if connection.execute(_UNFINISHED, [name]).fetchone() == (True,):
-                connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+            _drop_unfinished(connection, name)
             connection.execute(definition.create_statistics(partition))
             connection.execute(f"ANALYZE {quote(partition)}")
             connection.execute(definition.create(partition, concurrently=True))
@@ -115,10 +114,14 @@ def _remove_unfinished(connection: psycopg.Connection, name: str) -> None:
     try:
         # What is left is removed when the index is added again, or dropped.
         with suppress(psycopg.Error):
-            if connection.execute(_UNFINISHED, [name]).fetchone() == (True,):
-                connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+            _drop_unfinished(connection, name)
     finally:
         timer.cancel()
+
+
+def _drop_unfinished(connection: psycopg.Connection, name: str) -> None:
+    if connection.execute(_UNFINISHED, [name]).fetchone() == (True,):
+        connection.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
 
 
 def _cancel(connection: psycopg.Connection) -> None:
