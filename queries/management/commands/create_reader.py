@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -82,9 +81,7 @@ class Command(StoreCommand):
         }
         for note in made.notes:
             self.stderr.write(f"Would be so: {note}" if dry_run else note)
-        if as_json:
-            self.stdout.write(json.dumps(shape, indent=2))
-        elif dsn is None:
+        if dsn is None and not as_json:
             self.stderr.write(f"The role {reader.role} would be made.")
-        else:
-            self.stdout.write(dsn)
+            return
+        self.report(shape, dsn or "", as_json=as_json)
