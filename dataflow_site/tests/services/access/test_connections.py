@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import closing
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -136,8 +137,10 @@ def test_no_address_waits_while_it_holds_a_connection(watch: Watch, operator: Cl
 
 
 def _body(answer: Any) -> Iterator[bytes]:
-    if not answer.streaming:
-        yield answer.content
+    # A streamed one frees what it holds.
+    with closing(answer):
+        if not answer.streaming:
+            yield answer.content
 
 
 def test_no_guess_of_a_password_holds_a_connection_while_it_is_hashed(watch: Watch) -> None:

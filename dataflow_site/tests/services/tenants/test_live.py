@@ -174,7 +174,7 @@ async def test_an_open_socket_follows_its_user_s_groups_and_the_sources_that_app
         closed = await socket.receive_output(timeout=10)
         while closed["type"] != "websocket.close":
             closed = await socket.receive_output(timeout=10)
-    await hub.current().ended()
+    await close(socket)
 
     assert before["own"]["data"] is None
     assert joined["source"]["events"] == 3
