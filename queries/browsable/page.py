@@ -16,11 +16,12 @@ from rest_framework.views import APIView
 
 from queries import signed_in
 from queries.browsable import forms
+from queries.events import query as event_query
 from queries.export import query as export_query
 from queries.export.formats import FORMATS
 from queries.openapi import document, kinds
 from queries.openapi.describe import OPERATION
-from queries.request.query_params import FILTER_PREFIX, snake_case
+from queries.request.query_params import FILTER_PREFIX, InvalidParameter, snake_case
 
 # Operations whose events can be exported, with the same parameters.
 EXPORTED = ("getData", "listEvents")
@@ -30,20 +31,22 @@ def context(data: object, *, request: Request, view: APIView) -> dict[str, objec
     """Return the context of the page that shows an answer."""
     handler = getattr(view, str(request.method).lower())
     operation = document.operation(getattr(handler, OPERATION))
-    given = _given(request)
+    is_exported = operation["operationId"] in EXPORTED
+    sent = _given(request)
+    given = _with_list(sent) if is_exported else sent
     return {
         "here": "api",
         "user": signed_in.person(request),
         "name": view.get_view_name(),
         "operation": operation,
         "description": kinds.prose(operation["description"]),
-        "address": _address(request.path, _without(given, "format")),
-        "as_json": _address(request.path, _with(given, "format", "json")),
+        "address": _address(request.path, _without(sent, "format")),
+        "as_json": _address(request.path, _with(sent, "format", "json")),
         "form": forms.of(operation["parameters"], given),
         "mark": forms.MARK,
         "answer": _linked(data, origin=request.build_absolute_uri("/")),
         "beside": [(title, data[name]) for name, title in _BESIDE if data.get(name)] if isinstance(data, dict) else [],
-        "downloads": _downloads(given) if operation["operationId"] in EXPORTED else [],
+        "downloads": _downloads(given) if is_exported else [],
     }
 
 
@@ -54,6 +57,17 @@ def _given(request: Request) -> MultiValueDict[str, str]:
         known = name if name.startswith(FILTER_PREFIX) else snake_case(name)
         found.setlist(known, [*found.getlist(known), *values])
     return found
+
+
+def _with_list(given: MultiValueDict[str, str]) -> MultiValueDict[str, str]:
+    """Return the parameters with those that the cursor carries, which the address of a further page does not repeat."""
+    cursors = given.getlist("cursor")
+    try:
+        carried = event_query.carried_by(cursors[0]) if cursors else {}
+    except InvalidParameter:
+        # The answer says so.
+        carried = {}
+    return MultiValueDict({**{name: list(values) for name, values in carried.items()}, **dict(given.lists())})
 
 
 _BESIDE = (("previous", "Previous"), ("next", "Next"))

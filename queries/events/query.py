@@ -90,6 +90,14 @@ def defines_list(name: str) -> bool:
     return name in _LIST or name.startswith(FILTER_PREFIX)
 
 
+def carried_by(cursor: str) -> dict[str, Sequence[str]]:
+    """Return the parameters that a cursor carries.
+
+    :raises InvalidParameter: it is not a cursor of a list of events
+    """
+    return dict(pagination.read_cursor(cursor, EventCursor).list)
+
+
 def _list_of(given: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
     return {name: values for name, values in given.items() if defines_list(name)}
 

@@ -68,6 +68,9 @@ def test_a_list_is_filtered_followed_and_downloaded_by_its_form(page: Page, site
     assert page.locator("pre").inner_text().count('"eventId"') == 2
     page.get_by_role("link", name="Next").click()
     expect(page.get_by_role("link", name="Previous")).to_be_visible()
+    # The address of a further page has a cursor in place of what defines the list.
+    expect(page.get_by_label("source_id")).to_have_value("a")
+    expect(page.get_by_label("Value", exact=True).first).to_have_value("1")
     with page.expect_download() as download:
         page.get_by_role("link", name="CSV").click()
     file = tmp_path / "events.csv"
