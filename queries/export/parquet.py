@@ -7,7 +7,9 @@ for all of them ends the export: so their size has a bound in bytes, and an expo
 from __future__ import annotations
 
 import io
+import sys
 import time
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
@@ -26,7 +28,7 @@ MAX_ROWS = 100_000
 # Behind the name of a field's column: the name of the one for values that are no number.
 BESIDE = ":json"
 
-_STRING, _INT, _DOUBLE = DataType.string(), DataType.int64(), DataType.float64()
+_STRING, _DOUBLE = DataType.string(), DataType.float64()
 _TIME = DataType.timestamp("us", tz="UTC")
 _TAGS = DataType.list(Field("element", _STRING, nullable=False))
 _TYPES = (_STRING, _STRING, _TIME, _TIME, _TIME, _TAGS)
@@ -80,7 +82,10 @@ def _batch(block: Block, schema: Schema, *, whole: bool) -> RecordBatch:
 
 
 def _times(micros: Sequence[str]) -> Array:
-    return Array([int(each) for each in micros], _INT).cast(_TIME)
+    numbers = array("q", bytes.fromhex("".join(micros)))
+    if sys.byteorder == "little":
+        numbers.byteswap()
+    return Array.from_buffer(numbers).cast(_TIME)
 
 
 def _tags(column: Sequence[str]) -> Array:

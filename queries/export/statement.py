@@ -30,7 +30,7 @@ def copy(
 
     The order is that of GET /data: by event time, then source and id.
 
-    :param micros: times are microseconds since the epoch, not texts
+    :param micros: times are microseconds since the epoch, as 64 bits in hexadecimal, and not texts
     """
     direction = query.order.upper()
     order = f"ORDER BY ts {direction}, source_id {direction}, id {direction}"
@@ -38,7 +38,8 @@ def copy(
     select = f"SELECT {', '.join(_expressions(query, micros=micros))} FROM {rows} {order}"  # noqa: S608 - made of constants
     # COPY takes no parameters, so their values are written into it, as literals.
     text = psycopg.ClientCursor(connection).mogrify(select, values)
-    if not _streams(connection, text):
+    # By source and time an index has the order.
+    if not query.selection.looks_into_events or not _streams(connection, text):
         connection.execute("SET LOCAL enable_sort = off")
     return f"COPY ({text}) TO STDOUT (NULL '')"
 
@@ -53,7 +54,8 @@ def _expressions(query: ExportQuery, *, micros: bool) -> Iterator[str]:
         if column == "tags":
             yield "array_to_json(tags)"
         elif micros and column in _TIMES:
-            yield f"(extract(epoch FROM {column}) * 1000000)::bigint"
+            # PostgreSQL counts from 2000 on. As a number it would be a `numeric` first, which takes twice as long.
+            yield f"encode(timestamptz_send({column} + interval '10957 days'), 'hex')"
         else:
             yield column
     if query.fields is None or query.format.needs_whole_payload:

@@ -77,7 +77,8 @@ def test_what_is_cut_off_before_the_footer_is_no_parquet() -> None:
 def blocks(count: int, size: int) -> Iterator[Block]:
     """Yield blocks of ten rows with payloads of this size."""
     for number in range(count):
-        row = ["id", "source", str(number), "1", "2", "", '{"a":"' + "x" * size + '"}']
+        times = [each.to_bytes(8, "big").hex() for each in (number, 1, 2)]
+        row = ["id", "source", *times, "", '{"a":"' + "x" * size + '"}']
         yield Block(row * 10, len(row))
 
 
