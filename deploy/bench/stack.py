@@ -25,16 +25,17 @@ WARM_UP = 2_000  # events
 
 
 @contextmanager
-def running_servers(kept: Path | None = None) -> Iterator[Servers]:
+def running_servers(kept: Path | None = None, *, postgres: Mapping[str, str] | None = None) -> Iterator[Servers]:
     """Start the four servers with the settings of `make run`, on free ports and a folder that is removed afterwards.
 
     :param kept: a folder that stays, with data from before if it has any
+    :param postgres: further settings of PostgreSQL
     """
     with nullcontext(kept) if kept else tempfile.TemporaryDirectory(prefix="dataflow-bench-") as name:
         folder = Path(name)
         servers = Servers(
             kafka=Kafka(port=ports.free_port(), folder=folder / "kafka"),
-            postgres=PostgreSQL(port=ports.free_port(), folder=folder / "postgres"),
+            postgres=PostgreSQL(port=ports.free_port(), folder=folder / "postgres", settings=postgres),
             mongo=MongoDB(port=ports.free_port(), folder=folder / "mongo"),
             redis=Redis(port=ports.free_port(), folder=folder / "redis"),
         )
@@ -117,6 +118,17 @@ class Stack:
     def start_web(self) -> None:
         """Start the web process and wait until it is ready."""
         self._start_part(processes.WEB)
+
+    def start_another_web(self) -> int:
+        """Start one more web process, as behind a load balancer, wait until it is ready and return its port."""
+        port = ports.free_port()
+        process = self._start("web 2", processes.WEB.command(port))
+        process.await_ready(lambda: processes.WEB.is_ready(port), seconds=START_PATIENCE, name="web 2")
+        return port
+
+    def stop_another_web(self) -> None:
+        """Stop the second web process."""
+        self._processes["web 2"].stop()
 
     def start_consumer(self) -> None:
         """Start the consumer; it reads as soon as it has joined its group."""

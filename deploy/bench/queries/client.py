@@ -60,8 +60,9 @@ class Costs:
     """CPU time that the servers take over a block of requests, and other programs: `with Costs(stack) as costs`."""
 
     def __init__(self, stack: Stack) -> None:
-        self._pids = {name: pid for name, pid in stack.pids.items() if name in SERVERS}
-        self._cpu: dict[str, float] = {}  # seconds
+        # A second web process is "web 2".
+        self._pids = {name: pid for name, pid in stack.pids.items() if name.partition(" ")[0] in SERVERS}
+        self._cpu: Counter[str] = Counter()  # seconds
         self._others = 0.0  # share of all cores
 
     def __enter__(self) -> Costs:
@@ -72,7 +73,8 @@ class Costs:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._cpu = {name: cpu_seconds(pid) - self._before[name] for name, pid in self._pids.items()}
+        for name, pid in self._pids.items():
+            self._cpu[name.partition(" ")[0]] += cpu_seconds(pid) - self._before[name]  # type: ignore[assignment]
         room = (time.monotonic() - self._began) * (psutil.cpu_count() or 1)
         self._others = max(0.0, _cpu_of_others() - self._others_before) / room
 

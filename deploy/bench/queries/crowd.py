@@ -30,17 +30,18 @@ class Crowd:
 
     paths: Iterator[str]
     tokens: Sequence[str]
-    port: int
+    ports: Sequence[int]  # of the web processes, which as many clients each are connected to
     seen: Seen = field(default_factory=Seen)
 
     async def ask(self, *, clients: int, until: float) -> None:
         """Let so many clients ask until a moment of time.monotonic()."""
         async with asyncio.TaskGroup() as group:
             for number in range(clients):
-                group.create_task(self._one(self.tokens[number % len(self.tokens)], until))
+                port = self.ports[number // len(self.tokens) % len(self.ports)]
+                group.create_task(self._one(self.tokens[number % len(self.tokens)], port, until))
 
-    async def _one(self, token: str, until: float) -> None:
-        reader, writer = await asyncio.open_connection(ports.HOST, self.port)
+    async def _one(self, token: str, port: int, until: float) -> None:
+        reader, writer = await asyncio.open_connection(ports.HOST, port)
         while (began := time.monotonic()) < until:
             head = f"GET {next(self.paths)} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n"
             writer.write(head.encode())
@@ -64,11 +65,21 @@ async def _read_body(reader: asyncio.StreamReader, head: bytes) -> None:
 
 
 def measure(filled: Filled) -> Iterator[Line]:
-    """Let 32 clients read pages of one source each."""
+    """Let 32 clients read pages of one source each: of one web process, and of two, since one is at work on one core."""
     tokens = [filled.stack.create_key("--scope", "read") for _ in range(KEYS)]
+    first = filled.stack.web_port
+    yield _measured(filled, tokens, [first])
+    second = filled.stack.start_another_web()
+    try:
+        yield _measured(filled, tokens, [first, second], Limit("requests/s", least=300))
+    finally:
+        filled.stack.stop_another_web()
+
+
+def _measured(filled: Filled, tokens: Sequence[str], web_ports: Sequence[int], *limits: Limit) -> Line:
     paths = QUESTIONS["source"].paths(filled)
-    _ask(Crowd(paths, tokens, filled.stack.web_port), WARM)
-    crowd = Crowd(paths, tokens, filled.stack.web_port)
+    _ask(Crowd(paths, tokens, web_ports), WARM)
+    crowd = Crowd(paths, tokens, web_ports)
     with Costs(filled.stack) as costs:
         _ask(crowd, SECONDS)
     seen = crowd.seen
@@ -77,9 +88,10 @@ def measure(filled: Filled) -> Iterator[Line]:
         **quantiles(seen.seconds),
         "ms slowest": max(seen.seconds) * 1000,
     }
-    limits = (Limit("requests/s", least=300), Limit("ms slowest", most=1_000))
-    name, is_served = f"`GET /data` at {CLIENTS} clients of {KEYS} keys at once", set(seen.statuses) == {200}
-    yield Line(name, seen.in_words(), values, costs.each(len(seen.seconds)), limits, is_served)
+    name = f"`GET /data` at {CLIENTS} clients of {KEYS} keys at once, web processes: {len(web_ports)}"
+    limits = (*limits, Limit("ms slowest", most=1_000))
+    is_served = set(seen.statuses) == {200}
+    return Line(name, seen.in_words(), values, costs.each(len(seen.seconds)), limits, is_served)
 
 
 def _ask(crowd: Crowd, seconds: float) -> None:

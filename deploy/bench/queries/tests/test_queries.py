@@ -82,7 +82,7 @@ def test_a_kept_folder_is_measured_again_without_filling(folder: Path, monkeypat
         page = replace(QUESTIONS["source"], requests=5)
         [line] = asking.ask(first, page)
         walks = list(asking.walk(first))
-        [at_once] = crowd.measure(first)
+        alone, at_once = crowd.measure(first)
 
     with filled(rows=1, days=1, keep=None, use=folder) as again:
         event, unknown = (
@@ -100,6 +100,7 @@ def test_a_kept_folder_is_measured_again_without_filling(folder: Path, monkeypat
     assert line.values["ms p95"] > 0 < line.server["ms web"]
     # In pages of 100, of which the first is not counted.
     assert walks[0].answers.split(", ")[0] == f"200: {-(-first.events // 100) - 1}"
+    assert alone.is_served
     assert at_once.is_served
     assert (event.answers.split(", ")[0], event.is_served) == ("200: 3", True)
     assert (unknown.answers.split(", ")[0], unknown.is_served) == ("404: 3 (not_found)", True)
