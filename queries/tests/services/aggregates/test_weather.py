@@ -27,7 +27,12 @@ SEATTLE = "noaa.seattle.hourly"
 ZONES = ["UTC", "Europe/Berlin", "America/Los_Angeles", "Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe"]
 # Two weeks around each change of the clocks in these zones, in 2010.
 RANGES = [("2010-03-10", "2010-04-06"), ("2010-09-28", "2010-11-09")]
-INTERVALS = ["15m", "30m", "1h", "6h", "1d", "1w", "1M"]
+# Some days around each, since an answer has at most 10,000 buckets.
+SHORT_RANGES = [
+    ("2010-03-11", "2010-03-17"), ("2010-03-25", "2010-03-31"), ("2010-04-01", "2010-04-06"),
+    ("2010-10-01", "2010-10-06"), ("2010-10-28", "2010-11-03"), ("2010-11-04", "2010-11-09"),
+]  # fmt: skip
+INTERVALS = ["1m", "5m", "15m", "30m", "1h", "6h", "1d", "1w", "1M"]
 USUAL = ("count", "sum", "avg", "min", "max")
 ALL = "count,sum,avg,min,max,first,last"
 
@@ -107,7 +112,7 @@ def ask(**parameters: str) -> dict[str, Any]:
 @pytest.mark.parametrize("zone", ZONES)
 @pytest.mark.parametrize("interval", INTERVALS)
 def test_buckets_are_what_the_readings_give(stored: dict[str, list[Reading]], interval: str, zone: str) -> None:
-    for span in RANGES:
+    for span in SHORT_RANGES if interval in {"1m", "5m"} else RANGES:
         start, end = local_range(span, zone)
         answer = ask(
             source_id=SEATTLE, field="temperature", interval=interval, tz=zone, agg=ALL,
