@@ -31,7 +31,7 @@ MAX_MERGED = 200
 
 COLUMNS = "id, source_id, ts, received, stored, payload, tags"
 # Under other names, or the order would be that of the texts.
-_TEXTS = ", ".join(
+TEXTS = ", ".join(
     [
         "id::text AS id_text, source_id AS source_text",
         *(f"(({time} AT TIME ZONE 'UTC')::text || '+00') AS {time}_text" for time in ("ts", "received", "stored")),
@@ -107,7 +107,7 @@ def page(query: EventQuery, within: ReadScope, *, now: datetime) -> EventPage:
         part,
         forward=lambda row: _cursor(row, query, view, backward=False),
         backward=lambda row: _cursor(row, query, view, backward=True),
-        shape=lambda row: _listed(row, _payload(row, query.fields)),
+        shape=lambda row: listed(row, _payload(row, query.fields)),
     )
     return EventPage(found, count)
 
@@ -116,7 +116,7 @@ def newest(*, count: int, scope: ReadScope) -> list[EventShape]:
     """Return the newest events in the scope, the newest first."""
     with postgres.bounded():
         rows, _ = _read(EventQuery(limit=count), scope, TRUE)
-    return [_listed(row, load_payload(row.payload)) for row in rows[:count]]
+    return [listed(row, load_payload(row.payload)) for row in rows[:count]]
 
 
 def _payload(row: ListedRow, fields: Sequence[tuple[str, ...]] | None) -> Any:
@@ -126,7 +126,7 @@ def _payload(row: ListedRow, fields: Sequence[tuple[str, ...]] | None) -> Any:
     return projection.of(load_payload(row.payload), fields)
 
 
-def _listed(row: ListedRow, payload: Any) -> EventShape:
+def listed(row: ListedRow, payload: Any) -> EventShape:
     """Return one event as JSON."""
     return {
         "eventId": row.id,
@@ -157,7 +157,7 @@ def _read(query: EventQuery, within: ReadScope, served: Condition) -> tuple[list
     direction = _direction(query)
     # The snapshot is taken by the statement itself, so that it is the one by which the rows were read.
     statement = f"""
-        SELECT {_TEXTS}, pg_current_snapshot()::text, extract(epoch FROM now())::bigint FROM {rows}
+        SELECT {TEXTS}, pg_current_snapshot()::text, extract(epoch FROM now())::bigint FROM {rows}
         ORDER BY ts {direction}, source_id {direction}, id {direction} LIMIT %s OFFSET %s
     """  # noqa: S608 - made of constants
     with connection.cursor() as cursor:

@@ -10,7 +10,8 @@ from django.db import connection
 from ingestion.auth.read_scope import ReadScope
 from ingestion.auth.source_patterns import ANY
 from ingestion.problems import Code
-from queries.events.listing import COLUMNS, EventRow, event_shape
+from processing.stores.jsonb import load_payload
+from queries.events.listing import COLUMNS, TEXTS, ListedRow, listed
 from queries.reads import known_sources, postgres, units
 from queries.reads.known_sources import TooManySources
 from queries.request.query_params import InvalidParameter
@@ -28,7 +29,8 @@ _NEWEST = f"""
 SELECT own.source_id, registered.labels, found.*
 FROM source_statistics AS own LEFT JOIN source AS registered ON registered.source_id = own.source_id
 LEFT JOIN LATERAL (
-    SELECT {COLUMNS} FROM events WHERE source_id = own.source_id ORDER BY ts DESC, id DESC LIMIT 1) AS found ON true
+    SELECT {TEXTS} FROM (
+        SELECT {COLUMNS} FROM events WHERE source_id = own.source_id ORDER BY ts DESC, id DESC LIMIT 1) AS newest) AS found ON true
 WHERE own.source_id <> '' AND {{}} ORDER BY own.source_id
 """  # noqa: S608 - made of constants
 
@@ -93,5 +95,6 @@ def _shape(source: str, labels: str | None, event: list[Any], values: list[Field
         }
         for each in values
     ]
-    newest = EventRow(*event)
-    return {"sourceId": source, "fields": fields, "event": None if event[0] is None else event_shape(newest)}
+    newest = ListedRow(*event)
+    shape = None if event[0] is None else listed(newest, load_payload(newest.payload))
+    return {"sourceId": source, "fields": fields, "event": shape}
