@@ -21,8 +21,8 @@ from queries.export import cells
 from queries.export.parquet_footers import JoinedFooter
 from queries.export.reading import Block
 
-# A row group is in memory as a whole, as Arrow and as Parquet. Readers like them large.
-MAX_BYTES = 4 * 1024 * 1024  # of its rows as text
+# A row group is in memory as a whole, as Arrow and as Parquet. Readers like them large; while one is made, PostgreSQL waits.
+MAX_BYTES = 2 * 1024 * 1024  # of its rows as text
 MAX_ROWS = 100_000
 
 # Behind the name of a field's column: the name of the one for values that are no number.

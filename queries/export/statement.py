@@ -55,7 +55,7 @@ def _expressions(query: ExportQuery, *, micros: bool) -> Iterator[str]:
             yield "array_to_json(tags)"
         elif micros and column in _TIMES:
             # PostgreSQL counts from 2000 on. As a number it would be a `numeric` first, which takes twice as long.
-            yield f"encode(timestamptz_send({column} + interval '10957 days'), 'hex')"
+            yield f"encode(timestamptz_send({column} + interval '946684800 s'), 'hex')"
         else:
             yield column
     if query.fields is None or query.format.needs_whole_payload:
