@@ -21,6 +21,10 @@ class Access(Enum):
     KEY = ("bearer", "key")
     WRITER = ("token", "bearer", "basic", "key")  # of line protocol
 
+    def __init__(self, *schemes: str) -> None:
+        # Not `value`, which in Python 3.11.2 is not the empty tuple that it was given.
+        self.schemes = schemes
+
 
 class Answer(NamedTuple):
     """A successful answer."""
@@ -56,7 +60,7 @@ class Operation:
         if self.body is not None:
             found["requestBody"] = self.body
         found["responses"] = {str(status): answer for status, answer in sorted(self._responses().items())}
-        found["security"] = [{scheme: []} for scheme in self.access.value]
+        found["security"] = [{scheme: []} for scheme in self.access.schemes]
         return found
 
     def _responses(self) -> dict[int, Json]:
