@@ -98,7 +98,7 @@ def parse(text: str) -> ClientMessage:
         raise ProtocolError("message_too_large", f"expected at most {MAX_MESSAGE} characters")
     try:
         message: ClientMessage = _decoder.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         raise ProtocolError("invalid_message", "expected subscribe, unsubscribe, ack or pause, as JSON") from None
     return message
 

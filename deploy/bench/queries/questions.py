@@ -83,8 +83,13 @@ def _five_hundred(_: Filled) -> Iterator[str]:
     return (f"/api/latest/?{urlencode([*patterns, ('source_id', _source(number))])}" for number in count())
 
 
-def _first_page(_: Filled) -> Iterator[str]:
-    return repeat("/api/sources/")
+def _first_page(filled: Filled) -> Iterator[str]:
+    # All of them were seen since then.
+    began = filled.history.begins - YEAR
+    return (
+        f"/api/sources/?{urlencode({'last_seen_after': _text(began + timedelta(seconds=number))})}"
+        for number in count()
+    )
 
 
 def _latest(_: Filled) -> Iterator[str]:

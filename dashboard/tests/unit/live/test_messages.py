@@ -17,7 +17,19 @@ def test_each_message_of_a_client_is_understood() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "x", "[]", "{}", '{"type":"dance"}', '{"type":"ack"}', '{"type":"ack","seq":"7"}', '{"type":"subscribe"}'],
+    [
+        *(
+            "",
+            "x",
+            "[]",
+            "{}",
+            '{"type":"dance"}',
+            '{"type":"ack"}',
+            '{"type":"ack","seq":"7"}',
+            '{"type":"subscribe"}',
+        ),
+        *("[" * 2_000, '{"type":"ack","seq":7,"more":' + "[" * 2_000, '{"type":"ack","seq":' + '{"a":' * 800),
+    ],
 )
 def test_anything_else_is_an_error_with_a_code(text: str) -> None:
     with pytest.raises(ProtocolError) as raised:
