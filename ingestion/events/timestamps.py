@@ -131,6 +131,11 @@ def to_text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def to_whole_seconds(moment: datetime) -> str:
+    """Return a time as `to_text` does, without its fraction."""
+    return to_text(moment.replace(microsecond=0))
+
+
 def to_text_if_known(moment: datetime | None) -> str | None:
     """Return a time as `to_text` does; None for None."""
     return None if moment is None else to_text(moment)

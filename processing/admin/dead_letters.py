@@ -76,7 +76,7 @@ class FirstSeenFilter(Facet):
             yield {"selected": True, "query_string": changelist.get_query_string(), "display": f"since {self.value}"}
         now = datetime.now(tz=UTC)
         for name, span in SPANS.items():
-            since = timestamps.to_text((now - span).replace(microsecond=0))
+            since = timestamps.to_whole_seconds(now - span)
             yield {
                 "selected": False,
                 "query_string": changelist.get_query_string({self.parameter: since}),

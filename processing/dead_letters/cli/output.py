@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 
-from ingestion.events import timestamps
+from ingestion.events.timestamps import to_whole_seconds
 from ingestion.problems import in_words
 from processing.dead_letters import discard, filters, redrive, rendering, serializers
 from processing.dead_letters.filters import related_letters
@@ -46,7 +45,7 @@ def job_result(job: Job) -> str:
 def _row(letter: DeadLetter) -> tuple[str, ...]:
     place = f"{letter.topic.name}/{letter.partition}/{letter.offset}/{letter.line}"
     return (
-        str(letter.pk), letter.state, letter.reason, letter.source_id or "-", place, _time(letter.first_seen), letter.detail
+        str(letter.pk), letter.state, letter.reason, letter.source_id or "-", place, to_whole_seconds(letter.first_seen), letter.detail
     )  # fmt: skip
 
 
@@ -56,16 +55,16 @@ def _page(letter: DeadLetter) -> Iterator[str]:
     yield f"  reason {letter.reason}, stage {letter.stage}, fingerprint {letter.fingerprint}"
     yield f"  source {letter.source_id or '-'}, event {letter.event_id or '-'}"
     yield f"  topic {letter.topic.name}, partition {letter.partition}, offset {letter.offset}, line {letter.line}"
-    yield f"  received {_time(letter.received)}, first seen {_time(letter.first_seen)}, attempts {letter.attempts}"
+    yield f"  received {to_whole_seconds(letter.received)}, first seen {to_whole_seconds(letter.first_seen)}, attempts {letter.attempts}"
     for what, moment in (("sent", letter.sent_at), ("closed", letter.closed_at)):
         if moment:
-            yield f"  {what} {_time(moment)}"
+            yield f"  {what} {to_whole_seconds(moment)}"
     if letter.root_id:
         yield f"  first letter of this event: {letter.root_id}; failed redrives: {letter.redrives}"
     for one in _others(letter):
         yield f"  letter {one.pk} of the same event, {one.state}: {in_words(one.reason)}"
     for action in letter.actions.all():
-        yield f"  {_time(action.at)} {action.kind} by {action.who}{': ' if action.note else ''}{action.note}"
+        yield f"  {to_whole_seconds(action.at)} {action.kind} by {action.who}{': ' if action.note else ''}{action.note}"
     yield ""
     yield rendering.to_editable_text(letter)
     yield from ("", *changes) if (changes := rendering.diff_of_edit(letter)) else ()
@@ -73,7 +72,3 @@ def _page(letter: DeadLetter) -> Iterator[str]:
 
 def _others(letter: DeadLetter) -> list[DeadLetter]:
     return [one for one in related_letters(letter)[: serializers.MAX_LISTED] if one.pk != letter.pk]
-
-
-def _time(moment: datetime) -> str:
-    return timestamps.to_text(moment.replace(microsecond=0))

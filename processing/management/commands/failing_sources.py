@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from ingestion.events import timestamps
+from ingestion.events.timestamps import to_whole_seconds
 from ingestion.management.command import add_dry_run, add_json
 from ingestion.models import FailingSource
 from processing.commandline.command import StoreCommand
@@ -44,7 +43,7 @@ class Command(StoreCommand):
         with self.store_errors():
             found = list(failing_sources.throttled_now())
             if action == "list":
-                lines = [f"{one.source_id}  until {_time(one.until)}: {one.reason}" for one in found]
+                lines = [f"{one.source_id}  until {to_whole_seconds(one.until)}: {one.reason}" for one in found]
                 text = "\n".join(lines or ["No source is set aside."])
                 self.report({"failing": [_shape(one) for one in found]}, text, as_json=as_json, ok=not found)
             else:
@@ -73,12 +72,8 @@ def _chosen(
 def _shape(one: FailingSource) -> dict[str, object]:
     return {
         "sourceId": one.source_id,
-        "since": _time(one.since),
-        "until": _time(one.until),
+        "since": to_whole_seconds(one.since),
+        "until": to_whole_seconds(one.until),
         "times": one.times,
         "reason": one.reason,
     }
-
-
-def _time(moment: datetime) -> str:
-    return timestamps.to_text(moment.replace(microsecond=0))

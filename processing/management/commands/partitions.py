@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from ingestion.events import timestamps
+from ingestion.events.timestamps import to_whole_seconds
 from ingestion.management.command import add_dry_run, add_json
 from processing.commandline.command import StoreCommand
 from processing.models import Hold
@@ -62,7 +62,7 @@ class Command(StoreCommand):
                 self._resume(_chosen(found, options), as_json=as_json, **options)
 
     def _list(self, found: list[Hold], *, as_json: bool) -> None:
-        lines = [f"{_name(one)}  held since {_time(one)}: {one.reason}" for one in found]
+        lines = [f"{_name(one)}  held since {to_whole_seconds(one.since)}: {one.reason}" for one in found]
         text = "\n".join(lines or ["No partition is held."])
         self.report({"held": [_shape(one) for one in found]}, text, as_json=as_json, ok=not found)
 
@@ -123,14 +123,10 @@ def _shape(one: Hold) -> dict[str, object]:
         "topic": one.topic.name,
         "partition": one.partition,
         "kind": one.kind,
-        "since": _time(one),
+        "since": to_whole_seconds(one.since),
         "reason": one.reason,
     }
 
 
 def _name(one: Hold) -> str:
     return f"{one.topic.name}/{one.partition}"
-
-
-def _time(one: Hold) -> str:
-    return timestamps.to_text(one.since.replace(microsecond=0))

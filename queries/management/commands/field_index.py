@@ -107,6 +107,6 @@ def _shape(one: Declared) -> dict[str, object]:
         "partitions": one.partitions,
         "detail": one.detail,
         "job": one.row.job_id,
-        "createdAt": timestamps.to_text(one.row.created_at.replace(microsecond=0)),
+        "createdAt": timestamps.to_whole_seconds(one.row.created_at),
         "createdBy": one.row.created_by,
     }
