@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -11,18 +11,32 @@ from django.db import connection
 
 from ingestion.auth.read_scope import ReadScope
 from processing.jobs import queue
+from processing.stores.jsonb import load_payload
 from processing.stores.mongodb import documents
 from processing.stores.mongodb.documents import MAX_NAMESAKES, DocumentsUnavailable, StoredDocument
-from queries.events.listing import COLUMNS, EventRow, event_shape
+from queries.events.listing import COLUMNS
 from queries.reads import postgres
 from queries.reads.condition import Argument, Condition
 from queries.request.times import format_time, from_micros
-from queries.schemas import DocumentShape, DocumentState, EventDetail, Origin
+from queries.schemas import DocumentShape, DocumentState, EventDetail, EventShape, Origin
 
 # UUIDs of these versions begin with milliseconds since the epoch (RFC 9562); ids made here with the event time.
 _TIMED_VERSIONS = {7, 8}
 _COLUMNS = COLUMNS.replace("id, source_id", "events.id, source_id", 1)
 _MAX_MILLISECONDS = 253_402_300_799_000  # 9999-12-31T23:59:59Z
+
+
+class EventRow(NamedTuple):
+    """The columns of a row of the table `events` that the API shows; `payload` is JSON text."""
+
+    id: UUID
+    source_id: str
+    ts: datetime
+    received: datetime
+    stored: datetime
+    payload: str
+    tags: list[str] | None
+
 
 Found = tuple[EventRow, Origin]
 
@@ -106,10 +120,22 @@ def read(event_id: UUID, *, source_id: str | None = None, scope: ReadScope, raw:
     [(row, origin)] = found.rows
     document = found.document_of(row.source_id) if raw else None
     return {
-        **event_shape(row),
+        **_shape(row),
         "origin": origin,
         "document": None if document is None else _document_shape(document, event_id),
         "documentState": found.state_of(row.source_id) if raw else "not_allowed",
+    }
+
+
+def _shape(row: EventRow) -> EventShape:
+    return {
+        "eventId": str(row.id),
+        "sourceId": row.source_id,
+        "timestamp": format_time(row.ts),
+        "receivedAt": format_time(row.received),
+        "storedAt": format_time(row.stored),
+        "payload": load_payload(row.payload),
+        "tags": row.tags or [],
     }
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, cast
-from uuid import UUID
 
 import msgspec
 from django.db import connection
@@ -19,7 +18,7 @@ from queries.reads import condition, postgres
 from queries.reads.condition import TRUE, Argument, Condition
 from queries.request import pagination
 from queries.request.pagination import Address, CursorPage
-from queries.request.times import as_rfc_3339, format_time, from_micros, to_micros
+from queries.request.times import as_rfc_3339, from_micros, to_micros
 from queries.schemas import EventCount, EventList, EventShape
 
 # Rows stored this long before the first page was read were visible to it: both are PostgreSQL's times, and a transaction
@@ -40,20 +39,8 @@ TEXTS = ", ".join(
 )
 
 
-class EventRow(NamedTuple):
-    """The columns of a row of the table `events` that the API shows; `payload` is JSON text."""
-
-    id: UUID
-    source_id: str
-    ts: datetime
-    received: datetime
-    stored: datetime
-    payload: str
-    tags: list[str] | None
-
-
 class ListedRow(NamedTuple):
-    """The same columns as texts, as lists show them: values of Python are made of none of them."""
+    """The columns of a row of the table `events` that the API shows, as texts: values of Python are made of none of them."""
 
     id: str
     source_id: str
@@ -135,19 +122,6 @@ def listed(row: ListedRow, payload: Any) -> EventShape:
         "receivedAt": as_rfc_3339(row.received),
         "storedAt": as_rfc_3339(row.stored),
         "payload": payload,
-        "tags": row.tags or [],
-    }
-
-
-def event_shape(row: EventRow) -> EventShape:
-    """Return one event as JSON."""
-    return {
-        "eventId": str(row.id),
-        "sourceId": row.source_id,
-        "timestamp": format_time(row.ts),
-        "receivedAt": format_time(row.received),
-        "storedAt": format_time(row.stored),
-        "payload": load_payload(row.payload),
         "tags": row.tags or [],
     }
 

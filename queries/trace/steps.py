@@ -13,7 +13,7 @@ from ingestion.auth.read_scope import ReadScope
 from processing.dead_letters import scoped_letters
 from processing.kafka.topic_search import EventCopy
 from processing.models import DeadLetter, DeadLetterAction
-from queries.events.listing import EventRow
+from queries.events.detail import EventRow
 from queries.request.times import format_time, from_micros
 from queries.schemas import DocumentState, Origin, Stage, TraceStep
 
