@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -31,6 +32,13 @@ from queries.views import answers
 # Problems of those that read many events, and of those that look one up.
 WIDE = (Code.QUERY_TOO_WIDE,)
 ONE = (Code.NOT_FOUND, Code.AMBIGUOUS_EVENT)
+# The list has two addresses.
+LIST: dict[str, Any] = {
+    "tag": "Events",
+    "parameters": documented.EVENTS,
+    "codes": WIDE,
+    "headers": (*KEPT, "Link"),
+}
 
 
 class Data(ScopedView):
@@ -38,17 +46,7 @@ class Data(ScopedView):
 
     name = "Data"
 
-    @describe(
-        EventList,
-        About(
-            name="listEvents",
-            tag="Events",
-            summary="List events (at its longer address)",
-            parameters=documented.EVENTS,
-            codes=WIDE,
-            headers=(*KEPT, "Link"),
-        ),
-    )
+    @describe(EventList, About(name="listEvents", summary="List events (at its longer address)", **LIST))
     def get(self, request: Request) -> HttpResponse:
         now = datetime.now(tz=UTC)
         parameters = Parameters(request.query_params, known=query.PARAMETERS, repeated=query.REPEATED)
@@ -66,17 +64,7 @@ class Data(ScopedView):
 class ShortData(Data):
     """Stored events, newest first: the same as /api/data/, at a shorter address."""
 
-    @describe(
-        EventList,
-        About(
-            name="getData",
-            tag="Events",
-            summary="List events",
-            parameters=documented.EVENTS,
-            codes=WIDE,
-            headers=(*KEPT, "Link"),
-        ),
-    )
+    @describe(EventList, About(name="getData", summary="List events", **LIST))
     def get(self, request: Request) -> HttpResponse:
         return super().get(request)
 
