@@ -58,7 +58,7 @@ async def mounted(scope: AsgiScope, receive: Receive, send: Send) -> None:
 
 
 async def mounted_lifespan(_scope: AsgiScope, receive: Receive, send: Send) -> None:
-    """Stop the receivers of a web process with it, if they were used."""
+    """Begin a web process, and stop its receivers with it if they were used."""
     await receive()
     lifecycle.freeze_garbage_collector()
     await send({"type": "lifespan.startup.complete"})

@@ -122,8 +122,7 @@ class Stack:
     def start_another_web(self) -> int:
         """Start one more web process, as behind a load balancer, wait until it is ready and return its port."""
         port = ports.free_port()
-        process = self._start("web 2", processes.WEB.command(port))
-        process.await_ready(lambda: processes.WEB.is_ready(port), seconds=START_PATIENCE, name="web 2")
+        self._start_at(processes.WEB, port, name="web 2")
         return port
 
     def stop_another_web(self) -> None:
@@ -181,8 +180,11 @@ class Stack:
 
     def _start_part(self, part: processes.ProcessSpec) -> None:
         port = int(self._env[part.port_setting]) if part.port_setting else 0
-        process = self._start(part.name, part.command(port))
-        process.await_ready(lambda: part.is_ready(port), seconds=START_PATIENCE, name=part.name)
+        self._start_at(part, port, name=part.name)
+
+    def _start_at(self, part: processes.ProcessSpec, port: int, *, name: str) -> None:
+        process = self._start(name, part.command(port))
+        process.await_ready(lambda: part.is_ready(port), seconds=START_PATIENCE, name=name)
 
     def _start(self, name: str, command: list[str]) -> Process:
         log = self._folder / f"{name}.log"

@@ -38,7 +38,6 @@ logger = logging.getLogger(__name__)
 # The timeline is the first part of the name of a WAL file, which any role may ask for.
 _TIMELINE = "SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)"
 
-
 FORGET_SECONDS = 60.0  # between two looks for old marks, each at all of them
 
 

@@ -6,7 +6,7 @@ import http.client
 import os
 import re
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -62,7 +62,7 @@ class Costs:
     def __init__(self, stack: Stack) -> None:
         # A second web process is "web 2".
         self._pids = {name: pid for name, pid in stack.pids.items() if name.partition(" ")[0] in SERVERS}
-        self._cpu: Counter[str] = Counter()  # seconds
+        self._cpu: defaultdict[str, float] = defaultdict(float)  # seconds, by name
         self._others = 0.0  # share of all cores
 
     def __enter__(self) -> Costs:
@@ -74,7 +74,7 @@ class Costs:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         for name, pid in self._pids.items():
-            self._cpu[name.partition(" ")[0]] += cpu_seconds(pid) - self._before[name]  # type: ignore[assignment]
+            self._cpu[name.partition(" ")[0]] += cpu_seconds(pid) - self._before[name]
         room = (time.monotonic() - self._began) * (psutil.cpu_count() or 1)
         self._others = max(0.0, _cpu_of_others() - self._others_before) / room
 
