@@ -35,6 +35,7 @@ class Progress(models.Model):
     record_offset = models.BigIntegerField(null=True)
     record_epoch = models.IntegerField(null=True)  # of the leader that wrote it
     record_checksum = models.BigIntegerField(null=True)
+    revision = models.IntegerField(default=0, db_default=0)  # LogicRevision of the last batch
     updated_at = models.DateTimeField()
 
     class Meta:
@@ -63,6 +64,9 @@ class Event(models.Model):
     line = models.IntegerField()  # within the record, from 0
     content_hash = models.BigIntegerField()  # ingestion.events.identity.content_hash
     rollup_cut = models.BooleanField(null=True)  # True: stored, but not rolled up (processing.events.rollup_budget)
+    revision = models.IntegerField(null=True)  # LogicRevision that made the row; None: there was no logic
+    made_hash = models.BigIntegerField(null=True)  # of `payload`, if logic changed it
+    replay = models.BigIntegerField(null=True)  # the job that made the row anew; None: the consumer made it
 
     class Meta:
         db_table = "events"
@@ -256,6 +260,7 @@ class DeadLetter(models.Model):
     # A failed redrive becomes a new letter: this one stays `sent`, and only the newest of the chain can be redriven.
     root = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="chain")
     redrives = models.IntegerField(default=0, db_default=0)  # how many redrives of its chain have failed
+    replay = models.BigIntegerField(null=True, blank=True)  # the job that took the event out of the rows
     edited = models.BinaryField(null=True, blank=True)  # the content that the last redrive sent instead of `raw`
     sent_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)  # when it was stored or discarded
@@ -384,6 +389,7 @@ class Incident(models.Model):
         ROLLBACK = "rollback"  # a server lost what it had confirmed; the pipeline restores it from the others
         DISK = "disk"  # a store's volume fills up
         RETENTION = "retention"  # the lag nears the topic's retention
+        LOGIC = "logic"  # a rule fails, and was paused
 
     kind = models.CharField(max_length=10, choices=Kind.choices)
     subject = models.CharField(max_length=300)  # what it is about, e.g. "raw-data/3"
@@ -544,3 +550,153 @@ class ReaderSource(models.Model):
 
     def __str__(self) -> str:
         return f"{self.role} {self.pattern}"
+
+
+class LogicRevision(models.Model):
+    """Rules, schemas, lookup tables and units as of one saved change; never changed itself (processing.logic)."""
+
+    number = models.IntegerField(primary_key=True)  # from 1; 0 stands for no logic at all
+    content = models.JSONField()  # processing.logic.content.Content
+    base = models.IntegerField(null=True)  # the revision that was changed; None: no logic
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=200)  # as in DeadLetterAction
+    reason = models.TextField(default="", blank=True)
+
+    class Meta:
+        db_table = "logic_revision"
+        ordering = ["-number"]
+
+    def __str__(self) -> str:
+        return f"revision {self.number}"
+
+
+class LogicActivation(models.Model):
+    """A revision became current. The newest activation says which one is."""
+
+    revision = models.IntegerField()  # 0: no logic
+    at = models.DateTimeField()
+    who = models.CharField(max_length=200)
+    reason = models.TextField(default="", blank=True)
+
+    class Meta:
+        db_table = "logic_activation"
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"revision {self.revision} by {self.who}"
+
+
+class SchemaVersion(models.Model):
+    """One version of a JSON Schema, which revisions name; never changed."""
+
+    name = models.CharField(max_length=64)
+    version = models.IntegerField()  # from 1
+    document = models.JSONField()
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=200)
+
+    class Meta:
+        db_table = "schema_version"
+        constraints = [models.UniqueConstraint(fields=["name", "version"], name="schema_version_once")]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+class LookupTableVersion(models.Model):
+    """One version of a lookup table, which revisions name; never changed."""
+
+    name = models.CharField(max_length=64)
+    version = models.IntegerField()  # from 1
+    key = models.CharField(max_length=128)  # the column that `lookup` searches
+    columns = models.JSONField()  # [{"name", "type"}] in order; types of processing.logic.tables
+    rows = models.IntegerField()
+    data = models.BinaryField()  # as processing.logic.tables writes it
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=200)
+
+    class Meta:
+        db_table = "lookup_table_version"
+        constraints = [models.UniqueConstraint(fields=["name", "version"], name="lookup_table_version_once")]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+class RevisionSpan(models.Model):
+    """From which offset of a partition on events were processed by a revision, so that it can be proven what it did."""
+
+    pk = CompositePrimaryKey("topic_id", "partition", "first_offset")
+    topic = models.ForeignKey(Topic, on_delete=models.CASCADE)
+    partition = models.IntegerField()
+    first_offset = models.BigIntegerField()
+    revision = models.IntegerField()
+
+    class Meta:
+        db_table = "revision_span"
+
+    def __str__(self) -> str:
+        return f"{self.topic_id}/{self.partition} from {self.first_offset}: revision {self.revision}"
+
+
+class RuleCount(models.Model):
+    """What a rule or schema did, by minute of receipt.
+
+    Rejections and drops are counted by source and partition, as in the ledger; the rest of all sources together, as
+    source ''.
+    """
+
+    class Kind(models.TextChoices):
+        RULE = "rule"
+        SCHEMA = "schema"
+
+    pk = CompositePrimaryKey("kind", "name", "source_id", "minute", "partition")
+    kind = models.CharField(max_length=6, choices=Kind.choices)
+    name = models.CharField(max_length=100)
+    source_id = models.TextField()
+    minute = models.DateTimeField()
+    partition = models.IntegerField()
+    applied = models.BigIntegerField(default=0)  # a rule's `when` was true; an event violated a schema
+    rejected = models.BigIntegerField(default=0)
+    dropped = models.BigIntegerField(default=0)
+    unknown = models.BigIntegerField(default=0)  # a `set` had no result
+    missed = models.BigIntegerField(default=0)  # a lookup did not find its key
+    errors = models.BigIntegerField(default=0)  # the rule failed; the event went on without it
+
+    class Meta:
+        db_table = "rule_count"
+        # For "the last minutes of all rules", queries.logic and the admin.
+        indexes = [models.Index(fields=["minute"], name="rule_count_by_minute")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name} {self.source_id} {self.minute:%Y-%m-%dT%H:%MZ}"
+
+
+class ReplayRemoval(models.Model):
+    """An event whose row a replay removed, because logic drops or rejects it now. Its document stays."""
+
+    class Fate(models.TextChoices):
+        DROPPED = "dropped"
+        REJECTED = "rejected"
+
+    pk = CompositePrimaryKey("source_id", "ts", "event_id")
+    source_id = models.TextField()
+    ts = models.DateTimeField()
+    event_id = models.UUIDField()
+    topic = models.ForeignKey(Topic, on_delete=models.CASCADE)
+    partition = models.IntegerField()
+    offset = models.BigIntegerField()
+    line = models.IntegerField()
+    received = models.DateTimeField()
+    fate = models.CharField(max_length=8, choices=Fate.choices)
+    rule = models.CharField(max_length=100)
+    revision = models.IntegerField()
+    replay = models.BigIntegerField()  # its job
+
+    class Meta:
+        db_table = "replay_removal"
+        # For the outcome of a line that is counted again, processing.recovery.recount.
+        indexes = [models.Index(fields=["topic", "partition", "offset", "line"], name="replay_removal_by_origin")]
+
+    def __str__(self) -> str:
+        return f"{self.source_id} {self.event_id} {self.fate}"
