@@ -1,0 +1,1 @@
+"""Lookup tables: read from CSV, kept, looked up. Pure; imports `processing.logic.faults` alone."""
