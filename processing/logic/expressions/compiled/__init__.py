@@ -1,0 +1,1 @@
+"""From checked trees to Python code: the fast twin of the interpreter. Imports `expressions` alone."""
