@@ -1,0 +1,69 @@
+"""Changes of a payload. What is given stays as it is: objects are copied along the path of the change."""
+
+from __future__ import annotations
+
+from ingestion.events.model import MAX_DEPTH, MAX_KEYS
+from ingestion.events.payload_checks import members
+from processing.logic.expressions.interpreter import ABSENT, at_path
+
+Path = tuple[str, ...]
+Payload = dict[str, object]
+
+
+def put(values: Payload, path: Path, value: object) -> Payload | None:
+    """Return a payload with a field set; missing objects around it are made.
+
+    None: there is something else than an object on the way, or the payload would have too many keys.
+    """
+    top = dict(values)
+    around, adds = top, False
+    for key in path[:-1]:
+        inner = around.get(key, ABSENT)
+        if inner is not ABSENT and type(inner) is not dict:
+            return None
+        adds = adds or inner is ABSENT
+        copied: Payload = {} if inner is ABSENT else dict(inner)  # type: ignore[call-overload]
+        around[key] = copied
+        around = copied
+    adds = adds or path[-1] not in around
+    around[path[-1]] = value
+    return None if adds and members(top) > MAX_KEYS else top
+
+
+def take(values: Payload, path: Path) -> Payload:
+    """Return a payload without a field; the same object, if it is not there."""
+    if at_path(values, path) is ABSENT:
+        return values
+    top = dict(values)
+    around = top
+    for key in path[:-1]:
+        copied = dict(around[key])  # type: ignore[call-overload]
+        around[key] = copied
+        around = copied
+    del around[path[-1]]
+    return top
+
+
+def move(values: Payload, path: Path, to: Path) -> Payload | None:
+    """Return a payload whose field has another path, replacing what is there; the same object, if the field is missing.
+
+    None: as in `put`, or the payload would be too deep.
+    """
+    value = at_path(values, path)
+    if value is ABSENT or path == to:
+        return values
+    if len(to) + _depth(value) > MAX_DEPTH:
+        return None
+    return put(take(values, path), to, value)
+
+
+def has_room(values: Payload, keys: int) -> bool:
+    """Return whether a payload may have some keys more."""
+    return members(values) + keys <= MAX_KEYS
+
+
+def _depth(value: object) -> int:
+    """Return how many levels of objects and lists a value has."""
+    if isinstance(value, dict):
+        return 1 + max(map(_depth, value.values()), default=0)
+    return 1 + max(map(_depth, value), default=0) if isinstance(value, list) else 0

@@ -1,0 +1,95 @@
+"""Rules as one Python function: what the consumer runs for every event of a source."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from typing import Protocol, cast
+
+from processing.logic.expressions.compiled.compiler import shared_fields
+from processing.logic.expressions.compiled.scope import Scope
+from processing.logic.expressions.compiled.templates import fill_statements
+from processing.logic.expressions.lookup import Tables
+from processing.logic.rules.generated import RuleCode
+from processing.logic.rules.results import LOGIC_ERROR, Counts, Fate, Result
+from processing.logic.rules.rule import Rule
+
+_FUNCTION = """
+def run(payload, source, timestamp, received, tags):
+    hit = room = False
+    given, given_tags = payload, tags
+    BODY
+    return Result(payload, tags) if hit else None
+"""
+
+
+class Run(Protocol):
+    """The generated function."""
+
+    def __call__(
+        self, values: dict[str, object], source: str, ts: int, received: int, tags: tuple[str, ...], /
+    ) -> Result | None:
+        """Run the rules on an event; times in microseconds since the epoch.
+
+        None: no rule applied. The values are never changed, and nothing that an event holds makes it raise.
+        """
+
+
+class Counters:
+    """What rules did, each at its place. Generated code adds to the lists."""
+
+    def __init__(self, rules: int) -> None:
+        self.applied, self.unknown, self.missed, self.errors = ([0] * rules for _ in range(4))
+
+    def take(self, names: Sequence[str]) -> dict[str, Counts]:
+        columns = (self.applied, self.unknown, self.missed, self.errors)
+        found = {name: Counts(*numbers) for name, *numbers in zip(names, *columns, strict=True) if any(numbers)}
+        for column in columns:
+            column[:] = [0] * len(column)
+        return found
+
+    def fail(self, index: int, tags: tuple[str, ...]) -> tuple[str, ...]:
+        """Count that a rule failed, and return the tags of the event that goes on."""
+        self.errors[index] += 1
+        return tags if LOGIC_ERROR in tags else (*tags, LOGIC_ERROR)
+
+
+class Program:
+    """The rules for events of one source, or of several with the same labels. Not for several threads at once."""
+
+    def __init__(self, run: Run, names: Sequence[str], counters: Counters) -> None:
+        self.run = run
+        self._names = names
+        self._counters = counters
+
+    def take_counts(self) -> dict[str, Counts]:
+        """Return what rules did since the last call, by name; of those that did something."""
+        return self._counters.take(self._names)
+
+
+def compile_program(rules: Sequence[Rule], *, labels: Mapping[str, str], tables: Tables) -> Program | None:
+    """Compile rules that apply to a source, in order.
+
+    :param labels: of the source
+    :return: None: there is no rule
+    """
+    if not rules:
+        return None
+    scope, counters = Scope(labels, tables), Counters(len(rules))
+    scope.globals |= {
+        "Exception": Exception,
+        "Result": Result,
+        "REJECTED": Fate.REJECTED,
+        "DROPPED": Fate.DROPPED,
+        "KEPT": Fate.KEPT,
+        "applied": counters.applied,
+        "unknown": counters.unknown,
+        "fail": counters.fail,
+    }
+    body = scope.load(*shared_fields(rule.when for rule in rules if rule.when))
+    code = RuleCode(scope, rules, counters.missed)
+    for index, rule in enumerate(rules):
+        body += code.of(index, rule)
+    module = ast.Module(fill_statements(_FUNCTION, BODY=body), [])
+    exec(compile(ast.fix_missing_locations(module), "<logic>", "exec"), scope.globals)  # noqa: S102
+    return Program(cast("Run", scope.globals["run"]), [rule.name for rule in rules], counters)
