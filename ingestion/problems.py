@@ -79,6 +79,8 @@ class Code(StrEnum):
     UNSUPPORTED_VERSION = "unsupported_version"
     ID_CONFLICT = "id_conflict"
     REFUSED_BY_STORE = "refused_by_store"
+    REJECTED_BY_RULE = "rejected_by_rule"
+    SCHEMA_VIOLATION = "schema_violation"
     # Ours
     INTERNAL_ERROR = "internal_error"
     BROKER_UNAVAILABLE = "broker_unavailable"
@@ -142,6 +144,8 @@ MEANINGS: dict[Code, tuple[int, str]] = {
     Code.UNSUPPORTED_VERSION: (422, "A newer release wrote the record"),
     Code.ID_CONFLICT: (409, "The source sent different content under this id before"),
     Code.REFUSED_BY_STORE: (422, "A store can't keep this event"),
+    Code.REJECTED_BY_RULE: (422, "A rule rejects the event"),
+    Code.SCHEMA_VIOLATION: (422, "The event violates the schema of its source"),
     Code.INTERNAL_ERROR: (500, "An error on our side"),
     Code.BROKER_UNAVAILABLE: (503, "The broker did not confirm in time"),
     Code.STORE_UNAVAILABLE: (503, "A store does not answer"),

@@ -688,6 +688,7 @@ class ReplayRemoval(models.Model):
     offset = models.BigIntegerField()
     line = models.IntegerField()
     received = models.DateTimeField()
+    content_hash = models.BigIntegerField()
     fate = models.CharField(max_length=8, choices=Fate.choices)
     rule = models.CharField(max_length=100)
     revision = models.IntegerField()

@@ -11,6 +11,7 @@ from ingestion.kafka import record_headers
 from ingestion.kafka.record_headers import Headers
 from ingestion.problems import Code
 from processing.events.entries import Entries, Entry
+from processing.events.judged import RuleCounts
 from processing.events.positions import RecordPosition
 
 MINUTE = 60_000_000  # microseconds
@@ -91,6 +92,9 @@ class Batch:
     entries: Entries = field(default_factory=Entries)  # first of their identity within the batch
     duplicates: list[Entry] = field(default_factory=list)
     letters: list[Letter] = field(default_factory=list)
+    dropped: list[Entry] = field(default_factory=list)  # by rules
+    revision: int = 0  # of the logic that judged its events
+    rule_counts: RuleCounts = field(default_factory=dict)
     read: Counter[Account] = field(default_factory=Counter)
     asides: dict[RecordPosition, SkippedLines] = field(default_factory=dict)  # processing.events.skipped_lines
 

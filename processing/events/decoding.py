@@ -17,6 +17,7 @@ from processing.events import skipped_lines
 from processing.events.batch import MINUTE, Account, Batch, Letter, Record
 from processing.events.document_ids import document_ids
 from processing.events.entries import Entries, Entry
+from processing.events.judged import Judge, Judged, Rejection
 
 IDENTITY = "identity"  # the stage of a letter whose id has other content already
 
@@ -50,20 +51,43 @@ class _Lines:
         return some
 
 
-def decode(batch: Batch, *, now: int) -> None:
+PROCESS = "process"  # the stage of a letter that logic rejects
+
+
+def decode(batch: Batch, *, now: int, judge: Judge | None = None) -> None:
     """Fill the batch from its records: first events of their identity, duplicates, letters, and what was read.
 
     Identity is decided in the order of (partition, offset, line), so that every attempt decides alike.
 
     :param now: microseconds since the epoch
+    :param judge: logic, which judges each line before its identity is decided
     :raises UnknownVersion: a record was written by a newer release
     """
     batch.duplicates, batch.letters, batch.read = [], [], Counter()
+    batch.dropped, batch.rule_counts = [], {}
     events = _Lines()
     for record in sorted(batch.records, key=lambda record: record.position):
         _read(batch, record, events, now)
     batch.read.update(_accounts(events))
-    _identify(batch, _columns(batch, events))
+    found = _columns(batch, events)
+    if judge is not None:
+        judged = judge(found)
+        set_aside(batch, judged)
+        found = judged.kept
+    _identify(batch, found)
+
+
+def set_aside(batch: Batch, judged: Judged) -> None:
+    """Add what logic rejects to the letters of a batch, and what it drops to those dropped."""
+    batch.letters += map(rejected, judged.rejected)
+    batch.dropped += judged.dropped
+    batch.rule_counts = judged.counts
+
+
+def rejected(found: Rejection) -> Letter:
+    """Turn an event that logic rejects into a letter."""
+    one = letter(found.entry, reason=found.code, detail=f"{found.rule}: {found.detail}", stage=PROCESS)
+    return one._replace(pointer=found.pointer)
 
 
 def _read(batch: Batch, record: Record, events: _Lines, now: int) -> None:
@@ -129,6 +153,7 @@ def _columns(batch: Batch, lines: _Lines) -> Entries:
         timed=timed,
         attributes=attributes,
         rolled=[True] * len(events),
+        made=[None] * len(events),
     )
 
 

@@ -10,6 +10,8 @@ from typing import Any, overload
 
 import msgspec
 
+from processing.events.made import Made
+
 
 class Entry(msgspec.Struct, gc=False):
     """An event and its position in Kafka. A batch holds them by columns: `Entries`."""
@@ -28,6 +30,7 @@ class Entry(msgspec.Struct, gc=False):
     timed: bool = True  # False: `ts` is the receiver's, and the first copy's is kept
     attributes: bytes = b""  # a JSON object, or empty
     rolled: bool = True  # False: past its source's budget of rollup rows (processing.events.rollup_budget)
+    made: Made | None = None  # what its row has, if logic changed it
 
     @property
     def id(self) -> bytes:
@@ -57,6 +60,7 @@ class Entries(Sequence[Entry]):
     timed: list[bool] = field(default_factory=list)
     attributes: list[bytes] = field(default_factory=list)
     rolled: list[bool] = field(default_factory=list)
+    made: list[Made | None] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if len(set(map(len, self._all()))) > 1:
@@ -98,6 +102,35 @@ class Entries(Sequence[Entry]):
         found = self[:]
         found.times = [times.get(key, ts) for key, ts in zip(self.keys, self.times, strict=True)]
         return found
+
+    def with_made(self, made: list[Made | None]) -> Entries:
+        """Return the events with what logic made of them."""
+        found = self[:]
+        found.made = made
+        return found
+
+    @cached_property
+    def changed(self) -> dict[int, Made]:
+        """What rows have that logic changed, by index."""
+        return {index: made for index, made in enumerate(self.made) if made is not None}
+
+    @cached_property
+    def row_values(self) -> list[dict[str, object]]:
+        """The payloads of the rows, decoded."""
+        return (
+            [made.values if made else sent for made, sent in zip(self.made, self.values, strict=True)]
+            if self.changed
+            else self.values
+        )
+
+    @cached_property
+    def row_payloads(self) -> list[bytes]:
+        """The payloads of the rows as JSON."""
+        return (
+            [made.payload if made else sent for made, sent in zip(self.made, self.payloads, strict=True)]
+            if self.changed
+            else self.payloads
+        )
 
     @cached_property
     def by_source(self) -> dict[str, list[int]]:

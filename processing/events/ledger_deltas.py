@@ -32,6 +32,8 @@ def ledger_deltas(batch: Batch) -> LedgerDeltas:
     _add_stored(found, batch.stored)
     for entry in batch.duplicates:
         _gain(found, entry.source, entry.received, entry.partition).duplicate += 1
+    for entry in batch.dropped:
+        _gain(found, entry.source, entry.received, entry.partition).dropped += 1
     for letter in batch.letters:
         _gain(found, letter.source, letter.received, letter.partition).dead_lettered += 1
     for account, count in batch.read.items():

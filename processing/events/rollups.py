@@ -110,7 +110,8 @@ def summarise(events: Entries, group: list[int]) -> dict[str, Span]:
     # Most events come in order, and to see that takes half the time of sorting.
     if not all(map(lt, times, times[1:])):
         group = sorted(group, key=lambda index: (events.times[index], events.keys[index]))
-    payloads = [events.values[index] for index in group]
+    rows = events.row_values
+    payloads = [rows[index] for index in group]
     spans = _alike(events, group, payloads)
     return _mixed(events, group, payloads) if spans is None else spans
 

@@ -76,10 +76,16 @@ def left_by(batch: Batch) -> list[Left]:
     places = {record.position for record in batch.records}
     marked = [aside for place in places & batch.asides.keys() for aside in batch.asides[place].values() if aside]
     return [left for aside in marked for left in aside.left] + [
-        Left(document_id(letter.event_id, letter.source), letter.partition, letter.offset, letter.line)
+        left_by_letter(letter)
         for letter in batch.letters
         if letter.reason == Code.INTERNAL_ERROR and letter.source and letter.event_id
     ]
+
+
+def left_by_letter(letter: Letter) -> Left:
+    """Return the document that the event of a letter may have left; the letter has a source and an id."""
+    assert letter.event_id is not None
+    return Left(document_id(letter.event_id, letter.source), letter.partition, letter.offset, letter.line)
 
 
 def of_letters(

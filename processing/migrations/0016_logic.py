@@ -143,6 +143,7 @@ class Migration(migrations.Migration):
                 ('offset', models.BigIntegerField()),
                 ('line', models.IntegerField()),
                 ('received', models.DateTimeField()),
+                ('content_hash', models.BigIntegerField()),
                 ('fate', models.CharField(choices=[('dropped', 'Dropped'), ('rejected', 'Rejected')], max_length=8)),
                 ('rule', models.CharField(max_length=100)),
                 ('revision', models.IntegerField()),

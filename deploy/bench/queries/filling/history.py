@@ -139,6 +139,7 @@ def _entries(readings: list[Reading], day: date, random: Random) -> Entries:
         timed=[True] * size,
         attributes=[b""] * size,
         rolled=[True] * size,
+        made=[None] * size,
     )
 
 

@@ -1,0 +1,262 @@
+"""The logic of one revision, compiled: what every consumer, trial and replay judges events by."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from ingestion.auth import source_patterns
+from ingestion.events.identity.content_hash import content_hash
+from ingestion.problems import Code
+from processing.events.batch import MINUTE
+from processing.events.entries import Entries, Entry
+from processing.events.judged import Judged, Rejection, RuleAccount, RuleTally
+from processing.events.made import Made
+from processing.logic.content import EMPTY, Content, SchemaContent
+from processing.logic.rules.program import Program, compile_program
+from processing.logic.rules.results import Fate, Result
+from processing.logic.rules.rule import Rule, parse_rule
+from processing.logic.schemas.schema import Schema
+from processing.logic.tables.lookup_table import LookupTable
+
+VIOLATION_TAG = "schema_violation"
+RULE, SCHEMA = "rule", "schema"
+_SHOWN = 5  # violations in the detail of a letter
+
+_encode = msgspec.json.Encoder().encode
+
+
+class SchemaUse(NamedTuple):
+    """A schema and how it is used."""
+
+    content: SchemaContent
+    schema: Schema
+
+
+class SourceLogic(NamedTuple):
+    """What is done with the events of one source."""
+
+    before: SchemaUse | None
+    program: Program | None
+    after: SchemaUse | None
+
+
+_NOTHING = SourceLogic(None, None, None)
+
+
+class Logic:
+    """For any thread, one at a time.
+
+    :param schemas: by name, of the versions in the content
+    :param tables: by name, of the versions in the content
+    :raises InvalidLogic: a rule of the content is none
+    """
+
+    def __init__(
+        self,
+        revision: int,
+        content: Content = EMPTY,
+        schemas: Mapping[str, Schema] | None = None,
+        tables: Mapping[str, LookupTable] | None = None,
+    ) -> None:
+        self.revision = revision
+        self.content = content
+        self.tables = tables or {}
+        self.rules: list[Rule] = [
+            parse_rule(rule, f"/rules/{index}", tables=self.tables) for index, rule in enumerate(content.rules)
+        ]
+        self._schemas = [SchemaUse(use, (schemas or {})[use.name]) for use in content.schemas if use.mode != "off"]
+        self._sources: dict[str, SourceLogic] = {}
+        # Sources of the same rules and labels share a program, whose counts are taken once for each batch.
+        self._programs: dict[tuple[tuple[int, ...], tuple[tuple[str, str], ...]], Program | None] = {}
+        self._lock = threading.Lock()
+
+    def judge(self, entries: Entries) -> Judged:
+        """Judge each event by itself."""
+        if not self.rules and not self._schemas:
+            return Judged(entries)
+        with self._lock:
+            return _Batch(entries).judge(self)
+
+    def of_source(self, source: str) -> SourceLogic:
+        """Return what is done with the events of a source."""
+        found = self._sources.get(source)
+        if found is None:
+            found = self._sources[source] = self._find(source)
+        return found
+
+    def labels_of(self, source: str) -> Mapping[str, str]:
+        """Return the labels of a source, as far as rules name them."""
+        return self.content.labels.get(source, {})
+
+    def rules_of(self, source: str) -> list[Rule]:
+        """Return the rules for a source, in order."""
+        return [self.rules[index] for index in self._rules_of(source)]
+
+    def take_counts(self) -> dict[str, RuleTally]:
+        """Return what the rules did since the last call, but for rejections and drops, which are counted by source."""
+        found: defaultdict[str, RuleTally] = defaultdict(RuleTally)
+        for program in self._programs.values():
+            for name, counts in program.take_counts().items() if program else ():
+                tally = found[name]
+                tally.applied += counts.applied
+                tally.unknown += counts.unknown
+                tally.missed += counts.missed
+                tally.errors += counts.errors
+        return found
+
+    def _find(self, source: str) -> SourceLogic:
+        before, after = (self._schema(source, stage) for stage in ("before", "after"))
+        program = self._program(source)
+        return SourceLogic(before, program, after) if before or program or after else _NOTHING
+
+    def _schema(self, source: str, stage: str) -> SchemaUse | None:
+        for use in self._schemas:
+            if any(source_patterns.matches(pattern, source) for pattern in use.content.sources):
+                return use if use.content.check == stage else None
+        return None
+
+    def _rules_of(self, source: str) -> list[int]:
+        labels = self.labels_of(source)
+        return [
+            index
+            for index, rule in enumerate(self.rules)
+            if self.content.rules[index].enabled and rule.applies_to(source, labels)
+        ]
+
+    def _program(self, source: str) -> Program | None:
+        labels = self.labels_of(source)
+        indexes = self._rules_of(source)
+        key = tuple(indexes), tuple(sorted(labels.items()))
+        if key not in self._programs:
+            rules = [self.rules[index] for index in indexes]
+            self._programs[key] = compile_program(rules, labels=labels, tables=self.tables) if rules else None
+        return self._programs[key]
+
+
+NO_LOGIC = Logic(0)
+
+
+class _Batch:
+    """The events of one call, and what becomes of them."""
+
+    def __init__(self, entries: Entries) -> None:
+        self._entries = entries
+        self._made: list[Made | None] = list(entries.made)
+        self._gone: set[int] = set()
+        self._judged = Judged(entries)
+
+    def judge(self, logic: Logic) -> Judged:
+        for source, indexes in self._entries.by_source.items():
+            found = logic.of_source(source)
+            if found is _NOTHING:
+                continue
+            if found.program and not (found.before or found.after):
+                self._run(found.program, indexes)
+            else:
+                self._check_and_run(found, indexes)
+        self._count(logic)
+        judged, entries = self._judged, self._entries
+        if any(self._made):
+            entries = entries.with_made(self._made)
+        if self._gone:
+            entries = entries.select([index for index in range(len(entries)) if index not in self._gone])
+        judged.kept = entries
+        return judged
+
+    def _run(self, program: Program, indexes: Sequence[int]) -> None:
+        """Run rules alone; most events come out as they went in."""
+        entries, run = self._entries, program.run
+        values, sources, times, received = entries.values, entries.sources, entries.times, entries.received
+        for index in indexes:
+            result = run(values[index], sources[index], times[index], received[index], ())
+            if result is not None:
+                self._note(index, result)
+
+    def _check_and_run(self, found: SourceLogic, indexes: Sequence[int]) -> None:
+        entries = self._entries
+        for index in indexes:
+            values = entries.values[index]
+            tags: tuple[str, ...] = ()
+            if found.before and not found.before.schema.is_valid(values):
+                tags = self._violates(index, found.before, values)
+                if index in self._gone:
+                    continue
+            result = None
+            if found.program:
+                result = found.program.run(
+                    values, entries.sources[index], entries.times[index], entries.received[index], tags
+                )
+            if result is None and tags:
+                result = Result(values, tags, Fate.KEPT, "", "")
+            if result is None or result.fate is Fate.KEPT:
+                result = self._check_after(index, found.after, result)
+            if result is not None:
+                self._note(index, result)
+
+    def _check_after(self, index: int, use: SchemaUse | None, result: Result | None) -> Result | None:
+        values = result.values if result else self._entries.values[index]
+        if use is None or use.schema.is_valid(values):
+            return result
+        tags = self._violates(index, use, values)
+        if index in self._gone:
+            return None
+        before = result.tags if result else ()
+        return Result(values, (*before, *(tag for tag in tags if tag not in before)), Fate.KEPT, "", "")
+
+    def _violates(self, index: int, use: SchemaUse, values: dict[str, object]) -> tuple[str, ...]:
+        """Count a violation; return the tag of the event, which is gone if the schema is enforced."""
+        name = use.content.name
+        self._tally(SCHEMA, name, index).applied += 1
+        if use.content.mode == "enforce":
+            self._tally(SCHEMA, name, index).rejected += 1
+            self._gone.add(index)
+            found = use.schema.violations(values, most=_SHOWN)
+            detail = f"version {use.content.version}: " + "; ".join(
+                f"{one.pointer or '/'}: {one.detail}" for one in found
+            )
+            pointer = "/payload" + (found[0].pointer if found else "")
+            self._judged.rejected.append(Rejection(self._entries[index], Code.SCHEMA_VIOLATION, name, detail, pointer))
+        return (VIOLATION_TAG,)
+
+    def _note(self, index: int, result: Result) -> None:
+        if result.fate is Fate.KEPT:
+            self._made[index] = made(self._entries, index, result)
+            return
+        self._gone.add(index)
+        tally = self._tally(RULE, result.rule, index)
+        entry: Entry = self._entries[index]
+        if result.fate is Fate.DROPPED:
+            tally.dropped += 1
+            self._judged.dropped.append(entry)
+            self._judged.rules[entry.key] = result.rule
+        else:
+            tally.rejected += 1
+            self._judged.rejected.append(Rejection(entry, Code.REJECTED_BY_RULE, result.rule, result.reason, ""))
+
+    def _tally(self, kind: str, name: str, index: int) -> RuleTally:
+        entries = self._entries
+        account = RuleAccount(
+            kind, name, entries.sources[index], entries.received[index] // MINUTE, entries.partitions[index]
+        )
+        return self._judged.counts.setdefault(account, RuleTally())
+
+    def _count(self, logic: Logic) -> None:
+        """Count what is not counted by source, under the newest minute of the batch."""
+        minute = max(self._entries.received, default=0) // MINUTE
+        partition = min(self._entries.partitions, default=0)
+        for name, tally in logic.take_counts().items():
+            self._judged.counts[RuleAccount(RULE, name, "", minute, partition)] = tally
+
+
+def made(entries: Entries, index: int, result: Result) -> Made | None:
+    """Return what an event's row has by a result; None: what was sent, without tags."""
+    sent = entries.values[index]
+    if result.values is sent:
+        return Made(sent, entries.payloads[index], None, result.tags) if result.tags else None
+    ts = entries.times[index] if entries.timed[index] else None
+    return Made(result.values, _encode(result.values), content_hash(ts, result.values), result.tags)
