@@ -32,9 +32,10 @@ logger = logging.getLogger(__name__)
 
 
 def decode(stores: Stores, work: Work) -> None:
-    """Read the records; unreadable lines are set aside, repeated identities folded."""
+    """Read the records and judge their events by logic; unreadable lines are set aside, repeated identities folded."""
     _stop_before_newer(stores, work)
-    decoding.decode(work.batch, now=timestamps.now())
+    work.batch.revision = stores.logic.revision
+    decoding.decode(work.batch, now=timestamps.now(), judge=stores.logic.judge)
 
 
 def _stop_before_newer(stores: Stores, work: Work) -> None:
@@ -59,17 +60,21 @@ def _stop_before_newer(stores: Stores, work: Work) -> None:
 
 
 def process(stores: Stores, work: Work) -> None:
-    """Apply the steps to each event (none yet) and sum up its numbers, as far as its source's budget goes."""
+    """Sum up the numbers of each event, as far as its source's budget goes."""
     work.attempt.allot(work.batch, stores.budget)
 
 
 # --- inside the batch's transaction ---
 
 
-def claim(stores: Stores, work: Work) -> None:
-    """Lock progress and leave out what another attempt has done already, what is held, and what does not continue it."""
+def claim(stores: Stores, work: Work) -> StepResult:
+    """Lock progress and leave out what another attempt has done already, what is held, and what does not continue it.
+
+    A batch that was judged by a revision of logic which is no longer current is judged anew.
+    """
     done = stores.rows.claim(work.batch, work.topic.row)
     with stores.rows.cursor() as cursor:
+        stores.logic.follow(cursor, stores.rows.revision)
         held = {number for number, state in paused.read(cursor, work.topic.row, done).items() if state.held}
         lost = {} if work.trial else misplaced.find(work.batch.records, done)
         for number in sorted(lost.keys() - held):
@@ -89,17 +94,25 @@ def claim(stores: Stores, work: Work) -> None:
         _keep(stores, work, above)
     # PostgreSQL's clock: readers compare it with the time of their first page.
     work.batch.stored_at = stores.rows.began_at
+    if work.batch.revision == stores.logic.revision:
+        return None
+    work.rejudged = True
+    _keep(stores, work, work.batch.records)
+    return Retry("another revision of logic is current", careful=False)
 
 
 def write_documents(stores: Stores, work: Work) -> None:
     """Start to write the documents; in careful mode wait for the verdict before any row is written."""
+    left = stores.logic.left_by(work.batch, rejudged=work.rejudged)
     if work.batch.asides:
-        stores.documents.discard(skipped_lines.left_by(work.batch), topic=work.topic.kafka_id.bytes)
+        left += skipped_lines.left_by(work.batch)
+    if left:
+        stores.documents.discard(left, topic=work.topic.kafka_id.bytes)
     if work.attempt.verdict is None:
         entries = work.batch.entries
         work.attempt.writing = stores.writers.submit(stores.documents.insert, entries, topic=work.topic.kafka_id.bytes)
     if stores.careful:
-        _set_aside(work, _verdict(work))
+        _set_aside(stores, work, _verdict(work))
 
 
 def write_rows(stores: Stores, work: Work) -> None:
@@ -115,11 +128,11 @@ def write_rows(stores: Stores, work: Work) -> None:
         _compare_existing(stores, work, existing)
 
 
-def judge_identity(_stores: Stores, work: Work) -> StepResult:
+def judge_identity(stores: Stores, work: Work) -> StepResult:
     """Wait for the documents; retry if an id exists with other content or at an earlier time, which only MongoDB sees."""
     verdict = _verdict(work)
     if verdict.conflicts or verdict.refused or verdict.retimed:
-        _set_aside(work, verdict)
+        _set_aside(stores, work, verdict)
         return Retry("documents exist with other content or time")
     return None
 
@@ -182,6 +195,8 @@ def _is_as_read(work: Work) -> bool:
 
     An event that a store knew before may have the time of its first copy.
     """
+    if work.batch.stored.changed:
+        return False
     return len(work.batch.stored) == work.batch.read.total() and not work.repeats
 
 
@@ -219,6 +234,7 @@ def find_starts(
     with stores.rows.exclusive_transaction() as cursor:
         starts = start_offsets.find(cursor, topic, ends, partitions, known_ends=known_ends, kafka=stores.log)
         start_offsets.release_readable(cursor, topic, ends.name, starts, version=record_headers.FORMAT_VERSION)
+    stores.logic.start(ends.partitions)
     for partition, start in starts.items():
         stores.breaker.start(partition, lenient_until=start.hold.lenient_until)
     stores.crashes.count({number: start.next_offset for number, start in starts.items() if not start.hold.held}, ends)
@@ -265,7 +281,8 @@ def store(stores: Stores, work: Work, *, undo: bool = False) -> None:
         work.topic.row = stores.rows.topic_row(work.topic.kafka_id, work.topic.name)
     stores.rows.prepare(work.batch, work.topic.row)
     while not _attempt(stores, work, undo=undo):
-        pass
+        # Another revision of logic may keep more events.
+        stores.rows.prepare(work.batch, work.topic.row)
     if undo:
         return
     if work.attempt.committed:
@@ -279,10 +296,11 @@ def store(stores: Stores, work: Work, *, undo: bool = False) -> None:
 def _attempt(stores: Stores, work: Work, *, undo: bool) -> bool:
     """Run the steps of STORE in one transaction; return whether all of them are done."""
     try:
-        if not _transact(stores, work, undo=undo):
+        retry = _transact(stores, work, undo=undo)
+        if retry is None:
             return True
         # The next batches may hold more of the kind.
-        stores.careful = True
+        stores.careful = stores.careful or retry.careful
     except UniqueViolation as error:
         if stores.careful:
             raise NeedsOperator(f"PostgreSQL: a key is taken: {error.diag.constraint_name}") from error
@@ -326,16 +344,36 @@ def _note_verdict(work: Work, writing: Future[Verdict]) -> Verdict:
     return verdict
 
 
-def _set_aside(work: Work, verdict: Verdict) -> None:
+def _set_aside(stores: Stores, work: Work, verdict: Verdict) -> None:
     # PostgreSQL may have refused the same ones already: one letter is enough.
     left = set(work.batch.entries.keys)
     _become_letters(work, [entry for entry in verdict.conflicts if entry.key in left], decoding.conflict)
     _become_letters(work, [entry for entry in verdict.refused if entry.key in left], _refused_by_mongodb)
     if verdict.retimed:
         # The first copy's time stands, so that its row is found. What is rolled up is another object, so it is done again.
-        work.batch.entries = work.batch.entries.at_times({entry.key: ts for entry, ts in verdict.retimed})
+        _retime(stores, work, {entry.key: ts for entry, ts in verdict.retimed})
     work.repeats += len(verdict.conflicts)
     verdict.conflicts, verdict.refused, verdict.retimed = [], [], []
+
+
+def _retime(stores: Stores, work: Work, times: dict[bytes, int]) -> None:
+    """Set events to the time of their first copy, and judge them anew: logic may look at the time."""
+    retimed = work.batch.entries.at_times(times)
+    if not work.batch.revision:
+        work.batch.entries = retimed
+        return
+    again = retimed.select([index for index, key in enumerate(retimed.keys) if key in times])
+    judged = stores.logic.judge(again)
+    made = {entry.key: entry.made for entry in judged.kept}
+    gone = [*judged.dropped, *(found.entry for found in judged.rejected)]
+    entries = retimed.with_made(
+        [made.get(key, one) for key, one in zip(retimed.keys, retimed.made, strict=True)]
+    ).without({entry.key for entry in gone})
+    if gone:
+        stores.documents.discard(gone, topic=work.topic.kafka_id.bytes)
+        work.batch.dropped += judged.dropped
+        work.batch.letters += map(decoding.rejected, judged.rejected)
+    work.batch.entries = entries
 
 
 def _compare_existing(stores: Stores, work: Work, existing: list[Entry]) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.conf import settings
 
 from processing.consumer.crashes.crash_isolation import CrashIsolation
+from processing.consumer.current_logic import CurrentLogic
 from processing.consumer.operator_incident import OperatorIncident
 from processing.events.batch import Batch, Record
 from processing.events.entries import Entries
@@ -30,6 +31,7 @@ class Retry:
     """A step's answer that the transaction has to be rolled back and the batch stored again."""
 
     reason: str
+    careful: bool = True  # the next batches may meet the same
 
 
 StepResult = Retry | None  # None: go on with the next step
@@ -85,6 +87,7 @@ class Work:
     trial: bool = False  # a part of a batch, whose effects are undone
     held: set[int] = field(default_factory=set)  # partitions whose later records must not go to the stores
     newer: dict[int, Record] = field(default_factory=dict)  # by partition: the next record, of a newer release
+    rejudged: bool = False  # by another revision of logic, after an attempt that may have left documents
 
 
 @dataclass(slots=True)
@@ -107,6 +110,7 @@ class Stores:
 
     alarm: OperatorIncident = field(init=False)
     crashes: CrashIsolation = field(init=False)
+    logic: CurrentLogic = field(default_factory=CurrentLogic)
 
     def __post_init__(self) -> None:
         self.alarm, self.crashes = OperatorIncident(self.rows), CrashIsolation(self.rows)

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from processing.events.batch import Batch, Record
+from processing.events.batch import Batch, Letter, Record
+from processing.events.judged import REJECTED
 from processing.events.positions import RecordPosition
 from processing.partitions.outcome_window import NO_SOURCE, Window
 
@@ -141,7 +142,7 @@ class CircuitBreaker:
         for partition, offset, line, source in _good(batch):
             if partition in partitions and RecordPosition(partition, offset) not in left_out:
                 found[partition].append(Outcome(offset, line, source, bad=False))
-        for letter in batch.letters:
+        for letter in _unexpected(batch):
             if RecordPosition(letter.partition, letter.offset) not in left_out:
                 found[letter.partition].append(Outcome(letter.offset, letter.line, letter.source, bad=True))
         return found
@@ -150,7 +151,7 @@ class CircuitBreaker:
 def _good(batch: Batch) -> Iterator[tuple[int, int, int, str]]:
     each = batch.entries
     yield from zip(each.partitions, each.offsets, each.lines, each.sources, strict=True)
-    for one in batch.duplicates:
+    for one in (*batch.duplicates, *batch.dropped):
         yield one.partition, one.offset, one.line, one.source
 
 
@@ -162,4 +163,9 @@ def _events(batch: Batch) -> Counter[int]:
 
 
 def _with_letters(batch: Batch) -> set[int]:
-    return {letter.partition for letter in batch.letters}
+    return {letter.partition for letter in _unexpected(batch)}
+
+
+def _unexpected(batch: Batch) -> list[Letter]:
+    """Return the letters that nobody asked for. What logic rejects was decided by operators, and may be every event."""
+    return [letter for letter in batch.letters if letter.reason not in REJECTED]

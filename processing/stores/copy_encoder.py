@@ -13,6 +13,7 @@ from struct import Struct
 from processing.events.batch import MINUTE
 from processing.events.entries import Entries, Entry
 from processing.events.ledger_deltas import LedgerDeltas
+from processing.events.made import Made
 from processing.events.rollups import MINUTES_PER_HOUR, Spans
 
 HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
@@ -45,9 +46,15 @@ _NULL = _LENGTH.pack(-1)
 _TIME = Struct(">iq")
 
 
-# Of events that are not rolled up, after the columns of all events; it is null in the others.
-CUT_COLUMNS = f"{EVENT_COLUMNS}, rollup_cut"
+# Of events that logic has judged, or that are not rolled up, after the columns of all events; they are null in the others.
+ALL_COLUMNS = f"{EVENT_COLUMNS}, revision, rollup_cut, made_hash, tags"
+_REVISION = Struct(">ii")
 _CUT = _LENGTH.pack(1) + b"\x01"
+_HASH = Struct(">iq")
+_AS_SENT = _NULL + _NULL
+# An array of texts: dimensions, whether there are nulls, type, length, lower bound.
+_ARRAY = Struct(">iiiii")
+_TEXT_TYPE = 25
 
 
 @lru_cache(maxsize=100_000)
@@ -55,8 +62,21 @@ def _source_prefix(source: str) -> bytes:
     return _FIELD_COUNT.pack(11) + _text(source)
 
 
-def _cut_prefix(source: str) -> bytes:
-    return _FIELD_COUNT.pack(12) + _text(source)
+def _judged_prefix(source: str) -> bytes:
+    return _FIELD_COUNT.pack(15) + _text(source)
+
+
+@lru_cache(maxsize=10_000)
+def _tags(tags: tuple[str, ...]) -> bytes:
+    """Pack an array of texts; none is null."""
+    if not tags:
+        return _NULL
+    data = _ARRAY.pack(1, 0, _TEXT_TYPE, len(tags), 1) + b"".join(map(_text, tags))
+    return _LENGTH.pack(len(data)) + data
+
+
+def _changes(made: Made) -> bytes:
+    return (_NULL if made.hash is None else _HASH.pack(8, made.hash)) + _tags(made.tags)
 
 
 def _text(value: str) -> bytes:
@@ -64,22 +84,36 @@ def _text(value: str) -> bytes:
     return _LENGTH.pack(len(data)) + data
 
 
-def events(entries: Iterable[Entry], *, stored: int, topic: int, cut: bool = False) -> bytes:
+def events(
+    entries: Iterable[Entry], *, stored: int, topic: int, revision: int | None = None, cut: bool = False
+) -> bytes:
     """Pack rows of the table `events` (EVENT_COLUMNS).
 
     A row is four pieces, which only functions in C come by: a loop in Python takes twice the time.
 
-    :param cut: the events are not rolled up (CUT_COLUMNS)
+    :param revision: of the logic that judged the events (ALL_COLUMNS, also if `cut`); 0: none did
+    :param cut: the events are not rolled up
     """
     each = Entries.of(entries)
-    prefix = _cut_prefix if cut else _source_prefix
+    judged = cut or revision is not None
+    prefix = _judged_prefix if judged else _source_prefix
     prefixes = {source: prefix(source) for source in each.by_source}
     places = list(zip(each.partitions, each.offsets, strict=True))
+    beyond = b""
+    if judged:
+        beyond = (_REVISION.pack(4, revision) if revision else _NULL) + (_CUT if cut else _NULL)
     ends = {
-        (partition, offset): _RECORD.pack(8, offset, 4, partition, 2, topic, 8, stored - _PG_EPOCH)
-        + (_CUT if cut else b"")
+        (partition, offset): _RECORD.pack(8, offset, 4, partition, 2, topic, 8, stored - _PG_EPOCH) + beyond
         for partition, offset in set(places)
     }
+    if judged:
+        as_sent = {place: end + _AS_SENT for place, end in ends.items()}
+        tails = [as_sent[place] for place in places]
+        for index, made in each.changed.items():
+            tails[index] = ends[places[index]] + _changes(made)
+    else:
+        tails = [ends[place] for place in places]
+    payloads = each.row_payloads
     packed = map(
         _EVENT.pack,
         repeat(8), [ts - _PG_EPOCH for ts in each.times],
@@ -87,13 +121,13 @@ def events(entries: Iterable[Entry], *, stored: int, topic: int, cut: bool = Fal
         repeat(8), [received - _PG_EPOCH for received in each.received],
         repeat(8), each.hashes,
         repeat(4), each.lines,
-        [len(payload) + 1 for payload in each.payloads], repeat(1),
+        [len(payload) + 1 for payload in payloads], repeat(1),
     )  # fmt: skip
     pieces = zip(
         [prefixes[source] for source in each.sources],
         packed,
-        each.payloads,
-        [ends[place] for place in places],
+        payloads,
+        tails,
         strict=True,
     )
     return b"".join(chain((HEADER,), chain.from_iterable(pieces), (TRAILER,)))

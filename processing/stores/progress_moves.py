@@ -6,7 +6,7 @@ from collections import Counter
 
 from processing.events.batch import Batch, Record
 
-Moves = tuple[int, list[int], list[int], list[int], list[int], list[int], list[int], list[int], list[int]]
+Moves = tuple[int, int, list[int], list[int], list[int], list[int], list[int], list[int], list[int], list[int]]
 
 
 def moves(batch: Batch, topic: int) -> Moves:
@@ -23,6 +23,7 @@ def moves(batch: Batch, topic: int) -> Moves:
         times[record.partition] = max(times.get(record.partition, 0), record.time)
     return (
         topic,
+        batch.revision,
         list(lasts),
         [record.offset + 1 for record in lasts.values()],
         [counts[partition] for partition in lasts],

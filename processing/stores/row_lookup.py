@@ -5,18 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
+import msgspec
 import psycopg
 
 from processing.events.entries import Entry
+from processing.events.made import Made
+from processing.stores.jsonb import load_payload
 
 
 def find_rows(cursor: psycopg.Cursor, entries: Sequence[Entry], topic: int) -> list[tuple[Entry, int]]:
-    """Return the events whose rows came from these very positions, each with the time when it was stored (microseconds)."""
+    """Return the events whose rows came from these very positions, each with the time when it was stored (microseconds).
+
+    They have what logic made of them when they were stored (`Entry.made`).
+    """
     if not entries:
         return []
     found = cursor.execute(
         'SELECT e.source_id, e.id, e.partition, e."offset", e.line,'
-        " (extract(epoch FROM e.stored) * 1000000)::bigint"
+        " (extract(epoch FROM e.stored) * 1000000)::bigint, e.made_hash, e.tags,"
+        " CASE WHEN e.made_hash IS NOT NULL THEN e.payload::text END"
         " FROM unnest(%s::text[], %s::bigint[], %s::uuid[]) AS k (source_id, ts, id)"
         " JOIN events e ON e.source_id = k.source_id AND e.id = k.id"
         "  AND e.ts = 'epoch'::timestamptz + k.ts * interval '1 microsecond' WHERE e.topic_id = %s",
@@ -27,9 +34,16 @@ def find_rows(cursor: psycopg.Cursor, entries: Sequence[Entry], topic: int) -> l
             topic,
         ],
     ).fetchall()
-    stored = {(source, id_.bytes, *origin): at for source, id_, *origin, at in found}
+    rows = {(row[0], row[1].bytes, *row[2:5]): row[5:] for row in found}
     keys = [(entry, (entry.source, entry.id, entry.partition, entry.offset, entry.line)) for entry in entries]
-    return [(entry, stored[key]) for entry, key in keys if key in stored]
+    return [(_as_made(entry, *rows[key][1:]), rows[key][0]) for entry, key in keys if key in rows]
+
+
+def _as_made(entry: Entry, hash_: int | None, tags: list[str] | None, payload: str | None) -> Entry:
+    if hash_ is None and not tags:
+        return entry
+    values, text = (entry.values, entry.payload) if payload is None else (load_payload(payload), payload.encode())
+    return msgspec.structs.replace(entry, made=Made(values, text, hash_, tuple(tags or ())))
 
 
 def content_hashes(cursor: psycopg.Cursor, entries: Sequence[Entry]) -> dict[bytes, int]:

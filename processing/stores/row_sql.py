@@ -18,18 +18,21 @@ CREATE TEMP TABLE IF NOT EXISTS staged_ledger (
 ) ON COMMIT DELETE ROWS;
 """
 
-# The backend of a transaction, and when it began (microseconds since the epoch).
-BEGAN = "SELECT pg_backend_pid(), (extract(epoch FROM now()) * 1000000)::bigint"
+# The backend of a transaction, when it began (microseconds since the epoch), and the revision of logic that is current.
+BEGAN = """
+SELECT pg_backend_pid(), (extract(epoch FROM now()) * 1000000)::bigint,
+    coalesce((SELECT revision FROM logic_activation ORDER BY id DESC LIMIT 1), 0)
+"""
 COPY_EVENTS = f"COPY events ({copy_encoder.EVENT_COLUMNS}) FROM STDIN (FORMAT BINARY)"
 COPY_STAGED_EVENTS = f"COPY staged_event ({copy_encoder.EVENT_COLUMNS}) FROM STDIN (FORMAT BINARY)"
-COPY_CUT_EVENTS = f"COPY events ({copy_encoder.CUT_COLUMNS}) FROM STDIN (FORMAT BINARY)"
-COPY_STAGED_CUT_EVENTS = f"COPY staged_event ({copy_encoder.CUT_COLUMNS}) FROM STDIN (FORMAT BINARY)"
+COPY_JUDGED_EVENTS = f"COPY events ({copy_encoder.ALL_COLUMNS}) FROM STDIN (FORMAT BINARY)"
+COPY_STAGED_JUDGED_EVENTS = f"COPY staged_event ({copy_encoder.ALL_COLUMNS}) FROM STDIN (FORMAT BINARY)"
 COPY_SPANS = f"COPY staged_span ({copy_encoder.SPAN_COLUMNS}) FROM STDIN (FORMAT BINARY)"
 COPY_LEDGER = f"COPY staged_ledger ({copy_encoder.LEDGER_COLUMNS}) FROM STDIN (FORMAT BINARY)"
 
 # Returns the rows that are new.
 MOVE_EVENTS = f"""
-INSERT INTO events ({copy_encoder.CUT_COLUMNS}) SELECT {copy_encoder.CUT_COLUMNS} FROM staged_event ORDER BY source_id, ts, id
+INSERT INTO events ({copy_encoder.ALL_COLUMNS}) SELECT {copy_encoder.ALL_COLUMNS} FROM staged_event ORDER BY source_id, ts, id
 ON CONFLICT DO NOTHING RETURNING source_id, id
 """  # noqa: S608 - constants only
 
@@ -127,14 +130,15 @@ ON CONFLICT (topic_id, partition, "offset", line) DO UPDATE SET last_seen = excl
     attempts = dead_letter.attempts + 1
 """
 
-# topic, partitions, next offsets, numbers of records and of events, times of the last record (microseconds), and offset,
+# topic, revision of logic, partitions, next offsets, numbers of records and of events, times of the last record (microseconds), and offset,
 # epoch and checksum of the last record
 MOVE_PROGRESS = """
 UPDATE progress AS p SET next_offset = greatest(p.next_offset, v.next_offset), records = p.records + v.records,
+    revision = t.revision,
     events = p.events + v.events, updated_at = now(), record_offset = v.record_offset,
     record_epoch = nullif(v.record_epoch, -1), record_checksum = v.record_checksum,
     record_time = greatest(p.record_time, least(now(), 'epoch'::timestamptz + v.time * interval '1 microsecond'))
-FROM (SELECT %s::smallint AS topic) AS t,
+FROM (SELECT %s::smallint AS topic, %s::int AS revision) AS t,
     unnest(%s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::int[], %s::bigint[])
     AS v (partition, next_offset, records, events, time, record_offset, record_epoch, record_checksum)
 WHERE p.topic_id = t.topic AND p.partition = v.partition

@@ -28,7 +28,9 @@ from processing.stores import (
     postgres,
     progress_moves,
     redrive_outcomes,
+    revision_spans,
     row_sql,
+    rule_counts,
 )
 from processing.stores.field_limit import FieldLimit
 from processing.stores.postgres import row_errors, terminate_lock_holders_after
@@ -48,6 +50,7 @@ class RowStore:
         self._connection: psycopg.Connection | None = None
         self._backend = 0  # the server's process of the present transaction
         self.began_at = 0  # when it began, by PostgreSQL's clock; microseconds since the epoch
+        self.revision = 0  # of the logic that was current then
         self._months: set[datetime] = set()
         self._progress: set[tuple[int, int]] = set()
         self._fields = FieldLimit()
@@ -193,7 +196,7 @@ class RowStore:
         cursor.execute(postgres.limits() + row_sql.STAGING + row_sql.BEGAN, prepare=False)
         while cursor.nextset():
             pass
-        [(self._backend, self.began_at)] = cursor.fetchall()
+        [(self._backend, self.began_at, self.revision)] = cursor.fetchall()
 
     def copy_events(self, batch: Batch, topic: int) -> None:
         """Write rows directly into the table.
@@ -202,7 +205,7 @@ class RowStore:
         """
         if batch.entries:
             with row_errors():
-                self._copy_entries(batch, topic, whole=row_sql.COPY_EVENTS, cut=row_sql.COPY_CUT_EVENTS)
+                self._copy_entries(batch, topic, whole=row_sql.COPY_EVENTS, judged=row_sql.COPY_JUDGED_EVENTS)
         batch.stored = batch.entries
 
     def move_events(self, batch: Batch, topic: int) -> list[Entry]:
@@ -211,7 +214,7 @@ class RowStore:
             batch.stored = batch.entries
             return []
         with row_errors():
-            self._copy_entries(batch, topic, whole=row_sql.COPY_STAGED_EVENTS, cut=row_sql.COPY_STAGED_CUT_EVENTS)
+            self._copy_entries(batch, topic, whole=row_sql.COPY_STAGED_EVENTS, judged=row_sql.COPY_STAGED_JUDGED_EVENTS)
             new = {document_id(id_, source) for source, id_ in self.connection.execute(row_sql.MOVE_EVENTS)}
         batch.stored = batch.entries.select([index for index, key in enumerate(batch.entries.keys) if key in new])
         return [] if len(batch.stored) == len(batch.entries) else list(batch.entries.without(new))
@@ -239,6 +242,8 @@ class RowStore:
                 self.connection.execute(statements, prepare=False)
             with self.connection.cursor() as cursor:
                 change_marks.mark(cursor, batch.stored.sources, batch.stored.times)
+                revision_spans.note(cursor, batch, topic)
+                rule_counts.add(cursor, batch.rule_counts)
             if batch.records:
                 self.connection.execute(row_sql.MOVE_PROGRESS, progress_moves.moves(batch, topic))
             if capped:
@@ -261,17 +266,23 @@ class RowStore:
             return True
         return False
 
-    def _copy_entries(self, batch: Batch, topic: int, *, whole: str, cut: str) -> None:
-        """Copy the batch's entries; those that are not rolled up by the statement `cut`, which marks them."""
+    def _copy_entries(self, batch: Batch, topic: int, *, whole: str, judged: str) -> None:
+        """Copy the batch's entries.
+
+        :param whole: the statement for events that are rolled up, while there is no logic
+        :param judged: the one with all columns
+        """
+        stored, revision = batch.stored_at, batch.revision or None
         if not batch.is_cut:
-            self._copy(whole, copy_encoder.events(batch.entries, stored=batch.stored_at, topic=topic))
+            statement = whole if revision is None else judged
+            self._copy(statement, copy_encoder.events(batch.entries, stored=stored, topic=topic, revision=revision))
             return
         rolled, left = (
             batch.entries.select([index for index, is_rolled in enumerate(batch.entries.rolled) if is_rolled == wanted])
             for wanted in (True, False)
         )
-        self._copy(whole, copy_encoder.events(rolled, stored=batch.stored_at, topic=topic))
-        self._copy(cut, copy_encoder.events(left, stored=batch.stored_at, topic=topic, cut=True))
+        self._copy(judged, copy_encoder.events(rolled, stored=stored, topic=topic, revision=batch.revision))
+        self._copy(judged, copy_encoder.events(left, stored=stored, topic=topic, revision=batch.revision, cut=True))
 
     def _copy(self, statement: str, data: bytes) -> None:
         with self.connection.cursor() as cursor, cursor.copy(statement) as copy:

@@ -17,6 +17,7 @@ from ingestion.problems import Code  # noqa: E402 - after the setup
 from processing.events import decoding  # noqa: E402 - after the setup
 from processing.events.batch import Batch  # noqa: E402 - after the setup
 from processing.events.entries import Entry  # noqa: E402 - after the setup
+from processing.events.judged import Judge  # noqa: E402 - after the setup
 from processing.partitions import outcome_window  # noqa: E402 - after the setup
 
 decode = decoding.decode
@@ -30,8 +31,8 @@ def main() -> None:
     call_command("consume")
 
 
-def refusing(batch: Batch, *, now: int) -> None:
-    decode(batch, now=now)
+def refusing(batch: Batch, *, now: int, judge: Judge | None = None) -> None:
+    decode(batch, now=now, judge=judge)
     redriven = batch.redriven()
 
     def refused(entry: Entry) -> bool:

@@ -24,6 +24,7 @@ LONG_WAIT = 600.0  # seconds; a search by anything but `_id` reads the whole col
 # A command is one BSON document of at most 16 MiB, and BSON is at most six times the size of its JSON (`[1,1,…]`).
 _CHUNK_BYTES = 2 * 1024 * 1024  # of payload JSON
 _CHUNK_DOCUMENT = 200  # bytes of a document around its payload
+_DELETES = 1_000  # in one command
 _READ_CHUNK = 1_000  # documents at once, unless MongoDB's answer reaches 16 MiB before
 
 _DUPLICATE_KEY = 11000
@@ -81,9 +82,9 @@ class DocumentStore:
 
     def discard(self, entries: Iterable[Entry | Left], *, topic: bytes) -> None:
         """Delete the documents that these very lines left; those of other origin stay."""
-        for entry in entries:
-            with mongo_errors():
-                self._events.delete_one({"_id": entry.key, **_origin(entry, topic)})
+        deletes = [{"q": {"_id": entry.key, **_origin(entry, topic)}, "limit": 1} for entry in entries]
+        for start in range(0, len(deletes), _DELETES):
+            self._delete(deletes[start : start + _DELETES])
 
     def prepare(self, *, dry_run: bool = False) -> bool:
         """Create the collection unless it exists; return whether it was missing.
@@ -169,6 +170,16 @@ class DocumentStore:
         for part in (entries[:half], entries[half:]):
             self._insert_chunk(part, topic, verdict)
 
+    def _delete(self, deletes: list[dict[str, Any]]) -> None:
+        with mongo_errors():
+            concern = {"w": "majority", "j": True, "wtimeout": int(WRITE_TIMEOUT * 1000)}
+            reply = self._events.database.command(
+                {"delete": "events", "deletes": deletes, "ordered": False, "writeConcern": concern}
+            )
+        _check_write_concern(reply)
+        for error in reply.get("writeErrors", ()):
+            raise from_mongo_code(error["code"], "write error")
+
     def _command(self, documents: list[dict[str, Any]]) -> dict[str, Any]:
         # One command: insert_many costs the client and the server half as much again.
         with mongo_errors():
@@ -181,8 +192,7 @@ class DocumentStore:
                     "writeConcern": {"w": "majority", "j": True, "wtimeout": int(WRITE_TIMEOUT * 1000)},
                 }
             )
-        if "writeConcernError" in reply:
-            raise StoreUnavailable(f"MongoDB: write concern failed, code {reply['writeConcernError'].get('code')}")
+        _check_write_concern(reply)
         return reply
 
     def _judge(self, entries: Entries, reply: dict[str, Any], topic: bytes, verdict: Verdict) -> None:
@@ -216,6 +226,11 @@ class DocumentStore:
         with mongo_errors():
             stored = self._events.find({"_id": {"$in": [entry.key for entry in entries]}}, {"hash": 1, "ts_us": 1})
             return {bytes(document["_id"]): (document["hash"], document["ts_us"]) for document in stored}
+
+
+def _check_write_concern(reply: Mapping[str, Any]) -> None:
+    if "writeConcernError" in reply:
+        raise StoreUnavailable(f"MongoDB: write concern failed, code {reply['writeConcernError'].get('code')}")
 
 
 def _chunks(entries: Entries) -> Iterator[Entries]:

@@ -1,0 +1,63 @@
+"""The logic that batches are judged by, and where dropped events may have left documents."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+
+from processing.cursors import Cursor
+from processing.errors import NeedsOperator
+from processing.events import skipped_lines
+from processing.events.batch import Batch, Left
+from processing.events.entries import Entries
+from processing.events.judged import REJECTED, Judged
+from processing.logic.engine import NO_LOGIC
+from processing.logic.faults import InvalidLogic
+from processing.logic.revisions import loading
+
+logger = logging.getLogger(__name__)
+
+
+class CurrentLogic:
+    """One for each consumer process."""
+
+    def __init__(self) -> None:
+        self._logic = NO_LOGIC
+        self._new_from: dict[int, int] = {}
+
+    @property
+    def revision(self) -> int:
+        """The revision that the next batch is prepared by."""
+        return self._logic.revision
+
+    def judge(self, entries: Entries) -> Judged:
+        """Judge events by it; see processing.logic.engine."""
+        return self._logic.judge(entries)
+
+    def follow(self, cursor: Cursor, revision: int) -> None:
+        """Load the revision that is current, if it is another one.
+
+        :raises NeedsOperator: this release can't read it
+        """
+        if revision == self._logic.revision:
+            return
+        try:
+            self._logic = loading.load(cursor, revision)
+        except InvalidLogic as error:
+            raise NeedsOperator(f"revision {revision} of logic can't be used: {error}") from error
+        logger.info("logic loaded", extra={"revision": revision})
+
+    def start(self, ends: Mapping[int, tuple[int, int]]) -> None:
+        """Note the ends of partitions that start: another consumer may have worked on records below, by other logic."""
+        self._new_from |= {partition: end for partition, (_, end) in ends.items()}
+
+    def left_by(self, batch: Batch, *, rejudged: bool) -> list[Left]:
+        """Return the documents that another attempt may have left of events that are dropped or rejected now.
+
+        :param rejudged: this process has tried the batch by another revision
+        """
+        gone: Iterable[Left] = [
+            *(Left(one.key, one.partition, one.offset, one.line) for one in batch.dropped),
+            *(skipped_lines.left_by_letter(one) for one in batch.letters if one.reason in REJECTED),
+        ]
+        return [left for left in gone if rejudged or left.offset < self._new_from.get(left.partition, 0)]
