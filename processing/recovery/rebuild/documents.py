@@ -19,6 +19,7 @@ from processing.events.entries import Entry
 from processing.kafka.end_offsets import TopicOffsets
 from processing.kafka.topic_reader import TopicReader
 from processing.recovery.recount import readers, recount, reread
+from processing.recovery.recount.past_logic import PastLogic
 from processing.stores.mongodb.document_store import DocumentStore
 
 _RECORDS_PER_CHUNK = 50  # each may hold a thousand events
@@ -127,13 +128,16 @@ class Filler:
     def _from_kafka(self) -> Iterator[int]:
         ends = self._reader.ends()
         topic = recount.topic_row(self._connection, ends.topic)
+        past = PastLogic(self._connection.cursor(), topic=topic)
         listed = self._connection.execute(_OFFSET_RANGES, [topic]).fetchall()
         for chunk in self._reader.read(_available(listed, ends), limit=_RECORDS_PER_CHUNK):
-            found = self._wanted(chunk, topic)
+            found = self._wanted(chunk, topic, past)
             yield self._insert(found, topic=ends.topic)
 
-    def _wanted(self, chunk: Sequence[Record], topic: int) -> list[Entry]:
-        entries = [line for line in reread.lines(self._connection, chunk, topic=topic) if isinstance(line, Entry)]
+    def _wanted(self, chunk: Sequence[Record], topic: int, past: PastLogic) -> list[Entry]:
+        entries = [
+            line for line in reread.lines(self._connection, chunk, topic=topic, past=past) if isinstance(line, Entry)
+        ]
         columns = [[entry.partition for entry in entries], [entry.offset for entry in entries]]
         columns += [[entry.line for entry in entries]]
         named = [[entry.source for entry in entries], [UUID(bytes=entry.id) for entry in entries]]
@@ -154,8 +158,8 @@ class Filler:
                 by_topic: defaultdict[UUID, list[Entry]] = defaultdict(list)
                 for topic, *row in found:
                     entry = readers.event_of_row(tuple(row))
-                    # A row that was changed since must not be copied.
-                    if readers.is_intact_event(entry):
+                    # A row that was changed since, or by logic, is not what was sent.
+                    if readers.is_intact_event(entry) and not readers.is_changed(entry):
                         by_topic[topic].append(entry)
                 yield sum(self._insert(entries, topic=topic) for topic, entries in by_topic.items())
 

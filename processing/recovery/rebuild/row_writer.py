@@ -14,14 +14,16 @@ from processing.recovery.rebuild.maintenance import Maintenance
 from processing.stores import change_marks, copy_encoder, month_partitions, row_sql
 
 # An event with a dead letter for its line, or for its whole record, was refused: its document is a leftover, and no row
-# is missing.
+# is missing. Nor is one that a replay removed.
 _MISSING = f"""
-FROM staged_event s WHERE NOT EXISTS (SELECT FROM dead_letter w WHERE w.topic_id = s.topic_id
+FROM staged_event s WHERE NOT EXISTS (SELECT FROM replay_removal r WHERE r.source_id = s.source_id AND r.ts = s.ts
+    AND r.event_id = s.id)
+AND NOT EXISTS (SELECT FROM dead_letter w WHERE w.topic_id = s.topic_id
     AND w.partition = s.partition AND w."offset" = s."offset" AND (w.line = s.line OR {skipped_lines.WHOLE_LETTER}))
-"""
+"""  # noqa: S608 - constants only
 _INSERT = f"""
 WITH new AS (
-    INSERT INTO events ({copy_encoder.EVENT_COLUMNS}) SELECT {copy_encoder.EVENT_COLUMNS} {_MISSING} ORDER BY source_id, ts, id
+    INSERT INTO events ({copy_encoder.ALL_COLUMNS}) SELECT {copy_encoder.ALL_COLUMNS} {_MISSING} ORDER BY source_id, ts, id
     ON CONFLICT DO NOTHING RETURNING source_id, ts),
 marked AS (
     INSERT INTO stale_hour (source_id, hour) SELECT DISTINCT source_id, date_trunc('hour', ts) FROM new ORDER BY 1, 2
@@ -44,17 +46,20 @@ class RowWriter:
         self._months: set[datetime] = set()
         self._topics: dict[UUID, int] = {}
 
-    def insert(self, entries: list[Entry], *, topic: UUID) -> int:
-        """Insert events that have no row and no dead letter; return their number. A dry run only counts them."""
+    def insert(self, entries: list[Entry], *, topic: UUID, revision: int = 0) -> int:
+        """Insert events that have no row and no dead letter; return their number. A dry run only counts them.
+
+        :param revision: of the logic that judged them
+        """
         if not entries:
             return 0
-        topic_row = self._topic_row(topic)
+        topic_row = self.topic_row(topic)
         if not self._dry_run:
             self._ensure_months(entries)
         with self._held.transaction() as cursor:
-            [(_, now)] = cursor.execute(row_sql.BEGAN).fetchall()
-            data = copy_encoder.events(entries, stored=now, topic=topic_row)
-            with cursor.copy(row_sql.COPY_STAGED_EVENTS) as copy:
+            [(_, now, _)] = cursor.execute(row_sql.BEGAN).fetchall()
+            data = copy_encoder.events(entries, stored=now, topic=topic_row, revision=revision)
+            with cursor.copy(row_sql.COPY_STAGED_JUDGED_EVENTS) as copy:
                 copy.write(data)
             found = cursor.execute(_COUNT if self._dry_run else _INSERT).fetchone()
         assert found is not None
@@ -67,7 +72,8 @@ class RowWriter:
                 month_partitions.ensure(self._held.connection, missing)
             self._months |= missing
 
-    def _topic_row(self, kafka_id: UUID) -> int:
+    def topic_row(self, kafka_id: UUID) -> int:
+        """Return the row id of a topic; in a dry run -1, if it has none."""
         if kafka_id not in self._topics:
             self._topics[kafka_id] = self._find_topic(kafka_id)
         return self._topics[kafka_id]

@@ -20,6 +20,7 @@ from processing.ledger import lost_records
 from processing.ledger.lost_records import Gap
 from processing.models import LedgerGap
 from processing.recovery.rebuild import maintenance, refresh_rollups
+from processing.recovery.rebuild.document_rows import DocumentRows
 from processing.recovery.rebuild.maintenance import Maintenance
 from processing.recovery.rebuild.row_writer import RowWriter
 from processing.recovery.recount import readers
@@ -62,14 +63,14 @@ def run(events: EventRange, *, dry_run: bool, progress: Progress) -> Rebuilt:
 def _insert(held: Maintenance, events: EventRange, *, dry_run: bool, progress: Progress) -> Rebuilt:
     rebuilt = Rebuilt()
     unread = _unread(held.connection)
-    writer = RowWriter(held, dry_run=dry_run)
+    restore = DocumentRows(held, RowWriter(held, dry_run=dry_run))
     store = DocumentStore(patience=LONG_WAIT)
     try:
         wanted = _query(events)
         total = store.count(wanted)
         for chunk in store.stream(wanted):
             for topic, entries in _read(chunk, unread, rebuilt).items():
-                rebuilt.rows += writer.insert(entries, topic=topic)
+                rebuilt.rows += restore.insert(entries, topic=topic)
             progress.advance("documents", rebuilt.documents, total)
     finally:
         store.close()

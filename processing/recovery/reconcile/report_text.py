@@ -29,6 +29,7 @@ MEANINGS = {
     "rollup_minute_differs": "a minute's rollup differs from the sum of its rows",
     "rollup_hour_differs": "an hour's rollup differs from the sum of its rows",
     "latest_value_differs": "a latest value is not the newest row's",
+    "rule_counts_differ": "the ledger's dropped events are not those that rules and replays dropped",
     "removed_unread": "records that retention removed unread, not recorded as a gap yet",
     "progress_differs": "a partition's counts of records and events differ from the recount",
 }
@@ -103,7 +104,8 @@ def _counted(report: Report) -> Iterator[str]:
     yield f"Counted again in {report.seconds:.1f} s:"
     yield (
         f"  Kafka       {kafka['records']:,} records, {kafka['read']:,} lines: {kafka['stored']:,} stored,"
-        f" {kafka['duplicate']:,} duplicate, {kafka['deadLettered']:,} dead-lettered, {kafka['lost']:,} lost"
+        f" {kafka['duplicate']:,} duplicate, {kafka['deadLettered']:,} dead-lettered, {kafka['dropped']:,} dropped,"
+        f" {kafka['lost']:,} lost"
     )
     yield f"  MongoDB     {documents['documents']:,} documents, and {documents['inFlight']:,} in flight"
     yield f"  PostgreSQL  {rows['rows']:,} rows, {rows['deadLetters']:,} dead letters"

@@ -12,6 +12,7 @@ from bson import DBRef
 from ingestion.events.identity.content_hash import content_hash
 from processing.events.document_ids import source_digest
 from processing.events.entries import Entry
+from processing.events.made import Made
 from processing.stores.jsonb import load_payload
 
 _encode = msgspec.json.Encoder().encode
@@ -20,7 +21,8 @@ _POSITION = ("partition", "offset", "line")
 # The columns that `event_of_row` needs, of table alias `e`. Times are in microseconds since the epoch.
 ROW_COLUMNS = """
 e.source_id, (extract(epoch FROM e.ts) * 1000000)::bigint, uuid_send(e.id), e.payload::text, e.content_hash,
-(extract(epoch FROM e.received) * 1000000)::bigint, e.partition, e."offset", e.line, e.rollup_cut IS NOT TRUE
+(extract(epoch FROM e.received) * 1000000)::bigint, e.partition, e."offset", e.line, e.rollup_cut IS NOT TRUE,
+e.made_hash, coalesce(e.tags, '{}')
 """
 
 
@@ -60,31 +62,39 @@ def is_intact_document(document: Mapping[str, object]) -> bool:
 def event_of_row(row: tuple[Any, ...]) -> Entry:
     """Return the event of a row of ROW_COLUMNS, read in binary.
 
-    Its `values` are those that were sent; the spelling of its `payload` is PostgreSQL's.
+    Its `values` are those of the row, which logic may have changed; the spelling of its `payload` is PostgreSQL's.
     """
-    source, ts, id_, payload, hash_, received, partition, offset, line, rolled = row
+    source, ts, id_, payload, hash_, received, partition, offset, line, rolled, made_hash, tags = row
+    values, text = load_payload(payload), payload.encode()
     return Entry(
         key=id_ + source_digest(source),
         text=str(UUID(bytes=id_)),
         source=source,
         ts=ts,
         received=received,
-        payload=payload.encode(),
-        values=load_payload(payload),
+        payload=text,
+        values=values,
         hash=hash_,
         partition=partition,
         offset=offset,
         line=line,
         rolled=rolled,
+        made=Made(values, text, made_hash, tuple(tags)) if made_hash is not None or tags else None,
     )
 
 
 def is_intact_event(event: Entry) -> bool:
     """Check that an event of a row has the content that its hash was made of, with or without its time.
 
-    A row does not record whether the sender gave the time.
+    A row does not record whether the sender gave the time. One that logic has changed has a hash of its own.
     """
-    return event.hash in (content_hash(event.ts, event.values), content_hash(None, event.values))
+    expected = event.hash if event.made is None or event.made.hash is None else event.made.hash
+    return expected in (content_hash(event.ts, event.values), content_hash(None, event.values))
+
+
+def is_changed(event: Entry) -> bool:
+    """Return whether logic has changed the payload, so that the row no longer has what was sent."""
+    return event.made is not None and event.made.hash is not None
 
 
 def _plain(value: object) -> object:

@@ -26,6 +26,7 @@ from processing.ledger import ledger, lost_records
 from processing.ledger.ledger import Snapshot
 from processing.ledger.lost_records import Gap
 from processing.recovery.recount import readers, recount_sql, reread
+from processing.recovery.recount.past_logic import PastLogic
 from processing.stores import copy_encoder, postgres
 from processing.stores.mongodb import document_store
 
@@ -109,11 +110,12 @@ def count_topic(
     since: dict[int, datetime] = {}
     limit = _records_per_chunk(ends, at)
     topic = topic_row(connection, ends.topic)
+    past = PastLogic(connection.cursor(), topic=topic)
     for polled in reader.read(ranges, limit=limit):
         chunk = [
             record for record in polled if not lost_records.covers(skipped, ends.topic, record.partition, record.offset)
         ]
-        lines = [_line(line) for line in reread.lines(connection, chunk, topic=topic)]
+        lines = [_line(line) for line in reread.lines(connection, chunk, topic=topic, past=past)]
         _copy_rows(connection, recount_sql.COPY_LINES, recount_sql.LINE_TYPES, lines)
         for record in chunk:
             counted[record.partition] += 1
@@ -217,11 +219,13 @@ def _insert_partitions(connection: psycopg.Connection, ranges: Iterable[OffsetRa
     connection.execute("ANALYZE recount_line")
 
 
-def _line(line: Entry | Letter) -> Row:
-    place = line.partition, line.offset, line.line
-    if isinstance(line, Entry):
-        return line.source, line.id, line.hash, line.received - _PG_EPOCH, *place, None
-    return line.source, line.event_id, None, line.received - _PG_EPOCH, *place, str(line.reason)
+def _line(line: reread.Line) -> Row:
+    if isinstance(line, Letter):
+        place = line.partition, line.offset, line.line
+        return line.source, line.event_id, None, line.received - _PG_EPOCH, *place, str(line.reason), False
+    event, is_dropped = (line.event, True) if isinstance(line, reread.DroppedLine) else (line, False)
+    place = event.partition, event.offset, event.line
+    return event.source, event.id, event.hash, event.received - _PG_EPOCH, *place, None, is_dropped
 
 
 def _document_row(document: Mapping[str, object]) -> Row:

@@ -17,7 +17,7 @@ LOST_DOCUMENT_INDEX = 'CREATE INDEX ON lost_document (partition, "offset", line)
 TABLES = f"""
 CREATE TEMP TABLE recount_partition (partition int, first_offset bigint, next_offset bigint, whole boolean) ON COMMIT DROP;
 CREATE TEMP TABLE recount_line (source_id text, id uuid, hash bigint, received timestamptz, partition int,
-    "offset" bigint, line int, letter text) ON COMMIT DROP;
+    "offset" bigint, line int, letter text, dropped boolean) ON COMMIT DROP;
 CREATE TEMP TABLE recount_outcome (source_id text, id uuid, received timestamptz, partition int, "offset" bigint,
     line int, letter text, outcome text) ON COMMIT DROP;
 CREATE TEMP TABLE recount_document (source_id text, id uuid, hash bigint, topic uuid, partition int,
@@ -33,7 +33,7 @@ CREATE TEMP TABLE lost_document ({LOST_DOCUMENT}) ON COMMIT DROP;
 """
 
 COPY_LINES = "COPY recount_line FROM STDIN (FORMAT BINARY)"
-LINE_TYPES = ["text", "bytea", "int8", "int8", "int4", "int8", "int4", "text"]
+LINE_TYPES = ["text", "bytea", "int8", "int8", "int4", "int8", "int4", "text", "bool"]
 COPY_DOCUMENTS = "COPY recount_document FROM STDIN (FORMAT BINARY)"
 DOCUMENT_TYPES = ["text", "bytea", "int8", "bytea", "int4", "int8", "int4", "int8", "text", "bool"]
 COPY_SPANS = f"COPY recount_span ({copy_encoder.SPAN_COLUMNS}) FROM STDIN (FORMAT BINARY)"
@@ -42,7 +42,8 @@ CHANGED_TYPES = ["text", "bytea", "int4", "int8", "int4", "int8"]
 
 ROWS = f"SELECT {readers.ROW_COLUMNS} FROM events e ORDER BY e.source_id, e.ts, e.id"  # noqa: S608 - constants only
 
-# The outcome of each line: a row or a dead letter of exactly this line, else an earlier row with its identity.
+# The outcome of each line: a row or a dead letter of exactly this line, else what logic says of it, live or in a replay,
+# else an earlier row with its identity, or one that a replay removed.
 OUTCOMES = """
 INSERT INTO recount_outcome
 SELECT DISTINCT ON (l.partition, l."offset", l.line)
@@ -54,7 +55,12 @@ SELECT DISTINCT ON (l.partition, l."offset", l.line)
     CASE WHEN e.topic_id = %(topic)s AND e.partition = l.partition AND e."offset" = l."offset" AND e.line = l.line
              THEN CASE WHEN d.id IS NULL THEN 'stored' ELSE 'both' END
          WHEN d.id IS NOT NULL THEN 'dead_lettered'
+         WHEN l.dropped THEN 'dropped'
          WHEN l.letter IS NOT NULL THEN 'no_letter'
+         WHEN r.fate IS NOT NULL AND r.topic_id = %(topic)s AND r.partition = l.partition AND r."offset" = l."offset"
+             AND r.line = l.line THEN CASE r.fate WHEN 'dropped' THEN 'dropped' ELSE 'no_letter' END
+         WHEN e.id IS NULL AND r.content_hash = l.hash THEN 'duplicate'
+         WHEN e.id IS NULL AND r.fate IS NOT NULL THEN 'no_letter'
          WHEN e.id IS NULL THEN 'lost'
          WHEN e.content_hash = l.hash THEN 'duplicate'
          ELSE 'no_letter' END
@@ -62,10 +68,13 @@ FROM recount_line l
 LEFT JOIN events e ON e.source_id = l.source_id AND e.id = l.id
 LEFT JOIN dead_letter d ON d.topic_id = %(topic)s AND d.partition = l.partition AND d."offset" = l."offset"
     AND d.line = l.line
+LEFT JOIN replay_removal r ON r.source_id = l.source_id AND r.event_id = l.id
 ORDER BY l.partition, l."offset", l.line,
     (e.topic_id = %(topic)s AND e.partition = l.partition AND e."offset" = l."offset" AND e.line = l.line)
         DESC NULLS LAST,
-    (e.content_hash = l.hash) DESC NULLS LAST
+    (e.content_hash = l.hash) DESC NULLS LAST,
+    (r.topic_id = %(topic)s AND r.partition = l.partition AND r."offset" = l."offset" AND r.line = l.line)
+        DESC NULLS LAST
 """
 
 TALLY = f"""
@@ -73,6 +82,7 @@ SELECT
     (SELECT json_build_object('read', count(*), 'stored', count(*) FILTER (WHERE outcome IN ('stored', 'both')),
         'duplicate', count(*) FILTER (WHERE outcome = 'duplicate'),
         'deadLettered', count(*) FILTER (WHERE outcome IN ('dead_lettered', 'no_letter')),
+        'dropped', count(*) FILTER (WHERE outcome = 'dropped'),
         'lost', count(*) FILTER (WHERE outcome = 'lost')) FROM recount_outcome
         WHERE {event_range.where("received")}),
     (SELECT json_build_object('documents', count(*) - count(*) FILTER (WHERE ahead),
@@ -153,27 +163,28 @@ FROM events LEFT JOIN recount_partition USING (partition) GROUP BY 1, 2, 3
 UNION ALL
 SELECT source_id, date_trunc('minute', received), partition, count(*), 0,
     count(*) FILTER (WHERE outcome = 'duplicate'),
-    count(*) FILTER (WHERE outcome IN ('dead_lettered', 'no_letter')), 0
+    count(*) FILTER (WHERE outcome IN ('dead_lettered', 'no_letter')), count(*) FILTER (WHERE outcome = 'dropped')
 FROM recount_outcome JOIN recount_partition USING (partition) WHERE whole GROUP BY 1, 2, 3
 UNION ALL
 SELECT source_id, date_trunc('minute', received), partition, 0, 0, 0, count(*), 0
 FROM dead_letter LEFT JOIN recount_partition USING (partition) WHERE whole IS NOT TRUE GROUP BY 1, 2, 3
 """
-# Stored and dead-lettered can be recounted without Kafka; read and duplicate only if Kafka has the whole partition.
+# Stored and dead-lettered can be recounted without Kafka; the others only if Kafka has the whole partition.
 _LEDGER = f"""
 SELECT source_id, NULL::uuid AS event_id, partition, NULL::bigint AS "offset", NULL::int AS line,
     minute AS received, jsonb_build_object('minute', minute,
         'ledger', jsonb_build_object('read', l.read, 'stored', l.stored, 'duplicate', l.duplicate,
-            'deadLettered', l.dead_lettered),
+            'deadLettered', l.dead_lettered, 'dropped', l.dropped),
         'recounted', jsonb_build_object('read', CASE WHEN p.whole THEN r.read END, 'stored', r.stored,
-            'duplicate', CASE WHEN p.whole THEN r.duplicate END, 'deadLettered', r.dead_lettered)) AS detail
+            'duplicate', CASE WHEN p.whole THEN r.duplicate END, 'deadLettered', r.dead_lettered,
+            'dropped', CASE WHEN p.whole THEN r.dropped END)) AS detail
 FROM ({ledger.by_place(_COUNTED, "SELECT * FROM ledger")}) AS l FULL JOIN ({ledger.by_place(_COUNTED, _RECOUNTED)}) AS r
     USING (source_id, minute, partition)
 LEFT JOIN recount_partition p USING (partition)
 WHERE (coalesce(l.stored, 0), coalesce(l.dead_lettered, 0))
         IS DISTINCT FROM (coalesce(r.stored, 0), coalesce(r.dead_lettered, 0))
-   OR (p.whole AND (coalesce(l.read, 0), coalesce(l.duplicate, 0))
-        IS DISTINCT FROM (coalesce(r.read, 0), coalesce(r.duplicate, 0)))
+   OR (p.whole AND (coalesce(l.read, 0), coalesce(l.duplicate, 0), coalesce(l.dropped, 0))
+        IS DISTINCT FROM (coalesce(r.read, 0), coalesce(r.duplicate, 0), coalesce(r.dropped, 0)))
 """  # noqa: S608 - constants only
 
 _STATISTICS = f"""
@@ -195,6 +206,20 @@ SELECT source_id, NULL::uuid AS event_id, partition, NULL::bigint AS "offset", N
         'settled', stored + duplicate + dead_lettered + dropped) AS detail
 FROM ({ledger.by_place(_COUNTED, "SELECT * FROM ledger")}) AS l
 WHERE read <> stored + duplicate + dead_lettered + dropped
+"""  # noqa: S608 - constants only
+
+
+# What replays dropped is no count of a rule's.
+_RULES = f"""
+SELECT source_id, NULL::uuid AS event_id, partition, NULL::bigint AS "offset", NULL::int AS line,
+    minute AS received, jsonb_build_object('minute', minute, 'ledger', coalesce(l.dropped, 0),
+        'rules', coalesce(c.dropped, 0), 'replays', coalesce(r.dropped, 0)) AS detail
+FROM ({ledger.by_place("sum(b.dropped)::bigint AS dropped", "SELECT * FROM ledger WHERE dropped <> 0")}) AS l
+FULL JOIN ({ledger.by_place("sum(b.dropped)::bigint AS dropped", "SELECT * FROM rule_count WHERE dropped <> 0")}) AS c
+    USING (source_id, minute, partition)
+FULL JOIN ({ledger.by_place("count(*)::bigint AS dropped", "SELECT source_id, date_trunc('minute', received) AS minute, partition FROM replay_removal WHERE fate = 'dropped'")}) AS r
+    USING (source_id, minute, partition)
+WHERE coalesce(l.dropped, 0) <> coalesce(c.dropped, 0) + coalesce(r.dropped, 0)
 """  # noqa: S608 - constants only
 
 
@@ -254,7 +279,9 @@ DIFFERENCES = {
             jsonb_build_object('document', d.key) AS detail
         FROM recount_document d LEFT JOIN events e ON e.source_id = d.source_id AND e.id = d.id
         LEFT JOIN recount_partition p ON p.partition = d.partition
-        WHERE e.id IS NULL AND (d.topic = %(kafka_id)s AND d."offset" >= coalesce(p.next_offset, 0)) IS NOT TRUE
+        WHERE e.id IS NULL AND NOT EXISTS (
+            SELECT FROM replay_removal r WHERE r.source_id = d.source_id AND r.event_id = d.id)
+        AND (d.topic = %(kafka_id)s AND d."offset" >= coalesce(p.next_offset, 0)) IS NOT TRUE
     """,
     "row_differs_from_document": """
         SELECT e.source_id, e.id AS event_id, e.partition, e."offset", e.line, e.received,
@@ -270,6 +297,7 @@ DIFFERENCES = {
     "ledger_differs": _LEDGER,
     "statistics_differ": _STATISTICS,
     "unaccounted": _UNACCOUNTED,
+    "rule_counts_differ": _RULES,
     "rollup_minute_differs": _rollup(MINUTES, "NOT hourly"),
     "rollup_hour_differs": _rollup(HOURS, "hourly"),
     "latest_value_differs": _LATEST,

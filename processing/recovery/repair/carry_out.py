@@ -15,11 +15,14 @@ from processing.events.batch import Letter
 from processing.events.entries import Entry
 from processing.kafka.topic_reader import TopicReader
 from processing.recovery.rebuild import refresh_rollups
+from processing.recovery.rebuild.document_rows import DocumentRows, by_revision
 from processing.recovery.rebuild.documents import Filler
 from processing.recovery.rebuild.maintenance import Maintenance
 from processing.recovery.rebuild.row_writer import RowWriter
 from processing.recovery.reconcile.reconcile import Comparison
 from processing.recovery.recount import readers, recount, reread
+from processing.recovery.recount.past_logic import PastLogic
+from processing.recovery.recount.reread import DroppedLine
 from processing.recovery.repair import repair_sql
 from processing.recovery.repair.plan import Plan, Row
 from processing.stores import letter_writer, postgres, row_sql
@@ -117,13 +120,14 @@ class RepairStores:
 def _rows_from_documents(stores: RepairStores, progress: Progress) -> int:
     """Restore rows from intact documents; return their number."""
     made, planned = 0, _planned_documents(stores, "row")
+    restore = DocumentRows(stores.held, stores.rows)
     for chunk in _chunks(planned):
         found: defaultdict[UUID, list[Entry]] = defaultdict(list)
         for document in stores.documents.find([bytes.fromhex(str(key)) for key, *_ in chunk]):
             entry, topic = readers.event_of_document(document), readers.topic_of_document(document)
             if entry is not None and topic is not None:
                 found[topic].append(entry)
-        made += sum(stores.rows.insert(entries, topic=topic) for topic, entries in found.items())
+        made += sum(restore.insert(entries, topic=topic) for topic, entries in found.items())
         progress.advance("rows from documents", made, len(planned))
     return made
 
@@ -152,19 +156,21 @@ def _reread_lines(stores: RepairStores, progress: Progress) -> tuple[int, int]:
     wanted = {(partition, offset, line): outcome for partition, offset, line, outcome in planned}
     topic = int(str(stores.found.parameters["topic"]))
     events = letters = 0
+    past = PastLogic(stores.held.connection.cursor(), topic=topic)
     for chunk in stores.reader.read(_offset_ranges(wanted), limit=_RECORDS_PER_CHUNK):
-        lines = [line for line in reread.lines(stores.held.connection, chunk, topic=topic) if _position(line) in wanted]
+        found = reread.lines(stores.held.connection, chunk, topic=topic, past=past)
+        lines = [line for line in found if not isinstance(line, DroppedLine) and _position(line) in wanted]
         missing = [_as_letter(line) for line in lines if wanted[_position(line)] == "no_letter"]
         lost = [line for line in lines if wanted[_position(line)] == "lost" and isinstance(line, Entry)]
         with stores.held.transaction():
             letter_writer.write_letters(stores.held.connection, missing, topic)
         letters += len(missing)
-        events += _store(stores, lost)
+        events += _store(stores, lost, past)
         progress.advance("events and letters from Kafka", events + letters, len(wanted))
     return events, letters
 
 
-def _store(stores: RepairStores, lost: Sequence[Entry]) -> int:
+def _store(stores: RepairStores, lost: Sequence[Entry], past: PastLogic) -> int:
     first: dict[bytes, Entry] = {}
     for entry in sorted(lost, key=_position):
         first.setdefault(entry.key, entry)
@@ -175,7 +181,10 @@ def _store(stores: RepairStores, lost: Sequence[Entry]) -> int:
         entry.ts = ts
     # These become dead letters in the next pass: a document with other content has their id, or MongoDB refused them.
     refused = {entry.key for entry in (*verdict.conflicts, *verdict.refused)}
-    return stores.rows.insert([entry for key, entry in first.items() if key not in refused], topic=topic)
+    kept = [entry for key, entry in first.items() if key not in refused]
+    return sum(
+        stores.rows.insert(entries, topic=topic, revision=revision) for revision, entries in by_revision(kept, past)
+    )
 
 
 def _as_letter(line: Entry | Letter) -> Letter:

@@ -15,7 +15,7 @@ TABLES = {
     "repair_hour": "source_id text, hour timestamptz",
     "repair_latest": "source_id text, field text",
     "repair_ledger": "source_id text, minute timestamptz, partition int, read bigint, stored bigint, duplicate bigint,"
-    " dead_lettered bigint",
+    " dead_lettered bigint, dropped bigint",
     "repair_progress": "partition int, records bigint, events bigint",
 }
 
@@ -45,6 +45,7 @@ _DOCUMENTS = f"""
 INSERT INTO repair_document
 SELECT d.key, d.source_id, d.id,
     CASE WHEN d.source_id IS NULL OR w.id IS NOT NULL THEN 'discard'
+         WHEN covered.yes AND l.dropped THEN 'discard'
          WHEN covered.yes AND (l.hash IS DISTINCT FROM d.hash OR NOT d.intact) THEN 'discard' ELSE 'row' END
 FROM recount_document d LEFT JOIN recount_partition p ON p.partition = d.partition
 CROSS JOIN LATERAL (SELECT (d.topic = %(kafka_id)s AND d."offset" >= p.first_offset AND d."offset" < p.next_offset)
@@ -55,6 +56,7 @@ LEFT JOIN dead_letter w ON w.topic_id = t.id AND w.partition = d.partition AND w
     AND (w.line = d.line OR (w.state <> 'stored' AND {skipped_lines.WHOLE_LETTER}))
 WHERE d.key ~ '^[0-9a-f]{{48}}$' AND (d.topic = %(kafka_id)s AND d."offset" >= coalesce(p.next_offset, 0)) IS NOT TRUE
     AND NOT EXISTS (SELECT FROM events e WHERE e.source_id = d.source_id AND e.id = d.id)
+    AND NOT EXISTS (SELECT FROM replay_removal r WHERE r.source_id = d.source_id AND r.event_id = d.id)
 UNION ALL
 SELECT d.key, d.source_id, d.id, 'replace'
 FROM events e JOIN recount_document d ON d.source_id = e.source_id AND d.id = e.id
@@ -82,7 +84,7 @@ INSERT INTO repair_ledger
 SELECT source_id, minute, partition,
     CASE WHEN whole THEN read ELSE greatest(stored, 0) + greatest(dead_lettered, 0) END,
     CASE WHEN whole THEN stored ELSE greatest(stored, 0) END, CASE WHEN whole THEN duplicate ELSE 0 END,
-    CASE WHEN whole THEN dead_lettered ELSE greatest(dead_lettered, 0) END
+    CASE WHEN whole THEN dead_lettered ELSE greatest(dead_lettered, 0) END, CASE WHEN whole THEN dropped ELSE 0 END
 FROM (
     SELECT source_id, (detail->>'minute')::timestamptz AS minute, partition,
         detail->'recounted'->>'duplicate' IS NOT NULL OR p.whole AS whole,
@@ -92,7 +94,9 @@ FROM (
         coalesce((detail->'recounted'->>'duplicate')::bigint, 0)
             - coalesce((detail->'ledger'->>'duplicate')::bigint, 0) AS duplicate,
         coalesce((detail->'recounted'->>'deadLettered')::bigint, 0)
-            - coalesce((detail->'ledger'->>'deadLettered')::bigint, 0) AS dead_lettered
+            - coalesce((detail->'ledger'->>'deadLettered')::bigint, 0) AS dead_lettered,
+        coalesce((detail->'recounted'->>'dropped')::bigint, 0)
+            - coalesce((detail->'ledger'->>'dropped')::bigint, 0) AS dropped
     FROM ({DIFFERENCES["ledger_differs"]}) AS found LEFT JOIN recount_partition p USING (partition)) AS differing
 WHERE whole OR stored > 0 OR dead_lettered > 0
 """  # noqa: S608 - constants only
@@ -124,7 +128,7 @@ INSERT INTO stale_hour (source_id, hour) SELECT source_id, hour FROM repair_hour
 """
 STAGE_LEDGER = """
 INSERT INTO staged_ledger
-SELECT source_id, minute, partition, read, stored, duplicate, dead_lettered, 0, minute, minute, NULL FROM repair_ledger
+SELECT source_id, minute, partition, read, stored, duplicate, dead_lettered, dropped, minute, minute, NULL FROM repair_ledger
 """
 # One statement sees one snapshot, and a batch changes both sides alike: any difference is an error.
 STATISTICS = """

@@ -159,8 +159,8 @@ def test_wrong_ledger_count_is_named_with_its_minute() -> None:
 
     assert set(report.kinds) == {"ledger_differs", "statistics_differ", "unaccounted"}
     [named] = [difference for difference in report.differences if difference["kind"] == "ledger_differs"]
-    assert named["ledger"] == {"read": 4, "stored": 1, "duplicate": 0, "deadLettered": 1}
-    assert named["recounted"] == {"read": 2, "stored": 1, "duplicate": 0, "deadLettered": 1}
+    assert named["ledger"] == {"read": 4, "stored": 1, "duplicate": 0, "deadLettered": 1, "dropped": 0}
+    assert named["recounted"] == {"read": 2, "stored": 1, "duplicate": 0, "deadLettered": 1, "dropped": 0}
     assert "minute" in named
 
 
@@ -238,6 +238,7 @@ def test_garbage_repetitions_and_conflicts_agree(site: Deployment, ingest: Produ
         "stored": 2,
         "duplicate": 3,
         "deadLettered": 8,
+        "dropped": 0,
         "lost": 0,
     }
     assert None in {source["sourceId"] for source in report.sources}
