@@ -10,6 +10,8 @@ from processing.field_indexes import job as field_index_job
 from processing.jobs.queue import Step
 from processing.packing import job as packing_job
 from processing.recovery.rebuild import restore_job
+from processing.recovery.replay import request as replay_request
+from processing.recovery.replay.job import Replay
 
 
 def steps() -> Mapping[str, Step]:
@@ -20,4 +22,5 @@ def steps() -> Mapping[str, Step]:
         restore_job.KIND: restore_job.step,
         packing_job.KIND: packing_job.step,
         declaring.KIND: field_index_job.step,
+        replay_request.KIND: Replay().step,
     }

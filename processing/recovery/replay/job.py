@@ -1,0 +1,214 @@
+"""The job that replays events, some seconds in each chunk. It may be killed and repeated."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import psycopg
+
+from ingestion.auth import source_patterns
+from processing.commandline.progress import Progress
+from processing.dead_letters import redrive
+from processing.dead_letters.filters import LetterFilter
+from processing.errors import postgres_errors
+from processing.events.judged import REJECTED
+from processing.jobs import queue
+from processing.jobs.heartbeat import beating
+from processing.jobs.queue import JobFailed, JobLost
+from processing.kafka.processed_topic import ProcessedTopic
+from processing.logic.engine import Logic
+from processing.logic.faults import InvalidLogic
+from processing.logic.revisions import loading
+from processing.models import DeadLetter, Job
+from processing.recovery.rebuild import maintenance, refresh_rollups
+from processing.recovery.rebuild.maintenance import Maintenance
+from processing.recovery.recount import recount
+from processing.recovery.replay import applying, planning, reading
+from processing.recovery.replay.planning import ReplayPlan
+from processing.recovery.replay.reading import Chunk, Place
+from processing.recovery.replay.request import ReplayRequest
+from processing.stores.mongodb.document_store import DocumentStore
+
+MAX_LETTERS = 100_000  # that one replay redrives
+SECONDS = 2.0  # of one step; then the job can be cancelled, and rollups follow
+
+# In the transaction of the chunk's effects.
+_SAVE = """
+UPDATE job SET done = %s, place = %s::jsonb, message = %s, heartbeat = now()
+WHERE id = %s AND worker = %s AND state = 'running'
+"""
+
+
+class Replay:
+    """The step of replay jobs; for one thread."""
+
+    def __init__(self) -> None:
+        self._documents = DocumentStore()
+        self._processed = ProcessedTopic()
+        self._logic: Logic | None = None
+
+    def step(self, job: Job) -> float | None:
+        """Replay for some seconds; see queue.Step."""
+        began = time.monotonic()
+        wanted = ReplayRequest.of(job)
+        with postgres_errors(), beating(job), _session(wanted) as session:
+            run = Run.of(job, wanted, session, self._load(session.connection, wanted.revision))
+            before = run.counts["read"]
+            while time.monotonic() - began < SECONDS and self._next(run):
+                pass
+            session.refresh()
+            self._save_unwritten(run)
+            if run.place is None:
+                _finish(job, run)
+                return None
+        read = run.counts["read"] - before
+        return max(0.0, read / wanted.rate - (time.monotonic() - began)) if wanted.rate else 0.0
+
+    def _load(self, connection: psycopg.Connection, revision: int) -> Logic:
+        if self._logic is None or self._logic.revision != revision:
+            try:
+                with connection.cursor() as cursor:
+                    self._logic = loading.load(cursor, revision)
+            except InvalidLogic as error:
+                raise JobFailed(f"revision {revision} of logic can't be used: {error}") from error
+        return self._logic
+
+    def _next(self, run: Run) -> bool:
+        """Replay one chunk; return whether there is another."""
+        wanted, session = run.wanted, run.session
+        if run.place is None:
+            return False
+        if not run.place.source or run.place.ts == _SOURCE_DONE:
+            with session.connection.cursor() as cursor:
+                source = reading.next_source(cursor, wanted.sources, after=run.place.source)
+            run.place = None if source is None else Place(source)
+            return source is not None
+        chunk = reading.read(session.connection, self._documents, run.place, since=wanted.since, until=wanted.until)
+        found = planning.plan(chunk, run.logic)
+        run.place = chunk.end or Place(run.place.source, _SOURCE_DONE)
+        run.counts.update({"read": chunk.read, "same": found.same, "damaged": chunk.damaged})
+        self._write(run, chunk, found)
+        return True
+
+    def _write(self, run: Run, chunk: Chunk, found: ReplayPlan) -> None:
+        if run.wanted.dry_run:
+            run.counts.update(changed=len(found.changed))
+            run.counts.update(move.after if move.after != planning.STORED else "appeared" for move in found.moved)
+        elif found.changed or found.moved:
+            assert run.session.held is not None
+            with run.session.held.between_batches() as cursor:
+                run.counts.update(applying.apply(cursor, found, chunk, revision=run.wanted.revision, replay=run.job.pk))
+                if run.wanted.publish and found.changed:
+                    self._processed.publish(found.changed, [chunk.present[key].stored for key in found.changed.keys])
+                run.save(cursor)
+            return
+        run.unsaved = True
+
+    def _save_unwritten(self, run: Run) -> None:
+        """Save the place after chunks without effects."""
+        if run.unsaved:
+            with run.session.connection.transaction(), run.session.connection.cursor() as cursor:
+                run.save(cursor)
+
+
+_SOURCE_DONE = -1  # in place of a time
+
+
+@dataclass(slots=True)
+class Session:
+    """The connection, and the maintenance lease unless nothing is written."""
+
+    connection: psycopg.Connection
+    held: Maintenance | None
+
+    def refresh(self) -> None:
+        """Recompute the rollups of the hours whose rows were changed."""
+        if self.held:
+            refresh_rollups.refresh(self.held, progress=Progress())
+
+
+@contextmanager
+def _session(wanted: ReplayRequest) -> Iterator[Session]:
+    if wanted.dry_run:
+        with recount.connect() as connection:
+            yield Session(connection, None)
+        return
+    with maintenance.session() as held:
+        yield Session(held.connection, held)
+
+
+@dataclass(slots=True)
+class Run:
+    """Where a job has got to, within one step."""
+
+    job: Job
+    wanted: ReplayRequest
+    session: Session
+    logic: Logic
+    place: Place | None  # None: at the end
+    counts: Counter[str] = field(default_factory=Counter)
+    unsaved: bool = False
+
+    @classmethod
+    def of(cls, job: Job, wanted: ReplayRequest, session: Session, logic: Logic) -> Run:
+        """Continue a job, or begin it."""
+        known = job.place
+        if not known:
+            with session.connection.cursor() as cursor:
+                job.total = reading.count(cursor, wanted.sources, wanted.since, wanted.until)
+            queue.advance(job, message="counting")
+            return cls(job, wanted, session, logic, Place(""))
+        return cls(job, wanted, session, logic, Place(*known["at"]), Counter(known["counts"]))
+
+    def save(self, cursor: psycopg.Cursor) -> None:
+        """Save the place in the transaction of the effects.
+
+        :raises JobLost: another worker has the job
+        """
+        at = self.place or Place("", _SOURCE_DONE)
+        place = {"at": list(at), "counts": dict(self.counts)}
+        values = [self.counts["read"], json.dumps(place), summary(self.counts, dry_run=self.wanted.dry_run)]
+        if not cursor.execute(_SAVE, [*values, self.job.pk, self.job.worker]).rowcount:
+            raise JobLost
+        self.unsaved = False
+        self.job.place, self.job.done, self.job.message = place, self.counts["read"], str(values[2])
+
+
+def _finish(job: Job, run: Run) -> None:
+    message = summary(run.counts, dry_run=run.wanted.dry_run)
+    if run.wanted.letters and not run.wanted.dry_run and (ids := _open_letters(run.wanted)):
+        redriven = redrive.request(LetterFilter(ids=ids), who=job.who, note=f"replay {job.pk}")
+        message += f"; job {redriven.pk} redrives {len(ids):,} dead letters"
+    job.place = {**job.place, "counts": dict(run.counts)}
+    job.done = run.counts["read"]
+    queue.advance(job, message=message)
+
+
+def _open_letters(wanted: ReplayRequest) -> tuple[int, ...]:
+    """Return the open letters that logic made of events of the sources."""
+    found = DeadLetter.objects.filter(reason__in=sorted(REJECTED), state=DeadLetter.State.OPEN).order_by("id")
+    return tuple(
+        number
+        for number, source in found.values_list("id", "source_id")[:MAX_LETTERS]
+        if not wanted.sources or any(source_patterns.matches(pattern, source) for pattern in wanted.sources)
+    )
+
+
+def summary(counts: Counter[str], *, dry_run: bool) -> str:
+    """Return a replay's counts as a sentence."""
+    would = "would " if dry_run else ""
+    parts = [
+        f"{counts['read']:,} events read",
+        f"{counts['changed']:,} {would}change",
+        f"{counts['appeared']:,} {would}appear",
+        f"{counts['dropped']:,} {would}be dropped",
+        f"{counts['rejected']:,} {would}be rejected",
+    ]
+    if counts["damaged"]:
+        parts.append(f"{counts['damaged']:,} left alone: no intact document")
+    return ", ".join(parts)

@@ -1,0 +1,194 @@
+"""Reads the events of a source in order, as they were sent, with what their rows have now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+import psycopg
+
+from ingestion.auth import source_patterns
+from ingestion.events.identity.content_hash import content_hashes
+from processing.events.document_ids import source_digest
+from processing.events.entries import Entries, Entry
+from processing.events.made import Made
+from processing.recovery.recount import readers
+from processing.stores.mongodb.document_store import DocumentStore
+
+CHUNK = 2_000  # events; consumers wait while those of them are written that change
+
+_PLACE = "(e.ts, e.{id}) > ('epoch'::timestamptz + %(ts)s * interval '1 microsecond', %(id)s::uuid)"
+_RANGE = """
+e.source_id = %(source)s AND (%(since)s::timestamptz IS NULL OR e.ts >= %(since)s)
+    AND (%(until)s::timestamptz IS NULL OR e.ts < %(until)s) AND (%(ts)s::bigint IS NULL OR {place})
+"""
+_ROWS = f"""
+SELECT {readers.ROW_COLUMNS}, e.topic_id, (extract(epoch FROM e.stored) * 1000000)::bigint
+FROM events e WHERE {_RANGE.format(place=_PLACE.format(id="id"))} ORDER BY e.ts, e.id LIMIT {CHUNK}
+"""  # noqa: S608 - constants only
+_REMOVED = f"""
+SELECT uuid_send(e.event_id), (extract(epoch FROM e.ts) * 1000000)::bigint, e.fate, e.topic_id, e.partition, e."offset",
+    e.line, (extract(epoch FROM e.received) * 1000000)::bigint
+FROM replay_removal e WHERE {_RANGE.format(place=_PLACE.format(id="event_id"))}
+    AND (%(last_ts)s::bigint IS NULL OR (e.ts, e.event_id)
+        <= ('epoch'::timestamptz + %(last_ts)s * interval '1 microsecond', %(last_id)s::uuid))
+ORDER BY e.ts, e.event_id LIMIT {CHUNK}
+"""  # noqa: S608 - constants only
+_NEXT_SOURCE = """
+SELECT source_id FROM source_statistics
+WHERE source_id > %(after)s AND (%(ids)s::text[] IS NULL OR source_id = ANY(%(ids)s) OR EXISTS (
+    SELECT FROM unnest(%(beginnings)s::text[]) AS b (text) WHERE starts_with(source_id, b.text)))
+ORDER BY source_id LIMIT 1
+"""
+_COUNT = """
+SELECT count(*) FROM events e WHERE (%(since)s::timestamptz IS NULL OR e.ts >= %(since)s)
+    AND (%(until)s::timestamptz IS NULL OR e.ts < %(until)s) AND (%(ids)s::text[] IS NULL OR source_id = ANY(%(ids)s)
+    OR EXISTS (SELECT FROM unnest(%(beginnings)s::text[]) AS b (text) WHERE starts_with(source_id, b.text)))
+"""
+
+
+class Place(NamedTuple):
+    """Where a replay has got to: after this event of a source."""
+
+    source: str
+    ts: int | None = None  # microseconds since the epoch; None: at the beginning of the source
+    id: str | None = None
+
+
+class Present(NamedTuple):
+    """What there is of an event now."""
+
+    topic: int  # the row id of its topic
+    fate: str  # stored, dropped or rejected
+    stored: int = 0  # when, microseconds since the epoch
+    hash: int | None = None  # of what logic made of its payload; None: as sent
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Some events of one source."""
+
+    events: Entries  # as they were sent
+    present: dict[bytes, Present]  # by key
+    damaged: int  # events without an intact document or row
+    read: int
+    end: Place | None  # None: the source has no more
+
+
+def next_source(cursor: psycopg.Cursor, sources: Sequence[str], *, after: str) -> str | None:
+    """Return the next source by name; None: there is none.
+
+    :param sources: patterns; none: every source
+    """
+    found = cursor.execute(_NEXT_SOURCE, {"after": after, **_patterns(sources)}).fetchone()
+    return None if found is None else str(found[0])
+
+
+def count(cursor: psycopg.Cursor, sources: Sequence[str], since: datetime | None, until: datetime | None) -> int:
+    """Count the rows of a range."""
+    found = cursor.execute(_COUNT, {"since": since, "until": until, **_patterns(sources)}).fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+def _patterns(sources: Sequence[str]) -> dict[str, list[str] | None]:
+    found = source_patterns.split(sources) if sources else None
+    if found is None:
+        return {"ids": None, "beginnings": []}
+    return {"ids": sorted(found.ids), "beginnings": list(found.beginnings)}
+
+
+def read(
+    connection: psycopg.Connection,
+    documents: DocumentStore,
+    place: Place,
+    *,
+    since: datetime | None,
+    until: datetime | None,
+) -> Chunk:
+    """Read the next events of a source.
+
+    :raises StoreUnavailable: MongoDB does not answer
+    """
+    values: dict[str, object] = {
+        "source": place.source, "ts": place.ts, "id": place.id, "since": since, "until": until,
+    }  # fmt: skip
+    with connection.cursor(binary=True) as cursor:
+        rows = cursor.execute(_ROWS, values).fetchall()
+        full = len(rows) == CHUNK
+        last = Place(place.source, rows[-1][1], str(UUID(bytes=rows[-1][2]))) if full else None
+        bounds = {"last_ts": last.ts if last else None, "last_id": last.id if last else None}
+        removed = cursor.execute(_REMOVED, {**values, **bounds}).fetchall()
+    if len(removed) == CHUNK:
+        # More of them than of rows: go on after the last of these, and read the rows beyond again.
+        ts, id_ = removed[-1][1], str(UUID(bytes=removed[-1][0]))
+        rows = [row for row in rows if (row[1], row[2]) <= (ts, removed[-1][0])]
+        last = Place(place.source, ts, id_)
+    return _chunk(documents, place.source, rows, removed, last)
+
+
+def _chunk(
+    documents: DocumentStore, source: str, rows: Sequence[Any], removed: Sequence[Any], end: Place | None
+) -> Chunk:
+    present: dict[bytes, Present] = {}
+    unchanged: list[Entry] = []
+    wanted: list[bytes] = []
+    for *row, topic, stored in rows:
+        entry = readers.event_of_row(tuple(row))
+        made = entry.made or Made(entry.values, entry.payload, None, ())
+        present[entry.key] = Present(topic, "stored", stored, made.hash, made.tags)
+        if made.hash is None:
+            unchanged.append(msgspec.structs.replace(entry, made=None))
+        else:
+            wanted.append(entry.key)
+    origins: dict[bytes, tuple[int, int, int, int]] = {}
+    for id_, _, fate, topic, *origin in removed:
+        key = id_ + source_digest(source)
+        if key not in present:
+            present[key] = Present(topic, fate)
+            origins[key] = (origin[0], origin[1], origin[2], origin[3])
+            wanted.append(key)
+    events = [*_intact(unchanged), *_of_documents(documents, wanted, rows, origins)]
+    return Chunk(Entries.of(events), present, len(present) - len(events), len(present), end)
+
+
+def _intact(entries: list[Entry]) -> Iterator[Entry]:
+    """Yield the events of rows that have what was sent, and note whether the sender gave the time."""
+    timed = content_hashes([entry.ts for entry in entries], [entry.values for entry in entries])
+    for entry, hash_ in zip(entries, timed, strict=True):
+        if entry.hash == hash_:
+            yield entry
+        elif readers.is_intact_event(entry):
+            yield msgspec.structs.replace(entry, timed=False)
+
+
+def _of_documents(
+    documents: DocumentStore,
+    wanted: list[bytes],
+    rows: Sequence[Any],
+    origins: dict[bytes, tuple[int, int, int, int]],
+) -> Iterator[Entry]:
+    """Yield the events of documents, at the time and origin of their rows: the document may be an earlier copy's."""
+    if not wanted:
+        return
+    of_rows = {row[2] + source_digest(row[0]): row for row in rows}
+    for document in documents.find(wanted):
+        entry = readers.event_of_document(document)
+        if entry is None:
+            continue
+        row = of_rows.get(entry.key)
+        if row is not None:
+            ts, received, partition, offset, line = row[1], row[5], row[6], row[7], row[8]
+        else:
+            ts, (partition, offset, line, received) = entry.ts, origins[entry.key]
+        yield msgspec.structs.replace(entry, ts=ts, received=received, partition=partition, offset=offset, line=line)
+
+
+def keys_of(entries: Iterable[Entry]) -> set[bytes]:
+    """Return the document ids of events."""
+    return {entry.key for entry in entries}
