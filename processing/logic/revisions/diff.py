@@ -9,6 +9,7 @@ from typing import Generic, NamedTuple, TypeVar
 import msgspec
 
 from processing.logic.content import Content, RuleContent, SchemaContent, UnitContent
+from processing.logic.revisions.pointers import escaped
 
 Part = TypeVar("Part", RuleContent, SchemaContent, UnitContent)
 NamedPart = TypeVar("NamedPart", RuleContent, SchemaContent)
@@ -88,7 +89,7 @@ def _of_fields(pointer: str, what: str, old: Part, new: Part) -> Iterator[Change
 def _of_members(member: str, kind: str, before: Mapping[str, object], after: Mapping[str, object]) -> Iterator[Change]:
     for name in sorted({*before, *after}):
         if before.get(name) != after.get(name):
-            pointer = f"/{member}/{name.replace('~', '~0').replace('/', '~1')}"
+            pointer = f"/{member}/{escaped(name)}"
             yield Change(pointer, f"{kind} {name}", before.get(name), after.get(name))
 
 

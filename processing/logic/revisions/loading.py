@@ -11,7 +11,7 @@ from processing.logic.content import Content
 from processing.logic.engine import Logic
 from processing.logic.faults import Fault, InvalidLogic, nearest
 from processing.logic.revisions import rows
-from processing.logic.revisions.form import escaped
+from processing.logic.revisions.pointers import escaped
 from processing.logic.schemas.schema import Schema, compile_schema
 from processing.logic.tables.lookup_table import LookupTable
 

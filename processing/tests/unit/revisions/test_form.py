@@ -13,7 +13,7 @@ from processing.logic.content import (
     SchemaContent,
     UnitContent,
 )
-from processing.logic.revisions import form
+from processing.logic.revisions.checks import form
 
 
 def rule(name: str = "hot", **members: object) -> RuleContent:
@@ -36,11 +36,8 @@ UNIT = UnitContent(sources="*", field="temperature", unit="degC")
     [
         (Content(rules=[rule("hot above 30"), rule("b-2")], schemas=[schema()], tables={"t.1": 1}, units=[UNIT]), []),
         (Content(rules=[rule(), rule("cold"), rule()]), ["/rules/2/name"]),
-        (Content(rules=[rule(name) for name in ("", " a", "a.", "a/b", "a\n", "x" * 101)]), [f"/rules/{n}/name" for n in range(6)]),
-        (Content(rules=[rule(actions=[])]), ["/rules/0/actions"]),
-        (Content(rules=[rule(actions=["tag a"] * 51)]), ["/rules/0/actions"]),
         (Content(rules=[rule(str(number)) for number in range(201)]), ["/rules"]),
-        (Content(rules=[rule(sources=["ok-*", "a*b"])]), ["/rules/0/sources/1"]),
+        (Content(schemas=[schema("a", ("ok-*", "a*b"))]), ["/schemas/0/sources/1"]),
         (Content(rules=[rule(note="x" * 2_001)]), ["/rules/0/note"]),
         (Content(rules=[rule(examples=[example(ExampleOutput())])]), ["/rules/0/examples/0/output"]),
         (Content(rules=[rule(examples=[example(ExampleOutput(payload={}, dropped=True))])]), ["/rules/0/examples/0/output"]),
@@ -67,7 +64,7 @@ def test_texts_that_postgresql_cant_hold_are_found_wherever_they_are() -> None:
 
 
 def test_a_content_over_four_mebibytes_is_refused() -> None:
-    large = {"text": "x" * 300_000}
+    large: dict[str, object] = {"text": "x" * 300_000}
     examples = [Example(ExampleInput(source_id="a", payload=large), ExampleOutput(dropped=True))] * 15
 
     [fault] = form.unstorable(Content(rules=[rule(examples=examples)]))

@@ -6,7 +6,7 @@ import pytest
 
 from processing.logic.content import Content
 from processing.logic.faults import Fault, InvalidLogic
-from processing.logic.revisions import reading
+from processing.logic.revisions.checks import reading
 
 RULE = {"name": "hot", "actions": ["tag hot"]}
 SCHEMA = {"name": "weather", "version": 1, "sources": ["*"]}

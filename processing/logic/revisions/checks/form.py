@@ -1,4 +1,4 @@
-"""Checks the form of a content: names, numbers of parts, texts. The language is checked by `rules`."""
+"""Checks the form of a content: names, numbers of parts, texts. `rules` checks each rule."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import msgspec
 from ingestion.auth import source_patterns
 from processing.logic.content import Content, RuleContent, UnitContent
 from processing.logic.faults import Fault
+from processing.logic.revisions.pointers import escaped
 
 # What a person can still oversee, and a consumer compiles within a second.
 MAX_RULES = 200
-MAX_ACTIONS = 50  # of a rule
 MAX_EXAMPLES = 20  # of a rule
 MAX_SCHEMAS = 100
 MAX_TABLES = 100
@@ -25,8 +25,6 @@ MAX_BYTES = 4 * 1024 * 1024  # of the whole content, as JSON
 
 NAME_FORM = "1 to 64 letters, digits and . _ -, which begin with a letter or a digit"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-RULE_NAME_FORM = "1 to 100 letters, digits, spaces and . _ : -, which begin and end with a letter or a digit"
-_RULE_NAME = re.compile(r"[^\W_](?:[\w .:-]{0,98}[^\W_])?")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -49,11 +47,6 @@ def unstorable(content: Content) -> Iterator[Fault]:
             yield Fault(pointer, "expected text without NUL and half surrogates")
     if not wrong and len(msgspec.json.encode(content)) > MAX_BYTES:
         yield Fault("", f"all together is over {MAX_BYTES:,} bytes")
-
-
-def escaped(name: str) -> str:
-    """Return a name as a JSON pointer has it."""
-    return name.replace("~", "~0").replace("/", "~1")
 
 
 def is_name(text: str) -> bool:
@@ -79,16 +72,11 @@ def _rules(rules: list[RuleContent]) -> Iterator[Fault]:
 
 
 def _rule(pointer: str, rule: RuleContent) -> Iterator[Fault]:
-    if not _RULE_NAME.fullmatch(rule.name):
-        yield Fault(f"{pointer}/name", f"expected {RULE_NAME_FORM}")
-    if not rule.actions:
-        yield Fault(f"{pointer}/actions", 'a rule needs an action, such as: set status = "hot"')
-    bounds = {"actions": MAX_ACTIONS, "examples": MAX_EXAMPLES, "sources": MAX_PATTERNS, "labels": MAX_PATTERNS}
+    bounds = {"examples": MAX_EXAMPLES, "sources": MAX_PATTERNS, "labels": MAX_PATTERNS}
     for member, most in bounds.items():
         yield from _at_most(f"{pointer}/{member}", getattr(rule, member), most)
     if len(rule.note) > MAX_NOTE:
         yield Fault(f"{pointer}/note", f"expected at most {MAX_NOTE:,} characters")
-    yield from _patterns(f"{pointer}/sources", rule.sources)
     for index, example in enumerate(rule.examples):
         output = example.output
         told = [output.payload is not None, output.rejected is not None, output.dropped]

@@ -9,7 +9,7 @@ from typing import Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from processing.logic.faults import Fault, InvalidLogic, nearest
-from processing.logic.revisions.form import escaped
+from processing.logic.revisions.pointers import escaped
 
 Kind = TypeVar("Kind", bound=msgspec.Struct)
 
