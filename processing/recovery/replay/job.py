@@ -6,7 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
 import psycopg
@@ -48,8 +48,6 @@ class Replay:
     """The step of replay jobs; for one thread."""
 
     def __init__(self) -> None:
-        self._documents = DocumentStore()
-        self._processed = ProcessedTopic()
         self._logic: Logic | None = None
 
     def step(self, job: Job) -> float | None:
@@ -88,7 +86,7 @@ class Replay:
                 source = reading.next_source(cursor, wanted.sources, after=run.place.source)
             run.place = None if source is None else Place(source)
             return source is not None
-        chunk = reading.read(session.connection, self._documents, run.place, since=wanted.since, until=wanted.until)
+        chunk = reading.read(session.connection, session.documents, run.place, since=wanted.since, until=wanted.until)
         found = planning.plan(chunk, run.logic)
         run.place = chunk.end or Place(run.place.source, _SOURCE_DONE)
         run.counts.update({"read": chunk.read, "same": found.same, "damaged": chunk.damaged})
@@ -104,7 +102,9 @@ class Replay:
             with run.session.held.between_batches() as cursor:
                 run.counts.update(applying.apply(cursor, found, chunk, revision=run.wanted.revision, replay=run.job.pk))
                 if run.wanted.publish and found.changed:
-                    self._processed.publish(found.changed, [chunk.present[key].stored for key in found.changed.keys])
+                    run.session.processed.publish(
+                        found.changed, [chunk.present[key].stored for key in found.changed.keys]
+                    )
                 run.save(cursor)
             return
         run.unsaved = True
@@ -125,6 +125,12 @@ class Session:
 
     connection: psycopg.Connection
     held: Maintenance | None
+    documents: DocumentStore = field(default_factory=DocumentStore)
+    processed: ProcessedTopic = field(default_factory=ProcessedTopic)
+
+    def close(self) -> None:
+        self.documents.close()
+        self.processed.close()
 
     def refresh(self) -> None:
         """Recompute the rollups of the hours whose rows were changed."""
@@ -135,11 +141,11 @@ class Session:
 @contextmanager
 def _session(wanted: ReplayRequest) -> Iterator[Session]:
     if wanted.dry_run:
-        with recount.connect() as connection:
-            yield Session(connection, None)
+        with recount.connect() as connection, closing(Session(connection, None)) as session:
+            yield session
         return
-    with maintenance.session() as held:
-        yield Session(held.connection, held)
+    with maintenance.session() as held, closing(Session(held.connection, held)) as session:
+        yield session
 
 
 @dataclass(slots=True)
