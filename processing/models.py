@@ -689,6 +689,8 @@ class ReplayRemoval(models.Model):
     line = models.IntegerField()
     received = models.DateTimeField()
     content_hash = models.BigIntegerField()
+    stored = models.DateTimeField()  # when the row was stored that is gone, which comes back with it
+    rollup_cut = models.BooleanField(null=True)
     fate = models.CharField(max_length=8, choices=Fate.choices)
     rule = models.CharField(max_length=100)
     revision = models.IntegerField()

@@ -144,6 +144,8 @@ class Migration(migrations.Migration):
                 ('line', models.IntegerField()),
                 ('received', models.DateTimeField()),
                 ('content_hash', models.BigIntegerField()),
+                ('stored', models.DateTimeField()),
+                ('rollup_cut', models.BooleanField(null=True)),
                 ('fate', models.CharField(choices=[('dropped', 'Dropped'), ('rejected', 'Rejected')], max_length=8)),
                 ('rule', models.CharField(max_length=100)),
                 ('revision', models.IntegerField()),

@@ -23,9 +23,13 @@ _UPDATE = f"""
 UPDATE events e SET payload = s.payload, tags = s.tags, made_hash = s.made_hash, revision = s.revision, replay = %s
 FROM staged_event s WHERE {_SAME_EVENT}
 """  # noqa: S608 - constants only
+# A row that comes back is as old as it was.
+_KEPT = {"stored": "r.stored", "rollup_cut": "r.rollup_cut"}
+_BACK = ", ".join(_KEPT.get(name, f"s.{name}") for name in copy_encoder.ALL_COLUMNS.split(", "))
 _INSERT = f"""
-INSERT INTO events ({copy_encoder.ALL_COLUMNS}, replay) SELECT {copy_encoder.ALL_COLUMNS}, %s FROM staged_event
-ORDER BY source_id, ts, id ON CONFLICT DO NOTHING RETURNING uuid_send(id)
+INSERT INTO events ({copy_encoder.ALL_COLUMNS}, replay) SELECT {_BACK}, %s
+FROM staged_event s JOIN replay_removal r ON r.source_id = s.source_id AND r.ts = s.ts AND r.event_id = s.id
+ORDER BY s.source_id, s.ts, s.id ON CONFLICT DO NOTHING RETURNING uuid_send(id)
 """  # noqa: S608 - constants only
 _CLEAR = "DELETE FROM staged_event"
 _KEYS = "unnest(%(sources)s::text[], %(times)s::bigint[], %(ids)s::uuid[]) AS k (source_id, us, id)"
@@ -38,9 +42,9 @@ _FORGET = f"""
 DELETE FROM replay_removal e USING {_KEYS} WHERE e.source_id = k.source_id AND e.ts = {_AT} AND e.event_id = k.id
 """  # noqa: S608 - constants only
 _REMEMBER = """
-INSERT INTO replay_removal (source_id, ts, event_id, topic_id, partition, "offset", line, received, content_hash, fate,
-    rule, revision, replay)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+INSERT INTO replay_removal (source_id, ts, event_id, topic_id, partition, "offset", line, received, content_hash, stored,
+    rollup_cut, fate, rule, revision, replay)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (source_id, ts, event_id) DO UPDATE SET fate = excluded.fate, rule = excluded.rule,
     revision = excluded.revision, replay = excluded.replay
 """
@@ -75,7 +79,7 @@ def apply(cursor: psycopg.Cursor, found: ReplayPlan, chunk: Chunk, *, revision: 
     done["changed"] = _change(cursor, found.changed, topics, revision=revision, replay=replay)
     moved = _removed(cursor, found.moved)
     moved += _returned(cursor, found.moved, topics, revision=revision, replay=replay)
-    _remember(cursor, moved, topics, revision=revision, replay=replay)
+    _remember(cursor, moved, chunk, revision=revision, replay=replay)
     _write_letters(cursor, moved, topics, replay=replay)
     _fold_ledger(cursor, moved)
     for move in moved:
@@ -131,17 +135,15 @@ def _returned(
     return moved
 
 
-def _remember(
-    cursor: psycopg.Cursor, moved: Iterable[Move], topics: dict[bytes, int], *, revision: int, replay: int
-) -> None:
+def _remember(cursor: psycopg.Cursor, moved: Iterable[Move], chunk: Chunk, *, revision: int, replay: int) -> None:
     rows = [
         (
-            move.entry.source, from_micros(move.entry.ts), UUID(bytes=move.entry.id), topics[move.entry.key],
+            move.entry.source, from_micros(move.entry.ts), UUID(bytes=move.entry.id), present.topic,
             move.entry.partition, move.entry.offset, move.entry.line, from_micros(move.entry.received),
-            move.entry.hash, move.after, move.rule, revision, replay,
+            move.entry.hash, from_micros(present.stored), present.cut or None, move.after, move.rule, revision, replay,
         )
         for move in moved
-        if move.after != STORED
+        if move.after != STORED and (present := chunk.present[move.entry.key])
     ]  # fmt: skip
     if rows:
         cursor.executemany(_REMEMBER, rows)

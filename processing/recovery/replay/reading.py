@@ -67,6 +67,7 @@ class Present(NamedTuple):
     stored: int = 0  # when, microseconds since the epoch
     hash: int | None = None  # of what logic made of its payload; None: as sent
     tags: tuple[str, ...] = ()
+    cut: bool = False  # the row is not rolled up
 
 
 @dataclass(slots=True)
@@ -141,7 +142,7 @@ def _chunk(
     for *row, topic, stored in rows:
         entry = readers.event_of_row(tuple(row))
         made = entry.made or Made(entry.values, entry.payload, None, ())
-        present[entry.key] = Present(topic, "stored", stored, made.hash, made.tags)
+        present[entry.key] = Present(topic, "stored", stored, made.hash, made.tags, not entry.rolled)
         if made.hash is None:
             unchanged.append(msgspec.structs.replace(entry, made=None))
         else:
