@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -9,11 +10,15 @@ from django.db import connection, transaction
 from django.db.models import Max
 from django.db.models.functions import Now
 
+from processing.events.document_ids import document_id
 from processing.logic import content as contents
 from processing.logic.content import Content, RuleContent
 from processing.logic.engine import Logic
 from processing.logic.revisions import loading
-from processing.models import LogicActivation, LogicRevision, SchemaVersion
+from processing.logic.rules.explain import explain
+from processing.logic.rules.results import Fate, Result
+from processing.models import Event, LogicActivation, LogicRevision, SchemaVersion
+from processing.stores.mongodb import documents
 
 
 def rule(name: str, *actions: str, when: str = "", sources: tuple[str, ...] = ()) -> RuleContent:
@@ -46,3 +51,33 @@ def save_schema(name: str, version: int, document: dict[str, Any]) -> None:
 def load(number: int) -> Logic:
     with connection.cursor() as cursor:
         return loading.load(cursor, number)
+
+
+def interpret(logic: Logic, document: Mapping[str, Any]) -> Result:
+    """Judge the event of a document by the slow interpreter."""
+    source = document["source"]
+    _, result = explain(
+        logic.rules_of(source),
+        labels=logic.labels_of(source),
+        tables=logic.tables,
+        values=document["payload"],
+        source=source,
+        ts=document["ts_us"],
+        received=document["received_us"],
+        tags=(),
+    )
+    return result
+
+
+def assert_rows_are_as_interpreted() -> None:
+    """Each row has what the interpreter makes of its document by the revision of the row, and no document lacks one."""
+    stored = {bytes(each["_id"]): each for each in documents.database()["events"].find()}
+    loaded: dict[int, Logic] = {}
+    rows = list(Event.objects.all())
+    for row in rows:
+        number = row.revision or 0
+        if number not in loaded:
+            loaded[number] = load(number)
+        result = interpret(loaded[number], stored[document_id(row.id, row.source_id)])
+        assert (row.payload, tuple(row.tags or ()), result.fate) == (result.values, result.tags, Fate.KEPT)
+    assert len(rows) == len(stored)
