@@ -315,6 +315,7 @@ class Job(models.Model):
     class State(models.TextChoices):
         QUEUED = "queued"
         RUNNING = "running"
+        PAUSED = "paused"  # until somebody resumes it
         DONE = "done"
         FAILED = "failed"
         CANCELLED = "cancelled"
@@ -328,6 +329,7 @@ class Job(models.Model):
     place = models.JSONField(default=dict, blank=True)  # where to continue
     message = models.TextField(default="", blank=True)  # the result, or why it failed
     cancel_requested = models.BooleanField(default=False)
+    pause_requested = models.BooleanField(default=False, db_default=False)
     worker = models.CharField(max_length=200, default="", blank=True)
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)

@@ -64,14 +64,38 @@ def enqueue(kind: str, arguments: Mapping[str, Any], *, who: str, worker: str = 
 
 
 def cancel(number: int) -> Job:
-    """Cancel a job: at once if it is queued, after the current chunk if it runs. A finished job does not change.
+    """Cancel a job: at once if it is queued or paused, after the current chunk if it runs. A finished job does not change.
 
     :raises JobNotFound: there is no such job
     """
-    Job.objects.filter(pk=number, state=State.QUEUED).exclude(place__has_key=CURRENT_CHUNK).update(
+    Job.objects.filter(pk=number, state__in=(State.QUEUED, State.PAUSED)).exclude(place__has_key=CURRENT_CHUNK).update(
         state=State.CANCELLED, cancel_requested=True, finished_at=Now(), message="cancelled"
     )
     Job.objects.filter(pk=number, state__in=(State.QUEUED, State.RUNNING)).update(cancel_requested=True)
+    return _get(number)
+
+
+def pause(number: int) -> Job:
+    """Pause a job: at once if it is queued, after the current chunk if it runs. A finished job does not change.
+
+    :raises JobNotFound: there is no such job
+    """
+    Job.objects.filter(pk=number, state=State.QUEUED).update(state=State.PAUSED)
+    Job.objects.filter(pk=number, state=State.RUNNING).update(pause_requested=True)
+    return _get(number)
+
+
+def resume(number: int) -> Job:
+    """Let a paused job go on: it waits for a worker. Another one does not change.
+
+    :raises JobNotFound: there is no such job
+    """
+    Job.objects.filter(pk=number, state=State.PAUSED).update(state=State.QUEUED)
+    Job.objects.filter(pk=number).update(pause_requested=False)
+    return _get(number)
+
+
+def _get(number: int) -> Job:
     job = Job.objects.filter(pk=number).first()
     if job is None:
         raise JobNotFound
@@ -187,10 +211,14 @@ def _try_step(job: Job, step: Step) -> float | None:
     if job.cancel_requested and CURRENT_CHUNK not in job.place:
         _finish(job, State.CANCELLED, "cancelled")
         return None
-    pause = step(job)
-    if pause is None:
+    if job.pause_requested and CURRENT_CHUNK not in job.place:
+        _save(job, state=State.PAUSED, pause_requested=False)
+        job.state = State.PAUSED
+        return None
+    wait = step(job)
+    if wait is None:
         _finish(job, State.DONE, job.message)
-    return pause
+    return wait
 
 
 def _finish(job: Job, state: Job.State, message: str) -> None:
