@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 
@@ -291,6 +292,8 @@ def store(stores: Stores, work: Work, *, undo: bool = False) -> None:
     if work.attempt.allotment:
         stores.budget.adopt(work.attempt.allotment)
     stores.recent.add(work.batch.stored)
+    stores.logic.note_errors(work.batch.rule_counts, now=time.monotonic())
+    stores.logic.pause_failing(stores.rows.exclusive_transaction)
 
 
 def _attempt(stores: Stores, work: Work, *, undo: bool) -> bool:

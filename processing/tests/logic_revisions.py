@@ -17,7 +17,8 @@ from processing.logic.engine import Logic
 from processing.logic.revisions import loading
 from processing.logic.rules.explain import explain
 from processing.logic.rules.results import Fate, Result
-from processing.models import Event, LogicActivation, LogicRevision, SchemaVersion
+from processing.logic.tables.lookup_table import LookupTable
+from processing.models import Event, LogicActivation, LogicRevision, LookupTableVersion, SchemaVersion
 from processing.stores.mongodb import documents
 
 
@@ -48,6 +49,19 @@ def save_schema(name: str, version: int, document: dict[str, Any]) -> None:
     SchemaVersion.objects.create(name=name, version=version, document=document, created_at=Now(), created_by="test")
 
 
+def save_table(name: str, version: int, table: LookupTable) -> None:
+    LookupTableVersion.objects.create(
+        name=name,
+        version=version,
+        key=table.key,
+        columns=[],
+        rows=0,
+        data=table.dump(),
+        created_at=Now(),
+        created_by="test",
+    )
+
+
 def load(number: int) -> Logic:
     with connection.cursor() as cursor:
         return loading.load(cursor, number)
@@ -71,7 +85,7 @@ def interpret(logic: Logic, document: Mapping[str, Any]) -> Result:
 
 def assert_rows_are_as_interpreted() -> None:
     """Each row has what the interpreter makes of its document by the revision of the row, and no document lacks one."""
-    stored = {bytes(each["_id"]): each for each in documents.database()["events"].find()}
+    stored: dict[object, Mapping[str, Any]] = {each["_id"]: each for each in documents.database()["events"].find()}
     loaded: dict[int, Logic] = {}
     rows = list(Event.objects.all())
     for row in rows:

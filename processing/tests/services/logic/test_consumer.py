@@ -5,11 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db.models import Sum
 
 from deploy.testing.deployment import Deployment
 from ingestion.tests import topic
 from processing.logic.content import SchemaContent
-from processing.models import DeadLetter, Event, LedgerMinute, RevisionSpan, RollupHour, RuleCount, SourceStatistics
+from processing.logic.tables.lookup_table import LookupTable
+from processing.models import (
+    DeadLetter,
+    Event,
+    Incident,
+    LedgerMinute,
+    LogicActivation,
+    LogicRevision,
+    RevisionSpan,
+    RollupHour,
+    RuleCount,
+    SourceStatistics,
+)
 from processing.recovery.reconcile import reconcile, report_text
 from processing.stores.mongodb import documents
 from processing.tests import expectations, factories, logic_revisions
@@ -150,4 +163,40 @@ def test_a_revision_that_this_release_cannot_read_is_waited_for(site: Deployment
         site.wait_for(lambda: expectations.caught_up(site), 30)
 
     assert counts("sensor-1")["stored"] == 1
+    assert_agrees()
+
+
+class PoisonedColumn(dict[str, object]):
+    """A column of a lookup table that fails, as a bug of ours would."""
+
+    def __getitem__(self, key: object) -> object:
+        raise RuntimeError("poisoned")
+
+    def get(self, key: object, default: object = None) -> object:
+        raise RuntimeError("poisoned")
+
+
+def test_a_rule_that_fails_loses_no_event_and_is_paused(site: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = LookupTable.from_csv(b"code,name\na,Alpha\n", key="code")
+    logic_revisions.save_table("names", 1, table)
+    broken = rule("broken", 'set name = lookup("names", code, "name")')
+    logic_revisions.use(broken, rule("after", "tag after"), tables={"names": 1})
+    monkeypatch.setattr(LookupTable, "column", lambda *_: PoisonedColumn())
+    with running_loop():
+        factories.put_events(site.raw_topic, *(reading(n % 60, n=n, code="a") for n in range(99)))
+        site.wait_for(lambda: expectations.caught_up(site), 30)
+        assert not Incident.objects.filter(kind="logic").exists()
+        factories.put_events(site.raw_topic, *(reading(n % 60, n=n, code="a") for n in range(99, 102)))
+        site.wait_for(lambda: Incident.objects.filter(kind="logic").exists(), 30)
+        factories.put_events(site.raw_topic, reading(1, n=500, code="a"))
+        site.wait_for(lambda: expectations.caught_up(site), 30)
+
+    tags = {event.payload["n"]: event.tags for event in Event.objects.all()}
+    assert {tuple(tags[n] or ()) for n in range(102)} == {("logic_error", "after")}
+    assert tags[500] == ["after"]
+    assert RuleCount.objects.filter(name="broken").aggregate(total=Sum("errors"))["total"] == 102
+    incident = Incident.objects.get(kind="logic")
+    assert (incident.subject, incident.until) == ("broken", None)
+    current = LogicRevision.objects.get(number=LogicActivation.objects.latest("id").revision)
+    assert [each.get("enabled", True) for each in current.content["rules"]] == [False, True]
     assert_agrees()
