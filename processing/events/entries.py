@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
+from itertools import chain
 from typing import Any, overload
 
 import msgspec
@@ -72,6 +73,12 @@ class Entries(Sequence[Entry]):
         if isinstance(entries, cls):
             return entries
         return cls(*map(list, zip(*map(msgspec.structs.astuple, entries), strict=True)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Entries]) -> Entries:
+        """Return the events of all parts, in their order."""
+        columns = ([getattr(part, name) for part in parts] for name in _NAMES)
+        return cls(*(list(chain.from_iterable(column)) for column in columns))
 
     def __len__(self) -> int:
         return len(self.keys)

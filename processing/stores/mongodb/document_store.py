@@ -116,12 +116,16 @@ class DocumentStore:
         """
         # Its answers as they come: they are bounded in bytes, as a number of documents is not.
         with self._events.find_raw_batches(wanted, batch_size=_READ_CHUNK) as answers:
-            while True:
-                with mongo_errors():
-                    answer = cast("bytes | None", next(answers, None))
-                if answer is None:
-                    return
-                yield bson.decode_all(answer)
+            yield from _decoded(answers)
+
+    def stream_in_order(self, wanted: Mapping[str, Any], *, after: bytes) -> Iterator[list[dict[str, Any]]]:
+        """Read the documents that match a query as `stream` does, in the order of their ids, after one of these.
+
+        :raises StoreUnavailable: MongoDB does not answer; go on after the last document
+        """
+        ordered = {"_id": {"$gt": after}, **wanted}
+        with self._events.find_raw_batches(ordered, sort=[("_id", 1)], batch_size=_READ_CHUNK) as answers:
+            yield from _decoded(answers)
 
     def find(self, keys: Sequence[bytes]) -> list[dict[str, Any]]:
         """Read documents by their ids."""
@@ -276,3 +280,13 @@ def as_documents(entries: Entries, topic: bytes) -> list[dict[str, Any]]:
 
 def _origin(entry: Entry | Left, topic: bytes) -> dict[str, Any]:
     return {"topic": topic, "partition": entry.partition, "offset": entry.offset, "line": entry.line}
+
+
+def _decoded(answers: Iterator[object]) -> Iterator[list[dict[str, Any]]]:
+    while True:
+        with mongo_errors():
+            # The driver's types say that raw answers are documents.
+            answer = cast("bytes | None", next(answers, None))
+        if answer is None:
+            return
+        yield bson.decode_all(answer)

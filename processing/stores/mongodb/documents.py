@@ -148,6 +148,19 @@ def existing(keys: Sequence[bytes]) -> set[bytes]:
         raise DocumentsUnavailable from error
 
 
+def payloads(keys: Sequence[bytes]) -> list[dict[str, object]]:
+    """Read the payloads of these documents, as the driver decodes them, in any order.
+
+    :raises DocumentsUnavailable: MongoDB gave no answer within LOOKUP_TIMEOUT
+    """
+    try:
+        with pymongo.timeout(LOOKUP_TIMEOUT):
+            found = database()["events"].find({"_id": {"$in": list(keys)}}, {"payload": 1})
+            return [cast("dict[str, object]", document["payload"]) for document in found]
+    except PyMongoError as error:
+        raise DocumentsUnavailable from error
+
+
 def volume() -> tuple[int, int]:
     """Return used and total bytes of MongoDB's volume.
 

@@ -38,6 +38,12 @@ def test_some_events_are_selected_and_left_out() -> None:
     assert columns.select([3]).by_source == {"sensor-1": [0]}
 
 
+def test_parts_are_joined_in_their_order() -> None:
+    joined = Entries.joined([Entries.of(EVENTS[:2]), Entries(), Entries.of(EVENTS[2:])])
+
+    assert list(joined) == EVENTS
+
+
 def test_events_at_other_times_leave_the_first_ones_as_they_were() -> None:
     columns = Entries.of(EVENTS)
 
