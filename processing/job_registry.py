@@ -12,6 +12,8 @@ from processing.packing import job as packing_job
 from processing.recovery.rebuild import restore_job
 from processing.recovery.replay import request as replay_request
 from processing.recovery.replay.job import Replay
+from processing.trials import request as trial_request
+from processing.trials.job import Trial
 
 
 def steps() -> Mapping[str, Step]:
@@ -23,4 +25,5 @@ def steps() -> Mapping[str, Step]:
         packing_job.KIND: packing_job.step,
         declaring.KIND: field_index_job.step,
         replay_request.KIND: Replay().step,
+        trial_request.KIND: Trial().step,
     }

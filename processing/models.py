@@ -328,6 +328,7 @@ class Job(models.Model):
     done = models.BigIntegerField(default=0)
     place = models.JSONField(default=dict, blank=True)  # where to continue
     message = models.TextField(default="", blank=True)  # the result, or why it failed
+    report = models.JSONField(null=True, blank=True)  # a result that takes more than a sentence
     cancel_requested = models.BooleanField(default=False)
     pause_requested = models.BooleanField(default=False, db_default=False)
     worker = models.CharField(max_length=200, default="", blank=True)

@@ -77,6 +77,11 @@ class Migration(migrations.Migration):
             field=models.BigIntegerField(blank=True, null=True),
         ),
         migrations.AddField(
+            model_name='job',
+            name='report',
+            field=models.JSONField(blank=True, null=True),
+        ),
+        migrations.AddField(
             model_name='progress',
             name='revision',
             field=models.IntegerField(db_default=0, default=0),
