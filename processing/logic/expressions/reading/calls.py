@@ -42,15 +42,15 @@ class Caller:
         """Check that there is such a function, before its arguments are read."""
         if not self._name:
             raise self._refused("only functions are called, as in lower(name)", self._node.func)
-        if self._name not in FUNCTIONS and self._name not in _SPECIAL:
-            known = [*FUNCTIONS, *_SPECIAL]
+        if self._name not in FUNCTIONS and self._name not in SPECIAL:
+            known = [*FUNCTIONS, *SPECIAL]
             hint = nearest(self._name, known) or f"; expected one of {', '.join(sorted(known))}"
             raise self._refused(f"no function {self._name}{hint}")
         if self._node.keywords:
             raise self._refused(f"{self._name} takes no named arguments")
 
     def call(self, arguments: list[Node]) -> Node:
-        special = _SPECIAL.get(self._name)
+        special = SPECIAL.get(self._name)
         if special is not None:
             fewest, most, build = special
             self._count(arguments, fewest, most)
@@ -162,7 +162,7 @@ def _all_of(what: str, names: Mapping[str, object]) -> str:
     return f"; expected one of {', '.join(few)}" if few else f"; there is no {what} yet"
 
 
-_SPECIAL: dict[str, tuple[int, int, Callable[[Caller, list[Node]], Node]]] = {
+SPECIAL: dict[str, tuple[int, int, Callable[[Caller, list[Node]], Node]]] = {
     "round": (1, 2, Caller.round),
     "exists": (1, 1, Caller.exists),
     "coalesce": (2, MANY, Caller.coalesce),

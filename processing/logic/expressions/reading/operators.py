@@ -73,8 +73,7 @@ class Operands:
     def negative(self, part: Node) -> Node:
         self.need(part, NUMBER, "-")
         if isinstance(part, Literal):
-            value = -part.value  # type: ignore[operator]
-            return Literal(kind=Kind.NUMBER, text=self._text, value=value)
+            return self.literal(-part.value)  # type: ignore[operator]
         return Negative(kind=Kind.NUMBER, text=self._text, part=part)
 
     def choice(self, condition: Node, yes: Node, no: Node) -> Node:

@@ -69,6 +69,8 @@ def expression(written: Written) -> ast.expr:
     :raises InvalidLogic: no expression, or out of bounds
     """
     found = _parsed(written)
+    if isinstance(found, ast.Assign):
+        raise written.refused("expected one expression; a comparison is written with ==", found.targets[0])
     if not isinstance(found, ast.Expr):
         raise written.refused("expected one expression")
     _check_bounds(written, found.value)
