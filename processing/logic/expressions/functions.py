@@ -11,9 +11,10 @@ from ingestion.events import timestamps
 from processing.logic.expressions.arithmetic import stored
 from processing.logic.expressions.kinds import NUMBER, TEXT, TIME, VALUES, Kind, Kinds
 from processing.logic.expressions.tree import Scalar, Total
-from processing.logic.expressions.values import equal, number, text
+from processing.logic.expressions.values import number, text
 
 MAX_DIGITS = 15  # of `round`; a float has no more
+MAX_ITEMS = 10_000  # of a list that is searched; one of 256 KiB may have a hundred thousand
 _NUMERAL = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
 _MAX_NUMERAL = 64  # characters
 _EXACT = 2**53  # up to here each whole number is a float of its own
@@ -55,9 +56,14 @@ def _length(value: object) -> Scalar:
 def _contains(value: object, part: object) -> Scalar:
     if type(value) is str:
         return part in value if text(value) is not None and type(part) is str else None
-    if not isinstance(value, list | tuple) or equal(part, part) is None:
+    if not isinstance(value, list | tuple) or len(value) > MAX_ITEMS:
         return None
-    return any(equal(item, part) for item in value)
+    if type(part) is str:
+        return part in value
+    if type(part) is bool:
+        return any(item is part for item in value)
+    # A boolean is equal to a number for Python.
+    return None if number(part) is None else any(item == part for item in value if type(item) is not bool)
 
 
 def _to_number(value: object) -> Scalar:

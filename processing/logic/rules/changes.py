@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ingestion.events.model import MAX_DEPTH, MAX_KEYS
-from ingestion.events.payload_checks import members
 from processing.logic.expressions.interpreter import ABSENT, at_path
 
 Path = tuple[str, ...]
@@ -27,7 +26,7 @@ def put(values: Payload, path: Path, value: object) -> Payload | None:
         around = copied
     adds = adds or path[-1] not in around
     around[path[-1]] = value
-    return None if adds and members(top) > MAX_KEYS else top
+    return None if adds and _keys(top) > MAX_KEYS else top
 
 
 def take(values: Payload, path: Path) -> Payload:
@@ -59,11 +58,18 @@ def move(values: Payload, path: Path, to: Path) -> Payload | None:
 
 def has_room(values: Payload, keys: int) -> bool:
     """Return whether a payload may have some keys more."""
-    return members(values) + keys <= MAX_KEYS
+    return _keys(values) + keys <= MAX_KEYS
+
+
+# A list may have a hundred thousand items, so nobody looks into one: what is in it came with the event, and was bounded there.
+def _keys(values: Payload) -> int:
+    """Return how many keys a payload has over all its objects."""
+    nested = [value for value in values.values() if type(value) is dict]
+    return len(values) + sum(map(_keys, nested)) if nested else len(values)
 
 
 def _depth(value: object) -> int:
-    """Return how many levels of objects and lists a value has."""
-    if isinstance(value, dict):
+    """Return how many levels of objects a value has. A list is one."""
+    if type(value) is dict:
         return 1 + max(map(_depth, value.values()), default=0)
-    return 1 + max(map(_depth, value), default=0) if isinstance(value, list) else 0
+    return int(type(value) is list)

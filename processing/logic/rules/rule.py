@@ -56,10 +56,10 @@ def parse_rule(content: RuleContent, pointer: str, *, tables: Tables) -> Rule:
             when = parse_condition(content.when, pointer=f"{pointer}/when", tables=tables)
         except InvalidLogic as invalid:
             faults += invalid.faults
-    actions = []
+    actions: dict[int, Action] = {}
     for index, text in enumerate(content.actions):
         try:
-            actions.append(parse_action(text, pointer=f"{pointer}/actions/{index}", tables=tables))
+            actions[index] = parse_action(text, pointer=f"{pointer}/actions/{index}", tables=tables)
         except InvalidLogic as invalid:
             faults += invalid.faults
     faults += _unreachable(actions, pointer)
@@ -71,7 +71,7 @@ def parse_rule(content: RuleContent, pointer: str, *, tables: Tables) -> Rule:
         labels=content.labels,
         enabled=content.enabled,
         when=when,
-        actions=tuple(actions),
+        actions=tuple(actions.values()),
     )
 
 
@@ -87,9 +87,10 @@ def _faults(content: RuleContent, pointer: str) -> Iterator[Fault]:
             yield Fault(f"{pointer}/sources/{index}", f"expected {PATTERN_FORM}")
 
 
-def _unreachable(actions: list[Action], pointer: str) -> list[Fault]:
+def _unreachable(actions: Mapping[int, Action], pointer: str) -> list[Fault]:
+    endings = [index for index, action in actions.items() if isinstance(action, Ending)]
     return [
-        Fault(f"{pointer}/actions/{index + 1}", f"never reached: `{action.text}` ends the rule")
-        for index, action in enumerate(actions[:-1])
-        if isinstance(action, Ending)
+        Fault(f"{pointer}/actions/{index}", f"never reached: `{actions[endings[0]].text}` ends the rule")
+        for index in actions
+        if endings and index > endings[0]
     ]
