@@ -71,8 +71,8 @@ class Logic:
         ]
         self._schemas = [SchemaUse(use, (schemas or {})[use.name]) for use in content.schemas if use.mode != "off"]
         self._sources: dict[str, SourceLogic] = {}
-        # Sources of the same rules and labels share a program, whose counts are taken once for each batch.
-        self._programs: dict[tuple[tuple[int, ...], tuple[tuple[str, str], ...]], Program | None] = {}
+        # Sources of the same rules share a program, whose counts are taken once for each batch.
+        self._programs: dict[tuple[int, ...], Program | None] = {}
         self._lock = threading.Lock()
 
     def judge(self, entries: Entries) -> Judged:
@@ -129,13 +129,12 @@ class Logic:
         ]
 
     def _program(self, source: str) -> Program | None:
-        labels = self.labels_of(source)
-        indexes = self._rules_of(source)
-        key = tuple(indexes), tuple(sorted(labels.items()))
-        if key not in self._programs:
+        indexes, labels = tuple(self._rules_of(source)), self.labels_of(source)
+        if indexes not in self._programs:
             rules = [self.rules[index] for index in indexes]
-            self._programs[key] = compile_program(rules, labels=labels, tables=self.tables) if rules else None
-        return self._programs[key]
+            self._programs[indexes] = compile_program(rules, labels=labels, tables=self.tables)
+        program = self._programs[indexes]
+        return program and program.with_labels(labels)
 
 
 NO_LOGIC = Logic(0)

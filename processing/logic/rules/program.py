@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
+from types import FunctionType
 from typing import Protocol, cast
 
 from processing.logic.expressions.compiled.compiler import shared_fields
@@ -55,12 +56,22 @@ class Counters:
 
 
 class Program:
-    """The rules for events of one source, or of several with the same labels. Not for several threads at once."""
+    """Rules in their order, for one source or several with the same labels. Not for several threads at once."""
 
-    def __init__(self, run: Run, names: Sequence[str], counters: Counters) -> None:
-        self.run = run
+    def __init__(self, run: FunctionType, labels: Mapping[str, str], names: Sequence[str], counters: Counters) -> None:
+        self.run: Run = cast("Run", run)
+        self._function = run
+        self._labels = labels
         self._names = names
         self._counters = counters
+
+    def with_labels(self, labels: Mapping[str, str]) -> Program:
+        """Return the same rules for sources with other labels, in microseconds. Both count together."""
+        if not self._labels:
+            return self
+        values = {variable: labels.get(label) for label, variable in self._labels.items()}
+        run = FunctionType(self._function.__code__, {**self._function.__globals__, **values})
+        return Program(run, self._labels, self._names, self._counters)
 
     def take_counts(self) -> dict[str, Counts]:
         """Return what rules did since the last call, by name; of those that did something."""
@@ -75,13 +86,12 @@ def compile_program(rules: Sequence[Rule], *, labels: Mapping[str, str], tables:
     """
     if not rules:
         return None
-    scope, counters = Scope(labels, tables), Counters(len(rules))
+    scope, counters = Scope(tables), Counters(len(rules))
     scope.globals |= {
         "Exception": Exception,
         "Result": Result,
         "REJECTED": Fate.REJECTED,
         "DROPPED": Fate.DROPPED,
-        "KEPT": Fate.KEPT,
         "applied": counters.applied,
         "unknown": counters.unknown,
         "fail": counters.fail,
@@ -91,5 +101,7 @@ def compile_program(rules: Sequence[Rule], *, labels: Mapping[str, str], tables:
     for index, rule in enumerate(rules):
         body += code.of(index, rule)
     module = ast.Module(fill_statements(_FUNCTION, BODY=body), [])
+    # All that is executed was generated here, from a checked tree; it sees no builtins.
     exec(compile(ast.fix_missing_locations(module), "<logic>", "exec"), scope.globals)  # noqa: S102
-    return Program(cast("Run", scope.globals["run"]), [rule.name for rule in rules], counters)
+    run = cast("FunctionType", scope.globals["run"])
+    return Program(run, scope.labels, [rule.name for rule in rules], counters).with_labels(labels)

@@ -13,8 +13,6 @@ from processing.logic.expressions.tree import (
     Comparison,
     Exists,
     Fact,
-    Field,
-    Label,
     Literal,
     Membership,
     Node,
@@ -26,7 +24,6 @@ from processing.logic.expressions.values import COMPARE
 
 _INVERSE = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _MANY = 8  # values, from which on a set is faster than one comparison after the other
-_NO = constant(value=False)
 
 
 class Conditions(Generator):
@@ -55,8 +52,8 @@ class Conditions(Generator):
                 return fill("Y if C else N", C=test, Y=yes_code, N=no_code)
             case Literal(value=value):
                 return constant(value is wanted)
-            case Exists(subject=Field(path=path)):
-                return fill("X" if wanted else "not X", X=self._scope.has_field(path))
+            case Exists():
+                return fill("X" if wanted else "not X", X=self.operand(node))
             case Tagged(item=item) if wanted:
                 return fill("X in tags", X=self.operand(item))
             case Tagged(item=item):
@@ -91,8 +88,6 @@ class Conditions(Generator):
         return fill("(V := L) == V and (W := R) == W and V != W", V=one, W=other, L=first, R=second)
 
     def _texts(self, operator: str, left: Node, right: Node) -> ast.expr:
-        if any(isinstance(part, Label) and part.name not in self._scope.labels for part in (left, right)):
-            return _NO
         first, second = self.operand(left), self.operand(right)
         one, other = self._scope.fresh(), self._scope.fresh()
         if _is_surely_text(left) and _is_surely_text(right):
@@ -123,4 +118,4 @@ def _operation(operator: str, left: ast.expr, right: ast.expr) -> ast.expr:
 
 def _is_surely_text(node: Node) -> bool:
     """Return whether an operand is a text in every event."""
-    return isinstance(node, Literal | Fact | Label)
+    return isinstance(node, Literal | Fact)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from itertools import count
 
 from ingestion.events.model import INT64_MAX, INT64_MIN
@@ -32,9 +32,9 @@ def _present(values: object, path: Path) -> bool:
 class Scope:
     """The names of one generated function, whose variables are payload, source, timestamp, received and tags."""
 
-    def __init__(self, labels: Mapping[str, str], tables: Tables) -> None:
-        self.labels = labels
+    def __init__(self, tables: Tables) -> None:
         self.tables = tables
+        self.labels: dict[str, str] = {}  # label -> the global that has its value; None: the source has none
         self.globals: dict[str, object] = {
             "__builtins__": {},
             "type": type,
@@ -63,6 +63,12 @@ class Scope:
         self.globals[word] = value
         return name(word)
 
+    def label(self, label: str) -> ast.Name:
+        """Return the name of the global that has the value of a label."""
+        if label not in self.labels:
+            self.labels[label] = self.bind(None).id
+        return name(self.labels[label])
+
     def load(self, raw: Collection[Path], numeric: Collection[Path]) -> list[ast.stmt]:
         """Load fields once, as they are and as numbers, for all expressions that are compiled from now on."""
         code: list[ast.stmt] = []
@@ -89,8 +95,8 @@ class Scope:
 
     def without_loaded(self) -> Scope:
         """Return a scope with the same globals that reads the payload for each field."""
-        other = Scope(self.labels, self.tables)
-        other.globals = self.globals
+        other = Scope(self.tables)
+        other.globals, other.labels = self.globals, self.labels
         other._numbers = self._numbers
         return other
 

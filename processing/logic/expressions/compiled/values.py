@@ -56,7 +56,7 @@ class Values(Generator):
         return constant(node.value)
 
     def label(self, node: Label) -> ast.expr:
-        return constant(self._scope.labels.get(node.name))
+        return self._scope.label(node.name)
 
     def call(self, node: Call) -> ast.expr:
         return self._called(node.total, *map(self.operand, node.arguments))
@@ -70,7 +70,7 @@ class Values(Generator):
 
     def exists(self, node: Exists) -> ast.expr:
         if isinstance(node.subject, Label):
-            return constant(node.subject.name in self._scope.labels)
+            return fill("X is not None", X=self._scope.label(node.subject.name))
         return self._scope.has_field(node.subject.path)
 
     def both(self, node: Both) -> ast.expr:

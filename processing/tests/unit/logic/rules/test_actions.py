@@ -166,3 +166,15 @@ def test_labels_are_those_of_the_source() -> None:
 
     assert compiled.run({}, SOURCE, TIME, RECEIVED, ()) == Result({"site": "north"}, ("known",))
     assert run({}, rule("tag known", when='labels.site != "x"')) is None
+
+
+def test_sources_with_other_labels_share_rules_and_counts() -> None:
+    north = program(
+        rule("set site = labels.site", when='exists(labels.site) and labels.site != "x"'), labels={"site": "north"}
+    )
+
+    south, none = north.with_labels({"site": "south"}), north.with_labels({})
+
+    results = [each.run({}, SOURCE, TIME, RECEIVED, ()) for each in (north, south, none)]
+    assert [result and result.values for result in results] == [{"site": "north"}, {"site": "south"}, None]
+    assert north.take_counts() == {"rule": Counts(applied=2)}
