@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Generic, Literal, NotRequired, Required, TypedDict, TypeVar
 
 from processing.ledger.ledger import CountRange, Equation, SourceEquation
+from queries.trace_schemas import LogicTrace
 
 Item = TypeVar("Item")
 
@@ -81,6 +82,8 @@ class EventDetail(EventShape):
     """One event with its position in Kafka and its raw document."""
 
     origin: Origin
+    revision: int | None  # of the logic that made the payload and tags; None: there was none
+    replay: int | None  # the job that made them anew; None: they are as they were stored
     document: DocumentShape | None
     # "absent": no document; "unavailable": MongoDB does not answer; "not_allowed": the reader may not read it
     documentState: DocumentState | Literal["not_allowed"]
@@ -94,6 +97,7 @@ Stage = Literal[
     "published_again",
     "duplicate",
     "dead_lettered",
+    "dropped",
     # Actions on a dead letter
     "redriven",
     "edited",
@@ -103,7 +107,7 @@ Stage = Literal[
     "discarded",
     "in_flight",
 ]
-Outcome = Literal["stored", "dead_lettered", "closed", "discarded", "in_flight", "missing"]
+Outcome = Literal["stored", "dead_lettered", "dropped", "closed", "discarded", "in_flight", "missing"]
 
 
 class TraceStep(TypedDict):
@@ -116,6 +120,7 @@ class TraceStep(TypedDict):
     letter: int | None  # the number of its dead letter
     # Of all requests with events in the record; none if the reader may not see every source in it.
     traceparents: list[str]
+    logic: LogicTrace | None  # of the stages processed, dead_lettered and dropped, if there was logic
 
 
 class TraceSearch(TypedDict):

@@ -31,6 +31,7 @@ class EventCopy:
     readable: bool  # False: it is, or will be, a dead letter
     traces: list[str]  # the trace contexts of all requests whose events share the record
     neighbours: frozenset[str]  # the sources of all events in the record; '' stands for those that can't be read
+    event: EventLine | None = None
 
 
 @dataclass(slots=True)
@@ -85,7 +86,7 @@ def _copies(event_id: UUID, record: Record) -> Iterator[EventCopy]:
             received = line.received if isinstance(line, EventLine) else record.time
             yield EventCopy(
                 record.partition, record.offset, number, record.time, received, line.source or "",
-                isinstance(line, EventLine), traces, neighbours,
+                isinstance(line, EventLine), traces, neighbours, line if isinstance(line, EventLine) else None,
             )  # fmt: skip
 
 

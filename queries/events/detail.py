@@ -38,7 +38,14 @@ class EventRow(NamedTuple):
     tags: list[str] | None
 
 
-Found = tuple[EventRow, Origin]
+class Making(NamedTuple):
+    """What made a row: a revision of logic, and a replay if the consumer did not."""
+
+    revision: int | None
+    replay: int | None
+
+
+Found = tuple[EventRow, Origin, Making]
 
 
 class EventNotFound(Exception):
@@ -116,12 +123,14 @@ def read(event_id: UUID, *, source_id: str | None = None, scope: ReadScope, raw:
         require_certainty(found)
         raise EventNotFound
     if len(found.rows) > 1:
-        raise AmbiguousEvent(sorted({row.source_id for row, _ in found.rows}))
-    [(row, origin)] = found.rows
+        raise AmbiguousEvent(sorted({row.source_id for row, *_ in found.rows}))
+    [(row, origin, making)] = found.rows
     document = found.document_of(row.source_id) if raw else None
     return {
         **_shape(row),
         "origin": origin,
+        "revision": making.revision,
+        "replay": making.replay,
         "document": None if document is None else _document_shape(document, event_id),
         "documentState": found.state_of(row.source_id) if raw else "not_allowed",
     }
@@ -165,7 +174,7 @@ def _by_keys(event_id: UUID, raw: Sequence[StoredDocument]) -> Condition:
 def _select(event_id: UUID, scope: ReadScope, way: Condition) -> list[Found]:
     own, sources = scope.condition()
     statement = f"""
-        SELECT {_COLUMNS}, coalesce(topic.name, ''), partition, "offset", line
+        SELECT {_COLUMNS}, coalesce(topic.name, ''), partition, "offset", line, revision, replay
         FROM events LEFT JOIN topic ON topic.id = events.topic_id
         WHERE events.id = %s AND {own} AND ({way.text}) LIMIT {MAX_NAMESAKES}
     """  # noqa: S608 - made of constants
@@ -175,8 +184,9 @@ def _select(event_id: UUID, scope: ReadScope, way: Condition) -> list[Found]:
 
 
 def _found(row: tuple[Any, ...]) -> Found:
-    topic, partition, offset, line = row[-4:]
-    return EventRow(*row[:-4]), {"topic": topic, "partition": partition, "offset": offset, "line": line}
+    topic, partition, offset, line, revision, replay = row[-6:]
+    origin: Origin = {"topic": topic, "partition": partition, "offset": offset, "line": line}
+    return EventRow(*row[:-6]), origin, Making(revision, replay)
 
 
 def _document_shape(document: StoredDocument, event_id: UUID) -> DocumentShape:

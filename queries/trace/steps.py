@@ -12,10 +12,16 @@ from ingestion import problems
 from ingestion.auth.read_scope import ReadScope
 from processing.dead_letters import scoped_letters
 from processing.kafka.topic_search import EventCopy
-from processing.models import DeadLetter, DeadLetterAction
-from queries.events.detail import EventRow
+from processing.logic.explaining import Explanation
+from processing.logic.rules.results import Fate
+from processing.models import DeadLetter, DeadLetterAction, ReplayRemoval
+from queries.events.detail import Found
 from queries.request.times import format_time, from_micros
 from queries.schemas import DocumentState, Origin, Stage, TraceStep
+from queries.trace import logic
+from queries.trace_schemas import LogicTrace
+
+Said = tuple[Explanation, LogicTrace] | None
 
 _DOCUMENTS: dict[DocumentState, str] = {
     "found": "a row in PostgreSQL, the raw document in MongoDB",
@@ -42,21 +48,29 @@ class Step:
     origin: Origin | None = None
     letter: int | None = None
     traces: list[str] = field(default_factory=list)
+    logic: LogicTrace | None = None
 
 
-def of_row(row: EventRow, origin: Origin, copy: EventCopy | None, *, document: DocumentState) -> list[Step]:
-    """Return the steps of a stored event; `copy` is its line in the topic, if that can be read."""
+def of_row(found: Found, copy: EventCopy | None, *, document: DocumentState, said: Said) -> list[Step]:
+    """Return the steps of a stored event.
+
+    :param copy: its line in the topic, if that can be read
+    :param said: what logic said of it
+    """
+    row, origin, making = found
     tags = f"tagged {', '.join(row.tags)}" if row.tags else "no step or rule changed it"
+    by = f"revision {making.revision} of logic: " if making.revision else ""
+    again = f"; by replay {making.replay}" if making.replay else ""
     return [
         Step("received", row.received, "by a receiver, or by Kafka from another producer"),
         _published(origin, copy),
-        Step("processed", None, tags),
+        Step("processed", None, by + (logic.in_words(said[0]) if said else tags) + again, logic=said and said[1]),
         Step("stored", row.stored, _DOCUMENTS[document]),
         Step("published_again", None, f"to {settings.KAFKA_TOPIC_PROCESSED_DATA} after it was stored, at least once"),
     ]
 
 
-def of_letter(letter: DeadLetter, copy: EventCopy | None, *, scope: ReadScope) -> list[Step]:
+def of_letter(letter: DeadLetter, copy: EventCopy | None, *, scope: ReadScope, said: Said) -> list[Step]:
     """Return the steps of a line that became a dead letter, and the actions on it."""
     origin: Origin = {
         "topic": letter.topic.name,
@@ -68,18 +82,37 @@ def of_letter(letter: DeadLetter, copy: EventCopy | None, *, scope: ReadScope) -
     return [
         Step("received", letter.received, "by a receiver, or by Kafka from another producer", letter=letter.id),
         _published(origin, copy, letter=letter.id),
-        Step("dead_lettered", letter.first_seen, what, origin, letter.id),
+        Step("dead_lettered", letter.first_seen, what, origin, letter.id, logic=said and said[1]),
         *(_of_action(letter, action, scope) for action in letter.actions.all()),
     ]
 
 
-def of_copy(copy: EventCopy, *, waits: bool) -> list[Step]:
+def of_removal(removal: ReplayRemoval, copy: EventCopy | None, *, said: Said) -> list[Step]:
+    """Return the steps of an event whose row a replay removed."""
+    origin: Origin = {
+        "topic": removal.topic.name,
+        "partition": removal.partition,
+        "offset": removal.offset,
+        "line": removal.line,
+    }
+    text = f"by the rule {removal.rule} of revision {removal.revision}, in replay {removal.replay}; its document stays"
+    return [
+        Step("received", removal.received, "by a receiver, or by Kafka from another producer"),
+        _published(origin, copy),
+        Step("dropped", None, text, origin, logic=said and said[1]),
+    ]
+
+
+def of_copy(copy: EventCopy, *, waits: bool, said: Said) -> list[Step]:
     """Return the steps of a line in the topic that led to no row and no dead letter."""
     origin = _origin(copy)
     steps = [Step("received", from_micros(copy.received), "by a receiver, or by Kafka from another producer")]
     if waits:
         text = "waits to be processed" if copy.readable else "waits to be processed; it can't be read as an event"
         return [*steps, _published(origin, copy), Step("in_flight", None, text, origin)]
+    if said and said[0].result.fate is Fate.DROPPED:
+        text = f"{logic.in_words(said[0])}, counted and not kept"
+        return [*steps, _published(origin, copy), Step("dropped", None, text, origin, logic=said[1])]
     if copy.readable:
         return [
             *steps,
@@ -124,4 +157,5 @@ def _shape(step: Step) -> TraceStep:
         "origin": step.origin,
         "letter": step.letter,
         "traceparents": step.traces,
+        "logic": step.logic,
     }

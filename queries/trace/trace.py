@@ -6,23 +6,30 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Q
 
 from ingestion.auth.read_scope import ReadScope
 from ingestion.problems import Code, RequestRejected
 from processing.errors import NeedsOperator, StoreUnavailable
+from processing.events.judged import REJECTED
 from processing.events.positions import LinePosition
 from processing.kafka import topic_search
 from processing.kafka.topic_search import EventCopy, Search
-from processing.models import DeadLetter, Event
+from processing.models import DeadLetter, Event, ReplayRemoval, Topic
+from processing.stores import revision_spans
+from processing.stores.jsonb import load_payload
+from processing.stores.revision_spans import RevisionSpans
 from queries.events import detail
 from queries.events.detail import AmbiguousEvent, Findings
 from queries.pipeline import snapshot, status
 from queries.pipeline.snapshot import PipelineSnapshot
 from queries.reads import postgres
+from queries.request.times import from_micros
 from queries.schemas import LagShape, Outcome, Trace, TraceSearch
 from queries.trace import steps
-from queries.trace.steps import Step
+from queries.trace.logic import Explainer, SentEvent
+from queries.trace.steps import Said, Step
 
 MAX_LETTERS = 50
 
@@ -35,21 +42,25 @@ class Known:
 
     findings: Findings
     letters: list[DeadLetter]
+    removals: list[ReplayRemoval]  # rows that a replay dropped
+    spans: RevisionSpans  # of the topic as it is now
     # In the topic as it is now. Positions in a topic that was deleted, or that Kafka lost, can't be read.
     positions: set[LinePosition]
 
     @property
     def sources(self) -> set[str]:
         """Every source that sent an event with this id."""
-        return {row.source_id for row, _ in self.findings.rows} | {each.source_id for each in self.letters} - {""}
+        of_rows = {row.source_id for row, *_ in self.findings.rows} | {each.source_id for each in self.removals}
+        return of_rows | {each.source_id for each in self.letters} - {""}
 
     def __bool__(self) -> bool:
-        return bool(self.findings.rows or self.letters)
+        return bool(self.findings.rows or self.letters or self.removals)
 
 
-def read(event_id: UUID, *, source_id: str | None, scope: ReadScope) -> Trace:
+def read(event_id: UUID, *, source_id: str | None, scope: ReadScope, raw: bool) -> Trace:
     """Return the history of one event.
 
+    :param raw: the reader may read raw documents, so that it is shown what rules saw in them
     :raises RequestRejected: the id is unknown in the scope, or only Kafka could have it and Kafka does not answer
     :raises AmbiguousEvent: `source_id` is None and there are several
     :raises EventUncertain: MongoDB, which would lead to its row, does not answer or is being restored
@@ -71,7 +82,8 @@ def read(event_id: UUID, *, source_id: str | None, scope: ReadScope) -> Trace:
     sources = known.sources | {copy.source for copy in copies if copy.source}
     if source_id is None and len(sources) > 1:
         raise AmbiguousEvent(sorted(sources))
-    return _laid_out(event_id, known, [_redacted(copy, scope) for copy in copies], search, here)
+    histories = Histories(known, here, Explainer(raw))
+    return _laid_out(event_id, histories, [_redacted(copy, scope) for copy in copies], search)
 
 
 def _redacted(copy: EventCopy, scope: ReadScope) -> EventCopy:
@@ -84,11 +96,32 @@ def _known(event_id: UUID, scope: ReadScope, here: PipelineSnapshot) -> Known:
     with postgres.bounded():
         letters = _letters(event_id, scope, chain_scope=here.scope)
         positions = {found for each in letters if (found := _position(each, here))}
-        for row, _ in findings.rows:
+        removals = _removals(event_id, findings)
+        for row, *_ in findings.rows:
             event = Event.objects.select_related("topic").get(source_id=row.source_id, ts=row.ts, id=row.id)
             if position := _position(event, here):
                 positions.add(position)
-    return Known(findings, letters, positions)
+        positions |= {found for each in removals if (found := _position(each, here))}
+        spans = _spans(here)
+    return Known(findings, letters, removals, spans, positions)
+
+
+def _removals(event_id: UUID, findings: Findings) -> list[ReplayRemoval]:
+    """Return the rows that a replay dropped, by the documents that stayed. What it rejected is a letter."""
+    found: list[ReplayRemoval] = []
+    for document in findings.documents:
+        at = from_micros(document["ts_us"])
+        own = ReplayRemoval.objects.filter(source_id=document["source"], ts=at, event_id=event_id)
+        found += own.filter(fate=ReplayRemoval.Fate.DROPPED).select_related("topic")
+    return found
+
+
+def _spans(here: PipelineSnapshot) -> RevisionSpans:
+    topic = Topic.objects.filter(kafka_id=here.ends.topic).first() if here.ends else None
+    if topic is None:
+        return RevisionSpans([])
+    with connection.cursor() as cursor:
+        return revision_spans.read(cursor, topic.pk)
 
 
 def _letters(event_id: UUID, scope: ReadScope, *, chain_scope: ReadScope) -> list[DeadLetter]:
@@ -109,7 +142,7 @@ def _letters(event_id: UUID, scope: ReadScope, *, chain_scope: ReadScope) -> lis
     return list(letters.order_by("id")[:MAX_LETTERS]) if found else []
 
 
-def _position(found: Event | DeadLetter, here: PipelineSnapshot) -> LinePosition | None:
+def _position(found: Event | DeadLetter | ReplayRemoval, here: PipelineSnapshot) -> LinePosition | None:
     if here.ends is None or found.topic.kafka_id != here.ends.topic or found.offset < 0:
         return None
     return LinePosition(found.partition, found.offset, found.line)
@@ -150,43 +183,76 @@ def _count(search: Search, scope: ReadScope) -> str:
     return f" {search.records}" if scope.whole else ""
 
 
-def _laid_out(
-    event_id: UUID, known: Known, copies: list[EventCopy], search: Search | None, here: PipelineSnapshot
-) -> Trace:
+def _laid_out(event_id: UUID, found: Histories, copies: list[EventCopy], search: Search | None) -> Trace:
+    here = found.here
     waiting = [copy for copy in copies if not _is_read(copy, here)]
-    sources = known.sources | {copy.source for copy in copies if copy.source}
+    sources = found.known.sources | {copy.source for copy in copies if copy.source}
+    history = steps.in_order(found.steps(copies, waiting))
     return {
         "eventId": str(event_id),
         "sourceId": min(sources, default=None),
-        "outcome": _outcome(known, waiting),
-        "steps": steps.in_order(_steps(known, copies, waiting, scope=here.scope)),
+        "outcome": _outcome(found.known, waiting, dropped=any(step["stage"] == "dropped" for step in history)),
+        "steps": history,
         "lag": _lag_of(waiting[0].partition, here) if waiting else None,
         "search": None if search is None else _search_shape(search, here.scope),
     }
 
 
-def _steps(known: Known, copies: list[EventCopy], waiting: list[EventCopy], *, scope: ReadScope) -> list[list[Step]]:
-    """Return the steps of each copy separately."""
-    by_position = {LinePosition(copy.partition, copy.offset, copy.line): copy for copy in copies}
-    histories: list[list[Step]] = []
-    for row, origin in known.findings.rows:
-        copy = by_position.pop(LinePosition(origin["partition"], origin["offset"], origin["line"]), None)
-        document = known.findings.state_of(row.source_id)
-        histories.append(steps.of_row(row, origin, copy, document=document))
-    for letter in known.letters:
-        copy = by_position.pop(LinePosition(letter.partition, letter.offset, letter.line), None)
-        histories.append(steps.of_letter(letter, copy, scope=scope))
-    histories += [steps.of_copy(copy, waits=copy in waiting) for copy in by_position.values()]
-    return histories
+@dataclass(slots=True)
+class Histories:
+    """What is known of an event, laid out copy by copy."""
+
+    known: Known
+    here: PipelineSnapshot
+    explainer: Explainer
+
+    def steps(self, copies: list[EventCopy], waiting: list[EventCopy]) -> list[list[Step]]:
+        """Return the steps of each copy separately."""
+        by_position = {LinePosition(copy.partition, copy.offset, copy.line): copy for copy in copies}
+        histories: list[list[Step]] = []
+        for found in self.known.findings.rows:
+            row, origin, making = found
+            copy = by_position.pop(LinePosition(origin["partition"], origin["offset"], origin["line"]), None)
+            document = self.known.findings.state_of(row.source_id)
+            said = self._of_document(row.source_id, making.revision or 0)
+            histories.append(steps.of_row(found, copy, document=document, said=said))
+        for letter in self.known.letters:
+            copy = by_position.pop(LinePosition(letter.partition, letter.offset, letter.line), None)
+            said = self._of_copy(copy) if letter.reason in REJECTED and letter.replay is None else None
+            histories.append(steps.of_letter(letter, copy, scope=self.here.scope, said=said))
+        for removal in self.known.removals:
+            copy = by_position.pop(LinePosition(removal.partition, removal.offset, removal.line), None)
+            said = self._of_document(removal.source_id, removal.revision)
+            histories.append(steps.of_removal(removal, copy, said=said))
+        for copy in by_position.values():
+            waits = copy in waiting
+            histories.append(steps.of_copy(copy, waits=waits, said=None if waits else self._of_copy(copy)))
+        return histories
+
+    def _of_document(self, source: str, revision: int) -> Said:
+        document = self.known.findings.document_of(source)
+        if document is None:
+            return None
+        event = SentEvent(source, document["ts_us"], document["received_us"], document["payload"])
+        return self.explainer.explain(revision, event)
+
+    def _of_copy(self, copy: EventCopy | None) -> Said:
+        if copy is None or copy.event is None:
+            return None
+        values = load_payload(bytes(copy.event.payload).decode())
+        event = SentEvent(copy.source, copy.event.ts, copy.received, values)
+        return self.explainer.explain(self.known.spans.revision(copy.partition, copy.offset), event)
 
 
-def _outcome(known: Known, waiting: list[EventCopy]) -> Outcome:
+def _outcome(known: Known, waiting: list[EventCopy], *, dropped: bool) -> Outcome:
     if known.findings.rows:
         return "stored"
     if waiting:
         return "in_flight"
     if any(letter.state not in _CLOSED for letter in known.letters):
         return "dead_lettered"
+    if dropped:
+        return "dropped"
     if any(letter.state == DeadLetter.State.STORED for letter in known.letters):
         return "closed"
     return "discarded" if known.letters else "missing"

@@ -164,4 +164,5 @@ class TraceView(ScopedView):
     )
     def get(self, request: Request, event_id: str) -> Response:
         parameters = Parameters(request.query_params, known=("source_id",))
-        return Response(trace.read(UUID(event_id), source_id=parameters.source_id(), scope=self.scope))
+        raw = authentication.reads_documents(request)
+        return Response(trace.read(UUID(event_id), source_id=parameters.source_id(), scope=self.scope, raw=raw))
