@@ -43,6 +43,11 @@ class Search:
     seconds: float = 0.0
     complete: bool = True
 
+    def extended(self, other: Search) -> Search:
+        """Return what both searches found."""
+        both = self.complete and other.complete
+        return Search(self.copies + other.copies, self.records + other.records, self.seconds + other.seconds, both)
+
 
 def search(event_id: UUID, ranges: Mapping[int, tuple[int, int]], *, budget: float = BUDGET) -> Search:
     """Search these ranges of the topic.

@@ -44,6 +44,9 @@ class RevisionSpans:
             self._firsts[partition].append(first)
             self._revisions[partition].append(revision)
 
+    def __bool__(self) -> bool:
+        return bool(self._firsts)
+
     def revision(self, partition: int, offset: int) -> int:
         """Return the revision that judged a record; 0: none did."""
         index = bisect_right(self._firsts.get(partition, []), offset)

@@ -32,6 +32,7 @@ from queries.trace.logic import Explainer, SentEvent
 from queries.trace.steps import Said, Step
 
 MAX_LETTERS = 50
+RECENT = 2_000  # records of a partition that are searched for an event that may have been dropped
 
 _CLOSED = (DeadLetter.State.STORED, DeadLetter.State.DISCARDED)
 
@@ -152,15 +153,21 @@ def _search(event_id: UUID, known: Known, here: PipelineSnapshot) -> Search | No
     """Search each partition from the first known position, else all unread records; None: Kafka does not answer."""
     if here.ends is None or here.known is None:
         return None
-    stretches = {}
+    stretches, read_before = {}, {}
     for partition, (earliest, end) in here.ends.partitions.items():
         first = [position.offset for position in known.positions if position.partition == partition]
         done = here.snapshot.progress.get((here.ends.topic, partition))
         unread = done.next_offset if done else earliest
         if not known.positions or first:
             stretches[partition] = (max(earliest, min(first, default=unread)), end)
+        if not known.positions:
+            read_before[partition] = (max(earliest, unread - RECENT), unread)
     try:
-        return topic_search.search(event_id, stretches)
+        found = topic_search.search(event_id, stretches)
+        if found.copies or known or not known.spans:
+            return found
+        # A rule may have dropped it: of that nothing is kept but its line.
+        return found.extended(topic_search.search(event_id, read_before, budget=topic_search.BUDGET - found.seconds))
     except (StoreUnavailable, NeedsOperator):
         return None
 

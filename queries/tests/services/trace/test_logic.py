@@ -34,7 +34,8 @@ def read(count: int) -> bool:
 
 
 def traced(id_: str) -> dict[str, Any]:
-    return get(f"/api/events/{id_}/trace/")
+    trace: dict[str, Any] = get(f"/api/events/{id_}/trace/")
+    return trace
 
 
 def logic_of(trace: dict[str, Any], stage: str) -> dict[str, Any]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from dataflow_site.environment.env import BASE_DIR
 from ingestion.events import timestamps
 from processing.logic.content import RuleContent
 from processing.logic.expressions.functions import FUNCTIONS
@@ -20,7 +20,7 @@ from processing.logic.rules.program import compile_program
 from processing.logic.rules.rule import parse_rule
 from processing.logic.tables.lookup_table import LookupTable
 
-PAGE = (BASE_DIR / "docs" / "expressions.md").read_text()
+PAGE = Path("docs/expressions.md").resolve().read_text()
 TABLES = {"stations": LookupTable.from_csv("id,name,height\nA1,Harbour,12.5\n", "id")}
 LABELS = {"site": "north"}
 TIME = timestamps.from_text("2025-04-11T12:00:00Z")
