@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Generic, Literal, NotRequired, Required, TypedDict, TypeVar
 
 from processing.ledger.ledger import CountRange, Equation, SourceEquation
-from queries.trace_schemas import LogicTrace
+from processing.logic.explanation_shapes import LogicTrace
 
 Item = TypeVar("Item")
 

@@ -10,7 +10,6 @@ from uuid import UUID
 from django.conf import settings
 
 from processing.consumer.crashes.crash_isolation import CrashIsolation
-from processing.consumer.current_logic import CurrentLogic
 from processing.consumer.operator_incident import OperatorIncident
 from processing.events.batch import Batch, Record
 from processing.events.entries import Entries
@@ -20,6 +19,7 @@ from processing.events.rollups import Spans, by_hour, roll_up
 from processing.kafka.end_offsets import OffsetsReader
 from processing.kafka.processed_topic import ProcessedTopic
 from processing.kafka.topic_log import TopicLog
+from processing.logic.current_logic import CurrentLogic
 from processing.partitions.circuit_breaker import BreakerUpdate, CircuitBreaker
 from processing.stores.mongodb.document_store import DocumentStore, Verdict
 from processing.stores.mongodb.recently_stored import RecentlyStored

@@ -16,6 +16,7 @@ from processing.dead_letters.redrive import NotRedrivable
 from processing.events import decoding
 from processing.events.batch import Batch, Record
 from processing.events.entries import Entry
+from processing.logic import current_logic
 from processing.models import DeadLetter
 from processing.stores import row_lookup
 from processing.stores.mongodb.document_store import DocumentStore
@@ -37,19 +38,23 @@ class DryRun:
     duplicate: int = 0  # their events are stored already, so they would be closed
     failing: Counter[str] = field(default_factory=Counter)  # by reason
     up_to: int = 0  # the highest number that was included
+    dropped: int = 0  # by a rule; they would be closed
 
     def __str__(self) -> str:
         """Return a sentence: "41 of 57 would be stored now; 16 fail again: not_json."."""
         if not self.checked:
             return "No letter is to be sent."
         known = f" ({self.duplicate:,} of them are stored already)" if self.duplicate else ""
-        return f"{self.stored + self.duplicate:,} of {self._chosen()} would be stored now{known}{self._failures()}."
+        return f"{self.stored + self.duplicate:,} of {self._chosen()} would be stored now{known}{self._drops()}{self._failures()}."
 
     def _chosen(self) -> str:
         if self.checked == self.total:
             return f"{self.total:,}"
         more = " or more" if self.total == filters.MAX_COUNTED else ""
         return f"the first {self.checked:,} (of {self.total:,}{more})"
+
+    def _drops(self) -> str:
+        return f"; {self.dropped:,} would be dropped by rules" if self.dropped else ""
 
     def _failures(self) -> str:
         if not self.failing:
@@ -114,15 +119,21 @@ def _test(chosen: Sequence[DeadLetter], stores: Stores, result: DryRun) -> None:
     pooled_connection.release()
     now = timestamps.now()
     batch = Batch(records=[_record(index, letter, now=now) for index, letter in enumerate(chosen)])
-    decoding.decode(batch, now=now)
+    rows = stores[0]
+    with rows.transaction(undo=True), rows.cursor() as cursor:
+        logic = current_logic.load(cursor, rows.revision)
+    decoding.decode(batch, now=now, judge=logic.judge)
     failing = {letter.offset: str(letter.reason) for letter in batch.letters} | _refused_by_mongo(chosen)
     known, conflicts, new = _identities(batch.entries, stores)
     failing |= {entry.offset: Code.ID_CONFLICT for entry in conflicts}
     failing |= {entry.offset: Code.REFUSED_BY_STORE for entry in stores[0].refusals(new, topic=0)}
     duplicate = {entry.offset for entry in [*known, *batch.duplicates]} - failing.keys()
     result.checked += len(chosen)
+    kept = duplicate | {entry.offset for entry in batch.entries}
+    dropped = {entry.offset for entry in batch.dropped} - failing.keys() - kept
     result.duplicate += len(duplicate)
-    result.stored += len(chosen) - len(duplicate) - len(failing)
+    result.dropped += len(dropped)
+    result.stored += len(chosen) - len(duplicate) - len(dropped) - len(failing)
     result.failing.update(map(str, failing.values()))
 
 

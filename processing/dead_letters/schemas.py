@@ -95,6 +95,7 @@ class RedriveRehearsal(Counted):
     checked: int
     stored: int
     duplicate: int  # stored already: the letters would be closed
+    dropped: int  # by a rule: the letters would be closed
     failing: dict[str, int]  # by reason
 
 

@@ -92,6 +92,7 @@ def redrive_dry_run(outcome: DryRun) -> RedriveRehearsal:
         "checked": outcome.checked,
         "stored": outcome.stored,
         "duplicate": outcome.duplicate,
+        "dropped": outcome.dropped,
         "failing": dict(outcome.failing),
     }
 

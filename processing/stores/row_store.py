@@ -26,12 +26,10 @@ from processing.stores import (
     letter_writer,
     month_partitions,
     postgres,
-    progress_moves,
     redrive_outcomes,
-    revision_spans,
     row_sql,
-    rule_counts,
 )
+from processing.stores.accounting import progress_moves, revision_spans, rule_counts
 from processing.stores.field_limit import FieldLimit
 from processing.stores.postgres import row_errors, terminate_lock_holders_after
 

@@ -45,6 +45,11 @@ def use(*rules: RuleContent, **rest: Any) -> int:
     return activate(save(Content(rules=list(rules), **rest)))
 
 
+def save_only(*rules: RuleContent) -> int:
+    """Save rules as a draft, and return the number of their revision."""
+    return save(Content(rules=list(rules)))
+
+
 def save_schema(name: str, version: int, document: dict[str, Any]) -> None:
     SchemaVersion.objects.create(name=name, version=version, document=document, created_at=Now(), created_by="test")
 

@@ -9,13 +9,13 @@ from django.db import connection
 
 from processing.logic.engine import NO_LOGIC, Logic
 from processing.logic.explaining import Explanation, SchemaFinding, explain_event
+from processing.logic.explanation_shapes import ChangeShape, LogicTrace, RuleFindingShape, SchemaFindingShape
 from processing.logic.faults import InvalidLogic
 from processing.logic.revisions import loading
 from processing.logic.revisions.rows import UnknownRevision
 from processing.logic.rules.explain import Change, Step
 from processing.logic.rules.results import Fate
 from queries.reads import postgres
-from queries.trace_schemas import ChangeShape, LogicTrace, RuleFindingShape, SchemaFindingShape
 
 
 @dataclass(slots=True)

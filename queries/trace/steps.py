@@ -13,13 +13,13 @@ from ingestion.auth.read_scope import ReadScope
 from processing.dead_letters import scoped_letters
 from processing.kafka.topic_search import EventCopy
 from processing.logic.explaining import Explanation
+from processing.logic.explanation_shapes import LogicTrace
 from processing.logic.rules.results import Fate
 from processing.models import DeadLetter, DeadLetterAction, ReplayRemoval
 from queries.events.detail import Found
 from queries.request.times import format_time, from_micros
 from queries.schemas import DocumentState, Origin, Stage, TraceStep
 from queries.trace import logic
-from queries.trace_schemas import LogicTrace
 
 Said = tuple[Explanation, LogicTrace] | None
 

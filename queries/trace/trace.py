@@ -17,9 +17,9 @@ from processing.events.positions import LinePosition
 from processing.kafka import topic_search
 from processing.kafka.topic_search import EventCopy, Search
 from processing.models import DeadLetter, Event, ReplayRemoval, Topic
-from processing.stores import revision_spans
+from processing.stores.accounting import revision_spans
+from processing.stores.accounting.revision_spans import RevisionSpans
 from processing.stores.jsonb import load_payload
-from processing.stores.revision_spans import RevisionSpans
 from queries.events import detail
 from queries.events.detail import AmbiguousEvent, Findings
 from queries.pipeline import snapshot, status
@@ -97,7 +97,7 @@ def _known(event_id: UUID, scope: ReadScope, here: PipelineSnapshot) -> Known:
     with postgres.bounded():
         letters = _letters(event_id, scope, chain_scope=here.scope)
         positions = {found for each in letters if (found := _position(each, here))}
-        removals = _removals(event_id, findings)
+        removals = _removals(event_id, findings, scope)
         for row, *_ in findings.rows:
             event = Event.objects.select_related("topic").get(source_id=row.source_id, ts=row.ts, id=row.id)
             if position := _position(event, here):
@@ -107,12 +107,14 @@ def _known(event_id: UUID, scope: ReadScope, here: PipelineSnapshot) -> Known:
     return Known(findings, letters, removals, spans, positions)
 
 
-def _removals(event_id: UUID, findings: Findings) -> list[ReplayRemoval]:
+def _removals(event_id: UUID, findings: Findings, scope: ReadScope) -> list[ReplayRemoval]:
     """Return the rows that a replay dropped, by the documents that stayed. What it rejected is a letter."""
     found: list[ReplayRemoval] = []
     for document in findings.documents:
         at = from_micros(document["ts_us"])
-        own = ReplayRemoval.objects.filter(source_id=document["source"], ts=at, event_id=event_id)
+        own = ReplayRemoval.objects.filter(**scope.lookup()).filter(
+            source_id=document["source"], ts=at, event_id=event_id
+        )
         found += own.filter(fate=ReplayRemoval.Fate.DROPPED).select_related("topic")
     return found
 

@@ -27,7 +27,10 @@ LEFT_OUT = {
 ADMIN = "/admin/"  # pages for people
 PROBES = ("/healthz", "/readyz", "/metrics")
 # What nothing shows by HTTP: reasons of dead letters alone.
-NEVER_ANSWERED = {Code.EMPTY_RECORD, Code.UNSUPPORTED_VERSION, Code.ID_CONFLICT, Code.REFUSED_BY_STORE}
+NEVER_ANSWERED = {
+    *(Code.EMPTY_RECORD, Code.UNSUPPORTED_VERSION, Code.ID_CONFLICT, Code.REFUSED_BY_STORE),
+    *(Code.REJECTED_BY_RULE, Code.SCHEMA_VIOLATION),
+}
 DOCUMENT = document.whole()
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from processing.cursors import Cursor
-from processing.errors import NeedsOperator
 from processing.events.batch import Record
 from processing.events.judged import Judge
+from processing.logic import current_logic
 from processing.logic.engine import Logic
-from processing.logic.faults import InvalidLogic
-from processing.logic.revisions import loading
-from processing.stores import revision_spans
+from processing.stores.accounting import revision_spans
 
 
 class PastLogic:
@@ -37,8 +35,5 @@ class PastLogic:
         :raises NeedsOperator: this release can't read it
         """
         if revision not in self._known:
-            try:
-                self._known[revision] = loading.load(cursor, revision)
-            except InvalidLogic as error:
-                raise NeedsOperator(f"revision {revision} of logic can't be used: {error}") from error
+            self._known[revision] = current_logic.load(cursor, revision)
         return self._known[revision]

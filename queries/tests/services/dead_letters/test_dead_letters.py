@@ -171,7 +171,7 @@ def test_a_dry_run_tells_what_would_become_of_letters(site: Deployment) -> None:
 
     assert redriven == {
         "summary": "1 of 2 would be stored now; 1 fail again: not_json.", "total": 2, "totalIsLeast": False,
-        "upTo": newest, "checked": 2, "stored": 1, "duplicate": 0, "failing": {"not_json": 1},
+        "upTo": newest, "checked": 2, "stored": 1, "duplicate": 0, "dropped": 0, "failing": {"not_json": 1},
     }  # fmt: skip
     assert discarded == {"upTo": newest, "total": 2, "totalIsLeast": False}
     assert not Job.objects.exists()

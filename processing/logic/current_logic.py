@@ -13,7 +13,7 @@ from processing.events import skipped_lines
 from processing.events.batch import Batch, Left
 from processing.events.entries import Entries
 from processing.events.judged import REJECTED, Judged, RuleCounts
-from processing.logic.engine import NO_LOGIC
+from processing.logic.engine import NO_LOGIC, Logic
 from processing.logic.faults import InvalidLogic
 from processing.logic.revisions import loading, pausing
 
@@ -22,6 +22,17 @@ logger = logging.getLogger(__name__)
 # A rule that fails on so many events within so many seconds is paused.
 MOST_ERRORS = 100
 WINDOW = 60.0
+
+
+def load(cursor: Cursor, revision: int) -> Logic:
+    """Load a revision that a process needs to go on.
+
+    :raises NeedsOperator: this release can't read it
+    """
+    try:
+        return loading.load(cursor, revision)
+    except InvalidLogic as error:
+        raise NeedsOperator(f"revision {revision} of logic can't be used: {error}") from error
 
 
 class CurrentLogic:
@@ -48,10 +59,7 @@ class CurrentLogic:
         """
         if revision == self._logic.revision:
             return
-        try:
-            self._logic = loading.load(cursor, revision)
-        except InvalidLogic as error:
-            raise NeedsOperator(f"revision {revision} of logic can't be used: {error}") from error
+        self._logic = load(cursor, revision)
         logger.info("logic loaded", extra={"revision": revision})
 
     def start(self, ends: Mapping[int, tuple[int, int]]) -> None:
