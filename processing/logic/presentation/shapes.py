@@ -11,7 +11,8 @@ from django.db import connection
 from ingestion.events.timestamps import to_text, to_text_if_known
 from processing.logic.content import Content
 from processing.logic.faults import Fault
-from processing.logic.revisions import diff, rows, table_csv
+from processing.logic.presentation import table_csv
+from processing.logic.revisions import diff, rows
 from processing.logic.revisions.diff import Change
 from processing.logic.tables.lookup_table import LookupTable
 from processing.models import LogicActivation, LogicRevision, LookupTableVersion, SchemaVersion

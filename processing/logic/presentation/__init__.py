@@ -1,0 +1,1 @@
+"""Logic as JSON and as text for people. Imports `revisions` and `tables`."""
