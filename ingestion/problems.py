@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER = b"1"  # seconds; a budget is empty again, or a broker has a new leader, about that soon
@@ -47,6 +47,8 @@ class Code(StrEnum):
     REQUEST_TIMEOUT = "request_timeout"
     AMBIGUOUS_EVENT = "ambiguous_event"
     NOT_MENDABLE = "not_mendable"
+    INVALID_LOGIC = "invalid_logic"
+    LOGIC_CHANGED = "logic_changed"
     # The body as a whole
     NOT_JSON = "not_json"
     BODY_TOO_LARGE = "body_too_large"
@@ -115,6 +117,8 @@ MEANINGS: dict[Code, tuple[int, str]] = {
     Code.REQUEST_TIMEOUT: (408, "The body did not arrive in time"),
     Code.AMBIGUOUS_EVENT: (409, "Several sources have an event with this id"),
     Code.NOT_MENDABLE: (409, "The dead letter is being redriven, stored or discarded"),
+    Code.INVALID_LOGIC: (422, "The logic can't be used"),
+    Code.LOGIC_CHANGED: (409, "Somebody else changed the logic meanwhile"),
     Code.NOT_JSON: (400, "The text is not JSON in UTF-8"),
     Code.BODY_TOO_LARGE: (413, "The body is larger than the limit"),
     Code.TOO_MANY_EVENTS: (413, "The body holds more events than the limit"),
@@ -178,6 +182,8 @@ class FieldError(TypedDict):
     pointer: str  # RFC 6901, from the event's root
     code: str
     detail: str
+    line: NotRequired[int]  # within the text at `pointer`, from 1
+    column: NotRequired[int]
 
 
 class Problem(TypedDict):

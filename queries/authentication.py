@@ -24,12 +24,13 @@ from ingestion.problems import SECRETS, Code, RequestRejected
 from queries import errors, recent_grants, scoped_views, signed_in, user_scopes
 from queries.reads import pattern_scopes, postgres
 from queries.reads.postgres import ReadUnavailable
+from queries.request import operator_addresses
 from queries.request.query_params import Parameters
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
 # The admin and the addresses for operators check access themselves; probes need no key.
-_OPEN = re.compile(r"/(admin/|static/|healthz$|readyz$|metrics$|api/keys(/|$)|api/pipeline/partitions/)")
+_OPEN = re.compile(r"/(admin/|static/|healthz$|readyz$|metrics$)")
 _FOR_PROGRAMS = re.compile(r"/(api|data|live)(/|$)")
 # The scope `admin` includes reading them; the views require it where something is changed.
 _FOR_OPERATORS = re.compile(r"/api/(dead-letters|jobs)(/|$)")
@@ -43,7 +44,7 @@ class ReadAuthentication:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not _OPEN.match(request.path):
+        if not _checks_itself(request.path):
             try:
                 scoped_views.admit(request, _scope_of_reader(request))
             except RequestRejected as refusal:
@@ -58,7 +59,7 @@ class ReadAuthentication:
         self, request: HttpRequest, view: Callable[..., object], args: object, kwargs: object
     ) -> HttpResponse | None:
         """Refuse a key for some sources where the view does not filter by source."""
-        if _OPEN.match(request.path) or scoped_views.is_scoped(view):
+        if _checks_itself(request.path) or scoped_views.is_scoped(view):
             return None
         try:
             scoped_views.scope_of(request).require_whole()
@@ -69,6 +70,10 @@ class ReadAuthentication:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Answer a page's request that names another source or has a parameter that can't be used."""
         return errors.of_request(error, path=request.path)
+
+
+def _checks_itself(path: str) -> bool:
+    return _OPEN.match(path) is not None or operator_addresses.includes(path)
 
 
 def grant_of(request: HttpRequest | Request, *scopes: Scope) -> Grant:

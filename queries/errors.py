@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 from uuid import uuid4
 
+import msgspec
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
@@ -20,6 +21,9 @@ from ingestion.problems import Code, FieldError, RequestRejected
 from processing import errors
 from processing.dead_letters.redrive import NotRedrivable
 from processing.jobs.queue import JobNotFound
+from processing.logic.faults import Fault, InvalidLogic
+from processing.logic.revisions.conflicts import Conflict
+from processing.logic.revisions.rows import UnknownRevision
 from queries.dead_letters.listing import DeadLetterNotFound
 from queries.events.detail import AmbiguousEvent, EventNotFound, EventUncertain
 from queries.export.reading import ExportTimeout
@@ -29,6 +33,7 @@ from queries.request.query_params import InvalidParameter
 from queries.sources.detail import SourceNotFound
 
 RETRY_AFTER = "2"  # seconds
+MAX_FAULTS = 100  # of logic, in one answer
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +60,7 @@ _PLAIN: dict[type[Exception], tuple[Code, str]] = {
     DeadLetterNotFound: (Code.NOT_FOUND, "there is no dead letter of this number"),
     NotRedrivable: (Code.NOT_MENDABLE, "expected a letter that is open or parked"),
     JobNotFound: (Code.NOT_FOUND, "there is no job of this number"),
+    UnknownRevision: (Code.NOT_FOUND, "there is no revision of this number"),
     RequestDataTooBig: (Code.BODY_TOO_LARGE, "the body is larger than this address allows"),
     Http404: (Code.NOT_FOUND, "there is nothing at this address"),
     PermissionDenied: (Code.FORBIDDEN, "this is not allowed"),
@@ -127,6 +133,8 @@ def of_request(error: Exception, *, path: str) -> HttpResponse | None:
 
 
 def _answer_for(error: Exception, *, path: str) -> HttpResponse:
+    if isinstance(error, InvalidLogic | Conflict):
+        return _about_logic(error, path=path)
     if isinstance(error, InvalidBody):
         return answer(error.code, error.detail, path=path, errors=error.errors)
     if isinstance(error, InvalidParameter | InvalidEvent):
@@ -140,6 +148,25 @@ def _answer_for(error: Exception, *, path: str) -> HttpResponse:
             return answer(code, detail, path=path)
     logger.error("a view failed", exc_info=error, extra={"path": path})
     return answer(Code.INTERNAL_ERROR, "an error on our side; see the log", path=path)
+
+
+def _about_logic(error: InvalidLogic | Conflict, *, path: str) -> HttpResponse:
+    if isinstance(error, Conflict):
+        # From `number` on whoever made the request goes on, once he has seen what changed.
+        more = {"number": error.number, "changes": msgspec.to_builtins(error.changes)}
+        return answer(Code.LOGIC_CHANGED, str(error), path=path, more=more)
+    first = error.faults[0]
+    detail = f"{first.pointer or 'the logic'}: {first.detail}"
+    if len(error.faults) > 1:
+        detail += f" (and {len(error.faults) - 1} more)"
+    return answer(Code.INVALID_LOGIC, detail, path=path, errors=map(_fault, error.faults[:MAX_FAULTS]))
+
+
+def _fault(fault: Fault) -> FieldError:
+    found: FieldError = {"pointer": fault.pointer, "code": Code.INVALID_LOGIC, "detail": fault.detail}
+    if fault.line:
+        found |= {"line": fault.line, "column": fault.column}
+    return found
 
 
 def _pointer(error: InvalidParameter | InvalidEvent) -> str:

@@ -11,6 +11,7 @@ from ingestion.problems import Code
 from queries import errors
 from queries.scoped_views import scoped
 from queries.views import data, dead_letters, export, jobs, keys, partitions, pipeline, schema, sources
+from queries.views.logic import config, parts, revisions
 
 app_name = "queries"
 
@@ -20,6 +21,7 @@ PREFIX = "(?P<prefix>[0-9a-f]{8})"
 TOPIC = "(?P<topic>[A-Za-z0-9._-]{1,249})"
 PARTITION = "(?P<partition>[0-9]{1,9})"
 NUMBER = "(?P<number>[0-9]{1,18})"
+PART = "(?P<part>[A-Za-z0-9][A-Za-z0-9._-]{0,63})"  # a schema or lookup table
 
 
 @scoped
@@ -63,6 +65,21 @@ urlpatterns: list[URLPattern] = [
     re_path(rf"^api/keys/{PREFIX}/rotate/?$", keys.KeyRotation.as_view(), name="key-rotation"),
     re_path(rf"^api/keys/{PREFIX}/expire/?$", keys.KeyExpiryView.as_view(), name="key-expiry"),
     re_path(rf"^api/keys/{PREFIX}/revoke/?$", keys.KeyRevocation.as_view(), name="key-revocation"),
+    re_path(r"^api/config/?$", config.ConfigurationView.as_view(), name="configuration"),
+    re_path(r"^api/logic/?$", revisions.LogicView.as_view(), name="logic"),
+    re_path(r"^api/logic/check/?$", revisions.LogicChecks.as_view(), name="logic-check"),
+    re_path(r"^api/logic/revisions/?$", revisions.RevisionList.as_view(), name="revision-list"),
+    re_path(rf"^api/logic/revisions/{NUMBER}/?$", revisions.RevisionView.as_view(), name="revision"),
+    re_path(rf"^api/logic/revisions/{NUMBER}/diff/?$", revisions.RevisionDiff.as_view(), name="revision-diff"),
+    re_path(
+        rf"^api/logic/revisions/{NUMBER}/activate/?$",
+        revisions.RevisionActivation.as_view(),
+        name="revision-activation",
+    ),
+    re_path(r"^api/logic/schemas/?$", parts.SchemaList.as_view(), name="payload-schema-list"),
+    re_path(rf"^api/logic/schemas/{PART}/?$", parts.SchemaView.as_view(), name="payload-schema"),
+    re_path(r"^api/logic/tables/?$", parts.TableList.as_view(), name="table-list"),
+    re_path(rf"^api/logic/tables/{PART}/?$", parts.TableView.as_view(), name="table"),
     re_path(r"^api/schema/?$", schema.Schema.as_view(), name="schema"),
     re_path(r"^api/docs/?$", schema.Docs.as_view(), name="docs"),
     re_path(r"^api/.", nothing),

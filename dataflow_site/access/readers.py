@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 
 from ingestion.http.asgi import AsgiScope
 from ingestion.runtime import client_address
+from queries.request import operator_addresses
 
 MAX_KNOWN = 10_000  # credentials; those of strangers are never among them
 
@@ -53,7 +54,7 @@ class RememberReaders:
 def _is_for_readers(request: HttpRequest) -> bool:
     # Everything else may be reached without a key, or checks it in its view.
     return request.path == "/data" or (
-        request.path.startswith("/api/") and not request.path.startswith(("/api/keys", "/api/pipeline/partitions/"))
+        request.path.startswith("/api/") and not operator_addresses.includes(request.path)
     )
 
 

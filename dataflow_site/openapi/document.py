@@ -23,6 +23,7 @@ TAGS = {
     "Line protocol": "InfluxDB's write API, on both ports.",
     "Events": "What was stored.",
     "Sources": "Who sent it.",
+    "Logic": "What is done with events between Kafka and the rows: rules, schemas, lookup tables.",
     "Pipeline": "What becomes of it: the ledger, and what is on its way.",
     "Dead letters": "What could not be stored.",
     "Jobs": "Long operations.",

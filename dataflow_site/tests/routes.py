@@ -21,6 +21,7 @@ SAMPLES = {
     "topic": "raw-data",
     "partition": "0",
     "number": "1",
+    "part": "stations",
 }
 # Parameters of pages and of the admin; those of the API are in its own answers.
 PAGE_PARAMETERS = [

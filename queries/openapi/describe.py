@@ -33,6 +33,7 @@ class About:
     summary: str
     parameters: Sequence[Json] = ()
     body: type[msgspec.Struct] | None = None
+    file: str = ""  # the media type of a file that may come instead
     codes: Sequence[Code] = ()  # beside those that every address has which reads
     access: Access = Access.READER
     headers: Sequence[str] = ("Server-Timing",)  # names, of the successful answers
@@ -69,10 +70,16 @@ def describe_file(answers: Sequence[Answer], about: About) -> Callable[[Handler]
     return _described(Described(about, answers, about.codes))
 
 
-def request_body(kind: type[msgspec.Struct]) -> Json:
-    """Return what the document says of a JSON body; an empty one counts as an empty object."""
+def request_body(kind: type[msgspec.Struct] | None, *, file: str = "") -> Json | None:
+    """Return what the document says of a JSON body; an empty one counts as an empty object.
+
+    :param file: the media type of a file that may come instead
+    """
+    files: Json = {file: {"schema": {"type": "string"}}} if file else {}
+    if kind is None:
+        return {"required": True, "content": files} if files else None
     required = any(field.required for field in msgspec.structs.fields(kind))
-    return {"required": required, "content": {JSON: {"schema": SHAPES.of(kind)}}}
+    return {"required": required, "content": {JSON: {"schema": SHAPES.of(kind)}, **files}}
 
 
 def lines(shape: Json) -> Json:

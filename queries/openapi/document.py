@@ -100,5 +100,5 @@ def _operation(path: str, generated: Mapping[str, Any]) -> Operation:
         answers=said.answers,
         codes=said.codes,
         parameters=[*map(parameters.in_path, _VARIABLE.findall(path)), *about.parameters, *formats],
-        body=None if about.body is None else request_body(about.body),
+        body=request_body(about.body, file=about.file),
     )

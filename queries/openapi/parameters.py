@@ -17,7 +17,7 @@ from queries.export.formats import FORMATS, NDJSON
 from queries.openapi import Json
 from queries.openapi.parameter_kinds import choice, moment, number, text, texts, words
 from queries.pipeline import ledger_minutes
-from queries.request import field_filters, pagination, selection
+from queries.request import field_filters, id_pagination, pagination, selection
 from queries.request.query_params import FILTERS, MAX_TEXT
 from queries.sources import latest
 from queries.sources import query as source_query
@@ -184,6 +184,11 @@ _IN_PATH: dict[str, Json] = {
         "schema": {"type": "string", "pattern": "^[0-9a-f]{8}$"},
         "example": "0123abcd",
     },
+    "part": {
+        "description": "The name of the schema or lookup table.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"},
+        "example": "stations",
+    },
     "topic": {
         "description": "The Kafka topic.",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,249}$"},
@@ -254,6 +259,25 @@ SOURCES = _these(
 LATEST = _these(latest.PARAMETERS)
 LETTER_FILTERS = _these(filters.PARAMETERS, _OF_LETTERS)
 DEAD_LETTERS = _these(listing.PARAMETERS, _OF_LETTERS)
+REVISIONS = _these(id_pagination.PARAMETERS)
+DIFF = _these(("to",), {"to": number("The other revision. By default the current one.", 2, least=0, most=_INT32)})
+VERSION = _these(("version",), {"version": number("The version.", 1, least=1, most=_INT32)})
+CONFIGURATION = _these(
+    ("dry_run", "prune"),
+    {
+        "dry_run": choice("Say what would change, and change nothing.", ("true", "false"), "true", usual="false"),
+        "prune": choice(
+            "Remove what the configuration does not name, sources too.", ("true", "false"), "false", usual="false"
+        ),
+    },
+)
+UPLOAD = _these(
+    ("name", "key_column"),
+    {
+        "name": text("Of a CSV file: the name of the table.", "stations"),
+        "key_column": text("Of a CSV file: the column that `lookup` searches.", "id"),
+    },
+)
 JOBS = _these(jobs.PARAMETERS, {"state": choice("Only jobs in this state.", Job.State.values, "done")})
 LEDGER = _these(
     ledger_minutes.PARAMETERS,

@@ -18,8 +18,22 @@ from processing.dead_letters.schemas import (
     JobShape,
     RedriveRehearsal,
 )
+from processing.logic.content import Content, RuleContent
+from processing.logic.presentation.shapes import (
+    CurrentLogic,
+    DiffShape,
+    Faults,
+    RevisionDetail,
+    RevisionShape,
+    SchemaDocument,
+    SchemaVersionShape,
+    TableText,
+    TableVersionShape,
+)
 from queries.dead_letters.bodies import DiscardMany, DiscardOne, RedriveMany, RedriveOne
 from queries.key_bodies import KeyExpiry, NewKey
+from queries.logic.bodies import Activation, LogicCheck, NewRevision, NewSchema, NewTable
+from queries.logic.configuration import AppliedConfiguration
 from queries.openapi import Json
 from queries.pipeline.partitions import ResumePartition
 from queries.schemas import (
@@ -76,6 +90,24 @@ _SHAPES: list[object] = [
     KeyExpiry,
     ResumePartition,
     ResumedPartition,
+    Content,
+    RuleContent,
+    CurrentLogic,
+    Page[RevisionShape],
+    RevisionDetail,
+    DiffShape,
+    Faults,
+    Page[SchemaVersionShape],
+    SchemaDocument,
+    Page[TableVersionShape],
+    TableVersionShape,
+    TableText,
+    NewRevision,
+    Activation,
+    LogicCheck,
+    NewSchema,
+    NewTable,
+    AppliedConfiguration,
     Problem,
 ]
 
