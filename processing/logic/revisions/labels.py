@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from ingestion.models import Source
+from processing.logic.content import Content
 from processing.logic.expressions.tree import Label, Node, children
 from processing.logic.rules.actions import Set
 from processing.logic.rules.rule import Rule
@@ -27,6 +28,12 @@ def of(rules: Sequence[Rule]) -> dict[str, dict[str, str]]:
         if kept := {name: labels[name] for name in sorted(used & labels.keys())}:
             found[source] = kept
     return found
+
+
+def may_be_used(content: Content) -> bool:
+    """Return whether rules may look at labels; a text that only looks like one counts, too."""
+    texts = (text for rule in content.rules for text in (rule.when, *rule.actions))
+    return bool(content.labels) or any(rule.labels for rule in content.rules) or any("labels" in text for text in texts)
 
 
 def names_in(rule: Rule) -> frozenset[str]:

@@ -12,6 +12,7 @@ from django.db import ProgrammingError
 from ingestion.management.command import OperatorCommand
 from processing import job_registry
 from processing.jobs import queue
+from processing.logic.revisions.following import LabelFollower
 from processing.packing.schedule import Schedule
 
 IDLE = 0.5  # seconds between two queries for a job
@@ -19,9 +20,10 @@ IDLE = 0.5  # seconds between two queries for a job
 
 class Command(OperatorCommand):
     help = (
-        "Run queued jobs, one after the other, and request the one that packs rollups and ledger when it is due. Any number\n"
-        "of these workers may run: each job has one worker, and the job of a dead worker goes to another after 30 s. On\n"
-        "SIGTERM the worker finishes its chunk; the next worker continues the job from there.\n\n"
+        "Run queued jobs, one after the other, and request the one that packs rollups and ledger when it is due. Labels of\n"
+        "sources that senders change reach the rules that use them. Any number of these workers may run: each job has one\n"
+        "worker, and the job of a dead worker goes to another after 30 s. On SIGTERM the worker finishes its chunk; the next\n"
+        "worker continues the job from there.\n\n"
         "  manage.py run_jobs\n\n"
         "Exit code 0: stopped by a signal; 2: PostgreSQL has no tables. While PostgreSQL is unavailable it waits."
     )
@@ -39,10 +41,11 @@ class Command(OperatorCommand):
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         worker, steps = queue.new_worker(), job_registry.steps()
-        schedule = Schedule()
+        schedule, labels = Schedule(), LabelFollower()
         try:
             while not stopping.is_set():
                 schedule.look()
+                labels.look()
                 if not queue.run_next(worker, steps, stopping=stopping):
                     stopping.wait(IDLE)
         except ProgrammingError as error:

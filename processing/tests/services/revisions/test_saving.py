@@ -12,8 +12,9 @@ from deploy.testing.deployment import Deployment
 from ingestion.models import Source
 from processing.logic.content import EMPTY, Content, RuleContent
 from processing.logic.faults import InvalidLogic
-from processing.logic.revisions import loading, rows, saving
+from processing.logic.revisions import checking, loading, rows, saving
 from processing.logic.revisions.conflicts import Conflict
+from processing.logic.revisions.following import LabelFollower
 from processing.logic.revisions.pausing import pause_rule
 from processing.logic.revisions.rows import UnknownRevision
 from processing.models import Incident, LogicActivation, LogicRevision
@@ -205,6 +206,28 @@ def test_changed_labels_make_a_revision_current_only_if_rules_use_them() -> None
     assert (unused, used, current()) == (None, 2, 2)
     assert content() == Content(rules=[rule])
     assert LogicActivation.objects.first().who == "bob"  # type: ignore[union-attr]
+
+
+def test_labels_that_a_sender_brings_reach_the_rules_within_the_next_look() -> None:
+    rule = RuleContent(name="north", labels={"site": "north"}, actions=["tag north"])
+    saving.save(Content(rules=[rule]), base=0, who="ann", activate=True, allow_unmatched=True)
+    follower = LabelFollower()
+    follower.look()
+    Source.objects.create(source_id="plant-1", labels={"site": "north"})
+
+    follower.look()  # too soon
+    before = current()
+    LabelFollower().look()
+
+    assert (before, current()) == (1, 2)
+    assert content().labels == {"plant-1": {"site": "north"}}
+
+
+def test_rules_without_labels_are_not_even_read_when_labels_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    save(HOT, activate=True)
+    monkeypatch.setattr(checking, "rules_of", lambda _: pytest.fail("read"))
+
+    assert saving.follow_labels(who="jobs") is None
 
 
 def test_labels_that_followed_meanwhile_are_no_conflict() -> None:
