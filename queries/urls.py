@@ -41,6 +41,7 @@ urlpatterns: list[URLPattern] = [
     re_path(rf"^api/events/{EVENT_ID}/trace/?$", data.TraceView.as_view(), name="trace"),
     re_path(r"^api/sources/?$", sources.SourceList.as_view(), name="source-list"),
     re_path(rf"^api/sources/{SOURCE_ID}/?$", sources.SourceView.as_view(), name="source"),
+    re_path(rf"^api/sources/{SOURCE_ID}/schema/infer/?$", parts.SchemaInference.as_view(), name="schema-inference"),
     re_path(rf"^api/sources/{SOURCE_ID}/latest/?$", sources.LatestOfSource.as_view(), name="source-latest"),
     # Not below /api/sources/, where it would be a source's address.
     re_path(r"^api/latest/?$", sources.Latest.as_view(), name="latest"),

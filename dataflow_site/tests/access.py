@@ -104,6 +104,7 @@ TABLE = (
     _operator("/api/keys/<prefix>/rotate/"),
     _operator("/api/keys/<prefix>/expire/"),
     _operator("/api/keys/<prefix>/revoke/"),
+    _operator("/api/sources/<source_id>/schema/infer/", ALL),
     _operator("/api/config/", ALL),
     _operator("/api/logic/", ALL),
     _operator("/api/logic/check/"),

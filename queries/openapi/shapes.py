@@ -34,6 +34,7 @@ from queries.dead_letters.bodies import DiscardMany, DiscardOne, RedriveMany, Re
 from queries.key_bodies import KeyExpiry, NewKey
 from queries.logic.bodies import Activation, LogicCheck, NewRevision, NewSchema, NewTable
 from queries.logic.configuration import AppliedConfiguration
+from queries.logic.inference import ProposedSchema, SchemaProposal
 from queries.openapi import Json
 from queries.pipeline.partitions import ResumePartition
 from queries.schemas import (
@@ -108,6 +109,8 @@ _SHAPES: list[object] = [
     NewSchema,
     NewTable,
     AppliedConfiguration,
+    SchemaProposal,
+    ProposedSchema,
     Problem,
 ]
 

@@ -11,8 +11,9 @@ from rest_framework.response import Response
 from ingestion.problems import Code
 from processing.logic.presentation.shapes import SchemaDocument, SchemaVersionShape, TableText, TableVersionShape
 from queries import authentication
-from queries.logic import parts
+from queries.logic import inference, parts
 from queries.logic.bodies import NewSchema, NewTable
+from queries.logic.inference import ProposedSchema, SchemaProposal
 from queries.openapi import parameters as documented
 from queries.openapi.describe import About, describe
 from queries.openapi.operation import Access
@@ -116,3 +117,19 @@ class TableView(ApiView):
         scope = authentication.admin_scope(request)
         parameters = Parameters(request.query_params, known=parts.PARAMETERS)
         return Response(parts.table(part, parameters, scope=scope))
+
+
+class SchemaInference(ApiView):
+    """A POST proposes a schema of the source's payloads from its newest events. Nothing is saved."""
+
+    name = "Propose a schema"
+
+    @describe(
+        ProposedSchema,
+        About(name="inferSchema", summary="Propose a schema", body=SchemaProposal, codes=ONE, **ABOUT),
+    )
+    def post(self, request: Request, source_id: str) -> Response:
+        scope = authentication.admin_scope(request)
+        Parameters(request.query_params, known=())
+        body = json_body.read(request, SchemaProposal)
+        return Response(inference.propose(source_id, body, scope=scope))

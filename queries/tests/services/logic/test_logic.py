@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from deploy.testing.deployment import Deployment
 from ingestion.auth import api_keys
 from ingestion.models import Source
 from processing.models import LogicRevision, RuleCount
+from queries.tests.stored import NOON, make_event, store, store_document
 
 pytestmark = pytest.mark.services
 
@@ -147,7 +149,7 @@ def test_what_rules_did_in_the_last_day_stands_beside_them(operator: Operator) -
     row = {"kind": "rule", "name": "hot", "partition": 0}
     RuleCount.objects.create(**row, source_id="", minute=now, applied=5, unknown=1)
     RuleCount.objects.create(**row, source_id="plant-1", minute=now, rejected=2)
-    RuleCount.objects.create(**row, source_id="", minute=now - timezone.timedelta(hours=25), applied=9)  # type: ignore[attr-defined]
+    RuleCount.objects.create(**row, source_id="", minute=now - timedelta(hours=25), applied=9)
 
     [counts] = operator.get("/api/logic/")["counts"]
 
@@ -224,3 +226,19 @@ def test_only_a_key_for_all_sources_with_the_scope_admin_may_ask(site: Deploymen
             answer = client.get(f"/api/logic/{address}", headers={"Authorization": f"Bearer {token}"})
             assert answer.json()["code"] == code, address
     assert client.get("/api/logic/").json()["code"] == "unauthenticated"
+
+
+def test_a_schema_is_proposed_from_the_newest_events_of_a_source(operator: Operator) -> None:
+    address = "/api/sources/plant-1/schema/infer/"
+    for number in range(3):
+        event = make_event("plant-1", ts=NOON + timedelta(seconds=number), payload={"temperature": 20 + number})
+        store(event)
+        store_document(event)
+
+    found = operator.post(address, {"events": 2})
+
+    assert (found["sourceId"], found["events"]) == ("plant-1", 2)
+    assert found["schema"]["properties"]["temperature"]["type"] == "integer"
+    assert {"pointer": "/temperature", "claim": "required", "in": 2, "of": 2} in found["evidence"]
+    assert operator.post("/api/sources/plant-2/schema/infer/", {}, 404)["code"] == "not_found"
+    assert operator.post(address, {"events": 10_001}, 400)["code"] == "invalid_parameter"
