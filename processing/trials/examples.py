@@ -8,9 +8,8 @@ from typing import NamedTuple
 import msgspec
 
 from ingestion.events import timestamps
-from processing.events.entries import Entries, Entry
+from processing.events.entries import Entry
 from processing.events.made import Made
-from processing.logic.engine import Logic
 from processing.trials.verdicts import OUTCOMES, Gone, Verdict
 
 MOST = 20  # of a kind
@@ -69,7 +68,7 @@ class Examples(msgspec.Struct):
         return {kind: examples for kind, examples in found.items() if examples}
 
 
-def example(entry: Entry, verdict: Verdict, logic: Logic, *, different: bool) -> Example:
+def example(entry: Entry, verdict: Verdict, *, different: bool) -> Example:
     """Return an event as it was sent, and as a revision makes it."""
     gone = verdict if isinstance(verdict, Gone) else None
     made = verdict if isinstance(verdict, Made) else None
@@ -77,18 +76,12 @@ def example(entry: Entry, verdict: Verdict, logic: Logic, *, different: bool) ->
     return Example(
         entry.text, entry.source, timestamps.to_text(timestamps.from_micros(entry.ts)), gone.fate if gone else "stored",
         _shown(entry.values), _shown(after), differences(entry.values, after) if after is not None else [],
-        list(made.tags) if made else [], _rule(entry, logic) if gone else "", gone.reason if gone else "", different,
+        list(made.tags) if made else [], gone.rule if gone else "", gone.reason if gone else "", different,
     )  # fmt: skip
 
 
 def _shown(values: dict[str, object] | None) -> dict[str, object] | None:
     return values if values is not None and len(_encode(values)) <= MAX_PAYLOAD else None
-
-
-def _rule(entry: Entry, logic: Logic) -> str:
-    """Return the rule or schema that took an event out, by judging it once more, alone."""
-    counts = logic.judge(Entries.of([entry])).counts
-    return next((account.name for account, tally in counts.items() if tally.rejected or tally.dropped), "")
 
 
 class Step(NamedTuple):

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import msgspec
 
 from ingestion.events import timestamps
 from processing.events.entries import Entries
-from processing.events.judged import RuleCounts
+from processing.events.judged import RuleCounts, RuleTally
 from processing.events.made import Made
 from processing.logic.engine import Logic
 from processing.trials.examples import Examples, example
 from processing.trials.verdicts import OUTCOMES, Outcome, Verdict, differ, outcomes, verdicts
 
 DAY = 86_400_000_000  # microseconds
+RULE_COUNTS = RuleTally.__struct_fields__
 MOST_TAGS = 100  # that are counted
 
 Counts = dict[str, int]
@@ -48,7 +49,7 @@ class Findings(msgspec.Struct, rename="camel"):
     damaged: int = 0  # documents that do not match their own hash
     different: int = 0  # events whose row would not be as it is by the current revision
     outcomes: dict[str, Sides] = msgspec.field(default_factory=lambda: {name: Sides() for name in OUTCOMES})
-    rules: dict[str, dict[str, Counts]] = {}  # kind -> name -> what it did
+    rules: dict[str, dict[str, RuleTally]] = {}  # by kind and name
     days: dict[str, Counts] = {}
     tags: Counts = {}
     examples: Examples = msgspec.field(default_factory=Examples)
@@ -67,7 +68,7 @@ class Findings(msgspec.Struct, rename="camel"):
             pair = Pair(outcomes(verdict, hash_), outcomes(other, hash_), different)
             pairs[pair] += 1
             if kinds := self.examples.wanted(pair.tried, different):
-                self.examples.add(kinds, example(entries[index], verdict, tried, different=different))
+                self.examples.add(kinds, example(entries[index], verdict, different=different))
         pairs[AS_SENT] += len(entries) - pairs.total()
         self._count(day, pairs)
         self._count_tags(found)
@@ -75,14 +76,12 @@ class Findings(msgspec.Struct, rename="camel"):
     def _day(self, entries: Entries, counts: RuleCounts) -> Counts:
         unknown = 0
         for account, tally in counts.items():
-            rules = self.rules.setdefault(account.kind, {})
-            before = rules.get(account.name, {})
-            rules[account.name] = {
-                name: before.get(name, 0) + count for name, count in cast("Counts", msgspec.to_builtins(tally)).items()
-            }
+            total = self.rules.setdefault(account.kind, {}).setdefault(account.name, RuleTally())
+            for name in RULE_COUNTS:
+                setattr(total, name, getattr(total, name) + getattr(tally, name))
             unknown += tally.unknown
-        name = timestamps.from_micros(entries.times[0]).date().isoformat()
-        day = self.days.setdefault(name, dict.fromkeys((*OUTCOMES, "unknown"), 0))
+        date = timestamps.from_micros(entries.times[0]).date().isoformat()
+        day = self.days.setdefault(date, dict.fromkeys((*OUTCOMES, "unknown"), 0))
         day["unknown"] += unknown
         return day
 

@@ -41,16 +41,15 @@ def shape(
 
 def _rules(found: Findings, content: Content) -> Iterator[dict[str, object]]:
     """Read all schemas and rules in their order, those that did nothing among them."""
-    nothing = cast("dict[str, int]", msgspec.to_builtins(RuleTally()))
     for kind, names in (
         ("schema", [one.name for one in content.schemas]),
         ("rule", [one.name for one in content.rules]),
     ):
         for name in dict.fromkeys(names):
-            yield {"kind": kind, "name": name, **nothing, **found.rules.get(kind, {}).get(name, {})}
+            yield {"kind": kind, "name": name, **_plain(found.rules.get(kind, {}).get(name, RuleTally()))}
 
 
-def _plain(value: Sides | dict[str, Any]) -> Any:
+def _plain(value: Sides | RuleTally | dict[str, Any]) -> Any:
     # Examples hold JSON as it is written, which only a decoder reads.
     return msgspec.json.decode(msgspec.json.encode(value))
 

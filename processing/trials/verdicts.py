@@ -16,18 +16,18 @@ class Gone(NamedTuple):
     """An event without a row."""
 
     fate: Literal["rejected", "dropped"]
+    rule: str  # or schema
     reason: str = ""  # why it was rejected
 
 
 # None: stored as it was sent.
 Verdict = Made | Gone | None
-DROPPED = Gone("dropped")
 
 
 def verdicts(judged: Judged, entries: Entries) -> list[Verdict]:
     """Return the verdict on each of the entries that were judged, in their order."""
-    gone = {entry.key: DROPPED for entry in judged.dropped}
-    gone |= {one.entry.key: Gone("rejected", one.detail) for one in judged.rejected}
+    gone = {key: Gone("dropped", rule) for key, rule in judged.rules.items()}
+    gone |= {one.entry.key: Gone("rejected", one.rule, one.detail) for one in judged.rejected}
     if not gone:
         return list(judged.kept.made)
     made = iter(judged.kept.made)
