@@ -15,6 +15,7 @@ MAX_EVENTS = 10_000
 # Few values are a closed set only if each was seen again and again.
 LEAST_REPEATS = 10  # times that a distinct value was seen, on the average
 LEAST_VALUES = 50
+MOST_INTEGERS = 5  # of a set; more are rather a quantity
 EXACT = 2**53  # integers beyond it are not exact as floats
 
 # The word "in" of the answer is none that a class can have.
@@ -84,17 +85,21 @@ def _values(seen: Seen, pointer: str, evidence: list[Evidence]) -> dict[str, obj
 
 
 def _is_closed_set(seen: Seen) -> bool:
-    """Whether all values, but for nulls, were a few texts or integers."""
-    counted = seen.distinct.total()
+    """Whether all values, but for nulls, were a few texts or integers, without a form that all of the texts have."""
+    counted, integers = seen.distinct.total(), sum(isinstance(value, int) for value in seen.distinct)
     return (
         not seen.too_many
+        and len(seen.distinct) >= 2
+        and integers <= MOST_INTEGERS
+        and not (seen.types["string"] and seen.formats)
         and counted == seen.count - seen.types["null"]
         and counted >= max(LEAST_VALUES, LEAST_REPEATS * len(seen.distinct))
     )
 
 
 def _range(seen: Seen, pointer: str, evidence: list[Evidence]) -> dict[str, object]:
-    if seen.lowest is None or seen.highest is None:
+    # Of one value that is ever the same nothing is known but that.
+    if seen.lowest is None or seen.highest is None or seen.lowest == seen.highest:
         return {}
     lower, upper = outwards(seen.lowest, seen.highest)
     _note(evidence, pointer, f"minimum {lower} (lowest seen: {seen.lowest})", seen.numbers, seen.numbers)

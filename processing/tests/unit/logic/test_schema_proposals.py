@@ -73,6 +73,14 @@ def test_a_range_says_what_was_seen() -> None:
     assert evidence("/a", "minimum -10 (lowest seen: -3.2)", 2, 2) in found
 
 
+def test_a_number_that_is_always_the_same_has_no_limits() -> None:
+    assert field(infer([{"a": 1.5}] * 100).schema, "a") == {"type": "number"}
+
+
+def test_a_few_integers_are_an_enum() -> None:
+    assert field(infer([Values(a=number) for number in (0, 1, 3)] * 20).schema, "a")["enum"] == [0, 1, 3]
+
+
 def test_a_few_texts_seen_again_and_again_are_an_enum() -> None:
     schema, found, _ = infer([Values(a=name) for name in ("low", "high", None)] * 40)
 
@@ -81,8 +89,12 @@ def test_a_few_texts_seen_again_and_again_are_an_enum() -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [["a", "b"], [f"text {number}" for number in range(200)], ["x" * 101] * 100, [1.5] * 100]
-)
+    "values",
+    [
+        ["a", "b"], [f"text {number}" for number in range(200)], ["x" * 101, "y"] * 100, [1.5, 2.5] * 100,
+        ["always the same"] * 100, list(range(6)) * 20, ["192.0.2.1", "192.0.2.2"] * 50,
+    ],
+)  # fmt: skip
 def test_what_may_well_go_on_is_no_enum(values: list[object]) -> None:
     assert "enum" not in field(infer({"a": value} for value in values).schema, "a")
 
