@@ -7,15 +7,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import msgspec
-
 from ingestion.auth import source_patterns
-from ingestion.events.identity.content_hash import content_hashes
 from ingestion.problems import Code
 from processing.events.batch import MINUTE
 from processing.events.entries import Entries, Entry
 from processing.events.judged import Judged, Rejection, RuleAccount, RuleTally
-from processing.events.made import Made
+from processing.logic import making
 from processing.logic.content import EMPTY, Content, SchemaContent
 from processing.logic.rules.program import Program, compile_program
 from processing.logic.rules.results import Fate, Result
@@ -26,8 +23,6 @@ from processing.logic.tables.lookup_table import LookupTable
 VIOLATION_TAG = "schema_violation"
 RULE, SCHEMA = "rule", "schema"
 _SHOWN = 5  # violations in the detail of a letter
-
-_encode = msgspec.json.Encoder().encode
 
 
 class SchemaUse(NamedTuple):
@@ -145,8 +140,7 @@ class _Batch:
 
     def __init__(self, entries: Entries) -> None:
         self._entries = entries
-        self._made: list[Made | None] = list(entries.made)
-        self._kept: list[tuple[int, Result]] = []
+        self._results: dict[int, Result] = {}  # of events that are kept, if there was one
         self._gone: set[int] = set()
         self._judged = Judged(entries)
 
@@ -155,15 +149,19 @@ class _Batch:
             found = logic.of_source(source)
             if found is _NOTHING:
                 continue
-            if found.program and not (found.before or found.after):
+            if not found.program:
+                self._check_and_run(found, self._violating(found, indexes))
+            elif not (found.before or found.after):
                 self._run(found.program, indexes)
             else:
                 self._check_and_run(found, indexes)
         self._count(logic)
-        self._make()
         judged, entries = self._judged, self._entries
-        if any(self._made):
-            entries = entries.with_made(self._made)
+        if self._results:
+            rows = list(entries.made)
+            for index, made in making.made(entries, self._results).items():
+                rows[index] = made
+            entries = entries.with_made(rows)
         if self._gone:
             entries = entries.select([index for index in range(len(entries)) if index not in self._gone])
         judged.kept = entries
@@ -177,6 +175,13 @@ class _Batch:
             result = run(values[index], sources[index], times[index], received[index], ())
             if result is not None:
                 self._note(index, result)
+
+    def _violating(self, found: SourceLogic, indexes: Sequence[int]) -> Sequence[int]:
+        """Return the events of a source without rules that violate its schema; most violate none."""
+        use, values = found.before or found.after, self._entries.values
+        assert use is not None
+        is_valid = use.schema.is_valid
+        return [index for index in indexes if not is_valid(values[index])]
 
     def _check_and_run(self, found: SourceLogic, indexes: Sequence[int]) -> None:
         entries = self._entries
@@ -226,7 +231,7 @@ class _Batch:
 
     def _note(self, index: int, result: Result) -> None:
         if result.fate is Fate.KEPT:
-            self._kept.append((index, result))
+            self._results[index] = result
             return
         self._gone.add(index)
         tally = self._tally(RULE, result.rule, index)
@@ -252,18 +257,3 @@ class _Batch:
         partition = min(self._entries.partitions, default=0)
         for name, tally in logic.take_counts().items():
             self._judged.counts[RuleAccount(RULE, name, "", minute, partition)] = tally
-
-    def _make(self) -> None:
-        """Note what the rows have of the events that are not as they were sent. None: no tags, and nothing changed."""
-        entries, changed = self._entries, []
-        for index, result in self._kept:
-            sent = entries.values[index]
-            if result.values is not sent:
-                changed.append((index, result))
-            elif result.tags:
-                self._made[index] = Made(sent, entries.payloads[index], None, result.tags)
-        # The hashes of all at once take a third of the time.
-        times = [entries.times[index] if entries.timed[index] else None for index, _ in changed]
-        hashes = content_hashes(times, [result.values for _, result in changed])
-        for (index, result), hash_ in zip(changed, hashes, strict=True):
-            self._made[index] = Made(result.values, _encode(result.values), hash_, result.tags)
