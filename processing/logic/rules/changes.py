@@ -12,21 +12,27 @@ Payload = dict[str, object]
 def put(values: Payload, path: Path, value: object) -> Payload | None:
     """Return a payload with a field set; missing objects around it are made.
 
-    None: there is something else than an object on the way, or the payload would have too many keys.
+    None: there is something else than an object on the way, or an object would have too many keys.
     """
     top = dict(values)
-    around, adds = top, False
+    around = top
     for key in path[:-1]:
         inner = around.get(key, ABSENT)
         if inner is not ABSENT and type(inner) is not dict:
             return None
-        adds = adds or inner is ABSENT
+        if not _may_have(around, key):
+            return None
         copied: Payload = {} if inner is ABSENT else dict(inner)  # type: ignore[call-overload]
         around[key] = copied
         around = copied
-    adds = adds or path[-1] not in around
+    if not _may_have(around, path[-1]):
+        return None
     around[path[-1]] = value
-    return None if adds and _keys(top) > MAX_KEYS else top
+    return top
+
+
+def _may_have(values: Payload, key: str) -> bool:
+    return len(values) < MAX_KEYS or key in values
 
 
 def take(values: Payload, path: Path) -> Payload:
@@ -56,18 +62,7 @@ def move(values: Payload, path: Path, to: Path) -> Payload | None:
     return put(take(values, path), to, value)
 
 
-def has_room(values: Payload, keys: int) -> bool:
-    """Return whether a payload may have some keys more."""
-    return _keys(values) + keys <= MAX_KEYS
-
-
 # A list may have a hundred thousand items, so nobody looks into one: what is in it came with the event, and was bounded there.
-def _keys(values: Payload) -> int:
-    """Return how many keys a payload has over all its objects."""
-    nested = [value for value in values.values() if type(value) is dict]
-    return len(values) + sum(map(_keys, nested)) if nested else len(values)
-
-
 def _depth(value: object) -> int:
     """Return how many levels of objects a value has. A list is one."""
     if type(value) is dict:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
+from ingestion.events.model import MAX_KEYS
 from processing.logic.expressions.compiled.compiler import Compiler
 from processing.logic.expressions.compiled.scope import Scope
 from processing.logic.expressions.compiled.templates import constant, fill, fill_statements
@@ -43,9 +44,9 @@ if TEST:
 else:
     unknown[I] += 1
 """
-_ADDED = """
-if K in payload or room or (room := has_room(payload, ALL)) or has_room(payload, 1):
-    payload = {**payload, K: V}
+_ADDED = f"""
+if len(payload) < {MAX_KEYS} or K in payload:
+    payload = {{**payload, K: V}}
 else:
     unknown[I] += 1
 """
@@ -97,31 +98,27 @@ def _has_lookup(rule: Rule) -> bool:
 class RuleCode:
     """Generates the code of rules in their order."""
 
-    def __init__(self, scope: Scope, rules: Sequence[Rule], missed: list[int]) -> None:
+    def __init__(self, scope: Scope, missed: list[int]) -> None:
         self._scope = scope
         self._missed = missed
         scope.globals |= {
             "put": changes.put,
             "move": changes.move,
             "take": changes.take,
-            "has_room": changes.has_room,
             "without": _without,
             "len": len,
         }
-        # As many keys as all rules together may add to an event.
-        self._adds = constant(sum(_added_keys(action) for rule in rules for action in rule.actions))
 
     def of(self, index: int, rule: Rule) -> list[ast.stmt]:
         """Return the code of a rule."""
-        return _OneRule(self._scope, index, rule, adds=self._adds, missed=self._missed).whole()
+        return _OneRule(self._scope, index, rule, missed=self._missed).whole()
 
 
 class _OneRule:
-    def __init__(self, scope: Scope, index: int, rule: Rule, *, adds: ast.expr, missed: list[int]) -> None:
+    def __init__(self, scope: Scope, index: int, rule: Rule, *, missed: list[int]) -> None:
         self._scope = scope
         self._index = constant(index)
         self._rule = rule
-        self._adds = adds
         counted = scope.bind(_counter_of(missed, index)) if _has_lookup(rule) else constant(None)
         self._conditions = Compiler(scope, missed=counted)
         # What a rule sets, its later actions see, so nothing is taken from variables here.
@@ -171,7 +168,7 @@ class _OneRule:
     def _set(self, action: Set) -> list[ast.stmt]:
         result = self._scope.fresh()
         if len(action.path) == 1:
-            store = self._counted(_ADDED, K=constant(action.path[0]), V=result, ALL=self._adds)
+            store = self._counted(_ADDED, K=constant(action.path[0]), V=result)
         else:
             store = self._counted(_PUT, PATH=constant(action.path), V=result, P=self._scope.fresh())
         return self._counted(_UNKNOWN, TEST=self._known(action.value, result), BODY=store)
@@ -188,9 +185,3 @@ class _OneRule:
 
     def _counted(self, template: str, **parts: ast.expr | list[ast.stmt]) -> list[ast.stmt]:
         return fill_statements(template, I=self._index, **parts)
-
-
-def _added_keys(action: Action) -> int:
-    if isinstance(action, Set):
-        return len(action.path)
-    return len(action.to) if isinstance(action, Rename) else 0

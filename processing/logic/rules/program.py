@@ -17,7 +17,7 @@ from processing.logic.rules.rule import Rule
 
 _FUNCTION = """
 def run(payload, source, timestamp, received, tags):
-    hit = room = False
+    hit = False
     given, given_tags = payload, tags
     BODY
     return Result(payload, tags) if hit else None
@@ -97,7 +97,7 @@ def compile_program(rules: Sequence[Rule], *, labels: Mapping[str, str], tables:
         "fail": counters.fail,
     }
     body = scope.load(*shared_fields(rule.when for rule in rules if rule.when))
-    code = RuleCode(scope, rules, counters.missed)
+    code = RuleCode(scope, counters.missed)
     for index, rule in enumerate(rules):
         body += code.of(index, rule)
     module = ast.Module(fill_statements(_FUNCTION, BODY=body), [])

@@ -18,7 +18,7 @@ class Fate(Enum):
     DROPPED = "dropped"
 
 
-class Result(msgspec.Struct):
+class Result(msgspec.Struct, gc=False):
     """What the rules of an event's source made of it. Of an event that is not kept, values and tags are as given."""
 
     values: dict[str, object]  # the same object as given, if no rule changed it
