@@ -13,6 +13,7 @@ from functools import partial
 from deploy.bench import machine
 from deploy.bench.figures import Figure, medians, table
 from deploy.bench.load.sender import LoadFailed
+from deploy.bench.logic import measurement as logic
 from deploy.bench.measurements import (
     acknowledge,
     backlog,
@@ -51,12 +52,13 @@ MEASUREMENTS: dict[str, Measurement] = {
     "latency20k": partial(latency.measure, rate=20_000, label="20,000 events/s"),
     HALF: partial(latency.measure, rate=0, label="half the end to end rate"),  # the rate is measured first
     "idle": idle.measure,
+    "logic": logic.measure,
     "baseline": baseline.measure,
     "peers": comparison.measure,
     "sizing": sizing.measure,
     "disk": disk.measure,
 }
-ASKED_FOR = ("peers", "sizing", "disk")  # left out of a run without --only
+ASKED_FOR = ("logic", "peers", "sizing", "disk")  # left out of a run without --only
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""What logic costs: the logics that are compared, and their measurement. Imports the parts of the bench."""
