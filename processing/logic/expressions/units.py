@@ -20,6 +20,9 @@ _FACTOR = rf"(?:{_NAME})(?:\s*(?:\*\*|\^)\s*-?[0-9](?![0-9]))?"
 _UNIT = re.compile(rf"\s*(?:1\s*/\s*)?{_FACTOR}(?:\s*[*/·]\s*{_FACTOR})*\s*")
 _FORM = "names of units with * / and powers of one digit, such as m/s**2"
 
+# By pint, for names and products that it can't work with; its own errors are among these.
+_RAISED = (ArithmeticError, AssertionError, AttributeError, LookupError, SyntaxError, TypeError, ValueError)
+
 
 class InvalidUnit(Exception):
     """There is no such unit, or no conversion between two; the text says why."""
@@ -54,15 +57,15 @@ def conversion(unit: str, to: str) -> Conversion:
     :raises InvalidUnit: an unknown unit, units of different dimensions, or a scale that is not linear
     """
     first, second = _parsed(unit), _parsed(to)
-    if first.dimensionality != second.dimensionality:
-        raise InvalidUnit(f"{unit} is {_dimension(first)}, {to} is {_dimension(second)}")
     try:
+        if first.dimensionality != second.dimensionality:
+            raise InvalidUnit(f"{unit} is {_dimension(first)}, {to} is {_dimension(second)}")
         at = [_registry().Quantity(Fraction(value), first).to(second).magnitude for value in (0, 1, 2)]
         factor, offset = at[1] - at[0], at[0]
         if at[2] != 2 * factor + offset:
             raise InvalidUnit(f"{unit} to {to} takes more than a factor and an offset")
         return Conversion(float(factor), float(offset))
-    except (ArithmeticError, ValueError, TypeError, AttributeError) as error:
+    except _RAISED as error:
         raise InvalidUnit(f"{unit} can't be converted to {to} by a factor and an offset") from error
 
 
@@ -71,10 +74,9 @@ def _parsed(unit: str) -> pint.Unit:
         raise InvalidUnit(f"expected {_FORM}")
     for name in re.findall(_NAME, unit):
         _check_name(name)
-    # pint raises errors of its own and others.
     try:
         return _registry().parse_units(unit.replace("·", "*"))
-    except (AttributeError, ArithmeticError, AssertionError, KeyError, TypeError, ValueError, SyntaxError) as error:
+    except _RAISED as error:
         raise InvalidUnit(f"expected {_FORM}") from error
 
 
@@ -82,7 +84,7 @@ def _check_name(name: str) -> None:
     try:
         if name in _registry():
             return
-    except (ValueError, TypeError, AttributeError, AssertionError, KeyError):
+    except _RAISED:
         pass
     raise InvalidUnit(f"no unit {name}{_hint(name)}")
 
