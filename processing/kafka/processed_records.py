@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -14,8 +15,7 @@ from ingestion.kafka.producer_record import ProducerRecord
 from ingestion.kafka.record_encoder import MAX_BYTES, MAX_EVENTS
 from ingestion.kafka.record_headers import COUNT
 from processing.events.batch import Record
-from processing.events.entries import Entries, Entry
-from processing.events.made import Made
+from processing.events.entries import Entries
 
 _OBJECT = '{"id":"%s","source":"%s","ts":%d,"received":%d'
 _MEMBERS = b',"stored":%d,"tags":[],"payload":'
@@ -37,33 +37,34 @@ def build(entries: Entries, stored: Sequence[int], partitions: int, *, single: b
     :param stored: when each of them was stored, in microseconds
     :param single: one event a record
     """
+    members = [_MEMBERS % at for at in stored]
+    for index, made in entries.changed.items():
+        if made.tags:
+            members[index] = _TAGGED % (stored[index], _tags(made.tags))
     objects = [
-        (_OBJECT % event).encode() + _MEMBERS % at + payload + b"}"
-        for event, at, payload in zip(
+        (_OBJECT % event).encode() + member + payload + b"}"
+        for event, member, payload in zip(
             zip(entries.texts, entries.sources, entries.times, entries.received, strict=True),
-            stored,
+            members,
             entries.row_payloads,
             strict=True,
         )
     ]
-    for index, made in entries.changed.items():
-        if made.tags:
-            objects[index] = _tagged(entries[index], stored[index], made)
     found: list[ProducerRecord] = []
     by_partition: defaultdict[int, list[int]] = defaultdict(list)
     for index, source in enumerate(entries.sources):
         by_partition[partition_of(source, partitions)].append(index)
-    for partition, members in by_partition.items():
-        own = [objects[index] for index in members]
-        sources = [entries.sources[index] for index in members]
+    for partition, indexes in by_partition.items():
+        own = [objects[index] for index in indexes]
+        sources = [entries.sources[index] for index in indexes]
         bounds = ((place, place + 1) for place in range(len(own))) if single else record_encoder.bounds(own)
         found += [_record(partition, b",".join(own[a:b]), sources[a:b]) for a, b in bounds]
     return found
 
 
-def _tagged(entry: Entry, stored: int, made: Made) -> bytes:
-    members = _TAGGED % (stored, msgspec.json.encode(made.tags))
-    return (_OBJECT % (entry.text, entry.source, entry.ts, entry.received)).encode() + members + made.payload + b"}"
+@lru_cache(maxsize=10_000)
+def _tags(tags: tuple[str, ...]) -> bytes:
+    return msgspec.json.encode(tags)
 
 
 def rewrite(records: Sequence[Record], entries: Entries, stored: int, partitions: int) -> list[ProducerRecord] | None:
