@@ -5,25 +5,41 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta
 from enum import StrEnum
-from uuid import UUID
+from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from ingestion.events import timestamps
-from ingestion.models import FailingSource
-from processing.admin import formatting
+from ingestion.models import FailingSource, Source
+from processing.admin import event_keys, formatting
 from processing.admin.dead_letters import DeadLetterAdmin
 from processing.admin.failing_sources import FailingSourceAdmin
 from processing.admin.field_indexes import FieldIndexAdmin
 from processing.admin.incidents import IncidentAdmin, LedgerGapAdmin
 from processing.admin.jobs import JobAdmin
+from processing.admin.logic.revisions import LogicRevisionAdmin
+from processing.admin.logic.schemas import SchemaVersionAdmin
+from processing.admin.logic.sources import LabelledSourceAdmin
+from processing.admin.logic.tables import LookupTableAdmin
 from processing.admin.readonly import ReadOnlyAdmin, SourceFilter, TimeFilter
-from processing.models import DeadLetter, Event, FieldIndex, Incident, Job, LatestValue, LedgerGap, SourceStatistics
+from processing.models import (
+    DeadLetter,
+    Event,
+    FieldIndex,
+    Incident,
+    Job,
+    LatestValue,
+    LedgerGap,
+    LogicRevision,
+    LookupTableVersion,
+    SchemaVersion,
+    SourceStatistics,
+)
 
 # Registered here, where Django's autodiscovery finds them.
 admin.site.register(DeadLetter, DeadLetterAdmin)
@@ -32,6 +48,12 @@ admin.site.register(Incident, IncidentAdmin)
 admin.site.register(LedgerGap, LedgerGapAdmin)
 admin.site.register(FailingSource, FailingSourceAdmin)
 admin.site.register(FieldIndex, FieldIndexAdmin)
+admin.site.register(LogicRevision, LogicRevisionAdmin)
+admin.site.register(SchemaVersion, SchemaVersionAdmin)
+admin.site.register(LookupTableVersion, LookupTableAdmin)
+# Registered by its own app first; rules may use its labels.
+admin.site.unregister(Source)
+admin.site.register(Source, LabelledSourceAdmin)
 
 MICROSECOND = timedelta(microseconds=1)
 COUNTS = ["read", "stored", "duplicate", "dead_lettered", "dropped"]
@@ -118,18 +140,19 @@ class EventAdmin(ReadOnlyAdmin):
     readonly_fields = ["time", "body", "origin"]
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Event | None:
-        """Return the event of an `address`; None for any other text."""
-        try:
-            event_id, microseconds, source = object_id.split("|", 2)
-            moment = timestamps.from_micros(int(microseconds))
-            key = {"id": UUID(event_id), "ts": moment, "source_id": source}
-        except (ValueError, OverflowError):
-            return None
-        return self.get_queryset(request).filter(**key).first()
+        """Return the event of a whole key; None for any other text."""
+        return event_keys.find(object_id, self.get_queryset(request))
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return super().change_view(
+            request, object_id, form_url, {**(extra_context or {}), "event_key": unquote(object_id)}
+        )
 
     @admin.display(description="event")
     def event(self, row: Event) -> SafeString:
-        return formatting.link("event", event_key(row), str(row.id))
+        return formatting.link("event", event_keys.event_key(row), str(row.id))
 
     @admin.display(ordering="ts", description="event time")
     def time(self, row: Event) -> str:
@@ -141,8 +164,3 @@ class EventAdmin(ReadOnlyAdmin):
 
     def origin(self, row: Event) -> str:
         return formatting.origin(row)
-
-
-def event_key(row: Event) -> str:
-    """Return the whole key of an event's row as text, for its URL."""
-    return f"{row.id}|{timestamps.to_micros(row.ts)}|{row.source_id}"

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from dashboard.tests.rows import NOON, Rows
 from dashboard.tests.services.pages.test_pages import text_of
-from processing.admin import event_key
+from processing.admin.event_keys import event_key
 from processing.models import DeadLetter, Event
 from queries.tests.stored import store_document
 

@@ -14,7 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from deploy.testing.deployment import Deployment
-from processing.admin import SourceState, event_key, readonly, state_of
+from processing.admin import SourceState, readonly, state_of
+from processing.admin.event_keys import event_key
 from processing.dead_letters import hexdump
 from processing.models import DeadLetter, Event, LatestValue, SourceStatistics
 from processing.tests.admin_pages import INLINE, operator, text
