@@ -44,7 +44,7 @@ fuzz: ## Send ten minutes of bent requests to real receivers and to the whole si
 abuse: ## Attack a product in every known way for ten minutes, print what a neighbour noticed
 	$(DEV) deploy.abuse
 
-demo: ## Send 18,979 real weather events, then a live feed (while `make run` runs)
+demo: ## Send 18,979 real weather events through a few rules, then a live feed (while `make run` runs)
 	$(DEV) deploy.demo
 
 screenshots: ## Take the README's pictures of the overview under load (about 5 minutes)

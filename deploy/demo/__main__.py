@@ -13,13 +13,14 @@ from typing import NoReturn
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from deploy.demo import weather
+from deploy.demo import logic, weather
 from deploy.demo.arrival import NotArrived, Outcome, outcome, read_back, wait_for_outcome
 from deploy.demo.client import Client, NotRunning, Refused
 from deploy.demo.progress import Progress
 
 BATCH = 500  # events; large enough to be fast, small enough that the bar moves
 ARRIVAL = 120.0  # seconds
+LOCAL = "127.0.0.1"
 FEED_EVERY = 0.5  # seconds between two readings of each replayed source
 
 
@@ -32,6 +33,9 @@ def main() -> int:
         receiver = Client(options.host, settings.INGESTION_SERVICE_PORT)
         web = Client(options.host, settings.API_SERVICE_PORT)
         with receiver, web:
+            web.get("/healthz")
+            if options.host == LOCAL:
+                _apply_logic()
             _show(receiver, web, once=options.once)
     except NotRunning as error:
         print(f"Nothing listens at {error}. Start the product in another terminal with `make run`, then try again.")
@@ -53,6 +57,13 @@ def _show(receiver: Client, web: Client, *, once: bool) -> None:
     print(f"See them at {web.address}/ and {web.address}/sources/noaa.seattle.hourly/", flush=True)
     if not once:
         feed(receiver, events)
+
+
+def _apply_logic() -> None:
+    try:
+        print(f"Logic of the demo ({logic.FILE.name}): {logic.apply()}", flush=True)
+    except logic.NotApplied as error:
+        print(f"The events come in as they are, without the demo's logic: {error}", flush=True)
 
 
 def bring(receiver: Client, web: Client, events: list[bytes]) -> Outcome:
@@ -77,6 +88,7 @@ def feed(receiver: Client, events: list[bytes]) -> NoReturn:
     """Send the next reading of each source as if it were measured now, until a signal arrives."""
     sources = ", ".join(weather.REPLAYED.values())
     print(f"Live feed: {sources}, a reading each every {FEED_EVERY} s (Ctrl-C stops it)", flush=True)
+    receiver.post_events(weather.impossible_reading())
     readings = weather.replay(events)
     while True:
         receiver.post_events(next(readings))
@@ -91,7 +103,7 @@ def _said(arrived: Outcome) -> str:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m deploy.demo", description=__doc__)
     parser.add_argument("--once", action="store_true", help="send the file and stop, without the live feed")
-    parser.add_argument("--host", default="127.0.0.1", help="where the product runs (default %(default)s)")
+    parser.add_argument("--host", default=LOCAL, help="where the product runs (default %(default)s)")
     return parser.parse_args()
 
 

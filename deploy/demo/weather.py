@@ -16,6 +16,7 @@ REPLAYED = {
     "noaa.san-francisco.hourly": "replay.san-francisco",
     "noaa.seattle.daily": "replay.seattle.daily",
 }
+BROKEN = "replay.broken-thermometer"
 
 
 def lines() -> list[bytes]:
@@ -29,15 +30,24 @@ def batches(events: list[bytes], size: int) -> Iterator[bytes]:
         yield b"\n".join(events[begin : begin + size])
 
 
+def impossible_reading() -> bytes:
+    """Return a reading of now that the demo's logic rejects."""
+    return json.dumps({"sourceId": BROKEN, "timestamp": _now(), "payload": {"temperature": 999}}).encode()
+
+
 def replay(events: list[bytes]) -> Iterator[bytes]:
     """Yield NDJSON bodies with the next reading of each source at the present time, without end."""
     readings: dict[str, list[object]] = {source: [] for source in REPLAYED}
     for event in map(json.loads, events):
         readings[event["sourceId"]].append(event["payload"])
     for payloads in zip(*map(cycle, readings.values()), strict=False):
-        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        now = _now()
         names = (REPLAYED[source] for source in readings)
         yield b"\n".join(
             json.dumps({"sourceId": name, "timestamp": now, "payload": payload}).encode()
             for name, payload in zip(names, payloads, strict=True)
         )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat().replace("+00:00", "Z")

@@ -7,7 +7,7 @@ import math
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from urllib.parse import urlsplit
@@ -21,6 +21,7 @@ from deploy.testing.deployment import Deployment
 
 EVENTS = 18_979
 SEATTLE = "noaa.seattle.hourly"
+DAILY = "noaa.seattle.daily"  # no hour was hotter than 30 °C
 
 
 def test_the_file_holds_what_its_readme_says() -> None:
@@ -75,10 +76,13 @@ def test_the_demo_brings_in_each_reading_once_however_often_it_is_sent(site: Dep
     assert means == pytest.approx(means_of_the_file(), rel=1e-9)
 
 
-def run_demo(ingest_port: int, web_port: int) -> subprocess.CompletedProcess[str]:
+def run_demo(
+    ingest_port: int, web_port: int, *, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     settings = {"INGESTION_SERVICE_PORT": str(ingest_port), "API_SERVICE_PORT": str(web_port)}
     command = [sys.executable, "-m", "deploy.demo", "--once"]
-    env = {"DATAFLOW_ENV_FILE": "/dev/null", **settings}
+    # Without the environment of a site the demo finds the ports alone, and no PostgreSQL.
+    env = {"DATAFLOW_ENV_FILE": "/dev/null", **(env or {}), **settings}
     return subprocess.run(
         command, cwd=processes.ROOT, env=env, capture_output=True, text=True, timeout=180, check=False
     )
@@ -113,3 +117,44 @@ def means_of_the_file() -> dict[str, float]:
                 event["payload"]["temperature"]
             )
     return {day: math.fsum(values) / len(values) for day, values in days.items()}
+
+
+@pytest.mark.services
+def test_the_demo_applies_its_logic_to_what_it_brings_in(site: Deployment) -> None:
+    ingest, web = site.start_ingest(), site.start_web()
+    site.start_consumer()
+
+    result = run_demo(ingest.port, web.port, env=site.env)
+    again = run_demo(ingest.port, web.port, env=site.env)
+    with Client(ports.HOST, ingest.port) as client:
+        client.post_events(weather.impossible_reading())
+
+    assert "Applied; revision 1 is current." in result.stdout
+    assert "Nothing differs." in again.stdout
+    with Client(ports.HOST, web.port) as client:
+        [warm] = results(client, "/data", {"source_id": SEATTLE, "limit": 1})
+        [tagged, snowy] = [
+            {event["eventId"] for event in results(client, "/data", {"source_id": DAILY, "tag": tag, "limit": 1000})}
+            for tag in ("hot", "schema_violation")
+        ]
+        site.wait_for(lambda: results(client, "/api/dead-letters/", {}))
+        [letter] = results(client, "/api/dead-letters/", {})
+    payload = warm["payload"]
+    assert isinstance(payload, dict)
+    assert (payload["city"], payload["state"]) == ("Seattle", "Washington")
+    assert payload["temperatureF"] == pytest.approx(payload["temperature"] * 9 / 5 + 32, abs=0.05)
+    assert (len(tagged), len(snowy)) == days_of_the_file()
+    assert (letter["reason"], letter["sourceId"]) == ("rejected_by_rule", weather.BROKEN)
+
+
+def results(client: Client, address: str, parameters: dict[str, str | int]) -> list[dict[str, object]]:
+    found = client.get(address, parameters)["results"]
+    assert isinstance(found, list)
+    return found
+
+
+def days_of_the_file() -> tuple[int, int]:
+    """Return how many readings are hot and how many days have snow, without code of the product."""
+    payloads = [json.loads(line)["payload"] for line in weather.lines()]
+    hot = [each for each in payloads if max(each.get("temperature", 0), each.get("temperatureMax", 0)) > 30]
+    return len(hot), sum(each.get("weather") == "snow" for each in payloads)
