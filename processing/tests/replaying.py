@@ -25,7 +25,9 @@ def replay(revision: int, **wanted: Any) -> Job:
 
 
 def counts(job: Job) -> dict[str, int]:
-    found: dict[str, int] = {name: count for name, count in job.place["counts"].items() if count and name != "same"}
+    found: dict[str, int] = {
+        name: count for name, count in (job.report or {})["rows"].items() if count and name != "same"
+    }
     return found
 
 

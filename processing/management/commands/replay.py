@@ -19,6 +19,7 @@ from processing.logic.revisions import rows
 from processing.models import Job
 from processing.recovery.replay import request
 from processing.recovery.replay.request import InvalidReplay, ReplayRequest
+from processing.trials import report_text
 
 WHO = "command line"
 
@@ -60,10 +61,11 @@ class Command(StoreCommand):
                 raise CommandError(str(error), returncode=2) from error
             foreground.run(job, job_registry.steps()[job.kind], out=sys.stderr)
         done = job.state == Job.State.DONE
+        found = job.report or {}
         text = f"Replay {job.pk} {job.state}: {job.message}."
-        self.report(
-            {"job": serializers.job(job), "counts": job.place.get("counts", {})}, text, as_json=as_json, ok=done
-        )
+        if "outcomes" in found:
+            text += f"\n\n{report_text.as_text(found)}"
+        self.report({"job": serializers.job(job), **found}, text, as_json=as_json, ok=done)
 
 
 def _wanted(options: dict[str, object]) -> ReplayRequest:

@@ -10,20 +10,23 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
 import psycopg
+from django.db import transaction
 
 from ingestion.auth import source_patterns
 from processing.commandline.progress import Progress
 from processing.dead_letters import redrive
 from processing.dead_letters.filters import LetterFilter
 from processing.errors import postgres_errors
+from processing.events.entries import Entries
 from processing.events.judged import REJECTED
 from processing.jobs import queue
 from processing.jobs.heartbeat import beating
 from processing.jobs.queue import JobFailed, JobLost
 from processing.kafka.processed_topic import ProcessedTopic
-from processing.logic.engine import Logic
+from processing.logic.engine import NO_LOGIC, Logic
 from processing.logic.faults import InvalidLogic
-from processing.logic.revisions import loading
+from processing.logic.revisions import loading, rows
+from processing.logic.revisions.rows import UnknownRevision
 from processing.models import DeadLetter, Job
 from processing.recovery.rebuild import maintenance, refresh_rollups
 from processing.recovery.rebuild.maintenance import Maintenance
@@ -33,6 +36,9 @@ from processing.recovery.replay.planning import ReplayPlan
 from processing.recovery.replay.reading import Chunk, Place
 from processing.recovery.replay.request import ReplayRequest
 from processing.stores.mongodb.document_store import DocumentStore
+from processing.trials import report, schema_changes
+from processing.trials.findings import Findings, by_day
+from processing.trials.request import TrialRequest
 
 MAX_LETTERS = 100_000  # that one replay redrives
 SECONDS = 2.0  # of one step; then the job can be cancelled, and rollups follow
@@ -48,7 +54,7 @@ class Replay:
     """The step of replay jobs; for one thread."""
 
     def __init__(self) -> None:
-        self._logic: Logic | None = None
+        self._logic: dict[int, Logic] = {}
 
     def step(self, job: Job) -> float | None:
         """Replay for some seconds; see queue.Step."""
@@ -56,6 +62,8 @@ class Replay:
         wanted = ReplayRequest.of(job)
         with postgres_errors(), beating(job), _session(wanted) as session:
             run = Run.of(job, wanted, session, self._load(session.connection, wanted.revision))
+            if wanted.dry_run:
+                run.present = self._load(session.connection, run.present_revision)
             before = run.counts["read"]
             while time.monotonic() - began < SECONDS and self._next(run):
                 pass
@@ -68,13 +76,14 @@ class Replay:
         return max(0.0, read / wanted.rate - (time.monotonic() - began)) if wanted.rate else 0.0
 
     def _load(self, connection: psycopg.Connection, revision: int) -> Logic:
-        if self._logic is None or self._logic.revision != revision:
+        if revision not in self._logic:
             try:
                 with connection.cursor() as cursor:
-                    self._logic = loading.load(cursor, revision)
-            except InvalidLogic as error:
+                    # No more than two are of use.
+                    self._logic = dict([*self._logic.items()][-1:]) | {revision: loading.load(cursor, revision)}
+            except (InvalidLogic, UnknownRevision) as error:
                 raise JobFailed(f"revision {revision} of logic can't be used: {error}") from error
-        return self._logic
+        return self._logic[revision]
 
     def _next(self, run: Run) -> bool:
         """Replay one chunk; return whether there is another."""
@@ -95,6 +104,7 @@ class Replay:
 
     def _write(self, run: Run, chunk: Chunk, found: ReplayPlan) -> None:
         if run.wanted.dry_run:
+            run.try_out(chunk.events)
             run.counts.update(changed=len(found.changed))
             run.counts.update(move.after if move.after != planning.STORED else "appeared" for move in found.moved)
         elif found.changed or found.moved:
@@ -159,6 +169,9 @@ class Run:
     place: Place | None  # None: at the end
     counts: Counter[str] = field(default_factory=Counter)
     unsaved: bool = False
+    present_revision: int = 0  # that is current as the job begins; a dry run compares with it
+    present: Logic = NO_LOGIC
+    found: Findings = field(default_factory=Findings)
 
     @classmethod
     def of(cls, job: Job, wanted: ReplayRequest, session: Session, logic: Logic) -> Run:
@@ -167,17 +180,43 @@ class Run:
         if not known:
             with session.connection.cursor() as cursor:
                 job.total = reading.count(cursor, wanted.sources, wanted.since, wanted.until)
+                present = rows.current(cursor).number
             queue.advance(job, message="counting")
-            return cls(job, wanted, session, logic, Place(""))
-        return cls(job, wanted, session, logic, Place(*known["at"]), Counter(known["counts"]))
+            return cls(job, wanted, session, logic, Place(""), present_revision=present)
+        run = cls(job, wanted, session, logic, known["at"] and Place(*known["at"]), Counter(known["counts"]))
+        run.present_revision, run.found = known["present"], report.from_place(known["found"])
+        return run
+
+    def try_out(self, events: Entries) -> None:
+        """Count what a dry run finds, as a trial does."""
+        for indexes in by_day(events.times):
+            self.found.add(events.select(indexes), tried=self.logic, present=self.present)
+
+    def report(self) -> dict[str, object]:
+        """Return what `Job.report` has: how many rows change, and of a dry run all that a trial says."""
+        rows_changed: dict[str, object] = {"rows": dict(self.counts)}
+        if not self.wanted.dry_run:
+            return rows_changed
+        wanted = self.wanted
+        trial = TrialRequest(wanted.revision, wanted.sources, wanted.since, wanted.until)
+        schemas = schema_changes.changes(self.logic.content, self.present.content)
+        return {
+            **report.shape(trial, self.found, tried=self.logic, present=self.present, schemas=schemas),
+            **rows_changed,
+        }
 
     def save(self, cursor: psycopg.Cursor) -> None:
         """Save the place in the transaction of the effects.
 
         :raises JobLost: another worker has the job
         """
-        at = self.place or Place("", _SOURCE_DONE)
-        place = {"at": list(at), "counts": dict(self.counts)}
+        found = report.to_place(self.found) if self.wanted.dry_run else None
+        place = {
+            "at": self.place and list(self.place),
+            "counts": dict(self.counts),
+            "present": self.present_revision,
+            "found": found,
+        }
         values = [self.counts["read"], json.dumps(place), summary(self.counts, dry_run=self.wanted.dry_run)]
         if not cursor.execute(_SAVE, [*values, self.job.pk, self.job.worker]).rowcount:
             raise JobLost
@@ -190,9 +229,9 @@ def _finish(job: Job, run: Run) -> None:
     if run.wanted.letters and not run.wanted.dry_run and (ids := _open_letters(run.wanted)):
         redriven = redrive.request(LetterFilter(ids=ids), who=job.who, note=f"replay {job.pk}")
         message += f"; job {redriven.pk} redrives {len(ids):,} dead letters"
-    job.place = {**job.place, "counts": dict(run.counts)}
-    job.done = run.counts["read"]
-    queue.advance(job, message=message)
+    with transaction.atomic():
+        Job.objects.filter(pk=job.pk).update(report=run.report())
+        queue.advance(job, done=run.counts["read"] - job.done, message=message)
 
 
 def _open_letters(wanted: ReplayRequest) -> tuple[int, ...]:
