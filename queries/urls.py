@@ -11,7 +11,7 @@ from ingestion.problems import Code
 from queries import errors
 from queries.scoped_views import scoped
 from queries.views import data, dead_letters, export, jobs, keys, partitions, pipeline, schema, sources
-from queries.views.logic import config, parts, revisions
+from queries.views.logic import config, parts, revisions, runs
 
 app_name = "queries"
 
@@ -55,6 +55,8 @@ urlpatterns: list[URLPattern] = [
     re_path(r"^api/jobs/?$", jobs.JobList.as_view(), name="job-list"),
     re_path(rf"^api/jobs/{NUMBER}/?$", jobs.JobView.as_view(), name="job"),
     re_path(rf"^api/jobs/{NUMBER}/cancel/?$", jobs.JobCancel.as_view(), name="job-cancel"),
+    re_path(rf"^api/jobs/{NUMBER}/pause/?$", jobs.JobPause.as_view(), name="job-pause"),
+    re_path(rf"^api/jobs/{NUMBER}/resume/?$", jobs.JobResumption.as_view(), name="job-resumption"),
     re_path(r"^api/pipeline/?$", pipeline.PipelineView.as_view(), name="pipeline"),
     re_path(
         rf"^api/pipeline/partitions/{TOPIC}/{PARTITION}/resume/?$",
@@ -77,6 +79,8 @@ urlpatterns: list[URLPattern] = [
         revisions.RevisionActivation.as_view(),
         name="revision-activation",
     ),
+    re_path(r"^api/logic/trials/?$", runs.Trials.as_view(), name="trial-list"),
+    re_path(r"^api/replays/?$", runs.Replays.as_view(), name="replay-list"),
     re_path(r"^api/logic/schemas/?$", parts.SchemaList.as_view(), name="payload-schema-list"),
     re_path(rf"^api/logic/schemas/{PART}/?$", parts.SchemaView.as_view(), name="payload-schema"),
     re_path(r"^api/logic/tables/?$", parts.TableList.as_view(), name="table-list"),

@@ -80,6 +80,13 @@ class JobShape(TypedDict):
     finishedAt: str | None
 
 
+class JobDetail(JobShape):
+    """A long operation with its result, if that takes more than a sentence: of replays and trials."""
+
+    # Without the examples of a trial for readers who may not read raw documents.
+    report: dict[str, object] | None
+
+
 class Counted(TypedDict):
     """How many letters match."""
 

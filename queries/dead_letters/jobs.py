@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ingestion.auth.read_scope import ReadScope
 from processing.dead_letters import serializers
-from processing.dead_letters.schemas import JobShape
+from processing.dead_letters.schemas import JobDetail, JobShape
 from processing.jobs import queue
 from processing.models import Job
 from queries.reads import postgres
@@ -33,9 +33,10 @@ def page(parameters: Parameters, *, scope: ReadScope) -> CursorPage[JobShape]:
     return id_pagination.page(rows, IdPage.from_parameters(parameters, JobCursor), shape=serializers.job)
 
 
-def one(number: int, *, scope: ReadScope) -> JobShape:
-    """Return one job.
+def one(number: int, *, scope: ReadScope, raw: bool) -> JobDetail:
+    """Return one job with its report.
 
+    :param raw: the reader may read raw documents, which the examples in the report of a trial are of
     :raises RequestRejected: the scope is not everything
     :raises JobNotFound: there is no job of this number
     :raises ReadUnavailable: PostgreSQL does not answer
@@ -45,7 +46,8 @@ def one(number: int, *, scope: ReadScope) -> JobShape:
         row = Job.objects.filter(pk=number).first()
     if row is None:
         raise queue.JobNotFound
-    return serializers.job(row)
+    report = row.report if raw or row.report is None else {**row.report, "examples": {}}
+    return {**serializers.job(row), "report": report}
 
 
 def cancel(number: int, *, scope: ReadScope) -> JobShape:
@@ -58,3 +60,27 @@ def cancel(number: int, *, scope: ReadScope) -> JobShape:
     scope.require_whole()
     with postgres.bounded():
         return serializers.job(queue.cancel(number))
+
+
+def pause(number: int, *, scope: ReadScope) -> JobShape:
+    """Request that a job is paused. A job that has ended stays as it is.
+
+    :raises RequestRejected: the scope is not everything
+    :raises JobNotFound: there is no job of this number
+    :raises ReadUnavailable: PostgreSQL does not answer
+    """
+    scope.require_whole()
+    with postgres.bounded():
+        return serializers.job(queue.pause(number))
+
+
+def resume(number: int, *, scope: ReadScope) -> JobShape:
+    """Let a paused job go on.
+
+    :raises RequestRejected: the scope is not everything
+    :raises JobNotFound: there is no job of this number
+    :raises ReadUnavailable: PostgreSQL does not answer
+    """
+    scope.require_whole()
+    with postgres.bounded():
+        return serializers.job(queue.resume(number))

@@ -15,6 +15,7 @@ from processing.dead_letters.schemas import (
     DeadLetterDetail,
     DeadLetterShape,
     DiscardRehearsal,
+    JobDetail,
     JobShape,
     RedriveRehearsal,
 )
@@ -35,6 +36,7 @@ from queries.key_bodies import KeyExpiry, NewKey
 from queries.logic.bodies import Activation, LogicCheck, NewRevision, NewSchema, NewTable
 from queries.logic.configuration import AppliedConfiguration
 from queries.logic.inference import ProposedSchema, SchemaProposal
+from queries.logic.runs import NewReplay, NewTrial
 from queries.openapi import Json
 from queries.pipeline.partitions import ResumePartition
 from queries.schemas import (
@@ -81,6 +83,9 @@ _SHAPES: list[object] = [
     DiscardRehearsal,
     Page[JobShape],
     JobShape,
+    JobDetail,
+    NewReplay,
+    NewTrial,
     Pipeline,
     LedgerMinutes,
     Trace,

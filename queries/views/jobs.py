@@ -6,7 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ingestion.problems import Code
-from processing.dead_letters.schemas import JobShape
+from processing.dead_letters.schemas import JobDetail, JobShape
 from queries import authentication
 from queries.dead_letters import jobs
 from queries.openapi import parameters as documented
@@ -44,14 +44,15 @@ class JobList(ApiView):
 
 
 class JobView(ApiView):
-    """One long operation and its progress."""
+    """One long operation, its progress and its report."""
 
     name = "Job"
 
-    @describe(JobShape, About(name="getJob", tag="Jobs", summary="Get one job", codes=ONE))
+    @describe(JobDetail, About(name="getJob", tag="Jobs", summary="Get one job", codes=ONE))
     def get(self, request: Request, number: str) -> Response:
         Parameters(request.query_params, known=())
-        return Response(jobs.one(int(number), scope=scope_of(request)))
+        raw = authentication.reads_documents(request)
+        return Response(jobs.one(int(number), scope=scope_of(request), raw=raw))
 
 
 class JobCancel(ApiView):
@@ -63,3 +64,25 @@ class JobCancel(ApiView):
     def post(self, request: Request, number: str) -> Response:
         authentication.admin_name(request)
         return Response(jobs.cancel(int(number), scope=authentication.admin_scope(request)))
+
+
+class JobPause(ApiView):
+    """Pause a job after its current step; a POST to `/resume/` lets it go on. Needs the scope `admin`."""
+
+    name = "Pause a job"
+
+    @describe(JobShape, About(name="pauseJob", tag="Jobs", summary="Pause a job", access=Access.KEY, codes=ONE))
+    def post(self, request: Request, number: str) -> Response:
+        authentication.admin_name(request)
+        return Response(jobs.pause(int(number), scope=authentication.admin_scope(request)))
+
+
+class JobResumption(ApiView):
+    """Let a paused job go on. Needs the scope `admin`."""
+
+    name = "Resume a job"
+
+    @describe(JobShape, About(name="resumeJob", tag="Jobs", summary="Resume a job", access=Access.KEY, codes=ONE))
+    def post(self, request: Request, number: str) -> Response:
+        authentication.admin_name(request)
+        return Response(jobs.resume(int(number), scope=authentication.admin_scope(request)))
