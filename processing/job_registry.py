@@ -10,8 +10,8 @@ from processing.field_indexes import job as field_index_job
 from processing.jobs.queue import Step
 from processing.packing import job as packing_job
 from processing.recovery.rebuild import restore_job
-from processing.recovery.replay import request as replay_request
 from processing.recovery.replay.job import Replay
+from processing.replays import request as replay_request
 from processing.trials import request as trial_request
 from processing.trials.job import Trial
 

@@ -9,9 +9,9 @@ from django.db import connection
 
 from processing.jobs import queue
 from processing.models import Job
-from processing.recovery.replay import request
 from processing.recovery.replay.job import Replay
-from processing.recovery.replay.request import ReplayRequest
+from processing.replays import request
+from processing.replays.request import ReplayRequest
 from processing.stores.packed.rollups import HOURS, MINUTES
 
 

@@ -14,8 +14,8 @@ from ingestion.problems import Code
 from processing.dead_letters import serializers
 from processing.dead_letters.schemas import JobShape
 from processing.logic.revisions import rows
-from processing.recovery.replay import request as replays
-from processing.recovery.replay.request import InvalidReplay, ReplayRequest
+from processing.replays import request as replays
+from processing.replays.request import InvalidReplay, ReplayRequest
 from processing.trials import request as trials
 from processing.trials.request import InvalidTrial, TrialRequest
 from queries.logic.bodies import RevisionNumber

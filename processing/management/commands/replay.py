@@ -17,8 +17,8 @@ from processing.dead_letters.cli.arguments import between
 from processing.jobs import foreground, queue
 from processing.logic.revisions import rows
 from processing.models import Job
-from processing.recovery.replay import request
-from processing.recovery.replay.request import InvalidReplay, ReplayRequest
+from processing.replays import request
+from processing.replays.request import InvalidReplay, ReplayRequest
 from processing.trials import report_text
 
 WHO = "command line"

@@ -34,7 +34,7 @@ from processing.recovery.recount import recount
 from processing.recovery.replay import applying, planning, reading
 from processing.recovery.replay.planning import ReplayPlan
 from processing.recovery.replay.reading import Chunk, Place
-from processing.recovery.replay.request import ReplayRequest
+from processing.replays.request import ReplayRequest
 from processing.stores.mongodb.document_store import DocumentStore
 from processing.trials import report, schema_changes
 from processing.trials.findings import Findings, by_day

@@ -15,8 +15,8 @@ from ingestion.events import timestamps
 from processing.jobs import queue
 from processing.models import Event, Job
 from processing.recovery.reconcile import reconcile, report_text
-from processing.recovery.replay import request
-from processing.recovery.replay.request import ReplayRequest
+from processing.replays import request
+from processing.replays.request import ReplayRequest
 from processing.tests import expectations, factories, logic_revisions
 from processing.tests.logic_revisions import rule
 

@@ -26,9 +26,9 @@ from processing.models import (
     ReplayRemoval,
     SchemaVersion,
 )
-from processing.recovery.replay import request as replays
 from processing.recovery.replay.job import Replay
-from processing.recovery.replay.request import ReplayRequest
+from processing.replays import request as replays
+from processing.replays.request import ReplayRequest
 from processing.tests.factories import NOON
 from processing.trials import request as trials
 from processing.trials.infer import infer_schema
