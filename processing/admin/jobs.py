@@ -1,8 +1,9 @@
-"""The admin of jobs: their progress, and a button to cancel one."""
+"""The admin of jobs: their progress and reports, and buttons to pause, resume and cancel one."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.contrib import admin
@@ -17,9 +18,13 @@ from processing.admin import formatting
 from processing.admin.readonly import ReadOnlyAdmin
 from processing.jobs import queue
 from processing.models import Job
+from processing.trials import report_text
 
 PERMISSION = "processing.change_job"
 UNFINISHED = (Job.State.QUEUED, Job.State.RUNNING)
+# What an operator may do with a job, by the last part of an address.
+ACTIONS: Mapping[str, Callable[[int], Job]] = {"cancel": queue.cancel, "pause": queue.pause, "resume": queue.resume}
+EVENTS = "processing.view_event"  # permission: the examples in a report are events
 
 
 class JobAdmin(ReadOnlyAdmin):
@@ -56,28 +61,35 @@ class JobAdmin(ReadOnlyAdmin):
         return formatting.pre(json.dumps(row.arguments, indent=2, ensure_ascii=False))
 
     def get_urls(self) -> list[URLPattern]:
-        cancel = self.admin_site.admin_view(require_POST(self.cancel))
-        return [path("<int:number>/cancel/", cancel, name="processing_job_cancel"), *super().get_urls()]
+        act = self.admin_site.admin_view(require_POST(self.act))
+        actions = [
+            path(f"<int:number>/{action}/", act, {"action": action}, name=f"processing_job_{action}")
+            for action in ACTIONS
+        ]
+        return [*actions, *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         job = self.get_object(request, object_id)
         runs = job is not None and job.state in UNFINISHED
+        paused = job is not None and job.state == Job.State.PAUSED
         tools = {
             "job": job,
             "letter": job and _only_letter(job),
             "runs": runs,
-            "may_cancel": runs and request.user.has_perm(PERMISSION),
+            "paused": paused,
+            "may_act": (runs or paused) and request.user.has_perm(PERMISSION),
+            "report": job and job.report and _report(job.report, examples=request.user.has_perm(EVENTS)),
         }
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **tools})
 
-    def cancel(self, request: HttpRequest, number: int) -> HttpResponse:
-        """Cancel a job."""
+    def act(self, request: HttpRequest, number: int, action: str) -> HttpResponse:
+        """Cancel, pause or resume a job."""
         if not request.user.has_perm(PERMISSION):
             raise PermissionDenied
         try:
-            queue.cancel(number)
+            ACTIONS[action](number)
         except queue.JobNotFound as error:
             raise Http404 from error
         return HttpResponseRedirect(formatting.change_url("job", str(number)))
@@ -87,3 +99,14 @@ def _only_letter(job: Job) -> int | None:
     """Return the number of the dead letter that a job is about, if it is exactly one."""
     numbers = job.arguments.get("selection", {}).get("ids", [])
     return numbers[0] if len(numbers) == 1 else None
+
+
+def _report(report: Mapping[str, Any], *, examples: bool) -> str:
+    """Return the report of a trial or a replay as text."""
+    counted = {name: f"{count:,}" for name, count in report.get("rows", {}).items()}
+    of_rows = "".join(f"{name}: {count}\n" for name, count in counted.items())
+    if "outcomes" not in report:
+        return of_rows
+    return report_text.as_text(report if examples else {**report, "examples": {}}) + (
+        f"\n\n{of_rows}" if of_rows else ""
+    )

@@ -17,7 +17,8 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
 from processing.admin import formatting
-from processing.admin.logic import access, rule_pages
+from processing.admin.logic import access, history, rule_pages
+from processing.admin.logic.history import HistoryForm
 from processing.admin.readonly import ReadOnlyAdmin
 from processing.logic.content import Content, RuleContent
 from processing.logic.faults import InvalidLogic
@@ -61,6 +62,7 @@ class LogicRevisionAdmin(ReadOnlyAdmin):
         return [
             path("example/", inside(rule_pages.choose_rule), name=f"{name}_example"),
             path("<int:number>/activate/", inside(require_POST(self.activate)), name=f"{name}_activate"),
+            path("<int:number>/history/", inside(require_POST(history.start)), name=f"{name}_history"),
             path("<int:number>/rule/", inside(rule_pages.rule_page), name=f"{name}_rule"),
             path("<int:number>/rule/check/", inside(require_POST(rule_pages.check_rule)), name=f"{name}_check"),
             path("<int:number>/rule/delete/", inside(require_POST(rule_pages.delete_rule)), name=f"{name}_delete_rule"),
@@ -84,6 +86,7 @@ class LogicRevisionAdmin(ReadOnlyAdmin):
             "current": now,
             "may_change": access.may_change(request),
             "activation": ActivationForm(initial={"expected": now}),
+            "history": HistoryForm(),
         }
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **tools})
 
