@@ -127,6 +127,17 @@ def admin_scope(request: Request) -> ReadScope:
     return _scope_of(grant_of(request, Scope.ADMIN))
 
 
+def operator_scope(request: Request) -> ReadScope:
+    """Return the scope of an operator of all sources, for what is about all of them. Called before anything is read.
+
+    :raises RequestRejected: no valid key with the scope `admin`, or one for some sources
+    :raises ReadUnavailable: PostgreSQL does not answer
+    """
+    scope = admin_scope(request)
+    scope.require_whole()
+    return scope
+
+
 def holds(request: HttpRequest | Request, scope: Scope) -> bool:
     """Return whether the request's key has a scope and is for all sources."""
     try:

@@ -22,8 +22,18 @@ from ingestion.models import GroupSources
 
 ABSENT = "zulus-1"  # a source that nobody has; it has as many characters as `OTHERS`
 OWN_PLACES = {"source_id": OWN, "event_id": str(tenants.OWN_EVENT), "number": str(tenants.OWN_LETTER)}
-OTHERS_PLACES = {"source_id": OTHERS, "event_id": str(tenants.OTHERS_EVENT), "number": str(tenants.OTHERS_LETTER)}
-NO_PLACES = {"source_id": ABSENT, "event_id": "dddddddd-8880-4000-8000-000000000001", "number": "8880111"}
+OTHERS_PLACES = {
+    "source_id": OTHERS,
+    "event_id": str(tenants.OTHERS_EVENT),
+    "number": str(tenants.OTHERS_LETTER),
+    "part": tenants.OTHERS_PART,
+}
+NO_PLACES = {
+    "source_id": ABSENT,
+    "event_id": "dddddddd-8880-4000-8000-000000000001",
+    "number": "8880111",
+    "part": "zulus-part",
+}
 
 # Each with the own source, the other tenant's and both, as a client spells it right or wrong.
 SPELLINGS = (

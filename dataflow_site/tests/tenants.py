@@ -32,6 +32,7 @@ from ingestion.kafka import record_encoder
 from ingestion.kafka.record_headers import TRACE
 from ingestion.models import Source
 from processing.kafka import end_offsets
+from processing.logic.tables.lookup_table import LookupTable
 from processing.models import (
     DeadLetter,
     DeadLetterAction,
@@ -42,8 +43,12 @@ from processing.models import (
     LatestValue,
     LedgerGap,
     LedgerMinute,
+    LogicActivation,
+    LogicRevision,
+    LookupTableVersion,
     RollupHour,
     RollupMinute,
+    SchemaVersion,
     SourceStatistics,
     Topic,
 )
@@ -64,6 +69,7 @@ WAITING_EVENT = UUID("aaaaaaaa-0000-4000-8000-000000000002")  # own, in a record
 OTHERS_WAITING = UUID("bbbbbbbb-7770-4000-8000-000000000002")
 OWN_LETTER, MOVED_HERE, OTHERS_LETTER, MOVED_AWAY = 11, 12, NUMBER + 11, NUMBER + 12
 OTHERS_JOB = NUMBER + 13
+OTHERS_PART = "bravo-part"  # a schema, and a lookup table
 OTHERS_TRACE = "00-bbbbbbbb777040008000000000000001-b7ad6b7169203331-01"
 
 _LONG = timedelta(days=3)  # ago: what is packed
@@ -119,6 +125,7 @@ def fill(site: Deployment) -> None:
     _event(topic, OTHERS, OTHERS_EVENT, few=NUMBER)
     _letters(topic)
     _operations(topic)
+    _logic()
     api_keys.create("bravo", ["ingest"], sources=[OTHERS])
     _receivers()
     _waiting(site)
@@ -202,6 +209,24 @@ def _operations(topic: Topic) -> None:
     LedgerGap.objects.create(
         topic=topic, partition=2, first_offset=0, next_offset=NUMBER, cause="removed", noticed_at=timezone.now()
     )
+
+
+def _logic() -> None:
+    """Store logic that names the other tenant; operators of both alone may see it."""
+    rule = {"name": "bravo", "sources": [OTHERS], "actions": ["tag bravo"]}
+    for number, rules in ((OTHERS_LETTER, [rule]), (OTHERS_LETTER + 1, [{**rule, "enabled": False}])):
+        LogicRevision.objects.create(
+            number=number, content={"rules": rules}, created_at=_now(), created_by="bravo", reason="bravo"
+        )
+    LogicActivation.objects.create(revision=OTHERS_LETTER + 1, at=_now(), who="bravo")
+    SchemaVersion.objects.create(
+        name=OTHERS_PART, version=1, document={"title": "bravo"}, created_at=_now(), created_by="bravo"
+    )
+    table = LookupTable.from_csv(b"id,name\nbravo,bravo\n", key="id")
+    LookupTableVersion.objects.create(
+        name=OTHERS_PART, version=1, key="id", columns=[{"name": "id", "type": "text"}, {"name": "name", "type": "text"}],
+        rows=1, data=table.dump(), created_at=_now(), created_by="bravo",
+    )  # fmt: skip
 
 
 def _receivers() -> None:

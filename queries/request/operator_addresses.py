@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_PATHS = re.compile(r"/api/((keys|logic|config)(/|$)|pipeline/partitions/|sources/[^/]+/schema/infer/?$)")
+_PATHS = re.compile(r"/api/((keys|logic|replays|config)(/|$)|pipeline/partitions/|sources/[^/]+/schema/infer/?$)")
 
 
 def includes(path: str) -> bool:

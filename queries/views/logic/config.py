@@ -34,7 +34,7 @@ class ConfigurationView(ApiView):
         ),
     )  # fmt: skip
     def get(self, request: Request) -> HttpResponse:
-        scope = authentication.admin_scope(request)
+        scope = authentication.operator_scope(request)
         Parameters(request.query_params, known=())
         return HttpResponse(configuration.read(scope=scope), content_type=YAML)
 
@@ -51,8 +51,8 @@ class ConfigurationView(ApiView):
         ),
     )  # fmt: skip
     def put(self, request: Request) -> Response:
+        scope = authentication.operator_scope(request)
         grant = authentication.operator(request)
         parameters = Parameters(request.query_params, known=configuration.PARAMETERS)
         text = request.stream.read() if request.stream else b""
-        scope = authentication.admin_scope(request)
         return Response(configuration.apply(text, parameters, who=f"key {grant.key}", scope=scope))

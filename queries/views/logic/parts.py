@@ -40,7 +40,7 @@ class SchemaList(ApiView):
         About(name="listSchemas", summary="List schemas", parameters=documented.REVISIONS, codes=ALL, **ABOUT),
     )
     def get(self, request: Request) -> Response:
-        scope = authentication.admin_scope(request)
+        scope = authentication.operator_scope(request)
         parameters = Parameters(request.query_params, known=parts.LIST_PARAMETERS)
         return Response(pagination.as_json(parts.schemas(parameters, scope=scope), Address.of(request, parameters)))
 
@@ -49,9 +49,10 @@ class SchemaList(ApiView):
         About(name="saveSchema", summary="Save a schema", body=NewSchema, codes=SAVED, **ABOUT),
     )
     def post(self, request: Request) -> Response:
+        scope = authentication.operator_scope(request)
         who = authentication.admin_name(request)
         body = json_body.read(request, NewSchema)
-        saved = parts.save_schema(body, who=who, scope=authentication.admin_scope(request))
+        saved = parts.save_schema(body, who=who, scope=scope)
         return Response(saved, status=status.HTTP_201_CREATED)
 
 
@@ -65,7 +66,7 @@ class SchemaView(ApiView):
         About(name="getPayloadSchema", summary="Get a schema", parameters=documented.VERSION, codes=ONE, **ABOUT),
     )
     def get(self, request: Request, part: str) -> Response:
-        scope = authentication.admin_scope(request)
+        scope = authentication.operator_scope(request)
         parameters = Parameters(request.query_params, known=parts.PARAMETERS)
         return Response(parts.schema(part, parameters, scope=scope))
 
@@ -80,7 +81,7 @@ class TableList(ApiView):
         About(name="listTables", summary="List lookup tables", parameters=documented.REVISIONS, codes=ALL, **ABOUT),
     )
     def get(self, request: Request) -> Response:
-        scope = authentication.admin_scope(request)
+        scope = authentication.operator_scope(request)
         parameters = Parameters(request.query_params, known=parts.LIST_PARAMETERS)
         return Response(pagination.as_json(parts.tables(parameters, scope=scope), Address.of(request, parameters)))
 
@@ -92,8 +93,9 @@ class TableList(ApiView):
         ),
     )  # fmt: skip
     def post(self, request: Request) -> Response:
+        scope = authentication.operator_scope(request)
         grant = authentication.operator(request)
-        who, scope = f"key {grant.key}", authentication.admin_scope(request)
+        who = f"key {grant.key}"
         if request.content_type.partition(";")[0].strip().lower() == CSV:
             parameters = Parameters(request.query_params, known=parts.UPLOAD_PARAMETERS)
             data = request.stream.read() if request.stream else b""
@@ -114,7 +116,7 @@ class TableView(ApiView):
         About(name="getTable", summary="Get a lookup table", parameters=documented.VERSION, codes=ONE, **ABOUT),
     )
     def get(self, request: Request, part: str) -> Response:
-        scope = authentication.admin_scope(request)
+        scope = authentication.operator_scope(request)
         parameters = Parameters(request.query_params, known=parts.PARAMETERS)
         return Response(parts.table(part, parameters, scope=scope))
 
@@ -129,7 +131,7 @@ class SchemaInference(ApiView):
         About(name="inferSchema", summary="Propose a schema", body=SchemaProposal, codes=ONE, **ABOUT),
     )
     def post(self, request: Request, source_id: str) -> Response:
-        scope = authentication.admin_scope(request)
+        scope = authentication.operator_scope(request)
         Parameters(request.query_params, known=())
         body = json_body.read(request, SchemaProposal)
         return Response(inference.propose(source_id, body, scope=scope))

@@ -35,7 +35,7 @@ class LogicView(ApiView):
 
     @describe(CurrentLogic, About(name="getLogic", summary="Get the current logic", codes=ALL, **ABOUT))
     def get(self, request: Request) -> Response:
-        scope = authentication.admin_scope(request)
+        scope = authentication.operator_scope(request)
         Parameters(request.query_params, known=())
         return Response(revisions.current(scope=scope))
 
@@ -50,7 +50,7 @@ class RevisionList(ApiView):
         About(name="listRevisions", summary="List revisions", parameters=documented.REVISIONS, codes=ALL, **ABOUT),
     )
     def get(self, request: Request) -> Response:
-        scope = authentication.admin_scope(request)
+        scope = authentication.operator_scope(request)
         parameters = Parameters(request.query_params, known=revisions.PARAMETERS)
         page = revisions.page(parameters, scope=scope)
         return Response(pagination.as_json(page, Address.of(request, parameters)))
@@ -60,9 +60,10 @@ class RevisionList(ApiView):
         About(name="saveRevision", summary="Save a revision", body=NewRevision, codes=CHANGED, **ABOUT),
     )
     def post(self, request: Request) -> Response:
+        scope = authentication.operator_scope(request)
         who = authentication.admin_name(request)
         body = json_body.read(request, NewRevision)
-        saved = revisions.save(body, who=who, scope=authentication.admin_scope(request))
+        saved = revisions.save(body, who=who, scope=scope)
         return Response(saved.revision, status=status.HTTP_201_CREATED if saved.new else status.HTTP_200_OK)
 
 
@@ -73,7 +74,7 @@ class RevisionView(ApiView):
 
     @describe(RevisionDetail, About(name="getRevision", summary="Get one revision", codes=ONE, **ABOUT))
     def get(self, request: Request, number: str) -> Response:
-        scope = authentication.admin_scope(request)
+        scope = authentication.operator_scope(request)
         Parameters(request.query_params, known=())
         return Response(revisions.one(int(number), scope=scope))
 
@@ -88,7 +89,7 @@ class RevisionDiff(ApiView):
         About(name="compareRevisions", summary="Compare two revisions", parameters=documented.DIFF, codes=ONE, **ABOUT),
     )
     def get(self, request: Request, number: str) -> Response:
-        scope = authentication.admin_scope(request)
+        scope = authentication.operator_scope(request)
         parameters = Parameters(request.query_params, known=revisions.DIFF_PARAMETERS)
         return Response(revisions.difference(int(number), parameters, scope=scope))
 
@@ -103,9 +104,9 @@ class RevisionActivation(ApiView):
         About(name="activateRevision", summary="Make a revision current", body=Activation, codes=CHANGED, **ABOUT),
     )
     def post(self, request: Request, number: str) -> Response:
+        scope = authentication.operator_scope(request)
         who = authentication.admin_name(request)
         body = json_body.read(request, Activation)
-        scope = authentication.admin_scope(request)
         return Response(revisions.activate(int(number), body, who=who, scope=scope))
 
 
@@ -116,6 +117,6 @@ class LogicChecks(ApiView):
 
     @describe(Faults, About(name="checkLogic", summary="Check logic", body=LogicCheck, codes=ALL, **ABOUT))
     def post(self, request: Request) -> Response:
-        scope = authentication.admin_scope(request)
+        scope = authentication.operator_scope(request)
         Parameters(request.query_params, known=())
         return Response(checks.check(json_body.read(request, LogicCheck), scope=scope))

@@ -29,8 +29,8 @@ class Replays(ApiView):
 
     @describe({202: JobShape}, About(name="replayEvents", summary="Replay events", body=NewReplay, **ABOUT))
     def post(self, request: Request) -> Response:
+        scope = authentication.operator_scope(request)
         who = authentication.admin_name(request)
-        scope = authentication.admin_scope(request)
         Parameters(request.query_params, known=())
         job = runs.replay(json_body.read(request, NewReplay), scope=scope, who=who)
         return Response(job, status=status.HTTP_202_ACCEPTED)
@@ -43,8 +43,8 @@ class Trials(ApiView):
 
     @describe({202: JobShape}, About(name="tryLogic", summary="Try a revision on history", body=NewTrial, **ABOUT))
     def post(self, request: Request) -> Response:
+        scope = authentication.operator_scope(request)
         who = authentication.admin_name(request)
-        scope = authentication.admin_scope(request)
         Parameters(request.query_params, known=())
         job = runs.trial(json_body.read(request, NewTrial), scope=scope, who=who)
         return Response(job, status=status.HTTP_202_ACCEPTED)
