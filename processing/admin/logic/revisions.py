@@ -122,7 +122,8 @@ class LogicRevisionAdmin(ReadOnlyAdmin):
 
     def parts(self, row: LogicRevision) -> str:
         shape = shapes.revision(row)
-        return f"{shape['rules']} rules, {shape['schemas']} schemas, {shape['tables']} tables"
+        counts = {"rule": shape["rules"], "schema": shape["schemas"], "table": shape["tables"]}
+        return ", ".join(f"{count} {name}{'' if count == 1 else 's'}" for name, count in counts.items())
 
     def activations(self, row: LogicRevision) -> SafeString | str:
         found = LogicActivation.objects.filter(revision=row.number)[:MAX_ACTIVATIONS]

@@ -124,7 +124,8 @@ def _step(run: _Run, rule: Rule) -> Step:
 def _applied(run: _Run, rule: Rule) -> Step:
     if rule.when is not None and truth(rule.when, run.seen) is not True:
         missed = run.seen.missed
-        leaves = list(_leaves(rule.when, run.seen, wanted=True))
+        # A condition may be written once and stand for several, as `between` does.
+        leaves = list({leaf.text: leaf for leaf in _leaves(rule.when, run.seen, wanted=True)}.values())
         run.seen.missed = missed
         return Step(rule.name, "not applied", leaves=leaves)
     step = Step(rule.name, "applied")

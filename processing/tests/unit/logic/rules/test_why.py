@@ -61,3 +61,9 @@ def test_a_key_that_a_table_lacks_is_counted() -> None:
     [step] = why({"s": "nowhere"}, rule("tag x", when='lookup("stations", s, "name") == "Harbour"'))
 
     assert (step.outcome, step.missed) == ("not applied", 1)
+
+
+def test_a_part_that_stands_for_several_is_shown_once() -> None:
+    [step] = why({"b": 1}, rule("tag t", when="not between(a, -90, 60)"))
+
+    assert step.leaves == [Leaf("between(a, -90, 60)", result=None, values={})]
