@@ -21,13 +21,15 @@ class Parsed(NamedTuple):
 
 
 def parse(text: bytes | str) -> Parsed:
-    """Parse a configuration. An empty text is one that says nothing.
+    """Parse a configuration. One that says nothing is `{}`: an empty text may be a file that got lost.
 
     :raises InvalidLogic: it is none; each fault has its place in the text
     """
     document = yaml_reader.read(text)
+    if document.value is None:
+        raise InvalidLogic([Fault("", "expected a configuration, got nothing")])
     with placed(document):
-        return Parsed(reading.convert(document.value or {}, Configuration), document)
+        return Parsed(reading.convert(document.value, Configuration), document)
 
 
 @contextmanager

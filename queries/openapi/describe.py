@@ -75,7 +75,9 @@ def request_body(kind: type[msgspec.Struct] | None, *, file: str = "") -> Json |
 
     :param file: the media type of a file that may come instead
     """
-    files: Json = {file: {"schema": {"type": "string"}}} if file else {}
+    # Of YAML the document says what it stands for, which may be anything.
+    shape: Json = {"type": "string"} if file.startswith("text/") else {}
+    files: Json = {file: {"schema": shape}} if file else {}
     if kind is None:
         return {"required": True, "content": files} if files else None
     required = any(field.required for field in msgspec.structs.fields(kind))

@@ -27,7 +27,7 @@ class ConfigurationView(ApiView):
     name = "Configuration"
 
     @describe_file(
-        [Answer(200, "YAML.", {YAML: {"type": "string"}})],
+        [Answer(200, "YAML.", {YAML: {"description": "As `manage.py export_config` writes it."}})],
         About(
             name="getConfiguration", tag="Logic", summary="Get the configuration", access=Access.KEY,
             codes=(*problem_answers.READ, Code.SOURCE_NOT_ALLOWED),

@@ -189,6 +189,7 @@ rules:
     )
 
 
-def test_an_empty_text_says_nothing() -> None:
-    assert parsing.parse("").configuration == Configuration()
-    assert parsing.parse("# nothing\n").configuration == Configuration()
+def test_an_empty_text_is_no_configuration_that_would_prune_everything() -> None:
+    assert parsing.parse("{}").configuration == Configuration()
+    for text in ("", "# nothing\n", "null"):
+        assert refusal(text).detail == "expected a configuration, got nothing"
