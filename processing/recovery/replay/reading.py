@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ from ingestion.auth import source_patterns
 from ingestion.events.identity.content_hash import content_hashes
 from processing.events.document_ids import source_digest
 from processing.events.entries import Entries, Entry
+from processing.events.fields import Number, numeric_fields
 from processing.events.made import Made
 from processing.recovery.recount import readers
 from processing.stores.mongodb.document_store import DocumentStore
@@ -68,6 +69,7 @@ class Present(NamedTuple):
     hash: int | None = None  # of what logic made of its payload; None: as sent
     tags: tuple[str, ...] = ()
     cut: bool = False  # the row is not rolled up
+    numbers: Mapping[str, Number] = {}  # of the row's payload, by field
 
 
 @dataclass(slots=True)
@@ -142,7 +144,9 @@ def _chunk(
     for *row, topic, stored in rows:
         entry = readers.event_of_row(tuple(row))
         made = entry.made or Made(entry.values, entry.payload, None, ())
-        present[entry.key] = Present(topic, "stored", stored, made.hash, made.tags, not entry.rolled)
+        present[entry.key] = Present(
+            topic, "stored", stored, made.hash, made.tags, not entry.rolled, numeric_fields(entry.values)
+        )
         if made.hash is None:
             unchanged.append(msgspec.structs.replace(entry, made=None))
         else:
