@@ -26,7 +26,7 @@ from processing.logic.schemas.schema import compile_schema
 from processing.logic.tables.lookup_table import LookupTable
 
 EVENTS = 40_000  # each time that a variant is measured in the consumer
-TURNS = 5  # of all variants, one after the other
+TURNS = 8  # of all variants, one after the other
 BATCH = 5_000  # events, as the consumer takes them under load
 PURE_TURNS = 30
 LIMIT = 120.0  # seconds
