@@ -133,9 +133,9 @@ class LogicRevisionAdmin(ReadOnlyAdmin):
     def rules(self, row: LogicRevision) -> SafeString | str:
         content = self._content(row)
         counts = {each["name"]: each for each in shapes.current()["counts"] if each["kind"] == "rule"}
-        titles = ("", "rule", "for", "when", "actions", *(f"{name}, 24 h" for name in COUNTED))
+        titles = ("", "rule", "for", "when", "actions", "in the last 24 h")
         cells = [
-            (index, *_rule_cells(row.number, rule), *_counts(counts.get(rule.name)))
+            (index, *_rule_cells(row.number, rule), _counted(counts.get(rule.name)))
             for index, rule in enumerate(content.rules, start=1)
         ]
         return formatting.table(titles, cells) if cells else "none"
@@ -172,11 +172,20 @@ def _rule_cells(number: int, rule: RuleContent) -> Iterator[SafeString | str]:
     yield "; ".join(rule.actions) if rule.enabled else "disabled"
 
 
-def _counts(counts: RuleCounts | None) -> Iterator[str]:
-    for name in COUNTED:
-        yield f"{counts[name]:,}" if counts and counts[name] else ""  # type: ignore[literal-required]
+def _counted(counts: RuleCounts | None) -> str:
+    """Return what a rule did, but for what it never did."""
+    if counts is None:
+        return ""
+    found: list[tuple[str, int]] = [(name, counts[name]) for name in COUNTED]  # type: ignore[literal-required]
+    return ", ".join(f"{count:,} {name}" for name, count in found if count)
 
 
 def _difference(before: int, after: int) -> SafeString | str:
     text = shapes.difference(before, after)["text"]
-    return formatting.diff(line.removeprefix("    ") for line in text.splitlines()) if text else "nothing"
+    return formatting.diff(map(_sign_first, text.splitlines())) if text else "nothing"
+
+
+def _sign_first(line: str) -> str:
+    """Return a line of a difference with its sign in front of its indent."""
+    indent = len(line) - len(line.lstrip(" "))
+    return line[indent : indent + 1] + " " * indent + line[indent + 1 :]

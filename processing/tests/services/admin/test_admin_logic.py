@@ -11,6 +11,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 
 from deploy.testing.deployment import Deployment
 from ingestion.models import Source
@@ -18,7 +19,7 @@ from processing.admin.event_keys import event_key
 from processing.logic.content import Content, RuleContent
 from processing.logic.presentation import shapes
 from processing.logic.revisions import saving
-from processing.models import LogicRevision, LookupTableVersion, SchemaVersion
+from processing.models import LogicRevision, LookupTableVersion, RuleCount, SchemaVersion
 from processing.tests.admin_pages import INLINE, operator, text
 from processing.tests.stored_rows import make_row
 
@@ -60,12 +61,15 @@ def page(client: Client, address: str) -> str:
 def test_revisions_are_listed_and_shown_with_rules_counts_and_changes() -> None:
     save(HOT)
     save(HOT, COLD, base=1, activate=False)
+    minute = timezone.now().replace(second=0, microsecond=0)
+    RuleCount.objects.create(kind="rule", name="hot", source_id="", minute=minute, partition=0, applied=1_200, errors=3)
     client = operator()
 
     listed, shown = page(client, LIST), page(client, f"{LIST}2/change/")
 
     assert re.findall(r'class="field-state[^"]*">(\w+)<', listed) == ["draft", "current"]
     assert "temperature &lt; 0" in shown
+    assert "<td>1,200 applied, 3 errors</td>" in shown
     assert '<span class="added">+ rule cold</span>' in shown
     assert '<span class="removed">- rule cold</span>' in shown
     assert "never made current" in shown
