@@ -494,6 +494,7 @@ class StaleHour(models.Model):
     pk = CompositePrimaryKey("source_id", "hour")
     source_id = models.TextField()
     hour = models.DateTimeField()
+    fields = ArrayField(models.TextField(), null=True)  # those that are to be computed; None: all
 
     class Meta:
         db_table = "stale_hour"

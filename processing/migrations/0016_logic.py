@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import django.contrib.postgres.fields
 import django.db.models.deletion
 from django.db import migrations, models
 
@@ -21,6 +22,13 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AddField(
+            model_name="stalehour",
+            name="fields",
+            field=django.contrib.postgres.fields.ArrayField(
+                base_field=models.TextField(), null=True, size=None
+            ),
+        ),
         migrations.AddField(
             model_name="job",
             name="pause_requested",

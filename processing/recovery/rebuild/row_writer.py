@@ -27,7 +27,7 @@ WITH new AS (
     ON CONFLICT DO NOTHING RETURNING source_id, ts),
 marked AS (
     INSERT INTO stale_hour (source_id, hour) SELECT DISTINCT source_id, date_trunc('hour', ts) FROM new ORDER BY 1, 2
-    ON CONFLICT DO NOTHING),
+    ON CONFLICT (source_id, hour) DO UPDATE SET fields = NULL),
 told AS ({change_marks.of_hours("(SELECT source_id, date_trunc('hour', ts, 'UTC') AS hour FROM new) AS hours")})
 SELECT count(*) FROM new
 """  # noqa: S608 - constants only

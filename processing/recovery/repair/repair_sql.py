@@ -115,7 +115,7 @@ WITH gone AS (
     DELETE FROM events e USING repair_row r WHERE e.source_id = r.source_id AND e.ts = r.ts AND e.id = r.id
     RETURNING e.source_id, e.ts)
 INSERT INTO stale_hour (source_id, hour) SELECT DISTINCT source_id, date_trunc('hour', ts) FROM gone ORDER BY 1, 2
-ON CONFLICT DO NOTHING
+ON CONFLICT (source_id, hour) DO UPDATE SET fields = NULL
 """
 # Excludes documents that got a row meanwhile. The columns of `repair_document`.
 DISCARDED = """
@@ -124,7 +124,8 @@ WHERE action = 'replace' OR source_id IS NULL OR NOT EXISTS (
     SELECT FROM events e WHERE e.source_id = r.source_id AND e.id = r.id)
 """
 MARK_HOURS = """
-INSERT INTO stale_hour (source_id, hour) SELECT source_id, hour FROM repair_hour ORDER BY 1, 2 ON CONFLICT DO NOTHING
+INSERT INTO stale_hour (source_id, hour) SELECT source_id, hour FROM repair_hour ORDER BY 1, 2
+ON CONFLICT (source_id, hour) DO UPDATE SET fields = NULL
 """
 STAGE_LEDGER = """
 INSERT INTO staged_ledger
