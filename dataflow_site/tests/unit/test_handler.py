@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -39,10 +41,21 @@ async def status_of(handler: PagesHandler, path: str) -> int:
     return int(begun["status"])
 
 
+async def until_idle(handler: PagesHandler) -> None:
+    """Wait until the thread that answered waits for work: that is just after its answer, and a request in between has another."""
+    deadline = time.monotonic() + 10
+    while not handler._threads._idle_semaphore._value:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0)
+
+
 async def test_requests_one_after_the_other_are_served_whole_by_one_thread(seen: dict[Signal, list[int]]) -> None:
     handler = PagesHandler()
 
-    statuses = [await status_of(handler, path) for path in ("/api/docs/", "/nowhere", "/api/docs/")]
+    statuses = []
+    for path in ("/api/docs/", "/nowhere", "/api/docs/"):
+        statuses.append(await status_of(handler, path))
+        await until_idle(handler)
 
     assert statuses == [200, 404, 200]
     assert seen[request_started] == seen[request_finished]
