@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Self, cast
@@ -99,7 +100,7 @@ def read(query: ChartQuery, within: ReadScope, *, now: datetime) -> Chart:
         if page.series and points:
             found = reading.read(wanted, within, origin, series=page.series, bounds=bounds, served=TRUE)
         cut = answer.incomplete(wanted, within, page.series) if origin.rollups else []
-        registered = shapes.registry(within.among({each.source_id for each in page.series}))
+        registered, declared = shapes.registry(within.among({each.source_id for each in page.series}))
     labels = {source: entry.labels for source, entry in registered.items()}
     room = shapes.LABEL_TEXT // max(1, len(page.series))
     return {
@@ -111,7 +112,10 @@ def read(query: ChartQuery, within: ReadScope, *, now: datetime) -> Chart:
         "resolution": origin.resolution,
         # The first bucket may begin before the range.
         "time": [to_micros(max(each, query.start)) // 1_000 for each in bounds[:-1]],
-        "series": [_shape(each, found, points, labels.get(each.source_id, {}), room=room) for each in page.series],
+        "series": [
+            _shape(each, found, points, labels.get(each.source_id, {}), declared.of(each.source_id), room=room)
+            for each in page.series
+        ],
         "incomplete": cut,
     }
 
@@ -158,7 +162,9 @@ def _check(exceeded: int | None, values: int) -> None:
         raise InvalidParameter("max_points", detail, code=Code.QUERY_TOO_WIDE)
 
 
-def _shape(key: Series, found: Found, length: int, labels: dict[str, object], *, room: int) -> ChartSeries:
+def _shape(
+    key: Series, found: Found, length: int, labels: dict[str, object], declared: Mapping[str, str], *, room: int
+) -> ChartSeries:
     numbers = [found.get((key, index)) for index in range(length)]
 
     def column(name: Statistic) -> list[float | None]:
@@ -168,7 +174,7 @@ def _shape(key: Series, found: Found, length: int, labels: dict[str, object], *,
         "sourceId": key.source_id,
         "field": key.field,
         "name": f"{key.source_id} {key.field}",
-        "unit": units.unit_of(key.field, labels),
+        "unit": units.unit_of(key.field, labels, declared),
         "labels": shapes.shown_labels(labels, room=room),
         "count": [0 if each is None else each["count"] for each in numbers],
         "avg": column("avg"),

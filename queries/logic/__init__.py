@@ -1,1 +1,1 @@
-"""Logic over the API: the bodies that change it, and what is read of it. Imports `request` and `reads`."""
+"""Logic over the API: the bodies that change it, what is read of it, and its units. Imports `request` and `reads`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import connection
@@ -12,6 +13,7 @@ from ingestion.auth.source_patterns import ANY
 from ingestion.problems import Code
 from processing.stores.jsonb import load_payload
 from queries.events.listing import COLUMNS, TEXTS, ListedRow, listed
+from queries.logic import declared_units
 from queries.reads import known_sources, postgres, units
 from queries.reads.known_sources import TooManySources
 from queries.request.query_params import InvalidParameter
@@ -75,10 +77,15 @@ def _of(scope: ReadScope) -> list[LatestShape]:
     with connection.cursor() as cursor:
         cursor.execute(_NEWEST.format(own.replace("source_id", "own.source_id")), sources)
         rows = cursor.fetchall()
-    return [_shape(source, labels, event, values.get(source, [])) for source, labels, *event in rows]
+    declared = declared_units.read()
+    return [
+        _shape(source, labels, event, values.get(source, []), declared.of(source)) for source, labels, *event in rows
+    ]
 
 
-def _shape(source: str, labels: str | None, event: list[Any], values: list[FieldValue]) -> LatestShape:
+def _shape(
+    source: str, labels: str | None, event: list[Any], values: list[FieldValue], declared: Mapping[str, str]
+) -> LatestShape:
     """Return the latest of a source.
 
     :param labels: JSON text; None: it is not registered
@@ -91,7 +98,7 @@ def _shape(source: str, labels: str | None, event: list[Any], values: list[Field
             "value": each.value,
             "at": each.at,
             "eventId": each.event_id,
-            "unit": units.unit_of(each.name, known),
+            "unit": units.unit_of(each.name, known, declared),
         }
         for each in values
     ]

@@ -8,6 +8,8 @@ from ingestion.auth.read_scope import ReadScope
 from ingestion.events.source_labels import LEFT_OUT
 from ingestion.models import Source
 from processing.models import SourceStatistics
+from queries.logic import declared_units
+from queries.logic.declared_units import DeclaredUnits
 from queries.reads import units
 from queries.request.times import format_time
 from queries.schemas import FieldShape, SourceShape
@@ -21,24 +23,35 @@ def of(rows: Sequence[SourceStatistics], *, scope: ReadScope) -> list[SourceShap
     """Return sources of a scope as JSON; call it inside `postgres.bounded`."""
     within = scope.among([row.source_id for row in rows])
     values = latest_values.read(within)
-    registered = registry(within)
+    registered, declared = registry(within)
     room = LABEL_TEXT // max(1, len(rows))
-    return [_shape(row, registered.get(row.source_id), values.get(row.source_id, []), room=room) for row in rows]
+    return [
+        _shape(row, registered.get(row.source_id), values.get(row.source_id, []), declared.of(row.source_id), room=room)
+        for row in rows
+    ]
 
 
-def registry(scope: ReadScope) -> Mapping[str, Source]:
-    """Return the entries of the sources in a scope."""
-    return {source.source_id: source for source in Source.objects.filter(**scope.lookup()).order_by()}
+def registry(scope: ReadScope) -> tuple[Mapping[str, Source], DeclaredUnits]:
+    """Return the entries of the sources in a scope, and the units that the current logic declares."""
+    rows = list(Source.objects.filter(**scope.lookup()).annotate(units=declared_units.WITH_ROWS).order_by())
+    return {row.source_id: row for row in rows}, declared_units.of_rows(row.units for row in rows)
 
 
-def _shape(row: SourceStatistics, registered: Source | None, values: list[FieldValue], *, room: int) -> SourceShape:
+def _shape(
+    row: SourceStatistics,
+    registered: Source | None,
+    values: list[FieldValue],
+    declared: Mapping[str, str],
+    *,
+    room: int,
+) -> SourceShape:
     labels = registered.labels if registered else {}
     fields: list[FieldShape] = [
         {
             "name": each.name,
             "latest": each.value,
             "latestAt": each.at,
-            "unit": units.unit_of(each.name, labels),
+            "unit": units.unit_of(each.name, labels, declared),
         }
         for each in values
     ]

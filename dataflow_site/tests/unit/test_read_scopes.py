@@ -25,6 +25,7 @@ WITHOUT = {
     "queries/export/reading.py:begin",  # reads no table
     "queries/export/statement.py:_streams",  # plans, of a statement that is made within the scope
     "queries/pipeline/dependencies.py:_ask_postgresql",  # reads no table
+    "queries/logic/declared_units.py:read",  # units that logic declares, before any source is named
     "queries/user_scopes.py:scopes_of",  # users and their groups, from which scopes are made
     "queries/user_scopes.py:_named",
     "queries/views/keys.py:get",  # keys, of which operators alone are told

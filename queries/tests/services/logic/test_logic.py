@@ -13,7 +13,7 @@ from deploy.testing.deployment import Deployment
 from ingestion.auth import api_keys
 from ingestion.models import Source
 from processing.models import LogicRevision, RuleCount
-from queries.tests.stored import NOON, make_event, store, store_document
+from queries.tests.stored import NOON, account, get, latest, make_event, store, store_document
 
 pytestmark = pytest.mark.services
 
@@ -242,3 +242,17 @@ def test_a_schema_is_proposed_from_the_newest_events_of_a_source(operator: Opera
     assert {"pointer": "/temperature", "claim": "required", "in": 2, "of": 2} in found["evidence"]
     assert operator.post("/api/sources/plant-2/schema/infer/", {}, 404)["code"] == "not_found"
     assert operator.post(address, {"events": 10_001}, 400)["code"] == "invalid_parameter"
+
+
+def test_units_of_the_current_logic_are_shown_with_fields(operator: Operator) -> None:
+    account("plant-1")
+    latest("plant-1", [("temperature", 21.5)])
+    unit = {"sources": "plant-*", "field": "temperature", "unit": "degC"}
+
+    before = get("/api/sources/plant-1/latest/")["fields"][0]["unit"]
+    content = {"units": [unit]}
+    operator.post(REVISIONS, {"content": content, "base": 0, "activate": True, "allowUnmatched": True}, 201)
+
+    assert before is None
+    assert get("/api/sources/plant-1/latest/")["fields"][0]["unit"] == "degC"
+    assert get("/api/sources/plant-1/")["fields"][0]["unit"] == "degC"
