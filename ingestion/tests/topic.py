@@ -15,6 +15,7 @@ class Kept:
     """One record as Kafka keeps it."""
 
     partition: int
+    offset: int
     key: bytes | None
     headers: dict[str, bytes]
     lines: list[dict[str, Any]]
@@ -63,7 +64,7 @@ def ids(topic: str) -> set[str]:
 
 
 def _kept(record: Any) -> Kept:
-    return Kept(record.partition, record.key, dict(record.headers), _events(record))
+    return Kept(record.partition, record.offset, record.key, dict(record.headers), _events(record))
 
 
 def _events(record: Any) -> list[dict[str, Any]]:
