@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import count
 from random import Random
 
@@ -103,15 +104,18 @@ def load(receiver: ProductProcess, rng: Random, acknowledged: list[Sent], *, sen
 
 
 def send_history(receiver: ProductProcess, rng: Random, *, events: int, sources: int = 3) -> list[Sent]:
-    """Send events of sources of their own, about three in an hour each, and return them."""
-    history = [
-        make_event(rng, number, f"history-{number % sources}", ts=START + number * HOUR // 10)
-        for number in range(events)
-    ]
+    """Send events of sources of their own, some in each hour, and return them."""
+    history = [_past(rng, number, f"history-{number % sources}") for number in range(events)]
     for start in range(0, events, BATCH):
         batch = [expectations.as_json(event) for event in history[start : start + BATCH]]
         assert post(receiver.url, batch).status == 202
     return history
+
+
+def _past(rng: Random, number: int, source: str) -> Sent:
+    """Make an event whose numbers add up to the same sums in any order, to the last digit."""
+    event = make_event(rng, number, source, ts=START + number * HOUR // 10)
+    return replace(event, payload={**event.payload, "level": number / 8})
 
 
 class Consumers:

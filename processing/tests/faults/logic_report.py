@@ -78,11 +78,13 @@ class Found:
         return cls(by_identity, removals, expectations.documents(site))
 
 
-def assert_exact(site: Deployment, acknowledged: Iterable[Sent], *, note: Callable[[str, object], None]) -> None:
+def assert_exact(
+    site: Deployment, acknowledged: Iterable[Sent], judge: Judge, *, note: Callable[[str, object], None]
+) -> None:
     """Hold everything against the topic, judged line by line; nothing may be in flight."""
     connections.close_all()
     close_pool()
-    lines, judge = judged_topic.read(site), Judge()
+    lines = judged_topic.read(site)
     judged = judged_topic.judge_all(lines, judge)
     found = Found.of(site)
     sent = {(event.source, event.id): (event.ts, event.payload) for event in acknowledged}

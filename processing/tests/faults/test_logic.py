@@ -22,6 +22,7 @@ from processing.tests.faults import changing_logic, fault_injection, logic_repor
 from processing.tests.faults.changing_logic import PACE, Consumers
 from processing.tests.faults.fault_deployment import RECOVERY, World
 from processing.tests.faults.fault_injection import frozen
+from processing.tests.faults.judged_topic import Judge
 from processing.tests.faults.load import Load
 from processing.tests.reference_rollups import Sent
 
@@ -45,6 +46,7 @@ class Stage:
     reconciles: bool
     revisions: list[int]
     acknowledged: list[Sent] = field(default_factory=list)
+    judge: Judge = field(default_factory=Judge)
 
     def settle(self) -> None:
         began = time.monotonic()
@@ -54,7 +56,7 @@ class Stage:
         self.note("recovery", round(time.monotonic() - began, 1))
 
     def assert_exact(self) -> None:
-        logic_report.assert_exact(self.site, self.acknowledged, note=self.note)
+        logic_report.assert_exact(self.site, self.acknowledged, self.judge, note=self.note)
         if self.reconciles:
             World(self.site, self.site.folder, self.note).manage("reconcile")
 
@@ -103,7 +105,7 @@ def test_a_replay_killed_while_logic_changes_is_exact_and_can_be_undone(stage: S
     before = stage.store_history(rng)
     replays = Replays(stage, rng)
     with (
-        changing_logic.load(stage.receiver, rng, stage.acknowledged),
+        changing_logic.load(stage.receiver, rng, stage.acknowledged, senders=1),
         changing_logic.changing(stage.revisions, rng),
     ):
         for _ in range(KILLS):
@@ -122,7 +124,7 @@ def test_a_store_frozen_in_a_replay_is_waited_for_and_the_replay_can_be_undone(
     before = stage.store_history(rng)
     replays = Replays(stage, rng)
     with (
-        changing_logic.load(stage.receiver, rng, stage.acknowledged) as load,
+        changing_logic.load(stage.receiver, rng, stage.acknowledged, senders=1) as load,
         changing_logic.changing(stage.revisions, rng),
     ):
         stage.site.start_jobs()
