@@ -17,7 +17,7 @@ from deploy.local.processes import CONSUMER, ProcessSpec
 from deploy.testing.deployment import Deployment, ProductProcess
 from ingestion.tests.client import post
 from ingestion.tests.kill_points import KillOrder, KillOrders
-from processing.logic.content import SchemaContent
+from processing.logic.content import Content, SchemaContent
 from processing.logic.tables.lookup_table import LookupTable
 from processing.tests import expectations, group, logic_revisions
 from processing.tests.faults.killable_consumer import POINTS
@@ -48,14 +48,14 @@ def save_all() -> list[int]:
         rule("last", "set n = n + 0.5", "tag last"),
     )
     enforcing = logic_revisions.save(
-        logic_revisions.Content(
+        Content(
             rules=[looked_up, rule("fives", 'reject "a five"', when="n % 5 == 0")],
             schemas=[SchemaContent("texts", 1, ["*"], mode="enforce")],
             tables={"parity": 1},
         )
     )
     warning = logic_revisions.save(
-        logic_revisions.Content(
+        Content(
             rules=[looked_up, rule("sevens", "drop", when="n % 7 == 0")],
             schemas=[SchemaContent("texts", 1, ["*"], mode="warn", check="after")],
             tables={"parity": 1},
