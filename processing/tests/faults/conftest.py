@@ -11,7 +11,9 @@ import pytest
 
 from deploy.testing.plugin import OpenDeployment
 
-pytest.register_assert_rewrite("processing.tests.faults.loss_report", "processing.tests.faults.fault_deployment")
+pytest.register_assert_rewrite(
+    *(f"processing.tests.faults.{name}" for name in ("loss_report", "fault_deployment", "logic_report"))
+)
 
 from processing.tests.faults.fault_deployment import World  # noqa: E402 - after the line above, which is about it
 
