@@ -27,7 +27,7 @@ from processing.tests.faults.load import Load
 from processing.tests.reference_rollups import Sent
 
 # The first seed is the sample of `make test`.
-STORM = {1: 5.0}  # seconds
+STORM = {1: 4.0}  # seconds
 LONG_STORM = 30.0
 HISTORY = 12_000  # events
 KILLS = 10
