@@ -43,8 +43,7 @@ def put(site: Deployment, numbers: range) -> None:
         factories.put_events(site.raw_topic, *map(event, range(start, min(start + 500, numbers.stop))))
 
 
-@pytest.mark.parametrize("kills", [KILLS, pytest.param(10, marks=pytest.mark.faults)])
-def test_a_replay_that_is_killed_continues_and_is_exact(site: Deployment, kills: int) -> None:
+def test_a_replay_that_is_killed_continues_and_is_exact(site: Deployment) -> None:
     put(site, range(EVENTS))
     site.start_consumer()
     site.wait_for(lambda: expectations.caught_up(site), 60)
@@ -58,7 +57,7 @@ def test_a_replay_that_is_killed_continues_and_is_exact(site: Deployment, kills:
     late.start()
 
     pauses = random.Random(17)
-    for _ in range(kills):
+    for _ in range(KILLS):
         worker = site.start_jobs()
         site.wait_for(lambda: Job.objects.get(pk=job.pk).done > 0, 30)
         time.sleep(pauses.uniform(0.1, 1.5))
