@@ -38,14 +38,11 @@ class DeclaredUnits:
 
 
 def of_rows(found: Iterable[object]) -> DeclaredUnits:
-    """Return what rows that were read with WITH_ROWS tell; call it inside `postgres.bounded`.
+    """Return what rows that were read with WITH_ROWS tell.
 
-    :param found: the values of that column; without any, PostgreSQL is asked
+    :param found: the values of that column; without any, no source is registered, as each is with its first event
     """
-    values = list(found)
-    if not values:
-        return read()
-    told = next((value for value in values if value is not None), [])
+    told = next((value for value in found if value is not None), [])
     return DeclaredUnits(msgspec.convert(told, list[UnitContent]))
 
 

@@ -205,11 +205,11 @@ def _in_flight(ends: TopicOffsets, at: Snapshot) -> Waiting:
 def _recounted(connection: psycopg.Connection, ranges: list[OffsetRange], parameters: dict[str, object]) -> Recounted:
     found = connection.execute(recount_sql.TALLY, parameters).fetchone()
     assert found is not None
-    kafka, documents, rows, letters = found
+    kafka, documents, rows, letters, dropped_by_replay = found
     return {
         "kafka": {"records": sum(one.records for one in ranges), **kafka},
         "mongodb": documents,
-        "postgresql": {**rows, "deadLetters": letters},
+        "postgresql": {**rows, "deadLetters": letters, "droppedByReplay": dropped_by_replay},
     }
 
 

@@ -109,6 +109,8 @@ def _counted(report: Report) -> Iterator[str]:
     )
     yield f"  MongoDB     {documents['documents']:,} documents, and {documents['inFlight']:,} in flight"
     yield f"  PostgreSQL  {rows['rows']:,} rows, {rows['deadLetters']:,} dead letters"
+    if rows["droppedByReplay"]:
+        yield f"              {rows['droppedByReplay']:,} rows were dropped by replays; their documents stay"
     if rows["carried"]:
         yield f"              {rows['carried']:,} rows are older than the topic: taken from the ledger, not proven"
 

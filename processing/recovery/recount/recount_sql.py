@@ -94,7 +94,8 @@ SELECT
     (SELECT json_build_object('rows', count(*), 'carried', count(*) FILTER (
         WHERE e.topic_id <> %(topic)s OR e."offset" < coalesce(p.first_offset, 0)))
         FROM events e LEFT JOIN recount_partition p USING (partition) WHERE {event_range.where("received")}),
-    (SELECT count(*) FROM dead_letter WHERE {event_range.where("received")})
+    (SELECT count(*) FROM dead_letter WHERE {event_range.where("received")}),
+    (SELECT count(*) FROM replay_removal WHERE fate = 'dropped' AND {event_range.where("received")})
 """  # noqa: S608 - constants only
 
 TOTALS = f"""

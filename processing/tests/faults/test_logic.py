@@ -26,7 +26,7 @@ from processing.tests.faults.judged_topic import Judge
 from processing.tests.faults.load import Load
 from processing.tests.reference_rollups import Sent
 
-# The first seed is the sample of `make test`.
+# The first seed is short: the kills of `make test` are in processing/tests/services/logic/test_kills.py.
 STORM = {1: 4.0}  # seconds
 LONG_STORM = 30.0
 HISTORY = 12_000  # events
@@ -86,7 +86,6 @@ def _stage(site: Deployment, record_property: Callable[[str, object], None], see
     return Stage(site, site.start_ingest(), record_property, seed == 2, changing_logic.save_all())
 
 
-@pytest.mark.sample
 def test_consumers_killed_while_logic_changes_lose_and_double_nothing(stage: Stage, rng: Random, seed: int) -> None:
     consumers = Consumers(stage.site, rng)
     with changing_logic.load(stage.receiver, rng, stage.acknowledged, senders=1) as load:

@@ -75,6 +75,7 @@ def test_a_replay_changes_rows_rollups_and_ledger_and_its_undo_restores_all() ->
     assert RollupHour.objects.filter(field="double").count() == 5
     assert set(DeadLetter.objects.values_list("reason", "replay")) == {("rejected_by_rule", done.pk)}
     assert_agrees()
+    assert reconcile.run().recounted["postgresql"]["droppedByReplay"] == 2
 
     undone = replaying.replay(0)
 

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from deploy.testing.deployment import Deployment
 from ingestion.events import timestamps
 from processing.jobs import queue
-from processing.models import Event, Job
+from processing.models import Event, Job, Lease
 from processing.recovery.reconcile import reconcile, report_text
 from processing.replays import request
 from processing.replays.request import ReplayRequest
@@ -62,8 +62,9 @@ def test_a_replay_that_is_killed_continues_and_is_exact(site: Deployment) -> Non
         site.wait_for(lambda: Job.objects.get(pk=job.pk).done > 0, 30)
         time.sleep(pauses.uniform(0.1, 1.5))
         worker.kill()
-        # Nobody waits for it half a minute.
+        # Nobody waits for it half a minute, or for its lease.
         Job.objects.filter(pk=job.pk).update(heartbeat=Now() - queue.WORKER_TIMEOUT)
+        Lease.objects.update(until=Now())
     site.start_jobs()
     site.wait_for(lambda: Job.objects.get(pk=job.pk).state == Job.State.DONE, 180)
     late.join()

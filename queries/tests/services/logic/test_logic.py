@@ -245,6 +245,7 @@ def test_a_schema_is_proposed_from_the_newest_events_of_a_source(operator: Opera
 
 
 def test_units_of_the_current_logic_are_shown_with_fields(operator: Operator) -> None:
+    Source.objects.create(source_id="plant-1")
     account("plant-1")
     latest("plant-1", [("temperature", 21.5)])
     unit = {"sources": "plant-*", "field": "temperature", "unit": "degC"}
