@@ -20,6 +20,7 @@ from processing.models import DeadLetter, Event, ReplayRemoval, Topic
 from processing.stores.accounting import revision_spans
 from processing.stores.accounting.revision_spans import RevisionSpans
 from processing.stores.jsonb import load_payload
+from processing.stores.mongodb.stored_events import plain_payload
 from queries.events import detail
 from queries.events.detail import AmbiguousEvent, Findings
 from queries.pipeline import snapshot, status
@@ -242,7 +243,7 @@ class Histories:
         document = self.known.findings.document_of(source)
         if document is None:
             return None
-        event = SentEvent(source, document["ts_us"], document["received_us"], document["payload"])
+        event = SentEvent(source, document["ts_us"], document["received_us"], plain_payload(document["payload"]))
         return self.explainer.explain(revision, event)
 
     def _of_copy(self, copy: EventCopy | None) -> Said:

@@ -106,3 +106,14 @@ def test_a_reader_without_raw_documents_sees_no_values(site: Deployment, client:
     assert [step["outcome"] for step in logic["rules"]][:3] == ["not applied", "not applied", "applied"]
     assert "secret-kind" not in json.dumps(logic)
     assert "40" not in json.dumps(logic)
+
+
+def test_a_large_number_is_explained_as_the_consumer_saw_it(site: Deployment) -> None:
+    logic_revisions.use(rule("large", "tag large", when="n > 4000000000"))
+    receiver = site.start_ingest()
+    site.start_consumer()
+    id_ = post(receiver.url, event(payload={"n": 2**40})).json["eventId"]
+    site.wait_for(lambda: read(1))
+
+    assert get(f"/api/events/{id_}/")["tags"] == ["large"]
+    assert [step["outcome"] for step in logic_of(traced(id_), "processed")["rules"]] == ["applied"]
