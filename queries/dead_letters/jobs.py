@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ingestion.auth.read_scope import ReadScope
 from processing.dead_letters import serializers
 from processing.dead_letters.schemas import JobDetail, JobShape
@@ -50,37 +52,14 @@ def one(number: int, *, scope: ReadScope, raw: bool) -> JobDetail:
     return {**serializers.job(row), "report": report}
 
 
-def cancel(number: int, *, scope: ReadScope) -> JobShape:
-    """Request the cancellation of a job. A job that has ended stays as it is.
+def change(number: int, how: Callable[[int], Job], *, scope: ReadScope) -> JobShape:
+    """Request that a job is cancelled, paused or resumed. A job that has ended stays as it is.
 
+    :param how: `cancel`, `pause` or `resume` of processing.jobs.queue
     :raises RequestRejected: the scope is not everything
     :raises JobNotFound: there is no job of this number
     :raises ReadUnavailable: PostgreSQL does not answer
     """
     scope.require_whole()
     with postgres.bounded():
-        return serializers.job(queue.cancel(number))
-
-
-def pause(number: int, *, scope: ReadScope) -> JobShape:
-    """Request that a job is paused. A job that has ended stays as it is.
-
-    :raises RequestRejected: the scope is not everything
-    :raises JobNotFound: there is no job of this number
-    :raises ReadUnavailable: PostgreSQL does not answer
-    """
-    scope.require_whole()
-    with postgres.bounded():
-        return serializers.job(queue.pause(number))
-
-
-def resume(number: int, *, scope: ReadScope) -> JobShape:
-    """Let a paused job go on.
-
-    :raises RequestRejected: the scope is not everything
-    :raises JobNotFound: there is no job of this number
-    :raises ReadUnavailable: PostgreSQL does not answer
-    """
-    scope.require_whole()
-    with postgres.bounded():
-        return serializers.job(queue.resume(number))
+        return serializers.job(how(number))

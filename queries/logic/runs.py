@@ -13,11 +13,12 @@ from ingestion.events import timestamps
 from ingestion.problems import Code
 from processing.dead_letters import serializers
 from processing.dead_letters.schemas import JobShape
+from processing.logic.history import InvalidHistory
 from processing.logic.revisions import rows
 from processing.replays import request as replays
-from processing.replays.request import InvalidReplay, ReplayRequest
+from processing.replays.request import ReplayRequest
 from processing.trials import request as trials
-from processing.trials.request import InvalidTrial, TrialRequest
+from processing.trials.request import TrialRequest
 from queries.logic.bodies import RevisionNumber
 from queries.reads import postgres
 from queries.request.json_body import InvalidBody
@@ -72,7 +73,7 @@ def replay(body: NewReplay, *, scope: ReadScope, who: str) -> JobShape:
         )  # fmt: skip
         try:
             return serializers.job(replays.request(wanted, who=who))
-        except InvalidReplay as error:
+        except InvalidHistory as error:
             raise InvalidBody(Code.INVALID_PARAMETER, str(error)) from error
 
 
@@ -89,7 +90,7 @@ def trial(body: NewTrial, *, scope: ReadScope, who: str) -> JobShape:
         wanted = TrialRequest(_revision(body), tuple(body.sources), since, until, body.limit)
         try:
             return serializers.job(trials.request(wanted, who=who))
-        except InvalidTrial as error:
+        except InvalidHistory as error:
             raise InvalidBody(Code.INVALID_PARAMETER, str(error)) from error
 
 

@@ -7,6 +7,7 @@ from rest_framework.response import Response
 
 from ingestion.problems import Code
 from processing.dead_letters.schemas import JobDetail, JobShape
+from processing.jobs import queue
 from queries import authentication
 from queries.dead_letters import jobs
 from queries.openapi import parameters as documented
@@ -63,7 +64,7 @@ class JobCancel(ApiView):
     @describe(JobShape, About(name="cancelJob", tag="Jobs", summary="Cancel a job", access=Access.KEY, codes=ONE))
     def post(self, request: Request, number: str) -> Response:
         authentication.admin_name(request)
-        return Response(jobs.cancel(int(number), scope=authentication.admin_scope(request)))
+        return Response(jobs.change(int(number), queue.cancel, scope=authentication.admin_scope(request)))
 
 
 class JobPause(ApiView):
@@ -74,7 +75,7 @@ class JobPause(ApiView):
     @describe(JobShape, About(name="pauseJob", tag="Jobs", summary="Pause a job", access=Access.KEY, codes=ONE))
     def post(self, request: Request, number: str) -> Response:
         authentication.admin_name(request)
-        return Response(jobs.pause(int(number), scope=authentication.admin_scope(request)))
+        return Response(jobs.change(int(number), queue.pause, scope=authentication.admin_scope(request)))
 
 
 class JobResumption(ApiView):
@@ -85,4 +86,4 @@ class JobResumption(ApiView):
     @describe(JobShape, About(name="resumeJob", tag="Jobs", summary="Resume a job", access=Access.KEY, codes=ONE))
     def post(self, request: Request, number: str) -> Response:
         authentication.admin_name(request)
-        return Response(jobs.resume(int(number), scope=authentication.admin_scope(request)))
+        return Response(jobs.change(int(number), queue.resume, scope=authentication.admin_scope(request)))

@@ -13,11 +13,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from ingestion.events import timestamps
 from processing.admin import formatting
 from processing.admin.logic import access
+from processing.logic.history import InvalidHistory
 from processing.models import Job
 from processing.replays import request as replays
-from processing.replays.request import InvalidReplay, ReplayRequest
+from processing.replays.request import ReplayRequest
 from processing.trials import request as trials
-from processing.trials.request import InvalidTrial, TrialRequest
+from processing.trials.request import TrialRequest
 
 TRY, COUNT, REPLAY = "try", "count", "replay"
 
@@ -54,8 +55,7 @@ class HistoryForm(forms.Form):
     def request(self, revision: int, *, who: str) -> Job:
         """Create the job that a valid form asks for.
 
-        :raises InvalidTrial: it can't be done
-        :raises InvalidReplay: it can't be done
+        :raises InvalidHistory: it can't be done
         """
         given = self.cleaned_data
         sources, since, until = tuple(given["sources"].split()), given["since"], given["until"]
@@ -74,7 +74,7 @@ def start(request: HttpRequest, number: int) -> HttpResponse:
             job = form.request(number, who=access.who(request))
             return HttpResponseRedirect(formatting.change_url("job", str(job.pk)))
         wrong = "; ".join(f"{name}: {' '.join(map(str, errors))}" for name, errors in form.errors.items())
-    except (InvalidTrial, InvalidReplay) as error:
+    except InvalidHistory as error:
         wrong = str(error)
     messages.error(request, f"Nothing was started: {wrong}")
     return HttpResponseRedirect(formatting.change_url("logicrevision", str(number)))

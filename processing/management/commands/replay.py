@@ -15,10 +15,11 @@ from processing.commandline.command import StoreCommand
 from processing.dead_letters import serializers
 from processing.dead_letters.cli.arguments import between
 from processing.jobs import foreground, queue
+from processing.logic.history import InvalidHistory
 from processing.logic.revisions import rows
 from processing.models import Job
 from processing.replays import request
-from processing.replays.request import InvalidReplay, ReplayRequest
+from processing.replays.request import ReplayRequest
 from processing.trials import report_text
 
 WHO = "command line"
@@ -57,7 +58,7 @@ class Command(StoreCommand):
         with self.store_errors():
             try:
                 job = request.request(_wanted(options), who=WHO, worker=queue.new_worker())
-            except InvalidReplay as error:
+            except InvalidHistory as error:
                 raise CommandError(str(error), returncode=2) from error
             foreground.run(job, job_registry.steps()[job.kind], out=sys.stderr)
         done = job.state == Job.State.DONE

@@ -14,10 +14,11 @@ from processing import job_registry
 from processing.commandline.arguments import parse_time
 from processing.commandline.command import StoreCommand
 from processing.jobs import foreground, queue
+from processing.logic.history import InvalidHistory
 from processing.models import Job
 from processing.trials import report_text
 from processing.trials import request as trials
-from processing.trials.request import InvalidTrial, TrialRequest
+from processing.trials.request import TrialRequest
 
 
 class Command(StoreCommand):
@@ -58,7 +59,7 @@ class Command(StoreCommand):
         with self.store_errors():
             try:
                 job = trials.request(wanted, who="command line", worker=queue.new_worker())
-            except InvalidTrial as error:
+            except InvalidHistory as error:
                 raise CommandError(str(error), returncode=2) from error
             foreground.run(job, job_registry.steps()[job.kind], out=sys.stderr)
         found = job.report or {}

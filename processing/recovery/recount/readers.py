@@ -14,6 +14,7 @@ from processing.events.document_ids import source_digest
 from processing.events.entries import Entry
 from processing.events.made import Made
 from processing.stores.jsonb import load_payload
+from processing.stores.mongodb.stored_events import plain_payload
 
 _encode = msgspec.json.Encoder().encode
 _POSITION = ("partition", "offset", "line")
@@ -28,12 +29,13 @@ e.made_hash, coalesce(e.tags, '{}')
 
 def event_of_document(document: Mapping[str, object]) -> Entry | None:
     """Return the event of a document; None if the document does not match its own hash and id."""
-    key, source, values = document.get("_id"), document.get("source"), _plain(document.get("payload"))
+    key, source, payload = document.get("_id"), document.get("source"), document.get("payload")
     numbers = [document.get(name) for name in ("ts_us", "received_us", "hash", *_POSITION)]
-    if not isinstance(key, bytes) or not isinstance(source, str) or not isinstance(values, dict):
+    if not isinstance(key, bytes) or not isinstance(source, str) or not isinstance(payload, dict | DBRef):
         return None
     if len(key) != 24 or key[16:] != source_digest(source) or not all(isinstance(one, int) for one in numbers):
         return None
+    values = plain_payload(payload)
     ts, received, hash_, partition, offset, line = (int(cast("int", one)) for one in numbers)
     try:
         timed = hash_ == content_hash(ts, values)
@@ -95,14 +97,3 @@ def is_intact_event(event: Entry) -> bool:
 def is_changed(event: Entry) -> bool:
     """Return whether logic has changed the payload, so that the row no longer has what was sent."""
     return event.made is not None and event.made.hash is not None
-
-
-def _plain(value: object) -> object:
-    """Convert the driver's own types: 64-bit integers, and the references it makes of objects with a key $ref."""
-    if isinstance(value, DBRef):
-        value = value.as_doc()
-    if isinstance(value, Mapping):
-        return {name: _plain(member) for name, member in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return int(value) if isinstance(value, int) and not isinstance(value, bool) else value

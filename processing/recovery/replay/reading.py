@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ from processing.events.fields import Number, numeric_fields
 from processing.events.made import Made
 from processing.recovery.recount import readers
 from processing.stores.mongodb.document_store import DocumentStore
+from processing.stores.mongodb.stored_events import events_of
 
 CHUNK = 2_000  # events; consumers wait while those of them are written that change
 
@@ -39,17 +40,17 @@ FROM replay_removal e WHERE {_RANGE.format(place=_PLACE.format(id="event_id"))}
         <= ('epoch'::timestamptz + %(last_ts)s * interval '1 microsecond', %(last_id)s::uuid))
 ORDER BY e.ts, e.event_id LIMIT {CHUNK}
 """  # noqa: S608 - constants only
-_NEXT_SOURCE = """
-SELECT source_id FROM source_statistics
-WHERE source_id > %(after)s AND (%(ids)s::text[] IS NULL OR source_id = ANY(%(ids)s) OR EXISTS (
+_OF_SOURCES = """
+(%(ids)s::text[] IS NULL OR source_id = ANY(%(ids)s) OR EXISTS (
     SELECT FROM unnest(%(beginnings)s::text[]) AS b (text) WHERE starts_with(source_id, b.text)))
-ORDER BY source_id LIMIT 1
 """
-_COUNT = """
+_NEXT_SOURCE = f"""
+SELECT source_id FROM source_statistics WHERE source_id > %(after)s AND {_OF_SOURCES} ORDER BY source_id LIMIT 1
+"""  # noqa: S608 - constants only
+_COUNT = f"""
 SELECT count(*) FROM events e WHERE (%(since)s::timestamptz IS NULL OR e.ts >= %(since)s)
-    AND (%(until)s::timestamptz IS NULL OR e.ts < %(until)s) AND (%(ids)s::text[] IS NULL OR source_id = ANY(%(ids)s)
-    OR EXISTS (SELECT FROM unnest(%(beginnings)s::text[]) AS b (text) WHERE starts_with(source_id, b.text)))
-"""
+    AND (%(until)s::timestamptz IS NULL OR e.ts < %(until)s) AND {_OF_SOURCES}
+"""  # noqa: S608 - constants only
 
 
 class Place(NamedTuple):
@@ -182,18 +183,10 @@ def _of_documents(
     if not wanted:
         return
     of_rows = {row[2] + source_digest(row[0]): row for row in rows}
-    for document in documents.find(wanted):
-        entry = readers.event_of_document(document)
-        if entry is None:
-            continue
+    for entry in events_of(documents.find(wanted)).events:
         row = of_rows.get(entry.key)
         if row is not None:
             ts, received, partition, offset, line = row[1], row[5], row[6], row[7], row[8]
         else:
             ts, (partition, offset, line, received) = entry.ts, origins[entry.key]
         yield msgspec.structs.replace(entry, ts=ts, received=received, partition=partition, offset=offset, line=line)
-
-
-def keys_of(entries: Iterable[Entry]) -> set[bytes]:
-    """Return the document ids of events."""
-    return {entry.key for entry in entries}

@@ -18,6 +18,7 @@ from django.utils import timezone
 from deploy.testing.deployment import Deployment
 from processing.events.entries import Entries
 from processing.jobs import queue
+from processing.logic.history import InvalidHistory
 from processing.models import Job, LogicActivation, LogicRevision, SchemaVersion
 from processing.stores.mongodb.document_store import DocumentStore
 from processing.tests.factories import NOON, make_entry, make_sent
@@ -25,7 +26,7 @@ from processing.trials import job as trial_job
 from processing.trials import request as trials
 from processing.trials.findings import DAY
 from processing.trials.job import Trial
-from processing.trials.request import InvalidTrial, TrialRequest
+from processing.trials.request import TrialRequest
 
 pytestmark = pytest.mark.services
 
@@ -211,7 +212,7 @@ def test_what_becomes_current_meanwhile_does_not_change_the_comparison(
 def test_what_can_not_be_tried_is_refused(site: Deployment, wanted: TrialRequest, reason: str) -> None:
     before = Job.objects.count()
 
-    with pytest.raises(InvalidTrial, match=reason):
+    with pytest.raises(InvalidHistory, match=reason):
         trials.request(wanted, who="test")
     assert Job.objects.count() == before
 
