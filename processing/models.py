@@ -65,7 +65,7 @@ class Event(models.Model):
     content_hash = models.BigIntegerField()  # ingestion.events.identity.content_hash
     rollup_cut = models.BooleanField(null=True)  # True: stored, but not rolled up (processing.events.rollup_budget)
     revision = models.IntegerField(null=True)  # LogicRevision that made the row; None: there was no logic
-    made_hash = models.BigIntegerField(null=True)  # of `payload`, if logic changed it
+    payload_changed = models.BooleanField(null=True)  # True: logic changed it, and the document has what was sent
     replay = models.BigIntegerField(null=True)  # the job that made the row anew; None: the consumer made it
 
     class Meta:

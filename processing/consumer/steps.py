@@ -196,8 +196,6 @@ def _is_as_read(work: Work) -> bool:
 
     An event that a store knew before may have the time of its first copy.
     """
-    if work.batch.stored.changed:
-        return False
     return len(work.batch.stored) == work.batch.read.total() and not work.repeats
 
 

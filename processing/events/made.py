@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import msgspec
 
+from ingestion.events.identity.content_hash import is_same_content
+
 
 class Made(msgspec.Struct, frozen=True, gc=False):
     """The row of an event that logic has changed."""
 
     values: dict[str, object]
     payload: bytes  # JSON of the values
-    hash: int | None  # the content hash of time and values, if those were changed; None: as sent
-    tags: tuple[str, ...]
+    tags: tuple[str, ...] = ()
+    is_changed: bool = True  # False: payload and values are as sent
+
+    def is_like(self, other: Made) -> bool:
+        """Return whether both rows have the same content, however numbers are spelled."""
+        return (self.is_changed, self.tags) == (other.is_changed, other.tags) and is_same_content(
+            self.values, other.values
+        )
+
+
+def as_sent(values: dict[str, object], payload: bytes) -> Made:
+    """Return the row of an event that logic has not changed."""
+    return Made(values, payload, is_changed=False)

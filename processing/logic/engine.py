@@ -158,10 +158,7 @@ class _Batch:
         self._count(logic)
         judged, entries = self._judged, self._entries
         if self._results:
-            rows = list(entries.made)
-            for index, made in making.made(entries, self._results).items():
-                rows[index] = made
-            entries = entries.with_made(rows)
+            entries = entries.with_made(making.made(entries, self._results))
         if self._gone:
             entries = entries.select([index for index in range(len(entries)) if index not in self._gone])
         judged.kept = entries
@@ -169,12 +166,16 @@ class _Batch:
 
     def _run(self, program: Program, indexes: Sequence[int]) -> None:
         """Run rules alone; most events come out as they went in."""
-        entries, run = self._entries, program.run
+        entries, run, kept = self._entries, program.run, self._results
         values, sources, times, received = entries.values, entries.sources, entries.times, entries.received
         for index in indexes:
             result = run(values[index], sources[index], times[index], received[index], ())
-            if result is not None:
-                self._note(index, result)
+            if result is None:
+                continue
+            if result.fate is Fate.KEPT:
+                kept[index] = result
+            else:
+                self._remove(index, result)
 
     def _violating(self, found: SourceLogic, indexes: Sequence[int]) -> Sequence[int]:
         """Return the events of a source without rules that violate its schema; most violate none."""
@@ -232,7 +233,11 @@ class _Batch:
     def _note(self, index: int, result: Result) -> None:
         if result.fate is Fate.KEPT:
             self._results[index] = result
-            return
+        else:
+            self._remove(index, result)
+
+    def _remove(self, index: int, result: Result) -> None:
+        """Take out an event that a rule rejected or dropped."""
         self._gone.add(index)
         tally = self._tally(RULE, result.rule, index)
         entry: Entry = self._entries[index]

@@ -5,7 +5,7 @@ Format: https://www.postgresql.org/docs/18/sql-copy.html#SQL-COPY-FILE-FORMATS
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain, repeat
 from struct import Struct
@@ -13,7 +13,6 @@ from struct import Struct
 from processing.events.batch import MINUTE
 from processing.events.entries import Entries, Entry
 from processing.events.ledger_deltas import LedgerDeltas
-from processing.events.made import Made
 from processing.events.rollups import MINUTES_PER_HOUR, Spans
 
 HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
@@ -47,14 +46,16 @@ _TIME = Struct(">iq")
 
 
 # Of events that logic has judged, or that are not rolled up, after the columns of all events; they are null in the others.
-ALL_COLUMNS = f"{EVENT_COLUMNS}, revision, rollup_cut, made_hash, tags"
+ALL_COLUMNS = f"{EVENT_COLUMNS}, revision, rollup_cut, payload_changed, tags"
 _REVISION = Struct(">ii")
 _CUT = _LENGTH.pack(1) + b"\x01"
-_HASH = Struct(">iq")
+_CHANGED = _LENGTH.pack(1) + b"\x01"
 _AS_SENT = _NULL + _NULL
 # An array of texts: dimensions, whether there are nulls, type, length, lower bound.
 _ARRAY = Struct(">iiiii")
 _TEXT_TYPE = 25
+
+_Place = tuple[int, int]  # the partition and offset of a record
 
 
 @lru_cache(maxsize=100_000)
@@ -73,10 +74,6 @@ def _tags(tags: tuple[str, ...]) -> bytes:
         return _NULL
     data = _ARRAY.pack(1, 0, _TEXT_TYPE, len(tags), 1) + b"".join(map(_text, tags))
     return _LENGTH.pack(len(data)) + data
-
-
-def _changes(made: Made) -> bytes:
-    return (_NULL if made.hash is None else _HASH.pack(8, made.hash)) + _tags(made.tags)
 
 
 def _text(value: str) -> bytes:
@@ -107,10 +104,7 @@ def events(
         for partition, offset in set(places)
     }
     if judged:
-        as_sent = {place: end + _AS_SENT for place, end in ends.items()}
-        tails = [as_sent[place] for place in places]
-        for index, made in each.changed.items():
-            tails[index] = ends[places[index]] + _changes(made)
+        tails = _with_changes(each, places, ends)
     else:
         tails = [ends[place] for place in places]
     payloads = each.row_payloads
@@ -131,6 +125,20 @@ def events(
         strict=True,
     )
     return b"".join(chain((HEADER,), chain.from_iterable(pieces), (TRAILER,)))
+
+
+def _with_changes(entries: Entries, places: Sequence[_Place], ends: Mapping[_Place, bytes]) -> list[bytes]:
+    """Return the end of each row, with whether logic changed the payload, and the tags."""
+    as_sent = {place: end + _AS_SENT for place, end in ends.items()}
+    tails = [as_sent[place] for place in places]
+    # The events of a record mostly have the same tags.
+    known: dict[tuple[_Place, bool, tuple[str, ...]], bytes] = {}
+    for index, made in entries.changed.items():
+        like = places[index], made.is_changed, made.tags
+        if like not in known:
+            known[like] = ends[places[index]] + (_CHANGED if made.is_changed else _NULL) + _tags(made.tags)
+        tails[index] = known[like]
+    return tails
 
 
 def spans(minutes: Spans, hours: Spans) -> bytes:

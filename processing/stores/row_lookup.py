@@ -22,8 +22,8 @@ def find_rows(cursor: psycopg.Cursor, entries: Sequence[Entry], topic: int) -> l
         return []
     found = cursor.execute(
         'SELECT e.source_id, e.id, e.partition, e."offset", e.line,'
-        " (extract(epoch FROM e.stored) * 1000000)::bigint, e.made_hash, e.tags,"
-        " CASE WHEN e.made_hash IS NOT NULL THEN e.payload::text END"
+        " (extract(epoch FROM e.stored) * 1000000)::bigint, e.payload_changed, e.tags,"
+        " CASE WHEN e.payload_changed THEN e.payload::text END"
         " FROM unnest(%s::text[], %s::bigint[], %s::uuid[]) AS k (source_id, ts, id)"
         " JOIN events e ON e.source_id = k.source_id AND e.id = k.id"
         "  AND e.ts = 'epoch'::timestamptz + k.ts * interval '1 microsecond' WHERE e.topic_id = %s",
@@ -39,11 +39,11 @@ def find_rows(cursor: psycopg.Cursor, entries: Sequence[Entry], topic: int) -> l
     return [(_as_made(entry, *rows[key][1:]), rows[key][0]) for entry, key in keys if key in rows]
 
 
-def _as_made(entry: Entry, hash_: int | None, tags: list[str] | None, payload: str | None) -> Entry:
-    if hash_ is None and not tags:
+def _as_made(entry: Entry, is_changed: bool | None, tags: list[str] | None, payload: str | None) -> Entry:
+    if not is_changed and not tags:
         return entry
     values, text = (entry.values, entry.payload) if payload is None else (load_payload(payload), payload.encode())
-    return msgspec.structs.replace(entry, made=Made(values, text, hash_, tuple(tags or ())))
+    return msgspec.structs.replace(entry, made=Made(values, text, tuple(tags or ()), bool(is_changed)))
 
 
 def content_hashes(cursor: psycopg.Cursor, entries: Sequence[Entry]) -> dict[bytes, int]:

@@ -34,7 +34,7 @@ def counts(job: Job) -> dict[str, int]:
 def tables() -> dict[str, list[tuple[Any, ...]]]:
     """Return everything that is derived from events, but for which revision and replay made it."""
     queries = {
-        "events": "SELECT source_id, ts, id, received, stored, payload::text, tags, made_hash, content_hash FROM events",
+        "events": "SELECT source_id, ts, id, received, stored, payload::text, tags, payload_changed, content_hash FROM events",
         "minutes": f"SELECT * FROM ({MINUTES.merged()}) AS r",
         "hours": f"SELECT * FROM ({HOURS.merged()}) AS r",
         "latest": "SELECT * FROM latest_value",

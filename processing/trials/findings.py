@@ -61,11 +61,11 @@ class Findings(msgspec.Struct, rename="camel"):
         self.events += len(entries)
         found, now = verdicts(judged, entries), verdicts(present.judge(entries), entries)
         pairs: Counter[Pair] = Counter()
-        for index, (verdict, other, hash_) in enumerate(zip(found, now, entries.hashes, strict=True)):
+        for index, (verdict, other, sent) in enumerate(zip(found, now, entries.values, strict=True)):
             if verdict is other is None:
                 continue
-            different = differ(verdict, other, hash_)
-            pair = Pair(outcomes(verdict, hash_), outcomes(other, hash_), different)
+            different = differ(verdict, other, sent)
+            pair = Pair(outcomes(verdict, sent), outcomes(other, sent), different)
             pairs[pair] += 1
             if kinds := self.examples.wanted(pair.tried, different):
                 self.examples.add(kinds, example(entries[index], verdict, different=different))

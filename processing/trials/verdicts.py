@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from ingestion.events.identity.content_hash import is_same_content
 from processing.events.entries import Entries
 from processing.events.judged import Judged
 from processing.events.made import Made
@@ -34,16 +35,16 @@ def verdicts(judged: Judged, entries: Entries) -> list[Verdict]:
     return [gone[key] if key in gone else next(made) for key in entries.keys]
 
 
-def outcomes(verdict: Verdict, hash_: int) -> tuple[Outcome, ...]:
+def outcomes(verdict: Verdict, sent: dict[str, object]) -> tuple[Outcome, ...]:
     """Return the words for a verdict.
 
-    :param hash_: of what was sent; a payload that is set to what it was is not changed
+    :param sent: the payload that was; one that is set to what it was is not changed
     """
     if verdict is None:
         return _STORED
     if isinstance(verdict, Gone):
         return _GONE[verdict.fate]
-    return _MADE[verdict.hash is not None and verdict.hash != hash_, bool(verdict.tags)]
+    return _MADE[not is_same_content(verdict.values, sent), bool(verdict.tags)]
 
 
 _STORED: tuple[Outcome, ...] = ("stored",)
@@ -56,14 +57,10 @@ _MADE: dict[tuple[bool, bool], tuple[Outcome, ...]] = {
 }
 
 
-def differ(one: Verdict, other: Verdict, hash_: int) -> bool:
+def differ(one: Verdict, other: Verdict, sent: dict[str, object]) -> bool:
     """Return whether two verdicts leave different rows, or a row and none."""
     if isinstance(one, Gone) or isinstance(other, Gone):
         return not (isinstance(one, Gone) and isinstance(other, Gone) and one.fate == other.fate)
-    return _row(one, hash_) != _row(other, hash_)
-
-
-def _row(made: Made | None, hash_: int) -> tuple[int, tuple[str, ...]]:
-    if made is None:
-        return hash_, ()
-    return hash_ if made.hash is None else made.hash, made.tags
+    if (one.tags if one else ()) != (other.tags if other else ()):
+        return True
+    return not is_same_content(one.values if one else sent, other.values if other else sent)

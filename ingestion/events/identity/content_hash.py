@@ -44,6 +44,12 @@ def content_hashes(times: Sequence[int | None], payloads: Sequence[dict[str, Any
     return list(unpack(f"<{len(texts)}q", digests))
 
 
+def is_same_content(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Return whether two payloads have the same `content_hash`, mostly in a tenth of the time."""
+    # To Python only true and 1, and false and 0, are equal beyond it.
+    return one is other or (one == other and content_hash(None, one) == content_hash(None, other))
+
+
 def _with_whole_floats(written: bytes, texts: Sequence[bytes]) -> set[int]:
     """Return the indexes of the texts that may hold floats without a fraction; `written` holds them as its lines."""
     places = [found.start() for pattern in (_WHOLE, _LARGE_WHOLE) for found in pattern.finditer(written)]

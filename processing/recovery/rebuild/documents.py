@@ -157,9 +157,9 @@ class Filler:
             while found := cursor.fetchmany(_ROWS_PER_CHUNK):
                 by_topic: defaultdict[UUID, list[Entry]] = defaultdict(list)
                 for topic, *row in found:
-                    entry = readers.event_of_row(tuple(row))
+                    entry = readers.event_of_row(row)
                     # A row that was changed since, or by logic, is not what was sent.
-                    if readers.is_intact_event(entry) and not readers.is_changed(entry):
+                    if not readers.is_changed(entry) and readers.is_as_sent(entry):
                         by_topic[topic].append(entry)
                 yield sum(self._insert(entries, topic=topic) for topic, entries in by_topic.items())
 

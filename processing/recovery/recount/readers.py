@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 from uuid import UUID
 
@@ -23,7 +23,7 @@ _POSITION = ("partition", "offset", "line")
 ROW_COLUMNS = """
 e.source_id, (extract(epoch FROM e.ts) * 1000000)::bigint, uuid_send(e.id), e.payload::text, e.content_hash,
 (extract(epoch FROM e.received) * 1000000)::bigint, e.partition, e."offset", e.line, e.rollup_cut IS NOT TRUE,
-e.made_hash, coalesce(e.tags, '{}')
+e.payload_changed IS TRUE, coalesce(e.tags, '{}')
 """
 
 
@@ -61,12 +61,12 @@ def is_intact_document(document: Mapping[str, object]) -> bool:
     return event_of_document(document) is not None and topic_of_document(document) is not None
 
 
-def event_of_row(row: tuple[Any, ...]) -> Entry:
+def event_of_row(row: Sequence[Any]) -> Entry:
     """Return the event of a row of ROW_COLUMNS, read in binary.
 
     Its `values` are those of the row, which logic may have changed; the spelling of its `payload` is PostgreSQL's.
     """
-    source, ts, id_, payload, hash_, received, partition, offset, line, rolled, made_hash, tags = row
+    source, ts, id_, payload, hash_, received, partition, offset, line, rolled, is_changed, tags = row
     values, text = load_payload(payload), payload.encode()
     return Entry(
         key=id_ + source_digest(source),
@@ -81,19 +81,18 @@ def event_of_row(row: tuple[Any, ...]) -> Entry:
         offset=offset,
         line=line,
         rolled=rolled,
-        made=Made(values, text, made_hash, tuple(tags)) if made_hash is not None or tags else None,
+        made=Made(values, text, tuple(tags), is_changed) if is_changed or tags else None,
     )
 
 
-def is_intact_event(event: Entry) -> bool:
+def is_as_sent(event: Entry) -> bool:
     """Check that an event of a row has the content that its hash was made of, with or without its time.
 
-    A row does not record whether the sender gave the time. One that logic has changed has a hash of its own.
+    A row does not record whether the sender gave the time.
     """
-    expected = event.hash if event.made is None or event.made.hash is None else event.made.hash
-    return expected in (content_hash(event.ts, event.values), content_hash(None, event.values))
+    return event.hash in (content_hash(event.ts, event.values), content_hash(None, event.values))
 
 
 def is_changed(event: Entry) -> bool:
     """Return whether logic has changed the payload, so that the row no longer has what was sent."""
-    return event.made is not None and event.made.hash is not None
+    return event.made is not None and event.made.is_changed

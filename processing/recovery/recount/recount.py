@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -27,6 +27,7 @@ from processing.ledger.ledger import Snapshot
 from processing.ledger.lost_records import Gap
 from processing.recovery.recount import readers, recount_sql, reread
 from processing.recovery.recount.past_logic import PastLogic
+from processing.recovery.recount.row_content import RowContent, StoredRow
 from processing.stores import copy_encoder, postgres
 from processing.stores.mongodb import document_store
 
@@ -162,22 +163,25 @@ def count_documents(connection: psycopg.Connection, progress: Progress) -> None:
 
 
 def count_rows(connection: psycopg.Connection, progress: Progress) -> None:
-    """Roll up all rows again, and check that each matches its hash.
+    """Roll up all rows again, and check that each has what logic makes of what was sent.
 
+    :raises StoreUnavailable: MongoDB does not answer
+    :raises NeedsOperator: this release can't read a revision of logic
     :raises Interrupted: SIGTERM or SIGINT arrived
     """
     writer, counted = _RollupWriter(connection), 0
-    for chunk in _row_chunks(connection):
-        changed = [
-            (entry.source, entry.id, entry.partition, entry.offset, entry.line, entry.received - _PG_EPOCH)
-            for entry in chunk
-            if not readers.is_intact_event(entry)
-        ]
-        if changed:
-            _copy_rows(connection, recount_sql.COPY_CHANGED, recount_sql.CHANGED_TYPES, changed)
-        writer.add(chunk)
-        counted += len(chunk)
-        progress.advance("rows counted", counted)
+    with closing(document_store.DocumentStore()) as documents:
+        content = RowContent(connection, documents)
+        for chunk in _row_chunks(connection):
+            changed = [
+                (entry.source, entry.id, entry.partition, entry.offset, entry.line, entry.received - _PG_EPOCH)
+                for entry in content.differing(chunk)
+            ]
+            if changed:
+                _copy_rows(connection, recount_sql.COPY_CHANGED, recount_sql.CHANGED_TYPES, changed)
+            writer.add([row.event for row in chunk])
+            counted += len(chunk)
+            progress.advance("rows counted", counted)
     writer.finish()
 
 
@@ -253,11 +257,11 @@ def _integer(value: object) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _row_chunks(connection: psycopg.Connection) -> Iterator[list[Entry]]:
+def _row_chunks(connection: psycopg.Connection) -> Iterator[list[StoredRow]]:
     with connection.cursor("recount_rows", binary=True) as cursor:
         cursor.execute(recount_sql.ROWS)
         while found := cursor.fetchmany(ROWS_PER_FETCH):
-            yield [readers.event_of_row(row) for row in found]
+            yield [StoredRow(readers.event_of_row(row), revision) for revision, *row in found]
 
 
 class _RollupWriter:

@@ -40,7 +40,7 @@ COPY_SPANS = f"COPY recount_span ({copy_encoder.SPAN_COLUMNS}) FROM STDIN (FORMA
 COPY_CHANGED = "COPY recount_changed FROM STDIN (FORMAT BINARY)"
 CHANGED_TYPES = ["text", "bytea", "int4", "int8", "int4", "int8"]
 
-ROWS = f"SELECT {readers.ROW_COLUMNS} FROM events e ORDER BY e.source_id, e.ts, e.id"  # noqa: S608 - constants only
+ROWS = f"SELECT coalesce(e.revision, 0), {readers.ROW_COLUMNS} FROM events e ORDER BY e.source_id, e.ts, e.id"  # noqa: S608 - constants only
 
 # The outcome of each line: a row or a dead letter of exactly this line, else what logic says of it, live or in a replay,
 # else an earlier row with its identity, or one that a replay removed.

@@ -21,7 +21,7 @@ from processing.stores import change_marks, copy_encoder, letter_writer, month_p
 
 _SAME_EVENT = "e.source_id = s.source_id AND e.ts = s.ts AND e.id = s.id"
 _UPDATE = f"""
-UPDATE events e SET payload = s.payload, tags = s.tags, made_hash = s.made_hash, revision = s.revision, replay = %s
+UPDATE events e SET payload = s.payload, tags = s.tags, payload_changed = s.payload_changed, revision = s.revision, replay = %s
 FROM staged_event s WHERE {_SAME_EVENT}
 """  # noqa: S608 - constants only
 # A row that comes back is as old as it was.
@@ -105,7 +105,7 @@ def apply(cursor: psycopg.Cursor, found: ReplayPlan, chunk: Chunk, *, revision: 
 def _other_numbers(entry: Entry, chunk: Chunk) -> set[str]:
     """Return the fields whose number in the row changes, comes or goes."""
     after = numeric_fields(entry.made.values if entry.made else entry.values)
-    return {name for name, _ in after.items() ^ chunk.present[entry.key].numbers.items()}
+    return {name for name, _ in after.items() ^ numeric_fields(chunk.present[entry.key].row.values).items()}
 
 
 def _change(cursor: psycopg.Cursor, changed: Entries, topics: dict[bytes, int], *, revision: int, replay: int) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from processing.events.entries import Entries, Entry
 from processing.events.judged import Rejection
+from processing.events.made import as_sent
 from processing.logic.engine import Logic
 from processing.recovery.replay.reading import Chunk, Present
 
@@ -41,7 +42,7 @@ def plan(chunk: Chunk, logic: Logic) -> ReplayPlan:
         present = chunk.present[key]
         if present.fate != STORED:
             found.moved.append(Move(judged.kept[index], present.fate, STORED))
-        elif (present.hash, present.tags) != ((made.hash, made.tags) if made else (None, ())):
+        elif not present.row.is_like(made or as_sent(judged.kept.values[index], judged.kept.payloads[index])):
             changed.append(index)
         else:
             found.same += 1

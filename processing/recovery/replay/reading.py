@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -15,11 +15,10 @@ from ingestion.auth import source_patterns
 from ingestion.events.identity.content_hash import content_hashes
 from processing.events.document_ids import source_digest
 from processing.events.entries import Entries, Entry
-from processing.events.fields import Number, numeric_fields
-from processing.events.made import Made
-from processing.recovery.recount import readers
+from processing.events.made import Made, as_sent
+from processing.recovery.recount import readers, sent_events
+from processing.recovery.recount.sent_events import Origin
 from processing.stores.mongodb.document_store import DocumentStore
-from processing.stores.mongodb.stored_events import events_of
 
 CHUNK = 2_000  # events; consumers wait while those of them are written that change
 
@@ -61,16 +60,17 @@ class Place(NamedTuple):
     id: str | None = None
 
 
+_NO_ROW = as_sent({}, b"{}")
+
+
 class Present(NamedTuple):
     """What there is of an event now."""
 
     topic: int  # the row id of its topic
     fate: str  # stored, dropped or rejected
     stored: int = 0  # when, microseconds since the epoch
-    hash: int | None = None  # of what logic made of its payload; None: as sent
-    tags: tuple[str, ...] = ()
+    row: Made = _NO_ROW
     cut: bool = False  # the row is not rolled up
-    numbers: Mapping[str, Number] = {}  # of the row's payload, by field
 
 
 @dataclass(slots=True)
@@ -141,25 +141,21 @@ def _chunk(
 ) -> Chunk:
     present: dict[bytes, Present] = {}
     unchanged: list[Entry] = []
-    wanted: list[bytes] = []
-    for *row, topic, stored in rows:
-        entry = readers.event_of_row(tuple(row))
-        made = entry.made or Made(entry.values, entry.payload, None, ())
-        present[entry.key] = Present(
-            topic, "stored", stored, made.hash, made.tags, not entry.rolled, numeric_fields(entry.values)
-        )
-        if made.hash is None:
-            unchanged.append(msgspec.structs.replace(entry, made=None))
+    wanted: dict[bytes, Origin] = {}
+    for *columns, topic, stored in rows:
+        entry = readers.event_of_row(columns)
+        row = entry.made or as_sent(entry.values, entry.payload)
+        present[entry.key] = Present(topic, "stored", stored, row, not entry.rolled)
+        if row.is_changed:
+            wanted[entry.key] = Origin.of(entry)
         else:
-            wanted.append(entry.key)
-    origins: dict[bytes, tuple[int, int, int, int]] = {}
-    for id_, _, fate, topic, *origin in removed:
+            unchanged.append(msgspec.structs.replace(entry, made=None))
+    for id_, _, fate, topic, partition, offset, line, received in removed:
         key = id_ + source_digest(source)
         if key not in present:
             present[key] = Present(topic, fate)
-            origins[key] = (origin[0], origin[1], origin[2], origin[3])
-            wanted.append(key)
-    events = [*_intact(unchanged), *_of_documents(documents, wanted, rows, origins)]
+            wanted[key] = Origin(None, received, partition, offset, line)
+    events = [*_intact(unchanged), *sent_events.read(documents, wanted)]
     return Chunk(Entries.of(events), present, len(present) - len(events), len(present), end)
 
 
@@ -169,24 +165,5 @@ def _intact(entries: list[Entry]) -> Iterator[Entry]:
     for entry, hash_ in zip(entries, timed, strict=True):
         if entry.hash == hash_:
             yield entry
-        elif readers.is_intact_event(entry):
+        elif readers.is_as_sent(entry):
             yield msgspec.structs.replace(entry, timed=False)
-
-
-def _of_documents(
-    documents: DocumentStore,
-    wanted: list[bytes],
-    rows: Sequence[Any],
-    origins: dict[bytes, tuple[int, int, int, int]],
-) -> Iterator[Entry]:
-    """Yield the events of documents, at the time and origin of their rows: the document may be an earlier copy's."""
-    if not wanted:
-        return
-    of_rows = {row[2] + source_digest(row[0]): row for row in rows}
-    for entry in events_of(documents.find(wanted)).events:
-        row = of_rows.get(entry.key)
-        if row is not None:
-            ts, received, partition, offset, line = row[1], row[5], row[6], row[7], row[8]
-        else:
-            ts, (partition, offset, line, received) = entry.ts, origins[entry.key]
-        yield msgspec.structs.replace(entry, ts=ts, received=received, partition=partition, offset=offset, line=line)

@@ -18,6 +18,8 @@ from ingestion.kafka.record_headers import Headers
 from processing.events import decoding
 from processing.events.batch import Batch, Record
 from processing.kafka import processed_records
+from processing.logic.content import Content, RuleContent
+from processing.logic.engine import NO_LOGIC, Logic
 from processing.tests.factories import NOON, event_id, line
 
 PARTITIONS = 3
@@ -43,9 +45,11 @@ def records(events: list[tuple[str, dict[str, Any], bool, bool]]) -> list[Record
     ]
 
 
-def rewritten(found: list[Record], *, partitions: int = PARTITIONS) -> tuple[list[ProducerRecord] | None, Batch]:
+def rewritten(
+    found: list[Record], *, partitions: int = PARTITIONS, logic: Logic = NO_LOGIC
+) -> tuple[list[ProducerRecord] | None, Batch]:
     batch = Batch(found)
-    decoding.decode(batch, now=NOON + 2)
+    decoding.decode(batch, now=NOON + 2, judge=logic.judge)
     return processed_records.rewrite(found, batch.entries, STORED, partitions), batch
 
 
@@ -62,9 +66,19 @@ def said(found: list[ProducerRecord]) -> dict[int, list[Any]]:
     return events
 
 
-@given(EVENTS)
-def test_what_is_rewritten_says_what_is_built(events: list[tuple[str, dict[str, Any], bool, bool]]) -> None:
-    found, batch = rewritten(records(events))
+LOGICS = [
+    NO_LOGIC,
+    Logic(1, Content(rules=[RuleContent("tag", ["tag seen"], when="exists(x)", sources=["a", "b"])])),
+    Logic(1, Content(rules=[RuleContent("set", ['set payload.payload = "timed"', "remove x"], sources=["a", "longer-1"])])),
+    Logic(1, Content(rules=[RuleContent("both", ["set x = 1", "tag one", "tag two"])])),
+]
+
+
+@given(EVENTS, st.sampled_from(LOGICS))
+def test_what_is_rewritten_says_what_is_built(
+    events: list[tuple[str, dict[str, Any], bool, bool]], logic: Logic
+) -> None:
+    found, batch = rewritten(records(events), logic=logic)
     built = processed_records.build(batch.entries, [STORED] * len(events), PARTITIONS, single=False)
 
     assert found is None or said(found) == said(built)
