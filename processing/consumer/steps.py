@@ -367,9 +367,8 @@ def _retime(stores: Stores, work: Work, times: dict[bytes, int]) -> None:
     judged = stores.logic.judge(again)
     made = {entry.key: entry.made for entry in judged.kept}
     gone = [*judged.dropped, *(found.entry for found in judged.rejected)]
-    entries = retimed.with_made(
-        [made.get(key, one) for key, one in zip(retimed.keys, retimed.made, strict=True)]
-    ).without({entry.key for entry in gone})
+    found = enumerate(made.get(key, one) for key, one in zip(retimed.keys, retimed.made, strict=True))
+    entries = retimed.with_made({index: one for index, one in found if one}).without({entry.key for entry in gone})
     if gone:
         stores.documents.discard(gone, topic=work.topic.kafka_id.bytes)
         work.batch.dropped += judged.dropped

@@ -13,6 +13,8 @@ import msgspec
 
 from processing.events.made import Made
 
+_encode = msgspec.json.Encoder().encode
+
 
 class Entry(msgspec.Struct, gc=False):
     """An event and its position in Kafka. A batch holds them by columns: `Entries`."""
@@ -110,33 +112,36 @@ class Entries(Sequence[Entry]):
         found.times = [times.get(key, ts) for key, ts in zip(self.keys, self.times, strict=True)]
         return found
 
-    def with_made(self, made: list[Made | None]) -> Entries:
-        """Return the events with what logic made of them."""
+    def with_made(self, made: Mapping[int, Made]) -> Entries:
+        """Return the events with what logic made of them, by index; the others are as sent."""
         found = self[:]
-        found.made = made
+        found.made = list(map(made.get, range(len(self))))
         return found
 
     @cached_property
-    def changed(self) -> dict[int, Made]:
-        """What rows have that logic changed, by index."""
-        return {index: made for index, made in enumerate(self.made) if made is not None}
+    def is_as_sent(self) -> bool:
+        """Whether logic has done nothing with any of the events."""
+        return not any(self.made)
 
     @cached_property
     def row_values(self) -> list[dict[str, object]]:
         """The payloads of the rows, decoded."""
         return (
-            [made.values if made else sent for made, sent in zip(self.made, self.values, strict=True)]
-            if self.changed
-            else self.values
+            self.values
+            if self.is_as_sent
+            else [made.values if made else sent for made, sent in zip(self.made, self.values, strict=True)]
         )
 
     @cached_property
     def row_payloads(self) -> list[bytes]:
         """The payloads of the rows as JSON."""
         return (
-            [made.payload if made else sent for made, sent in zip(self.made, self.payloads, strict=True)]
-            if self.changed
-            else self.payloads
+            self.payloads
+            if self.is_as_sent
+            else [
+                _encode(made.values) if made and made.is_changed else sent
+                for made, sent in zip(self.made, self.payloads, strict=True)
+            ]
         )
 
     @cached_property

@@ -8,12 +8,11 @@ from ingestion.events.identity.content_hash import is_same_content
 
 
 class Made(msgspec.Struct, frozen=True, gc=False):
-    """The row of an event that logic has changed."""
+    """The row of an event that logic has done something with."""
 
-    values: dict[str, object]
-    payload: bytes  # JSON of the values
+    values: dict[str, object]  # of the payload
     tags: tuple[str, ...] = ()
-    is_changed: bool = True  # False: payload and values are as sent
+    is_changed: bool = True  # False: the values are as sent
 
     def is_like(self, other: Made) -> bool:
         """Return whether both rows have the same content, however numbers are spelled."""
@@ -22,6 +21,6 @@ class Made(msgspec.Struct, frozen=True, gc=False):
         )
 
 
-def as_sent(values: dict[str, object], payload: bytes) -> Made:
+def as_sent(values: dict[str, object]) -> Made:
     """Return the row of an event that logic has not changed."""
-    return Made(values, payload, is_changed=False)
+    return Made(values, is_changed=False)

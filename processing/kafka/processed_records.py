@@ -38,8 +38,8 @@ def build(entries: Entries, stored: Sequence[int], partitions: int, *, single: b
     :param single: one event a record
     """
     members = [_MEMBERS % at for at in stored]
-    for index, made in entries.changed.items():
-        if made.tags:
+    for index, made in enumerate(entries.made):
+        if made and made.tags:
             members[index] = _TAGGED % (stored[index], _tags(made.tags))
     objects = [
         (_OBJECT % event).encode() + member + payload + b"}"
@@ -81,7 +81,7 @@ def rewrite(records: Sequence[Record], entries: Entries, stored: int, partitions
         return None
     by_partition: defaultdict[int, list[_Rewritten]] = defaultdict(list)
     members = _MEMBERS % stored + b"{"
-    is_changed = bool(entries.changed)
+    is_changed = not entries.is_as_sent
     before = 0
     for text in texts:
         # No newline is within a line, so it ends an object.
@@ -111,14 +111,15 @@ def _changed(lines: Sequence[bytes], entries: Entries, first: int, stored: int) 
     """
     members = _MEMBERS % stored
     pieces = [lines[0]]
-    own = slice(first, first + len(lines) - 1)
-    for line, sent, made in zip(lines[1:], entries.payloads[own], entries.made[own], strict=True):
+    for index, line in enumerate(lines[1:], start=first):
+        made = entries.made[index]
         if made is None:
             pieces += members, b"{", line
         else:
             # The line goes on after the payload's first brace.
-            end = line[len(sent) - 1 :]
-            pieces += _TAGGED % (stored, _tags(made.tags)) if made.tags else members, made.payload, end
+            end = line[len(entries.payloads[index]) - 1 :]
+            tagged = _TAGGED % (stored, _tags(made.tags)) if made.tags else members
+            pieces += tagged, entries.row_payloads[index], end
     return b"".join(pieces)
 
 

@@ -12,15 +12,16 @@ from ingestion.problems import Code
 from processing.events.batch import MINUTE
 from processing.events.entries import Entries, Entry
 from processing.events.judged import Judged, Rejection, RuleAccount, RuleTally
-from processing.logic import making
+from processing.events.made import Made, as_sent
 from processing.logic.content import EMPTY, Content, SchemaContent
-from processing.logic.rules.program import Program, compile_program
+from processing.logic.rules.program import Columns, Program, compile_program
 from processing.logic.rules.results import Fate, Result
 from processing.logic.rules.rule import Rule, parse_rule
 from processing.logic.schemas.schema import Schema
 from processing.logic.tables.lookup_table import LookupTable
 
 VIOLATION_TAG = "schema_violation"
+_VIOLATES = (VIOLATION_TAG,)
 RULE, SCHEMA = "rule", "schema"
 _SHOWN = 5  # violations in the detail of a letter
 
@@ -140,86 +141,69 @@ class _Batch:
 
     def __init__(self, entries: Entries) -> None:
         self._entries = entries
-        self._results: dict[int, Result] = {}  # of events that are kept, if there was one
+        self._kept: dict[int, Made] = {}  # that logic has done something with
         self._gone: set[int] = set()
         self._judged = Judged(entries)
 
     def judge(self, logic: Logic) -> Judged:
         for source, indexes in self._entries.by_source.items():
             found = logic.of_source(source)
-            if found is _NOTHING:
-                continue
-            if not found.program:
-                self._check_and_run(found, self._violating(found, indexes))
-            elif not (found.before or found.after):
-                self._run(found.program, indexes)
-            else:
-                self._check_and_run(found, indexes)
+            if found is not _NOTHING:
+                self._judge(found, indexes)
         self._count(logic)
-        judged, entries = self._judged, self._entries
-        if self._results:
-            entries = entries.with_made(making.made(entries, self._results))
+        judged = self._judged
+        # Events may be judged anew.
+        is_as_sent = not self._kept and self._entries.is_as_sent
+        judged.kept = self._entries if is_as_sent else self._entries.with_made(self._kept)
         if self._gone:
-            entries = entries.select([index for index in range(len(entries)) if index not in self._gone])
-        judged.kept = entries
+            left = [index for index in range(len(self._entries)) if index not in self._gone]
+            judged.kept = judged.kept.select(left)
         return judged
 
-    def _run(self, program: Program, indexes: Sequence[int]) -> None:
-        """Run rules alone; most events come out as they went in."""
-        entries, run, kept = self._entries, program.run, self._results
-        values, sources, times, received = entries.values, entries.sources, entries.times, entries.received
-        for index in indexes:
-            result = run(values[index], sources[index], times[index], received[index], ())
-            if result is None:
-                continue
-            if result.fate is Fate.KEPT:
-                kept[index] = result
-            else:
-                self._remove(index, result)
+    def _judge(self, found: SourceLogic, indexes: Sequence[int]) -> None:
+        tags: dict[int, tuple[str, ...]] = {}
+        if found.before:
+            tags = self._check_before(found.before, indexes)
+            indexes = self._left(indexes)
+        if found.program:
+            self._run(found.program, indexes, tags)
+        for index in tags.keys() - self._kept.keys() - self._gone:
+            self._kept[index] = Made(self._entries.values[index], tags[index], is_changed=False)
+        if found.after:
+            self._check_after(found.after, self._left(indexes))
 
-    def _violating(self, found: SourceLogic, indexes: Sequence[int]) -> Sequence[int]:
-        """Return the events of a source without rules that violate its schema; most violate none."""
-        use, values = found.before or found.after, self._entries.values
-        assert use is not None
-        is_valid = use.schema.is_valid
-        return [index for index in indexes if not is_valid(values[index])]
+    def _left(self, indexes: Sequence[int]) -> Sequence[int]:
+        return [index for index in indexes if index not in self._gone] if self._gone else indexes
 
-    def _check_and_run(self, found: SourceLogic, indexes: Sequence[int]) -> None:
+    def _check_before(self, use: SchemaUse, indexes: Sequence[int]) -> dict[int, tuple[str, ...]]:
+        """Return the tags of those that are kept although they violate a schema, by index."""
+        values, is_valid = self._entries.values, use.schema.is_valid
+        # Most events violate none.
+        violating = [index for index in indexes if not is_valid(values[index])]
+        return {index: _VIOLATES for index in violating if not self._violates(index, use, values[index])}
+
+    def _run(self, program: Program, indexes: Sequence[int], tags: Mapping[int, tuple[str, ...]]) -> None:
         entries = self._entries
+        ended: dict[int, Result] = {}
+        events = Columns(entries.values, entries.sources, entries.times, entries.received)
+        program.run_all(events, indexes, tags, self._kept, ended)
+        for index, result in ended.items():
+            self._remove(index, result)
+
+    def _check_after(self, use: SchemaUse, indexes: Sequence[int]) -> None:
         for index in indexes:
-            values = entries.values[index]
-            tags: tuple[str, ...] = ()
-            if found.before and not found.before.schema.is_valid(values):
-                tags = self._violates(index, found.before, values)
-                if index in self._gone:
-                    continue
-            result = None
-            if found.program:
-                result = found.program.run(
-                    values, entries.sources[index], entries.times[index], entries.received[index], tags
-                )
-            if result is None and tags:
-                result = Result(values, tags, Fate.KEPT, "", "")
-            if result is None or result.fate is Fate.KEPT:
-                result = self._check_after(index, found.after, result)
-            if result is not None:
-                self._note(index, result)
+            made = self._kept.get(index) or as_sent(self._entries.values[index])
+            if use.schema.is_valid(made.values) or self._violates(index, use, made.values):
+                continue
+            if VIOLATION_TAG not in made.tags:
+                self._kept[index] = Made(made.values, (*made.tags, VIOLATION_TAG), made.is_changed)
 
-    def _check_after(self, index: int, use: SchemaUse | None, result: Result | None) -> Result | None:
-        values = result.values if result else self._entries.values[index]
-        if use is None or use.schema.is_valid(values):
-            return result
-        tags = self._violates(index, use, values)
-        if index in self._gone:
-            return None
-        before = result.tags if result else ()
-        return Result(values, (*before, *(tag for tag in tags if tag not in before)), Fate.KEPT, "", "")
-
-    def _violates(self, index: int, use: SchemaUse, values: dict[str, object]) -> tuple[str, ...]:
-        """Count a violation; return the tag of the event, which is gone if the schema is enforced."""
+    def _violates(self, index: int, use: SchemaUse, values: dict[str, object]) -> bool:
+        """Count a violation; return whether the event is rejected, since the schema is enforced."""
         name = use.content.name
         self._tally(SCHEMA, name, index).applied += 1
-        if use.content.mode == "enforce":
+        is_enforced = use.content.mode == "enforce"
+        if is_enforced:
             self._tally(SCHEMA, name, index).rejected += 1
             self._gone.add(index)
             found = use.schema.violations(values, most=_SHOWN)
@@ -228,13 +212,7 @@ class _Batch:
             )
             pointer = "/payload" + (found[0].pointer if found else "")
             self._judged.rejected.append(Rejection(self._entries[index], Code.SCHEMA_VIOLATION, name, detail, pointer))
-        return (VIOLATION_TAG,)
-
-    def _note(self, index: int, result: Result) -> None:
-        if result.fate is Fate.KEPT:
-            self._results[index] = result
-        else:
-            self._remove(index, result)
+        return is_enforced
 
     def _remove(self, index: int, result: Result) -> None:
         """Take out an event that a rule rejected or dropped."""

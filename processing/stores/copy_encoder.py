@@ -67,13 +67,17 @@ def _judged_prefix(source: str) -> bytes:
     return _FIELD_COUNT.pack(15) + _text(source)
 
 
-@lru_cache(maxsize=10_000)
 def _tags(tags: tuple[str, ...]) -> bytes:
     """Pack an array of texts; none is null."""
     if not tags:
         return _NULL
     data = _ARRAY.pack(1, 0, _TEXT_TYPE, len(tags), 1) + b"".join(map(_text, tags))
     return _LENGTH.pack(len(data)) + data
+
+
+@lru_cache(maxsize=10_000)
+def _changes(tags: tuple[str, ...], *, is_changed: bool) -> bytes:
+    return (_CHANGED if is_changed else _NULL) + _tags(tags)
 
 
 def _text(value: str) -> bytes:
@@ -129,16 +133,13 @@ def events(
 
 def _with_changes(entries: Entries, places: Sequence[_Place], ends: Mapping[_Place, bytes]) -> list[bytes]:
     """Return the end of each row, with whether logic changed the payload, and the tags."""
-    as_sent = {place: end + _AS_SENT for place, end in ends.items()}
-    tails = [as_sent[place] for place in places]
-    # The events of a record mostly have the same tags.
-    known: dict[tuple[_Place, bool, tuple[str, ...]], bytes] = {}
-    for index, made in entries.changed.items():
-        like = places[index], made.is_changed, made.tags
-        if like not in known:
-            known[like] = ends[places[index]] + (_CHANGED if made.is_changed else _NULL) + _tags(made.tags)
-        tails[index] = known[like]
-    return tails
+    if entries.is_as_sent:
+        as_sent = {place: end + _AS_SENT for place, end in ends.items()}
+        return [as_sent[place] for place in places]
+    return [
+        ends[place] + (_changes(made.tags, is_changed=made.is_changed) if made else _AS_SENT)
+        for place, made in zip(places, entries.made, strict=True)
+    ]
 
 
 def spans(minutes: Spans, hours: Spans) -> bytes:

@@ -42,8 +42,8 @@ def find_rows(cursor: psycopg.Cursor, entries: Sequence[Entry], topic: int) -> l
 def _as_made(entry: Entry, is_changed: bool | None, tags: list[str] | None, payload: str | None) -> Entry:
     if not is_changed and not tags:
         return entry
-    values, text = (entry.values, entry.payload) if payload is None else (load_payload(payload), payload.encode())
-    return msgspec.structs.replace(entry, made=Made(values, text, tuple(tags or ()), bool(is_changed)))
+    values = entry.values if payload is None else load_payload(payload)
+    return msgspec.structs.replace(entry, made=Made(values, tuple(tags or ()), bool(is_changed)))
 
 
 def content_hashes(cursor: psycopg.Cursor, entries: Sequence[Entry]) -> dict[bytes, int]:

@@ -74,9 +74,9 @@ if NAME in tags:
     tags = without(tags, NAME)
 """
 _ENDINGS = {
-    Reject: "return Result(given, given_tags, REJECTED, RULE, REASON)",
-    Drop: "return Result(given, given_tags, DROPPED, RULE, '')",
-    Stop: "return Result(payload, tags)",
+    Reject: "ended[index] = Result(given, given_tags, REJECTED, RULE, REASON)\ncontinue",
+    Drop: "ended[index] = Result(given, given_tags, DROPPED, RULE, '')\ncontinue",
+    Stop: "kept[index] = Made(payload, tags, payload is not given)\ncontinue",
 }
 
 

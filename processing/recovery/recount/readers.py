@@ -81,7 +81,7 @@ def event_of_row(row: Sequence[Any]) -> Entry:
         offset=offset,
         line=line,
         rolled=rolled,
-        made=Made(values, text, tuple(tags), is_changed) if is_changed or tags else None,
+        made=Made(values, tuple(tags), is_changed) if is_changed or tags else None,
     )
 
 

@@ -69,9 +69,9 @@ class RowContent:
         for gone in (*judged.dropped, *(found.entry for found in judged.rejected)):
             yield gone.key, None
         kept = judged.kept
-        for key, made, values, payload in zip(kept.keys, kept.made, kept.values, kept.payloads, strict=True):
-            yield key, made or as_sent(values, payload)
+        for key, made, values in zip(kept.keys, kept.made, kept.values, strict=True):
+            yield key, made or as_sent(values)
 
 
 def _row(event: Entry) -> Made:
-    return event.made or as_sent(event.values, event.payload)
+    return event.made or as_sent(event.values)

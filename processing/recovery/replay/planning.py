@@ -42,7 +42,7 @@ def plan(chunk: Chunk, logic: Logic) -> ReplayPlan:
         present = chunk.present[key]
         if present.fate != STORED:
             found.moved.append(Move(judged.kept[index], present.fate, STORED))
-        elif not present.row.is_like(made or as_sent(judged.kept.values[index], judged.kept.payloads[index])):
+        elif not present.row.is_like(made or as_sent(judged.kept.values[index])):
             changed.append(index)
         else:
             found.same += 1

@@ -60,7 +60,7 @@ class Place(NamedTuple):
     id: str | None = None
 
 
-_NO_ROW = as_sent({}, b"{}")
+_NO_ROW = as_sent({})
 
 
 class Present(NamedTuple):
@@ -144,7 +144,7 @@ def _chunk(
     wanted: dict[bytes, Origin] = {}
     for *columns, topic, stored in rows:
         entry = readers.event_of_row(columns)
-        row = entry.made or as_sent(entry.values, entry.payload)
+        row = entry.made or as_sent(entry.values)
         present[entry.key] = Present(topic, "stored", stored, row, not entry.rolled)
         if row.is_changed:
             wanted[entry.key] = Origin.of(entry)

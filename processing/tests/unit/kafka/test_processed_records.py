@@ -69,7 +69,9 @@ def said(found: list[ProducerRecord]) -> dict[int, list[Any]]:
 LOGICS = [
     NO_LOGIC,
     Logic(1, Content(rules=[RuleContent("tag", ["tag seen"], when="exists(x)", sources=["a", "b"])])),
-    Logic(1, Content(rules=[RuleContent("set", ['set payload.payload = "timed"', "remove x"], sources=["a", "longer-1"])])),
+    Logic(
+        1, Content(rules=[RuleContent("set", ['set payload.payload = "timed"', "remove x"], sources=["a", "longer-1"])])
+    ),
     Logic(1, Content(rules=[RuleContent("both", ["set x = 1", "tag one", "tag two"])])),
 ]
 
