@@ -18,7 +18,7 @@ MEANINGS = {
     "row_without_line": "a row whose line is not in Kafka at its offset",
     "row_ahead_of_progress": "a row of a record that is not processed yet",
     "row_differs_from_line": "a row whose content differs from Kafka's line",
-    "row_changed": "a row whose payload or time was changed",
+    "row_changed": "a row that has neither what was sent nor what its revision of logic makes of it",
     "row_without_document": "a row without its raw document",
     "document_without_row": "a raw document without its row",
     "row_differs_from_document": "a row whose content differs from its raw document",

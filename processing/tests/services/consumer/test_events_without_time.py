@@ -10,7 +10,7 @@ from ingestion.kafka import producer, record_encoder
 from ingestion.kafka.producer_record import ProducerRecord
 from processing.models import DeadLetter, Event, RollupMinute, SourceStatistics
 from processing.stores.mongodb import documents
-from processing.tests import expectations
+from processing.tests import expectations, logic_revisions
 
 pytestmark = pytest.mark.services
 
@@ -85,3 +85,18 @@ def test_attributes_are_kept_in_the_document(site: Deployment) -> None:
     assert document is not None
     assert document["attributes"] == {"type": "com.example.reading", "n": 5}
     assert expectations.differences() == []
+
+
+def test_an_event_that_gets_the_time_of_its_first_copy_is_judged_at_that_time(site: Deployment) -> None:
+    logic_revisions.use(logic_revisions.rule("late", "tag late", when="hour(timestamp) >= 2"))
+    site.start_consumer()
+    write(site, [copy(0)])
+    site.wait_for(lambda: was_read(1))
+    # As an attempt leaves it that ends before its commit.
+    Event.objects.all().delete()
+
+    write(site, [copy(2 * 3600 * 1_000_000)])
+    site.wait_for(lambda: was_read(2))
+
+    row = Event.objects.get()
+    assert (row.ts.isoformat(), row.tags) == ("2026-05-01T00:00:00+00:00", None)

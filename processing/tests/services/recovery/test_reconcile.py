@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import StringIO
 from uuid import UUID
 
@@ -26,6 +24,7 @@ from processing.tests import expectations, factories
 from processing.tests.consumer_thread import running_loop
 from processing.tests.in_flight import write_documents_in_flight
 from processing.tests.posting import post, readings
+from processing.tests.undoing import undone
 
 pytestmark = pytest.mark.services
 
@@ -129,26 +128,6 @@ def test_each_change_in_postgresql_is_named() -> None:
         assert set(report.kinds) == kinds, statement
         assert {difference["sourceId"] for difference in report.differences} <= {"sensor-2", None}
     assert agreed(reconcile.run())
-
-
-@contextmanager
-def undone() -> Iterator[None]:
-    """Keep the tables that a change may touch, and put them back."""
-    tables = [
-        "events", "dead_letter", "rollup_minute", "rollup_hour", "latest_value", "source_statistics", "ledger_minute",
-        "progress",
-    ]  # fmt: skip
-    with connection.cursor() as cursor:
-        for table in tables:
-            cursor.execute(f"CREATE TABLE kept_{table} AS SELECT * FROM {table}")
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            for table in tables:
-                cursor.execute(f"DELETE FROM {table}")
-                cursor.execute(f"INSERT INTO {table} SELECT * FROM kept_{table}")
-                cursor.execute(f"DROP TABLE kept_{table}")
 
 
 @pytest.mark.usefixtures("settled")
