@@ -14,7 +14,16 @@ from processing.logic.expressions.tree import Scalar, Total
 from processing.logic.expressions.values import number, text
 
 MAX_DIGITS = 15  # of `round`; a float has no more
-MAX_ITEMS = 10_000  # of a list that is searched; one of 256 KiB may have a hundred thousand
+MAX_ITEMS = 1_000  # of a list that is searched; one of 256 KiB may have a hundred thousand
+# Characters of a text with others than ASCII whose case or margins are changed. Python looks each of them up.
+MAX_LOOKED_UP = 4_096
+# Python looks for a short part in linear time in a text of so many characters, and for a longer one where so many follow
+# each place that is tried: https://github.com/python/cpython/blob/3.11/Objects/stringlib/fastsearch.h
+# Everywhere else it may compare each character with each, which takes up to 14 ms.
+_LINEAR_FROM, _LINEAR_BEFORE = 30_000, 2_500
+_SHORT = 100  # characters of a part
+_FEW = 10  # characters of a part that is compared everywhere sooner
+_QUICK = 100_000  # comparisons that take as long as the spaces do
 _NUMERAL = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
 _MAX_NUMERAL = 64  # characters
 _EXACT = 2**53  # up to here each whole number is a float of its own
@@ -49,13 +58,32 @@ def _texts(of: Callable[..., Scalar]) -> Total:
     return total
 
 
+def _looked_up(of: Callable[[str], str]) -> Total:
+    """Return a function of a text that is unknown if the text is too long for it."""
+
+    def total(value: object) -> Scalar:
+        known = text(value)
+        if known is None or not (len(known) <= MAX_LOOKED_UP or known.isascii()):
+            return None
+        return text(of(known))
+
+    return total
+
+
 def _length(value: object) -> Scalar:
     return len(value) if isinstance(value, str | list | dict | tuple) else None
 
 
+def _is_in(part: str, value: str) -> bool:
+    if len(part) <= _FEW or len(part) * len(value) <= _QUICK:
+        return part in value
+    found = value.ljust(_LINEAR_FROM if len(part) < _SHORT else len(value) + _LINEAR_BEFORE).find(part)
+    return 0 <= found <= len(value) - len(part)
+
+
 def _contains(value: object, part: object) -> Scalar:
     if type(value) is str:
-        return part in value if text(value) is not None and type(part) is str else None
+        return _is_in(part, value) if text(value) is not None and type(part) is str else None
     if not isinstance(value, list | tuple) or len(value) > MAX_ITEMS:
         return None
     if type(part) is str:
@@ -141,9 +169,9 @@ FUNCTIONS = {
     "exp": Signature((NUMBER,), Kind.NUMBER, _numbers(math.exp)),
     "round": Signature((NUMBER,), Kind.NUMBER, _numbers(round)),
     "len": Signature((TEXT | {Kind.TAGS},), Kind.NUMBER, _length),
-    "lower": Signature((TEXT,), Kind.TEXT, _texts(str.lower)),
-    "upper": Signature((TEXT,), Kind.TEXT, _texts(str.upper)),
-    "trim": Signature((TEXT,), Kind.TEXT, _texts(str.strip)),
+    "lower": Signature((TEXT,), Kind.TEXT, _looked_up(str.lower)),
+    "upper": Signature((TEXT,), Kind.TEXT, _looked_up(str.upper)),
+    "trim": Signature((TEXT,), Kind.TEXT, _looked_up(str.strip)),
     "contains": Signature((TEXT | {Kind.TAGS}, VALUES), Kind.BOOLEAN, _contains),
     "starts_with": Signature((TEXT, TEXT), Kind.BOOLEAN, _texts(str.startswith)),
     "ends_with": Signature((TEXT, TEXT), Kind.BOOLEAN, _texts(str.endswith)),

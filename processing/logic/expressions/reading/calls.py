@@ -9,6 +9,7 @@ from processing.logic.expressions import patterns, units
 from processing.logic.expressions.functions import FUNCTIONS, MANY, MAX_DIGITS, OF_TIMES, Signature, rounded_to
 from processing.logic.expressions.kinds import NUMBER, TEXT, Kind, fits, joined, listed
 from processing.logic.expressions.lookup import KINDS, Tables
+from processing.logic.expressions.reading import work
 from processing.logic.expressions.reading.operators import Operands
 from processing.logic.expressions.reading.syntax import Written
 from processing.logic.expressions.tree import (
@@ -50,6 +51,7 @@ class Caller:
             raise self._refused(f"{self._name} takes no named arguments")
 
     def call(self, arguments: list[Node]) -> Node:
+        self._written.spend(work.of_call(self._name), self._node)
         special = SPECIAL.get(self._name)
         if special is not None:
             fewest, most, build = special

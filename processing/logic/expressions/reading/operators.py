@@ -9,6 +9,7 @@ from ingestion.events import timestamps
 from ingestion.events.model import InvalidEvent
 from processing.logic.expressions.functions import seconds_between
 from processing.logic.expressions.kinds import BOOLEAN, NUMBER, TEXT, Kind, Kinds, fits, joined
+from processing.logic.expressions.reading import work
 from processing.logic.expressions.reading.syntax import Written
 from processing.logic.expressions.tree import (
     Arithmetic,
@@ -84,7 +85,8 @@ class Operands:
         return Choice(kind=kind, text=self._text, condition=condition, yes=yes, no=no)
 
     def arithmetic(self, operator: str, left: Node, right: Node) -> Node:
-        kinds = {left.kind, right.kind}
+        kinds = frozenset({left.kind, right.kind})
+        self._written.spend(work.of_operator(operator, kinds), self._node)
         if operator == "-" and kinds == {Kind.TIME}:
             return Call(kind=Kind.NUMBER, text=self._text, function="-", arguments=(left, right), total=seconds_between)
         if operator == "+" and Kind.TEXT in kinds:
@@ -101,7 +103,8 @@ class Operands:
 
     def comparison(self, operator: str, left: Node, right: Node) -> Node:
         left, right = self._timed(left, right), self._timed(right, left)
-        kinds = {left.kind, right.kind}
+        kinds = frozenset({left.kind, right.kind})
+        self._written.spend(work.of_operator(operator, kinds), self._node)
         if Kind.NOTHING in kinds:
             raise self._refused("nothing equals None; exists(FIELD) is true where there is a field")
         if Kind.TAGS in kinds:
@@ -112,7 +115,7 @@ class Operands:
             raise self._refused(f"booleans have no order for {operator}")
         return Comparison(kind=Kind.BOOLEAN, text=self._text, operator=operator, left=left, right=right)
 
-    def _time_hint(self, kinds: set[Kind]) -> str:
+    def _time_hint(self, kinds: Kinds) -> str:
         return '; a time is written as "2025-04-11T12:00:00Z"' if Kind.TIME in kinds else ""
 
     def _timed(self, part: Node, other: Node) -> Node:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import re
 
+from processing.logic.expressions.reading.work import MAX_WORK
+from processing.logic.expressions.values import MAX_TEXT
 from processing.logic.faults import Fault, InvalidLogic
 
 MAX_BYTES = 64 * 1024  # of a text, in UTF-8
@@ -17,6 +19,10 @@ _TOKEN = re.compile(r"\w+|[^\w\s]")
 _LINE_BREAK = re.compile(r"[\r\n]")
 _UNKNOWN_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*\\[^\\'\"abfnrtvxuUN0-7]")
 _RAW_HINT = 'write a text with a backslash as r"…", or the backslash twice'
+_TOO_MUCH_WORK = (
+    "this is too much work on texts for one expression; an action or a rule before it can set a field to a part of it, "
+    'and one matches(a, "x|y") finds several words'
+)
 # Operators of other languages.
 _HINTS = {"&&": "and", "||": "or", "<>": "!=", "===": "=="}
 
@@ -42,6 +48,16 @@ class Written:
         self.flat = flat.strip()
         self._start = start + len(flat) - len(flat.lstrip())
         self._bytes = self.flat.encode()
+        self._work = 0
+
+    def spend(self, work: int, node: ast.expr) -> None:
+        """Add what a node takes of an event with long texts.
+
+        :raises InvalidLogic: the expression takes too long, at this node
+        """
+        self._work += work
+        if self._work > MAX_WORK:
+            raise self.refused(_TOO_MUCH_WORK, node)
 
     def refused(self, detail: str, node: ast.expr | None = None) -> InvalidLogic:
         """Return what is wrong, at a node or with the whole text."""
@@ -149,6 +165,8 @@ def check_text(written: Written, node: ast.Constant) -> None:
         raise written.refused(_RAW_HINT, node)
     if "\0" in value:
         raise written.refused("expected text without NUL", node)
+    if len(value) > MAX_TEXT:
+        raise written.refused(f"expected a text of at most {MAX_TEXT} characters", node)
     try:
         value.encode()
     except UnicodeEncodeError as error:
