@@ -12,7 +12,7 @@ from processing.logic.expressions import units
 from processing.logic.expressions.reading.parse import parse_expression
 from processing.logic.faults import Fault, InvalidLogic
 from processing.logic.revisions import loading
-from processing.logic.revisions.checks import examples, form, known_sources
+from processing.logic.revisions.checks import examples, form, known_sources, slow_patterns
 from processing.logic.rules.rule import Rule, parse_rule
 from processing.logic.tables.lookup_table import LookupTable
 
@@ -36,7 +36,8 @@ def check(content: Content, *, base: Content = EMPTY, allow_unmatched: bool = Fa
         wrong += known_sources.unmatched(content, base=base)
     if wrong:
         raise InvalidLogic(wrong)
-    if wrong := list(examples.faults(content, named)):
+    wrong = list(slow_patterns.faults(content.rules, rules, base=base.rules)) or list(examples.faults(content, named))
+    if wrong:
         raise InvalidLogic(wrong)
     return rules
 
