@@ -23,7 +23,11 @@ REFUSED = [
     ("(" * 1100 + ")" * 1100, 0, "expected at most 200 names, literals and operators"),
     ("-" * 60 + "a", 51, "expected at most 50 levels of operators and calls"),
     (f"a == '{'x' * 16_385}'", 6, "expected a text of at most 16384 characters"),
-    ("lower(" * 14 + "a" + ")" * 14, 1, "this is too much work on texts for one expression; an action or a rule before"),
+    (
+        "lower(" * 14 + "a" + ")" * 14,
+        1,
+        "this is too much work on texts for one expression; an action or a rule before",
+    ),
     (" or ".join(["matches(a, 'x')"] * 6), 96, "this is too much work on texts for one expression"),
     (" or ".join(["contains(lower(a), 'x')"] * 6), 145, "this is too much work on texts for one expression"),
     (" or ".join(["a < b"] * 40 + ["matches(a, 'x')"] * 3), 399, "this is too much work on texts for one expression"),
