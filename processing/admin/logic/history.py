@@ -1,4 +1,4 @@
-"""The form on a revision's page that tries it on stored events, or takes them through it again."""
+"""The form that tries a revision on stored events, or takes them through it again: on its page, and in the list for revision 0."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from django.contrib import messages
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 
 from ingestion.events import timestamps
 from processing.admin import formatting
 from processing.admin.logic import access
 from processing.logic.history import InvalidHistory
+from processing.logic.revisions.rows import NO_LOGIC
 from processing.models import Job
 from processing.replays import request as replays
 from processing.replays.request import ReplayRequest
@@ -77,7 +79,14 @@ def start(request: HttpRequest, number: int) -> HttpResponse:
     except InvalidHistory as error:
         wrong = str(error)
     messages.error(request, f"Nothing was started: {wrong}")
-    return HttpResponseRedirect(formatting.change_url("logicrevision", str(number)))
+    return HttpResponseRedirect(page_of(number))
+
+
+def page_of(number: int) -> str:
+    """Return the address of the page about a revision; no logic has none but the list."""
+    if number == NO_LOGIC:
+        return reverse("admin:processing_logicrevision_changelist")
+    return formatting.change_url("logicrevision", str(number))
 
 
 def _time(text: str) -> datetime | None:

@@ -75,6 +75,7 @@ class LogicRevisionAdmin(ReadOnlyAdmin):
             "current": now,
             "may_change": access.may_change(request),
             "form": ActivationForm(initial={"expected": now}),
+            "history": HistoryForm(),
         }
         return super().changelist_view(request, {**(extra_context or {}), **shown})
 
@@ -103,9 +104,7 @@ class LogicRevisionAdmin(ReadOnlyAdmin):
             self.message_user(request, f"Nothing was changed: {error}", messages.ERROR)
         else:
             self.message_user(request, f"Revision {number} is current; consumers follow within two seconds.")
-        if number == NO_LOGIC:
-            return HttpResponseRedirect(reverse("admin:processing_logicrevision_changelist"))
-        return HttpResponseRedirect(formatting.change_url("logicrevision", str(number)))
+        return HttpResponseRedirect(history.page_of(number))
 
     @staticmethod
     def _content(row: LogicRevision) -> Content:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from contextlib import closing
 from typing import Any
@@ -22,6 +23,7 @@ from processing.trials.job import Trial
 
 pytestmark = pytest.mark.services
 
+LIST = "/admin/processing/logicrevision/"
 REVISION = "/admin/processing/logicrevision/1/"
 HOT = RuleContent(name="hot", when="temperature > 21", actions=["tag hot", "set seen = 1"])
 
@@ -99,6 +101,21 @@ def test_a_replay_is_requested_from_the_page_of_a_revision(action: str, dry_run:
     assert (job.arguments["sources"], job.arguments["until"]) == (["plant-1"], "2026-04-30T22:00:00Z")
 
 
+@pytest.mark.parametrize(("action", "kind"), [("try", "try_logic"), ("count", "replay"), ("replay", "replay")])
+def test_what_is_done_without_logic_is_requested_from_the_list_of_revisions(action: str, kind: str) -> None:
+    client = operator()
+    [address] = re.findall(r'action="(\S+/history/)"', text(client.get(LIST)))
+
+    shown = text(client.post(address, {"action": action, "sources": "plant-1"}, follow=True))
+    refused = text(client.post(address, {"action": action, "sources": "a*b"}, follow=True))
+
+    job = Job.objects.get()
+    assert (job.kind, job.arguments["revision"], job.arguments["sources"]) == (kind, 0, ["plant-1"])
+    assert kind in shown
+    assert "Nothing was started: sources have to be" in refused
+    assert "Try or replay without logic" in refused
+
+
 @pytest.mark.parametrize(
     ("form", "reason"),
     [
@@ -120,6 +137,7 @@ def test_whoever_may_only_look_starts_nothing() -> None:
     client = user("view_logicrevision")
 
     assert "Try on history" not in text(client.get(f"{REVISION}change/"))
+    assert "Try or replay" not in text(client.get(LIST))
     assert client.post(f"{REVISION}history/", {"action": "try"}).status_code == 403
     assert operator().get(f"{REVISION}history/").status_code == 405
     assert not Job.objects.exists()
