@@ -1,8 +1,8 @@
 """Answers about stored events that are kept in Redis, and used again only while they are right.
 
 An answer is kept with PostgreSQL's snapshot from before it was read. It is used again if no transaction that this snapshot does
-not see has marked anything among the answer's sources and hours (processing.stores.change_marks). PostgreSQL is asked that each
-time: Redis holds no version, so it can't be behind, and without Redis answers are read as ever.
+not see has marked anything among the answer's sources and hours (processing.stores.change_marks), and no other revision of the
+logic, which may declare other units, was made current. PostgreSQL is asked that each time: Redis holds no version, so it can't be behind, and without Redis answers are read as ever.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ State = Literal["hit", "miss", "bypass"]
 # Another server, or one whose past is another, counts transactions anew; a standby has none of its own.
 _NOW = """
 SELECT pg_current_snapshot()::text, extract(epoch FROM now())::float8,
-    CASE WHEN pg_is_in_recovery() THEN '' ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END
+    CASE WHEN pg_is_in_recovery() THEN '' ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END,
+    (SELECT coalesce(max(id), 0) FROM logic_activation)
 """
 
 
@@ -39,6 +40,7 @@ class Version(NamedTuple):
     snapshot: str
     at: float  # seconds since the epoch, PostgreSQL's clock
     timeline: str
+    activation: int  # of the logic, the last one
 
 
 class _Kept(msgspec.Struct, array_like=True):
@@ -86,11 +88,11 @@ def _compare(kept: Version | None, subject: Subject, lasts: float) -> tuple[Vers
     changed = Condition("NULL::boolean", []) if kept is None else _changed(kept, subject)
     with connection.cursor() as cursor:
         cursor.execute(f"{_NOW}, {changed.text}", changed.values)
-        snapshot, at, timeline, is_changed = cursor.fetchone() or ("", 0.0, "", None)
-    version = Version(snapshot, at, timeline)
-    if kept is None or is_changed:
+        *found, is_changed = cursor.fetchone() or ("", 0.0, "", 0, None)
+    version = Version(*found)
+    if kept is None or is_changed or kept.activation != version.activation:
         return version, False
-    return version, kept.timeline == timeline != "" and 0 <= at - kept.at < lasts
+    return version, kept.timeline == version.timeline != "" and 0 <= version.at - kept.at < lasts
 
 
 def _changed(kept: Version, subject: Subject) -> Condition:

@@ -19,6 +19,9 @@ from django_redis import get_redis_connection
 
 from deploy.testing.deployment import Deployment
 from ingestion.models import Source
+from processing.logic.content import Content, UnitContent
+from processing.logic.revisions import saving
+from processing.logic.revisions.rows import NO_LOGIC
 from processing.models import ChangeMark, Event
 from processing.stores import change_marks
 from processing.tests.packing import pack
@@ -164,6 +167,21 @@ def test_labels_and_missing_rollups_change_what_is_said_of_a_source(stored: None
         cursor.execute("UPDATE source_statistics SET rollups_cut_at = now() WHERE source_id = 'a'")
     assert ask(address).json()["incomplete"] == [{"sourceId": "a", "reason": "rollups_cut"}]
     assert ask(address).headers["X-Cache"] == "hit"
+
+
+def test_units_that_the_logic_declares_change_what_is_said_of_a_field(stored: None) -> None:
+    address = ADDRESSES["chart"]
+    assert [ask(address).json()["series"][0]["unit"] for _ in range(2)] == [None, None]
+
+    for number, unit in enumerate(("degC", "K")):
+        units = [UnitContent(sources="*", field="x", unit=unit)]
+        saving.save(Content(units=units), base=number, who="ann", reason="", activate=True)
+        assert ask(address).json()["series"][0]["unit"] == unit
+        assert ask(address).headers["X-Cache"] == "hit"
+    saving.activate(1, who="ann", reason="", expected=2)
+    assert ask(address).json()["series"][0]["unit"] == "degC"
+    saving.activate(NO_LOGIC, who="ann", reason="", expected=1)
+    assert ask(address).json()["series"][0]["unit"] is None
 
 
 @pytest.mark.parametrize(
