@@ -31,10 +31,10 @@ _EVENT = Struct(">iq i16s iq iq ii iB".replace(" ", ""))
 # offset, partition, topic_id, stored
 _RECORD = Struct(">iq ii ih iq".replace(" ", ""))
 
-SPAN_COLUMNS = (
-    "hourly, source_id, field, start, count, sum, min, max, first, first_ts, first_id, last, last_ts, last_id"
-)
+ROLLUP_COLUMNS = "source_id, field, start, count, sum, min, max, first, first_ts, first_id, last, last_ts, last_id"
+SPAN_COLUMNS = f"hourly, {ROLLUP_COLUMNS}"
 _SPAN_HEAD = Struct(">hi?")
+HOUR = MINUTE * MINUTES_PER_HOUR
 _SPAN = Struct(">iq iq id id id id iq i16s id iq i16s".replace(" ", ""))
 
 LEDGER_COLUMNS = (
@@ -145,23 +145,36 @@ def _with_changes(entries: Entries, places: Sequence[_Place], ends: Mapping[_Pla
 def spans(minutes: Spans, hours: Spans) -> bytes:
     """Pack rollups for the staging table (SPAN_COLUMNS)."""
     parts = [HEADER]
-    for hourly, rolled, width in ((False, minutes, MINUTE), (True, hours, MINUTE * MINUTES_PER_HOUR)):
-        head = _SPAN_HEAD.pack(14, 1, hourly)
-        for (source, start), fields in rolled.items():
-            prefix = head + _text(source)
-            start_us = start * width - _PG_EPOCH
-            for field, span in fields.items():
-                parts.append(prefix)
-                parts.append(_text(field))
-                parts.append(
-                    _SPAN.pack(
-                        8, start_us, 8, span.count, 8, span.sum, 8, span.min, 8, span.max,
-                        8, span.first, 8, span.first_ts - _PG_EPOCH, 16, span.first_id,
-                        8, span.last, 8, span.last_ts - _PG_EPOCH, 16, span.last_id,
-                    )
-                )  # fmt: skip
+    for hourly, rolled, width in ((False, minutes, MINUTE), (True, hours, HOUR)):
+        parts += _rolled(rolled, width, _SPAN_HEAD.pack(14, 1, hourly))
     parts.append(TRAILER)
     return b"".join(parts)
+
+
+def rollups(rolled: Spans, width: int) -> bytes:
+    """Pack rollups over spans of one width (ROLLUP_COLUMNS).
+
+    :param width: microseconds
+    """
+    return b"".join([HEADER, *_rolled(rolled, width, _FIELD_COUNT.pack(13)), TRAILER])
+
+
+def _rolled(rolled: Spans, width: int, head: bytes) -> list[bytes]:
+    parts = []
+    for (source, start), fields in rolled.items():
+        prefix = head + _text(source)
+        start_us = start * width - _PG_EPOCH
+        for field, span in fields.items():
+            parts.append(prefix)
+            parts.append(_text(field))
+            parts.append(
+                _SPAN.pack(
+                    8, start_us, 8, span.count, 8, span.sum, 8, span.min, 8, span.max,
+                    8, span.first, 8, span.first_ts - _PG_EPOCH, 16, span.first_id,
+                    8, span.last, 8, span.last_ts - _PG_EPOCH, 16, span.last_id,
+                )
+            )  # fmt: skip
+    return parts
 
 
 def ledger(gains: LedgerDeltas) -> bytes:

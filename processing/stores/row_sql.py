@@ -28,6 +28,8 @@ COPY_STAGED_EVENTS = f"COPY staged_event ({copy_encoder.EVENT_COLUMNS}) FROM STD
 COPY_JUDGED_EVENTS = f"COPY events ({copy_encoder.ALL_COLUMNS}) FROM STDIN (FORMAT BINARY)"
 COPY_STAGED_JUDGED_EVENTS = f"COPY staged_event ({copy_encoder.ALL_COLUMNS}) FROM STDIN (FORMAT BINARY)"
 COPY_SPANS = f"COPY staged_span ({copy_encoder.SPAN_COLUMNS}) FROM STDIN (FORMAT BINARY)"
+COPY_MINUTES = f"COPY rollup_minute ({copy_encoder.ROLLUP_COLUMNS}) FROM STDIN (FORMAT BINARY)"
+COPY_HOURS = f"COPY rollup_hour ({copy_encoder.ROLLUP_COLUMNS}) FROM STDIN (FORMAT BINARY)"
 COPY_LEDGER = f"COPY staged_ledger ({copy_encoder.LEDGER_COLUMNS}) FROM STDIN (FORMAT BINARY)"
 
 # Returns the rows that are new.
@@ -36,7 +38,7 @@ INSERT INTO events ({copy_encoder.ALL_COLUMNS}) SELECT {copy_encoder.ALL_COLUMNS
 ON CONFLICT DO NOTHING RETURNING source_id, id
 """  # noqa: S608 - constants only
 
-_SPAN_FIELDS = "source_id, field, start, count, sum, min, max, first, first_ts, first_id, last, last_ts, last_id"
+_SPAN_FIELDS = copy_encoder.ROLLUP_COLUMNS
 _EARLIER = "(excluded.first_ts < r.first_ts OR (excluded.first_ts = r.first_ts AND excluded.first_id > r.first_id))"
 _LATER = "((excluded.last_ts, excluded.last_id) > (r.last_ts, r.last_id))"
 # PostgreSQL raises an error where a sum is out of range; this returns the largest number, as

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
-import msgspec
 import psycopg
 
-from ingestion.events import timestamps
 from processing.commandline.progress import Progress
-from processing.events.entries import Entry
-from processing.events.fields import MAX_FIELDS
-from processing.events.rollups import MINUTES_PER_HOUR, Spans, by_hour, by_minute, merge
+from processing.events.batch import MINUTE
+from processing.events.rollups import Spans, by_hour
+from processing.recovery.rebuild import hour_rows
+from processing.recovery.rebuild.hour_rows import WITHIN, Hour
 from processing.recovery.rebuild.maintenance import Maintenance
-from processing.recovery.recount import readers
 from processing.stores import change_marks, copy_encoder, row_sql
 from processing.stores.field_limit import FieldLimit
 from processing.stores.packed import packing, rollups
@@ -22,16 +17,10 @@ from processing.stores.packed import packing, rollups
 # Consumers wait while this many rows are rolled up, about 0.4 s. A single hour is never split.
 ROWS_PER_CHUNK = 20_000
 _HOURS_PER_QUERY = 1_000
-HOUR = 3_600_000_000  # microseconds
-_ROWS_PER_FETCH = 250  # with payloads of up to 256 KiB each
-
-Hour = tuple[str, Any, list[str] | None]  # source, start of the hour, the fields to be computed (None: all)
-Fields = dict[tuple[str, int], frozenset[str] | None]  # by source and hours since the epoch
-
-_WITHIN = "{0}.source_id = h.source_id AND {0}.{1} >= h.hour AND {0}.{1} < h.hour + interval '1 hour'"
 
 TABLES = """
 CREATE TEMP TABLE IF NOT EXISTS refreshed_hour (source_id text, hour timestamptz, fields text[]) ON COMMIT DELETE ROWS;
+CREATE TEMP TABLE IF NOT EXISTS refreshed_span (source_id text, field text, hour timestamptz) ON COMMIT DELETE ROWS;
 CREATE TEMP TABLE IF NOT EXISTS refreshed_field (source_id text, field text) ON COMMIT DELETE ROWS;
 """
 
@@ -43,7 +32,7 @@ WITH hours AS (
     FROM (SELECT source_id, hour, fields FROM stale_hour ORDER BY source_id, hour LIMIT {_HOURS_PER_QUERY}) AS next),
 counted AS (
     SELECT h.source_id, h.hour, h.fields, EXISTS (
-            SELECT FROM rollup_hour_packed p WHERE p.source_id = h.source_id AND p.day = h.day) AS is_packed, (SELECT count(*) FROM events e WHERE {_WITHIN.format("e", "ts")})
+            SELECT FROM rollup_hour_packed p WHERE p.source_id = h.source_id AND p.day = h.day) AS is_packed, (SELECT count(*) FROM events e WHERE {WITHIN.format("e", "ts")})
         + CASE WHEN is_first THEN coalesce((SELECT sum(cardinality(p.slot)) FROM rollup_minute_packed p
             WHERE p.source_id = h.source_id AND p.day = h.day), 0) / 3 ELSE 0 END AS rows
     FROM hours h)
@@ -53,19 +42,37 @@ SELECT source_id, hour, CASE WHEN NOT is_packed THEN fields END FROM (
 WHERE before < {ROWS_PER_CHUNK} ORDER BY source_id, hour
 """  # noqa: S608 - constants only
 
-_ROWS = f"""
-SELECT {readers.ROW_COLUMNS} FROM refreshed_hour h JOIN events e ON {_WITHIN.format("e", "ts")}
+
+def _fields_of(table: str) -> str:
+    """Return the SQL of the fields of source `s`, each found by one look into the primary key."""
+    of_source = f"SELECT field FROM {table} r WHERE r.source_id = s.source_id"  # noqa: S608 - constants only
+    return f"""
+WITH RECURSIVE found (field) AS (
+    ({of_source} ORDER BY field LIMIT 1) UNION ALL
+    SELECT ({of_source} AND r.field > found.field ORDER BY field LIMIT 1) FROM found WHERE found.field IS NOT NULL)
+SELECT field FROM found WHERE field IS NOT NULL
 """  # noqa: S608 - constants only
 
-_WANTED = "(h.fields IS NULL OR r.field = ANY(h.fields))"
-# All fields of a day that is packed: a few too many do no harm.
-_CLEAR = f"""
-INSERT INTO refreshed_field SELECT DISTINCT r.source_id, r.field
-    FROM refreshed_hour h JOIN rollup_hour r ON {_WITHIN.format("r", "start")} AND {_WANTED}
-    UNION SELECT DISTINCT p.source_id, p.field
+
+# All of a source where all are to be computed. Of a day that is packed, a few too many do no harm.
+_FIELDS = f"""
+INSERT INTO refreshed_span SELECT source_id, unnest(fields), hour FROM refreshed_hour WHERE fields IS NOT NULL;
+INSERT INTO refreshed_span SELECT h.source_id, f.field, h.hour
+    FROM (SELECT DISTINCT source_id FROM refreshed_hour WHERE fields IS NULL) AS s
+    CROSS JOIN LATERAL (({_fields_of("rollup_minute")}) UNION ({_fields_of("rollup_hour")})) AS f
+    JOIN refreshed_hour h ON h.source_id = s.source_id AND h.fields IS NULL;
+INSERT INTO refreshed_field SELECT source_id, field FROM refreshed_span
+    UNION SELECT p.source_id, p.field
     FROM refreshed_hour h JOIN rollup_hour_packed p ON p.source_id = h.source_id AND p.day = {rollups.day_of("h.hour")};
-DELETE FROM rollup_minute r USING refreshed_hour h WHERE {_WITHIN.format("r", "start")} AND {_WANTED};
-DELETE FROM rollup_hour r USING refreshed_hour h WHERE {_WITHIN.format("r", "start")} AND {_WANTED};
+ANALYZE refreshed_span;
+"""  # noqa: S608 - constants only
+_OF_SPAN = f"r.field = h.field AND {WITHIN.format('r', 'start')}"
+# The planner would read whole tables for some thousand rows of them.
+_CLEAR = f"""
+SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
+DELETE FROM rollup_minute r USING refreshed_span h WHERE {_OF_SPAN};
+DELETE FROM rollup_hour r USING refreshed_span h WHERE {_OF_SPAN};
+SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on;
 """  # noqa: S608 - constants only
 
 _OF_FIELD = "{0}.source_id = f.source_id AND {0}.field = f.field"
@@ -123,57 +130,29 @@ def _refresh(connection: psycopg.Connection, hours: list[Hour]) -> None:
         cursor.executemany("INSERT INTO refreshed_hour VALUES (%s, %s, %s)", hours)
     # Without statistics the planner overestimates the table, and reads whole tables instead of a few rows.
     connection.execute("ANALYZE refreshed_hour")
-    minutes: Spans = {}
-    fields = _fields(hours)
-    for chunk in _entries(connection):
-        merge(minutes, _wanted(by_minute(_narrowed(chunk, fields)), fields))
+    minutes = hour_rows.minutes(connection, hours)
     hourly = by_hour(minutes)
     capped, _ = FieldLimit().cap(connection, minutes, hourly)
     with connection.cursor() as cursor:
-        cursor.execute(_CLEAR, prepare=False)
+        cursor.execute(_FIELDS + _CLEAR, prepare=False)
         packing.take_out(cursor, "refreshed_hour")
         cursor.execute(change_marks.of_hours("refreshed_hour"))
-    with connection.cursor() as cursor, cursor.copy(row_sql.COPY_SPANS) as copy:
-        copy.write(copy_encoder.spans(minutes, hourly))
-    connection.execute(row_sql.FOLD_SPANS + _LATEST + _DONE, prepare=False)
+        _write(cursor, minutes, hourly)
+        cursor.execute(_LATEST + _DONE, prepare=False)
     if capped:
         connection.execute(row_sql.SAY_CAPPED, [sorted(capped)])
 
 
-def _fields(hours: list[Hour]) -> Fields:
-    return {
-        (source, timestamps.to_micros(hour) // HOUR): None if fields is None else frozenset(fields)
-        for source, hour, fields in hours
-    }
-
-
-def _narrowed(entries: list[Entry], fields: Fields) -> list[Entry]:
-    """Leave out what is not to be computed, where payloads are flat; that is most of the time it takes."""
-    return [_of(entry, fields[entry.source, entry.ts // HOUR]) for entry in entries]
-
-
-def _of(entry: Entry, wanted: frozenset[str] | None) -> Entry:
-    values = entry.values
-    if wanted is None or len(values) > MAX_FIELDS or any(value.__class__ is dict for value in values.values()):
-        return entry
-    # A key with a dot is written otherwise as a field.
-    if any("." in key or "\\" in key for key in values):
-        return entry
-    return msgspec.structs.replace(entry, values={key: values[key] for key in wanted & values.keys()}, made=None)
-
-
-def _wanted(minutes: Spans, fields: Fields) -> Spans:
-    found: Spans = {}
-    for (source, minute), spans in minutes.items():
-        wanted = fields[source, minute // MINUTES_PER_HOUR]
-        own = spans if wanted is None else {name: span for name, span in spans.items() if name in wanted}
-        if own:
-            found[source, minute] = own
-    return found
-
-
-def _entries(connection: psycopg.Connection) -> Iterator[list[Entry]]:
-    with connection.cursor("stale_hours", binary=True) as cursor:
-        cursor.execute(_ROWS)
-        while found := cursor.fetchmany(_ROWS_PER_FETCH):
-            yield [readers.event_of_row(row) for row in found]
+def _write(cursor: psycopg.Cursor, minutes: Spans, hours: Spans) -> None:
+    """Write rollups that are not there, nor can be: no consumer is inside a batch."""
+    for statement, spans, width in (
+        (row_sql.COPY_MINUTES, minutes, MINUTE),
+        (row_sql.COPY_HOURS, hours, copy_encoder.HOUR),
+    ):
+        with cursor.copy(statement) as copy:
+            copy.write(copy_encoder.rollups(spans, width))
+    named = {(source, field) for (source, _), spans in hours.items() for field in spans}
+    cursor.execute(
+        "INSERT INTO refreshed_field SELECT * FROM unnest(%s::text[], %s::text[])",
+        [[source for source, _ in named], [field for _, field in named]],
+    )

@@ -10,6 +10,7 @@ from django.db import connection
 
 from deploy.testing.deployment import Deployment
 from ingestion.tests import topic
+from processing.events.fields import MAX_FIELDS
 from processing.models import DeadLetter, Event, RollupHour
 from processing.recovery.reconcile import reconcile, report_text
 from processing.recovery.replay import reading
@@ -190,3 +191,24 @@ def test_packed_rollups_are_replayed_as_well() -> None:
     # An hour of the ledger that is folded has a minute beside it now, which adds nothing.
     del before["ledger"], after["ledger"]
     assert after == before
+
+
+def test_fields_that_are_nested_or_too_many_are_replayed_as_well(site: Deployment) -> None:
+    many = {f"f{n:02}": n for n in range(MAX_FIELDS)}
+    payloads = [{"site": {"level": n}, "a.b": n, **(many if n % 2 else {})} for n in range(10)]
+    factories.put_events(site.raw_topic, *({**event(n), "payload": payload} for n, payload in enumerate(payloads)))
+    consume(site)
+    before = replaying.tables()
+    # A field with a small name is one of the first, and then the last is not rolled up.
+    revision = logic_revisions.use(
+        rule("nested", "set site.level = site.level + 1", 'set payload["a.c"] = payload["a.b"]'),
+        rule("first", "set site.double = site.level * 2", "set a = 1", when="f00 == 0"),
+    )
+
+    replaying.replay(revision)
+
+    assert RollupHour.objects.filter(field=r"a\.c").exists()
+    assert not RollupHour.objects.filter(field="site.double").exists()
+    assert_agrees()
+    replaying.replay(0)
+    assert replaying.tables() == before
