@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import IO, Protocol
 
 import psutil
 
@@ -18,6 +19,16 @@ POLL_INTERVAL = 0.05  # seconds
 
 class DidNotStart(Exception):
     """A process ended or was not ready in time. The text names it and ends with its log."""
+
+
+class Child(Protocol):
+    """What this module needs of a started process; `subprocess.Popen` is one."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, number: int, /) -> None: ...
 
 
 class Process:
@@ -38,25 +49,31 @@ class Process:
     ) -> None:
         self.log_path = log
         self._stop_signal = stop_signal
+        self._user = user
+        with log.open("ab") as output:
+            self._popen = self._start(command, output, env, cwd)
+
+    def _start(
+        self, command: Sequence[str], output: IO[bytes], env: Mapping[str, str] | None, cwd: Path | None
+    ) -> Child:
         wrapper = [
             sys.executable,
             "-I",
             "-S",
             str(DIE_WITH_PARENT),
             str(os.getpid()),
-            str(int(stop_signal)),
-            user or "-",
+            str(int(self._stop_signal)),
+            self._user or "-",
         ]
-        with log.open("ab") as output:
-            self._popen = subprocess.Popen(
-                [*wrapper, *command],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=env,
-                cwd=cwd,
-                start_new_session=True,
-            )
+        return subprocess.Popen(
+            [*wrapper, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=env,
+            cwd=cwd,
+            start_new_session=True,
+        )
 
     @property
     def pid(self) -> int:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 from asgiref.sync import SyncToAsync
 from django.core.cache import cache
@@ -20,7 +20,8 @@ from psycopg import sql
 from pymongo import MongoClient
 
 from deploy.local import ports, processes
-from deploy.local.process import DidNotStart, Process
+from deploy.local.process import Child, DidNotStart, Process
+from deploy.testing.forks.client import ForkServer
 from deploy.testing.servers import Servers
 from deploy.testing.topics import Topics
 
@@ -31,10 +32,26 @@ Found = TypeVar("Found")
 class ProductProcess(Process):
     """A running process of the product."""
 
-    def __init__(self, spec: processes.ProcessSpec, *, port: int, log: Path, env: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        spec: processes.ProcessSpec,
+        *,
+        port: int,
+        log: Path,
+        env: Mapping[str, str],
+        forks: ForkServer | None = None,
+    ) -> None:
         self.name = spec.name
         self.port = port
+        self._forks = forks
         super().__init__(spec.command(port), log=log, env={**env, **spec.settings(port)}, cwd=processes.ROOT)
+
+    def _start(
+        self, command: Sequence[str], output: IO[bytes], env: Mapping[str, str] | None, cwd: Path | None
+    ) -> Child:
+        if self._forks and env and cwd and self._forks.can_start(command, env):
+            return self._forks.start(command, output=output, env=env, folder=cwd, stop_signal=self._stop_signal)
+        return super()._start(command, output, env, cwd)
 
     @property
     def url(self) -> str:
@@ -45,8 +62,9 @@ class ProductProcess(Process):
 class Deployment:
     """Stores of its own, settings that point to them, and processes that are stopped at the end."""
 
-    def __init__(self, servers: Servers, topics: Topics, folder: Path) -> None:
+    def __init__(self, servers: Servers, topics: Topics, forks: ForkServer, folder: Path) -> None:
         self.servers = servers
+        self.forks = forks
         self.name = f"test_{uuid.uuid4().hex[:12]}"
         self.raw_topic = f"{self.name}-raw"
         self.processed_topic = f"{self.name}-processed"
@@ -102,7 +120,9 @@ class Deployment:
     def launch(self, spec: processes.ProcessSpec, env: Mapping[str, str] | None = None) -> ProductProcess:
         """Start a process without waiting until it is ready."""
         log = self.folder / f"{len(self.processes)}-{spec.name}.log"
-        process = ProductProcess(spec, port=ports.free_port(), log=log, env={**self.env, **(env or {})})
+        process = ProductProcess(
+            spec, port=ports.free_port(), log=log, env={**self.env, **(env or {})}, forks=self.forks
+        )
         self.processes.append(process)
         return process
 
@@ -187,10 +207,10 @@ def make_template(servers: Servers) -> None:
 
 
 @contextmanager
-def opened(servers: Servers, topics: Topics, folder: Path) -> Iterator[Deployment]:
+def opened(servers: Servers, topics: Topics, forks: ForkServer, folder: Path) -> Iterator[Deployment]:
     """Open a deployment for the length of a block; afterwards its processes are stopped and its stores deleted."""
     servers.ensure_running()
-    deployment = Deployment(servers, topics, folder)
+    deployment = Deployment(servers, topics, forks, folder)
     deployment.create_stores()
     cache.clear()
     try:

@@ -17,13 +17,14 @@ import psutil
 import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
-from deploy.local import ports
+from deploy.local import ports, processes
 from deploy.local.servers.kafka import Kafka
 from deploy.local.servers.mongo import MongoDB
 from deploy.local.servers.postgres import PostgreSQL
 from deploy.local.servers.redis import Redis
 from deploy.testing import deployment
 from deploy.testing.deployment import Deployment
+from deploy.testing.forks.client import ForkServer
 from deploy.testing.servers import Servers
 from deploy.testing.topics import Topics
 
@@ -107,6 +108,14 @@ def topics(servers: Servers) -> Iterator[Topics]:
 
 
 @pytest.fixture(scope="session")
+def forks() -> Iterator[ForkServer]:
+    """Return the process that the processes of all deployments are forked from."""
+    server = ForkServer(processes.ROOT)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
 def template_database(servers: Servers, django_db_blocker: DjangoDbBlocker) -> None:
     """Migrate the database that the database of every deployment is copied from."""
     with django_db_blocker.unblock():
@@ -115,13 +124,17 @@ def template_database(servers: Servers, django_db_blocker: DjangoDbBlocker) -> N
 
 @pytest.fixture(scope="session")
 def open_deployment(
-    servers: Servers, topics: Topics, template_database: None, django_db_blocker: DjangoDbBlocker
+    servers: Servers,
+    topics: Topics,
+    forks: ForkServer,
+    template_database: None,
+    django_db_blocker: DjangoDbBlocker,
 ) -> OpenDeployment:
     """Return a function that opens a clean deployment for the length of a `with` block, for fixtures of any scope."""
 
     @contextmanager
     def opened(folder: Path) -> Iterator[Deployment]:
-        with django_db_blocker.unblock(), deployment.opened(servers, topics, folder) as clean:
+        with django_db_blocker.unblock(), deployment.opened(servers, topics, forks, folder) as clean:
             yield clean
 
     return opened
