@@ -13,9 +13,12 @@ import sys
 import venv
 from pathlib import Path
 
+from deploy.local.installation import quick_installer
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 VENV = ROOT / ".venv"
 OLDEST = (3, 11)
+PINS_OF_UV = "requirements-dev.txt"
 
 
 def main() -> None:
@@ -65,8 +68,7 @@ def _install(names: list[str], folder: Path) -> None:
         return
     print(f"Installing {', '.join(names)}", flush=True)
     options = [word for name in names for word in ("-r", name)]
-    command = [str(folder / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
-    if _show_downloads([*command, *options]) != 0:
+    if not _install_quickly(options, folder) and _show_downloads(_pip(folder, options), dict(os.environ)) != 0:
         sys.exit(
             "The packages could not be installed (see above). Where a local server has no package for this platform: "
             "`docker compose up` runs the same product."
@@ -74,14 +76,30 @@ def _install(names: list[str], folder: Path) -> None:
     stamp.write_text(wanted)
 
 
-def _show_downloads(command: list[str]) -> int:
-    """Run pip, print its lines about downloads and errors, and return its exit code."""
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as pip:
-        assert pip.stdout is not None
-        for line in pip.stdout:
+def _install_quickly(options: list[str], folder: Path) -> bool:
+    command = quick_installer.command(folder, ROOT / PINS_OF_UV)
+    if command is None:
+        return False
+    if _show_downloads([*command, *options], quick_installer.environment(folder)) == 0:
+        return True
+    print("  uv could not do it; pip tries.", flush=True)
+    return False
+
+
+def _pip(folder: Path, options: list[str]) -> list[str]:
+    return [str(folder / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", *options]
+
+
+def _show_downloads(command: list[str], env: dict[str, str]) -> int:
+    """Run pip or uv, print its lines about downloads and errors, and return its exit code."""
+    with subprocess.Popen(
+        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as installer:
+        assert installer.stdout is not None
+        for line in installer.stdout:
             if line.lstrip().startswith(("Downloading", "Installing", "ERROR", "WARNING", "error")):
                 print(f"  {line.strip()[:110]}", flush=True)
-    return pip.returncode
+    return installer.returncode
 
 
 def digest(files: list[Path]) -> str:
