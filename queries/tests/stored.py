@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, cast
 from uuid import UUID, uuid4
 
@@ -54,6 +55,13 @@ def timed_id(ts: datetime = NOON) -> UUID:
 
 
 def topic() -> Topic:
+    """Return the topic that all events are from, which the first call stores."""
+    return _topic_of(settings.POSTGRES_DB)
+
+
+# Some tests make thousands of events.
+@cache
+def _topic_of(_database: str) -> Topic:
     return Topic.objects.get_or_create(kafka_id=TOPIC_ID, defaults={"name": settings.KAFKA_TOPIC_RAW_DATA})[0]
 
 
