@@ -12,6 +12,8 @@ import pytest
 from django.db import connection
 
 from deploy.testing.deployment import Deployment, close_pool
+from processing.tests.commands import run_command
+from queries.tests import many
 from queries.tests.exported import exported, lines, parquet, table
 from queries.tests.stored import account, series, store
 
@@ -26,19 +28,20 @@ def _events(module_site: Deployment) -> None:
 
 
 def run(site: Deployment, *words: str, folder: Path) -> subprocess.CompletedProcess[bytes]:
-    """Run the command in a folder."""
+    """Run the command in a folder, in a process of its own."""
     command = [sys.executable, str(Path.cwd() / "manage.py"), "export", *words]
     return subprocess.run(command, env=site.env, cwd=folder, capture_output=True, check=False, timeout=60)
 
 
-def test_the_file_is_what_the_address_sends(module_site: Deployment, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("module_site")
+def test_the_file_is_what_the_address_sends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     words = ["--source", "sensor-*", "--filter", "field.temperature[gte]=1", "--order", "desc", "--start", "2009-01-01"]
     query = "source_id=sensor-*&field.temperature[gte]=1&order=desc&start_time=2009-01-01"
 
     for form, read in (("ndjson", lines), ("csv", table), ("parquet", parquet)):
-        done = run(module_site, *words, "--format", form, "--output", f"events.{form}", folder=tmp_path)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout == b""
+        done = run_command("export", *words, "--format", form, "--output", f"events.{form}")
+        assert done.stdout == ""
         assert read((tmp_path / f"events.{form}").read_bytes()) == read(exported(f"{query}&format={form}"))
     assert sorted(file.name for file in tmp_path.iterdir()) == ["events.csv", "events.ndjson", "events.parquet"]
 
@@ -53,21 +56,23 @@ def test_standard_output_takes_the_data_alone(module_site: Deployment, tmp_path:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--filter", "field.a"], b"--filter: expected"),
-        (["--filter", "field.a[gx]=1"], b"in the brackets"),
-        (["--start", "yesterday"], b"start_time: expected a time"),
-        (["--format", "csv", "--manifest"], b"manifest: expected"),
-        (["--filter", "field.a[gt]=1"], b"needs a source_id"),
+        (["--filter", "field.a"], "--filter: expected"),
+        (["--filter", "field.a[gx]=1"], "in the brackets"),
+        (["--start", "yesterday"], "start_time: expected a time"),
+        (["--format", "csv", "--manifest"], "manifest: expected"),
+        (["--filter", "field.a[gt]=1"], "needs a source_id"),
     ],
 )
+@pytest.mark.usefixtures("module_site")
 def test_a_wrong_option_is_exit_code_2_in_one_sentence(
-    module_site: Deployment, tmp_path: Path, words: list[str], sentence: bytes
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], sentence: str
 ) -> None:
-    done = run(module_site, *words, "--output", "events", folder=tmp_path)
+    monkeypatch.chdir(tmp_path)
 
-    assert done.returncode == 2
+    done = run_command("export", *words, "--output", "events", code=2)
+
     assert sentence in done.stderr
-    assert b"Traceback" not in done.stderr
+    assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -98,7 +103,7 @@ def test_two_exports_do_not_write_one_file(module_site: Deployment, tmp_path: Pa
 
 
 def test_stopping_it_removes_what_it_has_written(module_site: Deployment, tmp_path: Path) -> None:
-    store(*series(30_000, source_id="long"))
+    many.fill(30_000, sources=1)
     command = [sys.executable, str(Path.cwd() / "manage.py"), "export", "--output", "events"]
     with subprocess.Popen(command, env=module_site.env, cwd=tmp_path, stderr=subprocess.PIPE) as started:
         module_site.wait_for((tmp_path / "events.part").exists)
