@@ -147,8 +147,11 @@ class Process:
     def _family(self) -> list[psutil.Process]:
         if not self.running:
             return []
-        head = psutil.Process(self.pid)
-        return [head, *head.children(recursive=True)]
+        try:
+            head = psutil.Process(self.pid)
+            return [head, *head.children(recursive=True)]
+        except psutil.NoSuchProcess:  # it has ended meanwhile, and its parent is another process
+            return []
 
     @staticmethod
     def _signal(family: Sequence[psutil.Process], number: signal.Signals) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from deploy.local.processes import ROOT, ProcessSpec
 from deploy.testing.deployment import ProductProcess
-from deploy.testing.forks.client import ForkServer
+from deploy.testing.forks.client import Fork, ForkServer
 
 SHOWS = """
 import json, os, sys
@@ -97,6 +97,20 @@ def test_a_fork_is_frozen_stopped_and_killed_like_any_process(forks: ForkServer,
     assert frozen.running
     assert frozen.stop() == -signal.SIGTERM
     assert killed.exit_code == -signal.SIGKILL
+
+
+def test_a_fork_that_has_ended_without_a_report_yet_can_be_signalled(tmp_path: Path) -> None:
+    process = start(None, tmp_path, "")
+    assert ended(process) == 0
+    report, unused = os.pipe()
+    process._popen = Fork(process.pid, report)
+
+    process.freeze()
+    process.ask_to_stop()
+
+    assert process.running
+    os.close(report)
+    os.close(unused)
 
 
 def test_forks_end_with_their_server(tmp_path: Path) -> None:
