@@ -4,8 +4,6 @@ PYTHON ?= python3
 WORKERS ?= 3
 BOOTSTRAP = @$(PYTHON) -m deploy.local.bootstrap
 DEV = $(BOOTSTRAP) requirements-dev.txt -- -m
-# The test files that use a mark; collecting all others takes longer than some of their tests.
-marked = $$(grep -rl --include='test_*.py' --exclude-dir='.*' 'mark\.$(1)' *)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test faults check bench bench-queries profile fuzz abuse demo screenshots requirements clean-data
@@ -19,9 +17,7 @@ run: ## Start everything on this machine and show its logs (Ctrl-C stops it)
 # Hundreds of processes start: without bytecode each would compile the project again.
 test: export PYTHONDONTWRITEBYTECODE =
 test: ## Run all tests in parallel, with real servers of their own
-	$(DEV) pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 20 -m "not (alone or browser or faults)"
-	$(DEV) pytest --durations 5 -m "alone and not faults" $(call marked,alone)
-	$(DEV) pytest -m browser $(call marked,browser)
+	$(DEV) deploy.testing.phases $(WORKERS)
 
 faults: ## Inflict every fault with five seeds, write docs/faults.md (about 70 minutes)
 	$(DEV) deploy.faults
