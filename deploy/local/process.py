@@ -50,6 +50,7 @@ class Process:
         self.log_path = log
         self._stop_signal = stop_signal
         self._user = user
+        self._frozen = False
         with log.open("ab") as output:
             self._popen = self._start(command, output, env, cwd)
 
@@ -136,13 +137,23 @@ class Process:
 
     def freeze(self) -> None:
         """Stop the process and all its descendants with SIGSTOP: their sockets stay open but nothing answers."""
+        self._frozen = True
         # Twice: a child may have been started between the listing and the signal.
         self._signal(self._family(), signal.SIGSTOP)
         self._signal(self._family(), signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Resume the process and all its descendants after `freeze`."""
-        self._signal(self._family(), signal.SIGCONT)
+        """Resume the process and all its descendants after `freeze`, or after it stopped itself."""
+        # Finding its descendants reads every process of the machine.
+        if self._frozen or self._is_stopped():
+            self._signal(self._family(), signal.SIGCONT)
+            self._frozen = False
+
+    def _is_stopped(self) -> bool:
+        try:
+            return self.running and psutil.Process(self.pid).status() == psutil.STATUS_STOPPED
+        except psutil.NoSuchProcess:
+            return False
 
     def _family(self) -> list[psutil.Process]:
         if not self.running:

@@ -156,7 +156,10 @@ class Deployment:
         self._topics.create([self.raw_topic, self.processed_topic])
         with self.servers.postgres.connect("postgres") as connection:
             connection.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(self.name), sql.Identifier(TEMPLATE))
+                # The files are copied; by default each page goes through the log, which costs three times the CPU.
+                sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
+                    sql.Identifier(self.name), sql.Identifier(TEMPLATE)
+                )
             )
 
     def drop_stores(self) -> None:

@@ -54,6 +54,14 @@ def test_a_frozen_process_can_be_stopped(sleeper: Process) -> None:
     assert sleeper.stop() == -signal.SIGTERM
 
 
+def test_a_process_that_stopped_itself_can_be_stopped_too(sleeper: Process) -> None:
+    inside = psutil.Process(sleeper.pid)
+    inside.suspend()
+    until(lambda: inside.status() == psutil.STATUS_STOPPED)
+
+    assert sleeper.stop() == -signal.SIGTERM
+
+
 def test_one_that_ends_before_it_is_ready_shows_its_log(tmp_path: Path) -> None:
     process = Process([sys.executable, "-c", "raise SystemExit('no disk')"], log=tmp_path / "log")
 
