@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from types import TracebackType
 
 from django.conf import settings
@@ -63,6 +64,17 @@ class TopicReader:
         read_at = time.monotonic()
         partitions = {key.partition: (int(earliest[key]), int(ends[key])) for key in keys}
         return TopicOffsets(topic, self.topic, partitions, read_at - started, read_at)
+
+    def offsets_at(self, times: Mapping[int, datetime]) -> dict[int, int]:
+        """Return the first offset of each partition whose record is of a time or later; its end, if there is none.
+
+        :raises StoreUnavailable: Kafka does not answer
+        """
+        wanted = {TopicPartition(self.topic, number): int(at.timestamp() * 1000) for number, at in times.items()}
+        with kafka_errors():
+            found = self._client.offsets_for_times(wanted, timeout_ms=_REQUEST_TIMEOUT)
+            ends = self._client.end_offsets([at for at in wanted if not found.get(at)], timeout_ms=_REQUEST_TIMEOUT)
+        return {at.partition: int(found[at].offset if found.get(at) else ends[at]) for at in wanted}
 
     def read(self, ranges: Mapping[int, tuple[int, int]], *, limit: int) -> Iterator[list[Record]]:
         """Yield all records of the ranges that can be read, at most `limit` at once; in order within a partition.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from ingestion.events import timestamps
@@ -16,6 +18,13 @@ from processing.kafka.topic_reader import TopicReader
 BUDGET = 2.0  # seconds after which the search stops
 CHUNK = 500  # records at once
 _PATIENCE = 1.5  # seconds to wait for Kafka
+
+
+class Period(NamedTuple):
+    """A range of time of records; the end is not included."""
+
+    begin: datetime
+    end: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +72,52 @@ def search(event_id: UUID, ranges: Mapping[int, tuple[int, int]], *, budget: flo
             # What an open transaction holds back can't be read yet.
             ends = reader.ends().partitions
             readable = {number: (first, min(end, ends[number][1])) for number, (first, end) in ranges.items()}
-            for chunk in reader.read(readable, limit=CHUNK):
-                for record in chunk:
-                    found.copies += _copies(event_id, record)
-                found.records += len(chunk)
-                if time.monotonic() - began > budget:
-                    found.complete = found.records >= sum(end - first for first, end in ranges.values())
-                    break
+            _read(found, event_id, reader, readable, until=began + budget)
+            found.complete = found.complete or found.records >= sum(end - first for first, end in ranges.values())
     found.seconds = time.monotonic() - began
     return found
+
+
+def search_periods(
+    event_id: UUID, rounds: Sequence[Mapping[int, Period]], ends: Mapping[int, int], *, budget: float
+) -> Search:
+    """Search the records of periods, one round after the other.
+
+    :param ends: partition -> the offset that is searched no more
+    :param budget: seconds
+    :raises StoreUnavailable: Kafka does not answer
+    """
+    began = time.monotonic()
+    found = Search()
+    if rounds:
+        with TopicReader(client_id="dataflow-trace", patience=_PATIENCE) as reader:
+            last = dict(ends)
+            for periods in rounds:
+                if time.monotonic() - began > budget:
+                    found.complete = False
+                    break
+                first = reader.offsets_at({number: period.begin for number, period in periods.items()})
+                end = reader.offsets_at({number: period.end for number, period in periods.items()})
+                ranges = {number: (offset, min(end[number], last.get(number, 0))) for number, offset in first.items()}
+                _read(found, event_id, reader, ranges, until=began + budget)
+                # The rounds go back in time, and periods overlap by what is written late.
+                last |= {number: min(offset, last.get(number, 0)) for number, offset in first.items()}
+    found.seconds = time.monotonic() - began
+    return found
+
+
+def _read(
+    found: Search, event_id: UUID, reader: TopicReader, ranges: Mapping[int, tuple[int, int]], *, until: float
+) -> None:
+    """Search ranges until a time of time.monotonic()."""
+    before, wanted = found.records, sum(max(0, end - first) for first, end in ranges.values())
+    for chunk in reader.read(ranges, limit=CHUNK):
+        for record in chunk:
+            found.copies += _copies(event_id, record)
+        found.records += len(chunk)
+        if time.monotonic() > until:
+            found.complete = found.records - before >= wanted
+            break
 
 
 def _copies(event_id: UUID, record: Record) -> Iterator[EventCopy]:

@@ -28,12 +28,11 @@ from queries.pipeline.snapshot import PipelineSnapshot
 from queries.reads import postgres
 from queries.request.times import from_micros
 from queries.schemas import LagShape, Outcome, Trace, TraceSearch
-from queries.trace import steps
+from queries.trace import dropped, steps
 from queries.trace.logic import Explainer, SentEvent
 from queries.trace.steps import Said, Step
 
 MAX_LETTERS = 50
-RECENT = 2_000  # records of a partition that are searched for an event that may have been dropped
 
 _CLOSED = (DeadLetter.State.STORED, DeadLetter.State.DISCARDED)
 
@@ -72,7 +71,7 @@ def read(event_id: UUID, *, source_id: str | None, scope: ReadScope, raw: bool) 
     # Before the stores, so that a record below this progress has its effects in what is read next.
     here = snapshot.read(datetime.now(tz=UTC), scope=scope, max_sources=0)
     known = _known(event_id, within, here)
-    search = _search(event_id, known, here)
+    search = _search(event_id, known, here, within)
     copies = [copy for copy in search.copies if within.includes(copy.source)] if search else []
     if copies and not known:
         # It may have been processed while the topic was searched.
@@ -152,25 +151,26 @@ def _position(found: Event | DeadLetter | ReplayRemoval, here: PipelineSnapshot)
     return LinePosition(found.partition, found.offset, found.line)
 
 
-def _search(event_id: UUID, known: Known, here: PipelineSnapshot) -> Search | None:
+def _search(event_id: UUID, known: Known, here: PipelineSnapshot, within: ReadScope) -> Search | None:
     """Search each partition from the first known position, else all unread records; None: Kafka does not answer."""
     if here.ends is None or here.known is None:
         return None
-    stretches, read_before = {}, {}
+    stretches, read_up_to = {}, {}
     for partition, (earliest, end) in here.ends.partitions.items():
         first = [position.offset for position in known.positions if position.partition == partition]
         done = here.snapshot.progress.get((here.ends.topic, partition))
         unread = done.next_offset if done else earliest
         if not known.positions or first:
             stretches[partition] = (max(earliest, min(first, default=unread)), end)
-        if not known.positions:
-            read_before[partition] = (max(earliest, unread - RECENT), unread)
+        read_up_to[partition] = unread
     try:
         found = topic_search.search(event_id, stretches)
         if found.copies or known or not known.spans:
             return found
-        # A rule may have dropped it: of that nothing is kept but its line.
-        return found.extended(topic_search.search(event_id, read_before, budget=topic_search.BUDGET - found.seconds))
+        rounds, is_all = dropped.periods(within)
+        budget = topic_search.BUDGET - found.seconds
+        found = found.extended(topic_search.search_periods(event_id, rounds, read_up_to, budget=budget))
+        return replace(found, complete=found.complete and is_all)
     except (StoreUnavailable, NeedsOperator):
         return None
 
@@ -184,8 +184,8 @@ def _unknown(search: Search | None, scope: ReadScope) -> RequestRejected:
         return RequestRejected(Code.NOT_FOUND, "no event with this id is stored, set aside or waiting")
     return RequestRejected(
         Code.NOT_FOUND,
-        f"no event with this id is stored, set aside or among the first{_count(search, scope)} unread records;"
-        " there are more",
+        f"no event with this id is stored, set aside or among the first{_count(search, scope)} records that are unread,"
+        " or from minutes in which rules dropped events; there are more",
     )
 
 

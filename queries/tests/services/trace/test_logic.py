@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from django.conf import settings
 from django.test import Client
+from kafka import KafkaProducer
 from pytest_django.fixtures import Settings
 
 from deploy.testing.deployment import Deployment
 from ingestion.auth import api_keys
 from ingestion.tests.client import event, post
+from processing.kafka import topic_search
 from processing.logic.content import SchemaContent
 from processing.models import SourceStatistics
 from processing.tests import logic_revisions, replaying
 from processing.tests.logic_revisions import rule
-from queries.tests.stored import get
+from queries.tests.stored import get, refused
 
 pytestmark = pytest.mark.services
 
@@ -89,6 +95,53 @@ def test_a_row_that_a_replay_dropped_is_found_with_its_document(site: Deployment
     [step] = [step for step in trace["steps"] if step["stage"] == "dropped"]
     assert f"replay {job.pk}" in step["detail"]
     assert step["logic"]["rules"][1]["fate"] == "dropped"
+
+
+@pytest.fixture(name="buried")
+def _buried(site: Deployment) -> str:
+    """Store hours of events, with one that a rule drops in the first, the middle and the last hour; return the middle's id."""
+    hour = timedelta(hours=1)
+    # Each hour's records are of one minute.
+    began = datetime.now(tz=UTC).replace(second=0, microsecond=0) - 7 * hour
+    found = str(uuid4())
+    with closing(KafkaProducer(bootstrap_servers=settings.KAFKA_BOOTSTRAP_SERVERS)) as producer:
+        for number in range(6):
+            sent = [event(payload={"n": 1}) for _ in range(2_500)]
+            if number in (1, 3, 5):
+                id_ = found if number == 3 else str(uuid4())
+                sent[1_000] = event(payload={"n": 7, "kind": "noise"}, eventId=id_)
+            for index, each in enumerate(sent):
+                at = began + number * hour + index * timedelta(milliseconds=1)
+                value = json.dumps(each).encode()
+                producer.send(site.raw_topic, value, partition=0, timestamp_ms=int(at.timestamp() * 1000))
+    logic_revisions.use(*RULES)
+    site.start_consumer()
+    site.wait_for(lambda: read(15_000), seconds=60)
+    return found
+
+
+def test_a_dropped_event_is_found_wherever_it_is_in_the_topic(buried: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topic_search, "BUDGET", 20.0)  # on a busy machine
+
+    trace = traced(buried)
+
+    assert trace["outcome"] == "dropped"
+    assert logic_of(trace, "dropped")["rules"][1]["fate"] == "dropped"
+    assert trace["search"]["complete"] is True
+    # Half of the hours have minutes in which something was dropped.
+    assert trace["search"]["records"] == 3 * 2_500
+
+
+def test_a_search_that_is_cut_off_says_so(buried: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topic_search, "BUDGET", 0.0)
+
+    status, problem = refused(f"/api/events/{buried}/trace/")
+
+    assert status == 404
+    assert problem["detail"].endswith("or from minutes in which rules dropped events; there are more")
+    # The counts of another source lead nowhere: all that can be is searched.
+    elsewhere = refused(f"/api/events/{buried}/trace/?source_id=other")
+    assert elsewhere[1]["detail"].endswith("stored, set aside or waiting")
 
 
 def test_a_reader_without_raw_documents_sees_no_values(site: Deployment, client: Client, settings: Settings) -> None:
