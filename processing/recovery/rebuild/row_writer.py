@@ -23,7 +23,8 @@ AND NOT EXISTS (SELECT FROM dead_letter w WHERE w.topic_id = s.topic_id
 """  # noqa: S608 - constants only
 _INSERT = f"""
 WITH new AS (
-    INSERT INTO events ({copy_encoder.ALL_COLUMNS}) SELECT {copy_encoder.ALL_COLUMNS} {_MISSING} ORDER BY source_id, ts, id
+    INSERT INTO events ({copy_encoder.ALL_COLUMNS}, replay)
+    SELECT {copy_encoder.ALL_COLUMNS}, %(replay)s::bigint {_MISSING} ORDER BY source_id, ts, id
     ON CONFLICT DO NOTHING RETURNING source_id, ts),
 marked AS (
     INSERT INTO stale_hour (source_id, hour) SELECT DISTINCT source_id, date_trunc('hour', ts) FROM new ORDER BY 1, 2
@@ -46,10 +47,11 @@ class RowWriter:
         self._months: set[datetime] = set()
         self._topics: dict[UUID, int] = {}
 
-    def insert(self, entries: list[Entry], *, topic: UUID, revision: int = 0) -> int:
+    def insert(self, entries: list[Entry], *, topic: UUID, revision: int = 0, replay: int | None = None) -> int:
         """Insert events that have no row and no dead letter; return their number. A dry run only counts them.
 
         :param revision: of the logic that judged them
+        :param replay: the job of the replay that did, if it was one
         """
         if not entries:
             return 0
@@ -61,7 +63,7 @@ class RowWriter:
             data = copy_encoder.events(entries, stored=now, topic=topic_row, revision=revision)
             with cursor.copy(row_sql.COPY_STAGED_JUDGED_EVENTS) as copy:
                 copy.write(data)
-            found = cursor.execute(_COUNT if self._dry_run else _INSERT).fetchone()
+            found = cursor.execute(_COUNT if self._dry_run else _INSERT, {"replay": replay}).fetchone()
         assert found is not None
         return int(found[0])
 

@@ -15,7 +15,7 @@ from processing.events.batch import Letter
 from processing.events.entries import Entry
 from processing.kafka.topic_reader import TopicReader
 from processing.recovery.rebuild import refresh_rollups
-from processing.recovery.rebuild.document_rows import DocumentRows, by_revision
+from processing.recovery.rebuild.document_rows import DocumentRows, unjudged
 from processing.recovery.rebuild.documents import Filler
 from processing.recovery.rebuild.maintenance import Maintenance
 from processing.recovery.rebuild.row_writer import RowWriter
@@ -156,7 +156,7 @@ def _reread_lines(stores: RepairStores, progress: Progress) -> tuple[int, int]:
     wanted = {(partition, offset, line): outcome for partition, offset, line, outcome in planned}
     topic = int(str(stores.found.parameters["topic"]))
     events = letters = 0
-    past = PastLogic(stores.held.connection.cursor(), topic=topic)
+    past, restore = PastLogic(stores.held.connection.cursor(), topic=topic), DocumentRows(stores.held, stores.rows)
     for chunk in stores.reader.read(_offset_ranges(wanted), limit=_RECORDS_PER_CHUNK):
         found = reread.lines(stores.held.connection, chunk, topic=topic, past=past)
         lines = [line for line in found if not isinstance(line, DroppedLine) and _position(line) in wanted]
@@ -165,12 +165,12 @@ def _reread_lines(stores: RepairStores, progress: Progress) -> tuple[int, int]:
         with stores.held.transaction():
             letter_writer.write_letters(stores.held.connection, missing, topic)
         letters += len(missing)
-        events += _store(stores, lost, past)
+        events += _store(stores, lost, restore)
         progress.advance("events and letters from Kafka", events + letters, len(wanted))
     return events, letters
 
 
-def _store(stores: RepairStores, lost: Sequence[Entry], past: PastLogic) -> int:
+def _store(stores: RepairStores, lost: Sequence[Entry], restore: DocumentRows) -> int:
     first: dict[bytes, Entry] = {}
     for entry in sorted(lost, key=_position):
         first.setdefault(entry.key, entry)
@@ -182,9 +182,7 @@ def _store(stores: RepairStores, lost: Sequence[Entry], past: PastLogic) -> int:
     # These become dead letters in the next pass: a document with other content has their id, or MongoDB refused them.
     refused = {entry.key for entry in (*verdict.conflicts, *verdict.refused)}
     kept = [entry for key, entry in first.items() if key not in refused]
-    return sum(
-        stores.rows.insert(entries, topic=topic, revision=revision) for revision, entries in by_revision(kept, past)
-    )
+    return restore.insert(unjudged(kept), topic=topic)
 
 
 def _as_letter(line: Entry | Letter) -> Letter:

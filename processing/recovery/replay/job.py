@@ -34,6 +34,7 @@ from processing.recovery.recount import recount
 from processing.recovery.replay import applying, planning, reading
 from processing.recovery.replay.planning import ReplayPlan
 from processing.recovery.replay.reading import Chunk, Place
+from processing.replays import past
 from processing.replays.request import ReplayRequest
 from processing.stores.mongodb.document_store import DocumentStore
 from processing.trials import report, schema_changes
@@ -90,14 +91,14 @@ class Replay:
         wanted, session = run.wanted, run.session
         if run.place is None:
             return False
-        if not run.place.source or run.place.ts == _SOURCE_DONE:
+        if not run.place.source or run.place.ts == past.SOURCE_DONE:
             with session.connection.cursor() as cursor:
                 source = reading.next_source(cursor, wanted.sources, after=run.place.source)
             run.place = None if source is None else Place(source)
             return source is not None
         chunk = reading.read(session.connection, session.documents, run.place, since=wanted.since, until=wanted.until)
         found = planning.plan(chunk, run.logic)
-        run.place = chunk.end or Place(run.place.source, _SOURCE_DONE)
+        run.place = chunk.end or Place(run.place.source, past.SOURCE_DONE)
         run.counts.update({"read": chunk.read, "same": found.same, "damaged": chunk.damaged})
         self._write(run, chunk, found)
         return True
@@ -124,9 +125,6 @@ class Replay:
         if run.unsaved:
             with run.session.connection.transaction(), run.session.connection.cursor() as cursor:
                 run.save(cursor)
-
-
-_SOURCE_DONE = -1  # in place of a time
 
 
 @dataclass(slots=True)
@@ -168,6 +166,7 @@ class Run:
     logic: Logic
     place: Place | None  # None: at the end
     counts: Counter[str] = field(default_factory=Counter)
+    stored: list[list[int]] = field(default_factory=list)  # as the job began
     unsaved: bool = False
     present_revision: int = 0  # that is current as the job begins; a dry run compares with it
     present: Logic = NO_LOGIC
@@ -181,9 +180,11 @@ class Run:
             with session.connection.cursor() as cursor:
                 job.total = reading.count(cursor, wanted.sources, wanted.since, wanted.until)
                 present = rows.current(cursor).number
+                stored = past.stored(cursor)
             queue.advance(job, message="counting")
-            return cls(job, wanted, session, logic, Place(""), present_revision=present)
+            return cls(job, wanted, session, logic, Place(""), stored=stored, present_revision=present)
         run = cls(job, wanted, session, logic, known["at"] and Place(*known["at"]), Counter(known["counts"]))
+        run.stored = known["stored"]
         run.present_revision, run.found = known["present"], report.from_place(known["found"])
         return run
 
@@ -214,6 +215,7 @@ class Run:
         place = {
             "at": self.place and list(self.place),
             "counts": dict(self.counts),
+            "stored": self.stored,
             "present": self.present_revision,
             "found": found,
         }
