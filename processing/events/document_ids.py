@@ -28,3 +28,8 @@ def document_ids(texts: Sequence[str], sources: Sequence[str]) -> list[bytes]:
 def source_digest(source: str) -> bytes:
     """Return the 8 bytes of a document's `_id` that stand for the source."""
     return blake2b(source.encode(), digest_size=8).digest()
+
+
+def uuid_text(digits: str) -> str:
+    """Return an id as UUID text, given its hexadecimal digits, of which more may follow."""
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:32]}"

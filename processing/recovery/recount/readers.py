@@ -10,8 +10,8 @@ import msgspec
 from bson import DBRef
 
 from ingestion.events.identity.content_hash import content_hash
-from processing.events.document_ids import source_digest
-from processing.events.entries import Entry
+from processing.events.document_ids import source_digest, uuid_text
+from processing.events.entries import Entries, Entry
 from processing.events.made import Made
 from processing.stores.jsonb import load_payload
 from processing.stores.mongodb.stored_events import plain_payload
@@ -82,6 +82,38 @@ def event_of_row(row: Sequence[Any]) -> Entry:
         line=line,
         rolled=rolled,
         made=Made(values, tuple(tags), is_changed) if is_changed or tags else None,
+    )
+
+
+def events_of_rows(rows: Sequence[Sequence[Any]]) -> Entries:
+    """Return the events of rows as `event_of_row` does, in half the time."""
+    if not rows:
+        return Entries()
+    sources, times, ids, texts, hashes, received, partitions, offsets, lines, rolled, is_changed, tags = map(
+        list, zip(*rows, strict=True)
+    )
+    values = list(map(load_payload, texts))
+    made = [
+        Made(own, tuple(some), changed) if changed or some else None
+        for own, some, changed in zip(values, tags, is_changed, strict=True)
+    ]
+    count = len(rows)
+    return Entries(
+        keys=[id_ + source_digest(source) for id_, source in zip(ids, sources, strict=True)],
+        texts=[uuid_text(id_.hex()) for id_ in ids],
+        sources=sources,
+        times=times,
+        received=received,
+        payloads=[text.encode() for text in texts],
+        values=values,
+        hashes=hashes,
+        partitions=partitions,
+        offsets=offsets,
+        lines=lines,
+        timed=[True] * count,
+        attributes=[b""] * count,
+        rolled=rolled,
+        made=made,
     )
 
 

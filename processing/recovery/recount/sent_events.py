@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
-import msgspec
-
-from processing.events.entries import Entry
+from processing.events.entries import Entries, Entry
 from processing.stores.mongodb.document_store import DocumentStore
 from processing.stores.mongodb.stored_events import events_of
 
@@ -27,16 +25,18 @@ class Origin(NamedTuple):
         return cls(entry.ts, entry.received, entry.partition, entry.offset, entry.line)
 
 
-def read(documents: DocumentStore, origins: Mapping[bytes, Origin]) -> Iterator[Entry]:
-    """Yield what was sent, at the time and place of each row; nothing where there is no intact document.
+def read(documents: DocumentStore, origins: Mapping[bytes, Origin]) -> Entries:
+    """Return what was sent, at the time and place of each row; nothing where there is no intact document.
 
     :param origins: by document id
     :raises StoreUnavailable: MongoDB does not answer
     """
     if not origins:
-        return
-    for entry in events_of(documents.find(list(origins))).events:
-        ts, received, partition, offset, line = origins[entry.key]
-        yield msgspec.structs.replace(
-            entry, ts=entry.ts if ts is None else ts, received=received, partition=partition, offset=offset, line=line
-        )
+        return Entries()
+    found = events_of(documents.find(list(origins))).events
+    if not found:
+        return found
+    times, *places = map(list, zip(*map(origins.__getitem__, found.keys), strict=True))
+    found.times = [sent if ts is None else ts for ts, sent in zip(times, found.times, strict=True)]
+    found.received, found.partitions, found.offsets, found.lines = places
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from uuid import UUID
@@ -13,11 +12,11 @@ from ingestion.events.timestamps import from_micros
 from processing.events import decoding
 from processing.events.batch import MINUTE
 from processing.events.entries import Entries, Entry
-from processing.events.fields import numeric_fields
 from processing.events.ledger_deltas import LedgerDelta, LedgerDeltas
+from processing.recovery.replay import stale_hours
 from processing.recovery.replay.planning import DROPPED, REJECTED, STORED, Move, ReplayPlan
 from processing.recovery.replay.reading import Chunk
-from processing.stores import change_marks, copy_encoder, letter_writer, month_partitions, row_sql
+from processing.stores import copy_encoder, letter_writer, month_partitions, row_sql
 
 _SAME_EVENT = "e.source_id = s.source_id AND e.ts = s.ts AND e.id = s.id"
 _UPDATE = f"""
@@ -60,17 +59,6 @@ SELECT d.id, d.topic_id, d.partition, d."offset", d.line FROM dead_letter d JOIN
 WHERE d.replay IS NOT NULL AND d.state IN ('open', 'parked', 'discarded') ORDER BY d.id FOR UPDATE OF d
 """  # noqa: S608 - constants only
 _MARK_LETTERS = f"UPDATE dead_letter d SET replay = %(replay)s FROM {_ORIGINS} WHERE {_SAME_ORIGIN}"  # noqa: S608
-_STALE = """
-INSERT INTO stale_hour AS h (source_id, hour, fields)
-SELECT v.source_id, to_timestamp(v.hour), CASE WHEN v.fields IS NOT NULL THEN ARRAY(
-    SELECT jsonb_array_elements_text(v.fields::jsonb)) END
-FROM unnest(%s::text[], %s::bigint[], %s::text[]) AS v (source_id, hour, fields) ORDER BY 1, 2
-ON CONFLICT (source_id, hour) DO UPDATE SET fields = CASE WHEN h.fields IS NOT NULL AND excluded.fields IS NOT NULL
-    THEN ARRAY(SELECT DISTINCT unnest(h.fields || excluded.fields)) END
-"""
-
-
-Touched = tuple[Entry, set[str] | None]  # an event, and the fields whose rollups it changes; None: all
 
 
 class Applied(Counter[str]):
@@ -94,18 +82,9 @@ def apply(cursor: psycopg.Cursor, found: ReplayPlan, chunk: Chunk, *, revision: 
     _fold_ledger(cursor, moved)
     for move in moved:
         done[move.after if move.after != STORED else "appeared"] += 1
-    # Rollups are of numbers alone.
-    touched: dict[bytes, Touched] = {}
-    touched |= {entry.key: (entry, fields) for entry in found.changed if (fields := _other_numbers(entry, chunk))}
-    touched |= {move.entry.key: (move.entry, None) for move in moved if STORED in (move.before, move.after)}
-    _mark_stale(cursor, list(touched.values()))
+    rolled = [move.entry for move in moved if STORED in (move.before, move.after)]
+    stale_hours.mark(cursor, stale_hours.of_changes(found.changed, chunk.present, rolled))
     return done
-
-
-def _other_numbers(entry: Entry, chunk: Chunk) -> set[str]:
-    """Return the fields whose number in the row changes, comes or goes."""
-    after = numeric_fields(entry.made.values if entry.made else entry.values)
-    return {name for name, _ in after.items() ^ numeric_fields(chunk.present[entry.key].row.values).items()}
 
 
 def _change(cursor: psycopg.Cursor, changed: Entries, topics: dict[bytes, int], *, revision: int, replay: int) -> int:
@@ -205,20 +184,6 @@ def _fold_ledger(cursor: psycopg.Cursor, moved: Iterable[Move]) -> None:
 
 
 _COUNTED = {STORED: "stored", DROPPED: "dropped", REJECTED: "dead_lettered"}
-
-
-def _mark_stale(cursor: psycopg.Cursor, touched: Sequence[Touched]) -> None:
-    """Mark the hours whose rollups are to be computed again, and of which fields."""
-    if not touched:
-        return
-    hours: dict[tuple[str, int], set[str] | None] = {}
-    for entry, fields in touched:
-        place = entry.source, entry.ts // change_marks.HOUR
-        known = hours.get(place, set())
-        hours[place] = None if known is None or fields is None else known | fields
-    named = [None if fields is None else json.dumps(sorted(fields)) for fields in hours.values()]
-    cursor.execute(_STALE, [[source for source, _ in hours], [hour * 3_600 for _, hour in hours], named])
-    change_marks.mark(cursor, [entry.source for entry, _ in touched], [entry.ts for entry, _ in touched])
 
 
 def _stage(cursor: psycopg.Cursor, entries: Entries, topic: int, revision: int) -> None:

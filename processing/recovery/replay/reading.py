@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import msgspec
 import psycopg
 
 from ingestion.auth import source_patterns
 from ingestion.events.identity.content_hash import content_hashes
 from processing.events.document_ids import source_digest
-from processing.events.entries import Entries, Entry
+from processing.events.entries import Entries
 from processing.events.made import Made, as_sent
 from processing.recovery.recount import readers, sent_events
 from processing.recovery.recount.sent_events import Origin
@@ -139,31 +138,35 @@ def read(
 def _chunk(
     documents: DocumentStore, source: str, rows: Sequence[Any], removed: Sequence[Any], end: Place | None
 ) -> Chunk:
-    present: dict[bytes, Present] = {}
-    unchanged: list[Entry] = []
-    wanted: dict[bytes, Origin] = {}
-    for *columns, topic, stored in rows:
-        entry = readers.event_of_row(columns)
-        row = entry.made or as_sent(entry.values)
-        present[entry.key] = Present(topic, "stored", stored, row, not entry.rolled)
-        if row.is_changed:
-            wanted[entry.key] = Origin.of(entry)
-        else:
-            unchanged.append(msgspec.structs.replace(entry, made=None))
+    found = readers.events_of_rows([row[:-2] for row in rows])
+    present = {
+        key: Present(topic, "stored", stored, made or as_sent(values), not rolled)
+        for key, (*_, topic, stored), made, values, rolled in zip(
+            found.keys, rows, found.made, found.values, found.rolled, strict=True
+        )
+    }
+    changed = {index for index, made in enumerate(found.made) if made and made.is_changed}
+    origins = map(Origin, found.times, found.received, found.partitions, found.offsets, found.lines)
+    wanted = {
+        key: origin for index, (key, origin) in enumerate(zip(found.keys, origins, strict=True)) if index in changed
+    }
     for id_, _, fate, topic, partition, offset, line, received in removed:
         key = id_ + source_digest(source)
         if key not in present:
             present[key] = Present(topic, fate)
             wanted[key] = Origin(None, received, partition, offset, line)
-    events = [*_intact(unchanged), *sent_events.read(documents, wanted)]
-    return Chunk(Entries.of(events), present, len(present) - len(events), len(present), end)
+    unchanged = found.select([index for index in range(len(found)) if index not in changed])
+    events = Entries.joined([_intact(unchanged), sent_events.read(documents, wanted)])
+    return Chunk(events, present, len(present) - len(events), len(present), end)
 
 
-def _intact(entries: list[Entry]) -> Iterator[Entry]:
-    """Yield the events of rows that have what was sent, and note whether the sender gave the time."""
-    timed = content_hashes([entry.ts for entry in entries], [entry.values for entry in entries])
-    for entry, hash_ in zip(entries, timed, strict=True):
-        if entry.hash == hash_:
-            yield entry
-        elif readers.is_as_sent(entry):
-            yield msgspec.structs.replace(entry, timed=False)
+def _intact(events: Entries) -> Entries:
+    """Return the events of rows that have what was sent, and note whether the sender gave the time."""
+    sent = events.with_made({})
+    timed = content_hashes(sent.times, sent.values)
+    if timed == sent.hashes:
+        return sent
+    sent.timed = [hash_ == stored for hash_, stored in zip(timed, sent.hashes, strict=True)]
+    return sent.select(
+        [index for index, is_timed in enumerate(sent.timed) if is_timed or readers.is_as_sent(sent[index])]
+    )

@@ -9,7 +9,7 @@ import msgspec
 from bson import DBRef
 
 from ingestion.events.identity.content_hash import content_hash, content_hashes
-from processing.events.document_ids import source_digest
+from processing.events.document_ids import source_digest, uuid_text
 from processing.events.entries import Entries
 
 _encode = msgspec.json.Encoder().encode
@@ -44,7 +44,7 @@ def events_of(documents: Sequence[Mapping[str, Any]]) -> Read:
     count = len(whole)
     events = Entries(
         keys=[document["_id"] for document in whole],
-        texts=[_text(document["_id"].hex()) for document in whole],
+        texts=[uuid_text(document["_id"].hex()) for document in whole],
         sources=[document["source"] for document in whole],
         times=times,
         received=[int(document["received_us"]) for document in whole],
@@ -89,11 +89,6 @@ def _is_whole(document: Mapping[str, Any]) -> bool:
         and isinstance(document.get("payload"), dict | DBRef)
         and all([isinstance(document.get(name), int) for name in _NUMBERS])  # noqa: C419 - a generator takes twice as long
     )
-
-
-def _text(digits: str) -> str:
-    """Return an id as UUID text, given its hexadecimal digits."""
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:32]}"
 
 
 def _by_halves(documents: Sequence[Mapping[str, Any]]) -> Read:
