@@ -14,8 +14,6 @@ from processing.events.entries import Entry
 from processing.logic import history
 from processing.logic.history import History
 
-SOURCE_DONE = -1  # in place of a time: the replay is through with a source
-
 # In the order of their beginning, which is that of their effects: one runs at a time.
 _JOBS = """
 SELECT id, arguments, place, state FROM job
@@ -81,7 +79,7 @@ class PastReplays:
         if entry.source != source:
             return self._is_before(entry.source, source)
         if ts is None or id_ is None:
-            return ts == SOURCE_DONE
+            return False
         return (entry.ts, entry.id) <= (ts, UUID(id_).bytes)
 
     def _is_before(self, source: str, other: str) -> bool:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
 from processing.events.entries import Entries
 from processing.jobs import queue
+from processing.jobs.garbage import without_collections
 from processing.jobs.heartbeat import beating
 from processing.jobs.queue import JobFailed
 from processing.logic.engine import Logic
@@ -50,7 +50,7 @@ class Trial:
             place = job.place or _first_place(job, wanted, documents)
             revisions = self._load(job, wanted.revision, place["present"])
             found = report.from_place(place["found"])
-            with _without_collections():
+            with without_collections():
                 after = _judge(documents, wanted, bytes.fromhex(place["after"]), found, revisions)
             if after is not None:
                 job.place = {**place, "after": after.hex(), "found": report.to_place(found)}
@@ -87,16 +87,6 @@ def _first_place(job: Job, wanted: TrialRequest, documents: DocumentStore) -> di
     total = documents.count(wanted.documents())
     job.total = total if wanted.limit is None else min(total, wanted.limit)
     return {"present": present, "after": "", "found": None}
-
-
-@contextmanager
-def _without_collections() -> Iterator[None]:
-    """Leave out the collections of garbage of some seconds: documents have no cycles, and looking for some takes a third."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def _judge(

@@ -20,6 +20,7 @@ from processing.errors import postgres_errors
 from processing.events.entries import Entries
 from processing.events.judged import REJECTED
 from processing.jobs import queue
+from processing.jobs.garbage import without_collections
 from processing.jobs.heartbeat import beating
 from processing.jobs.queue import JobFailed, JobLost
 from processing.kafka.processed_topic import ProcessedTopic
@@ -33,6 +34,7 @@ from processing.recovery.rebuild.maintenance import Maintenance
 from processing.recovery.recount import recount
 from processing.recovery.replay import applying, planning, reading
 from processing.recovery.replay.planning import ReplayPlan
+from processing.recovery.replay.read_ahead import read_ahead
 from processing.recovery.replay.reading import Chunk, Place
 from processing.replays import past
 from processing.replays.request import ReplayRequest
@@ -61,13 +63,12 @@ class Replay:
         """Replay for some seconds; see queue.Step."""
         began = time.monotonic()
         wanted = ReplayRequest.of(job)
-        with postgres_errors(), beating(job), _session(wanted) as session:
+        with postgres_errors(), beating(job), without_collections(), _session(wanted) as session:
             run = Run.of(job, wanted, session, self._load(session.connection, wanted.revision))
             if wanted.dry_run:
                 run.present = self._load(session.connection, run.present_revision)
             before = run.counts["read"]
-            while time.monotonic() - began < SECONDS and self._next(run):
-                pass
+            self._replay(run, until=began + SECONDS)
             session.refresh()
             self._save_unwritten(run)
             if run.place is None:
@@ -86,22 +87,21 @@ class Replay:
                 raise JobFailed(f"revision {revision} of logic can't be used: {error}") from error
         return self._logic[revision]
 
-    def _next(self, run: Run) -> bool:
-        """Replay one chunk; return whether there is another."""
-        wanted, session = run.wanted, run.session
-        if run.place is None:
-            return False
-        if not run.place.source or run.place.ts == past.SOURCE_DONE:
-            with session.connection.cursor() as cursor:
-                source = reading.next_source(cursor, wanted.sources, after=run.place.source)
-            run.place = None if source is None else Place(source)
-            return source is not None
-        chunk = reading.read(session.connection, session.documents, run.place, since=wanted.since, until=wanted.until)
-        found = planning.plan(chunk, run.logic)
-        run.place = chunk.end or Place(run.place.source, past.SOURCE_DONE)
-        run.counts.update({"read": chunk.read, "same": found.same, "damaged": chunk.damaged})
-        self._write(run, chunk, found)
-        return True
+    def _replay(self, run: Run, *, until: float) -> None:
+        """Replay chunks to the end, or until a time by `time.monotonic`; each is read while the one before is written."""
+        wanted, place, run.place = run.wanted, run.place, None
+        if place is None:
+            return
+        chunks = reading.chunks(
+            run.session.reader, run.session.documents, place,
+            sources=wanted.sources, since=wanted.since, until=wanted.until,
+        )  # fmt: skip
+        with closing(read_ahead(chunks, until=until)) as coming:
+            for chunk in coming:
+                found = planning.plan(chunk, run.logic)
+                run.place = chunk.end
+                run.counts.update({"read": chunk.read, "same": found.same, "damaged": chunk.damaged})
+                self._write(run, chunk, found)
 
     def _write(self, run: Run, chunk: Chunk, found: ReplayPlan) -> None:
         if run.wanted.dry_run:
@@ -129,9 +129,10 @@ class Replay:
 
 @dataclass(slots=True)
 class Session:
-    """The connection, and the maintenance lease unless nothing is written."""
+    """The connections, and the maintenance lease unless nothing is written."""
 
     connection: psycopg.Connection
+    reader: psycopg.Connection  # with `documents`, for the thread that reads
     held: Maintenance | None
     documents: DocumentStore = field(default_factory=DocumentStore)
     processed: ProcessedTopic = field(default_factory=ProcessedTopic)
@@ -148,12 +149,13 @@ class Session:
 
 @contextmanager
 def _session(wanted: ReplayRequest) -> Iterator[Session]:
-    if wanted.dry_run:
-        with recount.connect() as connection, closing(Session(connection, None)) as session:
+    with recount.connect() as reader:
+        if wanted.dry_run:
+            with recount.connect() as connection, closing(Session(connection, reader, None)) as session:
+                yield session
+            return
+        with maintenance.session() as held, closing(Session(held.connection, reader, held)) as session:
             yield session
-        return
-    with maintenance.session() as held, closing(Session(held.connection, held)) as session:
-        yield session
 
 
 @dataclass(slots=True)

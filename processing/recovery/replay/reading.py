@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -80,16 +80,7 @@ class Chunk:
     present: dict[bytes, Present]  # by key
     damaged: int  # events without an intact document or row
     read: int
-    end: Place | None  # None: the source has no more
-
-
-def next_source(cursor: psycopg.Cursor, sources: Sequence[str], *, after: str) -> str | None:
-    """Return the next source by name; None: there is none.
-
-    :param sources: patterns; none: every source
-    """
-    found = cursor.execute(_NEXT_SOURCE, {"after": after, **_patterns(sources)}).fetchone()
-    return None if found is None else str(found[0])
+    end: Place | None  # where the next one begins; None: there is none
 
 
 def count(cursor: psycopg.Cursor, sources: Sequence[str], since: datetime | None, until: datetime | None) -> int:
@@ -106,7 +97,33 @@ def _patterns(sources: Sequence[str]) -> dict[str, list[str] | None]:
     return {"ids": sorted(found.ids), "beginnings": list(found.beginnings)}
 
 
-def read(
+def chunks(
+    connection: psycopg.Connection,
+    documents: DocumentStore,
+    place: Place,
+    *,
+    sources: Sequence[str],
+    since: datetime | None,
+    until: datetime | None,
+) -> Iterator[Chunk]:
+    """Yield the events of sources from a place on.
+
+    :param sources: patterns; none: every source
+    :raises StoreUnavailable: MongoDB does not answer
+    """
+    here = place if place.source else _next_source(connection, sources, after="")
+    while here is not None:
+        chunk = _read(connection, documents, here, since=since, until=until)
+        here = chunk.end = chunk.end or _next_source(connection, sources, after=here.source)
+        yield chunk
+
+
+def _next_source(connection: psycopg.Connection, sources: Sequence[str], *, after: str) -> Place | None:
+    found = connection.execute(_NEXT_SOURCE, {"after": after, **_patterns(sources)}).fetchone()
+    return None if found is None else Place(str(found[0]))
+
+
+def _read(
     connection: psycopg.Connection,
     documents: DocumentStore,
     place: Place,
@@ -114,10 +131,6 @@ def read(
     since: datetime | None,
     until: datetime | None,
 ) -> Chunk:
-    """Read the next events of a source.
-
-    :raises StoreUnavailable: MongoDB does not answer
-    """
     values: dict[str, object] = {
         "source": place.source, "ts": place.ts, "id": place.id, "since": since, "until": until,
     }  # fmt: skip

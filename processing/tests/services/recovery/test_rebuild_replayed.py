@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -17,8 +19,10 @@ from processing.models import Event, Job
 from processing.recovery.rebuild import rows
 from processing.recovery.reconcile import reconcile, report_text
 from processing.recovery.repair import repair
+from processing.recovery.replay import job as replay_job
 from processing.recovery.replay import reading
 from processing.recovery.replay.job import Replay
+from processing.recovery.replay.reading import Chunk
 from processing.replays import request
 from processing.replays.request import ReplayRequest
 from processing.stores.mongodb import documents
@@ -127,6 +131,10 @@ def test_events_that_lost_their_documents_too_come_back_from_kafka_as_the_replay
     assert_agrees()
 
 
+def four_chunks(items: Iterator[Chunk], **_: object) -> Iterator[Chunk]:
+    yield from islice(items, 4)
+
+
 def test_a_replay_that_was_cancelled_counts_as_far_as_it_came(
     site: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,9 +142,7 @@ def test_a_replay_that_was_cancelled_counts_as_far_as_it_came(
     for name in ("_ROWS", "_REMOVED"):
         monkeypatch.setattr(reading, name, getattr(reading, name).replace(f"LIMIT {reading.CHUNK}", "LIMIT 10"))
     monkeypatch.setattr(reading, "CHUNK", 10)
-    chunks = iter(range(6))
-    following = Replay._next
-    monkeypatch.setattr(Replay, "_next", lambda self, run: next(chunks, None) is not None and following(self, run))
+    monkeypatch.setattr(replay_job, "read_ahead", four_chunks)
     job = request.request(ReplayRequest(doubled()), who="test", worker=queue.new_worker())
     assert Replay().step(job) is not None
     Job.objects.filter(pk=job.pk).update(state=Job.State.CANCELLED)

@@ -1,0 +1,27 @@
+"""Reads what comes next, in a thread, while the caller works on what came before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+_Item = TypeVar("_Item")
+
+
+def read_ahead(items: Iterator[_Item], *, until: float) -> Generator[_Item, None, None]:
+    """Yield what an iterator yields, which runs in a thread of its own. To be closed before what it reads from.
+
+    :param until: by `time.monotonic`, when to begin with no more; what is read by then is still yielded
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as pool:
+        coming = [pool.submit(next, items)]
+        while coming:
+            try:
+                item = coming.pop().result()
+            except StopIteration:
+                return
+            if time.monotonic() < until:
+                coming.append(pool.submit(next, items))
+            yield item
