@@ -156,8 +156,7 @@ class Filler:
             cursor.execute(_ROWS)
             while found := cursor.fetchmany(_ROWS_PER_CHUNK):
                 by_topic: defaultdict[UUID, list[Entry]] = defaultdict(list)
-                for topic, *row in found:
-                    entry = readers.event_of_row(row)
+                for (topic, *_), entry in zip(found, readers.events_of_rows([row for _, *row in found]), strict=True):
                     # A row that was changed since, or by logic, is not what was sent.
                     if not readers.is_changed(entry) and readers.is_as_sent(entry):
                         by_topic[topic].append(entry)

@@ -19,7 +19,7 @@ from processing.stores.mongodb.stored_events import plain_payload
 _encode = msgspec.json.Encoder().encode
 _POSITION = ("partition", "offset", "line")
 
-# The columns that `event_of_row` needs, of table alias `e`. Times are in microseconds since the epoch.
+# The columns that `events_of_rows` needs, of table alias `e`. Times are in microseconds since the epoch.
 ROW_COLUMNS = """
 e.source_id, (extract(epoch FROM e.ts) * 1000000)::bigint, uuid_send(e.id), e.payload::text, e.content_hash,
 (extract(epoch FROM e.received) * 1000000)::bigint, e.partition, e."offset", e.line, e.rollup_cut IS NOT TRUE,
@@ -61,32 +61,11 @@ def is_intact_document(document: Mapping[str, object]) -> bool:
     return event_of_document(document) is not None and topic_of_document(document) is not None
 
 
-def event_of_row(row: Sequence[Any]) -> Entry:
-    """Return the event of a row of ROW_COLUMNS, read in binary.
-
-    Its `values` are those of the row, which logic may have changed; the spelling of its `payload` is PostgreSQL's.
-    """
-    source, ts, id_, payload, hash_, received, partition, offset, line, rolled, is_changed, tags = row
-    values, text = load_payload(payload), payload.encode()
-    return Entry(
-        key=id_ + source_digest(source),
-        text=str(UUID(bytes=id_)),
-        source=source,
-        ts=ts,
-        received=received,
-        payload=text,
-        values=values,
-        hash=hash_,
-        partition=partition,
-        offset=offset,
-        line=line,
-        rolled=rolled,
-        made=Made(values, tuple(tags), is_changed) if is_changed or tags else None,
-    )
-
-
 def events_of_rows(rows: Sequence[Sequence[Any]]) -> Entries:
-    """Return the events of rows as `event_of_row` does, in half the time."""
+    """Return the events of rows of ROW_COLUMNS, read in binary.
+
+    Their `values` are those of the rows, which logic may have changed; the spelling of their payloads is PostgreSQL's.
+    """
     if not rows:
         return Entries()
     sources, times, ids, texts, hashes, received, partitions, offsets, lines, rolled, is_changed, tags = map(

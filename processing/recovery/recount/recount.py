@@ -261,7 +261,8 @@ def _row_chunks(connection: psycopg.Connection) -> Iterator[list[StoredRow]]:
     with connection.cursor("recount_rows", binary=True) as cursor:
         cursor.execute(recount_sql.ROWS)
         while found := cursor.fetchmany(ROWS_PER_FETCH):
-            yield [StoredRow(readers.event_of_row(row), revision) for revision, *row in found]
+            revisions = [revision for revision, *_ in found]
+            yield list(map(StoredRow, readers.events_of_rows([row for _, *row in found]), revisions))
 
 
 class _RollupWriter:
