@@ -31,14 +31,12 @@ WITH hours AS (
         row_number() OVER (PARTITION BY source_id, {rollups.day_of("hour")} ORDER BY hour) = 1 AS is_first
     FROM (SELECT source_id, hour, fields FROM stale_hour ORDER BY source_id, hour LIMIT {_HOURS_PER_QUERY}) AS next),
 counted AS (
-    SELECT h.source_id, h.hour, h.fields, EXISTS (
-            SELECT FROM rollup_hour_packed p WHERE p.source_id = h.source_id AND p.day = h.day) AS is_packed, (SELECT count(*) FROM events e WHERE {WITHIN.format("e", "ts")})
+    SELECT h.source_id, h.hour, h.fields, (SELECT count(*) FROM events e WHERE {WITHIN.format("e", "ts")})
         + CASE WHEN is_first THEN coalesce((SELECT sum(cardinality(p.slot)) FROM rollup_minute_packed p
             WHERE p.source_id = h.source_id AND p.day = h.day), 0) / 3 ELSE 0 END AS rows
     FROM hours h)
--- What is taken out of a packed row is taken out whole.
-SELECT source_id, hour, CASE WHEN NOT is_packed THEN fields END FROM (
-    SELECT source_id, hour, fields, is_packed, sum(rows) OVER (ORDER BY source_id, hour) - rows AS before FROM counted) AS each_hour
+SELECT source_id, hour, fields FROM (
+    SELECT source_id, hour, fields, sum(rows) OVER (ORDER BY source_id, hour) - rows AS before FROM counted) AS each_hour
 WHERE before < {ROWS_PER_CHUNK} ORDER BY source_id, hour
 """  # noqa: S608 - constants only
 
@@ -54,16 +52,17 @@ SELECT field FROM found WHERE field IS NOT NULL
 """  # noqa: S608 - constants only
 
 
-# All of a source where all are to be computed. Of a day that is packed, a few too many do no harm.
+# All that a source has where all are to be computed: a few too many do no harm.
+_ALL = "source_id = h.source_id AND p.day = " + rollups.day_of("h.hour") + " WHERE h.fields IS NULL"
 _FIELDS = f"""
 INSERT INTO refreshed_span SELECT source_id, unnest(fields), hour FROM refreshed_hour WHERE fields IS NOT NULL;
 INSERT INTO refreshed_span SELECT h.source_id, f.field, h.hour
     FROM (SELECT DISTINCT source_id FROM refreshed_hour WHERE fields IS NULL) AS s
     CROSS JOIN LATERAL (({_fields_of("rollup_minute")}) UNION ({_fields_of("rollup_hour")})) AS f
-    JOIN refreshed_hour h ON h.source_id = s.source_id AND h.fields IS NULL;
-INSERT INTO refreshed_field SELECT source_id, field FROM refreshed_span
-    UNION SELECT p.source_id, p.field
-    FROM refreshed_hour h JOIN rollup_hour_packed p ON p.source_id = h.source_id AND p.day = {rollups.day_of("h.hour")};
+    JOIN refreshed_hour h ON h.source_id = s.source_id AND h.fields IS NULL
+    UNION SELECT h.source_id, p.field, h.hour FROM refreshed_hour h JOIN rollup_minute_packed p ON p.{_ALL}
+    UNION SELECT h.source_id, p.field, h.hour FROM refreshed_hour h JOIN rollup_hour_packed p ON p.{_ALL};
+INSERT INTO refreshed_field SELECT DISTINCT source_id, field FROM refreshed_span;
 ANALYZE refreshed_span;
 """  # noqa: S608 - constants only
 _OF_SPAN = f"r.field = h.field AND {WITHIN.format('r', 'start')}"
@@ -134,8 +133,9 @@ def _refresh(connection: psycopg.Connection, hours: list[Hour]) -> None:
     hourly = by_hour(minutes)
     capped, _ = FieldLimit().cap(connection, minutes, hourly)
     with connection.cursor() as cursor:
+        packing.lock(cursor)
         cursor.execute(_FIELDS + _CLEAR, prepare=False)
-        packing.take_out(cursor, "refreshed_hour")
+        packing.take_out(cursor, "refreshed_span")
         cursor.execute(change_marks.of_hours("refreshed_hour"))
         _write(cursor, minutes, hourly)
         cursor.execute(_LATEST + _DONE, prepare=False)

@@ -1,4 +1,4 @@
-"""Moves loose rollups into packed rows, a few at a time, and takes hours out of packed rows."""
+"""Moves loose rollups into packed rows, a few at a time, and takes hours of fields out of packed rows."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def pack(
     :param before: spans from this moment on stay loose
     """
     source, field, start = after or (None, None, None)
-    cursor.execute(_LOCK)
+    lock(cursor)
     cursor.execute(_TABLES)
     cursor.execute(_take(rollups), {"source": source, "field": field, "start": start, "before": before, "limit": limit})
     taken = cursor.rowcount
@@ -91,12 +91,17 @@ def pack(
     return taken, cursor.fetchone()
 
 
-def take_out(cursor: Cursor, hours: str) -> None:
-    """Take hours out of the packed rows, within the caller's transaction; what else a row has stays packed.
-
-    :param hours: a table with `source_id` and `hour`
-    """
+def lock(cursor: Cursor) -> None:
+    """Keep packing out until the end of the caller's transaction."""
     cursor.execute(_LOCK)
+
+
+def take_out(cursor: Cursor, hours: str) -> None:
+    """Take hours of fields out of the packed rows, within the caller's transaction; what else a row has stays packed.
+
+    :param hours: a table with `source_id`, `field` and `hour`
+    """
+    lock(cursor)
     for rollups in BOTH:
         cursor.execute(_TABLES)
         cursor.execute(_load_without(rollups, hours))
@@ -106,9 +111,10 @@ def take_out(cursor: Cursor, hours: str) -> None:
 def _load_without(rollups: Rollups, hours: str) -> str:
     return f"""
 WITH gone AS (
-    DELETE FROM {rollups.packed} AS p USING (SELECT DISTINCT source_id, {day_of("hour")} AS day FROM {hours}) AS h
-    WHERE p.source_id = h.source_id AND p.day = h.day RETURNING p.*)
+    DELETE FROM {rollups.packed} AS p USING (SELECT DISTINCT source_id, field, {day_of("hour")} AS day FROM {hours}) AS h
+    WHERE p.source_id = h.source_id AND p.field = h.field AND p.day = h.day RETURNING p.*)
 INSERT INTO packing_span ({_COLUMNS}) SELECT {_COLUMNS} FROM ({rollups.unpacked("gone")}) AS r
 WHERE NOT EXISTS (
-    SELECT FROM {hours} AS h WHERE h.source_id = r.source_id AND h.hour = date_trunc('hour', r.start, 'UTC'))
+    SELECT FROM {hours} AS h
+    WHERE h.source_id = r.source_id AND h.field = r.field AND h.hour = date_trunc('hour', r.start, 'UTC'))
 """  # noqa: S608 - constants only

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from deploy.testing.deployment import Deployment
 from ingestion.tests import topic
@@ -14,6 +14,8 @@ from processing.events.fields import MAX_FIELDS
 from processing.models import DeadLetter, Event, RollupHour
 from processing.recovery.reconcile import reconcile, report_text
 from processing.recovery.replay import reading
+from processing.stores.packed import packing
+from processing.stores.packed.rollups import MINUTES
 from processing.tests import expectations, factories, logic_revisions, replaying
 from processing.tests.consumer_thread import running_loop
 from processing.tests.logic_revisions import rule
@@ -191,6 +193,20 @@ def test_packed_rollups_are_replayed_as_well() -> None:
     # An hour of the ledger that is folded has a minute beside it now, which adds nothing.
     del before["ledger"], after["ledger"]
     assert after == before
+
+
+@pytest.mark.usefixtures("stored")
+def test_packing_that_has_come_as_far_as_the_minutes_loses_none() -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        packing.pack(cursor, MINUTES, after=None, before=datetime(2090, 1, 1, tzinfo=UTC), limit=100_000)
+    before = replaying.tables()
+    revision = logic_revisions.use(rule("derived", "set n = n * 2"))
+
+    replaying.replay(revision)
+    assert_agrees()
+    replaying.replay(0)
+
+    assert replaying.tables() == before
 
 
 def test_fields_that_are_nested_or_too_many_are_replayed_as_well(site: Deployment) -> None:
