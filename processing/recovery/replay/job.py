@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 import psycopg
 from django.db import transaction
@@ -96,12 +97,16 @@ class Replay:
             run.session.reader, run.session.documents, place,
             sources=wanted.sources, since=wanted.since, until=wanted.until,
         )  # fmt: skip
-        with closing(read_ahead(chunks, until=until)) as coming:
+        with closing(read_ahead(chunks, until=until, is_large=attrgetter("is_large"))) as coming:
             for chunk in coming:
-                found = planning.plan(chunk, run.logic)
-                run.place = chunk.end
-                run.counts.update({"read": chunk.read, "same": found.same, "damaged": chunk.damaged})
-                self._write(run, chunk, found)
+                self._take(run, chunk)
+                del chunk
+
+    def _take(self, run: Run, chunk: Chunk) -> None:
+        found = planning.plan(chunk, run.logic)
+        run.place = chunk.end
+        run.counts.update({"read": chunk.read, "same": found.same, "damaged": chunk.damaged})
+        self._write(run, chunk, found)
 
     def _write(self, run: Run, chunk: Chunk, found: ReplayPlan) -> None:
         if run.wanted.dry_run:

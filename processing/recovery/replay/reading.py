@@ -21,6 +21,8 @@ from processing.stores.mongodb.document_store import DocumentStore
 
 CHUNK = 2_000  # events; consumers wait while those of them are written that change
 
+LARGE = 8 * 1024 * 1024  # bytes of a chunk's payloads, which take some times as much in memory
+
 _PLACE = "(e.ts, e.{id}) > ('epoch'::timestamptz + %(ts)s * interval '1 microsecond', %(id)s::uuid)"
 _RANGE = """
 e.source_id = %(source)s AND (%(since)s::timestamptz IS NULL OR e.ts >= %(since)s)
@@ -81,6 +83,11 @@ class Chunk:
     damaged: int  # events without an intact document or row
     read: int
     end: Place | None  # where the next one begins; None: there is none
+
+    @property
+    def is_large(self) -> bool:
+        """Return whether it takes so much memory that no other one should be read meanwhile."""
+        return sum(map(len, self.events.payloads)) > LARGE
 
 
 def count(cursor: psycopg.Cursor, sources: Sequence[str], since: datetime | None, until: datetime | None) -> int:
