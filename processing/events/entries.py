@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from itertools import chain
@@ -12,8 +13,6 @@ from typing import Any, overload
 import msgspec
 
 from processing.events.made import Made
-
-_encode = msgspec.json.Encoder().encode
 
 
 class Entry(msgspec.Struct, gc=False):
@@ -114,7 +113,10 @@ class Entries(Sequence[Entry]):
 
     def with_made(self, made: Mapping[int, Made]) -> Entries:
         """Return the events with what logic made of them, by index; the others are as sent."""
-        found = self[:]
+        # The same lists, and what is known of them.
+        found = copy(self)
+        for name in ("is_as_sent", "row_values", "row_payloads"):
+            found.__dict__.pop(name, None)
         found.made = list(map(made.get, range(len(self))))
         return found
 
@@ -138,10 +140,7 @@ class Entries(Sequence[Entry]):
         return (
             self.payloads
             if self.is_as_sent
-            else [
-                _encode(made.values) if made and made.is_changed else sent
-                for made, sent in zip(self.made, self.payloads, strict=True)
-            ]
+            else [made.payload(sent) if made else sent for made, sent in zip(self.made, self.payloads, strict=True)]
         )
 
     @cached_property

@@ -6,6 +6,8 @@ import msgspec
 
 from ingestion.events.identity.content_hash import is_same_content
 
+_encode = msgspec.json.Encoder().encode
+
 
 class Made(msgspec.Struct, frozen=True, gc=False):
     """The row of an event that logic has done something with."""
@@ -13,6 +15,19 @@ class Made(msgspec.Struct, frozen=True, gc=False):
     values: dict[str, object]  # of the payload
     tags: tuple[str, ...] = ()
     is_changed: bool = True  # False: the values are as sent
+    added: bytes | None = None  # JSON of the members that follow those that were sent, if nothing else was changed
+
+    def payload(self, sent: bytes) -> bytes:
+        """Return the payload of the row as JSON.
+
+        :param sent: the payload that was
+        """
+        if not self.is_changed:
+            return sent
+        if self.added is None:
+            return _encode(self.values)
+        # In half the time, and with the sender's spelling.
+        return b"%b%b}" % (sent[:-1], self.added)
 
     def is_like(self, other: Made) -> bool:
         """Return whether both rows have the same content, however numbers are spelled."""

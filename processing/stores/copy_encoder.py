@@ -76,7 +76,7 @@ def _tags(tags: tuple[str, ...]) -> bytes:
 
 
 @lru_cache(maxsize=10_000)
-def _changes(tags: tuple[str, ...], *, is_changed: bool) -> bytes:
+def _changes(tags: tuple[str, ...], is_changed: bool) -> bytes:
     return (_CHANGED if is_changed else _NULL) + _tags(tags)
 
 
@@ -137,7 +137,7 @@ def _with_changes(entries: Entries, places: Sequence[_Place], ends: Mapping[_Pla
         as_sent = {place: end + _AS_SENT for place, end in ends.items()}
         return [as_sent[place] for place in places]
     return [
-        ends[place] + (_changes(made.tags, is_changed=made.is_changed) if made else _AS_SENT)
+        ends[place] + (_changes(made.tags, made.is_changed) if made else _AS_SENT)
         for place, made in zip(places, entries.made, strict=True)
     ]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
+import msgspec
+
 from ingestion.events.model import MAX_KEYS
 from processing.logic.expressions.compiled.compiler import Compiler
 from processing.logic.expressions.compiled.scope import Scope
@@ -20,10 +22,10 @@ from processing.logic.rules.rule import Rule
 # What a rule that fails has changed is undone.
 _RULE = """
 try:
-    before, tags_before = payload, tags
+    before, tags_before, added_before = payload, tags, added
     BODY
 except Exception:
-    payload = before
+    payload, added = before, added_before
     RELOAD
     tags = fail(I, tags_before)
     hit = True
@@ -45,20 +47,24 @@ else:
     unknown[I] += 1
 """
 _ADDED = f"""
-if len(payload) < {MAX_KEYS} or K in payload:
+if K in payload:
+    payload, added = {{**payload, K: V}}, None
+elif len(payload) < {MAX_KEYS}:
     payload = {{**payload, K: V}}
+    if added is not None:
+        added = added + MEMBER + encode(V)
 else:
     unknown[I] += 1
 """
 _PUT = """
 if (P := put(payload, PATH, V)) is not None:
-    payload = P
+    payload, added = P, None
 else:
     unknown[I] += 1
 """
 _MOVED = """
 if (P := move(payload, PATH, TO)) is not None:
-    payload = P
+    payload, added = P, None
 else:
     unknown[I] += 1
 """
@@ -76,7 +82,7 @@ if NAME in tags:
 _ENDINGS = {
     Reject: "ended[index] = Result(given, given_tags, REJECTED, RULE, REASON)\ncontinue",
     Drop: "ended[index] = Result(given, given_tags, DROPPED, RULE, '')\ncontinue",
-    Stop: "kept[index] = Made(payload, tags, payload is not given)\ncontinue",
+    Stop: "kept[index] = Made(payload, tags, payload is not given, added)\ncontinue",
 }
 
 
@@ -102,6 +108,7 @@ class RuleCode:
         self._scope = scope
         self._missed = missed
         scope.globals |= {
+            "encode": msgspec.json.Encoder().encode,
             "put": changes.put,
             "move": changes.move,
             "take": changes.take,
@@ -156,7 +163,7 @@ class _OneRule:
             case Set():
                 return self._set(action)
             case Remove(path=path):
-                return fill_statements("payload = take(payload, PATH)", PATH=constant(path))
+                return fill_statements("payload, added = take(payload, PATH), None", PATH=constant(path))
             case Rename(path=path, to=to):
                 return self._counted(_MOVED, PATH=constant(path), TO=constant(to), P=self._scope.fresh())
             case Tag(name=name):
@@ -168,7 +175,9 @@ class _OneRule:
     def _set(self, action: Set) -> list[ast.stmt]:
         result = self._scope.fresh()
         if len(action.path) == 1:
-            store = self._counted(_ADDED, K=constant(action.path[0]), V=result)
+            [key] = action.path
+            member = b",%b:" % msgspec.json.encode(key)
+            store = self._counted(_ADDED, K=constant(key), V=result, MEMBER=constant(member))
         else:
             store = self._counted(_PUT, PATH=constant(action.path), V=result, P=self._scope.fresh())
         return self._counted(_UNKNOWN, TEST=self._known(action.value, result), BODY=store)

@@ -23,11 +23,12 @@ def run(events, indexes, tags_before_rules, kept, ended):
     for index in indexes:
         payload = given = payloads[index]
         tags = given_tags = tags_before_rules[index] if index in tags_before_rules else NO_TAGS
+        added = NOTHING if payload else None
         hit = False
         VARIABLES
         BODY
         if hit:
-            kept[index] = Made(payload, tags, payload is not given)
+            kept[index] = Made(payload, tags, payload is not given, added)
 """
 _VARIABLES = {
     "source": "source = sources[index]",
@@ -134,6 +135,7 @@ def compile_program(rules: Sequence[Rule], *, labels: Mapping[str, str], tables:
         "Made": Made,
         "Result": Result,
         "NO_TAGS": (),
+        "NOTHING": b"",
         "REJECTED": Fate.REJECTED,
         "DROPPED": Fate.DROPPED,
         "applied": counters.applied,

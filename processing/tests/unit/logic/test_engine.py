@@ -36,12 +36,12 @@ def test_what_no_rule_changes_is_as_it_was_sent() -> None:
     assert (shown(found), found.kept.is_as_sent) == ([({"a": 1}, []), ({"a": 0}, [])], True)
 
 
-def test_what_rules_make_has_its_json() -> None:
+def test_what_rules_add_follows_what_was_sent_as_it_was_spelled() -> None:
     kept = judged({"a": 2, "c": 1.0}, rules=[SET]).kept
 
     [made], [payload] = kept.made, kept.row_payloads
     assert made is not None
-    assert (payload, made.values) == (b'{"a":2,"c":1.0,"b":20}', {"a": 2, "c": 1.0, "b": 20})
+    assert (payload, made.values) == (b'{"a": 2, "c": 1.0,"b":20}', {"a": 2, "c": 1.0, "b": 20})
     assert (made.tags, made.is_changed) == (("set",), True)
 
 

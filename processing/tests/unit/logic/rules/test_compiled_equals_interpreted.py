@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Mapping, Sequence
 
+import msgspec
+import pytest
 from hypothesis import HealthCheck, given, reject, settings
 
+from processing.events.made import Made
 from processing.logic.content import RuleContent
 from processing.logic.faults import InvalidLogic
 from processing.logic.rules.explain import Step, explain
-from processing.logic.rules.program import compile_program
+from processing.logic.rules.program import Columns, compile_program
 from processing.logic.rules.results import Counts, Result
 from processing.logic.rules.rule import Rule, parse_rule
 from processing.tests.unit.logic import rule_strategies as some
@@ -59,3 +63,20 @@ def test_generated_code_gives_what_the_interpreter_gives(
     assert program.take_counts() == counted(steps)
     assert repr(values) == repr(as_sent)
     assert not any(step.outcome == "failed" for step in steps)
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(some.rule_lists(), some.payloads(), some.TIMES)
+def test_the_text_of_a_payload_says_what_its_values_say(
+    indent: int | None, contents: list[RuleContent], values: dict[str, object], ts: int
+) -> None:
+    program = compile_program(parsed(contents), labels={}, tables=TABLES)
+    assert program is not None
+    made: dict[int, Made] = {}
+
+    program.run_all(Columns([values], [SOURCE], [ts], [ts]), [0], {}, made, {})
+
+    for each in made.values():
+        text = each.payload(json.dumps(values, indent=indent).encode())
+        assert repr(msgspec.json.decode(text)) == repr(msgspec.json.decode(msgspec.json.encode(each.values)))
