@@ -167,8 +167,9 @@ class _Batch:
             indexes = self._left(indexes)
         if found.program:
             self._run(found.program, indexes, tags)
-        for index in tags.keys() - self._kept.keys() - self._gone:
-            self._kept[index] = Made(self._entries.values[index], tags[index], is_changed=False)
+        for index, own in tags.items():
+            if index not in self._kept and index not in self._gone:
+                self._kept[index] = Made(self._entries.values[index], own, is_changed=False)
         if found.after:
             self._check_after(found.after, self._left(indexes))
 
