@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import chain
 
 import msgspec
 
@@ -109,18 +110,13 @@ def _changed(lines: Sequence[bytes], entries: Entries, first: int, stored: int) 
 
     :param first: the index of the record's first event
     """
-    members = _MEMBERS % stored
-    pieces = [lines[0]]
-    for index, line in enumerate(lines[1:], start=first):
-        made = entries.made[index]
-        if made is None:
-            pieces += members, b"{", line
-        else:
-            # The line goes on after the payload's first brace.
-            end = line[len(entries.payloads[index]) - 1 :]
-            tagged = _TAGGED % (stored, _tags(made.tags)) if made.tags else members
-            pieces += tagged, entries.row_payloads[index], end
-    return b"".join(pieces)
+    own = slice(first, first + len(lines) - 1)
+    plain = _MEMBERS % stored
+    members = [_TAGGED % (stored, _tags(made.tags)) if made and made.tags else plain for made in entries.made[own]]
+    # A line goes on after the payload's first brace.
+    ends = [line[len(sent) - 1 :] for line, sent in zip(lines[1:], entries.payloads[own], strict=True)]
+    pieces = zip(members, entries.row_payloads[own], ends, strict=True)
+    return b"".join(chain(lines[:1], chain.from_iterable(pieces)))
 
 
 def _are_shortest(texts: Iterable[bytes], entries: Entries) -> bool:

@@ -75,7 +75,6 @@ def _tags(tags: tuple[str, ...]) -> bytes:
     return _LENGTH.pack(len(data)) + data
 
 
-@lru_cache(maxsize=10_000)
 def _changes(tags: tuple[str, ...], is_changed: bool) -> bytes:
     return (_CHANGED if is_changed else _NULL) + _tags(tags)
 
@@ -133,13 +132,13 @@ def events(
 
 def _with_changes(entries: Entries, places: Sequence[_Place], ends: Mapping[_Place, bytes]) -> list[bytes]:
     """Return the end of each row, with whether logic changed the payload, and the tags."""
-    if entries.is_as_sent:
-        as_sent = {place: end + _AS_SENT for place, end in ends.items()}
-        return [as_sent[place] for place in places]
-    return [
-        ends[place] + (_changes(made.tags, made.is_changed) if made else _AS_SENT)
-        for place, made in zip(places, entries.made, strict=True)
-    ]
+    kinds = [made and (made.tags, made.is_changed) for made in entries.made]
+    changes = {kind: _changes(*kind) if kind else _AS_SENT for kind in set(kinds)}
+    if len(changes) > 1:
+        return [ends[place] + changes[kind] for place, kind in zip(places, kinds, strict=True)]
+    # Mostly all are alike, and then the events of a record have the same end.
+    alike = {place: end + each for each in changes.values() for place, end in ends.items()}
+    return [alike[place] for place in places]
 
 
 def spans(minutes: Spans, hours: Spans) -> bytes:

@@ -26,8 +26,8 @@ from processing.stores.row_store import RowStore
 # stores' short answers would wait Python's 5 ms for its thread: in a drain 52,000 events/s instead of 45,500.
 SWITCH_INTERVAL = 0.0005
 # The garbage collector looks for cycles after so many new objects. Events are freed with their batch, before it would come to them:
-# looking at each took a twelfth of the CPU time. What is left, a few objects of each poll, takes some megabytes.
-GARBAGE = 50_000
+# looking at each took a twelfth of the CPU time. What is left, a few objects of each poll, takes ten megabytes.
+GARBAGE = 100_000
 
 
 class Command(OperatorCommand):
