@@ -83,7 +83,7 @@ def test_the_peers_packages_are_installed_outside_the_products_environment(
 ) -> None:
     installed: list[list[str]] = []
 
-    def run_pip(command: list[str]) -> int:
+    def run_pip(command: list[str], _env: dict[str, str]) -> int:
         print("Downloading")
         installed.append(command)
         return 0
@@ -91,6 +91,7 @@ def test_the_peers_packages_are_installed_outside_the_products_environment(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     # An environment with pip takes eight seconds.
     monkeypatch.setattr(bootstrap, "_make_environment", lambda folder: folder.mkdir(parents=True, exist_ok=True))
+    monkeypatch.setattr(bootstrap, "_install_quickly", lambda *_: False)
     monkeypatch.setattr(bootstrap, "_show_downloads", run_pip)
 
     first, again = environment.ensure(), environment.ensure()
