@@ -31,6 +31,7 @@ SESSION_TIMEOUT = 10.0  # seconds until a killed consumer's partitions go to ano
 REQUEST_TIMEOUT = 5.0  # seconds that a call for offsets may take
 # What was stored since the last commit is published to processed-data again after a kill, and after a partition has moved.
 COMMIT_EVERY = 1.0  # seconds
+COMMIT_AGAIN = 5.0  # seconds after one that failed
 # When idle, the broker answers a fetch as soon as there is any record; under load, when there is enough for a round.
 _IDLE_FETCH = {"fetch_min_bytes": 1, "fetch_max_wait_ms": 500}
 _BUSY_FETCH = {"fetch_min_bytes": 65_536, "fetch_max_wait_ms": 50}
@@ -51,6 +52,7 @@ class Consumer:
         self._next: dict[int, int] = {}  # partition -> the offset after the last record that was returned
         self._done: dict[int, int] = {}  # next offsets that are not committed yet
         self._next_commit = 0.0  # time.monotonic()
+        self._is_refused = False  # the last commit
         self.is_broken = False  # see `poll`
         with kafka_errors():
             self._client = KafkaConsumer(
@@ -209,6 +211,7 @@ class Consumer:
             with _unless_gone():
                 self._client.pause(TopicPartition(self.topic, partition))
             self._started.discard(partition)
+            self._done.pop(partition, None)
             self._awaiting_start.add(partition)
 
     def hurry(self, busy: bool) -> None:
@@ -266,13 +269,17 @@ class Consumer:
         self._done.update(offsets)
 
     def commit_done(self, *, at_once: bool = False) -> None:
-        """Commit what was noted, unless the last time is not COMMIT_EVERY ago; call it often."""
-        if self._done and (at_once or time.monotonic() >= self._next_commit):
-            self._next_commit = time.monotonic() + COMMIT_EVERY
-            self._commit(self._done)
-            self._done = {}
+        """Commit what was noted, unless the last time is not COMMIT_EVERY ago; call it often.
 
-    def _commit(self, offsets: Mapping[int, int]) -> None:
+        What Kafka does not take, as while members come and go, it is told again.
+        """
+        if self._done and (time.monotonic() >= self._next_commit or (at_once and not self._is_refused)):
+            self._is_refused = not self._commit(self._done)
+            self._next_commit = time.monotonic() + (COMMIT_AGAIN if self._is_refused else COMMIT_EVERY)
+            if not self._is_refused:
+                self._done = {}
+
+    def _commit(self, offsets: Mapping[int, int]) -> bool:
         """Commit next offsets. A failure is only logged: progress in PostgreSQL keeps redeliveries without effect."""
         try:
             self._client.commit(
@@ -285,6 +292,8 @@ class Consumer:
             )
         except KafkaError as error:
             logger.warning("offsets not committed", extra={"reason": type(error).__name__})
+            return False
+        return True
 
     def close(self) -> None:
         """Commit what was noted, and leave the group."""

@@ -6,7 +6,10 @@ import pytest
 
 from deploy.testing.deployment import Deployment
 from ingestion.kafka import client_internals
+from processing.events.positions import ReadUpTo
 from processing.kafka.consumer import Consumer
+from processing.kafka.end_offsets import OffsetsReader
+from processing.tests import factories, group
 
 pytestmark = pytest.mark.services
 
@@ -27,6 +30,34 @@ def test_a_rejoin_that_outlasts_a_poll_is_finished_by_the_next_polls(site: Deplo
             assert poll(consumer, site, wait=0.5) == [0, 1, 2, 3, 4, 5]
             assert coordinator.stable()
     finally:
+        consumer.close()
+
+
+def test_offsets_that_kafka_did_not_take_are_committed_again(
+    site: Deployment, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They also tell operators how far the group is behind, and nothing may follow that would be committed."""
+    factories.put(site.raw_topic, factories.line(1))
+    consumer, reader = Consumer(), OffsetsReader([site.servers.kafka.address], site.raw_topic)
+    try:
+        poll(consumer, site, wait=0.5)
+        ends = reader.ask()
+        consumer.start_at(ends, {number: ReadUpTo(0, -1) for number in range(6)})
+        consumer.note_done({number: end for number, (_, end) in ends.partitions.items()})
+        # As after partitions were added: the member rejoins, and keeps what it has.
+        consumer._client._coordinator._assignment_snapshot = {}
+        consumer.poll(wait=0.001, limit=1)
+        consumer.commit_done(at_once=True)
+        assert "offsets not committed" in caplog.messages
+
+        def is_committed() -> bool:
+            consumer.poll(wait=0.1, limit=1)
+            consumer.commit_done(at_once=True)
+            return sum(group.committed(site.name).values()) == 1
+
+        site.wait_for(is_committed, 30)
+    finally:
+        reader.close()
         consumer.close()
 
 
