@@ -19,7 +19,7 @@ test: export PYTHONDONTWRITEBYTECODE =
 test: ## Run all tests in parallel, with real servers of their own
 	$(DEV) deploy.testing.phases $(WORKERS)
 
-faults: ## Inflict every fault with five seeds, write docs/faults.md (about 70 minutes)
+faults: ## Inflict every fault with five seeds, write docs/faults.md (about 95 minutes)
 	$(DEV) deploy.faults
 
 check: ## Check style, types, layers, settings and migrations
