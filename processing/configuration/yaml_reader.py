@@ -177,8 +177,11 @@ class _Reader:
 
 def _scalar(event: ScalarEvent) -> object:
     text = str(event.value)
-    if not event.implicit[0]:
-        return text
+    return plain(text) if event.implicit[0] else text
+
+
+def plain(text: str) -> object:
+    """Return what a value without quotes means: a number, a word of YAML, or the text itself."""
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text):

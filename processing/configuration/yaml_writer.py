@@ -6,6 +6,7 @@ import msgspec
 from yaml import SafeDumper, ScalarNode
 from yaml import dump as dump_yaml
 
+from processing.configuration import yaml_reader
 from processing.configuration.model import Configuration
 
 HEAD = "# Configuration of a site: manage.py apply_config FILE\n"
@@ -29,7 +30,10 @@ def _style(text: str) -> str | None:
         return '"'  # with escapes: other styles take some control characters for line ends
     # A block can't hold lines that end with spaces.
     is_block = "\n" in text.strip("\n") and all(line == line.rstrip() for line in lines)
-    return "|" if is_block else None
+    if is_block:
+        return "|"
+    # The library leaves some texts without quotes that are numbers to YAML 1.2, such as 0E0.
+    return None if isinstance(yaml_reader.plain(text), str) else "'"
 
 
 _Dumper.add_representer(str, _text)

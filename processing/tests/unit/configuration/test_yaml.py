@@ -113,6 +113,17 @@ def test_a_place_within_a_text_is_a_place_of_the_file(
     assert (found.line, found.column) == place
 
 
+# Texts of what numbers are made of come up seldom among all texts.
+NUMERALS = st.text("0123456789+-.eE_xo:", min_size=1, max_size=8)
+
+
+@given(NUMERALS | st.sampled_from(["~", "null", "True", "no", "on", "=", "<<", "2026-01-01", ".inf", "0o7"]))
+def test_a_text_that_looks_like_something_else_is_read_as_a_text(text: str) -> None:
+    written = yaml_writer.dump({text: [text]})
+
+    assert yaml_reader.read(written).value == yaml.safe_load(written) == {text: [text]}
+
+
 @given(VALUES)
 def test_what_is_written_is_read_as_the_same_by_this_reader_and_by_others(value: object) -> None:
     text = yaml_writer.dump({"value": value})
