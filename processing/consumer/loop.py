@@ -97,7 +97,7 @@ class Loop:
         """Gather one batch and hand it to the stores; True if there was any."""
         self.state.turn()
         consumer = self._open()
-        consumer.commit_done(at_once=not self._held and self._settling is None)
+        consumer.commit_done(idle=not self._held and self._settling is None)
         self._find_starts(consumer)
         if self._held:
             # One record goes after the other, and little is fetched while enough waits.

@@ -73,5 +73,5 @@ class UnreadOffsets:
         holding.result()
         # Else the next client would start before them again.
         consumer.note_done(skipped)
-        consumer.commit_done(at_once=True)
+        consumer.commit_now()
         return True

@@ -201,12 +201,13 @@ class Consumer:
             self._awaiting_start.discard(partition)
         # After a kill this offset tells where republishing to processed-data must start.
         self.note_done(uncommitted)
-        self.commit_done(at_once=True)
+        self.commit_now()
 
     def await_start(self, partitions: Collection[int]) -> None:
         """Return no more records of partitions until they are placed again."""
         # Committed offsets tell where to start.
-        self.commit_done(at_once=not self._done.keys().isdisjoint(partitions))
+        if not self._done.keys().isdisjoint(partitions):
+            self.commit_now()
         for partition in self._started & set(partitions):
             with _unless_gone():
                 self._client.pause(TopicPartition(self.topic, partition))
@@ -268,12 +269,17 @@ class Consumer:
         """Note next offsets of partitions for `commit_done`."""
         self._done.update(offsets)
 
-    def commit_done(self, *, at_once: bool = False) -> None:
-        """Commit what was noted, unless the last time is not COMMIT_EVERY ago; call it often.
+    def commit_done(self, *, idle: bool = False) -> None:
+        """Commit what was noted, unless the last time is not COMMIT_EVERY ago, or at once while idle; call it often.
 
         What Kafka does not take, as while members come and go, it is told again.
         """
-        if self._done and (time.monotonic() >= self._next_commit or (at_once and not self._is_refused)):
+        if time.monotonic() >= self._next_commit or (idle and not self._is_refused):
+            self.commit_now()
+
+    def commit_now(self) -> None:
+        """Commit what was noted."""
+        if self._done:
             self._is_refused = not self._commit(self._done)
             self._next_commit = time.monotonic() + (COMMIT_AGAIN if self._is_refused else COMMIT_EVERY)
             if not self._is_refused:
@@ -297,7 +303,7 @@ class Consumer:
 
     def close(self) -> None:
         """Commit what was noted, and leave the group."""
-        self.commit_done(at_once=True)
+        self.commit_now()
         try:
             self._client.close(autocommit=False, timeout_ms=2_000)
         except KafkaError as error:

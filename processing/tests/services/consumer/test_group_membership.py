@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from deploy.testing.deployment import Deployment
@@ -33,10 +35,9 @@ def test_a_rejoin_that_outlasts_a_poll_is_finished_by_the_next_polls(site: Deplo
         consumer.close()
 
 
-def test_offsets_that_kafka_did_not_take_are_committed_again(
-    site: Deployment, caplog: pytest.LogCaptureFixture
-) -> None:
-    """They also tell operators how far the group is behind, and nothing may follow that would be committed."""
+@pytest.fixture(name="refused")
+def _refused(site: Deployment, caplog: pytest.LogCaptureFixture) -> Iterator[Consumer]:
+    """A consumer whose commit of one record Kafka has just refused."""
     factories.put(site.raw_topic, factories.line(1))
     consumer, reader = Consumer(), OffsetsReader([site.servers.kafka.address], site.raw_topic)
     try:
@@ -47,18 +48,37 @@ def test_offsets_that_kafka_did_not_take_are_committed_again(
         # As after partitions were added: the member rejoins, and keeps what it has.
         consumer._client._coordinator._assignment_snapshot = {}
         consumer.poll(wait=0.001, limit=1)
-        consumer.commit_done(at_once=True)
+        consumer.commit_now()
         assert "offsets not committed" in caplog.messages
-
-        def is_committed() -> bool:
-            consumer.poll(wait=0.1, limit=1)
-            consumer.commit_done(at_once=True)
-            return sum(group.committed(site.name).values()) == 1
-
-        site.wait_for(is_committed, 30)
+        yield consumer
     finally:
         reader.close()
         consumer.close()
+
+
+def test_offsets_that_kafka_did_not_take_are_committed_again(site: Deployment, refused: Consumer) -> None:
+    """They also tell operators how far the group is behind, and nothing may follow that would be committed."""
+
+    def is_committed() -> bool:
+        refused.poll(wait=0.1, limit=1)
+        refused.commit_done(idle=True)
+        return sum(group.committed(site.name).values()) == 1
+
+    site.wait_for(is_committed, 30)
+
+
+def test_offsets_that_kafka_did_not_take_are_committed_by_a_consumer_that_stops(
+    site: Deployment, refused: Consumer
+) -> None:
+    def is_member() -> bool:
+        refused.poll(wait=0.1, limit=1)
+        return bool(refused._client._coordinator.stable())
+
+    site.wait_for(is_member, 4)
+
+    refused.close()
+
+    assert sum(group.committed(site.name).values()) == 1
 
 
 def poll(consumer: Consumer, site: Deployment, *, wait: float) -> list[int]:
