@@ -136,8 +136,8 @@ def tail_event(entry: Entry, stored: int) -> TailEvent:
         "timestamp": rfc3339(entry.ts),
         "receivedAt": rfc3339(entry.received),
         "storedAt": rfc3339(stored),
-        "payload": entry.made.values if entry.made else entry.values,
-        "tags": list(entry.made.tags) if entry.made else [],
+        "payload": entry.row.values,
+        "tags": list(entry.row.tags),
     }
 
 

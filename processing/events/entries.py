@@ -12,7 +12,7 @@ from typing import Any, overload
 
 import msgspec
 
-from processing.events.made import Made
+from processing.events.made import Made, as_sent
 
 
 class Entry(msgspec.Struct, gc=False):
@@ -38,6 +38,11 @@ class Entry(msgspec.Struct, gc=False):
     def id(self) -> bytes:
         """Return the event id's 16 bytes."""
         return self.key[:16]
+
+    @property
+    def row(self) -> Made:
+        """Return what its row has."""
+        return self.made or as_sent(self.values)
 
 
 @dataclass(eq=False)

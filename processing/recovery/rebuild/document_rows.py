@@ -10,7 +10,6 @@ from uuid import UUID
 import msgspec
 
 from processing.events.entries import Entries, Entry
-from processing.events.made import as_sent
 from processing.recovery.rebuild.maintenance import Maintenance
 from processing.recovery.rebuild.row_writer import RowWriter
 from processing.recovery.recount.past_logic import PastLogic
@@ -90,13 +89,9 @@ class DocumentRows:
 def _replayed(rows: Rows, after: Mapping[bytes, Entry], making: Making) -> Rows:
     """Return rows after a replay: one that comes out as it was keeps what made it."""
     return {
-        key: rows[key] if key in rows and _is_same(rows[key][0], entry) else (entry, making)
+        key: rows[key] if key in rows and rows[key][0].row.is_like(entry.row) else (entry, making)
         for key, entry in after.items()
     }
-
-
-def _is_same(before: Entry, after: Entry) -> bool:
-    return (before.made or as_sent(before.values)).is_like(after.made or as_sent(after.values))
 
 
 def unjudged(entries: Iterable[Entry]) -> list[Entry]:

@@ -49,7 +49,7 @@ class RowContent:
             whole = {event.key: event for event in events if readers.is_changed(event) or readers.is_as_sent(event)}
             wrong += [event for event in events if event.key not in whole]
             for key, made in self._judged(list(self._sent(whole)), revision):
-                if made is None or not _row(whole[key]).is_like(made):
+                if made is None or not whole[key].row.is_like(made):
                     wrong.append(whole[key])
         return wrong
 
@@ -71,7 +71,3 @@ class RowContent:
         kept = judged.kept
         for key, made, values in zip(kept.keys, kept.made, kept.values, strict=True):
             yield key, made or as_sent(values)
-
-
-def _row(event: Entry) -> Made:
-    return event.made or as_sent(event.values)
