@@ -48,13 +48,19 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
         super().data_received(piece)
         if self.close_sent:
             self._count_after_close(len(piece))
-        if not self._unparsed:
-            return
-        if not self.close_sent:
+        if self._unparsed and not self.close_sent:
             self._pause()
         # After a close nobody takes messages, but the client's close frame is somewhere behind them.
         if self.close_sent or self.queue.empty():
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Parse the next piece, or read again once there is none: its end need not be the end of a message."""
+        if self._unparsed:
             self._parse_soon()
+        elif self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
 
     def _parse_soon(self) -> None:
         if self._parsing is None:
@@ -67,13 +73,8 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
 
     async def receive(self) -> ASGIReceiveEvent:
         message = await self.queue.get()
-        if not self.queue.empty():
-            return message
-        if self._unparsed:
-            self._parse_soon()
-        elif self.read_paused:
-            self.read_paused = False
-            self.transport.resume_reading()
+        if self.queue.empty():
+            self._go_on()
         return message
 
     async def send(self, message: ASGISendEvent) -> None:
