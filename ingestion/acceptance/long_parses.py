@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from weakref import WeakValueDictionary
@@ -21,8 +22,12 @@ SLICE_COST = 64 * 1024  # in the thread before it is the next one's turn; a long
 class LongParses:
     """The parses of one event loop, and their thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] | None = None) -> None:
+        """
+        :param clock: in seconds; the event loop's unless a test has one of its own
+        """
         self._loop = asyncio.get_running_loop()
+        self._clock = clock or self._loop.time
         self._spent: Counter[str] = Counter()  # on the event loop within the present second, by key
         self._ends = 0.0
         # One: a second would only compete with the event loop for the interpreter.
@@ -35,7 +40,7 @@ class LongParses:
         :param key: of the sender
         :raises RequestRejected: as the parser
         """
-        now = self._loop.time()
+        now = self._clock()
         if now > self._ends:
             self._spent.clear()
             self._ends = now + 1.0

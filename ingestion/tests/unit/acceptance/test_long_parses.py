@@ -20,7 +20,7 @@ def steps() -> Steps:
 
 
 async def test_a_keys_share_of_the_event_loop_is_used_up_and_others_keep_theirs() -> None:
-    parses = LongParses()
+    parses = LongParses(clock=lambda: 10.0)
     begun = [parses.begin(steps(), key="greedy") for _ in range(50)]
     whole = [parsed for parsed in begun if isinstance(parsed, ParsedBatch)]
 
@@ -34,9 +34,12 @@ async def test_a_keys_share_of_the_event_loop_is_used_up_and_others_keep_theirs(
 
 
 async def test_a_share_is_whole_again_after_a_second() -> None:
-    parses = LongParses()
+    now = 10.0
+    parses = LongParses(clock=lambda: now)
     while isinstance(parses.begin(steps(), key="greedy"), ParsedBatch):
         pass
 
-    await asyncio.sleep(1.1)
+    now = 10.9
+    assert isinstance(parses.begin(steps(), key="greedy"), Parsing)
+    now = 11.1
     assert isinstance(parses.begin(steps(), key="greedy"), ParsedBatch)
