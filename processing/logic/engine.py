@@ -187,7 +187,7 @@ class _Batch:
         entries = self._entries
         ended: dict[int, Result] = {}
         events = Columns(entries.values, entries.sources, entries.times, entries.received)
-        program.run_all(events, indexes, tags, self._kept, ended)
+        program.run(events, indexes, tags, self._kept, ended)
         for index, result in ended.items():
             self._remove(index, result)
 

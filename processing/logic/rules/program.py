@@ -91,7 +91,7 @@ class Program:
     """Rules in their order, for one source or several with the same labels. Not for several threads at once."""
 
     def __init__(self, run: FunctionType, labels: Mapping[str, str], names: Sequence[str], counters: Counters) -> None:
-        self.run_all: Run = cast("Run", run)
+        self.run: Run = cast("Run", run)
         self._function = run
         self._labels = labels
         self._names = names
@@ -104,17 +104,6 @@ class Program:
         values = {variable: labels.get(label) for label, variable in self._labels.items()}
         run = FunctionType(self._function.__code__, {**self._function.__globals__, **values})
         return Program(run, self._labels, self._names, self._counters)
-
-    def run(
-        self, values: dict[str, object], source: str, ts: int, received: int, tags: tuple[str, ...]
-    ) -> Result | None:
-        """Run the rules on one event; None: no rule applied."""
-        kept: dict[int, Made] = {}
-        ended: dict[int, Result] = {}
-        self.run_all(Columns([values], [source], [ts], [received]), (0,), {0: tags}, kept, ended)
-        if ended:
-            return ended[0]
-        return Result(kept[0].values, kept[0].tags) if kept else None
 
     def take_counts(self) -> dict[str, Counts]:
         """Return what rules did since the last call, by name; of those that did something."""

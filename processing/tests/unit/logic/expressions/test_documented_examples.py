@@ -19,6 +19,7 @@ from processing.logic.expressions.reading.parse import parse_expression
 from processing.logic.rules.program import compile_program
 from processing.logic.rules.rule import parse_rule
 from processing.logic.tables.lookup_table import LookupTable
+from processing.tests.unit.logic.rules.programs import run_one
 
 PAGE = Path("docs/expressions.md").resolve().read_text()
 TABLES = {"stations": LookupTable.from_csv("id,name,height\nA1,Harbour,12.5\n", "id")}
@@ -65,7 +66,7 @@ def test_a_rule_sets_what_is_documented(line: Line) -> None:
     program = compile_program([parse_rule(content, "", tables=TABLES)], labels=LABELS, tables=TABLES)
     assert program is not None
 
-    result = program.run(json.loads(line.event), SOURCE, TIME, RECEIVED, TAGS)
+    result = run_one(program, json.loads(line.event), SOURCE, TIME, RECEIVED, TAGS)
 
     assert result is not None
     assert as_written(result.values.get("result")) == line.result
@@ -86,7 +87,7 @@ def test_a_rule_acts_on_true_alone(line: Line, negated: bool) -> None:
     program = compile_program([parse_rule(content, "", tables=TABLES)], labels=LABELS, tables=TABLES)
     assert program is not None
 
-    result = program.run(json.loads(line.event), SOURCE, TIME, RECEIVED, TAGS)
+    result = run_one(program, json.loads(line.event), SOURCE, TIME, RECEIVED, TAGS)
 
     assert (result is not None and "acted" in result.tags) == (line.result == ("false" if negated else "true"))
 

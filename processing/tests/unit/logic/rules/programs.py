@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from processing.events.made import Made
 from processing.logic.content import RuleContent
 from processing.logic.rules.explain import Step, explain
-from processing.logic.rules.program import Program, compile_program
+from processing.logic.rules.program import Columns, Program, compile_program
 from processing.logic.rules.results import Result
 from processing.logic.rules.rule import Rule, parse_rule
 from processing.tests.unit.logic.rule_strategies import TABLES
@@ -24,8 +25,20 @@ def program(*rules: Rule, labels: Mapping[str, str] | None = None) -> Program:
     return compiled
 
 
+def run_one(
+    compiled: Program, values: dict[str, object], source: str, ts: int, received: int, tags: tuple[str, ...]
+) -> Result | None:
+    """Run a program on one event; None: no rule applied."""
+    kept: dict[int, Made] = {}
+    ended: dict[int, Result] = {}
+    compiled.run(Columns([values], [source], [ts], [received]), (0,), {0: tags}, kept, ended)
+    if ended:
+        return ended[0]
+    return Result(kept[0].values, kept[0].tags) if kept else None
+
+
 def run(values: dict[str, object], *rules: Rule, tags: tuple[str, ...] = ()) -> Result | None:
-    return program(*rules).run(values, SOURCE, TIME, RECEIVED, tags)
+    return run_one(program(*rules), values, SOURCE, TIME, RECEIVED, tags)
 
 
 def made(values: dict[str, object], *actions: str, when: str = "") -> dict[str, object]:

@@ -8,7 +8,7 @@ import pytest
 
 from ingestion.events.model import MAX_DEPTH, MAX_KEYS
 from processing.logic.rules.results import MAX_TAGS, Counts, Fate, Result
-from processing.tests.unit.logic.rules.programs import RECEIVED, SOURCE, TIME, made, program, rule, run
+from processing.tests.unit.logic.rules.programs import RECEIVED, SOURCE, TIME, made, program, rule, run, run_one
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_rules_count_what_they_do() -> None:
     compiled = program(*rules)
 
     for station in ("A1", "C3", "nowhere", None):
-        compiled.run({"a": 1, "station": station}, SOURCE, TIME, RECEIVED, ())
+        run_one(compiled, {"a": 1, "station": station}, SOURCE, TIME, RECEIVED, ())
 
     assert compiled.take_counts() == {"sets": Counts(applied=4, unknown=8), "looks": Counts(applied=1, missed=2)}
     assert compiled.take_counts() == {}
@@ -122,7 +122,7 @@ def test_an_event_has_a_bounded_number_of_tags() -> None:
     full = tuple(f"t{number}" for number in range(MAX_TAGS))
     compiled = program(rule("tag one", "tag t0", "untag t1", "tag two"))
 
-    result = compiled.run({}, SOURCE, TIME, RECEIVED, full)
+    result = run_one(compiled, {}, SOURCE, TIME, RECEIVED, full)
 
     assert result is not None
     assert result.tags == (full[0], *full[2:], "two")
@@ -157,7 +157,7 @@ def test_a_payload_gets_no_deeper_than_an_event_may_be() -> None:
 def test_labels_are_those_of_the_source() -> None:
     compiled = program(rule("set site = labels.site", "tag known", when='labels.site != "x"'), labels={"site": "north"})
 
-    assert compiled.run({}, SOURCE, TIME, RECEIVED, ()) == Result({"site": "north"}, ("known",))
+    assert run_one(compiled, {}, SOURCE, TIME, RECEIVED, ()) == Result({"site": "north"}, ("known",))
     assert run({}, rule("tag known", when='labels.site != "x"')) is None
 
 
@@ -168,6 +168,6 @@ def test_sources_with_other_labels_share_rules_and_counts() -> None:
 
     south, none = north.with_labels({"site": "south"}), north.with_labels({})
 
-    results = [each.run({}, SOURCE, TIME, RECEIVED, ()) for each in (north, south, none)]
+    results = [run_one(each, {}, SOURCE, TIME, RECEIVED, ()) for each in (north, south, none)]
     assert [result and result.values for result in results] == [{"site": "north"}, {"site": "south"}, None]
     assert north.take_counts() == {"rule": Counts(applied=2)}

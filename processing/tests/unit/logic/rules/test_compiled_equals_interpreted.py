@@ -19,6 +19,7 @@ from processing.logic.rules.results import Counts, Result
 from processing.logic.rules.rule import Rule, parse_rule
 from processing.tests.unit.logic import rule_strategies as some
 from processing.tests.unit.logic.rule_strategies import TABLES
+from processing.tests.unit.logic.rules.programs import run_one
 
 SOURCE = "A1"
 
@@ -54,7 +55,7 @@ def test_generated_code_gives_what_the_interpreter_gives(
 
     program = compile_program(rules, labels=labels, tables=TABLES)
     assert program is not None
-    result = program.run(values, SOURCE, ts, received, tags)
+    result = run_one(program, values, SOURCE, ts, received, tags)
     steps, expected = explain(
         rules, labels=labels, tables=TABLES, values=values, source=SOURCE, ts=ts, received=received, tags=tags
     )
@@ -75,7 +76,7 @@ def test_the_text_of_a_payload_says_what_its_values_say(
     assert program is not None
     made: dict[int, Made] = {}
 
-    program.run_all(Columns([values], [SOURCE], [ts], [ts]), [0], {}, made, {})
+    program.run(Columns([values], [SOURCE], [ts], [ts]), [0], {}, made, {})
 
     for each in made.values():
         text = each.payload(json.dumps(values, indent=indent).encode())

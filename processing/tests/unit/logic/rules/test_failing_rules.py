@@ -8,7 +8,7 @@ from processing.logic.expressions import functions
 from processing.logic.expressions.functions import Signature
 from processing.logic.rules.explain import explain
 from processing.logic.rules.results import LOGIC_ERROR, Counts, Result
-from processing.tests.unit.logic.rules.programs import RECEIVED, SOURCE, TIME, program, rule
+from processing.tests.unit.logic.rules.programs import RECEIVED, SOURCE, TIME, program, rule, run, run_one
 
 
 def failing(*_: object) -> None:
@@ -38,7 +38,7 @@ def test_its_changes_are_undone_and_the_event_goes_on(second: dict[str, list[str
     ]
     compiled = program(*rules)
 
-    result = compiled.run({"a": 5}, SOURCE, TIME, RECEIVED, ())
+    result = run_one(compiled, {"a": 5}, SOURCE, TIME, RECEIVED, ())
     steps, explained = explain(
         rules, labels={}, tables={}, values={"a": 5}, source=SOURCE, ts=TIME, received=RECEIVED, tags=()
     )
@@ -56,8 +56,6 @@ def test_its_changes_are_undone_and_the_event_goes_on(second: dict[str, list[str
 
 @pytest.mark.usefixtures("bug")
 def test_an_event_is_tagged_once() -> None:
-    result = program(rule("set b = abs(a)", name="one"), rule("set b = abs(a)", name="two")).run(
-        {}, SOURCE, TIME, RECEIVED, ()
-    )
+    result = run({}, rule("set b = abs(a)", name="one"), rule("set b = abs(a)", name="two"))
 
     assert result == Result({}, (LOGIC_ERROR,))
