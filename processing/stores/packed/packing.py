@@ -99,9 +99,10 @@ def lock(cursor: Cursor) -> None:
 def take_out(cursor: Cursor, hours: str) -> None:
     """Take hours of fields out of the packed rows, within the caller's transaction; what else a row has stays packed.
 
+    The caller holds the `lock`.
+
     :param hours: a table with `source_id`, `field` and `hour`
     """
-    lock(cursor)
     for rollups in BOTH:
         cursor.execute(_TABLES)
         cursor.execute(_load_without(rollups, hours))
