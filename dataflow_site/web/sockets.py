@@ -79,8 +79,8 @@ class BoundedWebSocket(WebSocketsSansIOProtocol):
 
     async def send(self, message: ASGISendEvent) -> None:
         await super().send(message)
-        if self.close_sent and self._unparsed:
-            self._parse_soon()
+        if self.close_sent:
+            self._go_on()
 
     def handle_ping(self) -> None:
         now = self.loop.time()
