@@ -130,14 +130,15 @@ class LivePublisher:
 
 def tail_event(entry: Entry, stored: int) -> TailEvent:
     """Show an event as GET /data does."""
+    row = entry.row
     return {
         "eventId": entry.text,
         "sourceId": entry.source,
         "timestamp": rfc3339(entry.ts),
         "receivedAt": rfc3339(entry.received),
         "storedAt": rfc3339(stored),
-        "payload": entry.row.values,
-        "tags": list(entry.row.tags),
+        "payload": row.values,
+        "tags": list(row.tags),
     }
 
 

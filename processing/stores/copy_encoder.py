@@ -48,8 +48,7 @@ _TIME = Struct(">iq")
 # Of events that logic has judged, or that are not rolled up, after the columns of all events; they are null in the others.
 ALL_COLUMNS = f"{EVENT_COLUMNS}, revision, rollup_cut, payload_changed, tags"
 _REVISION = Struct(">ii")
-_CUT = _LENGTH.pack(1) + b"\x01"
-_CHANGED = _LENGTH.pack(1) + b"\x01"
+_TRUE = _LENGTH.pack(1) + b"\x01"
 _AS_SENT = _NULL + _NULL
 # An array of texts: dimensions, whether there are nulls, type, length, lower bound.
 _ARRAY = Struct(">iiiii")
@@ -76,7 +75,7 @@ def _tags(tags: tuple[str, ...]) -> bytes:
 
 
 def _changes(tags: tuple[str, ...], is_changed: bool) -> bytes:
-    return (_CHANGED if is_changed else _NULL) + _tags(tags)
+    return (_TRUE if is_changed else _NULL) + _tags(tags)
 
 
 def _text(value: str) -> bytes:
@@ -101,7 +100,7 @@ def events(
     places = list(zip(each.partitions, each.offsets, strict=True))
     beyond = b""
     if judged:
-        beyond = (_REVISION.pack(4, revision) if revision else _NULL) + (_CUT if cut else _NULL)
+        beyond = (_REVISION.pack(4, revision) if revision else _NULL) + (_TRUE if cut else _NULL)
     ends = {
         (partition, offset): _RECORD.pack(8, offset, 4, partition, 2, topic, 8, stored - _PG_EPOCH) + beyond
         for partition, offset in set(places)

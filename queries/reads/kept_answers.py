@@ -2,7 +2,8 @@
 
 An answer is kept with PostgreSQL's snapshot from before it was read. It is used again if no transaction that this snapshot does
 not see has marked anything among the answer's sources and hours (processing.stores.change_marks), and no other revision of the
-logic, which may declare other units, was made current. PostgreSQL is asked that each time: Redis holds no version, so it can't be behind, and without Redis answers are read as ever.
+logic, which may declare other units, was made current. PostgreSQL is asked that each time: Redis holds no version, so it can't be
+behind, and without Redis answers are read as ever.
 """
 
 from __future__ import annotations

@@ -14,25 +14,21 @@ PINNED = re.compile(r"^uv==(?:.*\\\n)*.*$", re.MULTILINE)
 TRANSLATED = {"index-url": "--index-url", "extra-index-url": "--extra-index-url", "find-links": "--find-links"}
 # What makes no difference to where packages are looked for.
 HARMLESS = {
-    *(
-        "cert",
-        "timeout",
-        "default-timeout",
-        "retries",
-        "disable-pip-version-check",
-        "no-cache-dir",
-        "cache-dir",
-        "config-file",
-    ),
-    *(
-        "root-user-action",
-        "break-system-packages",
-        "require-virtualenv",
-        "no-input",
-        "no-color",
-        "progress-bar",
-        "quiet",
-    ),
+    "cert",
+    "timeout",
+    "default-timeout",
+    "retries",
+    "disable-pip-version-check",
+    "no-cache-dir",
+    "cache-dir",
+    "config-file",
+    "root-user-action",
+    "break-system-packages",
+    "require-virtualenv",
+    "no-input",
+    "no-color",
+    "progress-bar",
+    "quiet",
 }
 
 
