@@ -234,9 +234,14 @@ INGESTION_SERVICE_PORT = local_ports.port("INGESTION_SERVICE_PORT")
 GRPC_SERVICE_PORT = local_ports.port("GRPC_SERVICE_PORT")
 # Where the gRPC receiver listens; in a container that is 0.0.0.0.
 DATAFLOW_GRPC_HOST = env.str("DATAFLOW_GRPC_HOST", "127.0.0.1")
+# Where it answers health and metrics over HTTP.
+DATAFLOW_GRPC_METRICS_PORT = local_ports.port("DATAFLOW_GRPC_METRICS_PORT")
 PROCESSOR_SERVICE_PORT = local_ports.port("PROCESSOR_SERVICE_PORT")
 # Where the consumer answers health and metrics; in a container that is 0.0.0.0.
 DATAFLOW_CONSUMER_HOST = env.str("DATAFLOW_CONSUMER_HOST", "127.0.0.1")
+# Where jobs answer health and metrics; in a container that is 0.0.0.0.
+DATAFLOW_JOBS_PORT = local_ports.port("DATAFLOW_JOBS_PORT")
+DATAFLOW_JOBS_HOST = env.str("DATAFLOW_JOBS_HOST", "127.0.0.1")
 API_SERVICE_PORT = local_ports.port("API_SERVICE_PORT")
 
 # --- Metrics, and the details of readiness ---

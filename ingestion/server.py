@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import msgspec
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from ingestion import lifecycle, metrics
-from ingestion.acceptance.backpressure import backpressure
+from ingestion.acceptance import readiness
 from ingestion.acceptance.heartbeat import heartbeat
 from ingestion.http import host_check, response
 from ingestion.http.asgi import AsgiScope, Endpoint, Receive, Send, respond, serve
 from ingestion.http.response import JSON, Response
 from ingestion.kafka.group_commit import publisher
+from ingestion.probes import exposition
 from ingestion.problems import Code, RequestRejected
 from ingestion.receivers.http.endpoints import ingest, validate
 from ingestion.receivers.influx.endpoints import ENDPOINTS as INFLUX_ENDPOINTS
@@ -89,7 +89,8 @@ async def _probe(scope: AsgiScope) -> Response:
     if path == "/metrics" and not _is_internal(scope):
         return response.problem(Code.FORBIDDEN, "this is for internal addresses, or needs a key", instance=path)
     if path == "/metrics":
-        return response.answer(200, CONTENT_TYPE_LATEST.encode(), generate_latest())
+        content_type, text = exposition.expose(dict(scope["headers"]).get(b"accept", b""))
+        return response.answer(200, content_type.encode(), text)
     if path == "/healthz":
         return response.answer(200, JSON, b'{"status":"alive"}')
     return await _check_readiness(is_internal=_is_internal(scope))
@@ -100,20 +101,7 @@ def _is_internal(scope: AsgiScope) -> bool:
 
 
 async def _check_readiness(*, is_internal: bool) -> Response:
-    """Report Kafka alone: receivers need nothing else, and one that the guard has closed is still ready to answer."""
-    latency = await publisher().latency()
-    if (refusal := publisher().refusal) is not None:
-        return _readiness_answer(503, "unavailable", {"state": "refuses", "error": refusal, "latencyMs": None})
-    if latency is None:
-        kafka: dict[str, object] = {"state": "down", "latencyMs": None}
-        return _readiness_answer(503, "unavailable", kafka if is_internal else None)
-    kafka = {"state": "up", "latencyMs": round(latency * 1000, 2)}
-    return _readiness_answer(200, "ready", kafka if is_internal else None)
-
-
-def _readiness_answer(status: int, word: str, kafka: dict[str, object] | None) -> Response:
-    """Build the answer; without `kafka` it has the status alone."""
-    body: dict[str, object] = {"status": word}
-    if kafka is not None:
-        body |= {"dependencies": {"kafka": kafka}, "guard": backpressure().state._asdict()}
-    return response.answer(status, JSON, msgspec.json.encode(body))
+    """Report what the process needs: why Kafka refuses records is for everybody, the rest for internal addresses."""
+    report = await readiness.ask()
+    body = report if is_internal or publisher().refusal is not None else {"status": report["status"]}
+    return response.answer(200 if report["status"] == "ready" else 503, JSON, msgspec.json.encode(body))

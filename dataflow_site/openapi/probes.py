@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Literal, NotRequired, TypedDict, get_args
 
-from prometheus_client import CONTENT_TYPE_LATEST
-
 from dashboard.live.messages import Channel
 from dashboard.panels.columns import Interval
 from dashboard.panels.series import Series
 from dashboard.panels.snapshot_types import Overview
+from ingestion.probes import exposition
 from ingestion.problems import Code
 from queries.openapi import Json, parameters, problem_answers
 from queries.openapi.operation import JSON, Access, Answer, Operation
@@ -18,6 +17,7 @@ from queries.openapi.shapes import Shapes
 
 TAG = "Probes"
 LIVE = "/live/{channel}/"
+METRICS = (exposition.CLASSIC, exposition.OPEN_METRICS)
 
 
 class Alive(TypedDict):
@@ -122,7 +122,7 @@ def _metrics() -> Operation:
         summary="Get the metrics of the process",
         meaning="Of each port, for Prometheus: from internal addresses, or with the key of the setting DATAFLOW_METRICS_KEY.",
         access=Access.FREE,
-        answers=[Answer(200, "The metrics.", {CONTENT_TYPE_LATEST: {"type": "string"}})],
+        answers=[Answer(200, "The metrics.", {kind: {"type": "string"} for kind in METRICS})],
         codes=(*problem_answers.HTTP, Code.METHOD_NOT_ALLOWED, Code.FORBIDDEN),
     )
 

@@ -10,8 +10,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
-from django_prometheus.exports import ExportToDjangoView
 
+from ingestion.probes import exposition
 from ingestion.problems import Code
 from ingestion.runtime import internal_access
 from queries import errors
@@ -53,8 +53,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """Show the metrics to internal addresses."""
     if not _is_internal(request):
         return errors.answer(Code.FORBIDDEN, "this is for internal addresses, or needs a key", path=request.path)
-    answer: HttpResponse = ExportToDjangoView(request)
-    return answer
+    content_type, text = exposition.expose(request.headers.get("Accept", "").encode("latin-1"))
+    return HttpResponse(text, content_type=content_type)
 
 
 def _is_internal(request: HttpRequest) -> bool:

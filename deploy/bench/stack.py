@@ -72,6 +72,8 @@ class Stack:
             "INGESTION_SERVICE_PORT": str(ports.free_port()),
             "GRPC_SERVICE_PORT": str(ports.free_port()),
             "PROCESSOR_SERVICE_PORT": str(ports.free_port()),
+            "DATAFLOW_JOBS_PORT": str(ports.free_port()),
+            "DATAFLOW_GRPC_METRICS_PORT": str(ports.free_port()),
             "API_SERVICE_PORT": str(ports.free_port()),
             **env,
         }
@@ -112,7 +114,7 @@ class Stack:
         self._start_part(processes.GRPC)
 
     def start_jobs(self) -> None:
-        """Start the job worker."""
+        """Start the job worker and wait until it is ready."""
         self._start_part(processes.JOBS)
 
     def start_web(self) -> None:
@@ -179,8 +181,7 @@ class Stack:
         return int(self._env[processes.GRPC.port_setting])
 
     def _start_part(self, part: processes.ProcessSpec) -> None:
-        port = int(self._env[part.port_setting]) if part.port_setting else 0
-        self._start_at(part, port, name=part.name)
+        self._start_at(part, int(self._env[part.port_setting]), name=part.name)
 
     def _start_at(self, part: processes.ProcessSpec, port: int, *, name: str) -> None:
         process = self._start(name, part.command(port))

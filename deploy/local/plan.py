@@ -26,7 +26,7 @@ class Plan:
 
     ours: Sequence[Server]
     given: Sequence[tuple[str, str]]  # name, address
-    processes: Sequence[tuple[ProcessSpec, int]]  # port 0: it opens none
+    processes: Sequence[tuple[ProcessSpec, int]]  # its port
 
 
 def make_plan(folder: Path) -> Plan:
@@ -44,7 +44,7 @@ def make_plan(folder: Path) -> Plan:
     return Plan(
         ours=[server for server, variable in servers if not os.environ.get(variable)],
         given=[(server.name, _given_address(variable)) for server, variable in servers if os.environ.get(variable)],
-        processes=[(spec, int(getattr(settings, spec.port_setting)) if spec.port_setting else 0) for spec in PROCESSES],
+        processes=[(spec, int(getattr(settings, spec.port_setting))) for spec in PROCESSES],
     )
 
 
@@ -57,9 +57,10 @@ def taken_ports(plan: Plan) -> list[str]:
         if ports.is_taken(server.port)
     ]
     product = [
-        f"Port {port}, for {spec.name}, is already taken: stop what listens there, or set {spec.port_setting} to a free port."
-        for spec, port in plan.processes
-        if port and ports.is_taken(port)
+        f"Port {port}, for {spec.name}, is already taken: stop what listens there, or set {name} to a free port."
+        for spec, _ in plan.processes
+        for name in spec.port_settings
+        if ports.is_taken(port := int(getattr(settings, name)))
     ]
     return servers + product
 

@@ -31,28 +31,38 @@ def is_serving(port: int) -> bool:
     return health_probe.serves(f"{ports.HOST}:{port}")
 
 
-def is_assumed_ready(_port: int) -> bool:
-    """Return True: a process that opens no port counts as ready while it runs."""
-    return True
-
-
 @dataclass(frozen=True, slots=True)
 class ProcessSpec:
-    """One process of the product: its command and the setting with its port."""
+    """One process of the product: its command and the settings with its ports."""
 
     name: str
-    port_setting: str  # '': it opens no port
+    port_setting: str
     arguments: tuple[str, ...]
     is_ready: Callable[[int], bool] = is_healthy  # called with the port
     scheme: str = "http"
+    own_metrics_setting: str = ""  # where health and metrics have a port of their own
+
+    @property
+    def metrics_setting(self) -> str:
+        """Return the setting with the port that answers /healthz, /readyz and /metrics."""
+        return self.own_metrics_setting or self.port_setting
+
+    @property
+    def port_settings(self) -> tuple[str, ...]:
+        """Return the settings with its ports, each once."""
+        return tuple(dict.fromkeys((self.port_setting, self.metrics_setting)))
 
     def command(self, port: int) -> list[str]:
         """Return the command line for this port."""
         return [sys.executable, *(word.format(host=ports.HOST, port=port) for word in self.arguments)]
 
-    def settings(self, port: int) -> dict[str, str]:
-        """Return the environment variables of this process beside those that all processes share."""
-        return {self.port_setting: str(port)} if self.port_setting else {}
+    def settings(self, port: int, *, metrics_port: int | None = None) -> dict[str, str]:
+        """Return the environment variables of this process beside those that all processes share.
+
+        :param metrics_port: of health and metrics, if they have one of their own and it is not that of the settings
+        """
+        own = {self.own_metrics_setting: str(metrics_port)} if self.own_metrics_setting and metrics_port else {}
+        return {self.port_setting: str(port), **own}
 
 
 INGEST = ProcessSpec(
@@ -65,10 +75,15 @@ INGEST = ProcessSpec(
     ),
 )
 GRPC = ProcessSpec(
-    "grpc", "GRPC_SERVICE_PORT", (str(ROOT / "manage.py"), "serve_grpc"), is_ready=is_serving, scheme="grpc"
+    "grpc",
+    "GRPC_SERVICE_PORT",
+    (str(ROOT / "manage.py"), "serve_grpc"),
+    is_ready=is_serving,
+    scheme="grpc",
+    own_metrics_setting="DATAFLOW_GRPC_METRICS_PORT",
 )
 CONSUMER = ProcessSpec("consumer", "PROCESSOR_SERVICE_PORT", (str(ROOT / "manage.py"), "consume"))
-JOBS = ProcessSpec("jobs", "", (str(ROOT / "manage.py"), "run_jobs"), is_ready=is_assumed_ready)
+JOBS = ProcessSpec("jobs", "DATAFLOW_JOBS_PORT", (str(ROOT / "manage.py"), "run_jobs"))
 WEB = ProcessSpec(
     "web",
     "API_SERVICE_PORT",

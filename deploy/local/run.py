@@ -54,8 +54,8 @@ class Runner:
 
     @property
     def url(self) -> str:
-        """Return the address for the table, `-` for a process without a port."""
-        return f"{self._spec.scheme}://{ports.HOST}:{self.port}" if self.port else "-"
+        """Return the address for the table."""
+        return f"{self._spec.scheme}://{ports.HOST}:{self.port}"
 
     def launch(self) -> None:
         """Start the process without waiting until it is ready."""

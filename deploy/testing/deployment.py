@@ -43,8 +43,13 @@ class ProductProcess(Process):
     ) -> None:
         self.name = spec.name
         self.port = port
+        # Of health and metrics.
+        self.metrics_port = (
+            int(env.get(spec.own_metrics_setting) or ports.free_port()) if spec.own_metrics_setting else port
+        )
         self._forks = forks
-        super().__init__(spec.command(port), log=log, env={**env, **spec.settings(port)}, cwd=processes.ROOT)
+        own = spec.settings(port, metrics_port=self.metrics_port)
+        super().__init__(spec.command(port), log=log, env={**env, **own}, cwd=processes.ROOT)
 
     def _start(
         self, command: Sequence[str], output: IO[bytes], env: Mapping[str, str] | None, cwd: Path | None
@@ -57,6 +62,11 @@ class ProductProcess(Process):
     def url(self) -> str:
         """Return the address that the process listens on."""
         return f"http://{ports.HOST}:{self.port}"
+
+    @property
+    def metrics_url(self) -> str:
+        """Return the address of its health and metrics."""
+        return f"http://{ports.HOST}:{self.metrics_port}"
 
 
 class Deployment:

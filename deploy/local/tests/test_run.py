@@ -28,7 +28,7 @@ class Run:
     """A launcher with a folder and ports of its own."""
 
     def __init__(self, site: Deployment, folder: Path, env: Mapping[str, str]) -> None:
-        self.ports = {part.port_setting: ports.free_port() for part in plan.PROCESSES if part.port_setting}
+        self.ports = {name: ports.free_port() for part in plan.PROCESSES for name in part.port_settings}
         self._env = {**site.env, **env, **{name: str(port) for name, port in self.ports.items()}}
         self._folder = folder
         self.process = self.another("first.log")
@@ -68,7 +68,8 @@ def run(site: Deployment, tmp_path: Path, request: pytest.FixtureRequest) -> Ite
 def test_the_product_runs_once_in_a_folder_restarts_what_dies_and_ends_whole_by_a_signal(
     run: Run, site: Deployment
 ) -> None:
-    assert all(part.is_ready(run.ports.get(part.port_setting, 0)) for part in plan.PROCESSES)
+    assert all(part.is_ready(run.ports[part.port_setting]) for part in plan.PROCESSES)
+    assert all(processes.is_healthy(run.ports[part.metrics_setting]) for part in plan.PROCESSES)
     assert "given" in run.process.log
     assert "the password `" in run.process.log
     assert len(run.children()) == len(plan.PROCESSES)

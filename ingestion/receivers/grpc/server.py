@@ -12,7 +12,7 @@ from grpc_health.v1 import health
 
 from ingestion import lifecycle
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2
-from ingestion.receivers.grpc import unary
+from ingestion.receivers.grpc import http_probe, unary
 from ingestion.receivers.grpc.call import Context
 from ingestion.receivers.grpc.health import Health
 from ingestion.receivers.grpc.message_budget import largest_message, message_budget
@@ -28,7 +28,14 @@ IDENTITY_ONLY = 1  # a bit for each compression: https://grpc.github.io/grpc/cor
 
 
 class CannotListen(Exception):
-    """The port is in use, or the address is not one of this machine."""
+    """A port is in use, or its address is not one of this machine.
+
+    :param setting: the one with the port
+    """
+
+    def __init__(self, address: str, setting: str) -> None:
+        super().__init__(address)
+        self.setting = setting
 
 
 class Server:
@@ -45,12 +52,17 @@ class Server:
     async def start(self, address: str) -> None:
         """Start listening, and connect to Kafka in the background.
 
-        :raises CannotListen: the port is in use, or the address is not one of this machine
+        :raises CannotListen: a port is in use, or the address is not one of this machine
         """
         try:
             self._server.add_insecure_port(address)
         except RuntimeError as error:
-            raise CannotListen(address) from error
+            raise CannotListen(address, "GRPC_SERVICE_PORT") from error
+        try:
+            http_probe.serve(asyncio.get_running_loop())
+        except OSError as error:
+            probed = f"{settings.DATAFLOW_GRPC_HOST}:{settings.DATAFLOW_GRPC_METRICS_PORT}"
+            raise CannotListen(probed, "DATAFLOW_GRPC_METRICS_PORT") from error
         lifecycle.start("grpc")
         await self._health.start()
         message_budget()
@@ -88,7 +100,7 @@ class Server:
 async def run(address: str) -> None:
     """Serve until SIGTERM or SIGINT.
 
-    :raises CannotListen: the port is in use, or the address is not one of this machine
+    :raises CannotListen: a port is in use, or the address is not one of this machine
     """
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

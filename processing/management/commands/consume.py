@@ -35,7 +35,7 @@ class Command(OperatorCommand):
         "Read raw-data, store the events in PostgreSQL and MongoDB, publish them to processed-data.\n"
         "Up to as many consumers may run as the topic has partitions. SIGTERM finishes the current batch.\n\n"
         "  manage.py consume\n"
-        "  PROCESSOR_SERVICE_PORT=8083 manage.py consume    a second one beside the first\n\n"
+        "  PROCESSOR_SERVICE_PORT=8092 manage.py consume    a second one beside the first\n\n"
         "Exit code 0: stopped by a signal; 1: PROCESSOR_SERVICE_PORT is taken, or PostgreSQL has rows but MongoDB has\n"
         "no document at all, or its loop hung for a minute. While a store is unavailable it waits."
     )

@@ -6,12 +6,13 @@ import signal
 import threading
 from types import FrameType
 
+from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import ProgrammingError
 
 from ingestion.management.command import OperatorCommand
 from processing import job_registry
-from processing.jobs import queue
+from processing.jobs import health, queue
 from processing.logic.revisions.following import LabelFollower
 from processing.packing.schedule import Schedule
 
@@ -24,8 +25,10 @@ class Command(OperatorCommand):
         "sources that senders change reach the rules that use them. Any number of these workers may run: each job has one\n"
         "worker, and the job of a dead worker goes to another after 30 s. On SIGTERM the worker finishes its chunk; the next\n"
         "worker continues the job from there.\n\n"
-        "  manage.py run_jobs\n\n"
-        "Exit code 0: stopped by a signal; 2: PostgreSQL has no tables. While PostgreSQL is unavailable it waits."
+        "  manage.py run_jobs\n"
+        "  DATAFLOW_JOBS_PORT=8093 manage.py run_jobs    a second one beside the first\n\n"
+        "Exit code 0: stopped by a signal; 1: DATAFLOW_JOBS_PORT is taken; 2: PostgreSQL has no tables. While PostgreSQL is\n"
+        "unavailable it waits."
     )
 
     def handle(self, **_options: object) -> None:
@@ -40,6 +43,13 @@ class Command(OperatorCommand):
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
+        try:
+            health.serve()
+        except OSError as error:
+            raise CommandError(
+                f"Can't listen on {settings.DATAFLOW_JOBS_HOST}:{settings.DATAFLOW_JOBS_PORT}: set DATAFLOW_JOBS_PORT to a"
+                " free port, DATAFLOW_JOBS_HOST to an address of this machine."
+            ) from error
         worker, steps = queue.new_worker(), job_registry.steps()
         schedule, labels = Schedule(), LabelFollower()
         try:

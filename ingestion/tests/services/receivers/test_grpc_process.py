@@ -27,6 +27,7 @@ from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2
 from ingestion.receivers.grpc import health_probe
 from ingestion.receivers.grpc.server import MIN_PING_INTERVAL, SERVICE
 from ingestion.receivers.grpc.stream import MAX_UNANSWERED
+from ingestion.tests.client import call
 from ingestion.tests.grpc_client import Client, Refusal, ended, event, numbered, read, refusal
 from ingestion.tests.topic import events, ids
 
@@ -284,6 +285,18 @@ def test_a_signal_lets_what_is_in_flight_be_answered_and_ends_streams(site: Depl
     assert {line["source"] for line in events(site.raw_topic)} == {"before", "in-flight", "streamed"}
 
 
+def test_health_and_metrics_are_at_a_port_of_their_own_over_http(site: Deployment) -> None:
+    with opened(site) as (process, client):
+        site.wait_for(lambda: call(process.metrics_url, "GET", "/readyz").status == 200, 20)
+        client.ingest(event())
+        metrics = call(process.metrics_url, "GET", "/metrics").body.decode()
+
+        assert call(process.metrics_url, "GET", "/healthz").status == 200
+        assert "ingestion_events_accepted_total 1.0" in metrics
+        with frozen_kafka(site):
+            site.wait_for(lambda: call(process.metrics_url, "GET", "/readyz").status == 503, 20)
+
+
 def test_a_port_that_is_taken_is_said_in_one_sentence(site: Deployment) -> None:
     with socket.create_server((ports.HOST, 0)) as taken:
         process = site.launch(processes.GRPC)
@@ -291,11 +304,13 @@ def test_a_port_that_is_taken_is_said_in_one_sentence(site: Deployment) -> None:
         port = taken.getsockname()[1]
         second = ProductProcess(processes.GRPC, port=port, log=site.folder / "second.log", env=site.env)
         site.processes.append(second)
-        site.wait_for(lambda: not second.running, 20)
+        third = site.launch(processes.GRPC, {"DATAFLOW_GRPC_METRICS_PORT": str(port)})
+        site.wait_for(lambda: not second.running and not third.running, 20)
 
-    assert second.exit_code == 1
-    assert "GRPC_SERVICE_PORT" in second.log
-    assert "Traceback" not in second.log
+    assert (second.exit_code, third.exit_code) == (1, 1)
+    assert f"Can't listen on {ports.HOST}:{port}: set GRPC_SERVICE_PORT to a free port" in second.log
+    assert f"Can't listen on {ports.HOST}:{port}: set DATAFLOW_GRPC_METRICS_PORT to a free port" in third.log
+    assert "Traceback" not in second.log + third.log
 
 
 @pytest.mark.faults

@@ -12,7 +12,7 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from deploy.local.processes import ProcessSpec, is_assumed_ready
+from deploy.local.processes import ProcessSpec
 from deploy.local.servers.server import Server
 from deploy.testing.deployment import Deployment, close_pool
 from ingestion.events.model import InvalidEvent
@@ -325,7 +325,7 @@ def test_job_of_a_killed_worker_is_continued_and_stores_events_once(deployment: 
 
     job = redrive.request(LetterFilter(source_id=source), who="ann", rate=20)
     killed = deployment.site.launch(
-        ProcessSpec("killed jobs", "", ("-m", "processing.tests.killed_jobs", moment), is_ready=is_assumed_ready)
+        ProcessSpec("killed jobs", "DATAFLOW_JOBS_PORT", ("-m", "processing.tests.killed_jobs", moment))
     )
     deployment.site.wait_for(lambda: not killed.running, 30)
     between = Job.objects.get(pk=job.pk)

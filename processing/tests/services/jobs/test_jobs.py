@@ -13,7 +13,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
+from pytest_django import Settings
 
+from deploy.local import ports
 from deploy.testing.deployment import Deployment
 from processing.dead_letters import discard, jobs
 from processing.dead_letters.filters import LetterFilter
@@ -253,7 +255,8 @@ def work(steps: Mapping[str, queue.Step] | None = None) -> bool:
     return queue.run_next("one", steps or {"count": Counting().step}, stopping=threading.Event())
 
 
-def test_a_worker_that_finds_no_table_says_what_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_finds_no_table_says_what_to_run(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    settings.DATAFLOW_JOBS_PORT = ports.free_port()
     # It would keep the signals of the tests' own process.
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     with connection.cursor() as cursor:

@@ -12,18 +12,21 @@ import pytest
 from pytest_django import Settings
 
 from deploy.local import ports
-from processing.consumer.probes import health, health_server
-from processing.consumer.probes.liveness import State
+from ingestion.probes import health_server, process_probe
 
 SILENT = 400
 
 
 @pytest.fixture
-def port(monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(health, "readiness", lambda _state: {"status": "ready", "dependencies": {"kafka": "up"}})
+def port() -> int:
     number = ports.free_port()
-    health.serve(State(), port=number)
+    serve(number, "ready")
     return number
+
+
+def serve(port: int, status: str) -> None:
+    report = {"status": status, "dependencies": {"kafka": "up"}}
+    process_probe.serve(lambda: report, host=ports.HOST, port=port)
 
 
 def ask(port: int, path: str, **headers: str) -> tuple[int, bytes]:
@@ -88,6 +91,23 @@ def test_strangers_see_whether_it_is_ready_and_nothing_else(port: int, settings:
     assert (status, b"# HELP" in text) == (200, True)
 
 
+@pytest.mark.parametrize(("status", "code"), [("ready", 200), ("degraded", 200), ("waiting", 503)])
+def test_a_process_is_ready_while_it_can_work(status: str, code: int) -> None:
+    port = ports.free_port()
+    serve(port, status)
+
+    assert ask(port, "/readyz")[0] == code
+
+
+def test_metrics_come_in_the_format_that_is_asked_for(port: int) -> None:
+    _, classic = ask(port, "/metrics")
+    _, open_metrics = ask(port, "/metrics", Accept="application/openmetrics-text;version=1.0.0,text/plain;q=0.5")
+
+    assert not classic.endswith(b"# EOF\n")
+    assert open_metrics.endswith(b"# EOF\n")
+    assert b"_created" not in classic + open_metrics
+
+
 def test_a_port_that_is_taken_is_said(port: int) -> None:
     with pytest.raises(OSError, match="ddress already in use"):
-        health.serve(State(), port=port)
+        serve(port, "ready")
