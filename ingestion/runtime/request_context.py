@@ -7,20 +7,20 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from uuid import uuid4
 
+from ingestion.tracing.traceparent import parse
+
 # Each request runs in its own context.
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
-traceparent: ContextVar[bytes | None] = ContextVar("traceparent", default=None)  # as sent
+traceparent: ContextVar[bytes | None] = ContextVar("traceparent", default=None)  # valid
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
-# https://www.w3.org/TR/trace-context/#traceparent-header: version ff and ids of zeros are forbidden.
-_TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def begin(head: Mapping[bytes, bytes]) -> bytes | None:
     """Store both from the request's headers; return the request id that the client chose, if it is valid."""
     trace = head.get(b"traceparent")
-    if trace is not None and _TRACEPARENT.fullmatch(trace):
-        traceparent.set(trace)
+    if trace is not None and (valid := parse(trace)) is not None:
+        traceparent.set(valid)
     given = head.get(b"x-request-id")
     if given is None or not _REQUEST_ID.fullmatch(given):
         return None
