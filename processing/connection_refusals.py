@@ -12,6 +12,8 @@ _TRUST = "check POSTGRES_SSLMODE and POSTGRES_SSLROOTCERT"
 _POSTGRESQL = {
     "password authentication failed": f"the user or password is refused: {_USER}",
     "no password supplied": f"a password is needed: {_USER}",
+    # 'database "…" does not exist', and the same of a role.
+    '" does not exist': "the database or the user does not exist: check POSTGRES_DB and POSTGRES_USER",
     "no pg_hba.conf entry": "this user, host or connection without TLS is refused: check POSTGRES_SSLMODE and pg_hba.conf",
     "certificate verify failed": f"its certificate is not trusted: {_TRUST}",
     "does not match host name": f"its certificate is for another host: {_TRUST}, and POSTGRES_HOST",

@@ -22,9 +22,11 @@ from dataflow_site.environment import local_passwords
 from deploy.local import lock, log_rotation, plan, port_shift, ports, processes
 from deploy.local.console import Line, LogTail, say, table
 from deploy.local.process import DidNotStart, Process
+from deploy.local.servers import given
 from deploy.local.servers.server import CannotPrepare, Server
 
 OPERATOR = "operator"
+WRONG_SETTINGS = 2  # the exit code, as of every command
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds before a process is started again
 STEADY = 60.0  # seconds after which a process counts as healthy again
 CHECK_INTERVAL = 0.2  # seconds between two checks of logs and processes
@@ -36,6 +38,10 @@ class StopRequested(BaseException):
 
 class CannotStart(Exception):
     """The product cannot start. The text says why."""
+
+
+class WrongSettings(CannotStart):
+    """A setting is wrong, or names a server that can't be used."""
 
 
 class Runner:
@@ -245,10 +251,14 @@ def main() -> int:
         print(error)
     except StopRequested:
         return 0
-    except (CannotStart, CannotPrepare, DidNotStart) as error:
+    except WrongSettings as error:
         print(error)
+        return WRONG_SETTINGS
     except ImproperlyConfigured as error:
         print(f"A setting is wrong: {error}")
+        return WRONG_SETTINGS
+    except (CannotStart, CannotPrepare, DidNotStart) as error:
+        print(error)
     except PermissionError as error:
         print(f"var/ belongs to another user ({error}): run as that user, or remove it.")
     return 1
@@ -258,8 +268,10 @@ def _run(var: Path) -> int:
     port_shift.choose(var)
     local_passwords.choose(var)
     if wrong := findings.errors(findings.collect(mongodb)):
-        raise CannotStart("\n".join(wrong))
+        raise WrongSettings("\n".join(wrong))
     todo = plan.make_plan(var)
+    if unusable := given.problems(todo.given):
+        raise WrongSettings("\n".join(unusable))
     if taken := plan.taken_ports(todo):
         raise CannotStart("\n".join(taken))
     launcher = Launcher(todo, var)

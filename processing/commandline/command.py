@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import ClassVar
 
 from django.core.management.base import CommandError
@@ -23,23 +23,28 @@ from processing.errors import (
 from processing.stores import postgres
 
 
+@contextmanager
+def store_errors(prefix: str = "") -> Iterator[None]:
+    """Exit with 2 if a store is unavailable or needs an operator.
+
+    :param prefix: what could not be done; stands before the error
+    """
+    try:
+        yield
+    except (StoreUnavailable, NeedsOperator) as error:
+        raise CommandError(f"{prefix}{error}", returncode=2) from error
+    except POSTGRESQL_AWAY as error:
+        raise CommandError(f"{prefix}{_why(error)}", returncode=2) from error
+
+
 class StoreCommand(OperatorCommand):
     """Exit code 0: done; 1: done, but not all is well, or interrupted; 2: wrong usage, or a store is unavailable."""
 
     json_indent: ClassVar[int | None] = 2
 
-    @contextmanager
-    def store_errors(self, prefix: str = "") -> Iterator[None]:
-        """Exit with 2 if a store is unavailable or needs an operator.
-
-        :param prefix: what could not be done; stands before the error
-        """
-        try:
-            yield
-        except (StoreUnavailable, NeedsOperator) as error:
-            raise CommandError(f"{prefix}{error}", returncode=2) from error
-        except POSTGRESQL_AWAY as error:
-            raise CommandError(f"{prefix}{_why(error)}", returncode=2) from error
+    def store_errors(self, prefix: str = "") -> AbstractContextManager[None]:
+        """Exit with 2 if a store is unavailable or needs an operator; the text begins with `prefix`."""
+        return store_errors(prefix)
 
     @contextmanager
     def long_run(self, prefix: str, *, interrupted: str) -> Iterator[Progress]:

@@ -12,6 +12,8 @@ from django.core.management.commands import migrate
 from django.db import OperationalError, connections
 from psycopg.errors import LockNotAvailable
 
+from processing.commandline.command import store_errors
+
 # Seconds that a step waits for a table; whoever comes after it waits as long.
 LOCK_TIMEOUT = 1.0
 ATTEMPTS = 60
@@ -25,9 +27,9 @@ class Command(migrate.Command):
     def handle(self, *args: Any, **options: Any) -> None:
         """Migrate.
 
-        :raises CommandError: a table was in use at every attempt
+        :raises CommandError: a table was in use at every attempt; with 2, PostgreSQL can't be used
         """
-        with _without_limits(options["database"]):
+        with store_errors(), _without_limits(options["database"]):
             for _ in range(ATTEMPTS):
                 try:
                     super().handle(*args, **options)
