@@ -33,6 +33,7 @@ CHECKS: dict[str, tuple[Sequence[str], dict[str, str]]] = {
     "packages": ((sys.executable, "-m", "deploy.packages", "--check"), {}),
     # Skipped where nobody can be asked.
     "holes": ((sys.executable, "-m", "deploy.packages.audit"), {}),
+    "compose": ((sys.executable, "-m", "deploy.docker.validate"), {}),
     "migrations": ((*MANAGE, "makemigrations", "--check", "--dry-run"), NO_SERVER),
 }
 

@@ -13,7 +13,7 @@ from dataflow_site.environment.env import env
 from ingestion.management.command import SETTINGS_TAG
 
 # What stands in the same `.env` for docker compose alone.
-OF_DOCKER = ("COMPOSE_", "DOCKER_", "BUILDKIT_", "MONGO_PASSWORD")
+OF_DOCKER = ("COMPOSE_", "DOCKER_", "BUILDKIT_", "MONGO_PASSWORD", "POSTGRES_SHARED_BUFFERS")
 
 
 @register(SETTINGS_TAG)

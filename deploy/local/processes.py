@@ -56,6 +56,14 @@ class ProcessSpec:
         """Return the command line for this port."""
         return [sys.executable, *(word.format(host=ports.HOST, port=port) for word in self.arguments)]
 
+    def server_command(self, port: int, *, python: str = "python", host: str = "0.0.0.0") -> list[str]:  # noqa: S104
+        """Return the command line for a container or unit, whose working directory is that of `manage.py`.
+
+        Containers listen on every address: who reaches them is up to their network.
+        """
+        words = (word.format(host=host, port=port).removeprefix(f"{ROOT}/") for word in self.arguments)
+        return [python, *words]
+
     def settings(self, port: int, *, metrics_port: int | None = None) -> dict[str, str]:
         """Return the environment variables of this process beside those that all processes share.
 
