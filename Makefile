@@ -6,7 +6,7 @@ BOOTSTRAP = @$(PYTHON) -m deploy.local.bootstrap
 DEV = $(BOOTSTRAP) requirements-dev.txt -- -m
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test faults check bench bench-queries profile fuzz abuse demo screenshots requirements clean-data
+.PHONY: help run build cluster test faults check bench bench-queries profile fuzz abuse demo screenshots requirements clean-data
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ run: ## Start everything on this machine and show its logs (Ctrl-C stops it)
 
 build: ## Build the image; without Docker, build and check all that it would hold (build/data-flow-engine.tar.gz)
 	$(BOOTSTRAP) requirements.txt -- -m deploy.docker.build
+
+cluster: ## Start it on three brokers, a replica set and two PostgreSQL servers, all here (Ctrl-C stops it)
+	$(BOOTSTRAP) requirements.txt requirements-local.txt -- -m deploy.cluster.run
 
 # Hundreds of processes start: without bytecode each would compile the project again.
 test: export PYTHONDONTWRITEBYTECODE =

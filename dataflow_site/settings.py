@@ -145,8 +145,8 @@ DATAFLOW_EXPORT_HOURS = env.float("DATAFLOW_EXPORT_HOURS", 2.0)
 DATAFLOW_CSV_SAFE_CELLS = env.bool("DATAFLOW_CSV_SAFE_CELLS", True)
 
 # --- PostgreSQL: rows, rollups, ledger, dead letters ---
-POSTGRES_HOST = env.str("POSTGRES_HOST", "127.0.0.1")
-POSTGRES_PORT = local_ports.port("POSTGRES_PORT")
+POSTGRES_HOST = ",".join(items(env.str("POSTGRES_HOST", "127.0.0.1")))
+POSTGRES_PORT = local_ports.port_or_ports("POSTGRES_PORT")
 POSTGRES_USER = env.str("POSTGRES_USER", "dataflow")
 POSTGRES_PASSWORD = local_passwords.POSTGRES.read()
 POSTGRES_DB = env.str("POSTGRES_DB", "dataflow")
@@ -161,6 +161,8 @@ POSTGRES_TLS = {
     }.items()
     if path
 }
+# Of several hosts one is the primary, and only after a failover one sees which: standbys take no changes.
+POSTGRES_PRIMARY = {"target_session_attrs": "read-write"} if "," in POSTGRES_HOST else {}
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         "ENGINE": "django_prometheus.db.backends.postgresql",
@@ -175,6 +177,7 @@ DATABASES: dict[str, dict[str, Any]] = {
             # The next request tries a lost server again (reconnect_timeout), without a growing pause.
             "pool": {"min_size": 1, "max_size": DATAFLOW_READS + 6, "timeout": 2, "reconnect_timeout": 2},
             **POSTGRES_TLS,
+            **POSTGRES_PRIMARY,
             "connect_timeout": 2,
             "options": "-c statement_timeout=5000",
             "application_name": "dataflow",

@@ -52,6 +52,10 @@ def _kafka() -> Iterator[CheckMessage]:
 
 
 def _postgres() -> Iterator[CheckMessage]:
+    hosts, ports = (len(str(one).split(",")) for one in (settings.POSTGRES_HOST, settings.POSTGRES_PORT))
+    if ports not in (1, hosts):
+        hint = "Name one port for all hosts, or one for each in their order."
+        yield Error(f"POSTGRES_PORT has {ports} ports, POSTGRES_HOST {hosts} hosts.", hint=hint, id="dataflow.E038")
     mode = settings.POSTGRES_TLS.get("sslmode", "prefer")
     if mode not in SSL_MODES:
         hint = f"Set it to one of {', '.join(SSL_MODES)}."

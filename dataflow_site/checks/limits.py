@@ -62,7 +62,7 @@ def ports(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[Che
     found: list[CheckMessage] = [
         Error(f"{name} is no port.", hint="Set it to a number from 1 to 65535.", id="dataflow.E001")
         for name in (*PORTS, "POSTGRES_PORT")
-        if not 1 <= _value(name) <= 65_535
+        if not all(1 <= int(number) <= 65_535 for number in str(getattr(settings, name)).split(","))
     ]
     if len({_value(name) for name in PORTS}) < len(PORTS):
         hint = f"Give each of {', '.join(PORTS)} a number of its own."

@@ -56,6 +56,18 @@ def port(name: str) -> int:
     return found
 
 
+def port_or_ports(name: str) -> int | str:
+    """Return the port as `port` does, or several between commas as they are set, one for each of several hosts.
+
+    :raises ImproperlyConfigured: one of them is no whole number
+    """
+    numbers = [number.strip() for number in env.str(name, "").split(",")]
+    if len(numbers) == 1 or not all(number.isdigit() for number in numbers):
+        return port(name)
+    env.defaults[name] = DEFAULTS[name]
+    return ",".join(numbers)
+
+
 def address(name: str, form: str) -> str:
     """Return the address that is set, else the default one with its port moved; `form` has `{port}` in its place."""
     found = env.str(name, form.format(port=DEFAULTS[name] + shift()))

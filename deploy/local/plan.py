@@ -27,6 +27,7 @@ class Plan:
     ours: Sequence[Server]
     given: Sequence[tuple[str, str]]  # name, address
     processes: Sequence[tuple[ProcessSpec, int]]  # its port
+    entry: int  # the port of the pages
 
 
 def make_plan(folder: Path) -> Plan:
@@ -45,6 +46,7 @@ def make_plan(folder: Path) -> Plan:
         ours=[server for server, variable in servers if not os.environ.get(variable)],
         given=[(server.name, _given_address(variable)) for server, variable in servers if os.environ.get(variable)],
         processes=[(spec, int(getattr(settings, spec.port_setting))) for spec in PROCESSES],
+        entry=settings.API_SERVICE_PORT,
     )
 
 
@@ -67,7 +69,7 @@ def taken_ports(plan: Plan) -> list[str]:
 
 def _postgres(folder: Path) -> PostgreSQL:
     return PostgreSQL(
-        port=settings.POSTGRES_PORT,
+        port=_port(str(settings.POSTGRES_PORT)),
         folder=folder,
         user=settings.POSTGRES_USER,
         password=settings.POSTGRES_PASSWORD,

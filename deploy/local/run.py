@@ -9,11 +9,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from dataflow_site.checks import findings
@@ -123,13 +123,13 @@ class Launcher:
         password = self._make_operator()
         print(f"\n{table(self._lines)}\n")
         if password:
-            print(f"Sign in at http://{ports.HOST}:{settings.API_SERVICE_PORT}/admin/ as `{OPERATOR}`")
+            print(f"Sign in at http://{ports.HOST}:{self._plan.entry}/admin/ as `{OPERATOR}`")
             print(f"with the password `{password}` (shown this once; made for this machine).\n")
-        print(f"Open http://{ports.HOST}:{settings.API_SERVICE_PORT}/ (Ctrl-C stops everything)\n", flush=True)
+        print(f"Open http://{ports.HOST}:{self._plan.entry}/ (Ctrl-C stops everything)\n", flush=True)
         while True:
             for runner in self._runners:
                 runner.look()
-            for server in self._plan.ours:
+            for server in self._servers():
                 self._look_after(server)
             time.sleep(CHECK_INTERVAL)
 
@@ -137,7 +137,7 @@ class Launcher:
         """Stop the product, which finishes its work, then the servers."""
         say("launcher", "stopping")
         product = [runner.process for runner in self._runners if runner.process]
-        servers = [server.process for server in self._plan.ours if server.running]
+        servers = [server.process for server in self._servers() if server.running]
         for group in (product, servers):
             for process in group:
                 process.ask_to_stop()
@@ -147,6 +147,9 @@ class Launcher:
             if runner.process:
                 runner.show_log()
         say("launcher", "everything is stopped")
+
+    def _servers(self) -> list[Server]:
+        return [member for server in self._plan.ours for member in server.members]
 
     def _start_servers(self) -> None:
         begun: dict[str, float] = {}
@@ -238,15 +241,23 @@ def _show_progress() -> None:
 
 def main() -> int:
     """Run the product until a signal arrives, and return the exit code."""
+    # Tests have a folder of their own.
+    var = Path(sys.argv[1]) if len(sys.argv) > 1 else lock.VAR
+    return run_until_signal(var, lambda: _plan(var))
+
+
+def run_until_signal(var: Path, make_plan: Callable[[], plan.Plan]) -> int:
+    """Run what is planned until a signal arrives, and return the exit code.
+
+    :param make_plan: called with the folder locked; sets the environment before the settings are read
+    """
     _show_progress()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dataflow_site.settings")
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _request_stop)
-    # Tests have a folder of their own.
-    var = Path(sys.argv[1]) if len(sys.argv) > 1 else lock.VAR
     try:
         with lock.take(var):
-            return _run(var)
+            return _run(make_plan(), var)
     except lock.AlreadyRunning as error:
         print(error)
     except StopRequested:
@@ -264,7 +275,7 @@ def main() -> int:
     return 1
 
 
-def _run(var: Path) -> int:
+def _plan(var: Path) -> plan.Plan:
     port_shift.choose(var)
     local_passwords.choose(var)
     if wrong := findings.errors(findings.collect(mongodb)):
@@ -274,6 +285,10 @@ def _run(var: Path) -> int:
         raise WrongSettings("\n".join(unusable))
     if taken := plan.taken_ports(todo):
         raise CannotStart("\n".join(taken))
+    return todo
+
+
+def _run(todo: plan.Plan, var: Path) -> int:
     launcher = Launcher(todo, var)
     try:
         launcher.run()

@@ -57,14 +57,14 @@ def _set_environment() -> None:
 _set_environment()
 
 
-def _ram_disk() -> Path | None:
+def ram_disk() -> Path | None:
     """Return the RAM disk if it is large enough: databases and topics are created there in a third of the time."""
     if _RAM_DISK.is_dir() and shutil.disk_usage(_RAM_DISK).free > _RAM_NEEDED:
         return _RAM_DISK
     return None
 
 
-def _make_folder(parent: Path) -> Path:
+def make_folder(parent: Path) -> Path:
     """Create a folder for servers, and remove those of processes that were killed, which would keep their memory."""
     for left in parent.glob(f"{_PREFIX}*-*"):
         owner = left.name.removeprefix(_PREFIX).partition("-")[0]
@@ -76,7 +76,7 @@ def _make_folder(parent: Path) -> Path:
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
     """Kafka, PostgreSQL, MongoDB and Redis, started for the first test that asks for them."""
-    made = _make_folder(_ram_disk() or Path(tempfile.gettempdir()))
+    made = make_folder(ram_disk() or Path(tempfile.gettempdir()))
     # As a checkout's folder may be called: letters beyond Latin-1, a comma, blanks.
     folder = made / "Größe, 日本 2"
     started = Servers(

@@ -37,7 +37,6 @@ class Servers:
     def stop(self) -> None:
         """Stop all servers at the same time."""
         for server in self:
-            if server.running:
-                server.process.ask_to_stop()
+            server.ask_to_stop()
         for server in self:
             server.stop()

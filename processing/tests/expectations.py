@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+from django.conf import settings
 from django.db import connections
 from pymongo import MongoClient
 
@@ -91,7 +92,7 @@ def all_committed(site: Deployment) -> bool:
 
 def ends(site: Deployment) -> dict[int, int]:
     """Each partition's end offset, once the broker knows it: one that has just returned may have no leader yet."""
-    reader = OffsetsReader([site.servers.kafka.address], site.raw_topic)
+    reader = OffsetsReader(settings.KAFKA_BOOTSTRAP_SERVERS, site.raw_topic)
 
     def ask() -> TopicOffsets | None:
         try:

@@ -72,8 +72,7 @@ class PostgreSQL(Server):
         """
         super().prepare()
         binary("postgres")
-        if self.system_user():
-            self._open_for_system_user()
+        self.admit_system_user()
         self._check_owner()
         if not (self.data / "PG_VERSION").exists():
             self._initialise()
@@ -153,8 +152,13 @@ class PostgreSQL(Server):
         if result.returncode != 0:
             raise CannotPrepare(f"PostgreSQL could not prepare its folder {self.data}:\n{result.stdout}{result.stderr}")
 
-    def _open_for_system_user(self) -> None:
-        """Allow the system user to reach the programs and the data: it may pass through our folders, not list them."""
+    def admit_system_user(self) -> None:
+        """Allow the system user to reach the programs and the data: it may pass through our folders, not list them.
+
+        :raises CannotPrepare: this system has no such user
+        """
+        if not self.system_user():
+            return
         for target in (self.folder, binary("postgres")):
             for folder in target.resolve().parents:
                 _allow(folder, stat.S_IXOTH)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -108,6 +109,16 @@ class Server:
     def answers(self) -> bool:
         """Return whether it is ready."""
         return ports.answers(ports.HOST, self.port)
+
+    @property
+    def members(self) -> Sequence[Server]:
+        """Return the servers that it consists of, of which each has a process."""
+        return (self,)
+
+    def ask_to_stop(self) -> None:
+        """Send the stop signal, if it runs, without waiting for the end."""
+        if self.running:
+            self.process.ask_to_stop()
 
     def stop(self, seconds: float = 25.0) -> None:
         """Stop it. It is killed if it takes longer than `seconds`."""

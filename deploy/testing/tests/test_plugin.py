@@ -19,6 +19,6 @@ def test_folders_of_killed_sessions_are_removed_and_others_stay(tmp_path: Path) 
     for folder in (killed, running, other):
         (folder / "postgres").mkdir(parents=True)
 
-    made = plugin._make_folder(tmp_path)
+    made = plugin.make_folder(tmp_path)
 
     assert set(tmp_path.iterdir()) == {running, other, made}

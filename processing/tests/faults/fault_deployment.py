@@ -80,6 +80,10 @@ class World:
         arguments = ("-m", "processing.tests.faults.killable_consumer", str(self.folder / CONSUMER.name), *version)
         self._consumer = self.site.start(ProcessSpec(CONSUMER.name, CONSUMER.port_setting, arguments), env)
 
+    def address(self) -> str:
+        """Where a sender sends its next batch."""
+        return self._receiver.url if self._receiver else ""
+
     def restart(self, *, receiver: Mapping[str, str] | None = None, consumer: Mapping[str, str] | None = None) -> None:
         """Stop them in order and start them with other settings; None: leave it as it is."""
         if receiver is not None:
@@ -95,9 +99,7 @@ class World:
         assert self.receiver.running
         assert self.consumer.running
         self.sound = False
-        load = Load(
-            senders, receiver=lambda: self._receiver.url if self._receiver else "", rng=rng, numbers=self.numbers
-        )
+        load = Load(senders, receiver=self.address, rng=rng, numbers=self.numbers)
         load.start()
         try:
             enough = rng.randrange(20, 200)

@@ -36,6 +36,8 @@ def messages() -> list[str]:
         ({"KAFKA_SSL_CAFILE": "/nowhere"}, "KAFKA_SSL_CAFILE names no file that can be read."),
         ({"KAFKA_SSL_CERTFILE": __file__}, "Of our certificate for KAFKA_SSL_… and its key one is missing."),
         ({"POSTGRES_TLS": {"sslmode": "on"}}, "POSTGRES_SSLMODE is no mode of libpq."),
+        ({"POSTGRES_HOST": "a,b", "POSTGRES_PORT": "1,2,3"}, "POSTGRES_PORT has 3 ports, POSTGRES_HOST 2 hosts."),
+        ({"POSTGRES_HOST": "a", "POSTGRES_PORT": "1,2"}, "POSTGRES_PORT has 2 ports, POSTGRES_HOST 1 hosts."),
         ({"POSTGRES_TLS": {"sslmode": "verify-full"}}, "POSTGRES_SSLMODE=verify-full needs POSTGRES_SSLROOTCERT."),
         ({"MONGO_URI": f"mongodb://sensors:{SECRET}/x@host:27017"}, "MONGO_URI can't be parsed."),
         ({"MONGO_URI": f"mongodb://sensors:{SECRET}@host:27017"}, "MONGO_URI can't be parsed."),
@@ -53,6 +55,7 @@ def test_right_settings_are_right(settings: Settings) -> None:
         setattr(settings, name, value)
     settings.KAFKA_SSL_CAFILE = __file__
     settings.POSTGRES_TLS = {"sslmode": "verify-full", "sslrootcert": "system"}
+    settings.POSTGRES_HOST, settings.POSTGRES_PORT = "a,b,c", 5432
     settings.MONGO_URI = "mongodb://sensors:s3cr%3Aet@host:27017/?tls=true"
 
     assert messages() == []

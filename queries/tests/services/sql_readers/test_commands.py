@@ -96,6 +96,7 @@ def test_a_dry_run_changes_nothing(site: Deployment) -> None:
 @pytest.mark.parametrize(
     ("host", "mode", "expected"),
     [
+        ("one,two", "prefer", "postgresql://reader_{}:{}@one:5432,two:5432/a%20b"),
         ("::1", "verify-full", "postgresql://reader_{}:{}@[::1]:5432/a%20b?sslmode=verify-full"),
         ("/run/postgresql", "prefer", "postgresql://reader_{}:{}@%2Frun%2Fpostgresql:5432/a%20b"),
     ],
