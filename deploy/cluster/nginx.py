@@ -11,7 +11,7 @@ from pathlib import Path
 from deploy.local import ports
 from deploy.local.servers.server import CannotPrepare, Server
 
-_BINARY = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+BINARY = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 _CONFIGURATION = """daemon off;
 user {user};
 pid pid;
@@ -79,7 +79,7 @@ class Nginx(Server):
 
         :raises CannotPrepare: it is not installed
         """
-        if _BINARY is None:
+        if BINARY is None:
             raise CannotPrepare("nginx can't be found. On Debian or Ubuntu: `apt-get install nginx-light`.")
         super().prepare()
         text = _CONFIGURATION.format(
@@ -94,4 +94,4 @@ class Nginx(Server):
 
     def command(self) -> list[str]:
         """Return the command line of nginx, all of whose files are in its folder."""
-        return [str(_BINARY), "-p", str(self.folder), "-c", "nginx.conf", "-e", "stderr"]
+        return [str(BINARY), "-p", str(self.folder), "-c", "nginx.conf", "-e", "stderr"]

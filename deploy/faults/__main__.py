@@ -22,7 +22,15 @@ def main() -> int:
     code = 0
     if not options.table:
         options.results.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "pytest", "-p", "deploy.faults.recording", "-m", "faults or sample"]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "deploy.faults.recording",
+            "-m",
+            "(faults or sample) and not cluster",
+        ]
         only = ["-k", options.only] if options.only else []
         # Ctrl-C ends the tests and their servers; the results until then are written.
         signal.signal(signal.SIGINT, lambda _signal, _frame: None)

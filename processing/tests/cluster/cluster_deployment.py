@@ -13,6 +13,7 @@ from random import Random
 from django.db import connections
 from django.test import override_settings
 
+from deploy.cluster import nginx
 from deploy.cluster import servers as cluster
 from deploy.cluster.nginx import Nginx
 from deploy.cluster.servers import ClusterServers, Ports
@@ -121,18 +122,22 @@ class ClusterWorld(World):
         return self.site.servers
 
     def start_receiver(self, env: Mapping[str, str] | None = None) -> None:
-        """Start all receivers, and nginx before them."""
+        """Start all receivers, and nginx before them where it is installed."""
         self.receivers = [self.site.start(INGEST, env) for _ in range(RECEIVERS)]
         self.site.wait_for(lambda: all(call(each.url, "GET", "/readyz").status == 200 for each in self.receivers))
         [self._receiver, *_] = self.receivers
-        nginx = Nginx(
+        if nginx.BINARY:
+            self._nginx = self._start_nginx(self._receiver)
+
+    def _start_nginx(self, pages: ProductProcess) -> Nginx:
+        front = Nginx(
             port=ports.free_port(),
-            folder=self.folder / f"nginx-{self._receiver.port}",
+            folder=self.folder / f"nginx-{pages.port}",
             receivers=[each.port for each in self.receivers],
-            pages=self._receiver.port,
+            pages=pages.port,
         )
-        nginx.start()
-        self._nginx = nginx
+        front.start()
+        return front
 
     def start_consumer(self, env: Mapping[str, str] | None = None, *, understands: str | None = None) -> None:
         """Start all consumers."""
