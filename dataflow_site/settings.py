@@ -201,7 +201,7 @@ REDIS_PASSWORD = REDIS_CONNECTION["password"] or ""
 _CACHE = redis_settings.cache_options(REDIS_CONNECTION)
 CACHES = {
     "default": {
-        "BACKEND": "django_redis.cache.RedisCache",
+        "BACKEND": "django_prometheus.cache.backends.redis.RedisCache",
         "LOCATION": _CACHE["LOCATION"],
         "OPTIONS": {
             **_CACHE["OPTIONS"],

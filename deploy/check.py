@@ -30,6 +30,7 @@ CHECKS: dict[str, tuple[Sequence[str], dict[str, str]]] = {
     "layers": (("lint-imports",), {}),
     "settings": ((*MANAGE, "check"), {}),
     "deployment": ((*MANAGE, "check", "--deploy", "--fail-level", "WARNING"), PRODUCTION),
+    "metrics": ((sys.executable, "-m", "deploy.metrics", "--check"), NO_SERVER),
     "packages": ((sys.executable, "-m", "deploy.packages", "--check"), {}),
     # Skipped where nobody can be asked.
     "holes": ((sys.executable, "-m", "deploy.packages.audit"), {}),

@@ -15,6 +15,7 @@ from ingestion.probes import exposition
 from ingestion.problems import Code, RequestRejected
 from ingestion.receivers.http.endpoints import ingest, validate
 from ingestion.receivers.influx.endpoints import ENDPOINTS as INFLUX_ENDPOINTS
+from ingestion.receivers.influx.endpoints import WRITES
 from ingestion.runtime import internal_access, request_context
 
 # Every path that takes events, in the ingest process and in the web process.
@@ -30,12 +31,19 @@ def endpoint_at(path: str) -> Endpoint | None:
     return ENDPOINTS.get(path) or ENDPOINTS.get(path.removesuffix("/"))
 
 
+def _door(endpoint: Endpoint) -> str:
+    """Return what requests to an endpoint are timed under, empty for one that takes no events."""
+    if endpoint is ingest:
+        return "http"
+    return "influx" if endpoint in WRITES else ""
+
+
 async def application(scope: AsgiScope, receive: Receive, send: Send) -> None:
     """Serve the ingest process."""
     if scope["type"] == "lifespan":
         await _run_lifespan(receive, send)
     elif scope["type"] == "http" and (endpoint := endpoint_at(scope["path"])):
-        await serve(endpoint, scope, receive, send)
+        await serve(endpoint, scope, receive, send, door=_door(endpoint))
     elif scope["type"] == "http":
         request_context.begin(dict(scope["headers"]))
         await respond(send, await _probe(scope))

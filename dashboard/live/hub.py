@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterator
+from typing import get_args
 from weakref import WeakKeyDictionary
 
 from dashboard.live import messages
@@ -15,7 +17,7 @@ from dashboard.live.messages import Subscription
 from dashboard.live.poller import Poller
 from dashboard.live.redis_subscriber import FeedState, follow_frames
 from dashboard.live.viewers import Viewer, blank
-from dashboard.metrics import FRAMES, VIEWERS
+from dashboard.metrics import FRAMES, SUBSCRIPTIONS, VIEWERS
 from dashboard.panels.snapshot_types import Overview
 from processing.live_feed import ConsumerFrame
 
@@ -64,6 +66,7 @@ class Hub:
             return
         self.viewers.discard(viewer)
         VIEWERS.dec()
+        self._count_subscriptions()
         if not self.viewers and self._running is not None:
             self._running.cancel()
             self._ending, self._running = self._running, None
@@ -116,6 +119,7 @@ class Hub:
     async def sample(self) -> None:
         """Read from the stores what frames do not contain, or everything if no frames arrive."""
         watched = self._watched()
+        self._count_subscriptions()
         self._sampler.begin(watched)
         self._sampler.keep_scopes({each.scope for each in watched if each.channel == "overview"})
         for subscription in watched:
@@ -127,6 +131,11 @@ class Hub:
                 await self._sample_buckets(subscription)
             elif not self._frames_flow:
                 await self._sample_events(subscription)
+
+    def _count_subscriptions(self) -> None:
+        found = Counter(each.channel for viewer in self.viewers for each in viewer.subscriptions.values())
+        for channel in get_args(messages.Channel):
+            SUBSCRIPTIONS.labels(channel).set(found[channel])
 
     def _watched(self) -> set[Subscription]:
         return {subscription for viewer in self.viewers for subscription in viewer.subscriptions.values()}

@@ -16,6 +16,7 @@ from ingestion.problems import Code
 from ingestion.runtime import internal_access
 from queries import errors
 from queries.pipeline import dependencies
+from queries.pipeline import metrics as pool_metrics
 from queries.schemas import Stores
 
 OTHERS: tuple[Literal["mongodb", "redis", "kafka"], ...] = ("mongodb", "redis", "kafka")
@@ -53,6 +54,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """Show the metrics to internal addresses."""
     if not _is_internal(request):
         return errors.answer(Code.FORBIDDEN, "this is for internal addresses, or needs a key", path=request.path)
+    pool_metrics.refresh()
     content_type, text = exposition.expose(request.headers.get("Accept", "").encode("latin-1"))
     return HttpResponse(text, content_type=content_type)
 

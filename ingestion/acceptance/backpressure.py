@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils.module_loading import import_string
 
+from ingestion import metrics
 from ingestion.problems import Code, RequestRejected
 from ingestion.runtime.loop_singleton import LoopSingleton
 
@@ -117,6 +118,7 @@ class Backpressure:
         elif self._reason and not reason:
             logger.warning("requests are accepted again")
         self._reason = reason
+        metrics.BACKPRESSURE.set(reason is not None)
 
 
 def _measure(watch: BacklogReader) -> BacklogReport | None:

@@ -60,7 +60,7 @@ class Submission(NamedTuple):
             self.acknowledged.result()
         except BrokerUnavailable as error:
             raise RequestRejected(Code.BROKER_UNAVAILABLE, UNKNOWN_FATE) from error
-        metrics.EVENTS_ACCEPTED.inc(len(self.parsed.events))
+        metrics.EVENTS_ACCEPTED.counts[""] += len(self.parsed.events)
         if self.fresh or self.parsed.labels:
             self.registry.note(self.fresh, self.parsed.labels)
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 from django.db import DatabaseError, connection
 from redis.exceptions import RedisError
 
+from ingestion import metrics
 from ingestion.auth import api_keys, tokens
 from ingestion.auth.api_keys import ANYONE, Grant
 from ingestion.auth.key_use import KeyUses
@@ -84,6 +85,7 @@ class Authenticator:
         cached = self._cached.get(tokens.digest(token))
         if cached is None or self.loop.time() >= cached.fresh_until or not _allows(cached.grant, scope):
             return None
+        metrics.KEY_CACHE.counts["hit"] += 1
         return cached.grant, self._admit(cached.grant)
 
     async def grant(self, head: Mapping[bytes, bytes], scope: str) -> tuple[Grant, TokenBucket | None]:
@@ -141,7 +143,9 @@ class Authenticator:
         if cached is not None and now < cached.fresh_until:
             return cached.grant
         if now < self._unknown.get(digest, 0.0):
+            metrics.KEY_CACHE.counts["hit"] += 1
             return None
+        metrics.KEY_CACHE.counts["miss" if cached is None else "stale"] += 1
         try:
             grant = await self._look_up(digest, older, is_known=cached is not None)
         except RequestRejected:
@@ -163,6 +167,7 @@ class Authenticator:
         while len(self._cached) >= REMEMBERED:
             del self._cached[next(iter(self._cached))]
         self._cached[digest] = _CachedGrant(grant, now)
+        metrics.KEYS_CACHED.set(len(self._cached))
         self._uses.add(grant.key, digest)
 
     async def _look_up(self, digest: str, older: tuple[str, ...], *, is_known: bool) -> Grant | None:
@@ -217,6 +222,7 @@ class Authenticator:
         else:
             self._cached.pop(changed, None)
             self._unknown.pop(changed, None)
+        metrics.KEYS_CACHED.set(len(self._cached))
 
     def _invalidate_all(self) -> None:
         """Expire every cached key, since a notification may have been missed."""

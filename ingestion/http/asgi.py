@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from ingestion.http.response import Response
 from ingestion.problems import Code, Header, RequestRejected, too_large
 from ingestion.runtime import request_context
 from ingestion.runtime.limits import receiver_limits
+from ingestion.tracing.traceparent import trace_id_of
 
 ONE_PIECE = 256 * 1024  # bytes that are read from a socket at once
 
@@ -78,8 +80,34 @@ class Request(NamedTuple):
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-async def serve(endpoint: Endpoint, scope: AsgiScope, receive: Receive, send: Send) -> None:
-    """Answer one request through an endpoint, on any ASGI server."""
+class _Body:
+    """Notes when a request was whole."""
+
+    __slots__ = ("_receive", "whole")
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.whole = time.monotonic()
+
+    async def __call__(self) -> MutableMapping[str, Any]:
+        message = await self._receive()
+        self.whole = time.monotonic()
+        return message
+
+
+async def serve(endpoint: Endpoint, scope: AsgiScope, receive: Receive, send: Send, *, door: str = "") -> None:
+    """Answer one request through an endpoint, on any ASGI server.
+
+    :param door: the receiver that it is timed under; empty: it takes no events
+    """
+    metrics.flights.began += 1
+    try:
+        await _serve(endpoint, scope, _Body(receive), send, door)
+    finally:
+        metrics.flights.ended += 1
+
+
+async def _serve(endpoint: Endpoint, scope: AsgiScope, receive: _Body, send: Send, door: str) -> None:
     headers = scope["headers"]
     head = dict(headers)
     repeated = frozenset() if len(head) == len(headers) else _repeated(headers)
@@ -97,10 +125,22 @@ async def serve(endpoint: Endpoint, scope: AsgiScope, receive: Receive, send: Se
         reply = response.internal_error(request.path)
     finally:
         charge.release()
-    metrics.answered[reply.status].inc()
+    metrics.answered[reply.status] += 1
+    if door and reply.status < 400 and request.method == "POST":
+        _observe(door, time.monotonic() - receive.whole, request.head.get(b"traceparent"))
     if given is not None and reply.status < 400:
         reply.headers.append((b"x-request-id", given))
     await respond(send, reply)
+
+
+def _observe(door: str, seconds: float, traceparent: bytes | None) -> None:
+    if traceparent is not None:
+        metrics.REQUEST_SECONDS.observe(door, seconds, trace_id_of(traceparent))
+        return
+    waiting = metrics.REQUEST_SECONDS.waiting[door]
+    waiting.append(seconds)
+    if len(waiting) >= metrics.TIMES_AT_ONCE:
+        metrics.REQUEST_SECONDS.drain()
 
 
 def _repeated(headers: Iterable[Header]) -> frozenset[bytes]:

@@ -17,6 +17,8 @@ from ingestion.kafka import record_headers
 from processing import metrics
 from processing.consumer import batch_runner, steps
 from processing.consumer.gathering import Gathering, is_full
+from processing.consumer.measuring import batch_metrics, waiting
+from processing.consumer.measuring.partition_lags import PartitionLags
 from processing.consumer.partition_starts import PartitionStarts
 from processing.consumer.probes.liveness import State, Watchdog
 from processing.consumer.progress_check import ProgressCheck
@@ -72,6 +74,7 @@ class Loop:
         self._busy = False
         self._gathering = Gathering()
         self._next_check = time.monotonic() + STALL_CHECK
+        self._lags = PartitionLags()
         self._stop_by: float | None = None
 
     @property
@@ -102,7 +105,9 @@ class Loop:
         if self._held:
             # One record goes after the other, and little is fetched while enough waits.
             consumer.excuse()
+        began = time.perf_counter()
         self._gather(consumer)
+        gathered = time.perf_counter() - began
         self._show(consumer)
         if self._leave_if_stalled(consumer):
             return False
@@ -125,6 +130,7 @@ class Loop:
             # Polled past the place where they are to go on.
             self._held = [record for record in self._held if record.partition not in on_hold]
             work = self._work(consumer, [record for record in records if record.partition not in on_hold])
+        work.clock.add("gather", gathered)
         self._settling = (work, self._thread.submit(lambda: self._settle(work)))
         return True
 
@@ -142,6 +148,8 @@ class Loop:
         if self._consumer is None:
             self._consumer = Consumer()
             logger.info("consuming", extra={"topic": self._consumer.topic, "member": self._member})
+        if not self.state.kafka:
+            waiting.show_kafka(is_away=False)
         self.state.kafka = True
         return self._consumer
 
@@ -160,6 +168,7 @@ class Loop:
         if self._starts.step(consumer):
             self._since = datetime.now(tz=UTC)
             self._last_beat = 0.0
+        self._lags.place(self._starts.take_placed())
         self.state.held = self._starts.held
 
     def _gather(self, consumer: Consumer) -> None:
@@ -296,7 +305,7 @@ class Loop:
 
     def _note_waiting(self, reason: str | None) -> None:
         self.state.waiting = reason
-        metrics.WAITING.set(0 if reason is None else 1)
+        waiting.show(reason)
         self._beat_if_due()
 
     def _show(self, consumer: Consumer) -> None:
@@ -304,6 +313,7 @@ class Loop:
         self.state.partitions = consumer.partitions
         self.state.held = [number for number in self.state.held if number in consumer.awaiting_start]
         metrics.HELD.set(len(self.state.held))
+        self._lags.show(consumer.started_topic, consumer.known_ends, read=self.state.partitions, held=self.state.held)
 
     def _beat(self) -> None:
         """Beat when it is due and the stores' thread is free."""
@@ -371,6 +381,7 @@ class Loop:
 
     def _wait_for_kafka(self, reason: str) -> None:
         self.state.kafka = False
+        waiting.show_kafka(is_away=True)
         logger.warning("waiting for Kafka", extra={"reason": reason})
         self._stopping.wait(1.0)
 
@@ -396,18 +407,13 @@ class Loop:
         assert self._consumer is not None
         everything = Batch(records=[*work.batch.redelivered, *work.batch.records])
         self._consumer.note_done(everything.offsets())
+        self._lags.done(everything.records, everything.offsets())
 
     def announce(self, work: Work) -> None:
         """Update the live feed and the metrics; best effort."""
         batch = work.batch
         self._live.announce(batch, work.attempt.gains, work.attempt.spans[1] if work.attempt.spans else {})
-        metrics.BATCH_EVENTS.observe(batch.read.total())
-        metrics.EVENTS.labels("stored").inc(len(batch.stored))
-        metrics.EVENTS.labels("duplicate").inc(len(batch.duplicates))
-        metrics.EVENTS.labels("dead_lettered").inc(len(batch.letters))
-        if batch.stored:
-            oldest = min(gain.first_seen for gain in work.attempt.gains.values())
-            metrics.OLDEST_AGE.observe(max(0.0, batch.stored_at - oldest) / 1_000_000)
+        batch_metrics.observe(batch, work.attempt.gains, work.clock)
 
 
 FINISH: list[Callable[[Loop, Work], None]] = [Loop.note_offsets, Loop.announce]

@@ -16,6 +16,8 @@ from processing.partitions.start_offsets import StartOffset
 
 LOOK_AT_HOLDS = 2.0  # seconds between two looks whether a held partition was resumed
 
+# By partition: the first offset without effects, and Kafka's end.
+Placed = dict[int, tuple[int, int]]
 Retry = Callable[[Callable[[], None]], None]
 
 
@@ -32,6 +34,7 @@ class PartitionStarts:
         self._retry = retry
         self._asked: Future[tuple[TopicOffsets, dict[int, StartOffset]]] | None = None
         self._look_at_holds = 0.0  # time.monotonic()
+        self._placed: Placed = {}
 
     @property
     def asked(self) -> bool:
@@ -51,8 +54,14 @@ class PartitionStarts:
         before = consumer.partitions
         self.held = [number for number in consumer.awaiting_start if number in starts and starts[number].hold.held]
         consumer.start_at(ends, {number: start.read_up_to for number, start in starts.items() if not start.hold.held})
+        self._placed = {number: (start.next_offset, ends.partitions[number][1]) for number, start in starts.items()}
         self._look_at_holds = time.monotonic() + LOOK_AT_HOLDS
         return consumer.partitions != before
+
+    def take_placed(self) -> Placed:
+        """Return, once, where partitions that were looked up start and end; held ones are looked up again and again."""
+        placed, self._placed = self._placed, {}
+        return placed
 
     def _may_ask(self, consumer: Consumer) -> bool:
         """Return whether partitions wait that are not held, or that may have been resumed since the last look."""

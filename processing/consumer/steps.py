@@ -13,6 +13,7 @@ from psycopg.errors import UniqueViolation
 from ingestion.events import timestamps
 from ingestion.kafka import record_headers
 from ingestion.problems import Code
+from processing import metrics
 from processing.consumer.work import Attempt, Retry, Step, StepResult, Stores, Topic, Work
 from processing.errors import ContentRejected, NeedsOperator
 from processing.events import decoding, ledger_deltas, skipped_lines
@@ -36,7 +37,8 @@ def decode(stores: Stores, work: Work) -> None:
     """Read the records and judge their events by logic; unreadable lines are set aside, repeated identities folded."""
     _stop_before_newer(stores, work)
     work.batch.revision = stores.logic.revision
-    decoding.decode(work.batch, now=timestamps.now(), judge=stores.logic.judge)
+    judge = work.clock.around("judge", stores.logic.judge, within="decode")
+    decoding.decode(work.batch, now=timestamps.now(), judge=judge)
 
 
 def _stop_before_newer(stores: Stores, work: Work) -> None:
@@ -111,7 +113,8 @@ def write_documents(stores: Stores, work: Work) -> None:
         stores.documents.discard(left, topic=work.topic.kafka_id.bytes)
     if work.attempt.verdict is None:
         entries = work.batch.entries
-        work.attempt.writing = stores.writers.submit(stores.documents.insert, entries, topic=work.topic.kafka_id.bytes)
+        insert = work.clock.around("documents", stores.documents.insert)
+        work.attempt.writing = stores.writers.submit(insert, entries, topic=work.topic.kafka_id.bytes)
     if stores.careful:
         _set_aside(stores, work, _verdict(work))
 
@@ -215,7 +218,10 @@ def run(steps: Iterable[Step], stores: Stores, work: Work) -> StepResult:
     """Run steps in order up to one that asks for a retry; `work.step` names the one that ran last."""
     for step in steps:
         work.step = getattr(step, "__name__", "")
-        if retry := step(stores, work):
+        began = time.perf_counter()
+        retry = step(stores, work)
+        work.clock.note(work.step, time.perf_counter() - began)
+        if retry:
             return retry
     return None
 
@@ -316,11 +322,16 @@ def _attempt(stores: Stores, work: Work, *, undo: bool) -> bool:
 
 def _transact(stores: Stores, work: Work, *, undo: bool) -> StepResult:
     retry: StepResult = None
+    began = time.perf_counter()
     with stores.rows.transaction(undo=undo):
         retry = run(STORE, stores, work)
         if retry:
             # Ends the block and is not raised further.
             raise Rollback
+        began = time.perf_counter()
+    seconds = time.perf_counter() - began
+    work.clock.add("commit", seconds)
+    metrics.statement_seconds["postgresql", "commit"].observe(seconds)
     return retry
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.conf import settings
 
 from processing.consumer.crashes.crash_isolation import CrashIsolation
+from processing.consumer.measuring.step_clock import StepClock
 from processing.consumer.operator_incident import OperatorIncident
 from processing.events.batch import Batch, Record
 from processing.events.entries import Entries
@@ -87,6 +88,7 @@ class Work:
     trial: bool = False  # a part of a batch, whose effects are undone
     held: set[int] = field(default_factory=set)  # partitions whose later records must not go to the stores
     newer: dict[int, Record] = field(default_factory=dict)  # by partition: the next record, of a newer release
+    clock: StepClock = field(default_factory=StepClock)
     rejudged: bool = False  # by another revision of logic, after an attempt that may have left documents
 
 

@@ -20,6 +20,7 @@ from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 
+from processing import metrics
 from processing.errors import POSTGRESQL_AWAY, NeedsOperator, StoreUnavailable
 from processing.models import Job
 
@@ -185,14 +186,17 @@ def _run_chunk(job: Job, step: Step, *, stopping: threading.Event, report: Repor
     while True:
         try:
             return _try_step(job, step)
-        except (*_STORE_ERRORS, *POSTGRESQL_AWAY) as error:
-            _record_waiting(job, str(error) if isinstance(error, _STORE_ERRORS) else _postgres(error))
         except JobLost:
             raise
+        except (*_STORE_ERRORS, *POSTGRESQL_AWAY) as error:
+            metrics.JOB_ERRORS.labels(job.kind).inc()
+            _record_waiting(job, str(error) if isinstance(error, _STORE_ERRORS) else _postgres(error))
         except JobFailed as error:
+            metrics.JOB_ERRORS.labels(job.kind).inc()
             _finish(job, State.FAILED, str(error))
             return None
         except Exception as error:
+            metrics.JOB_ERRORS.labels(job.kind).inc()
             logger.exception("a job failed", extra={"job": job.pk, "kind": job.kind})
             _finish(job, State.FAILED, f"{type(error).__name__}; the log of {job.worker} has more")
             return None
@@ -216,6 +220,7 @@ def _try_step(job: Job, step: Step) -> float | None:
         job.state = State.PAUSED
         return None
     wait = step(job)
+    metrics.JOB_STEPS.labels(job.kind).inc()
     if wait is None:
         _finish(job, State.DONE, job.message)
     return wait

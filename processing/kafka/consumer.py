@@ -90,6 +90,11 @@ class Consumer:
         assert self._started_topic is not None
         return self._started_topic
 
+    @property
+    def started_topic(self) -> UUID | None:
+        """The same; None before there are any."""
+        return self._started_topic
+
     def poll(self, *, wait: float, limit: int) -> list[Record]:
         """Wait up to `wait` seconds for records, at most `limit`; must be called every few seconds, also while paused.
 

@@ -135,6 +135,13 @@ def snapshot(*, scope: ReadScope, max_sources: int | None = None) -> Snapshot:
         return read(cursor, scope=scope, max_sources=max_sources)
 
 
+def totals() -> Totals:
+    """Return the totals of all sources; one statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TOTAL.format(own="TRUE"))
+        return Totals(*(cursor.fetchone() or ()))
+
+
 def read(cursor: CursorWrapper | psycopg.Cursor, *, scope: ReadScope, max_sources: int | None = None) -> Snapshot:
     """Return the same within the caller's transaction, which must be REPEATABLE READ."""
     own, values = scope.condition()

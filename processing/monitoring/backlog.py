@@ -35,7 +35,11 @@ class Waits:
 
         :param now: seconds on a clock that never goes back
         """
-        return max((self._wait(ends, each, now=now) for each in lags), default=0.0)
+        return max(self.of(ends, lags, now=now).values(), default=0.0)
+
+    def of(self, ends: TopicOffsets, lags: Iterable[PartitionLag], *, now: float) -> dict[int, float]:
+        """Do the same for each partition."""
+        return {each.partition: self._wait(ends, each, now=now) for each in lags}
 
     def _wait(self, ends: TopicOffsets, partition: PartitionLag, *, now: float) -> float:
         key = PartitionId(ends.topic, partition.partition)

@@ -32,6 +32,7 @@ from processing.stores import (
 from processing.stores.accounting import progress_moves, revision_spans, rule_counts
 from processing.stores.field_limit import FieldLimit
 from processing.stores.postgres import row_errors, terminate_lock_holders_after
+from processing.stores.statement_times import timed
 
 logger = logging.getLogger(__name__)
 
@@ -173,6 +174,7 @@ class RowStore:
         with (
             row_errors(),
             terminate_lock_holders_after(postgres.MAX_LOCK_HOLD, backend=self._backend),
+            timed("postgresql", "claim"),
         ):
             found = self.connection.execute(
                 "SELECT partition, next_offset, coalesce(record_epoch, -1) FROM progress"
@@ -236,8 +238,9 @@ class RowStore:
                 self._copy(row_sql.COPY_LEDGER, copy_encoder.ledger(gains))
                 statements += row_sql.FOLD_LEDGER
             if statements:
-                # One simple query for all; several statements can't be prepared.
-                self.connection.execute(statements, prepare=False)
+                with timed("postgresql", "fold"):
+                    # One simple query for all; several statements can't be prepared.
+                    self.connection.execute(statements, prepare=False)
             with self.connection.cursor() as cursor:
                 change_marks.mark(cursor, batch.stored.sources, batch.stored.times)
                 revision_spans.note(cursor, batch, topic)
@@ -283,5 +286,5 @@ class RowStore:
         self._copy(judged, copy_encoder.events(left, stored=stored, topic=topic, revision=batch.revision, cut=True))
 
     def _copy(self, statement: str, data: bytes) -> None:
-        with self.connection.cursor() as cursor, cursor.copy(statement) as copy:
+        with timed("postgresql", "copy"), self.connection.cursor() as cursor, cursor.copy(statement) as copy:
             copy.write(data)

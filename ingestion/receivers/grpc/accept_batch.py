@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
+from ingestion import metrics
 from ingestion.acceptance.accept import acceptance, limits
 from ingestion.acceptance.caller import Caller
 from ingestion.acceptance.options import Options
@@ -17,6 +21,7 @@ from ingestion.problems import Code, RequestRejected
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2
 from ingestion.receivers.grpc.call import Call
 from ingestion.receivers.grpc.messages import parse_events, wire_fields
+from ingestion.tracing.traceparent import trace_id_of
 
 EVENT = b"\n"  # the tag of `events`: field 1, of bytes
 
@@ -32,7 +37,31 @@ async def submit(
     """
     parse = partial(parse_events.batch_steps, sent, single=single)
     size = sum([event.ByteSize() for event in sent]) if caller.bucket is not None else 0
-    return await acceptance().accept(parse, caller, options, deadline=call.deadline(), size=size)
+    began = time.monotonic()
+    with _in_flight() as waiting:
+        submission = await acceptance().accept(parse, caller, options, deadline=call.deadline(), size=size)
+        if submission.acknowledged is not None:
+            submission.acknowledged.add_done_callback(partial(_observe, began, call))
+            waiting.append(submission)
+    return submission
+
+
+@contextmanager
+def _in_flight() -> Iterator[list[Submission]]:
+    """Count a batch as in flight; what is put into the list stays so until Kafka has answered."""
+    waiting: list[Submission] = []
+    metrics.flights.began += 1
+    try:
+        yield waiting
+    finally:
+        metrics.flights.ended += not waiting
+
+
+def _observe(began: float, call: Call, acknowledged: asyncio.Future[None]) -> None:
+    metrics.flights.ended += 1
+    if not acknowledged.cancelled() and acknowledged.exception() is None:
+        trace_id = trace_id_of(call.head.get(b"traceparent"))
+        metrics.REQUEST_SECONDS.observe("grpc", time.monotonic() - began, trace_id)
 
 
 def decoded(kind: type[Read], message: bytes, caller: Caller) -> Read:

@@ -26,10 +26,12 @@ from ingestion.receivers.http import endpoints, responses
 from ingestion.receivers.http.request_head import RequestHead, form_of, options
 from ingestion.runtime import request_context
 from ingestion.runtime.limits import receiver_limits
+from ingestion.tracing.traceparent import trace_id_of
 
 logger = logging.getLogger(__name__)
 
 _PATH = response.PATH.encode()
+_times = metrics.REQUEST_SECONDS.waiting["http"]
 
 
 class FastRequest(Exchange):
@@ -50,6 +52,7 @@ class FastRequest(Exchange):
         self._charge: BodyCharge | None = None  # of a body that does not come in one piece
         self._refusal: RequestRejected | None = None
         self._request_id: bytes | None = None  # as the client chose it
+        self._began = 0.0  # when the request was whole, on the loop's clock
         self._task: asyncio.Task[None] | None = None  # of a body that takes long
 
     def feed(self, piece: bytes | bytearray) -> None:
@@ -84,6 +87,8 @@ class FastRequest(Exchange):
 
     def start(self) -> None:
         """Accept the complete body."""
+        self._began = self._connection.loop.time()
+        metrics.flights.began += 1
         # The request's id must not reach the next request of the connection.
         contextvars.Context().run(self._guarded, self._accept)
 
@@ -137,10 +142,21 @@ class FastRequest(Exchange):
             self._write(response.internal_error(response.PATH))
 
     def _write(self, reply: Response) -> None:
-        metrics.answered[reply.status].inc()
+        metrics.flights.ended += 1
+        metrics.answered[reply.status] += 1
+        if reply.status < 400 and not self._head.options.validate:
+            self._observe(self._connection.loop.time() - self._began)
         if self._request_id is not None and reply.status < 400:
             reply.headers.append((b"x-request-id", self._request_id))
         self.answer(self._connection, reply)
+
+    def _observe(self, seconds: float) -> None:
+        if b"traceparent" in self._head.head:
+            metrics.REQUEST_SECONDS.observe("http", seconds, trace_id_of(self._head.head[b"traceparent"]))
+            return
+        _times.append(seconds)
+        if len(_times) >= metrics.TIMES_AT_ONCE:
+            metrics.REQUEST_SECONDS.drain()
 
 
 def begin(

@@ -468,7 +468,7 @@ class ServerProtocol(asyncio.Protocol):
 
     def _count(self, code: Code) -> None:
         """Count a rejected request."""
-        metrics.answered[status_of(code)].inc()
+        metrics.answered[status_of(code)] += 1
         metrics.refused[code].inc()
 
     def _lose(self, *exchanges: Exchange) -> None:

@@ -90,6 +90,10 @@ ENDPOINTS: dict[str, Endpoint] = {
 }
 
 
+# Those that take events.
+WRITES = [endpoint for path, endpoint in ENDPOINTS.items() if "write" in path]
+
+
 def _health(status: int, word: str, message: str) -> Response:
     body = {"name": "influxdb", "message": message, "status": word, "checks": [], "version": VERSION}
     return response.answer(status, response.JSON, msgspec.json.encode(body), ABOUT)

@@ -6,7 +6,7 @@ from django.conf import settings
 
 from ingestion.probes import process_probe
 from processing.consumer.probes.liveness import State
-from processing.stores import store_states
+from processing.monitoring import store_states
 
 
 def serve(state: State, *, port: int) -> None:

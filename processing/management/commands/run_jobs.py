@@ -12,8 +12,9 @@ from django.db import ProgrammingError
 
 from ingestion.management.command import OperatorCommand
 from processing import job_registry
-from processing.jobs import health, queue
+from processing.jobs import queue
 from processing.logic.revisions.following import LabelFollower
+from processing.monitoring import job_worker_health, state_gauges
 from processing.packing.schedule import Schedule
 
 IDLE = 0.5  # seconds between two queries for a job
@@ -44,12 +45,13 @@ class Command(OperatorCommand):
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         try:
-            health.serve()
+            job_worker_health.serve()
         except OSError as error:
             raise CommandError(
                 f"Can't listen on {settings.DATAFLOW_JOBS_HOST}:{settings.DATAFLOW_JOBS_PORT}: set DATAFLOW_JOBS_PORT to a"
                 " free port, DATAFLOW_JOBS_HOST to an address of this machine."
             ) from error
+        state_gauges.start(stopping)
         worker, steps = queue.new_worker(), job_registry.steps()
         schedule, labels = Schedule(), LabelFollower()
         try:

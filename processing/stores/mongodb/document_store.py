@@ -17,6 +17,7 @@ from pymongo.collection import Collection
 from processing.errors import MONGODB_INVALID, ContentRejected, StoreUnavailable, from_mongo_code, mongo_errors
 from processing.events.batch import Left
 from processing.events.entries import Entries, Entry
+from processing.stores.statement_times import timed
 
 WRITE_TIMEOUT = 5.0  # seconds that a batch waits for MongoDB
 LONG_WAIT = 600.0  # seconds; a search by anything but `_id` reads the whole collection
@@ -159,7 +160,9 @@ class DocumentStore:
 
     def _insert_chunk(self, entries: Entries, topic: bytes, verdict: Verdict) -> None:
         try:
-            reply = self._command(as_documents(entries, topic))
+            documents = as_documents(entries, topic)
+            with timed("mongodb", "insert"):
+                reply = self._command(documents)
         except ContentRejected:
             self._insert_halves(entries, topic, verdict)
         else:

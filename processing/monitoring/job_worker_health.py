@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 
 from ingestion.probes import process_probe
-from processing.stores import store_states
+from processing.monitoring import store_states
 
 
 def serve() -> None:
