@@ -163,6 +163,8 @@ POSTGRES_TLS = {
 }
 # Of several hosts one is the primary, and only after a failover one sees which: standbys take no changes.
 POSTGRES_PRIMARY = {"target_session_attrs": "read-write"} if "," in POSTGRES_HOST else {}
+# The folder of pg_dump and psql for backups, where they are not found by themselves.
+DATAFLOW_POSTGRES_PROGRAMS = env.str("DATAFLOW_POSTGRES_PROGRAMS", "")
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         "ENGINE": "django_prometheus.db.backends.postgresql",

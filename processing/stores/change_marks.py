@@ -25,6 +25,8 @@ INSERT INTO change_mark (source_id, hour)
 SELECT source_id, coalesce(to_timestamp(hour * 3600), '-infinity')
 FROM unnest(%s::text[], %s::bigint[]) AS u (source_id, hour) ORDER BY source_id, hour NULLS FIRST {_AGAIN}
 """  # noqa: S608 - constants only
+# Every hour of every source, as after a restore: what was read before it is about other rows.
+EVERYTHING = f"INSERT INTO change_mark (source_id, hour) SELECT source_id, '-infinity' FROM source_statistics {_AGAIN}"  # noqa: S608
 # In any order, so none that somebody else is changing: it would wait for them, and they for it.
 _FORGET = f"""
 DELETE FROM change_mark WHERE ctid = ANY (ARRAY(
