@@ -61,6 +61,13 @@ class DocumentOrigin(TypedDict):
     line: int
 
 
+class RequestShape(TypedDict, total=False):
+    """What the request that brought an event was called by its client; each is there if the client sent it."""
+
+    id: str  # X-Request-ID
+    traceparent: str  # W3C trace context
+
+
 class DocumentShape(TypedDict):
     """The raw document in MongoDB."""
 
@@ -71,6 +78,7 @@ class DocumentShape(TypedDict):
     receivedAt: str
     payload: dict[str, object]
     attributes: dict[str, object]  # CloudEvents' context attributes
+    request: RequestShape  # what it was called by its client
     contentHash: str  # hexadecimal, since numbers of JavaScript have 53 bits
     origin: DocumentOrigin
 
@@ -120,6 +128,7 @@ class TraceStep(TypedDict):
     letter: int | None  # the number of its dead letter
     # Of all requests with events in the record; none if the reader may not see every source in it.
     traceparents: list[str]
+    request: RequestShape | None  # of the stage received: the event's own; None: not known, or it had neither
     logic: LogicTrace | None  # of the stages processed, dead_lettered and dropped, if there was logic
 
 

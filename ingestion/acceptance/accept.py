@@ -255,7 +255,11 @@ class Acceptance:
         if _is_to_be_published(parsed, options):
             try:
                 acknowledged = self._publisher.submit(
-                    parsed.events, received=received, deadline=deadline, trace=request_context.traceparent.get()
+                    parsed.events,
+                    received=received,
+                    deadline=deadline,
+                    trace=request_context.traceparent.get() or parsed.trace,
+                    request_id=request_context.chosen_id.get(),
                 )
             except (Overloaded, BrokerUnavailable) as error:
                 if bucket is not None:

@@ -39,6 +39,7 @@ class ParsedBatch(msgspec.Struct, frozen=True, gc=False):
     single: bool  # the body was one object, not an array or lines
     labels: Labels | None = None  # of the events' sources, for the source registry
     all_known: bool = False  # every source is in the cache of source ids
+    trace: bytes | None = None  # the W3C trace context that all events name themselves
 
     def positions(self) -> Iterable[int]:
         """Return the positions of the valid events in the body."""
@@ -62,6 +63,7 @@ class ParsedBatch(msgspec.Struct, frozen=True, gc=False):
             sorted([*self.rejected, *rejected], key=lambda item: item.index),
             self.single,
             self.labels and {source: pairs for source, pairs in self.labels.items() if source not in details},
+            trace=self.trace,
         )
 
 

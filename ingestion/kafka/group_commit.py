@@ -112,7 +112,13 @@ class Publisher:
             self._connecting = self.loop.create_task(self._connect(), context=Context())
 
     def submit(
-        self, events: Sequence[Event], *, received: int, deadline: float, trace: bytes | None = None
+        self,
+        events: Sequence[Event],
+        *,
+        received: int,
+        deadline: float,
+        trace: bytes | None = None,
+        request_id: bytes | None = None,
     ) -> asyncio.Future[None]:
         """Add events to the next flush; the future is done once Kafka has acknowledged all of them.
 
@@ -121,6 +127,7 @@ class Publisher:
         :param received: microseconds since the epoch
         :param deadline: on the loop's clock
         :param trace: the W3C trace context that the events came with
+        :param request_id: as the client chose it
         :raises Overloaded: the in-flight budget is used up, nothing was accepted
         :raises BrokerUnavailable: Kafka does not answer, nothing was accepted
         """
@@ -129,7 +136,13 @@ class Publisher:
         acknowledged = self.loop.create_future()
         self._waiting.append(
             Submission(
-                events=events, received=received, size=size, deadline=deadline, acknowledged=acknowledged, trace=trace
+                events=events,
+                received=received,
+                size=size,
+                deadline=deadline,
+                acknowledged=acknowledged,
+                trace=trace,
+                request_id=request_id,
             )
         )
         self._schedule_flush()

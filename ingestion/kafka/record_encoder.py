@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from ingestion.events.model import Event
 from ingestion.kafka.partitioner import partition_of
 from ingestion.kafka.producer_record import ProducerRecord
-from ingestion.kafka.record_headers import COUNT, FORMAT_VERSION, TRACE, VERSION, Headers
+from ingestion.kafka.record_headers import COUNT, FORMAT_VERSION, REQUESTS, TRACE, VERSION, Headers
 from ingestion.kafka.submission import Submission
+from ingestion.tracing import request_marks
+from ingestion.tracing.request_marks import RequestMark
 
 MAX_EVENTS = 1_000  # events in one record; docs/records.md has the measurement
 MAX_BYTES = 256 * 1024  # of one record's value, unless a single event is larger
-
-Traces = list[tuple[int, bytes]]  # the index of a line, and the W3C trace context that it came with
 
 _LINE = b'{"id":"%b","source":"%b","ts":%d,"received":%d,"payload":%b}'
 _TIMELESS = b',"timed":false}'
@@ -33,46 +33,56 @@ def line(event: Event, *, received: int) -> bytes:
     return text[:-1] + _ATTRIBUTES % event.attributes if event.attributes else text
 
 
-def headers(*, count: int, traces: Iterable[bytes] = ()) -> Headers:
-    """Return the headers of a record with `count` events that came with the W3C trace contexts `traces`."""
-    return [(VERSION, b"%d" % FORMAT_VERSION), (COUNT, b"%d" % count), *[(TRACE, trace) for trace in traces]]
+def headers(*, count: int, marks: Sequence[RequestMark] = ()) -> Headers:
+    """Return the headers of a record with `count` events, of which some came with the requests `marks`."""
+    own: Headers = [(VERSION, b"%d" % FORMAT_VERSION), (COUNT, b"%d" % count)]
+    if not marks:
+        return own
+    traces = request_marks.traces(marks)
+    return [*own, *[(TRACE, trace) for trace in traces], (REQUESTS, request_marks.encode(marks, traces))]
 
 
 def pack(submissions: Sequence[Submission], partitions: int) -> list[ProducerRecord]:
     """Pack the events of all submissions into records, in the order they came; note each submission's partitions."""
     lines: list[list[bytes]] = [[] for _ in range(partitions)]
     sources: list[list[str]] = [[] for _ in range(partitions)]
-    traces: list[Traces] = [[] for _ in range(partitions)]
+    marks: list[list[RequestMark]] = [[] for _ in range(partitions)]
     for submission in submissions:
         bits = 0
-        trace = submission.trace
+        is_marked = submission.trace is not None or submission.request_id is not None
+        before = [len(each) for each in lines] if is_marked else ()
         for event in submission.events:
             partition = partition_of(event.source, partitions)
             bits |= 1 << partition
-            if trace is not None:
-                traces[partition].append((len(lines[partition]), trace))
             lines[partition].append(line(event, received=submission.received))
             sources[partition].append(event.source)
         submission.partitions = bits
+        for partition, first in enumerate(before):
+            if bits >> partition & 1:
+                stop = len(lines[partition])
+                marks[partition].append(RequestMark(first, stop, submission.request_id, submission.trace))
     return [
         record
         for partition in range(partitions)
         if lines[partition]
-        for record in build(partition, lines[partition], sources[partition], traces[partition])
+        for record in build(partition, lines[partition], sources[partition], marks[partition])
     ]
 
 
-def build(partition: int, lines: list[bytes], sources: list[str], traces: Traces | None = None) -> list[ProducerRecord]:
+def build(
+    partition: int, lines: list[bytes], sources: list[str], marks: Sequence[RequestMark] = ()
+) -> list[ProducerRecord]:
     """Return the lines of one partition as few records, in their order.
 
     A record has a key if all its events have the same source.
 
     :param sources: the source of each line
+    :param marks: the requests that lines came with
     """
     if len(lines) <= MAX_EVENTS and sum(map(len, lines)) + len(lines) <= MAX_BYTES:
-        return [_record(partition, lines, sources, _between(traces, 0, len(lines)))]
+        return [_record(partition, lines, sources, marks)]
     return [
-        _record(partition, lines[start:stop], sources[start:stop], _between(traces, start, stop))
+        _record(partition, lines[start:stop], sources[start:stop], request_marks.within(marks, start, stop))
         for start, stop in bounds(lines)
     ]
 
@@ -94,15 +104,10 @@ def key_of(sources: Sequence[str]) -> bytes | None:
     return sources[0].encode() if sources.count(sources[0]) == len(sources) else None
 
 
-def _between(traces: Traces | None, start: int, stop: int) -> Iterable[bytes]:
-    """Return the distinct traces of the lines from start to stop, in their order."""
-    return dict.fromkeys(trace for index, trace in traces if start <= index < stop) if traces else ()
-
-
-def _record(partition: int, lines: list[bytes], sources: list[str], traces: Iterable[bytes]) -> ProducerRecord:
+def _record(partition: int, lines: list[bytes], sources: list[str], marks: Sequence[RequestMark]) -> ProducerRecord:
     return ProducerRecord(
         partition=partition,
         key=key_of(sources),
         value=b"\n".join(lines),
-        headers=headers(count=len(lines), traces=traces),
+        headers=headers(count=len(lines), marks=marks),
     )

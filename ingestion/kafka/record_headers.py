@@ -5,12 +5,16 @@ A header's value is bytes or null, and nothing in it can be trusted: whoever may
 
 from __future__ import annotations
 
+from ingestion.tracing import request_marks, traceparent
+from ingestion.tracing.request_marks import RequestMark
+
 Headers = list[tuple[str, bytes | None]]
 
 FORMAT_VERSION = 1  # of this product's records; docs/records.md describes them
 VERSION = "dataflow-version"
 COUNT = "dataflow-count"  # the number of events in the record
 TRACE = "traceparent"  # W3C trace context
+REQUESTS = "dataflow-requests"  # which lines came with which request: see ingestion.tracing.request_marks
 REDRIVE_OF = "redrive-of"  # the number of the dead letter that a record redrives
 # The names of earlier releases, of which the only version was 1. Other producers have headers of these names, too.
 _OLD_VERSION, _OLD_COUNT = "v", "n"
@@ -53,6 +57,20 @@ def redriven_letter(headers: Headers) -> int | None:
 def traces(headers: Headers) -> list[str]:
     """Return the trace contexts of the requests whose events the record has."""
     return [value.decode(errors="replace") for name, value in headers if name == TRACE and value]
+
+
+def requests(headers: Headers) -> list[RequestMark]:
+    """Return the requests that the lines of a record came with, as far as the record names them.
+
+    A record of another producer has one trace context, if any: that of all its lines.
+    """
+    found = [value for name, value in headers if name == TRACE]
+    for name, value in headers:
+        if name == REQUESTS:
+            return request_marks.decode(value, found)
+    if len(found) == 1 and version(headers) is None and (trace := traceparent.parse(found[0])):
+        return [RequestMark(0, 10**_MOST_DIGITS, None, trace)]
+    return []
 
 
 def _is_old(found: dict[str, bytes | None]) -> bool:

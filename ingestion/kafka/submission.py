@@ -19,4 +19,5 @@ class Submission(msgspec.Struct, kw_only=True, eq=False):
     deadline: float  # on the loop's clock
     acknowledged: asyncio.Future[None]
     trace: bytes | None = None  # the W3C trace context of the request
+    request_id: bytes | None = None  # as the client chose it
     partitions: int = 0  # bit mask of the partitions that hold its events

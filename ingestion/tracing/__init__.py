@@ -1,1 +1,1 @@
-"""Traces: the W3C trace context that requests come with. Imports nothing of this project."""
+"""Traces: the W3C trace context that requests come with, and how records keep it. Imports nothing of this project."""

@@ -114,7 +114,9 @@ def write_documents(stores: Stores, work: Work) -> None:
     if work.attempt.verdict is None:
         entries = work.batch.entries
         insert = work.clock.around("documents", stores.documents.insert)
-        work.attempt.writing = stores.writers.submit(insert, entries, topic=work.topic.kafka_id.bytes)
+        work.attempt.writing = stores.writers.submit(
+            insert, entries, topic=work.topic.kafka_id.bytes, requests=work.batch.requests()
+        )
     if stores.careful:
         _set_aside(stores, work, _verdict(work))
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from ingestion.kafka import record_headers
 from ingestion.kafka.record_headers import Headers
 from ingestion.problems import Code
+from ingestion.tracing.request_marks import RequestMark
 from processing.events.entries import Entries, Entry
 from processing.events.judged import RuleCounts
 from processing.events.positions import RecordPosition
@@ -108,6 +109,16 @@ class Batch:
         """Return the dead letters that records redrive, by position; a header that is no number is another producer's."""
         found = {record.position: record_headers.redriven_letter(record.headers) for record in self.records}
         return {position: number for position, number in found.items() if number is not None}
+
+    def requests(self) -> dict[RecordPosition, list[RequestMark]]:
+        """Return the requests that the lines of records came with."""
+        found = {
+            record.position: record_headers.requests(record.headers)
+            for record in self.records
+            # Most have the headers of ours alone, in this order.
+            if record.headers and not (len(record.headers) == 2 and record.headers[0][0] == record_headers.VERSION)
+        }
+        return {position: marks for position, marks in found.items() if marks}
 
     def offsets(self) -> dict[int, int]:
         """For each partition the offset after its last record."""

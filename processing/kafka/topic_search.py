@@ -12,6 +12,7 @@ from uuid import UUID
 from ingestion.events import timestamps
 from ingestion.kafka import record_decoder, record_headers
 from ingestion.kafka.record_decoder import EventLine, InvalidLine, UnknownVersion
+from ingestion.tracing import request_marks
 from processing.events.batch import Record
 from processing.kafka.topic_reader import TopicReader
 
@@ -39,6 +40,7 @@ class EventCopy:
     source: str  # '' when it can't be read
     readable: bool  # False: it is, or will be, a dead letter
     traces: list[str]  # the trace contexts of all requests whose events share the record
+    request: dict[str, str]  # `id` and `traceparent` of its own request, as far as it had them
     neighbours: frozenset[str]  # the sources of all events in the record; '' stands for those that can't be read
     event: EventLine | None = None
 
@@ -129,14 +131,15 @@ def _copies(event_id: UUID, record: Record) -> Iterator[EventCopy]:
         lines = record_decoder.decode(record.value, record.headers, received=record.time, now=timestamps.now())
     except UnknownVersion:
         return
-    traces = record_headers.traces(record.headers)
+    traces, marks = record_headers.traces(record.headers), record_headers.requests(record.headers)
     neighbours = frozenset(line.source or "" for line in lines)
     for number, line in enumerate(lines):
         if _id_of(line) == text:
             received = line.received if isinstance(line, EventLine) else record.time
+            mark = request_marks.of_line(marks, number)
             yield EventCopy(
                 record.partition, record.offset, number, record.time, received, line.source or "",
-                isinstance(line, EventLine), traces, neighbours, line if isinstance(line, EventLine) else None,
+                isinstance(line, EventLine), traces, mark.document() if mark else {}, neighbours, line if isinstance(line, EventLine) else None,
             )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -18,7 +18,7 @@ from queries.events.listing import COLUMNS
 from queries.reads import postgres
 from queries.reads.condition import Argument, Condition
 from queries.request.times import format_time, from_micros
-from queries.schemas import DocumentShape, DocumentState, EventDetail, EventShape, Origin
+from queries.schemas import DocumentShape, DocumentState, EventDetail, EventShape, Origin, RequestShape
 
 # UUIDs of these versions begin with milliseconds since the epoch (RFC 9562); ids made here with the event time.
 _TIMED_VERSIONS = {7, 8}
@@ -189,6 +189,16 @@ def _found(row: tuple[Any, ...]) -> Found:
     return EventRow(*row[:-6]), origin, Making(revision, replay)
 
 
+def request_shape(found: Mapping[str, str] | None) -> RequestShape:
+    """Return what is known of the request that brought an event."""
+    shape: RequestShape = {}
+    if found and "id" in found:
+        shape["id"] = found["id"]
+    if found and "traceparent" in found:
+        shape["traceparent"] = found["traceparent"]
+    return shape
+
+
 def _document_shape(document: StoredDocument, event_id: UUID) -> DocumentShape:
     return {
         "id": document["_id"].hex(),
@@ -198,6 +208,7 @@ def _document_shape(document: StoredDocument, event_id: UUID) -> DocumentShape:
         "receivedAt": format_time(from_micros(document["received_us"])),
         "payload": document["payload"],
         "attributes": document.get("attributes", {}),
+        "request": request_shape(document.get("request")),
         "contentHash": f"{document['hash'] % 2**64:016x}",
         "origin": {
             "topicId": str(UUID(bytes=bytes(document["topic"]))),

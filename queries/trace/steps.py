@@ -16,9 +16,11 @@ from processing.logic.explaining import Explanation
 from processing.logic.explanation_shapes import LogicTrace
 from processing.logic.rules.results import Fate
 from processing.models import DeadLetter, DeadLetterAction, ReplayRemoval
+from processing.stores.mongodb.documents import StoredDocument
+from queries.events import detail
 from queries.events.detail import Found
 from queries.request.times import format_time, from_micros
-from queries.schemas import DocumentState, Origin, Stage, TraceStep
+from queries.schemas import DocumentState, Origin, RequestShape, Stage, TraceStep
 from queries.trace import logic
 
 Said = tuple[Explanation, LogicTrace] | None
@@ -48,13 +50,17 @@ class Step:
     origin: Origin | None = None
     letter: int | None = None
     traces: list[str] = field(default_factory=list)
+    request: RequestShape | None = None
     logic: LogicTrace | None = None
 
 
-def of_row(found: Found, copy: EventCopy | None, *, document: DocumentState, said: Said) -> list[Step]:
+def of_row(
+    found: Found, copy: EventCopy | None, *, document: StoredDocument | None, state: DocumentState, said: Said
+) -> list[Step]:
     """Return the steps of a stored event.
 
     :param copy: its line in the topic, if that can be read
+    :param document: its raw document, if there is one, which has its request for longer than Kafka
     :param said: what logic said of it
     """
     row, origin, making = found
@@ -62,10 +68,10 @@ def of_row(found: Found, copy: EventCopy | None, *, document: DocumentState, sai
     by = f"revision {making.revision} of logic: " if making.revision else ""
     again = f"; by replay {making.replay}" if making.replay else ""
     return [
-        Step("received", row.received, "by a receiver, or by Kafka from another producer"),
+        _received(row.received, copy, document),
         _published(origin, copy),
         Step("processed", None, by + (logic.in_words(said[0]) if said else tags) + again, logic=said and said[1]),
-        Step("stored", row.stored, _DOCUMENTS[document]),
+        Step("stored", row.stored, _DOCUMENTS[state]),
         Step("published_again", None, f"to {settings.KAFKA_TOPIC_PROCESSED_DATA} after it was stored, at least once"),
     ]
 
@@ -80,7 +86,7 @@ def of_letter(letter: DeadLetter, copy: EventCopy | None, *, scope: ReadScope, s
     }
     what = f"{problems.in_words(letter.reason)}: {letter.detail}; now {letter.state}"
     return [
-        Step("received", letter.received, "by a receiver, or by Kafka from another producer", letter=letter.id),
+        _received(letter.received, copy, letter=letter.id),
         _published(origin, copy, letter=letter.id),
         Step("dead_lettered", letter.first_seen, what, origin, letter.id, logic=said and said[1]),
         *(_of_action(letter, action, scope) for action in letter.actions.all()),
@@ -97,7 +103,7 @@ def of_removal(removal: ReplayRemoval, copy: EventCopy | None, *, said: Said) ->
     }
     text = f"by the rule {removal.rule} of revision {removal.revision}, in replay {removal.replay}; its document stays"
     return [
-        Step("received", removal.received, "by a receiver, or by Kafka from another producer"),
+        _received(removal.received, copy),
         _published(origin, copy),
         Step("dropped", None, text, origin, logic=said and said[1]),
     ]
@@ -106,7 +112,7 @@ def of_removal(removal: ReplayRemoval, copy: EventCopy | None, *, said: Said) ->
 def of_copy(copy: EventCopy, *, waits: bool, said: Said) -> list[Step]:
     """Return the steps of a line in the topic that led to no row and no dead letter."""
     origin = _origin(copy)
-    steps = [Step("received", from_micros(copy.received), "by a receiver, or by Kafka from another producer")]
+    steps = [_received(from_micros(copy.received), copy)]
     if waits:
         text = "waits to be processed" if copy.readable else "waits to be processed; it can't be read as an event"
         return [*steps, _published(origin, copy), Step("in_flight", None, text, origin)]
@@ -126,6 +132,14 @@ def in_order(histories: Iterable[list[Step]]) -> list[TraceStep]:
     """Return the steps as JSON, copy by copy, in order of receipt."""
     ordered = sorted(histories, key=lambda steps: steps[0].at or datetime.max.replace(tzinfo=UTC))
     return [_shape(step) for steps in ordered for step in steps]
+
+
+def _received(
+    at: datetime | None, copy: EventCopy | None, document: StoredDocument | None = None, *, letter: int | None = None
+) -> Step:
+    request = detail.request_shape((copy and copy.request) or (document and document.get("request")))
+    text = "by a receiver, or by Kafka from another producer"
+    return Step("received", at, text, letter=letter, request=request or None)
 
 
 def _published(origin: Origin, copy: EventCopy | None, *, letter: int | None = None) -> Step:
@@ -157,5 +171,6 @@ def _shape(step: Step) -> TraceStep:
         "origin": step.origin,
         "letter": step.letter,
         "traceparents": step.traces,
+        "request": step.request,
         "logic": step.logic,
     }

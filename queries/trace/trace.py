@@ -223,9 +223,12 @@ class Histories:
         for found in self.known.findings.rows:
             row, origin, making = found
             copy = by_position.pop(LinePosition(origin["partition"], origin["offset"], origin["line"]), None)
-            document = self.known.findings.state_of(row.source_id)
+            document, state = (
+                self.known.findings.document_of(row.source_id),
+                self.known.findings.state_of(row.source_id),
+            )
             said = self._of_document(row.source_id, making.revision or 0)
-            histories.append(steps.of_row(found, copy, document=document, said=said))
+            histories.append(steps.of_row(found, copy, document=document, state=state, said=said))
         for letter in self.known.letters:
             copy = by_position.pop(LinePosition(letter.partition, letter.offset, letter.line), None)
             said = self._of_copy(copy) if letter.reason in REJECTED and letter.replay is None else None

@@ -26,6 +26,7 @@ from ingestion.events.strict_parser import JsonObject, ParsedFields
 from ingestion.http.bodies import media_types
 from ingestion.problems import Code, RequestRejected
 from ingestion.receivers.http.body_parsers import array, single
+from ingestion.tracing import traceparent
 
 LABEL = "cloudEventsSource"  # of a source whose own name is not of our form: that name
 
@@ -124,7 +125,7 @@ def check_once(repeated: Iterable[bytes]) -> None:
 
 
 def _labelled(parsed: ParsedBatch) -> ParsedBatch:
-    return msgspec.structs.replace(parsed, labels=labels(parsed.events))
+    return msgspec.structs.replace(parsed, labels=labels(parsed.events), trace=trace(parsed.events))
 
 
 def labels(found: Iterable[Event]) -> Labels:
@@ -132,6 +133,16 @@ def labels(found: Iterable[Event]) -> Labels:
     attributes = {event.source: event.attributes for event in found}
     names = {source: str(_decode_attributes(text)["source"]) for source, text in attributes.items() if text}
     return {source: bounded({LABEL: name}) for source, name in names.items() if name != source}
+
+
+def trace(found: Iterable[Event]) -> bytes | None:
+    """Return the trace context that all events have, by the extension for distributed tracing.
+
+    https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/distributed-tracing.md
+    """
+    named = {_decode_attributes(event.attributes).get("traceparent") for event in found if event.attributes}
+    one = named.pop() if len(named) == 1 else None
+    return traceparent.parse(one) if isinstance(one, str) else None
 
 
 def _structured(text: bytes, *, now: int) -> Event:

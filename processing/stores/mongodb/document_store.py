@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import bson
 import msgspec
@@ -14,9 +14,12 @@ from django.conf import settings
 from pymongo import MongoClient, WriteConcern
 from pymongo.collection import Collection
 
+from ingestion.tracing import request_marks
+from ingestion.tracing.request_marks import RequestMark
 from processing.errors import MONGODB_INVALID, ContentRejected, StoreUnavailable, from_mongo_code, mongo_errors
 from processing.events.batch import Left
 from processing.events.entries import Entries, Entry
+from processing.events.positions import RecordPosition
 from processing.stores.statement_times import timed
 
 WRITE_TIMEOUT = 5.0  # seconds that a batch waits for MongoDB
@@ -31,6 +34,16 @@ _READ_CHUNK = 1_000  # documents at once, unless MongoDB's answer reaches 16 MiB
 _DUPLICATE_KEY = 11000
 
 _decode_attributes = msgspec.json.Decoder(dict[str, object]).decode
+
+
+Requests = Mapping[RecordPosition, Sequence[RequestMark]]
+
+
+class Origins(NamedTuple):
+    """Where the events of one call come from."""
+
+    topic: bytes  # Kafka's id, 16 bytes
+    requests: Requests
 
 
 @dataclass(slots=True)
@@ -69,16 +82,17 @@ class DocumentStore:
         )
         return database["events"]
 
-    def insert(self, entries: Iterable[Entry], *, topic: bytes) -> Verdict:
+    def insert(self, entries: Iterable[Entry], *, topic: bytes, requests: Requests | None = None) -> Verdict:
         """Insert the documents of new events; may be repeated.
 
         :param topic: Kafka's id of the topic, 16 bytes
+        :param requests: those that the lines of records came with
         :raises StoreUnavailable: any of them may be stored
         :raises NeedsOperator: the same, and someone must act
         """
         verdict = Verdict()
         for chunk in _chunks(Entries.of(entries)):
-            self._insert_chunk(chunk, topic, verdict)
+            self._insert_chunk(chunk, Origins(topic, requests or {}), verdict)
         return verdict
 
     def discard(self, entries: Iterable[Entry | Left], *, topic: bytes) -> None:
@@ -158,24 +172,24 @@ class DocumentStore:
             self._client.close()
             self.__dict__.pop("_events", None)
 
-    def _insert_chunk(self, entries: Entries, topic: bytes, verdict: Verdict) -> None:
+    def _insert_chunk(self, entries: Entries, origins: Origins, verdict: Verdict) -> None:
         try:
-            documents = as_documents(entries, topic)
+            documents = as_documents(entries, origins.topic, origins.requests)
             with timed("mongodb", "insert"):
                 reply = self._command(documents)
         except ContentRejected:
-            self._insert_halves(entries, topic, verdict)
+            self._insert_halves(entries, origins, verdict)
         else:
-            self._judge(entries, reply, topic, verdict)
+            self._judge(entries, reply, verdict)
 
-    def _insert_halves(self, entries: Entries, topic: bytes, verdict: Verdict) -> None:
+    def _insert_halves(self, entries: Entries, origins: Origins, verdict: Verdict) -> None:
         """Find by halving what makes a command refused as a whole; the rest is inserted."""
         if len(entries) == 1:
             verdict.refused += entries
             return
         half = len(entries) // 2
         for part in (entries[:half], entries[half:]):
-            self._insert_chunk(part, topic, verdict)
+            self._insert_chunk(part, origins, verdict)
 
     def _delete(self, deletes: list[dict[str, Any]]) -> None:
         with mongo_errors():
@@ -202,7 +216,7 @@ class DocumentStore:
         _check_write_concern(reply)
         return reply
 
-    def _judge(self, entries: Entries, reply: dict[str, Any], topic: bytes, verdict: Verdict) -> None:
+    def _judge(self, entries: Entries, reply: dict[str, Any], verdict: Verdict) -> None:
         taken: list[Entry] = []
         for error in reply.get("writeErrors", ()):
             entry = entries[error["index"]]
@@ -251,10 +265,11 @@ def _chunks(entries: Entries) -> Iterator[Entries]:
         yield entries[start:] if start else entries
 
 
-def as_documents(entries: Entries, topic: bytes) -> list[dict[str, Any]]:
+def as_documents(entries: Entries, topic: bytes, requests: Requests | None = None) -> list[dict[str, Any]]:
     """Return the documents of events.
 
     :param topic: Kafka's id of the topic, 16 bytes
+    :param requests: those that the lines of records came with
     """
     documents: list[dict[str, Any]] = [
         {
@@ -278,6 +293,11 @@ def as_documents(entries: Entries, topic: bytes) -> list[dict[str, Any]]:
         for document, attributes in zip(documents, entries.attributes, strict=True):
             if attributes:
                 document["attributes"] = _decode_attributes(attributes)
+    if requests:
+        for document in documents:
+            marks = requests.get(RecordPosition(document["partition"], document["offset"]), ())
+            if mark := request_marks.of_line(marks, document["line"]):
+                document["request"] = mark.document()
     return documents
 
 

@@ -50,6 +50,7 @@ class StoredDocument(TypedDict):
     offset: int
     line: int
     attributes: NotRequired[dict[str, object]]  # what came with the payload
+    request: NotRequired[dict[str, str]]  # `id` and `traceparent` of the request that brought it, if it had any
 
 
 class EventDocument(mongoengine.Document):  # type: ignore[misc]  # mongoengine has no types
@@ -66,6 +67,7 @@ class EventDocument(mongoengine.Document):  # type: ignore[misc]  # mongoengine 
     offset = mongoengine.LongField(required=True)
     line = mongoengine.IntField(required=True)
     attributes = mongoengine.DictField()
+    request = mongoengine.DictField()
 
     objects: ClassVar[QuerySet]
     meta = {"collection": "events", "db_alias": ALIAS, "auto_create_index": False, "strict": False}

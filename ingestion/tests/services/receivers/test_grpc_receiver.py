@@ -387,6 +387,7 @@ def test_a_request_id_comes_back_and_a_trace_goes_on_with_the_record(receiver: R
     assert without.request_id == without.trailers["x-request-id"] != "order-66"
     [record] = [record for record in kept(receiver.site.raw_topic) if record.key == b"traced"]
     assert record.headers["traceparent"] == TRACE.encode()
+    assert record.headers["dataflow-requests"] == b"0 1 0 order-66"
 
 
 def test_a_stream_answers_each_batch_in_its_order(receiver: Receiver) -> None:

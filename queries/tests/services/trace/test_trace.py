@@ -13,11 +13,13 @@ from deploy.testing.deployment import Deployment
 from ingestion.tests.client import JSON, call, event, numbered, post
 from processing.kafka import topic_search
 from processing.models import DeadLetter, DeadLetterAction, SourceStatistics
+from processing.tests.expectations import ends
 from queries.tests.stored import get, make_event, refused, store, store_document, timed_id
 
 pytestmark = pytest.mark.services
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+OTHER_TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 def stages(trace: dict[str, Any]) -> list[str]:
@@ -151,3 +153,41 @@ def test_without_kafka_what_is_stored_is_shown_and_what_is_not_cannot_be_told(si
     assert (trace["outcome"], trace["search"]) == ("stored", None)
     assert step_of(trace, "stored")["detail"].endswith("let reconcile look")
     assert (status, problem["code"]) == (503, "broker_unavailable")
+
+
+def received_request(sent: Any) -> Any:
+    return step_of(get(f"/api/events/{sent}/trace/?source_id=sensor-1"), "received")["request"]
+
+
+def test_the_request_of_an_event_is_found_from_its_event_as_long_as_it_is_stored(site: Deployment) -> None:
+    receiver = site.start_ingest()
+    ids = [str(uuid4()) for _ in range(6)]
+    batch = [event("sensor-1", eventId=id_, payload={"n": n}) for n, id_ in enumerate(ids)]
+    in_attribute = {"specversion": "1.0", "id": "a", "source": "sensor-1", "type": "t", "traceparent": OTHER_TRACE}
+
+    def send(content: Any, **head: str) -> None:
+        sent = call(receiver.url, "POST", "/ingest", json.dumps(content).encode(), {**JSON, **head})
+        assert sent.status == 202
+
+    send(batch[:2], **{"X-Request-ID": "order-66", "traceparent": TRACE})
+    send(batch[2:4], **{"X-Request-ID": "order-67"})
+    send(batch[4:5], traceparent=TRACE.upper())
+    send(batch[5:], traceparent=TRACE[:-2] + "00")
+    cloud = call(
+        receiver.url, "POST", "/ingest", json.dumps(in_attribute).encode(),
+        {"Content-Type": "application/cloudevents+json"},
+    )  # fmt: skip
+    call(receiver.url, "POST", "/write", b"m,device=one f=1 1744372800000000000", {"traceparent": TRACE})
+    site.start_consumer()
+    site.wait_for(lambda: read(8))
+
+    of_order = {"id": "order-66", "traceparent": TRACE}
+    expected = [of_order, of_order, {"id": "order-67"}, {"id": "order-67"}, None, {"traceparent": TRACE[:-2] + "00"}]
+    assert [received_request(id_) for id_ in ids] == expected
+    assert received_request(cloud.json["eventId"]) == {"traceparent": OTHER_TRACE}
+    (point,) = (one for one in get("/data")["results"] if "f" in str(one["payload"]))
+    assert get(f"/api/events/{point['eventId']}/")["document"]["request"] == {"traceparent": TRACE}
+
+    site.remove_raw_records(before=ends(site))
+    assert step_of(get(f"/api/events/{ids[0]}/trace/"), "published")["at"] is None
+    assert [received_request(id_) for id_ in ids] == expected
