@@ -7,9 +7,10 @@ from typing import Any
 
 from django.conf import global_settings
 
-from dataflow_site import logs
 from dataflow_site.environment import local_passwords, local_ports, redis_settings
 from dataflow_site.environment.env import BASE_DIR, env, items
+from dataflow_site.environment.process_name import process_name
+from dataflow_site.logs.configuration import configuration
 
 DEVELOPMENT_SECRET = "insecure-development-key-used-only-on-this-machine"
 
@@ -35,7 +36,9 @@ SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 DATAFLOW_LOG_LEVEL = env.str("DATAFLOW_LOG_LEVEL", "INFO").upper()
-LOGGING = logs.configuration(DATAFLOW_LOG_LEVEL)
+DATAFLOW_LOG_FORMAT = env.str("DATAFLOW_LOG_FORMAT", "text").lower()
+PROCESS_NAME = process_name(sys.argv)
+LOGGING = configuration(DATAFLOW_LOG_LEVEL, DATAFLOW_LOG_FORMAT, process=PROCESS_NAME)
 DEFAULT_EXCEPTION_REPORTER_FILTER = "dataflow_site.web.hidden_settings.HiddenSettings"
 
 INSTALLED_APPS = [

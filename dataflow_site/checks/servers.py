@@ -9,6 +9,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
+from dataflow_site.logs.configuration import FORMATS
 from ingestion.management.command import SETTINGS_TAG
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -37,6 +38,9 @@ def servers(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[C
     if settings.DATAFLOW_LOG_LEVEL not in LEVELS:
         hint = f"Set it to one of {', '.join(LEVELS)}."
         found.append(Error("DATAFLOW_LOG_LEVEL is no level.", hint=hint, id="dataflow.E011"))
+    if settings.DATAFLOW_LOG_FORMAT not in FORMATS:
+        hint = f"Set it to one of {', '.join(FORMATS)}."
+        found.append(Error("DATAFLOW_LOG_FORMAT is no format.", hint=hint, id="dataflow.E060"))
     topics = (settings.KAFKA_TOPIC_RAW_DATA, settings.KAFKA_TOPIC_PROCESSED_DATA)
     if len(set(topics)) < 2 or not all(_TOPIC.fullmatch(topic) for topic in topics):
         hint = "Give KAFKA_TOPIC_RAW_DATA and KAFKA_TOPIC_PROCESSED_DATA two names of letters, digits, '.', '_', '-'."

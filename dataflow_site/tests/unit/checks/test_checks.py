@@ -93,6 +93,7 @@ def test_a_request_that_could_never_be_taken_is_found(settings: Settings) -> Non
         ("KAFKA_TOPIC_RAW_DATA", "processed-data", "The topics' names are not two valid names."),
         ("KAFKA_TOPIC_RAW_DATA", "raw data", "The topics' names are not two valid names."),
         ("DATAFLOW_LOG_LEVEL", "LOUD", "DATAFLOW_LOG_LEVEL is no level."),
+        ("DATAFLOW_LOG_FORMAT", "xml", "DATAFLOW_LOG_FORMAT is no format."),
     ],
 )
 def test_an_address_or_name_of_the_wrong_form_is_found(

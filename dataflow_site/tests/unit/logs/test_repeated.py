@@ -10,9 +10,10 @@ from django.core.handlers.exception import response_for_exception
 from django.http.request import HttpRequest
 from django.test import RequestFactory
 
-from dataflow_site import logs, repeated_logs
-from dataflow_site.logs import Formatter
-from dataflow_site.repeated_logs import Repeated
+from dataflow_site.logs import repeated as repeated_lines
+from dataflow_site.logs.configuration import configuration
+from dataflow_site.logs.repeated import Repeated
+from dataflow_site.logs.text_lines import TextFormatter
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def lines() -> Iterator[io.StringIO]:
     """What a handler writes that is made as the product's."""
     written = io.StringIO()
     handler = logging.StreamHandler(written)
-    handler.setFormatter(Formatter())
+    handler.setFormatter(TextFormatter())
     handler.addFilter(Repeated())
     logging.getLogger().addHandler(handler)
     yield written
@@ -35,7 +36,7 @@ def fail(number: int, *, logger: str = "ingestion.receivers") -> None:
 
 
 def test_the_handler_of_every_process_has_the_filter() -> None:
-    configured: Any = logs.configuration("INFO")
+    configured: Any = configuration("INFO", "text", process="consumer")
 
     assert configured["filters"]["repeated"]["()"] is Repeated
     assert [handler["filters"] for handler in configured["handlers"].values()] == [["repeated"]]
@@ -48,7 +49,7 @@ def test_a_traceback_of_the_same_fault_is_logged_once_a_minute_with_the_number_o
         fail(number)
     assert lines.getvalue().count("Traceback") == 1
 
-    monkeypatch.setattr(repeated_logs, "PAUSE", 0.0)
+    monkeypatch.setattr(repeated_lines, "PAUSE", 0.0)
     fail(0)
 
     assert lines.getvalue().count("Traceback") == 2
@@ -89,4 +90,4 @@ def test_the_number_of_remembered_faults_is_bounded() -> None:
         record = logging.makeLogRecord({"name": "django.security.x", "lineno": number})
         assert repeated.filter(record)
 
-    assert len(repeated._seen) == repeated_logs.MAX_FAULTS
+    assert len(repeated._seen) == repeated_lines.MAX_FAULTS

@@ -1,10 +1,10 @@
-"""One line a record, for people and for programs."""
+"""One line a record, for people."""
 
 from __future__ import annotations
 
 import logging
 
-from dataflow_site.logs import Formatter
+from dataflow_site.logs.text_lines import TextFormatter
 
 
 def line(message: str, *args: object, **fields: object) -> str:
@@ -18,7 +18,7 @@ def line(message: str, *args: object, **fields: object) -> str:
         }
     )
     record.__dict__.update(fields)
-    return Formatter().format(record)
+    return TextFormatter().format(record)
 
 
 def test_a_line_has_time_level_logger_sentence_and_fields() -> None:
@@ -33,6 +33,12 @@ def test_a_field_with_a_blank_is_quoted() -> None:
 
 def test_a_field_can_not_begin_a_line_of_its_own() -> None:
     assert line("refused", source="a\n2025-04-11 ERROR forged").count("\n") == 0
+
+
+def test_a_sentence_can_not_begin_a_line_of_its_own() -> None:
+    assert line("refused %s", "a\r\n2025-04-11 ERROR forged\u2028x").endswith(
+        r"refused a\r\n2025-04-11 ERROR forged\u2028x"
+    )
 
 
 def test_an_exception_follows_with_its_trace() -> None:
