@@ -11,6 +11,7 @@ from dataflow_site.environment import local_passwords, local_ports, redis_settin
 from dataflow_site.environment.env import BASE_DIR, env, items
 from dataflow_site.environment.process_name import process_name
 from dataflow_site.logs.configuration import configuration
+from dataflow_site.version import VERSION
 
 DEVELOPMENT_SECRET = "insecure-development-key-used-only-on-this-machine"
 
@@ -38,6 +39,9 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 DATAFLOW_LOG_LEVEL = env.str("DATAFLOW_LOG_LEVEL", "INFO").upper()
 DATAFLOW_LOG_FORMAT = env.str("DATAFLOW_LOG_FORMAT", "text").lower()
 PROCESS_NAME = process_name(sys.argv)
+# Spans of OpenTelemetry, whose own variables say where they go and which requests are traced
+DATAFLOW_TRACES = env.bool("DATAFLOW_TRACES", False)
+DATAFLOW_TRACES_PER_SECOND = env.int("DATAFLOW_TRACES_PER_SECOND", 100)
 LOGGING = configuration(DATAFLOW_LOG_LEVEL, DATAFLOW_LOG_FORMAT, process=PROCESS_NAME)
 DEFAULT_EXCEPTION_REPORTER_FILTER = "dataflow_site.web.hidden_settings.HiddenSettings"
 
@@ -357,5 +361,5 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
     "POSTPROCESSING_HOOKS": ["queries.openapi.document.complete", "dataflow_site.openapi.document.add"],
-    "VERSION": "0.1.0",
+    "VERSION": VERSION,
 }

@@ -6,9 +6,11 @@ import os
 
 import django
 
+from ingestion.runtime import django_setup
+
 # Naming the settings is the one thing that must happen before they can be read.
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dataflow_site.settings")  # noqa: TID251
-django.setup()
+django_setup.or_end(django.setup)
 
 # This one has models, so it comes after Django's set-up.
 from ingestion.server import application  # noqa: E402

@@ -104,6 +104,13 @@ IN_FLIGHT_BYTES = Gauge(
     "ingestion_in_flight_bytes", "Approximate memory of these events; limit `DATAFLOW_IN_FLIGHT_BYTES`"
 )
 
+# Spans that the receiver of OTLP has taken, of any process. 0 without DATAFLOW_TRACES.
+SPANS_SENT = Counter("ingestion_spans_sent_total", "Spans that the receiver of OTLP has taken")
+
+# Spans that it did not take (`receiver`), that were too many while it did not (`queue`), and requests that were to be traced
+# and were past DATAFLOW_TRACES_PER_SECOND (`rate`).
+SPANS_DROPPED = Counter("ingestion_spans_dropped_total", "Spans that were dropped, by reason", ["reason"])
+
 
 class _Children(dict[Value, Counter]):
     """The counters of a metric by the value of its label; quicker than to look them up by text each time."""

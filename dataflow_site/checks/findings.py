@@ -12,11 +12,11 @@ from dataflow_site.checks.connections import connections
 from dataflow_site.checks.limits import limits, ports
 from dataflow_site.checks.names import known_names
 from dataflow_site.checks.security import addresses, production
-from dataflow_site.checks.servers import servers
+from dataflow_site.checks.servers import servers, traces
 
 Check = Callable[[None], list[CheckMessage]]
 
-CHECKS: tuple[Check, ...] = (ports, limits, servers, connections, addresses, known_names, production)
+CHECKS: tuple[Check, ...] = (ports, limits, servers, traces, connections, addresses, known_names, production)
 
 
 def collect(*more: Check) -> list[CheckMessage]:

@@ -12,15 +12,15 @@ from django.core.checks import CheckMessage, Warning, register  # noqa: A004 - D
 from dataflow_site.environment.env import env
 from ingestion.management.command import SETTINGS_TAG
 
-# What stands in the same `.env` for docker compose alone.
-OF_DOCKER = ("COMPOSE_", "DOCKER_", "BUILDKIT_", "MONGO_PASSWORD", "POSTGRES_SHARED_BUFFERS")
+# What stands in the same `.env` for docker compose alone, and OpenTelemetry's own variables.
+OF_OTHERS = ("COMPOSE_", "DOCKER_", "BUILDKIT_", "MONGO_PASSWORD", "POSTGRES_SHARED_BUFFERS", "OTEL_")
 
 
 @register(SETTINGS_TAG)
 def known_names(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
     """A misspelt variable would be ignored without a word."""
     names = {name for name in os.environ if name.startswith("DATAFLOW_")}
-    names |= {name for name in env.lines if not name.startswith(OF_DOCKER)}
+    names |= {name for name in env.lines if not name.startswith(OF_OTHERS)}
     return [
         Warning(f"{name}{_place(name)} is no setting.", hint=_nearest(name), id="dataflow.W001")
         for name in sorted(names - set(env.defaults))

@@ -1,4 +1,4 @@
-"""Addresses of servers, names of topics and the level of the log: whether each has its form."""
+"""Addresses of servers, names of topics, logs and traces: whether each has its form."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
-from dataflow_site.logs.configuration import FORMATS
+from dataflow_site.logs.configuration import FORMATS, LEVELS
 from ingestion.management.command import SETTINGS_TAG
+from ingestion.spans import current
 
-LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _ADDRESS = re.compile(r"[^\s:]+:\d{1,5}|\[[0-9A-Fa-f:]+\]:\d{1,5}")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")  # https://kafka.apache.org/documentation/#topicconfigs
 
@@ -46,3 +46,12 @@ def servers(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[C
         hint = "Give KAFKA_TOPIC_RAW_DATA and KAFKA_TOPIC_PROCESSED_DATA two names of letters, digits, '.', '_', '-'."
         found.append(Error("The topics' names are not two valid names.", hint=hint, id="dataflow.E008"))
     return found
+
+
+@register(SETTINGS_TAG)
+def traces(app_configs: Sequence[AppConfig] | None, **kwargs: object) -> list[CheckMessage]:
+    """What makes spans is in packages of its own."""
+    if not settings.DATAFLOW_TRACES or current.are_installed():
+        return []
+    hint = "Install them: pip install -r requirements-otel.txt. Or set DATAFLOW_TRACES to 0."
+    return [Error("DATAFLOW_TRACES needs packages that are not there.", hint=hint, id="dataflow.E061")]

@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Each is compiled with those before it as constraints, so that a package has one version in all.
-NAMES = ("requirements", "requirements-local", "requirements-dev", "requirements-peers")
+NAMES = ("requirements", "requirements-otel", "requirements-local", "requirements-dev", "requirements-peers")
 
 _STAMP = re.compile(r"^# Of (\S+), SHA-256 ([0-9a-f]{64})\.$", re.MULTILINE)
 

@@ -7,9 +7,9 @@ acknowledgement. A receiver translates into these steps and out of them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache, partial
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ingestion import metrics
 from ingestion.acceptance.backpressure import backpressure
@@ -22,6 +22,7 @@ from ingestion.auth.rate_limits import refused_events
 from ingestion.events import timestamps
 from ingestion.events.batch import BatchLimits, ParsedBatch
 from ingestion.events.identity import source_ids
+from ingestion.events.model import Event
 from ingestion.events.steps import Parsing, Steps
 from ingestion.kafka.group_commit import BrokerUnavailable, Overloaded, publisher
 from ingestion.models import Scope
@@ -29,6 +30,10 @@ from ingestion.problems import Code, RequestRejected
 from ingestion.runtime import request_context
 from ingestion.runtime.limits import ReceiverLimits, receiver_limits
 from ingestion.runtime.loop_singleton import LoopSingleton
+from ingestion.spans import current
+
+if TYPE_CHECKING:
+    from ingestion.spans.tracer import ReceivedSpan
 
 NOT_TAKEN = "Kafka does not answer; nothing was taken"
 
@@ -254,21 +259,45 @@ class Acceptance:
             bucket.take(refused_events(size) if options.validate else cost(parsed, size))
         if _is_to_be_published(parsed, options):
             try:
-                acknowledged = self._publisher.submit(
-                    parsed.events,
-                    received=received,
-                    deadline=deadline,
-                    trace=request_context.traceparent.get() or parsed.trace,
-                    request_id=request_context.chosen_id.get(),
-                )
+                acknowledged = self._publish(parsed.events, parsed.trace, received=received, deadline=deadline)
             except (Overloaded, BrokerUnavailable) as error:
                 if bucket is not None:
                     bucket.give_back(len(parsed.events))
                 raise _not_taken(error) from error
         return Submission(parsed, options, received, acknowledged, self._access.registry, fresh)
 
+    def _publish(
+        self, events: Sequence[Event], own: bytes | None, *, received: int, deadline: float
+    ) -> asyncio.Future[None]:
+        """Submit events to Kafka, with the request's id and trace.
+
+        :param own: the trace context that the events name themselves; the request's goes first
+        :raises Overloaded: as Publisher.submit(), also BrokerUnavailable
+        """
+        trace, request_id = request_context.traceparent.get() or own, request_context.chosen_id.get()
+        span = None
+        if current.tracer is not None:
+            span = current.tracer.receive(trace, received=received, events=len(events), request_id=request_id)
+            trace = trace if span is None else span.traceparent
+        try:
+            acknowledged = self._publisher.submit(
+                events, received=received, deadline=deadline, trace=trace, request_id=request_id, span=span
+            )
+        except (Overloaded, BrokerUnavailable) as error:
+            if span is not None:
+                span.end(error)
+            raise
+        if span is not None:
+            acknowledged.add_done_callback(partial(_end_span, span))
+        return acknowledged
+
 
 acceptance = LoopSingleton(Acceptance)
+
+
+def _end_span(span: ReceivedSpan, acknowledged: asyncio.Future[None]) -> None:
+    error = asyncio.CancelledError() if acknowledged.cancelled() else acknowledged.exception()
+    span.end(error)
 
 
 @cache

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from ingestion import metrics
 from ingestion.kafka import record_encoder
@@ -13,6 +14,12 @@ from ingestion.kafka.direct.leaders import Leaders
 from ingestion.kafka.producer import Client, PublishFailed, is_refused_for_good, send
 from ingestion.kafka.producer_record import ProducerRecord
 from ingestion.kafka.submission import Submission
+from ingestion.spans import current
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Span
+
+    from ingestion.spans.tracer import Tracer
 
 
 class Flush:
@@ -32,6 +39,7 @@ class Flush:
         self.started = loop.time()
         self.failed = 0  # bit mask of the partitions where a record was not acknowledged
         self.errors: list[BaseException] = []
+        self.span: Span | None = None  # if one of its requests is traced
         self._producer = producer
         self._topic = topic
         self._loop = loop
@@ -45,6 +53,18 @@ class Flush:
         self._pending += len(records)
         self._send_by_client(leaders.send(self._producer, records, self._answered))
         self._complete(0)
+
+    def begin_span(self, tracer: Tracer) -> None:
+        """Begin its span, if one of its requests is traced."""
+        traced = [submission.span for submission in self.submissions if submission.span is not None]
+        if traced:
+            self.span = tracer.flush(traced, topic=self._topic, events=self.events)
+
+    def end_span(self) -> None:
+        """End its span, with the error if a record was not acknowledged."""
+        assert current.tracer is not None  # it has begun
+        assert self.span is not None
+        current.tracer.end(self.span, error=self.reason if self.failed else "")
 
     def _answered(self, sent: Sequence[ProducerRecord], failed: Collection[int]) -> None:
         """Take a leader's answer. The client sends again what has failed: it knows what each error means."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextvars import Context
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 
@@ -17,6 +18,10 @@ from ingestion.kafka.producer import Client, PublishFailed, close_producer, open
 from ingestion.kafka.submission import Submission
 from ingestion.runtime.limits import receiver_limits
 from ingestion.runtime.loop_singleton import LoopSingleton
+from ingestion.spans import current
+
+if TYPE_CHECKING:
+    from ingestion.spans.tracer import ReceivedSpan
 
 logger = logging.getLogger(__name__)
 
@@ -119,6 +124,7 @@ class Publisher:
         deadline: float,
         trace: bytes | None = None,
         request_id: bytes | None = None,
+        span: ReceivedSpan | None = None,
     ) -> asyncio.Future[None]:
         """Add events to the next flush; the future is done once Kafka has acknowledged all of them.
 
@@ -128,6 +134,7 @@ class Publisher:
         :param deadline: on the loop's clock
         :param trace: the W3C trace context that the events came with
         :param request_id: as the client chose it
+        :param span: of the request, if it is traced
         :raises Overloaded: the in-flight budget is used up, nothing was accepted
         :raises BrokerUnavailable: Kafka does not answer, nothing was accepted
         """
@@ -143,6 +150,7 @@ class Publisher:
                 acknowledged=acknowledged,
                 trace=trace,
                 request_id=request_id,
+                span=span,
             )
         )
         self._schedule_flush()
@@ -254,6 +262,8 @@ class Publisher:
             self._take(), producer=self._producer, topic=self._topic, loop=self.loop, on_complete=self._on_complete
         )
         metrics.FLUSH_EVENTS.observe(self._flush.events)
+        if current.tracer is not None:
+            self._flush.begin_span(current.tracer)
         self._flush.send(self._partitions, self._leaders)
 
     def _take(self) -> list[Submission]:
@@ -271,6 +281,8 @@ class Publisher:
     def _on_complete(self, flush: Flush) -> None:
         self._flush = None
         metrics.FLUSH_SECONDS.observe(self.loop.time() - flush.started)
+        if flush.span is not None:
+            flush.end_span()
         self._pace.note(len(flush.submissions), flush.events, started=flush.started)
         for submission in flush.submissions:
             self._release(submission)

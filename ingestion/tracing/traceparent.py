@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 LENGTH = 55  # characters of version 00, and the known part of later versions
+MAX_LINKS = 128  # of one span to others: OpenTelemetry's default limit
 MOST = 256  # characters of a later version; a longer header is not looked at
 
 # Version ff and ids of zeros are forbidden. Letters are lower case.
@@ -30,6 +31,15 @@ def parse(header: bytes | str | None) -> bytes | None:
     if text.startswith(b"00-"):
         return text if len(text) == LENGTH else None
     return b"00" + text[2:LENGTH] if text[LENGTH : LENGTH + 1] in {b"", b"-"} else None
+
+
+def is_sampled(trace: bytes) -> bool:
+    """Return whether the caller traces a request.
+
+    :param trace: what parse() returned
+    """
+    # https://www.w3.org/TR/trace-context/#sampled-flag
+    return bool(int(trace[53:], 16) & 1)
 
 
 def trace_id_of(header: bytes | str | None) -> str | None:

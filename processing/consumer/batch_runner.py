@@ -30,7 +30,16 @@ def run_batch(stores: Stores, work: Work, *, stopping: threading.Event, waiting:
     :param waiting: told why the batch waits, and None when it goes on
     :raises Stopped: `stopping` was set while a store was away
     """
-    retrier = Retrier(stopping, waiting, stores.rows.forget, stores.alarm)
+    error = "Stopped"
+    try:
+        _run_batch(stores, work, Retrier(stopping, waiting, stores.rows.forget, stores.alarm))
+        error = ""
+    finally:
+        if work.clock.timings:
+            work.clock.timings.become_spans(work.batch.records, events=work.batch.read.total(), error=error)
+
+
+def _run_batch(stores: Stores, work: Work, retrier: Retrier) -> None:
     alone = work.batch.records[0] if work.alone else None
     if alone:
         retrier.run(lambda: _single_step(stores, work, alone, retrier))

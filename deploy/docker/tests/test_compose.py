@@ -16,7 +16,7 @@ from redis import Redis as Client
 from redis.exceptions import AuthenticationError
 
 from dataflow_site import settings
-from dataflow_site.checks.names import OF_DOCKER
+from dataflow_site.checks.names import OF_OTHERS
 from dataflow_site.environment import local_ports
 from dataflow_site.environment.env import env
 from deploy.docker import pin, validate
@@ -180,7 +180,7 @@ def test_the_passwords_of_the_servers_are_those_of_the_settings_file() -> None:
     assert "${MONGO_PASSWORD:+dataflow:${MONGO_PASSWORD}@}" in product["MONGO_URI"]
     # The settings file is the same for `make run`, which must not call them misspelt.
     used = re.findall(r"\$\{(\w+)", (ROOT / "docker-compose.yml").read_text())
-    assert [name for name in used if name not in env.defaults and not name.startswith(OF_DOCKER)] == []
+    assert [name for name in used if name not in env.defaults and not name.startswith(OF_OTHERS)] == []
 
 
 @pytest.mark.parametrize(

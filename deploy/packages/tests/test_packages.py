@@ -18,6 +18,7 @@ HASH = f"sha256:{'0' * 64}"
 def root(tmp_path: Path) -> Path:
     """A folder whose files agree."""
     asked = {"requirements": "django==5.2.19\n", "requirements-local": "psutil==7.2.2\n"}
+    asked["requirements-otel"] = "-r requirements.in\nopentelemetry-sdk==1.45.2\n"
     asked["requirements-peers"] = "aiokafka==0.14.0\n"
     asked["requirements-dev"] = "-r requirements.in\nruff==0.17.6\n"
     for name in requirements.NAMES:
@@ -42,9 +43,10 @@ def test_a_package_that_was_changed_without_making_the_pins_anew_is_found(root: 
 
     found = requirements.findings(root)
 
-    # The file for development includes it.
+    # The files for development and for traces include it.
     assert [finding for finding in found if "make requirements" in finding] == [
         "requirements.txt was made of another requirements.in: run `make requirements`.",
+        "requirements-otel.txt was made of another requirements-otel.in: run `make requirements`.",
         "requirements-dev.txt was made of another requirements-dev.in: run `make requirements`.",
     ]
     assert "requirements.txt does not pin what requirements.in asks for: django." in found

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from processing import metrics
+from processing.consumer.measuring import batch_spans
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,14 +27,17 @@ _NAMES = {
 class StepClock:
     """The seconds of each step. For several threads, each with steps of its own."""
 
-    __slots__ = ("_seconds",)
+    __slots__ = ("_seconds", "timings")
 
     def __init__(self) -> None:
         self._seconds: dict[str, float] = {}
+        self.timings = batch_spans.begin()  # if this process makes spans
 
     def add(self, name: str, seconds: float) -> None:
         """Add to a step, by its name as a label."""
         self._seconds[name] = self._seconds.get(name, 0.0) + seconds
+        if self.timings and seconds > 0:
+            self.timings.note(name, seconds)
 
     def note(self, step: str, seconds: float) -> None:
         """Add to a step, by the name of its function."""
