@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Awaitable, Callable
-from functools import partial
 
 import django
 from channels.auth import AuthMiddlewareStack
@@ -14,7 +13,7 @@ from channels.security.websocket import AllowedHostsOriginValidator
 from django.conf import settings
 from django.urls import path, re_path
 
-from ingestion.runtime import django_setup, heap
+from ingestion.runtime import heap, start
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dataflow_site.settings")
 # Before there are threads.
@@ -22,7 +21,8 @@ heap.bound_arenas()
 # Each request goes to a thread and back. With reads that compute beside it, a switch took 5 ms for each; each thread that waits
 # for its turn wakes up once in this time, so with less many requests at once cost a tenth more.
 sys.setswitchinterval(0.002)
-django_setup.or_end(partial(django.setup, set_prefix=False))
+with start.or_end():
+    django.setup(set_prefix=False)
 
 # These read settings and models, so they come after Django's set-up.
 from dashboard.live.sockets import LiveFeedSocket  # noqa: E402
@@ -34,7 +34,8 @@ from dataflow_site.web.handler import PagesHandler  # noqa: E402
 from ingestion.http.asgi import AsgiScope, Receive, Send  # noqa: E402
 from ingestion.server import endpoint_at, mounted, mounted_lifespan  # noqa: E402
 
-django_setup.or_end(lambda: refuse_errors(mongodb(None)))
+with start.or_end():
+    refuse_errors(mongodb(None))
 # Before there are threads, which keep the priority that they begin with.
 os.nice(max(0, settings.DATAFLOW_WEB_NICE))
 

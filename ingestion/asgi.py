@@ -6,13 +6,14 @@ import os
 
 import django
 
-from ingestion.runtime import django_setup
+from ingestion.runtime import start
 
 # Naming the settings is the one thing that must happen before they can be read.
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dataflow_site.settings")  # noqa: TID251
-django_setup.or_end(django.setup)
+with start.or_end():
+    django.setup()
 
 # This one has models, so it comes after Django's set-up.
-from ingestion.server import application  # noqa: E402
+from ingestion.server import application
 
 __all__ = ["application"]

@@ -5,13 +5,25 @@ from __future__ import annotations
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandParser, SystemCheckError
 
 # The tag of the system checks that validate the site's settings.
 SETTINGS_TAG = "dataflow"
 
 
-class OperatorCommand(BaseCommand):
+class ChecksSettings(BaseCommand):
+    """Exits with 2 if a setting is wrong, as if a store were down: with 1 a command has found something."""
+
+    def check(self, *args: Any, **kwargs: Any) -> None:
+        """:raises SystemCheckError: with that exit code"""
+        try:
+            super().check(*args, **kwargs)
+        except SystemCheckError as error:
+            error.returncode = 2
+            raise
+
+
+class OperatorCommand(ChecksSettings):
     """Shows its help with its line breaks, and does not run with invalid settings.
 
     Commands of `processing` build on it too: apps import only from the apps that come before them in the data flow.

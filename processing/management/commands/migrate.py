@@ -12,6 +12,7 @@ from django.core.management.commands import migrate
 from django.db import OperationalError, connections
 from psycopg.errors import LockNotAvailable
 
+from ingestion.management.command import ChecksSettings
 from processing.commandline.command import store_errors
 
 # Seconds that a step waits for a table; whoever comes after it waits as long.
@@ -21,7 +22,7 @@ PAUSE = 1.0  # seconds between two attempts, in which others get the table
 OPTIONS = f"-c statement_timeout=0 -c lock_timeout={LOCK_TIMEOUT:g}s"
 
 
-class Command(migrate.Command):
+class Command(ChecksSettings, migrate.Command):
     """A migration whose table is in use is rolled back and tried again; those before it stay applied."""
 
     def handle(self, *args: Any, **options: Any) -> None:

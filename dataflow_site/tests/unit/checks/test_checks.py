@@ -156,7 +156,8 @@ def test_a_secret_that_can_be_guessed_is_refused_in_production(settings: Setting
 def test_no_process_starts_with_a_secret_that_can_be_guessed(arguments: list[str]) -> None:
     result = run(arguments, DATAFLOW_DEBUG="0", DATAFLOW_SECRET_KEY="a")
 
-    assert result.returncode != 0
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
     assert "DATAFLOW_SECRET_KEY has fewer than 32 characters" in result.stderr
 
 
@@ -181,8 +182,17 @@ def test_an_old_secret_that_can_be_guessed_finds_keys_but_signs_nothing() -> Non
 def test_a_server_with_the_development_secret_does_not_start_in_production(module: str) -> None:
     result = run(["-c", f"import {module}"], DATAFLOW_DEBUG="0")
 
-    assert result.returncode != 0
-    assert "Set DATAFLOW_SECRET_KEY" in result.stderr.splitlines()[-1]
+    assert result.returncode == 2
+    [sentence] = result.stderr.splitlines()
+    assert "Set DATAFLOW_SECRET_KEY" in sentence
+
+
+@pytest.mark.parametrize("application", ["ingestion.asgi:application", "dataflow_site.asgi:application"])
+def test_a_server_with_a_wrong_setting_ends_with_a_sentence(application: str) -> None:
+    result = run(["-m", "uvicorn", application, "--port", "0"], DATAFLOW_READS="many")
+
+    assert result.returncode == 2
+    assert result.stderr == "A setting is wrong: DATAFLOW_READS: expected a whole number, got 'many'\n"
 
 
 def test_a_number_that_is_none_is_named_before_anything_starts() -> None:
