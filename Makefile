@@ -6,7 +6,7 @@ BOOTSTRAP = @$(PYTHON) -m deploy.local.bootstrap
 DEV = $(BOOTSTRAP) requirements-dev.txt -- -m
 
 .DEFAULT_GOAL := help
-.PHONY: help run build cluster test faults check bench bench-queries profile fuzz abuse demo screenshots requirements clean-data
+.PHONY: help run build cluster test faults check bench bench-queries profile fuzz abuse demo screenshots requirements manifests clean-data
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ screenshots: ## Take the README's pictures of the overview under load (about 5 m
 
 requirements: ## Pin the packages of requirements*.in with their hashes (UPGRADE=--upgrade: the newest ones)
 	$(DEV) deploy.packages $(UPGRADE)
+
+manifests: ## Render the manifests for Kubernetes into deploy/kubernetes/rendered (needs kustomize, kubectl or go)
+	$(DEV) deploy.kubernetes.render
 
 clean-data: ## Remove the data of the local servers
 	@$(PYTHON) -m deploy.local.clean

@@ -35,6 +35,8 @@ CHECKS: dict[str, tuple[Sequence[str], dict[str, str]]] = {
     # Skipped where nobody can be asked.
     "holes": ((sys.executable, "-m", "deploy.packages.audit"), {}),
     "compose": ((sys.executable, "-m", "deploy.docker.validate"), {}),
+    "manifests": ((sys.executable, "-m", "deploy.kubernetes.render", "--check"), {}),
+    "kubernetes": ((sys.executable, "-m", "deploy.kubernetes.validate"), {}),
     "migrations": ((*MANAGE, "makemigrations", "--check", "--dry-run"), NO_SERVER),
 }
 

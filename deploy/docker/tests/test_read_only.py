@@ -1,4 +1,7 @@
-"""No process of the product writes a file outside the folder for temporary ones, so its containers are read-only."""
+"""No process of the product writes a file outside the folder for temporary ones, or memory that it then runs.
+
+So its containers are read-only, and its units have ProtectSystem=strict and MemoryDenyWriteExecute.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,11 @@ pytestmark = pytest.mark.services
 
 # Python runs it before the program: https://docs.python.org/3/library/site.html#module-sitecustomize
 WATCH = r"""
-import os, sys
+import ctypes, os, sys
+
+# PR_SET_MDWE with PR_MDWE_REFUSE_EXEC_GAIN, since Linux 6.3: https://man7.org/linux/man-pages/man2/PR_SET_MDWE.2const.html
+# What runs as code can't be written any more; whoever tries gets an error.
+ctypes.CDLL(None).prctl(65, 1, 0, 0, 0)
 
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 NAMES = {"os.mkdir": 0, "os.remove": 0, "os.rename": 1, "os.rmdir": 0, "os.truncate": 0, "os.chmod": 0, "os.symlink": 1}

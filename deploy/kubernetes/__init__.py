@@ -1,0 +1,1 @@
+"""Manifests for Kubernetes, how they are rendered, and what checks them."""
