@@ -31,6 +31,7 @@ CHECKS: dict[str, tuple[Sequence[str], dict[str, str]]] = {
     "settings": ((*MANAGE, "check"), {}),
     "deployment": ((*MANAGE, "check", "--deploy", "--fail-level", "WARNING"), PRODUCTION),
     "metrics": ((sys.executable, "-m", "deploy.metrics", "--check"), NO_SERVER),
+    "rules": ((sys.executable, "-m", "deploy.prometheus.check"), {}),
     "packages": ((sys.executable, "-m", "deploy.packages", "--check"), {}),
     # Skipped where nobody can be asked.
     "holes": ((sys.executable, "-m", "deploy.packages.audit"), {}),

@@ -12,7 +12,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.samples import Sample
 
 from ingestion.probes.quick_metrics import QuickCounter, QuickHistogram
-from ingestion.problems import Code
+from ingestion.problems import MEANINGS, Code
 
 Value = TypeVar("Value", Code, str)
 
@@ -126,6 +126,10 @@ class _Children(dict[Value, Counter]):
 answered = REQUESTS.counts
 refused = _Children[Code](REQUESTS_REFUSED)
 rejected = _Children[Code](EVENTS_REJECTED)
+# Those that alerts look at are there before the first one: a counter that begins at 1 does not show that it rose.
+for _code, (_status, _) in MEANINGS.items():
+    if _status >= 500:
+        refused[_code].inc(0)
 sent = _Children[str](RECORDS_SENT)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from processing import metrics
 from processing.dead_letters import discard, redrive
 from processing.field_indexes import declaring
 from processing.field_indexes import job as field_index_job
@@ -18,7 +19,7 @@ from processing.trials.job import Trial
 
 def steps() -> Mapping[str, Step]:
     """Return the step of each kind, for one thread."""
-    return {
+    found: dict[str, Step] = {
         redrive.KIND: redrive.Redrive().step,
         discard.KIND: discard.step,
         restore_job.KIND: restore_job.step,
@@ -27,3 +28,8 @@ def steps() -> Mapping[str, Step]:
         replay_request.KIND: Replay().step,
         trial_request.KIND: Trial().step,
     }
+    # Before the first chunk of a kind: a counter that begins at 1 does not show that it rose.
+    for kind in found:
+        metrics.JOB_STEPS.labels(kind)
+        metrics.JOB_ERRORS.labels(kind)
+    return found

@@ -95,6 +95,9 @@ LOGIC_ERRORS = Counter(
     ["kind"],
 )
 
+for _kind in ("rule", "schema"):
+    LOGIC_ERRORS.labels(_kind)
+
 LOGIC_REVISION = Gauge(
     "processing_logic_revision", "The revision of logic that judged this consumer's last batch; 0: there is no logic"
 )

@@ -124,8 +124,16 @@ class Deployment:
         :raises DidNotStart: it ended or was not ready in time; the text ends with its log
         """
         process = self.launch(spec, env)
-        process.await_ready(lambda: spec.is_ready(process.port), seconds=60, name=spec.name)
+        self.await_ready(process, spec)
         return process
+
+    @staticmethod
+    def await_ready(process: ProductProcess, spec: processes.ProcessSpec) -> None:
+        """Wait until a process that was launched is ready.
+
+        :raises DidNotStart: it ended or was not ready in time; the text ends with its log
+        """
+        process.await_ready(lambda: spec.is_ready(process.port), seconds=60, name=spec.name)
 
     def launch(self, spec: processes.ProcessSpec, env: Mapping[str, str] | None = None) -> ProductProcess:
         """Start a process without waiting until it is ready."""

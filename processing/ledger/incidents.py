@@ -14,6 +14,10 @@ from processing.models import Incident
 
 logger = logging.getLogger(__name__)
 
+# Before the first one: a counter that begins at 1 does not show that it rose.
+for _kind in Incident.Kind:
+    metrics.INCIDENTS.labels(_kind.value)
+
 _OPEN = """
 INSERT INTO incident AS i (kind, subject, detail, since, last_seen) VALUES (%s, %s, %s, now(), now())
 ON CONFLICT (kind, subject) WHERE until IS NULL

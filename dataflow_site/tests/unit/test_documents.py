@@ -16,7 +16,7 @@ from ingestion.problems import MEANINGS
 
 README = BASE_DIR / "README.md"
 DOCS = BASE_DIR / "docs"
-PAGES = [README, BASE_DIR / "CONTRIBUTING.md", BASE_DIR / "CHANGELOG.md", *DOCS.glob("*.md")]
+PAGES = [README, BASE_DIR / "CONTRIBUTING.md", BASE_DIR / "CHANGELOG.md", *DOCS.glob("**/*.md")]
 README_BYTES = range(6_000, 8_193)  # short enough to be read to its end
 PICTURE_BYTES = 200 * 1024
 # Defaults that follow from something else.
