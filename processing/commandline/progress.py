@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import TextIO
+
+from processing.commandline.stop_event import StopEvent
 
 _REFRESH_INTERVAL = 0.2  # seconds
 
@@ -23,7 +24,7 @@ class Progress:
 
     def __init__(self, out: TextIO = sys.stderr) -> None:
         self._out = out
-        self._stopping = threading.Event()
+        self._stopping = StopEvent()
         self._unit = ""
         self._started = self._shown_at = 0.0
         self._shown = False

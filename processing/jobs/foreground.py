@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import signal
 import sys
-import threading
 from typing import TextIO
 
 from processing.commandline.progress import Progress, handle_signals
+from processing.commandline.stop_event import StopEvent
 from processing.jobs import queue
 from processing.jobs.queue import Step
 from processing.models import Job
@@ -18,7 +18,7 @@ def run(job: Job, step: Step, *, out: TextIO = sys.stderr) -> None:
 
     SIGTERM leaves the rest to `manage.py run_jobs`. SIGINT cancels the job.
     """
-    stopping, progress = threading.Event(), Progress(out)
+    stopping, progress = StopEvent(), Progress(out)
     received: set[int] = set()
 
     def stop(number: int) -> None:

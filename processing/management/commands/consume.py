@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import sys
-import threading
 from types import FrameType
 
 from django.conf import settings
@@ -15,6 +14,7 @@ from django.core.management.base import CommandError
 
 from ingestion.management.command import OperatorCommand
 from ingestion.runtime import heap
+from processing.commandline.stop_event import StopEvent
 from processing.consumer.loop import Loop
 from processing.consumer.probes import health
 from processing.errors import NeedsOperator, StoreUnavailable
@@ -42,7 +42,7 @@ class Command(OperatorCommand):
 
     def handle(self, **_options: object) -> None:
         """Run the loop until SIGTERM or SIGINT, then exit with 0."""
-        stopping = threading.Event()
+        stopping = StopEvent()
 
         def stop(_number: int, _frame: FrameType | None) -> None:
             stopping.set()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import threading
 from types import FrameType
 
 from django.conf import settings
@@ -12,6 +11,7 @@ from django.db import ProgrammingError
 
 from ingestion.management.command import OperatorCommand
 from processing import job_registry
+from processing.commandline.stop_event import StopEvent
 from processing.jobs import queue
 from processing.logic.revisions.following import LabelFollower
 from processing.monitoring import job_worker_health, state_gauges
@@ -37,7 +37,7 @@ class Command(OperatorCommand):
 
         A job's own errors end only that job. The one error here is that the table of jobs does not exist.
         """
-        stopping = threading.Event()
+        stopping = StopEvent()
 
         def stop(_number: int, _frame: FrameType | None) -> None:
             stopping.set()
