@@ -1,7 +1,8 @@
-"""`manage.py partitions`: list paused partitions, and resume them."""
+"""`manage.py partitions`: list paused partitions, resume them, and give the topics more partitions."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -9,8 +10,9 @@ from django.core.management.base import CommandError, CommandParser
 from ingestion.events.timestamps import to_whole_seconds
 from ingestion.management.command import add_dry_run, add_json
 from processing.commandline.command import StoreCommand
+from processing.kafka.administration.topic_partitions import open_topics
 from processing.models import Hold
-from processing.partitions import paused, skip_batch
+from processing.partitions import growth, paused, skip_batch
 from processing.partitions.skip_batch import NotSkippable
 
 WHO = "command line"
@@ -27,9 +29,10 @@ class Command(StoreCommand):
         "  manage.py partitions resume raw-data 3                  resume and reset the count; it may be held again\n"
         "  manage.py partitions resume raw-data 3 --through-end    all that is in it now may become dead letters\n"
         "  manage.py partitions resume --all --dry-run\n"
-        "  manage.py partitions skip-batch raw-data 3              pass over one batch that can't be read, as a gap\n\n"
+        "  manage.py partitions skip-batch raw-data 3              pass over one batch that can't be read, as a gap\n"
+        "  manage.py partitions grow 12                            add partitions; stop all receivers before (docs/scaling.md)\n\n"
         "Exit code 0: done; 1: some are held (list), or the partition is not held (resume), or not before a batch that\n"
-        "can't be read (skip-batch); 2: wrong usage, or a store is unavailable."
+        "can't be read (skip-batch), or events are on their way (grow); 2: wrong usage, or a store is unavailable."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -45,13 +48,21 @@ class Command(StoreCommand):
         skip = actions.add_parser("skip-batch", help="pass over the batch that can't be read, and resume")
         skip.add_argument("topic")
         skip.add_argument("partition", type=int)
-        for action in (resume, skip):
+        grow = actions.add_parser("grow", help="add partitions to both topics while nothing is on its way")
+        grow.add_argument("total", type=int, help="how many there are to be")
+        grow.add_argument(
+            "--wait", type=float, default=60.0, metavar="SECONDS", help="for what is on its way (default 60)"
+        )
+        for action in (resume, skip, grow):
             add_dry_run(action)
-        for action in (listing, resume, skip):
+        for action in (listing, resume, skip, grow):
             add_json(action)
 
     def handle(self, *, action: str, as_json: bool, **options: Any) -> None:
         """Exit with 1 if partitions are held (list), or the partition to resume is not (resume)."""
+        if action == "grow":
+            self._grow(as_json=as_json, **options)
+            return
         with self.store_errors():
             found = list(paused.paused_now())
             if action == "list":
@@ -98,6 +109,22 @@ class Command(StoreCommand):
         text = f"{_name(chosen)}  records {batch.first} to {batch.next - 1} {verb}: {batch.reason}"
         shape = {"topic": topic, "partition": partition, "first": batch.first, "next": batch.next}
         self.report({"dryRun": dry_run, "skipped": shape}, text, as_json=as_json)
+
+    def _grow(self, *, total: int, wait: float, as_json: bool, dry_run: bool, **_options: object) -> None:
+        interrupted = "Interrupted before anything was changed."
+        with self.long_run("", interrupted=interrupted) as progress, open_topics() as topics:
+            try:
+                growths = growth.plan(topics, total)
+                if growths and not dry_run:
+                    growth.apply(topics, growths, patience=wait, tick=lambda: progress.advance("looks", 0))
+            except growth.NotGrowing as error:
+                raise CommandError(str(error), returncode=2) from error
+            except (growth.NotStill, growth.CameMeanwhile) as error:
+                raise CommandError(str(error)) from error
+        verb = "would have" if dry_run else "has"
+        lines = [f"{each.topic} {verb} {each.after} partitions instead of {each.before}" for each in growths]
+        text = "\n".join(lines or [f"Both topics have {total} partitions."])
+        self.report({"dryRun": dry_run, "grown": [asdict(each) for each in growths]}, text, as_json=as_json)
 
 
 def _chosen(found: list[Hold], options: dict[str, Any]) -> list[Hold]:

@@ -41,8 +41,8 @@ class Command(StoreCommand):
         for topic in wrong:
             self.stderr.write(
                 f"Topic {topic.topic} has {topic.partitions} partitions, but DATAFLOW_KAFKA_PARTITIONS is"
-                f" {settings.DATAFLOW_KAFKA_PARTITIONS}. Changing the topic would break the order per source:"
-                " set DATAFLOW_KAFKA_PARTITIONS to the topic's number."
+                f" {settings.DATAFLOW_KAFKA_PARTITIONS}. Changing the topic under load would break the order per source:"
+                " set DATAFLOW_KAFKA_PARTITIONS to the topic's number, or use manage.py partitions grow."
             )
         for topic in prepared:
             for weakness in topic.weak:
