@@ -33,6 +33,7 @@ CHECKS: dict[str, tuple[Sequence[str], dict[str, str]]] = {
     "metrics": ((sys.executable, "-m", "deploy.metrics", "--check"), NO_SERVER),
     "rules": ((sys.executable, "-m", "deploy.prometheus.check"), {}),
     "packages": ((sys.executable, "-m", "deploy.packages", "--check"), {}),
+    "sizes": ((sys.executable, "-m", "deploy.sizing", "--check"), {}),
     # Skipped where nobody can be asked.
     "holes": ((sys.executable, "-m", "deploy.packages.audit"), {}),
     "compose": ((sys.executable, "-m", "deploy.docker.validate"), {}),
