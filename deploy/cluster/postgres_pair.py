@@ -176,25 +176,46 @@ class Pair(Group, PostgreSQL):
         """Decide whether a commit waits until the standby has it too."""
         names = f"FIRST 1 ({_name(1)}, {_name(2)})" if wanted else ""
         with self.connect("postgres") as connection:
-            # It must not wait for a standby that is not there.
-            connection.execute("SET synchronous_commit = local")
-            connection.execute(sql.SQL("ALTER SYSTEM SET synchronous_standby_names = {}").format(sql.Literal(names)))
-            connection.execute("SELECT pg_reload_conf()")
+            _set_confirmation(connection, names)
 
     def is_confirmed(self) -> bool:
         """Return whether the standby streams, and the primary waits for it."""
+        return "sync" in self._replication()
+
+    def is_behind(self) -> bool:
+        """Return whether the standby receives nothing."""
+        return not self._replication()
+
+    def _replication(self) -> list[str]:
+        """Return how each standby that streams counts: `sync` or `async`."""
         with self.connect("postgres") as connection:
-            found = connection.execute("SELECT FROM pg_stat_replication WHERE sync_state = 'sync'").fetchone()
-        return found is not None
+            found = connection.execute(
+                "SELECT sync_state FROM pg_stat_replication WHERE state = 'streaming'"
+            ).fetchall()
+        return [str(state) for (state,) in found]
 
     def promote(self) -> Half:
         """Make the standby the primary, after the former one ended; commits wait for nobody until that one is back."""
-        [standby] = [member for member in self.members if member.running and not member.is_primary()]
+        [standby] = [member for member in self.members if member.is_copy]
         with standby.connect("postgres") as connection:
             assert connection.execute("SELECT pg_promote()").fetchone() == (True,)
-        self.confirm_by_standby(wanted=False)
+            _set_confirmation(connection, "")
         return standby
+
+    def fall_behind(self) -> None:
+        """Let the standby receive no more from now on; a primary that waits for it would confirm nothing more."""
+        [standby] = [member for member in self.members if member.is_copy]
+        with standby.connect("postgres") as connection:
+            connection.execute("ALTER SYSTEM SET primary_conninfo = ''")
+            connection.execute("SELECT pg_reload_conf()")
 
 
 def _name(number: int) -> str:
     return f"server{number}"
+
+
+def _set_confirmation(connection: psycopg.Connection, names: str) -> None:
+    # It must not wait for a standby that is not there.
+    connection.execute("SET synchronous_commit = local")
+    connection.execute(sql.SQL("ALTER SYSTEM SET synchronous_standby_names = {}").format(sql.Literal(names)))
+    connection.execute("SELECT pg_reload_conf()")

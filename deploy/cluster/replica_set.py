@@ -29,6 +29,11 @@ class Member(MongoDB):
         """Return the address of this member alone."""
         return f"mongodb://{self.address}/?directConnection=true"
 
+    def command(self) -> list[str]:
+        """Return the command line of `mongod`."""
+        # By default a primary waits 15 s for another member to take its place, which ends at the same time.
+        return [*super().command(), "--setParameter", "shutdownTimeoutMillisForSignaledShutdown=2000"]
+
 
 class ReplicaSet(Group, MongoDB):
     """The members, and the set that they form."""

@@ -1,1 +1,1 @@
-"""`make faults`: runs every fault with five seeds and writes docs/faults.md."""
+"""`make faults` and `make faults-cluster`: run every fault with several seeds and write docs/faults.md."""

@@ -23,6 +23,17 @@ columns of this table empty.
 event that was never sent. *doubled*: stored or counted more than once. *Recovery*: the time from the end of the fault
 until all clients are served again and everything that they sent until then is stored, median and longest of all seeds.
 """
+CLUSTERS = "## Clusters"
+CLUSTER_HEAD = f"""{CLUSTERS}
+
+Written by `make faults-cluster`, which runs `processing/tests/cluster` on the servers of [`make cluster`](scaling.md): three brokers,
+a primary of PostgreSQL with its standby, a replica set of MongoDB, two receivers, which senders reach by themselves and through
+nginx, and four consumers. Each fault is caused with three seeds, and the same is checked as above.
+
+*Recovery* is the time from the fault until all clients are served again and everything that they sent until then is stored: the
+other members take over, while the killed or frozen one is still away. For PostgreSQL it includes the promotion, and where brokers
+restart one after the other it is the time after the last one. Kafka's and MongoDB's time-outs are their defaults, of 9 and 10 s.
+"""
 COLUMNS = ("fault", "seeds", "events", "lost", "phantom", "doubled", "recovery, s")
 
 
@@ -37,16 +48,24 @@ def all_well(results: Iterable[Result]) -> bool:
     return all(one["outcome"] in {"passed", "skipped"} for one in results)
 
 
-def render(results: Iterable[Result], *, machine: str) -> str:
-    """Return the whole page."""
+def render(results: Iterable[Result], *, machine: str, head: str = HEAD) -> str:
+    """Return one part of the page: the faults, or with their head those of clusters."""
     ordered = sorted(results, key=lambda one: (one["file"], one["fault"], one["at"], one["seed"] or 0))
-    parts = [HEAD, f"{machine}. {summary(ordered)}\n"]
+    parts = [head, f"{machine}. {summary(ordered)}\n"]
     parts.append("| " + " | ".join(COLUMNS) + " |\n" + "|---" * len(COLUMNS) + "|")
     parts += [
         row(fault, at, list(group))
         for (_, fault, at), group in groupby(ordered, key=lambda one: (one["file"], one["fault"], one["at"]))
     ]
     return "\n".join(parts) + "\n"
+
+
+def replace_part(page: str, part: str) -> str:
+    """Return the page with its faults, or those of clusters, replaced; the other part stays."""
+    faults, _, clusters = page.partition(CLUSTERS)
+    if part.startswith(CLUSTERS):
+        return f"{faults.rstrip()}\n\n{part}"
+    return f"{part}\n{CLUSTERS}{clusters}" if clusters else part
 
 
 def summary(results: Sequence[Result]) -> str:

@@ -56,6 +56,25 @@ def test_an_interrupted_run_says_how_much_of_it_ran_and_what_failed() -> None:
     assert not table.all_well(results)
 
 
+def test_each_run_replaces_its_own_part_of_the_page() -> None:
+    faults = table.render([result()], machine="one machine")
+    clusters = table.render([result(fault="test_broker")], machine="another", head=table.CLUSTER_HEAD)
+
+    page = table.replace_part(table.replace_part("", faults), clusters)
+    newer = table.replace_part(page, table.render([result(seed=7)], machine="one machine"))
+    newest = table.replace_part(
+        newer, table.render([result(fault="test_mongo")], machine="another", head=table.CLUSTER_HEAD)
+    )
+
+    assert page == f"{faults}\n{clusters}"
+    assert newer.startswith("# Faults")
+    assert "| kafka stops | 7 |" in newer
+    assert newer.endswith(f"\n\n{clusters}")
+    assert "| kafka stops | 7 |" in newest
+    assert "| mongo | 1 |" in newest
+    assert "| broker |" not in newest
+
+
 @pytest.mark.parametrize(
     ("name", "fault", "at", "seed"),
     [

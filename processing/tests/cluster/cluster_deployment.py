@@ -126,6 +126,7 @@ class ClusterWorld(World):
         self.receivers = [self.site.start(INGEST, env) for _ in range(RECEIVERS)]
         self.site.wait_for(lambda: all(call(each.url, "GET", "/readyz").status == 200 for each in self.receivers))
         [self._receiver, *_] = self.receivers
+        self.close()
         if nginx.BINARY:
             self._nginx = self._start_nginx(self._receiver)
 
@@ -145,6 +146,13 @@ class ClusterWorld(World):
         self.consumers = [self.site.launch(CONSUMER, env) for _ in range(CONSUMERS)]
         self.site.wait_for(lambda: all(CONSUMER.is_ready(each.port) for each in self.consumers), 60)
         [self._consumer, *_] = self.consumers
+
+    def stop_consumers(self) -> None:
+        """Stop all of them in order, each after its batch."""
+        for each in self.consumers:
+            each.ask_to_stop()
+        for each in self.consumers:
+            assert each.stop() == 0, each.log
 
     def address(self) -> str:
         """Any receiver, or nginx: two batches of one source may take different ways."""

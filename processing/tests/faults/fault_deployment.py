@@ -39,6 +39,7 @@ class World:
     expected: Expected = field(default_factory=Expected)
     numbers: Iterator[int] = field(default_factory=count)
     reconciles: bool = False  # as a command too, in a process of its own
+    grown: bool = False  # the topics have got partitions
     # Its stores are as expected: the next test may go on with it.
     sound: bool = True
     _before: int = 0  # events of the tests before
@@ -147,9 +148,12 @@ class World:
         before, until = len(load.acknowledged), time.monotonic() + seconds
         self.site.wait_for(lambda: time.monotonic() > until and len(load.acknowledged) > before + events, RECOVERY)
 
-    def recovers(self, load: Load) -> None:
-        """Wait until every sender is served again and what was sent until then is stored; note how long it took."""
-        began, before = time.monotonic(), load.batches
+    def recovers(self, load: Load, *, since: float | None = None) -> None:
+        """Wait until every sender is served again and what was sent until then is stored; note how long it took.
+
+        :param since: when the fault began or ended (time.monotonic); None: now
+        """
+        began, before = since or time.monotonic(), load.batches
         self.site.wait_for(lambda: all(now > then for now, then in zip(load.batches, before, strict=True)), RECOVERY)
         ends = expectations.ends(self.site)
         self.site.wait_for(lambda: reached(expectations.progress(self.site), ends), RECOVERY)
@@ -182,7 +186,7 @@ class World:
         for name in ("lost", "phantom", "doubled"):
             self.note(name, getattr(found, name))
         assert (found.lost, found.phantom, found.doubled) == (0, 0, 0)
-        loss_report.assert_all_right(self.site, self.expected)
+        loss_report.assert_all_right(self.site, self.expected, grown=self.grown)
         if self.reconciles:
             self.manage("reconcile")
         self._before = found.events

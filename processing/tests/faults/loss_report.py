@@ -11,10 +11,10 @@ from ingestion.tests import topic
 from processing.tests import expectations
 from processing.tests.expectations import Expected, Identity
 
-_IN_ORDER_OF_THE_TOPIC = (
-    "SELECT source_id, id::text, (payload->>'n')::int FROM events"
-    " WHERE payload ? 'n' ORDER BY topic_id, partition, \"offset\", line"
-)
+_NUMBERS = "SELECT source_id, id::text, (payload->>'n')::int FROM events WHERE payload ? 'n' ORDER BY"
+_IN_ORDER_OF_THE_TOPIC = f'{_NUMBERS} topic_id, partition, "offset", line'
+# A batch is stored at one time, and has a source's events from one partition only.
+_IN_ORDER_OF_STORING = f'{_NUMBERS} stored, partition, "offset", line'
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,16 @@ def judge(site: Deployment, expected: Expected) -> Verdict:
     )
 
 
-def assert_all_right(site: Deployment, expected: Expected) -> None:
-    """Rows, documents, rollups, letters, ledger and order are what was sent, and reconcile finds nothing."""
+def assert_all_right(site: Deployment, expected: Expected, *, grown: bool = False) -> None:
+    """Rows, documents, rollups, letters, ledger and order are what was sent, and reconcile finds nothing.
+
+    :param grown: the topics have got partitions meanwhile
+    """
     assert sorted(expected.events.keys() - expectations.published(site)) == []
     expectations.assert_stored(site, expected.events.values())
     assert expectations.letters(site) == expected.letters
     assert_accounts_agree(site, expected)
-    assert_order_kept(site)
+    assert_order_kept(site, grown=grown)
     assert expectations.differences() == []
 
 
@@ -60,12 +63,20 @@ def assert_accounts_agree(site: Deployment, expected: Expected) -> None:
     assert expectations.ledger(site) == found
 
 
-def assert_order_kept(site: Deployment) -> None:
-    """The numbers of each source ascend, in its rows' places and in what was published."""
-    rows = expectations.query(site, _IN_ORDER_OF_THE_TOPIC)
+def assert_order_kept(site: Deployment, *, grown: bool = False) -> None:
+    """The numbers of each source ascend, in its rows' places and in what was published.
+
+    Where the topics have grown, a source changes its partition once: its numbers ascend in the order in which its rows
+    were stored, and in each partition of what was published.
+    """
+    rows = expectations.query(site, _IN_ORDER_OF_STORING if grown else _IN_ORDER_OF_THE_TOPIC)
     assert out_of_order((source, id_, number) for source, id_, number in rows) == []
-    published = topic.events(site.processed_topic)
-    assert out_of_order((line["source"], line["id"], line["payload"].get("n")) for line in published) == []
+    published = (
+        (f"{line['source']} {record.partition}" if grown else line["source"], line["id"], line["payload"].get("n"))
+        for record in topic.kept(site.processed_topic)
+        for line in record.lines
+    )
+    assert out_of_order(published) == []
 
 
 def out_of_order(events: Iterable[tuple[str, str, int | None]]) -> list[Identity]:
