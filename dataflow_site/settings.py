@@ -172,6 +172,13 @@ POSTGRES_TLS = {
 POSTGRES_PRIMARY = {"target_session_attrs": "read-write"} if "," in POSTGRES_HOST else {}
 # The folder of pg_dump and psql for backups, where they are not found by themselves.
 DATAFLOW_POSTGRES_PROGRAMS = env.str("DATAFLOW_POSTGRES_PROGRAMS", "")
+# A machine that is gone does not end its connections: Linux would wait for it for a quarter of an hour.
+POSTGRES_TCP = {
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "20000",
+}
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         "ENGINE": "django_prometheus.db.backends.postgresql",
@@ -187,6 +194,7 @@ DATABASES: dict[str, dict[str, Any]] = {
             "pool": {"min_size": 1, "max_size": DATAFLOW_READS + 6, "timeout": 2, "reconnect_timeout": 2},
             **POSTGRES_TLS,
             **POSTGRES_PRIMARY,
+            **POSTGRES_TCP,
             "connect_timeout": 2,
             "options": "-c statement_timeout=5000",
             "application_name": "dataflow",

@@ -58,7 +58,7 @@ def connect(*, application: str = APPLICATION, options: str = OPTIONS) -> psycop
     :raises psycopg.OperationalError: PostgreSQL does not answer
     """
     connection = psycopg.connect(
-        make_conninfo(**settings.POSTGRES_TLS, **settings.POSTGRES_PRIMARY),
+        make_conninfo(**settings.POSTGRES_TLS, **settings.POSTGRES_PRIMARY, **settings.POSTGRES_TCP),
         host=settings.DATABASES["default"]["HOST"],
         port=settings.DATABASES["default"]["PORT"],
         user=settings.DATABASES["default"]["USER"],
