@@ -32,6 +32,7 @@ CHECKS: dict[str, tuple[Sequence[str], dict[str, str]]] = {
     "deployment": ((*MANAGE, "check", "--deploy", "--fail-level", "WARNING"), PRODUCTION),
     "metrics": ((sys.executable, "-m", "deploy.metrics", "--check"), NO_SERVER),
     "rules": ((sys.executable, "-m", "deploy.prometheus.check"), {}),
+    "dashboards": ((sys.executable, "-m", "deploy.grafana", "--check"), {}),
     "packages": ((sys.executable, "-m", "deploy.packages", "--check"), {}),
     "sizes": ((sys.executable, "-m", "deploy.sizing", "--check"), {}),
     # Skipped where nobody can be asked.

@@ -43,6 +43,9 @@ class MonitoredProduct:
         """Send events and read pages, until stopped."""
         ingest = self.processes["ingest"].url
         self.site.wait_for(lambda: post(ingest, event("weather-berlin")).status == 202)
+        # The second one becomes a dead letter.
+        for number in range(2):
+            post(ingest, event("weather-berlin", eventId="0f8fad5b-d9cb-469f-a165-70867728950e", payload={"n": number}))
         self._load.start()
 
     def stop_consumer(self) -> None:
