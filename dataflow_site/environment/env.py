@@ -36,7 +36,7 @@ class Environment:
         """
         if self._loaded:
             return
-        path = _file()
+        path = file()
         try:
             found = dotenv.parse(path.read_bytes(), os.environ) if path else {}
         except OSError as error:
@@ -95,7 +95,7 @@ def items(text: str) -> list[str]:
     return [item for item in (part.strip() for part in text.split(",")) if item]
 
 
-def _file() -> Path | None:
+def file() -> Path | None:
     """Return the file that is named, or `.env` if there is one: a folder of that name holds no settings."""
     named = os.environ.get(FILE)
     if named is not None:

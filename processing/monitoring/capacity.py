@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from django.conf import settings
@@ -23,7 +24,7 @@ from processing.ledger import ledger
 from processing.ledger.incidents import close_incident, of_partition, open_incident
 from processing.ledger.ledger import Snapshot
 from processing.models import Incident
-from processing.monitoring.volumes import Volume, VolumeGroups
+from processing.monitoring.volumes import Volume, VolumeGroup, VolumeGroups
 from processing.stores.mongodb import documents
 from processing.stores.mongodb.documents import DocumentsUnavailable
 
@@ -55,6 +56,15 @@ def check() -> None:
         logger.debug("volumes and retention not checked", extra={"reason": type(error).__name__})
     finally:
         connection.close()  # back to the pool
+
+
+def volumes() -> list[VolumeGroup]:
+    """Return each volume once, with the servers on it, as far as servers tell it and answer."""
+    found = [volume for read_volumes in _READERS for volume in read_volumes()]
+    with suppress(StoreUnavailable, NeedsOperator), AdminClient() as client:
+        found += _kafka(client)
+    connection.close()  # back to the pool
+    return VolumeGroups().of(found)
 
 
 def tell_weaknesses() -> None:

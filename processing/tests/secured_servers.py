@@ -96,8 +96,8 @@ class _SecuredMongoDB(MongoDB):
 
 
 @contextmanager
-def mongo(folder: Path, authority: Authority) -> Iterator[int]:
-    """Start MongoDB with TLS and a user; yield its port."""
+def mongo(folder: Path, authority: Authority, *, role: str = "readWriteAnyDatabase") -> Iterator[int]:
+    """Start MongoDB with TLS and a user of one role; yield its port."""
     issued = authority.issue("mongo")
     secret = folder / "mongo.key"
     secret.write_text("a" * 64)
@@ -113,7 +113,7 @@ def mongo(folder: Path, authority: Authority) -> Iterator[int]:
     try:
         uri = f"mongodb://{server.address}/?tls=true&tlsCAFile={authority.file}"
         with MongoClient[dict[str, object]](uri) as client:
-            client.admin.command("createUser", USER, pwd=PASSWORD, roles=["readWriteAnyDatabase"])
+            client.admin.command("createUser", USER, pwd=PASSWORD, roles=[role])
         yield server.port
     finally:
         server.stop()

@@ -65,13 +65,13 @@ class AdminClient:
     def retention(self) -> int | None:
         """Return for how many milliseconds the topic keeps records; None: without limit."""
         with kafka_errors():
-            milliseconds = int(_settings(self._client, self._topic)[RETENTION])
+            milliseconds = int(settings_of(self._client, self._topic)[RETENTION])
         return milliseconds if milliseconds >= 0 else None
 
     def weaknesses(self) -> list[Weakness]:
         """Return the settings of the topic that weaken a promise."""
         with kafka_errors():
-            return _weaknesses(self._client, self._topic)
+            return weaknesses_of(self._client, self._topic)
 
     def first_since(self, partitions: list[int], *, time: int) -> dict[int, int]:
         """Return each partition's first offset whose record is of `time` (milliseconds) or later, if there is one."""
@@ -108,7 +108,9 @@ def _prepare(client: KafkaAdminClient, name: str, *, dry_run: bool) -> PreparedT
     try:
         client.create_topics([wanted], validate_only=dry_run)
     except TopicAlreadyExistsError:
-        return PreparedTopic(name, len(_partitions(client, name)), created=False, weak=tuple(_weaknesses(client, name)))
+        return PreparedTopic(
+            name, len(_partitions(client, name)), created=False, weak=tuple(weaknesses_of(client, name))
+        )
     return PreparedTopic(name, settings.DATAFLOW_KAFKA_PARTITIONS, created=True)
 
 
@@ -117,15 +119,17 @@ def _partitions(client: KafkaAdminClient, name: str) -> list[Mapping[str, Any]]:
     return found
 
 
-def _settings(client: KafkaAdminClient, name: str) -> dict[str, str]:
+def settings_of(client: KafkaAdminClient, name: str) -> dict[str, str]:
+    """Return all settings of a topic. For callers within `kafka_errors`."""
     resource = ConfigResource(ConfigResourceType.TOPIC, name, None)
     [found] = client.describe_configs([resource], config_filter="all").values()
     return {setting: str(data["value"]) for setting, data in found[name].items()}
 
 
-def _weaknesses(client: KafkaAdminClient, name: str) -> list[Weakness]:
+def weaknesses_of(client: KafkaAdminClient, name: str) -> list[Weakness]:
+    """Return the settings of a topic that weaken a promise. For callers within `kafka_errors`."""
     copies = min(len(partition["replica_nodes"]) for partition in _partitions(client, name))
-    return weaknesses(_settings(client, name), replication=copies, retention=_retention())
+    return weaknesses(settings_of(client, name), replication=copies, retention=_retention())
 
 
 def _retention() -> int:

@@ -15,12 +15,14 @@ from django.core.management.base import CommandError
 from ingestion.management.command import OperatorCommand
 from ingestion.runtime import heap
 from processing.commandline.stop_event import StopEvent
+from processing.commandline.command import store_errors
 from processing.consumer.loop import Loop
 from processing.consumer.probes import health
 from processing.errors import NeedsOperator, StoreUnavailable
-from processing.monitoring import capacity, document_check
+from processing.monitoring import capacity, document_check, server_versions
 from processing.stores.mongodb.document_store import DocumentStore
 from processing.stores.row_store import RowStore
+from processing.supported_versions import KAFKA, MONGODB, POSTGRESQL
 
 # Seconds after which a thread that computes makes way for one that waits. While the next batch is prepared, each of the
 # stores' short answers would wait Python's 5 ms for its thread: in a drain 52,000 events/s instead of 45,500.
@@ -37,7 +39,7 @@ class Command(OperatorCommand):
         "  manage.py consume\n"
         "  PROCESSOR_SERVICE_PORT=8092 manage.py consume    a second one beside the first\n\n"
         "Exit code 0: stopped by a signal; 1: PROCESSOR_SERVICE_PORT is taken, or PostgreSQL has rows but MongoDB has\n"
-        "no document at all, or its loop hung for a minute. While a store is unavailable it waits."
+        "no document at all, or its loop hung for a minute; 2: a server is too old. While a store is unavailable it waits."
     )
 
     def handle(self, **_options: object) -> None:
@@ -49,6 +51,8 @@ class Command(OperatorCommand):
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
+        with store_errors():
+            server_versions.refuse_old(KAFKA, POSTGRESQL, MONGODB)
         _refuse_lost_documents()
         sys.setswitchinterval(SWITCH_INTERVAL)
         heap.bound_arenas()

@@ -14,6 +14,8 @@ from psycopg.errors import LockNotAvailable
 
 from ingestion.management.command import ChecksSettings
 from processing.commandline.command import store_errors
+from processing.monitoring import server_versions
+from processing.supported_versions import POSTGRESQL
 
 # Seconds that a step waits for a table; whoever comes after it waits as long.
 LOCK_TIMEOUT = 1.0
@@ -30,6 +32,8 @@ class Command(ChecksSettings, migrate.Command):
 
         :raises CommandError: a table was in use at every attempt; with 2, PostgreSQL can't be used
         """
+        with store_errors():
+            server_versions.refuse_old(POSTGRESQL)
         with store_errors(), _without_limits(options["database"]):
             for _ in range(ATTEMPTS):
                 try:

@@ -12,7 +12,9 @@ from django.core.management.base import CommandParser
 from ingestion.management.command import add_dry_run, add_json
 from processing.commandline.command import StoreCommand
 from processing.kafka.administration.admin_client import PreparedTopic, prepare_topics
+from processing.monitoring import server_versions
 from processing.stores.mongodb.document_store import DocumentStore
+from processing.supported_versions import KAFKA, MONGODB
 
 
 class Command(StoreCommand):
@@ -33,6 +35,7 @@ class Command(StoreCommand):
     def handle(self, *, dry_run: bool, as_json: bool, **_options: object) -> None:
         """Exit with 1 if a topic's number of partitions is not as set."""
         with self.store_errors():
+            server_versions.refuse_old(KAFKA, MONGODB)
             prepared, collection = _prepare(dry_run=dry_run)
         wrong = [topic for topic in prepared if topic.partitions != settings.DATAFLOW_KAFKA_PARTITIONS]
         shape = _shape(prepared, collection=collection, dry_run=dry_run, ok=not wrong)

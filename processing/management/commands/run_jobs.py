@@ -12,10 +12,12 @@ from django.db import ProgrammingError
 from ingestion.management.command import OperatorCommand
 from processing import job_registry
 from processing.commandline.stop_event import StopEvent
+from processing.commandline.command import store_errors
 from processing.jobs import queue
 from processing.logic.revisions.following import LabelFollower
-from processing.monitoring import job_worker_health, state_gauges
+from processing.monitoring import job_worker_health, server_versions, state_gauges
 from processing.packing.schedule import Schedule
+from processing.supported_versions import MONGODB, POSTGRESQL
 
 IDLE = 0.5  # seconds between two queries for a job
 
@@ -28,8 +30,8 @@ class Command(OperatorCommand):
         "worker continues the job from there.\n\n"
         "  manage.py run_jobs\n"
         "  DATAFLOW_JOBS_PORT=8093 manage.py run_jobs    a second one beside the first\n\n"
-        "Exit code 0: stopped by a signal; 1: DATAFLOW_JOBS_PORT is taken; 2: PostgreSQL has no tables. While PostgreSQL is\n"
-        "unavailable it waits."
+        "Exit code 0: stopped by a signal; 1: DATAFLOW_JOBS_PORT is taken; 2: PostgreSQL has no tables, or a server is too\n"
+        "old. While PostgreSQL is unavailable it waits."
     )
 
     def handle(self, **_options: object) -> None:
@@ -44,6 +46,8 @@ class Command(OperatorCommand):
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
+        with store_errors():
+            server_versions.refuse_old(POSTGRESQL, MONGODB)
         try:
             job_worker_health.serve()
         except OSError as error:

@@ -49,8 +49,13 @@ def exist(*, unless_of: str) -> bool:
 def interrupted() -> str | None:
     """Return the backup whose restore has begun and not ended."""
     with _database() as database:
-        found = database[_RUNNING].find_one({"_id": "running"})
-        return None if found is None else str(found["backup"])
+        return interrupted_in(database)
+
+
+def interrupted_in(database: Database[dict[str, Any]]) -> str | None:
+    """Return the same of a database that is connected. For callers within `mongo_errors`."""
+    found = database[_RUNNING].find_one({"_id": "running"})
+    return None if found is None else str(found["backup"])
 
 
 def answers() -> Iterator[bytes]:
