@@ -14,8 +14,8 @@ from django.core.management.base import CommandError
 
 from ingestion.management.command import OperatorCommand
 from ingestion.runtime import heap
-from processing.commandline.stop_event import StopEvent
 from processing.commandline.command import store_errors
+from processing.commandline.stop_event import StopEvent
 from processing.consumer.loop import Loop
 from processing.consumer.probes import health
 from processing.errors import NeedsOperator, StoreUnavailable

@@ -11,8 +11,8 @@ from django.db import ProgrammingError
 
 from ingestion.management.command import OperatorCommand
 from processing import job_registry
-from processing.commandline.stop_event import StopEvent
 from processing.commandline.command import store_errors
+from processing.commandline.stop_event import StopEvent
 from processing.jobs import queue
 from processing.logic.revisions.following import LabelFollower
 from processing.monitoring import job_worker_health, server_versions, state_gauges
