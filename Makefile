@@ -6,7 +6,7 @@ BOOTSTRAP = @$(PYTHON) -m deploy.local.bootstrap
 DEV = $(BOOTSTRAP) requirements-dev.txt -- -m
 
 .DEFAULT_GOAL := help
-.PHONY: help run build cluster test faults faults-cluster check bench bench-queries profile fuzz abuse demo screenshots requirements manifests clean-data
+.PHONY: help run build cluster test faults faults-cluster check bench bench-queries profile fuzz abuse demo screenshots requirements audit sbom manifests clean-data
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,12 @@ requirements: ## Pin the packages of requirements*.in with their hashes (UPGRADE
 
 manifests: ## Render the manifests for Kubernetes into deploy/kubernetes/rendered (needs kustomize, kubectl or go)
 	$(DEV) deploy.kubernetes.render
+
+audit: ## Ask about known holes in the packages that production installs (needs the network)
+	$(DEV) deploy.packages.audit --required
+
+sbom: ## Write what production installs to var/sbom.json (CycloneDX)
+	$(DEV) deploy.packages.sbom
 
 clean-data: ## Remove the data of the local servers
 	@$(PYTHON) -m deploy.local.clean

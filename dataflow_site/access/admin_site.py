@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.admin import AdminSite
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 
+from dataflow_site.version import VERSION
 from ingestion.problems import RequestRejected
 from queries import user_scopes
 
@@ -28,6 +31,11 @@ class OperatorSite(AdminSite):
             return user_scopes.scope_of(request.user).whole
         except RequestRejected:
             return False
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Add the version, which strangers are not told."""
+        shown = VERSION if self.has_permission(request) else ""
+        return {**super().each_context(request), "product_version": shown}
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         # Whoever can sign in can sign out.

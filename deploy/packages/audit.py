@@ -13,6 +13,7 @@ from deploy.packages.requirements import ROOT, pins
 PROBE_SECONDS = 10.0  # for one package; whoever is offline does not wait longer
 AUDIT_SECONDS = 60.0
 FILE = ROOT / "requirements.txt"
+REQUIRED = "--required"  # on the command line: not to know is a failure
 
 
 class Unreachable(Exception):
@@ -20,12 +21,15 @@ class Unreachable(Exception):
 
 
 def main() -> int:
-    """Print what is known, and return 1 if a hole is known that a newer version does not have."""
+    """Print what is known, and return 1 if a hole is known that a newer version does not have; 2: it can't be known."""
     try:
         # One package first: without the service every other one would be waited for.
         look_up(_first(), seconds=PROBE_SECONDS)
         report = look_up(FILE.read_text(), seconds=AUDIT_SECONDS)
     except Unreachable as error:
+        if REQUIRED in sys.argv[1:]:
+            print(f"Not known: {error}. Run it where there is a network.")
+            return 2
         print(f"SKIPPED: {error}")
         return 0
     holes = [line for package in report for line in described(package)]

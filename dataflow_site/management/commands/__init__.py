@@ -1,3 +1,1 @@
-"""The commands themselves, one module each. May import everything."""
-
-from __future__ import annotations
+"""One module for each command, as Django looks for them."""
