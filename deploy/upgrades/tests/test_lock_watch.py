@@ -31,8 +31,8 @@ SQL = migrations.RunSQL
 BAD: dict[str, tuple[str, list[Operation]]] = {
     "not null": ("dead_letter", [SQL("ALTER TABLE dead_letter ALTER COLUMN event_id SET NOT NULL")]),
     "another type": (
-        "dead_letter",
-        [SQL("ALTER TABLE dead_letter ALTER COLUMN raw TYPE text USING encode(raw, 'hex')")],
+        "replay_removal",
+        [SQL("ALTER TABLE replay_removal ALTER COLUMN rule TYPE varchar(999) USING rule || ''")],
     ),
     "an index": ("rollup_minute", [SQL("CREATE INDEX slow ON rollup_minute (source_id)")]),
     "an index of all partitions": ("events_before_2010", [SQL("CREATE INDEX slow ON events (source_id, id)")]),
