@@ -1,11 +1,13 @@
 """Why a broker can't be used: kafka-python only reports that no broker answered in time, whatever the reason.
 
-A wrong password or a certificate that is not trusted does not pass by waiting, so an operator must hear of it.
+A wrong password or a certificate that is not trusted does not pass by waiting, so an operator must hear of it. A broker that is
+silent is one of several, and the others are asked soon.
 """
 
 from __future__ import annotations
 
 import ssl
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,6 +23,10 @@ from kafka.net.compat import KafkaNetClient
 from kafka.net.connection import KafkaConnection
 from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
+
+# Seconds for a connection to a broker until it may be used, doubled after each that failed. The client waits for 10, again and
+# again, for a broker that is frozen or whose machine is gone, although the other brokers know the new leaders.
+FIRST_PATIENCE, LONGEST_PATIENCE = 2.0, 10.0
 
 Receive = Callable[[], tuple[bytes, Exception | None]]
 
@@ -51,17 +57,32 @@ class RefusalAwareClient(KafkaNetClient):  # type: ignore[misc]
 class _Manager(KafkaConnectionManager):  # type: ignore[misc]
     def __init__(self, net: Any, **configs: Any) -> None:
         self._refusal: BrokerRefused | None = None
+        self._failures: Counter[Any] = Counter()  # in a row, by node
         super().__init__(net, **configs)
 
-    def get_connection(self, node_id: Any, **options: Any) -> KafkaConnection:
+    def get_connection(self, node_id: Any, timeout_ms: float | None = None, **options: Any) -> KafkaConnection:
         if self._refusal is not None and not self.bootstrapped:
             # A wrong password is not tried again and again, which locks users out.
             raise self._refusal
-        connection = super().get_connection(node_id, **options)
+        is_new = node_id not in self._conns
+        connection = super().get_connection(node_id, timeout_ms=self._patience(node_id, timeout_ms), **options)
         # Called for every request; a connection that exists has told already.
         if not connection.init_future.is_done:
             connection.init_future.add_errback(self._note)
+            if is_new:
+                connection.init_future.add_callback(lambda _: self._failures.pop(node_id, None))
+                connection.init_future.add_errback(lambda _: self._failures.update([node_id]))
         return connection
+
+    def _patience(self, node_id: Any, left: float | None) -> float:
+        """Return how long to wait for a connection, in milliseconds.
+
+        :param left: of the time for the first answer of any broker; None: the brokers are known
+        """
+        if left is None:
+            return min(LONGEST_PATIENCE, FIRST_PATIENCE * 2.0 ** self._failures[node_id]) * 1000
+        # The client would spend all of it on the first broker that it tries.
+        return left / 2 if len(self.cluster.bootstrap_brokers()) > 1 else left
 
     async def _build_transport(self, node: Any, timeout_at: float | None = None) -> Any:
         transport = await super()._build_transport(node, timeout_at=timeout_at)
