@@ -12,6 +12,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from deploy.metrics import definitions
 from deploy.metrics.definitions import SECTIONS, Definition
 from deploy.testing.deployment import Deployment, ProductProcess
+from ingestion.auth import api_keys
 from ingestion.tests.client import JSON, call, event, numbered, post
 from ingestion.tests.grpc_client import Client
 from ingestion.tests.grpc_client import event as grpc_event
@@ -104,6 +105,21 @@ def test_times_of_requests_are_by_receiver_and_name_traces(product: Product) -> 
     assert TRACE_ID in exemplars(ingest, "ingestion_request_seconds_bucket")
     assert TRACE_ID in exemplars(product.scrape("consumer"), "processing_oldest_event_age_seconds_bucket")
     assert value(ingest, "ingestion_requests_in_flight") == value(grpc, "ingestion_requests_in_flight") == 0
+
+
+def test_keys_are_looked_for_once_and_found_in_the_cache_then(product: Product) -> None:
+    keyed = product.site.start_ingest({"DATAFLOW_OPEN_INGEST": "0"})
+    _, token = api_keys.create("meter", ["ingest"])
+    headers = {**JSON, "Authorization": f"Bearer {token}"}
+
+    for number in range(3):
+        body = json.dumps(event("keyed", payload={"n": number})).encode()
+        assert call(keyed.url, "POST", "/ingest", body, headers).status == 202
+
+    found = scrape(keyed)
+    counts = {result: value(found, "ingestion_key_cache_total", result=result) for result in ("hit", "miss", "stale")}
+    assert counts == {"hit": 2, "miss": 1, "stale": 0}
+    assert value(found, "ingestion_keys_cached") == 1
 
 
 def test_a_batch_shows_how_long_its_steps_and_statements_took(product: Product) -> None:

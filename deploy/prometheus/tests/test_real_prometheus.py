@@ -61,6 +61,8 @@ def test_every_process_is_scraped(product: MonitoredProduct) -> None:
 
 
 def test_every_series_that_rules_read_is_there_under_load(product: MonitoredProduct) -> None:
+    # The load has one client of the live feed.
+    product.site.wait_for(lambda: product.prometheus.query('sum(dashboard_live_subscriptions{channel="tail"}) == 1'))
     wanted = {name for rule in rules() for name in expressions.names(rule.expression)}
 
     product.site.wait_for(lambda: wanted <= product.prometheus.names(), 45)

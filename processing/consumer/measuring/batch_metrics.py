@@ -23,8 +23,7 @@ def observe(batch: Batch, gains: LedgerDeltas, clock: StepClock) -> None:
     metrics.outcomes["duplicate"].inc(len(batch.duplicates))
     metrics.outcomes["dead_lettered"].inc(len(batch.letters))
     metrics.outcomes["dropped"].inc(len(batch.dropped))
-    if batch.revision is not None:
-        metrics.LOGIC_REVISION.set(batch.revision)
+    metrics.LOGIC_REVISION.set(batch.revision)
     for account, tally in batch.rule_counts.items():
         if tally.errors:
             metrics.LOGIC_ERRORS.labels(account.kind).inc(tally.errors)
