@@ -35,7 +35,7 @@ BATCH_EVENTS = Histogram(
 
 STEP_SECONDS = Histogram(
     "processing_step_seconds",
-    "One step of a batch, over all its attempts, waits for a store between them left out: `gather`, polling and waiting for more;"
+    "One step of a batch, over all its attempts, waits for a store between them left out: `gather`, from its first record to its last;"
     " `decode`, `judge` by logic, `claim` progress, `rows`, `add_up` rollups and ledger, `commit`, `publish` to `processed-data`."
     " `documents` is written beside `rows`",
     ["step"],

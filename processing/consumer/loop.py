@@ -105,9 +105,7 @@ class Loop:
         if self._held:
             # One record goes after the other, and little is fetched while enough waits.
             consumer.excuse()
-        began = time.perf_counter()
-        self._gather(consumer)
-        gathered = time.perf_counter() - began
+        gathered = self._gather(consumer)
         self._show(consumer)
         if self._leave_if_stalled(consumer):
             return False
@@ -171,12 +169,13 @@ class Loop:
         self._lags.place(self._starts.take_placed())
         self.state.held = self._starts.held
 
-    def _gather(self, consumer: Consumer) -> None:
-        """Poll until what is held makes a full batch, or has waited long enough."""
+    def _gather(self, consumer: Consumer) -> float:
+        """Poll until what is held makes a full batch, or has waited long enough; return the seconds from the first record on."""
         records = self._held
         events, size = sum(map(_event_count, records)), sum(map(_size, records))
         wait = POLL if not records and not (self._settling or self._starts.asked) else 0.01
-        closes = time.monotonic() + wait
+        began = time.monotonic()
+        closes = began + wait
         most = self._stores.budget.batch_events()
         while not is_full(events, size, most=most) and not self._stopping.is_set() and not consumer.is_broken:
             left = closes - time.monotonic()
@@ -185,7 +184,8 @@ class Loop:
             room = most - events
             polled = consumer.poll(wait=left, limit=max(1, int(room / self._events_per_record)))
             if polled and not records:
-                closes = time.monotonic() + self._gathering.seconds
+                began = time.monotonic()
+                closes = began + self._gathering.seconds
             records += polled
             events += sum(map(_event_count, polled))
             size += sum(map(_size, polled))
@@ -195,6 +195,7 @@ class Loop:
         if busy != self._busy:
             self._busy = busy
             consumer.hurry(busy)
+        return time.monotonic() - began
 
     def _leave_if_stalled(self, consumer: Consumer) -> bool:
         """Close a client that returns no records from partitions which have some; the next step creates another."""

@@ -31,6 +31,8 @@ def test_a_store_that_stops_is_waited_for(world: World, rng: Random, name: str) 
     with world.load(rng) as load:
         with away(server(world, name)):
             world.site.wait_for(lambda: waits_for(world.consumer) == NAMES[name], 30)
+            metrics = call(world.consumer.url, "GET", "/metrics").body.decode()
+            assert f'processing_waiting_for{{reason="{NAMES[name].lower()}"}} 1.0' in metrics
             world.goes_on(load)
         world.recovers(load)
         # What it answers to probes is kept for a second.
