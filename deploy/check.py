@@ -40,6 +40,8 @@ CHECKS: dict[str, tuple[Sequence[str], dict[str, str]]] = {
     "compose": ((sys.executable, "-m", "deploy.docker.validate"), {}),
     "manifests": ((sys.executable, "-m", "deploy.kubernetes.render", "--check"), {}),
     "kubernetes": ((sys.executable, "-m", "deploy.kubernetes.validate"), {}),
+    # Skipped where systemd is not installed.
+    "systemd": ((sys.executable, "-m", "deploy.systemd.check"), {}),
     "migrations": ((*MANAGE, "makemigrations", "--check", "--dry-run"), NO_SERVER),
 }
 

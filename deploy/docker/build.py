@@ -1,7 +1,7 @@
 """Builds the image, or where there is no Docker all that it would hold: `make build`.
 
-Without Docker the archive `build/data-flow-engine.tar.gz` has what the image copies, for a server without containers
-(docs/one-server.md); it is unpacked once and checked as a server's settings would have it.
+Without Docker, or with `--archive`, the archive `build/data-flow-engine.tar.gz` has what the image copies, for a server without
+containers (docs/one-server.md); it is unpacked once and checked as a server's settings would have it.
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ ASK = ("docker", "info")
 BUILD = ("docker", "build", "--file", "deploy/docker/Dockerfile", "--tag", IMAGE, ".")
 # What a process imports at its start, and what Django finds wrong.
 IMPORTS = "import dataflow_site.asgi, ingestion.server, dataflow_site.urls"
-CHECKS = (("manage.py", "check", "--deploy"), ("-c", IMPORTS))
+CHECKS = (("-c", IMPORTS), ("manage.py", "check", "--deploy"))
 
 
 def main() -> int:
     """Build, and return the exit code."""
-    if docker_answers():
-        return subprocess.run(BUILD, cwd=ROOT, check=False).returncode
-    print("No Docker answers here, so no image is built: building and checking what it would hold.")
+    if "--archive" not in sys.argv[1:]:
+        if docker_answers():
+            return subprocess.run(BUILD, cwd=ROOT, check=False).returncode
+        print("No Docker answers here, so no image is built: building and checking what it would hold.")
     pack(ARCHIVE)
     if problem := problem_of(ARCHIVE):
         print(f"{problem}\n{ARCHIVE.name} can't run.")

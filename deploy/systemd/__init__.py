@@ -1,0 +1,1 @@
+"""Units for one server without containers, and what checks them."""
