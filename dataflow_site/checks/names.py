@@ -13,7 +13,7 @@ from dataflow_site.environment.env import env
 from ingestion.management.command import SETTINGS_TAG
 
 # What stands in the same `.env` for docker compose alone, and OpenTelemetry's own variables.
-OF_OTHERS = ("COMPOSE_", "DOCKER_", "BUILDKIT_", "MONGO_PASSWORD", "POSTGRES_SHARED_BUFFERS", "OTEL_")
+OF_OTHERS = ("COMPOSE_", "DOCKER_", "BUILDKIT_", "MONGO_PASSWORD", "POSTGRES_SHARED_BUFFERS", "GRAFANA_", "OTEL_")
 
 
 @register(SETTINGS_TAG)

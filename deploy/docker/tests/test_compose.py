@@ -27,6 +27,9 @@ from deploy.local.servers import redis
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVERS = {"kafka", "postgres", "mongodb", "redis"}
+# Of the profile `monitoring`, with the port that Prometheus asks.
+EXPORTERS = {"kafka-exporter": 9308, "postgresql-exporter": 9187, "mongodb-exporter": 9216, "redis-exporter": 9121}
+MONITORING = {"prometheus", "grafana", *EXPORTERS}
 PRODUCT = ["prepare", "ingest", "grpc", "consumer", "jobs", "web"]
 PARTS = {"ingest": INGEST, "grpc": GRPC, "consumer": CONSUMER, "jobs": JOBS, "web": WEB}
 
@@ -73,7 +76,7 @@ def test_no_log_grows_without_bound() -> None:
 def test_every_image_is_pinned() -> None:
     images = {name: service["image"] for name, service in COMPOSE["services"].items() if name not in PRODUCT}
 
-    assert set(images) == SERVERS
+    assert set(images) == SERVERS | MONITORING
     assert all(image.partition(":")[2].count(".") >= 1 for image in images.values())
 
 
@@ -85,7 +88,11 @@ def test_the_digests_of_images_are_written_behind_their_tags() -> None:
         f"FROM python:3.11-slim@{new}\n    image: redis:8.2.10@{new}\n  image: data-flow-engine\n"
     )
     pinned = "".join(pin.pinned(file.read_text(), lambda tag: new) for file in pin.FILES)
-    assert set(re.findall(rf"([\w/]+):\S+@{new}", pinned)) == {"python", "apache/kafka", "postgres", "mongo", "redis"}
+    assert set(re.findall(rf"([\w/-]+):\S+@{new}", pinned)) == {
+        *("python", "apache/kafka", "postgres", "mongo", "redis", "prom/prometheus", "grafana/grafana"),
+        *("danielqsj/kafka-exporter", "prometheuscommunity/postgres-exporter"),
+        *("percona/mongodb_exporter", "oliver006/redis_exporter"),
+    }
 
 
 @pytest.mark.parametrize("service", COMPOSE["services"])
@@ -241,6 +248,32 @@ def test_ports_are_open_to_this_machine_alone() -> None:
 
     assert published
     assert all(port.startswith("127.0.0.1:") for port in published)
+
+
+def test_monitoring_starts_when_asked_for_and_scrapes_what_there_is() -> None:
+    asked_for = {name for name, service in COMPOSE["services"].items() if service.get("profiles") == ["monitoring"]}
+    scraped = yaml.safe_load((ROOT / "deploy/prometheus/compose.yml").read_text())["scrape_configs"]
+    targets = {target for job in scraped for config in job["static_configs"] for target in config["targets"]}
+
+    assert asked_for == MONITORING
+    # Compose's own names of the containers, which the receivers' check of hosts takes.
+    assert targets == {
+        *(f"{name}:{port}" for name, port in EXPORTERS.items()),
+        *(f"{name}:{local_ports.DEFAULTS[part.metrics_setting]}" for name, part in PARTS.items()),
+    }
+    assert COMPOSE["x-product"]["environment"]["DATAFLOW_ALLOWED_HOSTS"].endswith(",web,ingest")
+    for service in ("prometheus", "grafana"):
+        assert "published" in COMPOSE["services"][service]["networks"]
+
+
+def test_what_monitoring_mounts_is_there_and_read_only() -> None:
+    mounts = [mount.split(":") for name in MONITORING for mount in COMPOSE["services"][name].get("volumes", [])]
+
+    folders = [(source, rest) for source, *rest in mounts if source.startswith("./")]
+    assert len(folders) == 3
+    assert [source for source, rest in folders if not (ROOT / source).is_dir() or rest[-1] != "ro"] == []
+    used = set(re.findall(r"\$(\w+)", (ROOT / "deploy/grafana/provisioning/datasources/dataflow.yml").read_text()))
+    assert used <= set(COMPOSE["services"]["grafana"]["environment"])
 
 
 def test_every_service_that_stays_says_whether_it_is_well() -> None:
