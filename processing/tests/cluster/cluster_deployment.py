@@ -111,6 +111,8 @@ def _pointing_to(deployment: ClusterDeployment) -> Iterator[None]:
 class ClusterWorld(World):
     """A world with two receivers, which senders reach by themselves and through nginx, and four consumers."""
 
+    # A cluster on one machine is busy by itself, and a fault lasts longer here: so a test has some thousand events.
+    pause: float = 0.1
     chance: Random = field(default_factory=Random)
     receivers: list[ProductProcess] = field(default_factory=list)
     consumers: list[ProductProcess] = field(default_factory=list)

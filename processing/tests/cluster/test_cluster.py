@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from deploy.cluster.postgres_pair import Half, Pair
+from deploy.local.processes import CONSUMER
 from deploy.local.servers.kafka import Kafka
 from ingestion.tests.client import JSON, call
 from processing.tests import expectations
@@ -173,8 +174,8 @@ def test_what_an_asynchronous_standby_and_kafka_lack_is_found_and_rebuilt(world:
 def test_consumers_that_are_added_removed_and_killed_share_the_partitions(world: ClusterWorld, rng: Random) -> None:
     with world.load(rng) as load:
         assert world.consumer.running
-        world.consumers += [world.site.start_consumer() for _ in range(2)]
-        world.site.wait_for(lambda: all(len(partitions(each)) == 1 for each in world.consumers), RECOVERY)
+        world.consumers += [world.site.launch(CONSUMER) for _ in range(2)]
+        world.site.wait_for(lambda: shared(world), RECOVERY)
         rng.shuffle(world.consumers)
         removed, killed = world.consumers.pop(), world.consumers.pop()
         assert removed.stop() == 0
@@ -224,6 +225,11 @@ def test_what_one_receiver_has_answered_another_repeats(world: ClusterWorld, rng
     assert (again.body, again.headers["idempotency-replayed"]) == (first.body, "true")
     assert once_more.json["eventId"] == first.json["eventId"]
     world.assert_exact()
+
+
+def shared(world: ClusterWorld) -> bool:
+    """Whether each consumer runs and has one partition."""
+    return all(CONSUMER.is_ready(each.port) and len(partitions(each)) == 1 for each in world.consumers)
 
 
 def followers(world: ClusterWorld) -> list[Kafka]:

@@ -20,7 +20,7 @@ from ingestion.tests.kill_points import KillOrder, KillOrders
 from processing.tests import expectations, factories, group
 from processing.tests.expectations import Expected, Identity
 from processing.tests.faults import loss_report
-from processing.tests.faults.load import Load, canonical, make_event
+from processing.tests.faults.load import PAUSE, Load, canonical, make_event
 from processing.tests.reference_rollups import Sent
 
 PARTITIONS = 6
@@ -39,6 +39,7 @@ class World:
     expected: Expected = field(default_factory=Expected)
     numbers: Iterator[int] = field(default_factory=count)
     reconciles: bool = False  # as a command too, in a process of its own
+    pause: float = PAUSE  # seconds between two batches of one sender
     grown: bool = False  # the topics have got partitions
     # Its stores are as expected: the next test may go on with it.
     sound: bool = True
@@ -100,7 +101,7 @@ class World:
         assert self.receiver.running
         assert self.consumer.running
         self.sound = False
-        load = Load(senders, receiver=self.address, rng=rng, numbers=self.numbers)
+        load = Load(senders, receiver=self.address, rng=rng, numbers=self.numbers, pause=self.pause)
         load.start()
         try:
             enough = rng.randrange(20, 200)

@@ -48,8 +48,11 @@ def canonical(event: Sent) -> bytes:
 class Sender(threading.Thread):
     """One client of the receiver, which waits for each answer before it sends on."""
 
-    def __init__(self, name: str, *, receiver: Callable[[], str], rng: Random, numbers: Iterator[int]) -> None:
+    def __init__(
+        self, name: str, *, receiver: Callable[[], str], rng: Random, numbers: Iterator[int], pause: float
+    ) -> None:
         super().__init__(daemon=True)
+        self._pause = pause
         self.acknowledged: list[Sent] = []
         self.batches = 0  # acknowledged
         self._name = name
@@ -66,10 +69,10 @@ class Sender(threading.Thread):
             while not self._accepted(batch):
                 if self._abandoned:
                     return
-                time.sleep(PAUSE)
+                time.sleep(self._pause)
             self.acknowledged += batch
             self.batches += 1
-            self._ended.wait(PAUSE)
+            self._ended.wait(self._pause)
 
     def end(self) -> None:
         """Send no more; returns once the last batch is acknowledged."""
@@ -97,9 +100,17 @@ class Sender(threading.Thread):
 class Load:
     """Some senders together."""
 
-    def __init__(self, senders: int, *, receiver: Callable[[], str], rng: Random, numbers: Iterator[int]) -> None:
+    def __init__(
+        self,
+        senders: int,
+        *,
+        receiver: Callable[[], str],
+        rng: Random,
+        numbers: Iterator[int],
+        pause: float = PAUSE,
+    ) -> None:
         self._senders = [
-            Sender(f"load-{name}", receiver=receiver, rng=Random(rng.random()), numbers=numbers)
+            Sender(f"load-{name}", receiver=receiver, rng=Random(rng.random()), numbers=numbers, pause=pause)
             for name in range(senders)
         ]
 
