@@ -15,6 +15,7 @@ from prometheus_client import Counter, Gauge, Histogram, Metric
 from dataflow_site import settings
 from dataflow_site.environment import local_ports
 from dataflow_site.environment.env import env
+from dataflow_site.version import VERSION
 from deploy.kubernetes import crd_schemas, render, validate
 from deploy.local.processes import CONSUMER, GRPC, INGEST, JOBS, ROOT, WEB, ProcessSpec
 from processing import metrics
@@ -49,6 +50,16 @@ def test_every_manifest_is_valid_for_every_supported_version(overlay: str) -> No
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_what_is_committed_is_what_the_sources_make(overlay: str) -> None:
     assert render.stale(overlay) is None
+
+
+def test_production_runs_the_image_of_this_release() -> None:
+    release = VERSION.removesuffix(".dev0")
+
+    images = {
+        container["image"] for _, _, container in containers("production") if "data-flow-engine" in container["image"]
+    }
+
+    assert images == {f"registry.example.org/data-flow-engine:{release}"}
 
 
 def test_sources_that_were_changed_are_found_without_kustomize(monkeypatch: pytest.MonkeyPatch) -> None:
