@@ -38,7 +38,7 @@ def _open() -> AbstractContextManager[None]:
     return nullcontext()
 
 
-GROUP: Group[None] = Group("certificates", _open, "Look at the certificates of the servers.")
+GROUP: Group[None] = Group("certificates", _open, "Look at the certificates of the servers.", is_server=False)
 
 
 @GROUP.check("servers", "Certificates of servers are trusted, for their names, and for more than 30 days.")

@@ -10,7 +10,7 @@ from dataflow_site.doctor.findings import AnyGroup, Check, Finding, Level, Said,
 from processing.errors import NeedsOperator, StoreUnavailable
 
 SECONDS = 15.0  # for one group
-UNREACHABLE = "reachable"  # name of the check that a group can be opened
+REACHABLE = "reachable"  # name of the check that a group can be opened
 
 
 @dataclass(slots=True)
@@ -19,7 +19,7 @@ class _Progress:
 
     group: AnyGroup
     found: list[Finding] = field(default_factory=list)
-    at: str = UNREACHABLE
+    at: str = REACHABLE
 
 
 def examine(groups: Sequence[AnyGroup], *, seconds: float = SECONDS) -> list[Finding]:
@@ -46,7 +46,8 @@ def _run(progress: _Progress) -> None:
     group = progress.group
     try:
         with group.open() as opened:
-            progress.found.append(Finding(f"{group.name}.{UNREACHABLE}", right("It answers.")))
+            if group.is_server:
+                progress.found.append(Finding(f"{group.name}.{REACHABLE}", right("It answers.")))
             for check in group.checks:
                 progress.at = check.name.partition(".")[2]
                 progress.found += _look(check, opened)
@@ -68,6 +69,8 @@ def _look(check: Check[object], opened: object) -> list[Finding]:
 
 def _in_words(failure: Exception) -> str:
     """Describe an error. Only ours have texts that are known to hold nothing secret."""
-    if isinstance(failure, StoreUnavailable | NeedsOperator):
+    if isinstance(failure, StoreUnavailable):
+        return f"It does not answer ({str(failure).rstrip('.')})."
+    if isinstance(failure, NeedsOperator):
         return f"{str(failure).rstrip('.')}."
     return f"{type(failure).__name__}."

@@ -52,6 +52,7 @@ class Group(Generic[Opened]):
     name: str
     open: Callable[[], AbstractContextManager[Opened]]
     mend: str  # if it can't be opened
+    is_server: bool = True  # so that it is worth saying that it answers
     checks: list[Check[Opened]] = field(default_factory=list)
 
     def check(self, name: str, right: str) -> Callable[[Callable[[Opened], Iterator[Said]]], Check[Opened]]:

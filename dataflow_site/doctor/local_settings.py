@@ -20,7 +20,7 @@ def _open() -> AbstractContextManager[None]:
     return nullcontext()
 
 
-GROUP: Group[None] = Group("settings", _open, "Correct the settings.")
+GROUP: Group[None] = Group("settings", _open, "Correct the settings.", is_server=False)
 
 
 @GROUP.check("valid", "Every setting has a value that can work, secrets are strong, and no name is misspelt.")
@@ -43,7 +43,8 @@ def private(_opened: None) -> Iterator[Said]:
 @GROUP.check("debug", "Debugging is off, or the servers are on this machine.")
 def debug(_opened: None) -> Iterator[Said]:
     """What a laptop may have and a server may not."""
-    if settings.DEBUG and settings.DATABASES["default"]["HOST"] not in _LOCAL:
+    hosts = str(settings.DATABASES["default"]["HOST"]).split(",")
+    if settings.DEBUG and not all(host in _LOCAL or host.startswith("/") for host in hosts):
         yield warning(
             "DATAFLOW_DEBUG is 1, while PostgreSQL is on another machine: whoever comes may send, read, and see errors.",
             "Set DATAFLOW_DEBUG=0, and what `manage.py doctor` then asks for.",

@@ -17,7 +17,7 @@ from processing.stores.mongodb.server import answers
 _INCIDENTS = "SELECT kind, subject, detail FROM incident WHERE until IS NULL ORDER BY since"
 _WAITING = "SELECT count(*), min(id) FROM job WHERE state = 'queued' AND created_at < now() - interval '1 minute'"
 _ABANDONED = "SELECT count(*) FROM job WHERE state = 'running' AND heartbeat < now() - interval '2 minutes'"
-_GIGABYTE = 1_000_000_000
+_GIGABYTE, _MEGABYTE = 1_000_000_000, 1_000_000
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def _open() -> Iterator[psycopg.Connection]:
         yield connection
 
 
-GROUP: Group[psycopg.Connection] = Group("pipeline", _open, "Start PostgreSQL.")
+GROUP: Group[psycopg.Connection] = Group("pipeline", _open, "Start PostgreSQL, which knows of it.", is_server=False)
 
 
 @GROUP.check("incidents", "No incident is open.")
@@ -75,6 +75,10 @@ def volumes(_connection: psycopg.Connection) -> Iterator[Said]:
         volume = group.volume
         if 0 < most <= volume.percent:
             yield error(
-                f"{volume.percent:.0f} % of {volume.total / _GIGABYTE:,.1f} GB of {', '.join(group.names)} are used.",
+                f"{volume.percent:,.0f} % of {_size(volume.total)} of {', '.join(group.names)} are used.",
                 "Make room, or a larger volume; docs/operations.md says what takes it.",
             )
+
+
+def _size(total: int) -> str:
+    return f"{total / _GIGABYTE:,.1f} GB" if total >= _GIGABYTE else f"{total / _MEGABYTE:,.1f} MB"

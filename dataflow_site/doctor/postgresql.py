@@ -220,7 +220,9 @@ def _expected() -> Iterator[tuple[str, str, str]]:
                     continue
                 table = model._meta.db_table  # noqa: SLF001
                 for one in (*model._meta.indexes, *model._meta.constraints):  # noqa: SLF001
-                    if isinstance(one, Index | UniqueConstraint):
+                    if isinstance(one, Index):
+                        yield table, one.name, f"{one.create_sql(model, editor, concurrently=True)};"
+                    elif isinstance(one, UniqueConstraint):
                         yield table, one.name, f"{one.create_sql(model, editor)};"
     finally:
         own.close()

@@ -20,6 +20,11 @@ _TIMEOUT = 2.0  # seconds
 _KEY = "dataflow:doctor"
 _REFUSED = ("AuthenticationError", "NoPermissionError", "AuthenticationWrongNumberOfArgsError")
 _FULL = 0.9  # of maxmemory
+_WAYS_OUT = {
+    "OutOfMemoryError": "CONFIG SET maxmemory-policy volatile-ttl (or a larger maxmemory)",
+    "ReadOnlyError": "Set REDIS_URL to the primary.",
+    "NoPermissionError": "ACL SETUSER … ~dataflow:* resetchannels &dataflow:* +@read +@write +@pubsub +ping +info +select +client",
+}
 
 
 @contextmanager
@@ -55,10 +60,8 @@ def writes(client: Redis) -> Iterator[Said]:
         client.set(_KEY, b"", ex=1)
         client.publish(_KEY, b"")
     except RedisError as failure:
-        yield error(
-            f"It refuses a write or a message: {type(failure).__name__}.",
-            "Set REDIS_URL to the primary; ACL SETUSER dataflow ~dataflow:* &dataflow:* +@read +@write +@pubsub +ping +info +select +client",
-        )
+        name = type(failure).__name__
+        yield error(f"It refuses a write or a message: {name}.", _WAYS_OUT.get(name, "Look into its log."))
 
 
 @GROUP.check("memory", "It has room, and drops old keys when it is full.")
