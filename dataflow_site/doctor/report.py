@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataflow_site.doctor import certificates, kafka, local_settings, mongodb, pipeline, postgresql, redis
 from dataflow_site.doctor.findings import AnyGroup, Finding, Level
 from dataflow_site.doctor.redaction import redact
+from dataflow_site.version import VERSION
 
 GROUPS: tuple[AnyGroup, ...] = (
     local_settings.GROUP,
@@ -31,6 +32,7 @@ def shape(found: Sequence[Finding]) -> dict[str, object]:
     """Return it for programs."""
     return {
         "ok": is_well(found),
+        "release": VERSION,
         "errors": _count(found, Level.ERROR),
         "warnings": _count(found, Level.WARNING),
         "findings": [
@@ -49,7 +51,7 @@ def text(found: Sequence[Finding]) -> str:
     """Return it for people: what is wrong last, where a terminal shows it."""
     lines = [line for one in sorted(found, key=lambda one: one.said.level) for line in _lines(one)]
     errors, warnings = _count(found, Level.ERROR), _count(found, Level.WARNING)
-    return "\n".join([*lines, "", f"{len(found)} findings: {errors} errors, {warnings} warnings."])
+    return "\n".join([*lines, "", f"Release {VERSION}. {len(found)} findings: {errors} errors, {warnings} warnings."])
 
 
 def _lines(one: Finding) -> Iterator[str]:

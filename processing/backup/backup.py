@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from django.conf import settings
 
@@ -23,6 +24,13 @@ from processing.stores.mongodb import raw_documents
 
 SETTINGS = "settings.env"
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class Configuration(NamedTuple):
+    """The deployment that is backed up."""
+
+    settings: str  # as a file
+    release: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +55,13 @@ class Megabytes:
         self._progress.advance(self._unit, self._bytes // 1_000_000)
 
 
-def make(parent: Path, *, recipients: Sequence[str], configuration: str, keep: int | None, progress: Progress) -> Made:
+def make(
+    parent: Path, about: Configuration, *, recipients: Sequence[str], keep: int | None, progress: Progress
+) -> Made:
     """Make a backup in a folder, and remove the oldest of those beside it.
 
+    :param about: its settings without secrets, unless there are recipients
     :param recipients: public keys; none: it is not encrypted
-    :param configuration: the settings as a file, without secrets unless there are recipients
     :param keep: how many backups stay; None: all
     :raises BackupProblem: it can't be made; nothing that looks like a backup is left
     :raises StoreUnavailable: a store does not answer
@@ -60,14 +70,14 @@ def make(parent: Path, *, recipients: Sequence[str], configuration: str, keep: i
     public = encryption.recipients(recipients)
     with _disk_errors(parent), folder.locked(parent):
         with rows.snapshot() as taken, folder.growing(parent, taken.at) as partial:
-            whole = _write(partial, taken, public, configuration, progress)
+            whole = _write(partial, taken, public, about, progress)
             path = folder.publish(partial, whole)
         removed = [] if keep is None else folder.remove_older(parent, keep=keep)
     return Made(path, whole, removed)
 
 
 def _write(
-    partial: Path, taken: Snapshot, public: Sequence[Recipient], configuration: str, progress: Progress
+    partial: Path, taken: Snapshot, public: Sequence[Recipient], about: Configuration, progress: Progress
 ) -> Manifest:
     fitting = programs.find(rows.major(taken.server))
     server = raw_documents.version()
@@ -76,10 +86,11 @@ def _write(
     # After the rows: what is stored meanwhile is a document without a row, which its record is read again for.
     found = documents.Counted(Megabytes(progress, "MB of documents"))
     files.append(streams.write(partial, documents.FILE, found, public))
-    files.append(streams.write(partial, SETTINGS, streams.Pieces(iter([configuration.encode()])), public))
+    files.append(streams.write(partial, SETTINGS, streams.Pieces(iter([about.settings.encode()])), public))
     return Manifest(
         format=manifest.FORMAT,
         id=str(uuid.uuid4()),
+        release=about.release,
         begun=taken.at,
         ended=datetime.now(UTC),
         postgresql=taken.server,

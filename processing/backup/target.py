@@ -52,7 +52,7 @@ def refuse_newer(found: Manifest, server: str) -> None:
     if unknown:
         app, name = unknown[0]
         raise BackupProblem(
-            f"The backup is of a newer release, with the migration {app}.{name}: install that one first."
+            f"The backup is of a newer release, {found.release}, with the migration {app}.{name}: install that one first."
         )
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from django.core.management.base import CommandError, CommandParser
 
 from dataflow_site.environment.as_file import as_file
+from dataflow_site.version import VERSION
 from ingestion.management.command import add_json
 from processing.backup import backup
-from processing.backup.backup import Made
+from processing.backup.backup import Configuration, Made
 from processing.backup.files import encryption
 from processing.backup.files.problem import BackupProblem
 from processing.commandline.command import StoreCommand
@@ -63,8 +64,8 @@ class Command(StoreCommand):
             with self.long_run("Can't back up: ", interrupted="Stopped; nothing was left.") as progress:
                 made = backup.make(
                     to,
+                    Configuration(as_file(secrets=bool(recipient)), VERSION),
                     recipients=recipient,
-                    configuration=as_file(secrets=bool(recipient)),
                     keep=keep,
                     progress=progress,
                 )

@@ -44,6 +44,7 @@ class Manifest:
 
     format: int
     id: str
+    release: str  # of the product
     begun: datetime  # the rows are from here
     ended: datetime
     postgresql: str  # version of the server

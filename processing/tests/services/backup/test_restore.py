@@ -202,7 +202,7 @@ def test_a_backup_of_a_newer_release_is_refused(empty: Deployment, backup: Path)
 
     said = run_command("restore", "--from", str(backup), code=2).stderr
 
-    assert "is of a newer release, with the migration" in said
+    assert "is of a newer release, " in said
     (backup / manifest.NAME).write_text(text)
     run_command("restore", "--from", str(backup))
 
