@@ -48,6 +48,8 @@ class Programs:
             stdout=stdout,
             stderr=subprocess.PIPE,
             env=_environment(),
+            # A Ctrl-C is ours: we end it in order.
+            start_new_session=True,
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +24,8 @@ FILE = "rows.sql.zst"
 APPLICATION = "dataflow-backup"
 # The end of what pg_dump writes when it has written everything.
 COMPLETE = b"PostgreSQL database dump complete"
+_LOOK = 0.5  # seconds between two looks whether a signal has arrived
+_PIECE = 1024 * 1024  # bytes
 _LOCK_WAIT = 60_000  # milliseconds for a table that is being migrated
 _OPTIONS = (
     # Any role may restore it.
@@ -93,12 +97,15 @@ class Dump:
         self._process.stdout.close()
 
     def read(self, size: int = -1, /) -> bytes:
-        """Return at most so many bytes of its output.
+        """Return at most so many bytes of its output; what `advance` raises passes through.
 
         :raises BackupProblem: it failed
         """
         assert self._process.stdout is not None
-        piece = self._process.stdout.read(size)
+        # It may wait for a table, and who wants to stop should not.
+        while not select.select([self._process.stdout], [], [], _LOOK)[0]:
+            self._advance(0)
+        piece = os.read(self._process.stdout.fileno(), _PIECE if size < 0 else size)
         if not piece and self._process.wait() != 0:
             self._listener.join()
             raise BackupProblem(f"PostgreSQL can't be dumped: {programs.refusal(self._stderr)}.")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import bson
 import pytest
 import zstandard
 from django.test import override_settings
@@ -15,6 +16,7 @@ from django.test import override_settings
 from deploy.local.processes import ROOT
 from deploy.local.servers.postgres import binary
 from deploy.testing.deployment import Deployment
+from deploy.testing.postgres_programs import run_program
 from processing.backup.files import folder, manifest
 from processing.tests import expectations
 from processing.tests.commands import run_command, run_json
@@ -35,12 +37,36 @@ def test_the_manifest_has_the_positions_of_the_rows_and_the_sums_of_the_files(fi
 
 
 def test_sessions_are_left_out(backup: Path) -> None:
-    with (backup / "rows.sql.zst").open("rb") as file:
-        script = zstandard.ZstdDecompressor().stream_reader(file).read().decode()
+    script = unpacked(backup / "rows.sql.zst").decode()
 
     assert "CREATE TABLE public.django_session" in script
     assert "COPY public.auth_user" in script
     assert "COPY public.django_session" not in script
+
+
+def test_both_files_are_read_by_other_programs(filled: Deployment, backup: Path) -> None:
+    script, documents = (unpacked(backup / name) for name in ("rows.sql.zst", "documents.bson.zst"))
+    server, copy = filled.servers.postgres, f"{filled.name}_by_hand"
+
+    run_program(server, "createdb", copy)
+    try:
+        (backup / "rows.sql").write_bytes(script)
+        words = ("--single-transaction", "--quiet", "--set=ON_ERROR_STOP=1", f"--file={backup / 'rows.sql'}")
+        run_program(server, "psql", *words, "--output=/dev/null", f"--dbname={copy}")
+        with server.connect(copy) as connection:
+            found = connection.execute("SELECT count(*) FROM events").fetchall()
+    finally:
+        run_program(server, "dropdb", copy)
+
+    assert found == [(EVENTS,)]
+    assert {one["source"] for one in bson.decode_all(documents)} == {"sensor-1"}
+    assert len(bson.decode_all(documents)) == EVENTS
+
+
+def unpacked(path: Path) -> bytes:
+    with path.open("rb") as file:
+        content: bytes = zstandard.ZstdDecompressor().stream_reader(file).read()
+        return content
 
 
 def test_only_the_newest_backups_are_kept_when_told(filled: Deployment, tmp_path: Path) -> None:
@@ -72,6 +98,21 @@ def test_a_backup_that_is_killed_leaves_none_and_the_next_one_removes_what_it_le
 
     assert list(tmp_path.glob(".partial-*")) == []
     assert run_json("restore", "--from", str(path), "--verify")["ok"] is True
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT], ids=lambda stop: stop.name)
+def test_a_backup_that_is_stopped_while_it_waits_ends_soon_and_leaves_nothing(
+    filled: Deployment, tmp_path: Path, stop: signal.Signals
+) -> None:
+    with filled.servers.postgres.connect(filled.name) as other, other.transaction():
+        other.execute("LOCK TABLE events IN ACCESS EXCLUSIVE MODE")
+        process = start("backup", "--to", str(tmp_path), site=filled)
+        filled.wait_for(lambda: list(tmp_path.glob(".partial-*/rows.sql.zst")), 30)
+        process.send_signal(stop)
+        _, said = process.communicate(timeout=20)
+
+    assert (process.returncode, said) == (1, "CommandError: Stopped; nothing was left.\n")
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
 
 def test_a_disk_without_room_is_one_sentence_and_leaves_nothing(filled: Deployment, tmp_path: Path) -> None:
