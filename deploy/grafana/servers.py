@@ -84,7 +84,7 @@ def _redis() -> list[Panel]:
 def _mongodb() -> list[Panel]:
     return [
         lines("Operations", "By kind.", "ops", Query(rate("mongodb_ss_opcounters", by="legacy_op_type"), "{{legacy_op_type}}")),
-        lines("Connections of clients", "By state.", "short", Query("sum by (conn_type) (mongodb_ss_connections)", "{{conn_type}}")),
+        lines("Connections of clients", "By state.", "short", Query('sum by (conn_type) (mongodb_ss_connections{conn_type=~"current|active"})', "{{conn_type}}")),
     ]  # fmt: skip
 
 
