@@ -18,6 +18,7 @@ import yaml
 
 FOLDER = Path(__file__).parent
 OVERLAYS = ("dev", "production")
+RULES = FOLDER / "overlays" / "production" / "rules.yaml"
 # The first that is installed; the last one is built from the Go module proxy, which takes a minute.
 TOOLS: Sequence[tuple[str, Sequence[str]]] = (
     ("kustomize", ("kustomize", "build")),
@@ -36,9 +37,22 @@ def main() -> int:
     command = tool(builds=True)
     if command is None:
         sys.exit("It needs kustomize, kubectl or go.")
+    RULES.write_text(rules())
     for overlay in OVERLAYS:
         file(overlay).write_text(f"{_HEAD}{digest(overlay)}\n{build(overlay, command)}")
     return 0
+
+
+def rules() -> str:
+    """Return Prometheus' rules as the resource that its operator takes; kustomize reads no file outside its folders."""
+    files = sorted((FOLDER.parent / "prometheus" / "rules").glob("*.yml"))
+    resource = {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {"name": "dataflow"},
+        "spec": {"groups": [group for path in files for group in yaml.safe_load(path.read_text())["groups"]]},
+    }
+    return f"# Made by `make manifests` of deploy/prometheus/rules; do not edit.\n{yaml.safe_dump(resource, sort_keys=False, width=130)}"
 
 
 def file(overlay: str) -> Path:
@@ -80,6 +94,8 @@ def digest(overlay: str) -> str:
 
 def stale(overlay: str) -> str | None:
     """Return what is wrong with the rendered file: of other sources, or other than what kustomize makes, where there is one."""
+    if RULES.read_text() != rules():
+        return f"{RULES.name}: made of other rules than there are; run `make manifests`"
     if not file(overlay).read_text().startswith(f"{_HEAD}{digest(overlay)}\n"):
         return f"{overlay}: made from other sources than there are; run `make manifests`"
     command = tool(builds=False)

@@ -312,6 +312,21 @@ def descriptions(metric: object) -> Iterable[Metric]:
     return metric.describe() if isinstance(metric, Counter | Gauge | Histogram) else ()
 
 
+def test_the_rules_of_prometheus_are_in_production() -> None:
+    [resource] = of_kind("production", "PrometheusRule").values()
+    files = (ROOT / "deploy/prometheus/rules").glob("*.yml")
+
+    groups = [group for path in sorted(files) for group in yaml.safe_load(path.read_text())["groups"]]
+    assert resource["spec"]["groups"] == groups
+    assert any("alert" in rule for group in groups for rule in group["rules"])
+
+
+def test_rules_that_were_changed_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(render, "rules", lambda: "other rules")
+
+    assert "made of other rules" in (render.stale("production") or "")
+
+
 def test_jobs_and_migrations_go_around_the_pooler() -> None:
     [migrate] = [job for name, job in of_kind("production", "Job").items() if name.startswith("migrate-")]
     jobs = of_kind("production", "Deployment")["jobs"]
