@@ -163,6 +163,20 @@ class Pair(Group, PostgreSQL):
             if found is None:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self.database)))
 
+    def ask_to_stop(self) -> None:
+        """Ask the primary alone, which waits for the standby with what its clients have left to commit."""
+        primary = self.primary()
+        if primary is None:
+            super().ask_to_stop()
+        else:
+            primary.ask_to_stop()
+
+    def stop(self, seconds: float = 25.0) -> None:
+        """Stop the primary, then the standby."""
+        primary = self.primary() or self.last_primary()
+        primary.stop(seconds)
+        primary.other.stop(seconds)
+
     def primary(self) -> Half | None:
         """Return the server that takes changes; None while there is none."""
         return next((member for member in self.members if member.running and member.is_primary()), None)

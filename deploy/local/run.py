@@ -137,12 +137,14 @@ class Launcher:
         """Stop the product, which finishes its work, then the servers."""
         say("launcher", "stopping")
         product = [runner.process for runner in self._runners if runner.process]
-        servers = [server.process for server in self._servers() if server.running]
-        for group in (product, servers):
-            for process in group:
-                process.ask_to_stop()
-            for process in group:
-                process.stop()
+        for process in product:
+            process.ask_to_stop()
+        for process in product:
+            process.stop()
+        for server in self._plan.ours:
+            server.ask_to_stop()
+        for server in self._plan.ours:
+            server.stop()
         for runner in self._runners:
             if runner.process:
                 runner.show_log()
