@@ -39,6 +39,7 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 DATAFLOW_LOG_LEVEL = env.str("DATAFLOW_LOG_LEVEL", "INFO").upper()
 DATAFLOW_LOG_FORMAT = env.str("DATAFLOW_LOG_FORMAT", "text").lower()
 PROCESS_NAME = process_name(sys.argv)
+DATAFLOW_LOG_REQUESTS = env.bool("DATAFLOW_LOG_REQUESTS", False)
 # Spans of OpenTelemetry, whose own variables say where they go and which requests are traced
 DATAFLOW_TRACES = env.bool("DATAFLOW_TRACES", False)
 DATAFLOW_TRACES_PER_SECOND = env.int("DATAFLOW_TRACES_PER_SECOND", 100)

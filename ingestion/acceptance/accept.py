@@ -11,7 +11,10 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from django.conf import settings
+
 from ingestion import metrics
+from ingestion.acceptance import request_log
 from ingestion.acceptance.backpressure import backpressure
 from ingestion.acceptance.caller import Caller, charge, cost
 from ingestion.acceptance.long_parses import LongParses
@@ -77,6 +80,7 @@ class Acceptance:
         self._access = authenticator()
         self._guard = backpressure()
         self._long_parses = LongParses()
+        self._logs_requests: bool = settings.DATAFLOW_LOG_REQUESTS
 
     async def admit(self, head: Mapping[bytes, bytes], *, room: bool = False) -> Caller:
         """Authenticate the caller, before anything is read of what it sends.
@@ -289,6 +293,8 @@ class Acceptance:
             raise
         if span is not None:
             acknowledged.add_done_callback(partial(_end_span, span))
+        if self._logs_requests:
+            request_log.accepting(acknowledged, events=len(events))
         return acknowledged
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from ingestion import metrics, problems
+from ingestion.acceptance import request_log
 from ingestion.problems import RETRY, UNEXPECTED, Code, FieldError, Header, RequestRejected
 from ingestion.runtime import request_context
 
@@ -30,6 +31,7 @@ class Response(NamedTuple):
 def rejection(refusal: RequestRejected, *, instance: str = PATH) -> Response:
     """Count a rejected request and return its response."""
     metrics.refused[refusal.code].inc()
+    request_log.refused(refusal.code)
     return problem(refusal.code, refusal.detail, instance=instance, headers=refusal.headers)
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from ingestion.events import timestamps
 from processing.consumer import bisection, steps
 from processing.consumer.bisection import Fault
+from processing.consumer.measuring import batch_log
 from processing.consumer.retry import Retrier
 from processing.consumer.work import Attempt, Step, Stores, Work
 from processing.errors import NeedsOperator, StoreUnavailable
@@ -34,6 +35,7 @@ def run_batch(stores: Stores, work: Work, *, stopping: threading.Event, waiting:
     try:
         _run_batch(stores, work, Retrier(stopping, waiting, stores.rows.forget, stores.alarm))
         error = ""
+        batch_log.stored(work.batch)
     finally:
         if work.clock.timings:
             work.clock.timings.become_spans(work.batch.records, events=work.batch.read.total(), error=error)

@@ -13,6 +13,7 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RequestInfo, Ret
 from google.rpc.status_pb2 import Status
 
 from ingestion import problems
+from ingestion.acceptance import request_log
 from ingestion.problems import RETRY_AFTER, Code, Header, RequestRejected
 from ingestion.runtime import request_context
 
@@ -52,6 +53,7 @@ def named(status: Status) -> grpc.StatusCode:
 
 def refusal(refused: RequestRejected) -> Status:
     """Return the status of a message that is refused as a whole."""
+    request_log.refused(refused.code)
     return build(refused.code, refused.detail, headers=refused.headers)
 
 

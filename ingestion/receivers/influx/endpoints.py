@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from ingestion import metrics
+from ingestion.acceptance import request_log
 from ingestion.acceptance.accept import Parse, acceptance
 from ingestion.acceptance.caller import Caller
 from ingestion.acceptance.options import Options
@@ -76,6 +77,7 @@ def _shaped(endpoint: Endpoint, version: Version) -> Endpoint:
             return await endpoint(request)
         except RequestRejected as refusal:
             metrics.refused[refusal.code].inc()
+            request_log.refused(refusal.code)
             return write_responses.refused(refusal, version)
 
     return shaped
