@@ -10,6 +10,7 @@ import os
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
@@ -22,6 +23,7 @@ from django.db.models.functions import Coalesce, Now
 
 from processing import metrics
 from processing.errors import POSTGRESQL_AWAY, NeedsOperator, StoreUnavailable
+from processing.jobs import job_spans
 from processing.models import Job
 
 logger = logging.getLogger(__name__)
@@ -143,7 +145,9 @@ def run_next(worker: str, steps: Mapping[str, Step], *, stopping: threading.Even
     if job is None:
         return False
     logger.info("job taken", extra={"job": job.pk, "kind": job.kind})
+    began = time.time_ns()
     run(job, steps[job.kind], stopping=stopping)
+    job_spans.note(job, began=began)
     logger.info("job left", extra={"job": job.pk, "kind": job.kind, "state": job.state})
     return True
 

@@ -86,6 +86,16 @@ def test_the_spans_of_an_event_lead_from_its_request_to_both_stores(site: Deploy
     assert "not taken" not in ingest.log + consumer.log
 
 
+@pytest.mark.services
+def test_a_job_has_a_span_of_its_own(site: Deployment) -> None:
+    with otlp_receiver.over_http() as receiver:
+        site.start_jobs(traced(receiver, OTEL_TRACES_SAMPLER="always_on"))
+        site.wait_for(lambda: receiver.named("job pack"))
+
+    [job] = receiver.named("job pack")
+    assert (job.service, job.attributes["dataflow.job.state"]) == ("dataflow-jobs", "done")
+
+
 def is_within(part: Received, whole: Received) -> bool:
     return (
         whole.span.start_time_unix_nano
