@@ -23,7 +23,7 @@ RULES = FOLDER / "overlays" / "production" / "rules.yaml"
 TOOLS: Sequence[tuple[str, Sequence[str]]] = (
     ("kustomize", ("kustomize", "build")),
     ("kubectl", ("kubectl", "kustomize")),
-    ("go", ("go", "run", "sigs.k8s.io/kustomize/kustomize/v5@v5.8.3", "build")),
+    ("go", ("go", "run", "sigs.k8s.io/kustomize/kustomize/v5@v5.8.1", "build")),
 )
 _HEAD = "# Made by `make manifests`; do not edit. SHA-256 of its sources: "
 
@@ -39,7 +39,10 @@ def main() -> int:
         sys.exit("It needs kustomize, kubectl or go.")
     RULES.write_text(rules())
     for overlay in OVERLAYS:
-        file(overlay).write_text(f"{_HEAD}{digest(overlay)}\n{build(overlay, command)}")
+        try:
+            file(overlay).write_text(f"{_HEAD}{digest(overlay)}\n{build(overlay, command)}")
+        except subprocess.CalledProcessError as error:
+            sys.exit(f"{overlay}: {error.stderr.strip()}")
     return 0
 
 
