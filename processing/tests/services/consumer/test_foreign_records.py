@@ -137,10 +137,11 @@ def test_a_bug_that_a_record_meets_before_the_stores_makes_it_a_letter_and_the_r
 def test_a_bug_of_the_loop_itself_stops_nothing(site: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     gather, calls = Loop._gather, iter(range(1_000_000))
 
-    def gathering(loop: Loop, consumer: Consumer) -> None:
-        gather(loop, consumer)
+    def gathering(loop: Loop, consumer: Consumer) -> float:
+        seconds = gather(loop, consumer)
         if loop._held and next(calls) < 2:
             raise ZeroDivisionError
+        return seconds
 
     monkeypatch.setattr(Loop, "_gather", gathering)
     good_everywhere(site, 1_000)
