@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from kafka.admin import KafkaAdminClient
+from kafka.errors import UnknownTopicOrPartitionError
 
 from ingestion.kafka.connection_options import connection_options
-from processing.errors import StoreUnavailable, kafka_errors
+from processing.errors import NeedsOperator, StoreUnavailable, kafka_errors
 from processing.kafka.end_offsets import TopicOffsets, read_offsets
 
 PATIENCE = 30.0  # seconds until new partitions without leaders count as failed
@@ -40,15 +41,23 @@ class TopicPartitions:
             self._client.create_partitions({topic: total})
         deadline = time.monotonic() + PATIENCE
         while True:
-            try:
-                found = self.offsets(topic)
-            except StoreUnavailable:
-                found = None
+            found = self._offsets_if_known(topic)
             if found is not None and len(found.partitions) >= total:
                 return found
             if time.monotonic() > deadline:
                 raise StoreUnavailable(f"Kafka: a new partition of {topic} has no leader")
             time.sleep(_PAUSE)
+
+    def _offsets_if_known(self, topic: str) -> TopicOffsets | None:
+        try:
+            return self.offsets(topic)
+        except StoreUnavailable:
+            return None
+        except NeedsOperator as error:
+            # One broker has heard of the new partitions, and another has not yet.
+            if isinstance(error.__cause__, UnknownTopicOrPartitionError):
+                return None
+            raise
 
 
 @contextmanager
