@@ -31,7 +31,7 @@ faults: ## Inflict every fault with five seeds, write docs/faults.md (about 95 m
 faults-cluster: ## Inflict the faults of clusters with three seeds, write their part of docs/faults.md (about 25 minutes)
 	$(DEV) deploy.faults --cluster
 
-check: ## Check style, types, layers, settings and migrations
+check: ## Check style, types, layers, settings, migrations, and all that deploys and monitors it
 	$(DEV) deploy.check
 
 bench: ## Measure speed and memory, print one table (BENCH='--only peers': beside a peer; '--only sizing', '--only disk': bytes)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import psycopg
 from django.conf import settings
 
 from dataflow_site.doctor.findings import Group, Said, error, warning
-from processing.errors import postgres_errors
+from dataflow_site.doctor.postgresql import opened
 from processing.monitoring import capacity
-from processing.stores import postgres
 from processing.stores.mongodb.server import answers
 
 _INCIDENTS = "SELECT kind, subject, detail FROM incident WHERE until IS NULL ORDER BY since"
@@ -20,15 +18,7 @@ _ABANDONED = "SELECT count(*) FROM job WHERE state = 'running' AND heartbeat < n
 _GIGABYTE, _MEGABYTE = 1_000_000_000, 1_000_000
 
 
-@contextmanager
-def _open() -> Iterator[psycopg.Connection]:
-    with postgres_errors():
-        connection = postgres.connect(application="dataflow-doctor", options="-c statement_timeout=5000")
-    with connection:
-        yield connection
-
-
-GROUP: Group[psycopg.Connection] = Group("pipeline", _open, "Start PostgreSQL, which knows of it.", is_server=False)
+GROUP: Group[psycopg.Connection] = Group("pipeline", opened, "Start PostgreSQL, which knows of it.", is_server=False)
 
 
 @GROUP.check("incidents", "No incident is open.")

@@ -46,7 +46,11 @@ AND c.relname ~ '^events_[0-9]{4}_[0-9]{2}$' ORDER BY 1
 
 
 @contextmanager
-def _open() -> Iterator[psycopg.Connection]:
+def opened() -> Iterator[psycopg.Connection]:
+    """Give a connection whose statements take seconds at most.
+
+    :raises StoreUnavailable: PostgreSQL does not answer
+    """
     with postgres_errors():
         connection = postgres.connect(application="dataflow-doctor", options="-c statement_timeout=5000")
     with connection:
@@ -55,7 +59,7 @@ def _open() -> Iterator[psycopg.Connection]:
 
 GROUP: Group[psycopg.Connection] = Group(
     "postgresql",
-    _open,
+    opened,
     "Check POSTGRES_HOST, POSTGRES_PORT, POSTGRES_USER, POSTGRES_PASSWORD and POSTGRES_DB, and start it.",
 )
 

@@ -12,7 +12,7 @@ from psycopg.conninfo import make_conninfo
 
 from deploy.cluster.group import Group
 from deploy.local import ports as local
-from deploy.local.servers.postgres import PostgreSQL
+from deploy.local.servers.postgres import PostgreSQL, create_database
 from deploy.testing.postgres_programs import run_program
 
 SETTINGS = {
@@ -159,9 +159,7 @@ class Pair(Group, PostgreSQL):
         """
         super().await_ready()
         with self.connect("postgres") as connection:
-            found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [self.database]).fetchone()
-            if found is None:
-                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self.database)))
+            create_database(connection, self.database)
 
     def ask_to_stop(self) -> None:
         """Ask the primary alone, which waits for the standby with what its clients have left to commit."""

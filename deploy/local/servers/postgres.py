@@ -102,9 +102,7 @@ class PostgreSQL(Server):
         """
         super().await_ready()
         with self.connect("postgres") as connection:
-            found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [self.database]).fetchone()
-            if found is None:
-                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self.database)))
+            create_database(connection, self.database)
 
     def connect(self, database: str) -> psycopg.Connection:
         """Connect as the owner of the whole server, in autocommit."""
@@ -169,6 +167,12 @@ class PostgreSQL(Server):
             for path in (programs, *programs.rglob("*")):
                 _allow(path, stat.S_IROTH | (stat.S_IXOTH if os.access(path, os.X_OK) else 0))
         _check_user_exists()
+
+
+def create_database(connection: psycopg.Connection, name: str) -> None:
+    """Create a database if it is missing."""
+    if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone() is None:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
 
 def _allow(path: Path, bits: int) -> None:

@@ -10,6 +10,7 @@ from random import Random
 import pytest
 
 from deploy.testing.plugin import OpenDeployment
+from processing.tests import fault_seeds
 
 pytest.register_assert_rewrite(
     *(f"processing.tests.faults.{name}" for name in ("loss_report", "fault_deployment", "logic_report"))
@@ -22,32 +23,18 @@ HERE = Path(__file__).parent
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "seed" in metafunc.fixturenames:
-        metafunc.parametrize("seed", SEEDS, ids=lambda seed: f"seed-{seed}")
+    fault_seeds.parametrize(metafunc, SEEDS)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """`make test` runs the first seed of what is marked as a sample; `make faults` runs everything here."""
-    for item in items:
-        if HERE not in item.path.parents:
-            continue
-        item.add_marker(pytest.mark.services)
-        # A client that found no broker leaves a pair of sockets to the garbage collector, which may come in a later test.
-        item.add_marker(pytest.mark.filterwarnings("ignore::ResourceWarning"))
-        item.add_marker(pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"))
-        seed = (
-            item.callspec.params.get("seed") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else 1
-        )
-        if seed != SEEDS[0] or item.get_closest_marker("sample") is None:
-            item.add_marker(pytest.mark.faults)
+    fault_seeds.mark(items, HERE, first=SEEDS[0], marks=["services"])
 
 
 @pytest.fixture
 def rng(request: pytest.FixtureRequest, seed: int) -> Random:
-    """Chance of this test and seed: the same each time, and no other's."""
-    assert f"seed-{seed}" in request.node.name
-    return Random(request.node.name)
+    return fault_seeds.chance(request, seed)
 
 
 class Worlds:
