@@ -36,6 +36,7 @@ def test_an_event_is_shown_with_its_origin_and_its_document(site: Deployment) ->
         "receivedAt": "2009-04-11T12:00:00Z",
         "payload": event.payload,
         "attributes": {},
+        "request": {},
         "contentHash": "fffffffffffffffb",
         "origin": {"topicId": str(TOPIC_ID), "partition": 3, "offset": 41, "line": 2},
     }
