@@ -6,7 +6,7 @@ BOOTSTRAP = @$(PYTHON) -m deploy.local.bootstrap
 DEV = $(BOOTSTRAP) requirements-dev.txt -- -m
 
 .DEFAULT_GOAL := help
-.PHONY: help run build cluster test faults faults-cluster check bench bench-queries profile fuzz abuse demo screenshots requirements audit sbom manifests clean-data
+.PHONY: help run build cluster test thorough faults faults-cluster check bench bench-queries profile fuzz abuse demo screenshots requirements audit sbom manifests clean-data
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ cluster: ## Start it on three brokers, a replica set and two PostgreSQL servers,
 test: export PYTHONDONTWRITEBYTECODE =
 test: ## Run all tests in parallel, with real servers of their own
 	$(DEV) deploy.testing.phases $(WORKERS)
+
+thorough: ## Run the tests of which make test has a sample only, faults apart (about 5 minutes)
+	$(DEV) pytest -n $(WORKERS) --dist loadfile -m thorough
 
 faults: ## Inflict every fault with five seeds, write docs/faults.md (about 95 minutes)
 	$(DEV) deploy.faults

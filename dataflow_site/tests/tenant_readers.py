@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import NamedTuple, cast
 from urllib.parse import quote
 
+import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import Group, Permission, User
 from django.http import HttpResponse, StreamingHttpResponse
@@ -63,10 +64,11 @@ BY_PATTERN = " by pattern"
 BOUND = tuple(name for name in READERS if "some sources" in name)
 TENANT = (*BOUND, *(name + BY_PATTERN for name in BOUND))
 # For tests that ask thousands of questions: each kind of reader once, with ids or with a pattern.
+USER = "user, some sources"
 FEW = (
     "key: read, some sources by pattern",
     "key: admin, some sources",
-    "user, some sources",
+    USER,
     "staff, some sources by pattern",
 )
 EVERYONE = (*READERS, *(name + BY_PATTERN for name in BOUND))
@@ -99,6 +101,11 @@ class Answer(NamedTuple):
 
     status: int
     text: str  # headers and body
+
+
+def rarely(readers: Sequence[str], left: str) -> list[object]:
+    """Return the readers for `parametrize`; the one that takes longest is left to `make thorough`."""
+    return [pytest.param(name, marks=pytest.mark.thorough) if name == left else name for name in readers]
 
 
 def column_of(reader: str) -> int:

@@ -32,7 +32,7 @@ def main() -> int:
 def parallel(workers: str) -> Sequence[str]:
     """Return the words for all tests that may run at the same time."""
     words = ("-n", workers, "--dist", "loadfile", "--no-loadscope-reorder", "--durations", "20")
-    return (*words, "-m", "not (alone or browser or faults)")
+    return (*words, "-m", "not (alone or browser or faults or thorough)")
 
 
 def browser() -> Sequence[str]:
@@ -42,7 +42,7 @@ def browser() -> Sequence[str]:
 
 def alone() -> Sequence[str]:
     """Return the words for the tests that assert how fast something is."""
-    return ("--durations", "5", "-m", "alone and not faults", *files("alone"))
+    return ("--durations", "5", "-m", "alone and not (faults or thorough)", *files("alone"))
 
 
 def files(mark: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -86,13 +87,15 @@ def test_every_problem_code_is_documented() -> None:
 
 @pytest.mark.parametrize("document", PAGES, ids=lambda document: str(document.relative_to(BASE_DIR)))
 def test_every_test_that_is_named_exists(document: Path) -> None:
-    written = {
-        name for file in BASE_DIR.glob("*/**/test_*.py") for name in re.findall(r"def (test_\w+)", file.read_text())
-    }
-
     named = set(re.findall(r"`(test_\w+)`", document.read_text()))
 
-    assert named <= written
+    assert named <= written_tests()
+
+
+@cache
+def written_tests() -> frozenset[str]:
+    files = BASE_DIR.glob("*/**/test_*.py")
+    return frozenset(name for file in files for name in re.findall(r"def (test_\w+)", file.read_text()))
 
 
 @pytest.mark.parametrize("document", PAGES, ids=lambda document: str(document.relative_to(BASE_DIR)))

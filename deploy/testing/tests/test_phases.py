@@ -1,4 +1,4 @@
-"""`make test` leaves out no test but those of `make faults`, and fails with any of its phases."""
+"""`make test` leaves out no test but those of `make faults` and `make thorough`, and fails with any of its phases."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from _pytest.mark.expression import Expression, ExpressionMatcher
 from deploy.local.processes import ROOT
 from deploy.testing import phases
 
-MARKS = ("alone", "browser", "faults", "services")
+MARKS = ("alone", "browser", "faults", "thorough", "services")
 FAILS_WITH = "import sys; sys.exit({} if {!r} in sys.argv else 0)"
 
 
@@ -33,7 +33,7 @@ def test_each_test_is_in_one_phase() -> None:
     for number in range(len(MARKS)):
         for marks in map(set, itertools.combinations(MARKS, number)):
             found = sum(each.evaluate(has(marks)) for each in chosen)
-            if marks.isdisjoint({"faults"}) and not marks.issuperset({"alone", "browser"}):
+            if marks.isdisjoint({"faults", "thorough"}) and not marks.issuperset({"alone", "browser"}):
                 assert found == 1, marks
 
 
@@ -51,7 +51,7 @@ def test_a_phase_finds_every_file_with_its_mark(mark: str) -> None:
     }
 
 
-@pytest.mark.parametrize("failing", ["not (alone or browser or faults)", "alone and not faults", "browser"])
+@pytest.mark.parametrize("failing", [phases.parallel("3")[-1], phases.alone()[3], "browser"])
 def test_the_run_fails_with_any_phase(monkeypatch: pytest.MonkeyPatch, failing: str) -> None:
     monkeypatch.setattr(phases, "PYTEST", (sys.executable, "-c", FAILS_WITH.format(7, failing)))
     monkeypatch.setattr(sys, "argv", ["phases", "3"])

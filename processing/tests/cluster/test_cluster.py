@@ -170,7 +170,6 @@ def test_what_an_asynchronous_standby_and_kafka_lack_is_found_and_rebuilt(world:
     world.assert_exact()
 
 
-@pytest.mark.sample
 def test_consumers_that_are_added_removed_and_killed_share_the_partitions(world: ClusterWorld, rng: Random) -> None:
     with world.load(rng) as load:
         assert world.consumer.running
@@ -186,7 +185,6 @@ def test_consumers_that_are_added_removed_and_killed_share_the_partitions(world:
     world.assert_exact()
 
 
-@pytest.mark.sample
 def test_partitions_grow_in_order_while_senders_wait(world: ClusterWorld, rng: Random) -> None:
     with world.load(rng) as load:
         world.goes_on(load, events=rng.randrange(50, 200))

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.services
 
 SEED = 1
 # Of an address, in each of the random phases; the phases of examples and of coverage are whole. `make fuzz` sends more.
-EXAMPLES = 5
+EXAMPLES = 2
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.services
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 
-@pytest.mark.parametrize("debug", [True, False])
+@pytest.mark.parametrize("debug", [pytest.param(True, marks=pytest.mark.thorough), False])
 def test_without_postgresql_people_get_a_page_and_programs_get_json(
     site: Deployment, client: Client, settings: Settings, debug: bool
 ) -> None:

@@ -76,6 +76,7 @@ def _folder() -> Iterator[Path]:
 
 
 @pytest.mark.services
+@pytest.mark.thorough
 def test_a_kept_folder_is_measured_again_without_filling(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crowd, "SECONDS", 0.5)
     with filled(rows=12_000, days=10, keep=folder, use=None) as first:
