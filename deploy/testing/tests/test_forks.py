@@ -40,8 +40,11 @@ def _forks() -> Iterator[ForkServer]:
 
 def start(forks: ForkServer | None, folder: Path, source: str, **env: str) -> ProductProcess:
     """Start a program: as a fork, or without a server as a new process."""
-    (folder / "program.py").write_text(source)
-    spec = ProcessSpec("program", "API_SERVICE_PORT", (str(folder / "program.py"), "--port", "{port}"))
+    program = folder / "program.py"
+    # The one that was started before may be reading it.
+    if not program.exists():
+        program.write_text(source)
+    spec = ProcessSpec("program", "API_SERVICE_PORT", (str(program), "--port", "{port}"))
     log = folder / f"{'fork' if forks else 'new'}.log"
     return ProductProcess(spec, port=8000, log=log, env={**os.environ, "PYTHONUNBUFFERED": "1", **env}, forks=forks)
 

@@ -78,7 +78,9 @@ def test_the_newest_rollups_are_loose_and_all_others_packed(filled: Deployment) 
 
 
 @pytest.mark.services
-@pytest.mark.parametrize("history", [HISTORY, EVERY_MINUTE], ids=["days", "minutes"])
+@pytest.mark.parametrize(
+    "history", [pytest.param(HISTORY, marks=pytest.mark.thorough, id="days"), pytest.param(EVERY_MINUTE, id="minutes")]
+)
 def test_the_packed_rows_are_those_that_packing_makes(site: Deployment, history: History) -> None:
     fill_site(site, history)
     with site.servers.postgres.connect(site.name) as connection, connection.cursor() as cursor:

@@ -14,7 +14,7 @@ from ingestion.receivers.http import body_parsers
 from ingestion.tests import strategies
 
 LIMITS = BatchLimits()
-QUICK_ENOUGH = settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK_ENOUGH = settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def judged(text: bytes) -> Event | Code:
