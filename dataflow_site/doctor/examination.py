@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -24,10 +25,11 @@ class _Progress:
 
 def examine(groups: Sequence[AnyGroup], *, seconds: float = SECONDS) -> list[Finding]:
     """Return what all checks found, in the order of the groups."""
+    deadline = time.monotonic() + seconds
     running = [_start(group) for group in groups]
     found: list[Finding] = []
     for thread, progress in running:
-        thread.join(seconds)
+        thread.join(max(0.0, deadline - time.monotonic()))
         found += list(progress.found)
         if thread.is_alive():
             late = error(f"It did not answer within {seconds:g} seconds.", progress.group.mend)
