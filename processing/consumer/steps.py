@@ -324,16 +324,17 @@ def _attempt(stores: Stores, work: Work, *, undo: bool) -> bool:
 
 def _transact(stores: Stores, work: Work, *, undo: bool) -> StepResult:
     retry: StepResult = None
-    began = time.perf_counter()
+    began: float | None = None  # the COMMIT; a transaction that is rolled back has none
     with stores.rows.transaction(undo=undo):
         retry = run(STORE, stores, work)
         if retry:
             # Ends the block and is not raised further.
             raise Rollback
         began = time.perf_counter()
-    seconds = time.perf_counter() - began
-    work.clock.add("commit", seconds)
-    metrics.statement_seconds["postgresql", "commit"].observe(seconds)
+    if began is not None:
+        seconds = time.perf_counter() - began
+        work.clock.add("commit", seconds)
+        metrics.statement_seconds["postgresql", "commit"].observe(seconds)
     return retry
 
 
