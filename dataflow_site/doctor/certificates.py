@@ -6,7 +6,7 @@ import socket
 import ssl
 import struct
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -34,11 +34,7 @@ class Endpoint:
     own: tuple[str, str] | None = None  # our certificate and its key
 
 
-def _open() -> AbstractContextManager[None]:
-    return nullcontext()
-
-
-GROUP: Group[None] = Group("certificates", _open, "Look at the certificates of the servers.", is_server=False)
+GROUP: Group[None] = Group("certificates", nullcontext, "Look at the certificates of the servers.", is_server=False)
 
 
 @GROUP.check("servers", "Certificates of servers are trusted, for their names, and for more than 30 days.")

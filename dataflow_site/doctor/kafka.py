@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 from django.conf import settings
 
@@ -16,14 +15,8 @@ PREPARE = "manage.py prepare_stores"
 _AROUND = 4_096  # bytes of a record and its batch around the event
 
 
-@contextmanager
-def _open() -> Iterator[Inspection]:
-    with inspect() as opened:
-        yield opened
-
-
 GROUP: Group[Inspection] = Group(
-    "kafka", _open, "Check KAFKA_BOOTSTRAP_SERVERS and what KAFKA_… says of TLS and users, and start it."
+    "kafka", inspect, "Check KAFKA_BOOTSTRAP_SERVERS and what KAFKA_… says of TLS and users, and start it."
 )
 
 

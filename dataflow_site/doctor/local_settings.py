@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 
 from django.conf import settings
 from django.core.checks import ERROR, WARNING
@@ -16,11 +16,7 @@ from dataflow_site.environment import env as environment
 _LOCAL = ("127.0.0.1", "localhost", "::1", "")
 
 
-def _open() -> AbstractContextManager[None]:
-    return nullcontext()
-
-
-GROUP: Group[None] = Group("settings", _open, "Correct the settings.", is_server=False)
+GROUP: Group[None] = Group("settings", nullcontext, "Correct the settings.", is_server=False)
 
 
 @GROUP.check("valid", "Every setting has a value that can work, secrets are strong, and no name is misspelt.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 from django.conf import settings
 
@@ -12,14 +11,7 @@ from dataflow_site.doctor.findings import Group, Said, error, right, warning
 from processing.stores.mongodb.server import Answers, answers
 from processing.supported_versions import MONGODB, parse, too_old
 
-
-@contextmanager
-def _open() -> Iterator[Answers]:
-    with answers() as opened:
-        yield opened
-
-
-GROUP: Group[Answers] = Group("mongodb", _open, "Check MONGO_URI and MONGO_DATABASE, and start it.")
+GROUP: Group[Answers] = Group("mongodb", answers, "Check MONGO_URI and MONGO_DATABASE, and start it.")
 
 
 @GROUP.check("version", "It is of a supported version.")

@@ -20,7 +20,7 @@ from processing.backup.files.manifest import Manifest
 from processing.backup.files.problem import BackupProblem
 from processing.backup.rows import Snapshot
 from processing.commandline.progress import Progress
-from processing.stores.mongodb import raw_documents
+from processing.stores.mongodb import server
 
 SETTINGS = "settings.env"
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -80,7 +80,7 @@ def _write(
     partial: Path, taken: Snapshot, public: Sequence[Recipient], about: Configuration, progress: Progress
 ) -> Manifest:
     fitting = programs.find(rows.major(taken.server))
-    server = raw_documents.version()
+    mongodb = server.version()
     with rows.Dump(fitting, taken, Megabytes(progress, "MB of rows")) as dump:
         files = [streams.write(partial, rows.FILE, dump, public)]
     # After the rows: what is stored meanwhile is a document without a row, which its record is read again for.
@@ -94,7 +94,7 @@ def _write(
         begun=taken.at,
         ended=datetime.now(UTC),
         postgresql=taken.server,
-        mongodb=server,
+        mongodb=mongodb,
         migrations=taken.migrations,
         positions=taken.positions,
         rows=taken.rows,

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from redis.exceptions import RedisError
 
 from ingestion.runtime.redis_client import connect_from_thread
-from processing.errors import NeedsOperator, StoreUnavailable, postgres_errors
-from processing.kafka.administration import broker_version
+from processing.errors import NeedsOperator, StoreUnavailable, kafka_errors, postgres_errors
+from processing.kafka.administration import connecting
 from processing.stores import postgres
 from processing.stores.mongodb import server
 from processing.supported_versions import KAFKA, MONGODB, POSTGRESQL, REDIS, Supported, parse, too_old
 
-_REDIS_TIMEOUT = 1.0  # seconds
+_REDIS_TIMEOUT = 1.0  # seconds; what starts does not wait for the answers
+_KAFKA_TIMEOUT = 1_000  # milliseconds
 
 
 class ServerTooOld(NeedsOperator):
@@ -26,7 +27,8 @@ def of_kafka() -> tuple[int, ...]:
     :raises StoreUnavailable: Kafka does not answer
     :raises NeedsOperator: it refuses
     """
-    return broker_version.oldest()
+    with kafka_errors(), connecting.connected("dataflow-version", timeout=_KAFKA_TIMEOUT) as client:
+        return min(connecting.versions(client).values())
 
 
 def of_postgresql() -> tuple[int, ...]:

@@ -18,8 +18,8 @@ from kafka.errors import (
 )
 from kafka.structs import OffsetAndMetadata
 
-from ingestion.kafka.connection_options import connection_options
 from processing.errors import kafka_errors
+from processing.kafka.administration.connecting import connected
 from processing.kafka.end_offsets import TopicOffsets, read_offsets
 
 Target = int | datetime | str  # an offset, a time, "earliest" or "latest"
@@ -116,14 +116,5 @@ def open_group() -> Iterator[ConsumerGroup]:
     :raises StoreUnavailable: Kafka does not answer
     :raises NeedsOperator: Kafka refuses
     """
-    with kafka_errors():
-        client = KafkaAdminClient(
-            **connection_options(),
-            client_id="dataflow-offsets",
-            request_timeout_ms=_REQUEST_TIMEOUT,
-            bootstrap_timeout_ms=_REQUEST_TIMEOUT,
-        )
-    try:
+    with connected("dataflow-offsets", timeout=_REQUEST_TIMEOUT) as client:
         yield ConsumerGroup(client)
-    finally:
-        client.close()

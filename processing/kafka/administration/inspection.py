@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.conf import settings
 from kafka.admin import KafkaAdminClient
 
-from ingestion.kafka.connection_options import connection_options
 from processing.errors import kafka_errors
-from processing.kafka.administration import admin_client
+from processing.kafka.administration import admin_client, connecting
 from processing.kafka.administration.consumer_group import ConsumerGroup
 from processing.kafka.administration.topic_promises import Weakness
 
@@ -41,10 +40,7 @@ class Inspection:
         self._client = client
         self._topics: dict[str, InspectedTopic | None] = {}
         with kafka_errors():
-            numbers = [one["broker_id"] for one in client.describe_cluster()["brokers"]]
-            self.versions: Mapping[int, tuple[int, ...]] = {
-                number: tuple(client.get_broker_version_data(number).broker_version) for number in numbers
-            }
+            self.versions = connecting.versions(client)
 
     def topic(self, name: str) -> InspectedTopic | None:
         """Return what brokers say of a topic; None: there is none."""
@@ -79,14 +75,5 @@ def inspect() -> Iterator[Inspection]:
     :raises StoreUnavailable: Kafka does not answer
     :raises NeedsOperator: it refuses
     """
-    with kafka_errors():
-        client = KafkaAdminClient(
-            **connection_options(),
-            client_id="dataflow-doctor",
-            request_timeout_ms=_TIMEOUT,
-            bootstrap_timeout_ms=_TIMEOUT,
-        )
-    try:
+    with connecting.connected("dataflow-doctor", timeout=_TIMEOUT) as client:
         yield Inspection(client)
-    finally:
-        client.close()

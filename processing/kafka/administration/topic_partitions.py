@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from kafka.admin import KafkaAdminClient
 from kafka.errors import UnknownTopicOrPartitionError
 
-from ingestion.kafka.connection_options import connection_options
 from processing.errors import NeedsOperator, StoreUnavailable, kafka_errors
+from processing.kafka.administration.connecting import connected
 from processing.kafka.end_offsets import TopicOffsets, read_offsets
 
 PATIENCE = 30.0  # seconds until new partitions without leaders count as failed
@@ -67,15 +67,5 @@ def open_topics() -> Iterator[TopicPartitions]:
     :raises StoreUnavailable: Kafka does not answer
     :raises NeedsOperator: Kafka refuses
     """
-    with kafka_errors():
-        client = KafkaAdminClient(
-            **connection_options(),
-            client_id="dataflow-partitions",
-            request_timeout_ms=_TIMEOUT,
-            bootstrap_timeout_ms=_TIMEOUT,
-            reconnect_backoff_max_ms=500,
-        )
-    try:
+    with connected("dataflow-partitions", timeout=_TIMEOUT, reconnect_backoff_max_ms=500) as client:
         yield TopicPartitions(client)
-    finally:
-        client.close()

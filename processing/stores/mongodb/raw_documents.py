@@ -23,12 +23,6 @@ _RUNNING = "restores"  # its one document says which restore has begun to replac
 _OPTIONS: dict[str, Any] = {"storageEngine": {"wiredTiger": {"configString": "block_compressor=snappy"}}}
 
 
-def version() -> str:
-    """Return the version of the server."""
-    with _database() as database:
-        return str(database.client.server_info()["version"])
-
-
 def is_sharded() -> bool:
     """Return whether a router of a sharded cluster answers."""
     with _database() as database:

@@ -101,9 +101,19 @@ class Answers:
         return tuple(str(one["name"]) for one in status["members"] if one.get("health") != 1)
 
 
+def version() -> str:
+    """Return the version.
+
+    :raises StoreUnavailable: MongoDB does not answer
+    :raises NeedsOperator: it refuses
+    """
+    with answers() as mongodb:
+        return mongodb.version()
+
+
 @contextmanager
-def connected() -> Iterator[Database[dict[str, Any]]]:
-    """Connect for a few questions.
+def answers() -> Iterator[Answers]:
+    """Connect for the questions of `Answers`.
 
     :raises StoreUnavailable: MongoDB does not answer
     :raises NeedsOperator: it refuses
@@ -120,31 +130,11 @@ def connected() -> Iterator[Database[dict[str, Any]]]:
         )
     try:
         with mongo_errors():
-            yield client[settings.MONGO_DATABASE]
+            database = client[settings.MONGO_DATABASE]
+            database.command("ping")
+            yield Answers(database)
     finally:
         client.close()
-
-
-def version() -> str:
-    """Return the version.
-
-    :raises StoreUnavailable: MongoDB does not answer
-    :raises NeedsOperator: it refuses
-    """
-    with connected() as database:
-        return str(database.client.server_info()["version"])
-
-
-@contextmanager
-def answers() -> Iterator[Answers]:
-    """Connect for the questions of `Answers`.
-
-    :raises StoreUnavailable: MongoDB does not answer
-    :raises NeedsOperator: it refuses
-    """
-    with connected() as database:
-        database.command("ping")
-        yield Answers(database)
 
 
 def tls_addresses() -> list[tuple[str, int, str, str]]:
