@@ -13,7 +13,6 @@ from prometheus_client.samples import Sample
 
 from ingestion.probes.quick_metrics import QuickCounter, QuickHistogram
 from ingestion.problems import MEANINGS, Code
-from ingestion.tracing.traceparent import trace_id_of
 
 Value = TypeVar("Value", Code, str)
 
@@ -50,17 +49,6 @@ REQUEST_SECONDS = QuickHistogram(
 
 
 TIMES_AT_ONCE = 500  # wait to be observed together, or as many as there are when somebody asks
-
-
-def observe_request(door: str, seconds: float, traceparent: bytes | None) -> None:
-    """Observe the time of one request, and the trace that it came with."""
-    if traceparent is not None:
-        REQUEST_SECONDS.observe(door, seconds, trace_id_of(traceparent))
-        return
-    waiting = REQUEST_SECONDS.waiting[door]
-    waiting.append(seconds)
-    if len(waiting) >= TIMES_AT_ONCE:
-        REQUEST_SECONDS.drain()
 
 
 class _Flights:

@@ -21,6 +21,7 @@ from ingestion.problems import Code, RequestRejected
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2
 from ingestion.receivers.grpc.call import Call
 from ingestion.receivers.grpc.messages import parse_events, wire_fields
+from ingestion.tracing.traceparent import trace_id_of
 
 EVENT = b"\n"  # the tag of `events`: field 1, of bytes
 
@@ -59,7 +60,8 @@ def _in_flight() -> Iterator[list[Submission]]:
 def _observe(began: float, call: Call, acknowledged: asyncio.Future[None]) -> None:
     metrics.flights.ended += 1
     if not acknowledged.cancelled() and acknowledged.exception() is None:
-        metrics.observe_request("grpc", time.monotonic() - began, call.head.get(b"traceparent"))
+        trace_id = trace_id_of(call.head.get(b"traceparent"))
+        metrics.REQUEST_SECONDS.observe("grpc", time.monotonic() - began, trace_id)
 
 
 def decoded(kind: type[Read], message: bytes, caller: Caller) -> Read:

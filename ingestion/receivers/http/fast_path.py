@@ -26,10 +26,12 @@ from ingestion.receivers.http import endpoints, responses
 from ingestion.receivers.http.request_head import RequestHead, form_of, options
 from ingestion.runtime import request_context
 from ingestion.runtime.limits import receiver_limits
+from ingestion.tracing.traceparent import trace_id_of
 
 logger = logging.getLogger(__name__)
 
 _PATH = response.PATH.encode()
+_times = metrics.REQUEST_SECONDS.waiting["http"]
 
 
 class FastRequest(Exchange):
@@ -143,11 +145,18 @@ class FastRequest(Exchange):
         metrics.flights.ended += 1
         metrics.answered[reply.status] += 1
         if reply.status < 400 and not self._head.options.validate:
-            seconds = self._connection.loop.time() - self._began
-            metrics.observe_request("http", seconds, self._head.head.get(b"traceparent"))
+            self._observe(self._connection.loop.time() - self._began)
         if self._request_id is not None and reply.status < 400:
             reply.headers.append((b"x-request-id", self._request_id))
         self.answer(self._connection, reply)
+
+    def _observe(self, seconds: float) -> None:
+        if b"traceparent" in self._head.head:
+            metrics.REQUEST_SECONDS.observe("http", seconds, trace_id_of(self._head.head[b"traceparent"]))
+            return
+        _times.append(seconds)
+        if len(_times) >= metrics.TIMES_AT_ONCE:
+            metrics.REQUEST_SECONDS.drain()
 
 
 def begin(
