@@ -407,7 +407,9 @@ class Loop:
         """Note the batch's offsets, which are committed to Kafka once a second."""
         assert self._consumer is not None
         everything = Batch(records=[*work.batch.redelivered, *work.batch.records])
-        self._consumer.note_done(everything.offsets())
+        # Offsets of a topic that was recreated meanwhile mean nothing in the new one.
+        if work.topic.kafka_id == self._consumer.started_topic:
+            self._consumer.note_done(everything.offsets())
         self._lags.done(everything.records, everything.offsets())
 
     def announce(self, work: Work) -> None:

@@ -51,6 +51,7 @@ class Consumer:
         self.known_ends: dict[PartitionId, int] = {}  # last end offsets seen
         self._next: dict[int, int] = {}  # partition -> the offset after the last record that was returned
         self._done: dict[int, int] = {}  # next offsets that are not committed yet
+        self._least: dict[int, int] = {}  # what may be committed at least, of partitions since they were placed
         self._next_commit = 0.0  # time.monotonic()
         self._is_refused = False  # the last commit
         self.is_broken = False  # see `poll`
@@ -203,6 +204,8 @@ class Consumer:
                 logger.info("reading", extra={"partition": partition, "offset": start})
             if committed is None:
                 uncommitted[partition] = start
+            self._done.pop(partition, None)
+            self._least[partition] = start
             self._awaiting_start.discard(partition)
         # After a kill this offset tells where republishing to processed-data must start.
         self.note_done(uncommitted)
@@ -271,8 +274,14 @@ class Consumer:
         self._behind = {}
 
     def note_done(self, offsets: Mapping[int, int]) -> None:
-        """Note next offsets of partitions for `commit_done`."""
-        self._done.update(offsets)
+        """Note next offsets of partitions for `commit_done`.
+
+        An offset below where a partition was placed, or below what was noted since, is left out: it is that of a batch from
+        before the partition went to another member and came back, and Kafka knows of more.
+        """
+        done = {number: offset for number, offset in offsets.items() if offset >= self._least.get(number, offset)}
+        self._least |= done
+        self._done |= done
 
     def commit_done(self, *, idle: bool = False) -> None:
         """Commit what was noted, unless the last time is not COMMIT_EVERY ago, or at once while idle; call it often.

@@ -48,10 +48,11 @@ class Gauges:
             connection.close()  # back to the pool
 
     def _refresh_account(self) -> None:
-        total = ledger.totals()
-        metrics.UNACCOUNTED.set(total.read - total.settled)
+        # First, as long as it holds no connection to PostgreSQL: it waits for Kafka.
         report = self._watch.measure()
         metrics.BACKLOG_SECONDS.set(nan if report is None else report.lag_seconds)
+        total = ledger.totals()
+        metrics.UNACCOUNTED.set(total.read - total.settled)
 
     @staticmethod
     def _refresh_counts() -> None:

@@ -66,3 +66,5 @@ class Command(OperatorCommand):
                     stopping.wait(IDLE)
         except ProgrammingError as error:
             raise CommandError("PostgreSQL lacks a table or column: run manage.py migrate.", returncode=2) from error
+        finally:
+            stopping.set()  # for the thread of the gauges

@@ -25,6 +25,7 @@ from deploy.testing.deployment import Deployment
 from ingestion.auth import api_keys
 from ingestion.tests.client import numbered, post
 from processing.models import DeadLetter
+from processing.monitoring.state_gauges import Gauges
 from processing.tests import kafka_readers
 from queries.tests.stored import account, make_event, store, store_document, topic
 
@@ -134,6 +135,11 @@ def test_no_address_waits_while_it_holds_a_connection(watch: Watch, operator: Cl
             found[path] = waits
 
     assert found == {}
+
+
+def test_the_gauges_of_the_job_worker_hold_no_connection_while_they_ask_kafka(watch: Watch) -> None:
+    gauges = Gauges()
+    assert [waits_of(watch, gauges.refresh) for _ in range(2)] == [set(), set()]
 
 
 def _body(answer: Any) -> Iterator[bytes]:

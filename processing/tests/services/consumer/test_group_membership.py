@@ -81,6 +81,44 @@ def test_offsets_that_kafka_did_not_take_are_committed_by_a_consumer_that_stops(
     assert sum(group.committed(site.name).values()) == 1
 
 
+def test_a_batch_from_before_a_partition_went_and_came_back_takes_no_committed_offset_back(site: Deployment) -> None:
+    """As of a member that was frozen in the middle of a batch: the one after it has read on and committed more."""
+    factories.put_all(site.raw_topic, [factories.line(1)] * 9)
+    consumer, reader = Consumer(), OffsetsReader([site.servers.kafka.address], site.raw_topic)
+    try:
+        poll(consumer, site, wait=0.5)
+        ends = reader.ask()
+        end = ends.partitions[0][1]
+        consumer.start_at(ends, {number: ReadUpTo(0, -1) for number in range(6)})
+        consumer.note_done({0: end})
+        site.wait_for(lambda: commits(consumer, site) == end)
+
+        # What was noted last may be of the same batch, or of one before.
+        consumer.await_start([0])
+        consumer.note_done({0: end - 2})
+        consumer.start_at(ends, {0: ReadUpTo(end, -1)})
+        consumer.note_done({0: end - 3})
+        consumer.commit_now()
+        assert group.committed(site.name)[0] == end
+
+        # PostgreSQL has lost what it had, as after a restore: there it goes back, and on from there.
+        consumer.await_start([0])
+        consumer.start_at(ends, {0: ReadUpTo(end - 4, -1)})
+        consumer.note_done({0: end - 3})
+        consumer.commit_now()
+        assert group.committed(site.name)[0] == end - 3
+    finally:
+        reader.close()
+        consumer.close()
+
+
+def commits(consumer: Consumer, site: Deployment) -> int | None:
+    """Let the consumer tell Kafka what is done, and return what Kafka knows of partition 0."""
+    consumer.poll(wait=0.1, limit=1)
+    consumer.commit_done(idle=True)
+    return group.committed(site.name).get(0)
+
+
 def poll(consumer: Consumer, site: Deployment, *, wait: float) -> list[int]:
     """Poll until the consumer is a member that rejoins nothing, and return its partitions."""
 
