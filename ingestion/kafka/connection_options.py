@@ -9,6 +9,10 @@ from django.conf import settings
 
 from ingestion.kafka.refusals import RefusalAwareClient
 
+# Seconds that a broker may take to answer one who reads. Kafka waits for a silent one for 9 s, then others lead its partitions;
+# with the client's default of 30 s a reader would go on waiting for it.
+BROKER_TIMEOUT = 10.0
+
 
 def connection_options(servers: Sequence[str] | None = None) -> dict[str, Any]:
     """Return the options for a KafkaProducer, KafkaConsumer or KafkaAdminClient.

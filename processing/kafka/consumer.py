@@ -17,7 +17,7 @@ from kafka.structs import OffsetAndMetadata
 
 from ingestion.events import timestamps
 from ingestion.kafka import client_internals
-from ingestion.kafka.connection_options import connection_options
+from ingestion.kafka.connection_options import BROKER_TIMEOUT, connection_options
 from processing.errors import NeedsOperator, StoreUnavailable, kafka_errors
 from processing.events.batch import Record
 from processing.events.positions import PartitionId, ReadUpTo
@@ -65,6 +65,7 @@ class Consumer:
                 auto_offset_reset="none",
                 isolation_level="read_committed",
                 session_timeout_ms=int(SESSION_TIMEOUT * 1000),
+                request_timeout_ms=int(BROKER_TIMEOUT * 1000),
                 heartbeat_interval_ms=3_000,
                 max_poll_interval_ms=300_000,
                 partition_assignment_strategy=[CooperativeStickyAssignor],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kafka import KafkaConsumer
 
-from ingestion.kafka.connection_options import connection_options
+from ingestion.kafka.connection_options import BROKER_TIMEOUT, connection_options
 
 
 def connect(client_id: str, *, wait: float, **options: int) -> KafkaConsumer:
@@ -22,6 +22,7 @@ def connect(client_id: str, *, wait: float, **options: int) -> KafkaConsumer:
         auto_offset_reset="none",
         # As the consumers read: nothing of an aborted transaction.
         isolation_level="read_committed",
+        request_timeout_ms=int(BROKER_TIMEOUT * 1000),
         bootstrap_timeout_ms=int(wait * 1000),
         reconnect_backoff_max_ms=500,
         allow_auto_create_topics=False,
