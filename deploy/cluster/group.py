@@ -45,6 +45,11 @@ class Group(Server):
         return all(member.running for member in self.members)
 
     @property
+    def is_untouched(self) -> bool:
+        """Return False: what happens to a member may cost the others their place."""
+        return False
+
+    @property
     def log(self) -> str:
         """Return what all members have logged."""
         return "\n".join(member.log for member in self.members)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
-from jsonschema import Draft7Validator
+from jsonschema_rs import Draft7Validator
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FILE = ROOT / "docker-compose.yml"
@@ -31,7 +31,7 @@ def main() -> int:
 def problems(described: Mapping[str, object]) -> list[str]:
     """Return where a file breaks the specification, and how."""
     found = Draft7Validator(json.loads(SCHEMA.read_text())).iter_errors(described)
-    return [f"{'/'.join(map(str, error.absolute_path))}: {error.message}" for error in found]
+    return [f"{'/'.join(map(str, error.instance_path))}: {error.message}" for error in found]
 
 
 def complaints_of_compose() -> list[str]:

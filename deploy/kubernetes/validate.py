@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema_rs import Draft202012Validator, Registry
 from kubernetes_validate import utils
-from referencing import Registry, Resource
 
 from deploy.kubernetes import crd_schemas, render
 
@@ -50,7 +49,7 @@ def problems(resource: dict[str, Any]) -> Iterator[str]:
 
 def _texts(validator: Draft202012Validator, resource: dict[str, Any]) -> Iterator[str]:
     for error in validator.iter_errors(resource):
-        yield f"{'.'.join(map(str, error.absolute_path))}: {error.message}"
+        yield f"{'.'.join(map(str, error.instance_path))}: {error.message}"
 
 
 @cache
@@ -59,13 +58,13 @@ def _validator(kind: str, api_version: str, version: str) -> Draft202012Validato
     group, _, name = api_version.rpartition("/")
     short = f"{group.partition('.')[0]}-{name}" if group else name
     schema = utils.schema_contents(f"{_folder(version)}/{kind.lower()}-{short}.json", version)
-    registry = Resource.from_contents(schema) @ (Resource.from_contents(_definitions(version)) @ Registry())
-    return Draft202012Validator(schema, registry=registry)
+    return Draft202012Validator(schema, registry=_registry(version))
 
 
 @cache
-def _definitions(version: str) -> Any:
-    return utils.schema_contents(f"{_folder(version)}/_definitions.json", version)
+def _registry(version: str) -> Registry:
+    definitions = utils.schema_contents(f"{_folder(version)}/_definitions.json", version)
+    return Registry([(definitions["$id"], definitions)])
 
 
 def _folder(version: str) -> str:

@@ -16,7 +16,7 @@ from django.core.management import call_command
 from django.db import connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 from django.test import override_settings
-from psycopg import sql
+from psycopg import Connection, sql
 from pymongo import MongoClient
 
 from deploy.local import ports, processes
@@ -182,8 +182,9 @@ class Deployment:
 
     def drop_stores(self) -> None:
         """Delete the topics and both databases, with the roles of the server that were made for the database."""
-        drop_database(self.servers, self.name)
-        drop_readers(self.servers, self.name)
+        with self.servers.postgres.connect("postgres") as connection:
+            _drop_database(connection, self.name)
+            _drop_readers(connection, self.name)
         with MongoClient[dict[str, object]](self.servers.mongo.uri) as client:
             client.drop_database(self.name)
         self._topics.delete([self.raw_topic, self.processed_topic])
@@ -203,25 +204,33 @@ class DidNotHappen(AssertionError):
 def drop_database(servers: Servers, name: str) -> None:
     """Drop a PostgreSQL database, together with the connections to it."""
     with servers.postgres.connect("postgres") as connection:
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        _drop_database(connection, name)
 
 
 def drop_readers(servers: Servers, database: str) -> None:
     """Drop the roles that `manage.py create_reader` made for a database: all databases of a server share its roles."""
     with servers.postgres.connect("postgres") as connection:
-        found = connection.execute(
-            "SELECT rolname FROM pg_roles WHERE starts_with(rolname, 'reader_')"
-            " AND right(shobj_description(oid, 'pg_authid'), length(%(name)s) + 1) = ' ' || %(name)s",
-            {"name": database},
-        )
-        for (role,) in found.fetchall():
-            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
+        _drop_readers(connection, database)
+
+
+def _drop_database(connection: Connection, name: str) -> None:
+    connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _drop_readers(connection: Connection, database: str) -> None:
+    found = connection.execute(
+        "SELECT rolname FROM pg_roles WHERE starts_with(rolname, 'reader_')"
+        " AND right(shobj_description(oid, 'pg_authid'), length(%(name)s) + 1) = ' ' || %(name)s",
+        {"name": database},
+    )
+    for (role,) in found.fetchall():
+        connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
 
 
 def make_template(servers: Servers) -> None:
     """Migrate the database that the database of every deployment is copied from."""
-    drop_database(servers, TEMPLATE)
     with servers.postgres.connect("postgres") as connection:
+        _drop_database(connection, TEMPLATE)
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
     with database_name(TEMPLATE):
         call_command("migrate", verbosity=0, interactive=False)

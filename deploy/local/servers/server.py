@@ -31,6 +31,7 @@ class Server:
         self.port = port
         self.folder = folder
         self._process: Process | None = None
+        self._is_untouched = False
 
     @property
     def address(self) -> str:
@@ -53,6 +54,11 @@ class Server:
     def running(self) -> bool:
         """Return whether it was started and has not ended."""
         return self._process is not None and self._process.running
+
+    @property
+    def is_untouched(self) -> bool:
+        """Return whether it has been ready, and was neither stopped nor frozen since."""
+        return self._is_untouched and self.running
 
     @property
     def log(self) -> str:
@@ -78,6 +84,7 @@ class Server:
 
     def launch(self) -> None:
         """Start the server without waiting until it is ready."""
+        self._is_untouched = False
         self._process = Process(
             self.command(),
             log=self.folder / "server.log",
@@ -93,6 +100,7 @@ class Server:
         :raises DidNotStart: it ended or was not ready in time
         """
         self.process.await_ready(self.answers, seconds=self.patience, name=self.name)
+        self._is_untouched = True
 
     def command(self) -> list[str]:
         """Return the command line of the server."""
@@ -117,11 +125,13 @@ class Server:
 
     def ask_to_stop(self) -> None:
         """Send the stop signal, if it runs, without waiting for the end."""
+        self._is_untouched = False
         if self.running:
             self.process.ask_to_stop()
 
     def stop(self, seconds: float = 25.0) -> None:
         """Stop it. It is killed if it takes longer than `seconds`."""
+        self._is_untouched = False
         if self._process is not None:
             self._process.stop(seconds)
 
@@ -131,6 +141,7 @@ class Server:
 
     def freeze(self) -> None:
         """Stop it with SIGSTOP: its sockets stay open but nothing answers."""
+        self._is_untouched = False
         self.process.freeze()
 
     def thaw(self) -> None:
