@@ -18,6 +18,7 @@ NAME = "dataflow"
 CACHE = "0.25"  # GB, the least that MongoDB takes
 OPLOG = "200"  # MB
 PATIENCE = 60.0  # seconds until a set without a primary counts as failed
+_NOBODY_CAUGHT_UP = 262
 _ALREADY_INITIALIZED = 23  # https://www.mongodb.com/docs/manual/reference/error-codes/
 
 
@@ -79,10 +80,20 @@ class ReplicaSet(Group, MongoDB):
         return next((member for member in self.members if member.running and _is_primary(member)), None)
 
     def step_down(self) -> None:
-        """Make the primary give way to another member."""
-        primary = self.primary()
+        """Make the primary give way to another member.
+
+        Until the time is over for which those that gave way before may not be elected, there may be nobody to give way to.
+        """
+        primary, deadline = self.primary(), time.monotonic() + PATIENCE
         assert primary is not None
-        _ask(primary, {"replSetStepDown": 20, "secondaryCatchUpPeriodSecs": 10})
+        while True:
+            try:
+                _ask(primary, {"replSetStepDown": 10, "secondaryCatchUpPeriodSecs": 5})
+            except OperationFailure as error:
+                if error.code != _NOBODY_CAUGHT_UP or time.monotonic() > deadline:
+                    raise
+            else:
+                return
 
     def _form(self) -> None:
         members = [{"_id": number, "host": member.address} for number, member in enumerate(self.members)]

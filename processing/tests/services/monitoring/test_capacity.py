@@ -105,6 +105,7 @@ def test_a_frozen_server_ends_a_look_and_the_next_one_sees_the_rest(site: Deploy
 def test_capacity_is_checked_repeatedly_until_the_consumer_stops(
     site: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(capacity, "SETTINGS_AFTER", 0.05)
     monkeypatch.setattr(capacity, "EVERY", 0.05)
     stopping = threading.Event()
     with override_settings(DATAFLOW_WARN_DISK_PERCENT=0.000_001):
