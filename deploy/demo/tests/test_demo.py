@@ -120,6 +120,7 @@ def means_of_the_file() -> dict[str, float]:
 
 
 @pytest.mark.services
+@pytest.mark.thorough
 def test_the_demo_applies_its_logic_to_what_it_brings_in(site: Deployment) -> None:
     ingest, web = site.start_ingest(), site.start_web()
     site.start_consumer()

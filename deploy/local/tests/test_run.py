@@ -91,6 +91,8 @@ def test_the_product_runs_once_in_a_folder_restarts_what_dies_and_ends_whole_by_
     assert not any(child.is_running() for child in children.values())
 
 
+# That a child ends with its parent is held by test_process.py as well.
+@pytest.mark.thorough
 @pytest.mark.parametrize("run", [pytest.param(AS_ON_A_SERVER, id="as on a server")], indirect=True)
 def test_nothing_is_left_of_a_launcher_that_is_killed(run: Run, site: Deployment) -> None:
     children = list(run.children().values())
