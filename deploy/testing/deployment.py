@@ -24,6 +24,8 @@ from deploy.local.process import Child, DidNotStart, Process
 from deploy.testing.forks.client import ForkServer
 from deploy.testing.servers import Servers
 from deploy.testing.topics import Topics
+from processing.errors import StoreUnavailable
+from processing.kafka.end_offsets import OffsetsReader, TopicOffsets
 
 TEMPLATE = "dataflow_template"  # migrated once per session, then copied
 Found = TypeVar("Found")
@@ -81,6 +83,8 @@ class Deployment:
         self.processes: list[ProductProcess] = []
         self.folder = folder  # for the logs of the processes
         self._topics = topics
+        # One for all questions: a wait asks again and again, and each connection costs a thread.
+        self._raw_offsets = OffsetsReader(servers.kafka.address.split(","), self.raw_topic)
 
     @property
     def settings(self) -> dict[str, str]:
@@ -160,6 +164,18 @@ class Deployment:
         """Return the last lines of the log of every process of this deployment."""
         return "\n".join(f"--- {process.name}\n{process.last_lines()}" for process in self.processes)
 
+    def raw_ends(self) -> dict[int, int]:
+        """Return the end offset of each partition, once the broker knows it: one that has just returned may have no leader."""
+        found = self.wait_for(self._ask_offsets)
+        assert found is not None
+        return {partition: end for partition, (_, end) in found.partitions.items()}
+
+    def _ask_offsets(self) -> TopicOffsets | None:
+        try:
+            return self._raw_offsets.ask()
+        except StoreUnavailable:
+            return None
+
     def remove_raw_records(self, *, before: Mapping[int, int]) -> None:
         """Remove the records before these offsets from the raw topic, as retention does."""
         self._topics.remove_records(self.raw_topic, before=before)
@@ -191,6 +207,7 @@ class Deployment:
 
     def stop_processes(self) -> None:
         """Stop all processes of this deployment, at the same time."""
+        self._raw_offsets.close()
         for process in self.processes:
             process.ask_to_stop()
         for process in self.processes:

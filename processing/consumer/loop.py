@@ -37,6 +37,7 @@ from processing.stores.mongodb.recently_stored import RecentlyStored
 logger = logging.getLogger(__name__)
 
 POLL = 0.5  # seconds; also how soon a signal is seen
+JOIN_POLL = 0.05  # seconds, while new in the group: a poll does not return when partitions are assigned
 EXPECTED_EVENTS_PER_RECORD = 100.0  # before the first record was read: as many as a receiver groups under load
 BUSY_EVENTS = 500  # in one batch, from which on the client fetches in larger rounds
 PATIENCE = 1.0  # seconds that the stores may take before fetching pauses
@@ -173,7 +174,7 @@ class Loop:
         """Poll until what is held makes a full batch, or has waited long enough; return the seconds from the first record on."""
         records = self._held
         events, size = sum(map(_event_count, records)), sum(map(_size, records))
-        wait = POLL if not records and not (self._settling or self._starts.asked) else 0.01
+        wait = 0.01 if records or self._settling or self._starts.asked else JOIN_POLL if consumer.is_joining else POLL
         began = time.monotonic()
         closes = began + wait
         most = self._stores.budget.batch_events()

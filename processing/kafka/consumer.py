@@ -32,6 +32,7 @@ REQUEST_TIMEOUT = 5.0  # seconds that a call for offsets may take
 # What was stored since the last commit is published to processed-data again after a kill, and after a partition has moved.
 COMMIT_EVERY = 1.0  # seconds
 COMMIT_AGAIN = 5.0  # seconds after one that failed
+JOIN_WITHIN = 5.0  # seconds; who has no partitions by then waits for others to leave
 # When idle, the broker answers a fetch as soon as there is any record; under load, when there is enough for a round.
 _IDLE_FETCH = {"fetch_min_bytes": 1, "fetch_max_wait_ms": 500}
 _BUSY_FETCH = {"fetch_min_bytes": 65_536, "fetch_max_wait_ms": 50}
@@ -55,6 +56,7 @@ class Consumer:
         self._next_commit = 0.0  # time.monotonic()
         self._is_refused = False  # the last commit
         self.is_broken = False  # see `poll`
+        self._joins_until = time.monotonic() + JOIN_WITHIN
         with kafka_errors():
             self._client = KafkaConsumer(
                 **connection_options(),
@@ -169,6 +171,11 @@ class Consumer:
         noted = {number: end for number, (first, end) in passed.items() if self._next.get(number) == first}
         self._next |= noted
         self.note_done(noted)
+
+    @property
+    def is_joining(self) -> bool:
+        """Whether it is new in the group, and its first partitions may come at any moment."""
+        return not self._started and not self._awaiting_start and time.monotonic() < self._joins_until
 
     @property
     def awaiting_start(self) -> list[int]:

@@ -25,6 +25,8 @@ def connect(client_id: str, *, wait: float, **options: int) -> KafkaConsumer:
         request_timeout_ms=int(BROKER_TIMEOUT * 1000),
         bootstrap_timeout_ms=int(wait * 1000),
         reconnect_backoff_max_ms=500,
+        # Until the leaders of a topic are known, which the first read waits for, it is tried again and again.
+        retry_backoff_ms=20,
         allow_auto_create_topics=False,
         metrics_enabled=False,
         **options,

@@ -10,15 +10,12 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from django.conf import settings
 from django.db import connections
 from pymongo import MongoClient
 
 from deploy.testing.deployment import Deployment, close_pool
 from ingestion.events import timestamps
 from ingestion.tests import topic
-from processing.errors import StoreUnavailable
-from processing.kafka.end_offsets import OffsetsReader, TopicOffsets
 from processing.recovery.reconcile import reconcile
 from processing.stores.packed import rollups as packed
 from processing.stores.packed.rollups import HOURS, MINUTES
@@ -81,31 +78,13 @@ def as_json(event: Sent) -> dict[str, object]:
 def caught_up(site: Deployment) -> bool:
     """Whether everything in the topic has its effects."""
     done = progress(site)
-    return all(done.get(partition, 0) >= end for partition, end in ends(site).items())
+    return all(done.get(partition, 0) >= end for partition, end in site.raw_ends().items())
 
 
 def all_committed(site: Deployment) -> bool:
     """Whether the consumer has told Kafka that it is done with everything in the topic."""
     done = group.committed(site.name)
-    return all(done.get(partition, 0) >= end for partition, end in ends(site).items())
-
-
-def ends(site: Deployment) -> dict[int, int]:
-    """Each partition's end offset, once the broker knows it: one that has just returned may have no leader yet."""
-    reader = OffsetsReader(settings.KAFKA_BOOTSTRAP_SERVERS, site.raw_topic)
-
-    def ask() -> TopicOffsets | None:
-        try:
-            return reader.ask()
-        except StoreUnavailable:
-            return None
-
-    try:
-        found = site.wait_for(ask)
-        assert found is not None
-        return {partition: end for partition, (_, end) in found.partitions.items()}
-    finally:
-        reader.close()
+    return all(done.get(partition, 0) >= end for partition, end in site.raw_ends().items())
 
 
 def progress(site: Deployment) -> dict[int, int]:

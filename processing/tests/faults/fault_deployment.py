@@ -156,7 +156,7 @@ class World:
         """
         began, before = since or time.monotonic(), load.batches
         self.site.wait_for(lambda: all(now > then for now, then in zip(load.batches, before, strict=True)), RECOVERY)
-        ends = expectations.ends(self.site)
+        ends = self.site.raw_ends()
         self.site.wait_for(lambda: reached(expectations.progress(self.site), ends), RECOVERY)
         self.note("recovery", round(time.monotonic() - began, 1))
 

@@ -48,7 +48,7 @@ def test_a_thousand_bad_lines_in_a_row_hold_their_partition_and_nobody_elses(wor
         )
         world.expected.letters["", "not_json"] += 1_000
         world.site.wait_for(lambda: held(world) == [partition], RECOVERY)
-        ends = expectations.ends(world.site)
+        ends = world.site.raw_ends()
         world.goes_on(load)
         world.site.wait_for(lambda: reached(expectations.progress(world.site), {**ends, partition: 0}), RECOVERY)
         world.manage("partitions", "resume", world.site.raw_topic, str(partition), "--through-end")

@@ -41,7 +41,7 @@ def test_records_removed_before_they_were_read_are_a_gap_and_all_the_others_are_
         assert world.consumer.stop() == 0
         read = expectations.progress(world.site)
         world.goes_on(load)
-        waiting = {number: end for number, end in expectations.ends(world.site).items() if end > read.get(number, 0)}
+        waiting = {number: end for number, end in world.site.raw_ends().items() if end > read.get(number, 0)}
         removed = {
             number: rng.randrange(read.get(number, 0), waiting[number]) + 1
             for number in rng.sample(sorted(waiting), rng.randrange(1, len(waiting) + 1))
@@ -67,7 +67,7 @@ def test_a_topic_that_is_made_anew_costs_what_nobody_had_read_and_is_read_from_i
         world.goes_on(load)
         # In order: then what the senders hold for accepted is all there, and they send the rest again.
         world.receiver.stop()
-        unread = held_between(world, read, expectations.ends(world.site))
+        unread = held_between(world, read, world.site.raw_ends())
         world.site.recreate_raw_topic()
         gone = unread & {(event.source, event.id) for event in load.acknowledged}
         world.start_receiver()

@@ -75,11 +75,11 @@ def test_all_codecs_headers_and_transactions_of_other_clients_are_stored(site: D
 def test_what_waits_behind_an_open_transaction_counts_as_waiting_and_can_be_traced(site: Deployment) -> None:
     with open_transaction(site.raw_topic, [Foreign(plain(1), BAD)]):
         factories.put(site.raw_topic, factories.line(2, source="good-1"), partition=BAD)
-        ranges = {BAD: (0, expectations.ends(site)[BAD])}
+        ranges = {BAD: (0, site.raw_ends()[BAD])}
         with running_loop():
             good_everywhere(site, 1_000)
             site.wait_for(lambda: stored(site, "good-%") == PARTITIONS - 1, WITHIN)
-            assert (expectations.progress(site).get(BAD, 0), expectations.ends(site)[BAD]) == (0, 3)
+            assert (expectations.progress(site).get(BAD, 0), site.raw_ends()[BAD]) == (0, 3)
             assert topic_search.search(UUID(event_id(2)), ranges).complete
     with running_loop():
         site.wait_for(lambda: expectations.caught_up(site), WITHIN)

@@ -9,6 +9,7 @@ import pytest
 from deploy.testing.deployment import Deployment
 from ingestion.kafka import client_internals
 from processing.events.positions import ReadUpTo
+from processing.kafka import consumer as consumers
 from processing.kafka.consumer import Consumer
 from processing.kafka.end_offsets import OffsetsReader
 from processing.tests import factories, group
@@ -31,6 +32,24 @@ def test_a_rejoin_that_outlasts_a_poll_is_finished_by_the_next_polls(site: Deplo
 
             assert poll(consumer, site, wait=0.5) == [0, 1, 2, 3, 4, 5]
             assert coordinator.stable()
+    finally:
+        consumer.close()
+
+
+def test_a_consumer_is_joining_until_it_has_partitions_or_others_have_them_all(
+    site: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Meanwhile its polls are short: none of them returns when the partitions are assigned."""
+    consumer = Consumer()
+    try:
+        assert consumer.is_joining
+        poll(consumer, site, wait=0.05)
+        assert not consumer.is_joining
+
+        monkeypatch.setattr(consumers, "JOIN_WITHIN", 0.0)
+        spare = Consumer()
+        assert not spare.is_joining
+        spare.close()
     finally:
         consumer.close()
 

@@ -13,7 +13,6 @@ from deploy.testing.deployment import Deployment
 from ingestion.tests.client import JSON, call, event, numbered, post
 from processing.kafka import topic_search
 from processing.models import DeadLetter, DeadLetterAction, SourceStatistics
-from processing.tests.expectations import ends
 from queries.tests.stored import get, make_event, refused, store, store_document, timed_id
 
 pytestmark = pytest.mark.services
@@ -188,6 +187,6 @@ def test_the_request_of_an_event_is_found_from_its_event_as_long_as_it_is_stored
     (point,) = (one for one in get("/data")["results"] if "f" in str(one["payload"]))
     assert get(f"/api/events/{point['eventId']}/")["document"]["request"] == {"traceparent": TRACE}
 
-    site.remove_raw_records(before=ends(site))
+    site.remove_raw_records(before=site.raw_ends())
     assert step_of(get(f"/api/events/{ids[0]}/trace/"), "published")["at"] is None
     assert [received_request(id_) for id_ in ids] == expected
