@@ -42,9 +42,10 @@ def test_a_consumer_is_joining_until_it_has_partitions_or_others_have_them_all(
     """Meanwhile its polls are short: none of them returns when the partitions are assigned."""
     consumer = Consumer()
     try:
-        assert consumer.is_joining
+        states = [consumer.is_joining]
         poll(consumer, site, wait=0.05)
-        assert not consumer.is_joining
+        states.append(consumer.is_joining)
+        assert states == [True, False]
 
         monkeypatch.setattr(consumers, "JOIN_WITHIN", 0.0)
         spare = Consumer()
