@@ -29,5 +29,6 @@ def test_the_bill_names_every_package_that_production_installs_with_its_version_
     assert (about["name"], about["version"]) == ("data-flow-engine", VERSION)
 
 
+@pytest.mark.thorough
 def test_the_bill_is_the_same_each_time(made: dict[str, Any]) -> None:
     assert sbom.bill(FILE) == made
