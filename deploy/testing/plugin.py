@@ -15,6 +15,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+from kafka import KafkaConsumer
+from kafka.cluster import ClusterMetadata
 from pytest_django.plugin import DjangoDbBlocker
 
 from deploy.local import ports, processes
@@ -55,6 +57,11 @@ def _set_environment() -> None:
 
 
 _set_environment()
+
+# Milliseconds. With the clients' 100 each client in a test's own process sleeps so long before it asks about its topic, and
+# between polls without records; that is most of the time of a `reconcile` or of one record sent.
+for _client in (ClusterMetadata, KafkaConsumer):
+    _client.DEFAULT_CONFIG["retry_backoff_ms"] = 5
 
 
 def ram_disk() -> Path | None:
