@@ -24,6 +24,11 @@ from processing.tests.stored_rows import raw_topic
 EARLY = datetime(2009, 3, 1, tzinfo=UTC)  # in the partition that every database has from the start
 
 
+@pytest.fixture(name="site")
+def _site(emptied_site: Deployment) -> Deployment:
+    return emptied_site
+
+
 def test_a_source_is_live_then_late_then_silent() -> None:
     seen = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -30,6 +30,11 @@ GOOD = b'{"sourceId": "sensor-1", "timestamp": "2009-03-01T00:00:00Z", "payload"
 EVENT = UUID(int=77)
 
 
+@pytest.fixture(name="site")
+def _site(emptied_site: Deployment) -> Deployment:
+    return emptied_site
+
+
 def test_facets_count_what_the_other_filters_leave(site: Deployment) -> None:
     make_letter(0, reason="not_json", source_id="a")
     make_letter(1, reason="not_json", source_id="b")

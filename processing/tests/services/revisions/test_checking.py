@@ -19,7 +19,7 @@ from processing.logic.faults import Fault, InvalidLogic
 from processing.logic.revisions import checking, versions
 from processing.logic.tables.lookup_table import LookupTable
 
-pytestmark = [pytest.mark.services, pytest.mark.usefixtures("site")]
+pytestmark = [pytest.mark.services, pytest.mark.usefixtures("emptied_site")]
 
 HOT = RuleContent(name="hot", when="temperature > 30", actions=["tag hot"])
 WEATHER = {"type": "object", "properties": {"temperature": {"type": "number", "maximum": 60}}}

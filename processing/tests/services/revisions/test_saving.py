@@ -8,7 +8,6 @@ import msgspec
 import pytest
 from django.db import connection, connections, transaction
 
-from deploy.testing.deployment import Deployment
 from ingestion.models import Source
 from processing.logic.content import EMPTY, Content, RuleContent
 from processing.logic.faults import InvalidLogic
@@ -20,7 +19,7 @@ from processing.logic.revisions.rows import UnknownRevision
 from processing.models import Incident, LogicActivation, LogicRevision
 from processing.stores import postgres
 
-pytestmark = [pytest.mark.services, pytest.mark.usefixtures("site")]
+pytestmark = [pytest.mark.services, pytest.mark.usefixtures("emptied_site")]
 
 HOT = RuleContent(name="hot", when="temperature > 30", actions=["tag hot"])
 COLD = RuleContent(name="cold", when="temperature < 0", actions=["tag cold"])
@@ -133,7 +132,7 @@ def test_a_revision_becomes_current_only_over_the_one_that_is_expected() -> None
     assert current() == 3
 
 
-def test_of_many_savers_at_once_one_wins_and_the_others_are_told(site: Deployment) -> None:
+def test_of_many_savers_at_once_one_wins_and_the_others_are_told() -> None:
     save(HOT, activate=True)
     outcomes: list[object] = []
 

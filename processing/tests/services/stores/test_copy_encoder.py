@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from deploy.testing.deployment import Deployment
 from ingestion.events.model import INT64_MAX, INT64_MIN
 from ingestion.events.timestamps import EPOCH
 from processing.events.batch import MINUTE
@@ -20,7 +19,8 @@ from processing.stores import copy_encoder, row_sql
 from processing.stores.row_store import RowStore
 from processing.tests.factories import NOON, event_id, make_entry, make_sent
 
-pytestmark = pytest.mark.services
+# What they write is undone, or in tables of their connection alone.
+pytestmark = [pytest.mark.services, pytest.mark.usefixtures("module_site")]
 
 LAST = 253_370_764_799_999_999  # the last microsecond of 9998
 PAYLOADS: list[bytes] = [
@@ -35,13 +35,13 @@ PAYLOADS: list[bytes] = [
 
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
-def test_a_payload_is_read_back_equal(site: Deployment, payload: bytes) -> None:
+def test_a_payload_is_read_back_equal(payload: bytes) -> None:
     entry = make_entry(make_sent(1, payload=json.loads(payload)), text=payload)
 
     assert [row["payload"] for row in written([entry])] == [json.loads(payload)]
 
 
-def test_decimals_are_read_back_as_the_nearest_double(site: Deployment) -> None:
+def test_decimals_are_read_back_as_the_nearest_double() -> None:
     text = b'{"large":1.7976931348623157e308,"small":5e-324,"third":0.3333333333333333,"minus":-0.0}'
     entry = make_entry(make_sent(1, payload=json.loads(text)), text=text)
 
@@ -51,14 +51,14 @@ def test_decimals_are_read_back_as_the_nearest_double(site: Deployment) -> None:
 
 
 @pytest.mark.parametrize("ts", [0, 1, 946_684_800_000_000, 946_684_799_999_999, NOON + 123_456, LAST])
-def test_a_time_is_read_back_to_the_microsecond(site: Deployment, ts: int) -> None:
+def test_a_time_is_read_back_to_the_microsecond(ts: int) -> None:
     entry = make_entry(make_sent(1, ts=ts, payload={}))
 
     [row] = written([entry])
     assert row["ts"] == ts
 
 
-def test_every_other_column_is_read_back(site: Deployment) -> None:
+def test_every_other_column_is_read_back() -> None:
     source = "s" * 128
     entry = make_entry(make_sent(1, source=source, payload={}), place=(5, 2**62, 999))
     entry.hash = INT64_MIN
@@ -71,7 +71,7 @@ def test_every_other_column_is_read_back(site: Deployment) -> None:
     }  # fmt: skip
 
 
-def test_sums_are_read_back_exactly(site: Deployment) -> None:
+def test_sums_are_read_back_exactly() -> None:
     span = Span(2**62, 1e308, INT64_MIN, INT64_MAX, 5e-324, 0, b"\0" * 16, -math.inf, LAST, b"\xff" * 16)
     minute, hour = NOON // MINUTE, NOON // MINUTE // 60
     store = RowStore()
@@ -91,7 +91,7 @@ def test_sums_are_read_back_exactly(site: Deployment) -> None:
         assert (row[12], row[13].int) == (EPOCH + timedelta(microseconds=LAST), 2**128 - 1)
 
 
-def test_a_ledger_row_without_a_stored_event_has_no_latest_one(site: Deployment) -> None:
+def test_a_ledger_row_without_a_stored_event_has_no_latest_one() -> None:
     gains = {
         ("", NOON // MINUTE, 3): LedgerDelta(NOON, NOON + 1, read=1, dead_lettered=1),
         ("s", NOON // MINUTE, 3): LedgerDelta(NOON, NOON, read=6, stored=1, duplicate=2, dropped=3, latest_event=0),
