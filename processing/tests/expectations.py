@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,7 +14,7 @@ import psycopg
 from django.db import connections
 from pymongo import MongoClient
 
-from deploy.testing.deployment import Deployment, close_pool
+from deploy.testing.deployment import Deployment, DidNotHappen, close_pool
 from ingestion.events import timestamps
 from ingestion.tests import topic
 from processing.recovery.reconcile import reconcile
@@ -23,6 +24,8 @@ from processing.tests import group, reference_rollups
 from processing.tests.reference_rollups import Rollups, Sent, Statistics
 
 _STATISTICS = "source_id, field, start, count, sum, min, max, first, first_ts, first_id, last, last_ts, last_id"
+
+PUBLISHED_WITHIN = 10.0  # seconds
 
 Identity = tuple[str, str]  # source, event id
 Content = tuple[int, dict[str, Any]]  # microseconds since the epoch, payload
@@ -114,6 +117,9 @@ def assert_stored(site: Deployment, sent: Iterable[Sent]) -> None:
     for table, span in ((MINUTES, reference_rollups.MINUTE), (HOURS, reference_rollups.HOUR)):
         assert_agree(rollups(site, table), reference_rollups.rollups(events, span=span))
     assert difference(latest(site), reference_rollups.latest(events)) == {}
+    # A consumer publishes what it has stored a moment later.
+    with suppress(DidNotHappen):
+        site.wait_for(lambda: contents.keys() <= published(site), PUBLISHED_WITHIN)
     assert contents.keys() - published(site) == set()
 
 
