@@ -100,7 +100,9 @@ def test_a_backup_that_is_killed_leaves_none_and_the_next_one_removes_what_it_le
     assert run_json("restore", "--from", str(path), "--verify")["ok"] is True
 
 
-@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT], ids=lambda stop: stop.name)
+@pytest.mark.parametrize(
+    "stop", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.thorough)], ids=lambda stop: stop.name
+)
 def test_a_backup_that_is_stopped_while_it_waits_ends_soon_and_leaves_nothing(
     filled: Deployment, tmp_path: Path, stop: signal.Signals
 ) -> None:

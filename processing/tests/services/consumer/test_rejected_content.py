@@ -18,9 +18,9 @@ pytestmark = pytest.mark.services
     "payload",
     [
         b'{"a":"nul \\u0000"}',
-        b'{"a":[{"b\\u0000":1}]}',
+        pytest.param(b'{"a":[{"b\\u0000":1}]}', marks=pytest.mark.thorough),
         b'{"a":9223372036854775808}',
-        b'{"a":[-9223372036854775809]}',
+        pytest.param(b'{"a":[-9223372036854775809]}', marks=pytest.mark.thorough),
         b'{"a":' + b"[" * 300 + b"]" * 300 + b"}",
     ],
     ids=["a NUL", "a NUL in a key", "past int64", "below int64", "300 levels"],
