@@ -80,9 +80,13 @@ def assert_agrees() -> None:
     assert report.ok, report_text.render(report)
 
 
-@pytest.fixture(name="replayed")
-def _replayed(site: Deployment) -> list[tuple[Any, ...]]:
-    """Events under no logic and under a revision, replayed by others, whole and in part, forth and back; all rows."""
+@pytest.fixture(name="replayed", scope="module")
+def _replayed(module_site: Deployment) -> list[tuple[Any, ...]]:
+    """Events under no logic and under a revision, replayed by others, whole and in part, forth and back; all rows.
+
+    Each test loses or damages some and has to leave them as they were.
+    """
+    site = module_site
     send(site, "a", "b", "c")
     first = doubled()
     replaying.replay(first, sources=("a", "b"))

@@ -7,8 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 import msgspec
-import pytest
-from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import HealthCheck, given, reject, settings, strategies
 
 from processing.events.made import Made
 from processing.logic.content import RuleContent
@@ -66,11 +65,10 @@ def test_generated_code_gives_what_the_interpreter_gives(
     assert not any(step.outcome == "failed" for step in steps)
 
 
-@pytest.mark.parametrize("indent", [None, 2])
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
-@given(some.rule_lists(), some.payloads(), some.TIMES)
+@given(some.rule_lists(), some.payloads(), some.TIMES, strategies.sampled_from([None, 2]))
 def test_the_text_of_a_payload_says_what_its_values_say(
-    indent: int | None, contents: list[RuleContent], values: dict[str, object], ts: int
+    contents: list[RuleContent], values: dict[str, object], ts: int, indent: int | None
 ) -> None:
     program = compile_program(parsed(contents), labels={}, tables=TABLES)
     assert program is not None
