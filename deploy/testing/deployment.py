@@ -206,7 +206,7 @@ class Deployment:
         self._topics.delete([self.raw_topic, self.processed_topic])
 
     def stop_processes(self) -> None:
-        """Stop all processes of this deployment, at the same time."""
+        """Stop all processes of this deployment, at the same time, and drop its own connection to Kafka."""
         self._raw_offsets.close()
         for process in self.processes:
             process.ask_to_stop()

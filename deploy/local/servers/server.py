@@ -131,7 +131,6 @@ class Server:
 
     def stop(self, seconds: float = 25.0) -> None:
         """Stop it. It is killed if it takes longer than `seconds`."""
-        self._is_untouched = False
         if self._process is not None:
             self._process.stop(seconds)
 

@@ -65,7 +65,7 @@ def test_generated_code_gives_what_the_interpreter_gives(
     assert not any(step.outcome == "failed" for step in steps)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(some.rule_lists(), some.payloads(), some.TIMES, strategies.sampled_from([None, 2]))
 def test_the_text_of_a_payload_says_what_its_values_say(
     contents: list[RuleContent], values: dict[str, object], ts: int, indent: int | None
