@@ -41,6 +41,7 @@ async def test_a_refusal_leaves_nothing_to_the_requests_after_it(port: int, sett
     named = wire_of(kind).replace(b"Host:", THEIRS + b"Host:", 1)
 
     refusals = [*await talk(port, wire_of(kind)), *await talk(port, named)]
+    settings.DATAFLOW_HEADER_SECONDS = settings.DATAFLOW_BODY_SECONDS = 5
     same = await talk(port, post(b"7") * AFTER, count=AFTER)
     bad = [(await talk(port, wire_of("no HTTP")))[0] for _ in range(3)]
     [good] = await talk(port, post(GOOD))

@@ -143,9 +143,9 @@ def test_an_export_has_the_events_of_its_reader_alone() -> None:
 
 
 def test_a_postgresql_that_sends_nothing_ends_an_export(module_site: Deployment, monkeypatch: Any) -> None:
-    monkeypatch.setattr(reading, "STEP_SECONDS", 0.5)
     export = started()
     next(export)
+    monkeypatch.setattr(reading, "STEP_SECONDS", 0.5)
 
     module_site.servers.postgres.freeze()
     began = time.monotonic()
