@@ -10,7 +10,8 @@ from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
 
-from ingestion.spans.exporting import provider
+from ingestion.spans.exporting import outbox
+from ingestion.spans.part import Part, kafka
 from ingestion.spans.tracer import Tracer
 from ingestion.tests import otlp_receiver
 
@@ -31,12 +32,13 @@ def main() -> None:
     theirs.close()
     os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = ours.recv()
     os.environ["OTEL_TRACES_SAMPLER"] = "parentbased_always_off"
-    tracer = Tracer(provider(process="bench", version="0"), per_second=0)
+    tracer = Tracer(outbox(process="bench", version="0"), per_second=0)
     print(f"not traced: {min(_cost(partial(_decide, tracer), DECISIONS) for _ in range(ROUNDS)):.2f} µs a request")
     traced = _cost(partial(_repeat, partial(_trace, tracer), REQUESTS), REQUESTS * PIECES)
     print(f"traced, both spans made and sent: {traced:.0f} µs a request")
-    batch = _cost(partial(_repeat, partial(_trace_batch, tracer), BATCHES), BATCHES * PIECES)
-    print(f"a batch with {PARTS} parts and {LINKS} links: {batch:.0f} µs")
+    for links in (1, LINKS):
+        batch = _cost(partial(_repeat, partial(_trace_batch, tracer, links), BATCHES), BATCHES * PIECES)
+        print(f"a batch with {PARTS} parts and links to {links} requests: {batch:.0f} µs")
 
 
 def _decide(tracer: Tracer) -> None:
@@ -47,15 +49,15 @@ def _decide(tracer: Tracer) -> None:
 def _trace(tracer: Tracer) -> None:
     span = tracer.receive(TRACE, received=1, events=1, request_id=None)
     assert span is not None
-    tracer.end(tracer.flush([span], topic="raw-data", events=1))
-    span.end(None)
+    tracer.flush([span], topic="raw-data", events=1).end()
+    span.end()
 
 
-def _trace_batch(tracer: Tracer) -> None:
+def _trace_batch(tracer: Tracer, links: int) -> None:
     now = time.time_ns()
-    parts = [tracer.part("part", "client", now, now, {"db.system.name": "mongodb"}) for _ in range(PARTS)]
-    whole = tracer.part("process", "consumer", now, now, tracer.kafka("process", "raw-data"))
-    tracer.past(whole, parts, links=[TRACE] * LINKS)
+    parts = [Part("part", "client", now, now, {"db.system.name": "mongodb"}) for _ in range(PARTS)]
+    whole = Part("process", "consumer", now, now, kafka("process", "raw-data"))
+    tracer.past(whole, parts, links=[TRACE] * links)
 
 
 def _repeat(work: Callable[[], None], count: int) -> None:

@@ -36,7 +36,7 @@ from ingestion.runtime.loop_singleton import LoopSingleton
 from ingestion.spans import current
 
 if TYPE_CHECKING:
-    from ingestion.spans.tracer import ReceivedSpan
+    from ingestion.spans.tracer import OpenSpan
 
 NOT_TAKEN = "Kafka does not answer; nothing was taken"
 
@@ -289,7 +289,7 @@ class Acceptance:
             )
         except (Overloaded, BrokerUnavailable) as error:
             if span is not None:
-                span.end(error)
+                span.end(type(error).__name__)
             raise
         if span is not None:
             acknowledged.add_done_callback(partial(_end_span, span))
@@ -301,9 +301,9 @@ class Acceptance:
 acceptance = LoopSingleton(Acceptance)
 
 
-def _end_span(span: ReceivedSpan, acknowledged: asyncio.Future[None]) -> None:
+def _end_span(span: OpenSpan, acknowledged: asyncio.Future[None]) -> None:
     error = asyncio.CancelledError() if acknowledged.cancelled() else acknowledged.exception()
-    span.end(error)
+    span.end(type(error).__name__ if error else "")
 
 
 @cache

@@ -14,12 +14,9 @@ from ingestion.kafka.direct.leaders import Leaders
 from ingestion.kafka.producer import Client, PublishFailed, is_refused_for_good, send
 from ingestion.kafka.producer_record import ProducerRecord
 from ingestion.kafka.submission import Submission
-from ingestion.spans import current
 
 if TYPE_CHECKING:
-    from opentelemetry.trace import Span
-
-    from ingestion.spans.tracer import Tracer
+    from ingestion.spans.tracer import OpenSpan, Tracer
 
 
 class Flush:
@@ -39,7 +36,7 @@ class Flush:
         self.started = loop.time()
         self.failed = 0  # bit mask of the partitions where a record was not acknowledged
         self.errors: list[BaseException] = []
-        self.span: Span | None = None  # if one of its requests is traced
+        self._span: OpenSpan | None = None  # if one of its requests is traced
         self._producer = producer
         self._topic = topic
         self._loop = loop
@@ -58,13 +55,12 @@ class Flush:
         """Begin its span, if one of its requests is traced."""
         traced = [submission.span for submission in self.submissions if submission.span is not None]
         if traced:
-            self.span = tracer.flush(traced, topic=self._topic, events=self.events)
+            self._span = tracer.flush(traced, topic=self._topic, events=self.events)
 
     def end_span(self) -> None:
-        """End its span, with the error if a record was not acknowledged."""
-        assert current.tracer is not None  # it has begun
-        assert self.span is not None
-        current.tracer.end(self.span, error=self.reason if self.failed else "")
+        """End its span if it has one, with the error if a record was not acknowledged."""
+        if self._span is not None:
+            self._span.end(self.reason if self.failed else "")
 
     def _answered(self, sent: Sequence[ProducerRecord], failed: Collection[int]) -> None:
         """Take a leader's answer. The client sends again what has failed: it knows what each error means."""

@@ -21,7 +21,7 @@ from ingestion.runtime.loop_singleton import LoopSingleton
 from ingestion.spans import current
 
 if TYPE_CHECKING:
-    from ingestion.spans.tracer import ReceivedSpan
+    from ingestion.spans.tracer import OpenSpan
 
 logger = logging.getLogger(__name__)
 
@@ -124,7 +124,7 @@ class Publisher:
         deadline: float,
         trace: bytes | None = None,
         request_id: bytes | None = None,
-        span: ReceivedSpan | None = None,
+        span: OpenSpan | None = None,
     ) -> asyncio.Future[None]:
         """Add events to the next flush; the future is done once Kafka has acknowledged all of them.
 
@@ -281,8 +281,7 @@ class Publisher:
     def _on_complete(self, flush: Flush) -> None:
         self._flush = None
         metrics.FLUSH_SECONDS.observe(self.loop.time() - flush.started)
-        if flush.span is not None:
-            flush.end_span()
+        flush.end_span()
         self._pace.note(len(flush.submissions), flush.events, started=flush.started)
         for submission in flush.submissions:
             self._release(submission)

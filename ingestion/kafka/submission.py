@@ -11,7 +11,7 @@ import msgspec
 from ingestion.events.model import Event
 
 if TYPE_CHECKING:
-    from ingestion.spans.tracer import ReceivedSpan
+    from ingestion.spans.tracer import OpenSpan
 
 
 class Submission(msgspec.Struct, kw_only=True, eq=False):
@@ -24,5 +24,5 @@ class Submission(msgspec.Struct, kw_only=True, eq=False):
     acknowledged: asyncio.Future[None]
     trace: bytes | None = None  # the W3C trace context of the request
     request_id: bytes | None = None  # as the client chose it
-    span: ReceivedSpan | None = None  # if the request is traced
+    span: OpenSpan | None = None  # if the request is traced
     partitions: int = 0  # bit mask of the partitions that hold its events

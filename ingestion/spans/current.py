@@ -35,7 +35,7 @@ def start(*, process: str, version: str, per_second: int) -> None:
     """
     global tracer  # noqa: PLW0603 - one for each process
     # Only a process that makes spans pays for loading what makes them.
-    from ingestion.spans.exporting import provider  # noqa: PLC0415
+    from ingestion.spans.exporting import outbox  # noqa: PLC0415
     from ingestion.spans.tracer import Tracer  # noqa: PLC0415
 
-    tracer = Tracer(provider(process=process, version=version), per_second=per_second)
+    tracer = Tracer(outbox(process=process, version=version), per_second=per_second)

@@ -1,124 +1,90 @@
-"""Sends spans in the background by OTLP; a receiver that is down or slow costs spans, never events."""
+"""Sends spans by OTLP, with OpenTelemetry's exporters, as its variables say."""
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
-import threading
 import uuid
-from collections.abc import Sequence
+from typing import Any
 
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as OverGrpc
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as OverHttp
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+from opentelemetry.sdk.trace.export import SpanExportResult
 
-from ingestion.metrics import SPANS_DROPPED, SPANS_SENT
+from ingestion.spans import encoding
+from ingestion.spans.outbox import Bounds, Outbox
 from ingestion.spans.sampling import InvalidTracing
-
-logger = logging.getLogger(__name__)
 
 PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 EXPORTER = "OTEL_TRACES_EXPORTER"
-QUEUE = "OTEL_BSP_MAX_QUEUE_SIZE"
-MAX_QUEUE = 2_048  # spans that wait, OpenTelemetry's default
-# Seconds that a process waits at its end for the last spans to be taken. Its supervisor waits for it.
-FAREWELL = 2.0
+QUEUE, TOGETHER, DELAY = "OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "OTEL_BSP_SCHEDULE_DELAY"
+
+_MOST = 1_000_000  # of a variable
 
 
-class _Reporting(SpanExporter):
-    """Counts what the receiver takes, and logs once when it stops or begins to."""
+class _Http(OverHttp):
+    """Sends messages that are made already, as its own are once they are made."""
 
-    def __init__(self, inner: SpanExporter) -> None:
-        self._inner = inner
-        self._fails = False
-        self.taken = 0  # spans that were handed over, with or without success
-
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        self.taken += len(spans)
-        try:
-            result = self._inner.export(spans)
-        except Exception:  # noqa: BLE001 - whatever a receiver answers, the process goes on
-            result = SpanExportResult.FAILURE
-        fails = result is not SpanExportResult.SUCCESS
-        (SPANS_DROPPED.labels("receiver") if fails else SPANS_SENT).inc(len(spans))
-        if fails and not self._fails:
-            logger.warning("spans are not taken; they are dropped until they are")
-        elif self._fails and not fails:
-            logger.info("spans are taken again")
-        self._fails = fails
-        return result
-
-    def shutdown(self) -> None:
-        self._inner.shutdown()
+    def send(self, request: ExportTraceServiceRequest) -> bool:
+        return bool(self._client.export(request.SerializeToString()).success)
 
 
-class _Bounded(BatchSpanProcessor):
-    """Drops a span if too many wait, and counts it; OpenTelemetry's own logs a line for each."""
+class _Grpc(OverGrpc):
+    """The same."""
 
-    def __init__(self, exporter: _Reporting, limit: int) -> None:
-        super().__init__(exporter)
-        self._reporting = exporter
-        self._limit = limit
-        self._ended = 0
+    def send(self, request: Any) -> bool:
+        return self._export(request) is SpanExportResult.SUCCESS
 
-    def on_end(self, span: ReadableSpan) -> None:
-        if self._ended - self._reporting.taken >= self._limit:
-            SPANS_DROPPED.labels("queue").inc()
-            return
-        self._ended += 1
-        super().on_end(span)
+    def _translate_data(self, data: Any) -> Any:
+        return data
+
+    def _count_data(self, data: Any) -> int:
+        return len(data.resource_spans[0].scope_spans[0].spans)
 
 
-def provider(*, process: str, version: str) -> TracerProvider:
-    """Return what makes spans of this process and sends them, by the variables of OpenTelemetry.
+def outbox(*, process: str, version: str) -> Outbox:
+    """Return what sends the spans of this process, by the variables of OpenTelemetry.
 
     :raises InvalidTracing: one is not understood
     """
-    # It says the same as `_Reporting`, with each attempt.
+    # It says the same as the outbox, with each attempt.
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
-    exporter = _Reporting(_exporter())
+    bounds = _bounds()
+    exporter = _exporter()
     about = {"service.version": version, "service.instance.id": str(uuid.uuid4())}
-    if not os.environ.get("OTEL_SERVICE_NAME"):  # noqa: TID251 - OpenTelemetry's own variable
+    if not _variable("OTEL_SERVICE_NAME"):
         about["service.name"] = f"dataflow-{process}"
-    # Whether a request is traced was decided before: see ingestion.spans.sampling.
-    made = TracerProvider(resource=Resource.create(about), sampler=ALWAYS_ON, shutdown_on_exit=False)
-    try:
-        processor = _Bounded(exporter, int(os.environ.get(QUEUE) or MAX_QUEUE))  # noqa: TID251
-    except ValueError as error:
-        raise InvalidTracing(f"a variable OTEL_BSP_… is not understood: {error}.") from error
-    made.add_span_processor(processor)
-    _end_with_process(processor)
-    return made
+    resource = encoding.resource({name: str(value) for name, value in Resource.create(about).attributes.items()})
+    return Outbox(lambda spans: exporter.send(encoding.request(spans, resource)), bounds)
 
 
-def _exporter() -> SpanExporter:
-    kind = os.environ.get(EXPORTER) or "otlp"  # noqa: TID251
+def _bounds() -> Bounds:
+    usual = Bounds()
+    waiting = _number(QUEUE, usual.waiting)
+    together = min(waiting, _number(TOGETHER, usual.together))
+    return Bounds(waiting, together, _number(DELAY, round(usual.delay * 1_000)) / 1_000)
+
+
+def _number(name: str, usual: int) -> int:
+    text = _variable(name)
+    if not text:
+        return usual
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= _MOST):
+        raise InvalidTracing(f"{name} is {text!r}. Set it to a whole number from 1 to {_MOST}, for example {usual}.")
+    return int(text)
+
+
+def _exporter() -> _Http | _Grpc:
+    kind = _variable(EXPORTER) or "otlp"
     if kind != "otlp":
         raise InvalidTracing(f"{EXPORTER} is {kind!r}. Set it to otlp, or DATAFLOW_TRACES to 0.")
-    protocol = next(filter(None, map(os.environ.get, PROTOCOLS)), "http/protobuf")  # noqa: TID251
+    protocol = next(filter(None, map(_variable, PROTOCOLS)), "http/protobuf")
     if protocol not in {"http/protobuf", "grpc"}:
         raise InvalidTracing(f"{PROTOCOLS[1]} is {protocol!r}. Set it to http/protobuf or grpc.")
-    return OverGrpc() if protocol == "grpc" else OverHttp()
+    return _Grpc() if protocol == "grpc" else _Http()
 
 
-def _end_with_process(processor: BatchSpanProcessor) -> None:
-    """Send the last spans at the end of the process, within FAREWELL."""
-    ending, done = threading.Event(), threading.Event()
-
-    def wait() -> None:
-        ending.wait()
-        processor.shutdown()  # type: ignore[no-untyped-call]
-        done.set()
-
-    # No thread can be started at the end of a process, and a daemon does not keep it.
-    threading.Thread(target=wait, name="spans", daemon=True).start()
-
-    def end() -> None:
-        ending.set()
-        done.wait(FAREWELL)
-
-    atexit.register(end)
+def _variable(name: str) -> str:
+    return os.environ.get(name, "").strip()  # noqa: TID251 - OpenTelemetry's own variables

@@ -17,8 +17,9 @@ from ingestion.kafka import record_headers
 from processing import metrics
 from processing.consumer import batch_runner, steps
 from processing.consumer.gathering import Gathering, is_full
-from processing.consumer.measuring import batch_metrics, waiting
+from processing.consumer.measuring import batch_metrics, batch_spans, waiting
 from processing.consumer.measuring.partition_lags import PartitionLags
+from processing.consumer.measuring.step_clock import StepClock
 from processing.consumer.partition_starts import PartitionStarts
 from processing.consumer.probes.liveness import State, Watchdog
 from processing.consumer.progress_check import ProgressCheck
@@ -158,6 +159,7 @@ class Loop:
             batch=Batch(records=_once(records), asides=crashes.asides(records)),
             topic=Topic(kafka_id=consumer.topic_id, name=consumer.topic),
             alone=crashes.is_single_step(records),
+            clock=StepClock(batch_spans.begin(records)),
         )
 
     def _find_starts(self, consumer: Consumer) -> None:

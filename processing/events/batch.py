@@ -110,9 +110,9 @@ class Batch:
         found = {record.position: record_headers.redriven_letter(record.headers) for record in self.records}
         return {position: number for position, number in found.items() if number is not None}
 
-    def requests(self) -> dict[RecordPosition, list[RequestMark]]:
-        """Return the requests that the lines of records came with."""
-        found = {
+    def requests(self) -> dict[tuple[int, int], list[RequestMark]]:
+        """Return the requests that the lines of records came with, by the position of their record."""
+        found: dict[tuple[int, int], list[RequestMark]] = {
             record.position: record_headers.requests(record.headers)
             for record in self.records
             # Most have the headers of ours alone, in this order.

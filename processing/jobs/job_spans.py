@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from ingestion.spans import current
+from ingestion.spans.part import Part
 from processing.models import Job
 
 
@@ -16,5 +17,5 @@ def note(job: Job, *, began: int) -> None:
     if current.tracer is None or not current.tracer.sampler.samples(None):
         return
     attributes: dict[str, str | int] = {"dataflow.job": int(job.pk), "dataflow.job.state": str(job.state)}
-    whole = current.tracer.part(f"job {job.kind}", "internal", began, time.time_ns(), attributes)
+    whole = Part(f"job {job.kind}", "internal", began, time.time_ns(), attributes)
     current.tracer.past(whole, (), error=str(job.state) if job.state == Job.State.FAILED else "")

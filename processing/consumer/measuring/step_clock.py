@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from processing import metrics
-from processing.consumer.measuring import batch_spans
+from processing.consumer.measuring.batch_spans import Timings
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -29,9 +29,10 @@ class StepClock:
 
     __slots__ = ("_seconds", "timings")
 
-    def __init__(self) -> None:
+    def __init__(self, timings: Timings | None = None) -> None:
+        """:param timings: of the batch, if it is traced"""
         self._seconds: dict[str, float] = {}
-        self.timings = batch_spans.begin()  # if this process makes spans
+        self.timings = timings
 
     def add(self, name: str, seconds: float) -> None:
         """Add to a step, by its name as a label."""

@@ -15,13 +15,13 @@ def test_spans_go_over_grpc_with_the_name_and_version_of_the_process(monkeypatch
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.address)
         monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_on")
-        provider = exporting.provider(process="jobs", version="1.2.3")
-        tracer = Tracer(provider, per_second=0)
+        outbox = exporting.outbox(process="jobs", version="1.2.3")
+        tracer = Tracer(outbox, per_second=0)
 
         span = tracer.receive(None, received=1_000_000, events=7, request_id=None)
         assert span is not None
-        span.end(TimeoutError())
-        provider.shutdown()
+        span.end("TimeoutError")
+        outbox.close()
 
     (found,) = receiver.spans
     assert (found.service, found.name, found.attributes["error.type"]) == (
