@@ -36,7 +36,7 @@ class Flush:
         self.started = loop.time()
         self.failed = 0  # bit mask of the partitions where a record was not acknowledged
         self.errors: list[BaseException] = []
-        self._span: OpenSpan | None = None  # if one of its requests is traced
+        self.span: OpenSpan | None = None  # if one of its requests is traced
         self._producer = producer
         self._topic = topic
         self._loop = loop
@@ -55,12 +55,7 @@ class Flush:
         """Begin its span, if one of its requests is traced."""
         traced = [submission.span for submission in self.submissions if submission.span is not None]
         if traced:
-            self._span = tracer.flush(traced, topic=self._topic, events=self.events)
-
-    def end_span(self) -> None:
-        """End its span if it has one, with the error if a record was not acknowledged."""
-        if self._span is not None:
-            self._span.end(self.reason if self.failed else "")
+            self.span = tracer.flush(traced, topic=self._topic, events=self.events)
 
     def _answered(self, sent: Sequence[ProducerRecord], failed: Collection[int]) -> None:
         """Take a leader's answer. The client sends again what has failed: it knows what each error means."""

@@ -281,7 +281,8 @@ class Publisher:
     def _on_complete(self, flush: Flush) -> None:
         self._flush = None
         metrics.FLUSH_SECONDS.observe(self.loop.time() - flush.started)
-        flush.end_span()
+        if flush.span is not None:
+            flush.span.end(flush.reason if flush.failed else "")
         self._pace.note(len(flush.submissions), flush.events, started=flush.started)
         for submission in flush.submissions:
             self._release(submission)
