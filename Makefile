@@ -31,7 +31,7 @@ thorough: ## Run the tests of which make test has a sample only, faults apart (a
 faults: ## Inflict every fault with five seeds, write docs/faults.md (about 95 minutes)
 	$(DEV) deploy.faults
 
-faults-cluster: ## Inflict the faults of clusters with three seeds, write their part of docs/faults.md (about 25 minutes)
+faults-cluster: ## Inflict the faults of clusters with three seeds, write their part of docs/faults.md (about 15 minutes)
 	$(DEV) deploy.faults --cluster
 
 check: ## Check style, types, layers, settings, migrations, and all that deploys and monitors it
