@@ -179,6 +179,8 @@ def test_without_its_packages_a_process_that_is_to_make_spans_says_so_and_ends(
         ("OTEL_TRACES_SAMPLER_ARG", "2"),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "smtp"),
         ("OTEL_TRACES_EXPORTER", "zipkin"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "many"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "-1"),
     ],
 )
 def test_a_variable_of_opentelemetry_that_is_not_understood_is_named(name: str, value: str) -> None:
