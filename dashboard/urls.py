@@ -5,10 +5,17 @@ from __future__ import annotations
 from django.urls import path
 
 from dashboard.pages import views
+from dashboard.pages.account import sign_in
+from dashboard.pages.account import views as account
 
 urlpatterns = [
     path("", views.overview, name="overview"),
     path("sources/", views.sources, name="sources"),
     path("sources/<source_id>/", views.source, name="source"),
+    path("sign-in/", sign_in.SignIn.as_view(), name="sign-in"),
+    path("sign-out/", sign_in.SignOut.as_view(), name="sign-out"),
+    path("account/", account.account, name="account"),
+    path("account/password/", sign_in.ChangePassword.as_view(), name="password"),
+    path("account/preferences/", account.save_preferences, name="preferences"),
     path("live/<channel>/", views.live, name="live"),
 ]

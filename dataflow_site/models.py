@@ -14,6 +14,7 @@ class SignInFailures(models.Model):
 
     class Meta:
         db_table = "sign_in_failures"
+        permissions = [("open_admin", "Can open the administration")]
 
     def __str__(self) -> str:
         return f"{self.failures} since {self.since:%H:%M}"

@@ -72,13 +72,14 @@ MIDDLEWARE = [
     # Here so that nothing behind it holds one while an answer is sent, and again where a view begins.
     "queries.reads.release.ReleaseConnection",
     "dataflow_site.web.server_timing.ServerTiming",
+    "dashboard.frame.compression.Compression",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
-    "dashboard.pages.middleware.ContentSecurityPolicy",
+    "dashboard.frame.middleware.ContentSecurityPolicy",
     "dataflow_site.web.problem_pages.ProblemPages",
     "dataflow_site.web.storable_text.StorableText",
     "django.middleware.security.SecurityMiddleware",
     "queries.browsable.form_addresses.FormAddresses",
-    "dashboard.pages.middleware.StaticFiles",
+    "dashboard.frame.middleware.StaticFiles",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -104,7 +105,10 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 PASSWORD_HASHERS = ["dataflow_site.access.password_hashing.Hasher", *global_settings.PASSWORD_HASHERS[1:]]
-LOGIN_REDIRECT_URL = "/"
+CSRF_FAILURE_VIEW = "dataflow_site.web.problem_pages.csrf_failure"
+LOGIN_URL = "sign-in"
+LOGIN_REDIRECT_URL = "overview"
+LOGOUT_REDIRECT_URL = "sign-in"
 ROOT_URLCONF = "dataflow_site.urls"
 ASGI_APPLICATION = "dataflow_site.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -126,6 +130,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "dashboard.frame.context.frame",
             ]
         },
     }

@@ -29,9 +29,9 @@ from queries.request.query_params import Parameters
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
-# The admin and the addresses for operators check access themselves; probes need no key.
-_OPEN = re.compile(r"/(admin/|static/|healthz$|readyz$|metrics$)")
-_FOR_PROGRAMS = re.compile(r"/(api|data|live)(/|$)")
+# The admin, the pages of one's account and the addresses for operators check access themselves; probes need no key.
+_OPEN = re.compile(r"/(admin/|account/|sign-in/|sign-out/|static/|healthz$|readyz$|metrics$)")
+_FOR_PROGRAMS = re.compile(r"/(api|data|live)(/|$)|.*[.]json$")
 # The scope `admin` includes reading them; the views require it where something is changed.
 _FOR_OPERATORS = re.compile(r"/api/(dead-letters|jobs)(/|$)")
 _HEADERS = {"authorization": "HTTP_AUTHORIZATION", "x-api-key": "HTTP_X_API_KEY"}
@@ -50,7 +50,7 @@ class ReadAuthentication:
             except RequestRejected as refusal:
                 if _FOR_PROGRAMS.match(request.path) or refusal.code is not Code.UNAUTHENTICATED:
                     return errors.refused(refusal, path=request.path)
-                return HttpResponseRedirect(f"{reverse('admin:login')}?{urlencode({'next': request.get_full_path()})}")
+                return HttpResponseRedirect(f"{reverse('sign-in')}?{urlencode({'next': request.get_full_path()})}")
             except (DatabaseError, ReadUnavailable):
                 return errors.answer(Code.STORE_UNAVAILABLE, "PostgreSQL does not answer", path=request.path)
         return self._get_response(request)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
-from dashboard.panels import notices, rates, verdict
+from dashboard.panels import notices, rates, status_line, verdict
 from dashboard.panels.columns import SHOWN_VALUES, event_columns
 from dashboard.panels.snapshot_types import Doors, Lag, Overview, RateColumns, SourceRow
 from ingestion import problems
@@ -96,6 +96,7 @@ def _whole_overview(scope: ReadScope) -> Overview:
     return {
         "at": milliseconds(line["at"]),
         "notices": [*notices.of_scope(scope), *notices.of_line(line)],
+        "status": status_line.of_line(line, scope=scope),
         "ledger": line["ledger"],
         "told": verdict.told(line),
         "verdict": verdict.verdict(line),
@@ -116,6 +117,7 @@ def unknown_overview(states: Stores | None, *, scope: ReadScope) -> Overview:
     return {
         "at": time.time_ns() // 1_000_000,
         "notices": [] if states is None else notices.of_stores(states),
+        "status": status_line.of_stores(states),
         "ledger": None,
         "told": None,
         "verdict": None,

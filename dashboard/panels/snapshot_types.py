@@ -6,6 +6,7 @@ from typing import TypedDict
 
 from dashboard.panels.notices import Notice
 from dashboard.panels.rates import Rates
+from dashboard.panels.status_line import StatusLine
 from dashboard.panels.verdict import Told, Verdict
 from processing.ledger.ledger import Equation
 from queries.schemas import ConsumerShape, DoorShape, RecentMinute, Stores
@@ -58,6 +59,7 @@ class Overview(TypedDict):
 
     at: int  # ms since the epoch
     notices: list[Notice]
+    status: StatusLine
     ledger: Equation | None
     told: Told | None  # the numbers that may be ranges, as text
     verdict: Verdict | None  # the equation in words

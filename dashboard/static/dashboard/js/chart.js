@@ -2,8 +2,17 @@
 
 import { clock, measure, rate } from "./format.js";
 
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const colour = (name) => () => css(name);
+// A canvas knows no variables and no light-dark(): an element that has the colour resolves both.
+const probe = document.createElement("span");
+probe.hidden = true;
+document.body.append(probe);
+function colour(name) {
+  return () => {
+    probe.style.color = `var(${name})`;
+    return getComputedStyle(probe).color;
+  };
+}
+
 const FONT = "11px system-ui, sans-serif";
 
 function axis(more) {

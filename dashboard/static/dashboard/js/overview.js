@@ -4,8 +4,8 @@
 /** @typedef {import("./feed.js").OverviewBody} OverviewBody */
 
 import { rateChart } from "./chart.js";
-import { Feed } from "./feed.js";
 import { UNKNOWN, age, count, duration, measure, rate } from "./format.js";
+import { feed } from "./frame.js";
 import { Tail } from "./live-tail.js";
 import { followConnection, make, setState, setText } from "./panels.js";
 
@@ -19,7 +19,6 @@ const bound = new Map();
 for (const element of document.querySelectorAll("[data-bind]")) {
   bound.set(element.dataset.bind, [...(bound.get(element.dataset.bind) ?? []), element]);
 }
-const feed = new Feed();
 const tail = new Tail(panels.tail);
 const recent = []; // {at, interval, stored} of the last frames
 let points = [[], [], []]; // of the ledger's minutes
@@ -303,8 +302,6 @@ followConnection(feed, Object.values(panels), (panel) => {
 setInterval(() => {
   const now = feed.now();
   if (framesCount) bind("rate.stored", rate(storedRate(now)));
-  for (const time of document.querySelectorAll("time[data-at]")) setText(time, age(Number(time.dataset.at), now));
 }, 500);
 
 feed.subscribe("tail", { channel: "tail" });
-feed.start();

@@ -24,6 +24,14 @@ export function setState(panel, state) {
   panel.classList.toggle("old", state === "late" || state === "unknown");
 }
 
+/** Show the state of the connection in the frame. */
+export function followLamp(feed, lamp) {
+  feed.addEventListener("connection", ({ detail: { state } }) => {
+    lamp.dataset.state = state;
+    lamp.textContent = CONNECTION[state];
+  });
+}
+
 /**
  * Follow the connection: while it is late, unknown or denied, every panel shows that state, else its own.
  * @param {import("./feed.js").Feed} feed
@@ -31,10 +39,7 @@ export function setState(panel, state) {
  * @param {function(Element): ?string} settle returns the own state of a panel
  */
 export function followConnection(feed, panels, settle) {
-  const lamp = document.querySelector(".connection");
   feed.addEventListener("connection", ({ detail: { state } }) => {
-    lamp.dataset.state = state;
-    lamp.textContent = CONNECTION[state];
     const lost = ["late", "unknown", "denied"].includes(state);
     for (const panel of panels) setState(panel, lost ? state : settle(panel));
   });

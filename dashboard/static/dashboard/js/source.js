@@ -3,8 +3,8 @@
 /** @typedef {import("./feed.js").BucketColumns} BucketColumns */
 
 import { seriesChart } from "./chart.js";
-import { Feed } from "./feed.js";
 import { age, count, measure } from "./format.js";
+import { feed } from "./frame.js";
 import { Tail } from "./live-tail.js";
 import { followConnection, setState, setText } from "./panels.js";
 
@@ -15,7 +15,6 @@ const { sourceId, interval } = page.dataset;
 const grid = page.querySelector(".series");
 const tail = new Tail(page.querySelector('[data-panel="tail"]'));
 const panels = [...page.querySelectorAll("[data-panel]")];
-const feed = new Feed();
 const fields = new Map(); // name -> {card, buckets: Map(start -> [mean, low, high]), chart, visible}
 let oldest = -Infinity; // epoch seconds; the chart begins here
 
@@ -122,11 +121,7 @@ followConnection(feed, panels, (panel) => {
 });
 
 for (const card of grid.querySelectorAll("[data-field]")) adopt(card);
-setInterval(() => {
-  for (const time of page.querySelectorAll("time[data-at]")) setText(time, age(Number(time.dataset.at), feed.now()));
-}, 1000);
 setInterval(() => document.hidden || feed.refresh("series"), REREAD_MS);
 
 feed.subscribe("series", { channel: "series", sourceId, interval });
 feed.subscribe("tail", { channel: "tail", sourceId });
-feed.start();
