@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from processing import metrics
+from processing.comparisons import request as comparison_request
 from processing.dead_letters import discard, redrive
 from processing.field_indexes import declaring
 from processing.field_indexes import job as field_index_job
 from processing.jobs.queue import Step
 from processing.packing import job as packing_job
 from processing.recovery.rebuild import restore_job
+from processing.recovery.reconcile import reconcile_job
 from processing.recovery.replay.job import Replay
 from processing.replays import request as replay_request
 from processing.trials import request as trial_request
@@ -23,6 +25,7 @@ def steps() -> Mapping[str, Step]:
         redrive.KIND: redrive.Redrive().step,
         discard.KIND: discard.step,
         restore_job.KIND: restore_job.step,
+        comparison_request.KIND: reconcile_job.step,
         packing_job.KIND: packing_job.step,
         declaring.KIND: field_index_job.step,
         replay_request.KIND: Replay().step,

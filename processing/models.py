@@ -320,7 +320,7 @@ class Job(models.Model):
         FAILED = "failed"
         CANCELLED = "cancelled"
 
-    kind = models.CharField(max_length=30)  # KIND of processing.dead_letters.redrive or processing.dead_letters.discard
+    kind = models.CharField(max_length=30)  # one of processing.job_registry
     arguments = models.JSONField(default=dict)
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     who = models.CharField(max_length=200)  # as in DeadLetterAction
@@ -329,6 +329,7 @@ class Job(models.Model):
     place = models.JSONField(default=dict, blank=True)  # where to continue
     message = models.TextField(default="", blank=True)  # the result, or why it failed
     report = models.JSONField(null=True, blank=True)  # a result that takes more than a sentence
+    log = models.JSONField(default=list, db_default=[], blank=True)  # what happened to it (processing.jobs.job_log)
     cancel_requested = models.BooleanField(default=False)
     pause_requested = models.BooleanField(default=False, db_default=False)
     worker = models.CharField(max_length=200, default="", blank=True)
@@ -401,6 +402,8 @@ class Incident(models.Model):
     last_seen = models.DateTimeField()
     count = models.IntegerField(default=1, db_default=1)
     until = models.DateTimeField(null=True, blank=True)  # None: open
+    acknowledged_at = models.DateTimeField(null=True, blank=True)  # an operator has seen it
+    acknowledged_by = models.CharField(max_length=200, default="", db_default="", blank=True)
 
     class Meta:
         db_table = "incident"

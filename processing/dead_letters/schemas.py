@@ -81,7 +81,7 @@ class JobShape(TypedDict):
 
 
 class JobDetail(JobShape):
-    """A long operation with its result, if that takes more than a sentence: of replays and trials."""
+    """A long operation with its result, if that takes more than a sentence: of replays, trials and reconciliations."""
 
     # Without the examples of a trial for readers who may not read raw documents.
     report: dict[str, object] | None

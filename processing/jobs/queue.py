@@ -18,12 +18,12 @@ from typing import Any
 
 from django.db import Error as DatabaseError
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Func, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 
 from processing import metrics
 from processing.errors import POSTGRESQL_AWAY, NeedsOperator, StoreUnavailable
-from processing.jobs import job_spans
+from processing.jobs import job_log, job_spans
 from processing.models import Job
 
 logger = logging.getLogger(__name__)
@@ -62,40 +62,62 @@ def enqueue(kind: str, arguments: Mapping[str, Any], *, who: str, worker: str = 
     if worker:
         job.state, job.worker, job.started_at, job.heartbeat = State.RUNNING, worker, Now(), Now()
     job.save()
+    if worker:
+        Job.objects.filter(pk=job.pk).update(log=_began(worker, done=0))
     job.refresh_from_db()
     return job
 
 
-def cancel(number: int) -> Job:
+def cancel(number: int, *, who: str = "") -> Job:
     """Cancel a job: at once if it is queued or paused, after the current chunk if it runs. A finished job does not change.
 
+    :param who: for the log, as in Job.who
     :raises JobNotFound: there is no such job
     """
     Job.objects.filter(pk=number, state__in=(State.QUEUED, State.PAUSED)).exclude(place__has_key=CURRENT_CHUNK).update(
-        state=State.CANCELLED, cancel_requested=True, finished_at=Now(), message="cancelled"
+        state=State.CANCELLED, cancel_requested=True, finished_at=Now(), message="cancelled",
+        log=job_log.with_entry(f"Cancelled{_by(who)}"),
+    )  # fmt: skip
+    Job.objects.filter(pk=number, state__in=(State.QUEUED, State.RUNNING), cancel_requested=False).update(
+        cancel_requested=True, log=job_log.with_entry(f"Cancellation requested{_by(who)}")
     )
-    Job.objects.filter(pk=number, state__in=(State.QUEUED, State.RUNNING)).update(cancel_requested=True)
     return _get(number)
 
 
-def pause(number: int) -> Job:
+def pause(number: int, *, who: str = "") -> Job:
     """Pause a job: at once if it is queued, after the current chunk if it runs. A finished job does not change.
 
+    :param who: for the log, as in Job.who
     :raises JobNotFound: there is no such job
     """
-    Job.objects.filter(pk=number, state=State.QUEUED).update(state=State.PAUSED)
-    Job.objects.filter(pk=number, state=State.RUNNING).update(pause_requested=True)
+    Job.objects.filter(pk=number, state=State.QUEUED).update(
+        state=State.PAUSED, log=job_log.with_entry(f"Paused{_by(who)}")
+    )
+    Job.objects.filter(pk=number, state=State.RUNNING, pause_requested=False).update(
+        pause_requested=True, log=job_log.with_entry(f"Pause requested{_by(who)}")
+    )
     return _get(number)
 
 
-def resume(number: int) -> Job:
+def resume(number: int, *, who: str = "") -> Job:
     """Let a paused job go on: it waits for a worker. Another one does not change.
 
+    :param who: for the log, as in Job.who
     :raises JobNotFound: there is no such job
     """
-    Job.objects.filter(pk=number, state=State.PAUSED).update(state=State.QUEUED)
+    Job.objects.filter(pk=number, state=State.PAUSED).update(
+        state=State.QUEUED, log=job_log.with_entry(f"Resumed{_by(who)}")
+    )
     Job.objects.filter(pk=number).update(pause_requested=False)
     return _get(number)
+
+
+def _by(who: str) -> str:
+    return f" by {who}" if who else ""
+
+
+def _began(worker: str, *, done: int) -> Func:
+    return job_log.with_entry(f"Worker {worker} began", done=done)
 
 
 def _get(number: int) -> Job:
@@ -128,8 +150,9 @@ def claim(worker: str, kinds: Mapping[str, Step]) -> Job | None:
         if job is None:
             return None
         Job.objects.filter(pk=job.pk).update(
-            state=State.RUNNING, worker=worker, heartbeat=Now(), started_at=Coalesce("started_at", Now())
-        )
+            state=State.RUNNING, worker=worker, heartbeat=Now(), started_at=Coalesce("started_at", Now()),
+            log=_began(worker, done=job.done),
+        )  # fmt: skip
     job.refresh_from_db()
     return job
 
@@ -160,6 +183,15 @@ def advance(job: Job, *, done: int = 0, message: str = "") -> None:
     job.done += done
     job.message = message
     _save(job, done=job.done, place=job.place, total=job.total, message=message)
+
+
+def note(job: Job, text: str, *, counts: bool = False) -> None:
+    """Add an entry to the log of a job.
+
+    :param counts: what is done is counted from here on, for the rate
+    :raises JobLost: another worker has it
+    """
+    _save(job, log=job_log.with_entry(text, done=job.done if counts else None))
 
 
 def beat(job: Job) -> None:
@@ -220,7 +252,7 @@ def _try_step(job: Job, step: Step) -> float | None:
         _finish(job, State.CANCELLED, "cancelled")
         return None
     if job.pause_requested and CURRENT_CHUNK not in job.place:
-        _save(job, state=State.PAUSED, pause_requested=False)
+        _save(job, state=State.PAUSED, pause_requested=False, log=job_log.with_entry("Paused"))
         job.state = State.PAUSED
         return None
     wait = step(job)
@@ -232,7 +264,8 @@ def _try_step(job: Job, step: Step) -> float | None:
 
 def _finish(job: Job, state: Job.State, message: str) -> None:
     job.state, job.message = state, message
-    _save(job, state=state, message=message, finished_at=Now())
+    text = f"{state.label}: {message}" if message and message != state else state.label
+    _save(job, state=state, message=message, finished_at=Now(), log=job_log.with_entry(text))
 
 
 def _postgres(error: DatabaseError) -> str:
@@ -241,20 +274,22 @@ def _postgres(error: DatabaseError) -> str:
 
 def _record_waiting(job: Job, reason: str) -> None:
     logger.warning("a job waits", extra={"job": job.pk, "kind": job.kind, "reason": reason})
-    job.message = f"waiting: {reason}"
+    message = f"waiting: {reason}"
+    logged = {} if job.message == message else {"log": job_log.with_entry(f"Waiting: {reason}")}
+    job.message = message
     # The connection may be lost; the next query opens another.
     connection.close()
     with suppress(DatabaseError):
         # The chunk was rolled back, so the row is older than `job`.
         job.refresh_from_db(fields=["done", "place", "total"])
-        _save(job, message=job.message)
+        _save(job, message=job.message, **logged)
 
 
 def _requeue(job: Job) -> None:
     job.state = State.QUEUED
     # If this fails, another worker claims the job after WORKER_TIMEOUT.
     with suppress(DatabaseError):
-        _save(job, state=job.state)
+        _save(job, state=job.state, log=job_log.with_entry("The worker was stopped; the next one continues"))
 
 
 def _save(job: Job, **values: Any) -> None:

@@ -48,7 +48,9 @@ def one(number: int, *, scope: ReadScope, raw: bool) -> JobDetail:
         row = Job.objects.filter(pk=number).first()
     if row is None:
         raise queue.JobNotFound
-    report = row.report if raw or row.report is None else {**row.report, "examples": {}}
+    report = row.report
+    if report is not None and "examples" in report and not raw:
+        report = {**report, "examples": {}}
     return {**serializers.job(row), "report": report}
 
 

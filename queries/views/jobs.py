@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -63,8 +65,8 @@ class JobCancel(ApiView):
 
     @describe(JobShape, About(name="cancelJob", tag="Jobs", summary="Cancel a job", access=Access.KEY, codes=ONE))
     def post(self, request: Request, number: str) -> Response:
-        authentication.admin_name(request)
-        return Response(jobs.change(int(number), queue.cancel, scope=authentication.admin_scope(request)))
+        act = partial(queue.cancel, who=authentication.admin_name(request))
+        return Response(jobs.change(int(number), act, scope=authentication.admin_scope(request)))
 
 
 class JobPause(ApiView):
@@ -74,8 +76,8 @@ class JobPause(ApiView):
 
     @describe(JobShape, About(name="pauseJob", tag="Jobs", summary="Pause a job", access=Access.KEY, codes=ONE))
     def post(self, request: Request, number: str) -> Response:
-        authentication.admin_name(request)
-        return Response(jobs.change(int(number), queue.pause, scope=authentication.admin_scope(request)))
+        act = partial(queue.pause, who=authentication.admin_name(request))
+        return Response(jobs.change(int(number), act, scope=authentication.admin_scope(request)))
 
 
 class JobResumption(ApiView):
@@ -85,5 +87,5 @@ class JobResumption(ApiView):
 
     @describe(JobShape, About(name="resumeJob", tag="Jobs", summary="Resume a job", access=Access.KEY, codes=ONE))
     def post(self, request: Request, number: str) -> Response:
-        authentication.admin_name(request)
-        return Response(jobs.change(int(number), queue.resume, scope=authentication.admin_scope(request)))
+        act = partial(queue.resume, who=authentication.admin_name(request))
+        return Response(jobs.change(int(number), act, scope=authentication.admin_scope(request)))

@@ -14,6 +14,7 @@ import psycopg
 from ingestion.events.timestamps import to_text_if_known
 from processing.commandline.event_range import EventRange
 from processing.commandline.progress import Progress
+from processing.comparisons import request
 from processing.errors import postgres_errors
 from processing.kafka.end_offsets import TopicOffsets
 from processing.kafka.topic_reader import TopicReader
@@ -78,19 +79,11 @@ class Report:
         return not self.kinds
 
 
-class Scope(TypedDict):
-    """What a report covers; None: no bound, or all sources."""
-
-    sourceId: str | None
-    receivedFrom: str | None
-    receivedTo: str | None
-
-
 class ReportShape(TypedDict):
     """The report as JSON."""
 
     ok: bool
-    judged: Scope
+    judged: request.Scope
     equation: Equation
     inFlightEstimated: bool
     recounted: Recounted
@@ -106,7 +99,7 @@ def shape(report: Report) -> ReportShape:
     """Return the report as JSON."""
     return {
         "ok": report.ok,
-        "judged": scope(report.events),
+        "judged": request.scope(report.events),
         "equation": report.equation,
         "inFlightEstimated": report.in_flight_estimated,
         "recounted": report.recounted,
@@ -116,15 +109,6 @@ def shape(report: Report) -> ReportShape:
         "gaps": report.gaps,
         "sources": report.sources,
         "seconds": report.seconds,
-    }
-
-
-def scope(events: EventRange) -> Scope:
-    """Return what a report covers, as JSON."""
-    return {
-        "sourceId": events.source,
-        "receivedFrom": to_text_if_known(events.since),
-        "receivedTo": to_text_if_known(events.until),
     }
 
 

@@ -20,7 +20,7 @@ from deploy.testing.deployment import Deployment
 from processing.dead_letters import discard, jobs
 from processing.dead_letters.filters import LetterFilter
 from processing.errors import StoreUnavailable
-from processing.jobs import foreground, queue
+from processing.jobs import foreground, job_log, queue
 from processing.jobs.queue import JobLost, JobNotFound
 from processing.models import Job
 from processing.tests.faults import fault_injection
@@ -205,6 +205,38 @@ def test_a_job_that_waits_is_cancelled_at_once_and_one_that_is_over_stays() -> N
     assert not work()
     with pytest.raises(JobNotFound):
         queue.cancel(0)
+
+
+def test_the_log_of_a_job_says_what_happened_to_it_and_by_whom() -> None:
+    job = enqueue("count")
+    queue.pause(job.pk, who="ann")
+    queue.resume(job.pk, who="ann")
+    steps = Counting({2: StoreUnavailable("Kafka is away"), 3: StoreUnavailable("Kafka is away")})
+
+    def step(at: Job) -> float | None:
+        if at.done == 2:
+            queue.cancel(at.pk, who="key 1234")
+            queue.note(at, "Two are counted", counts=True)
+            queue.advance(at)
+            return 0.0
+        return steps.step(at)
+
+    assert work({"count": step})
+
+    job.refresh_from_db()
+    assert [(entry["text"], entry.get("done")) for entry in job.log] == [
+        ("Paused by ann", None),
+        ("Resumed by ann", None),
+        ("Worker one began", 0),
+        ("Waiting: Kafka is away", None),
+        ("Cancellation requested by key 1234", None),
+        ("Two are counted", 2),
+        ("Cancelled", None),
+    ]
+    for number in range(job_log.MOST):
+        Job.objects.update(log=job_log.with_entry(str(number)))
+    job.refresh_from_db()
+    assert [entry["text"] for entry in job.log] == [str(number) for number in range(job_log.MOST)]
 
 
 def test_progress_is_one_line_of_a_terminal() -> None:

@@ -13,9 +13,12 @@ from django.core.management import CommandError, call_command
 from django.db import connection, connections
 
 from deploy.testing.deployment import Deployment, ProductProcess
+from processing.commandline.event_range import EventRange
+from processing.comparisons import differences, request
 from processing.events.document_ids import document_id
+from processing.jobs import queue
 from processing.models import DeadLetter, Event, Progress, RollupMinute, SourceStatistics
-from processing.recovery.reconcile import reconcile, report_text
+from processing.recovery.reconcile import reconcile, reconcile_job, report_text
 from processing.recovery.reconcile.reconcile import Report
 from processing.recovery.recount import recount_sql
 from processing.stores.mongodb import documents
@@ -90,6 +93,32 @@ def test_a_clean_site_agrees() -> None:
     assert report.recounted["postgresql"] == {"rows": 41, "carried": 0, "deadLetters": 1, "droppedByReplay": 0}
     assert [stretch["whole"] for stretch in report.proven] == [True] * len(report.proven)
     assert sum(stretch["records"] for stretch in report.proven) == report.recounted["kafka"]["records"]
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_job_compares_and_keeps_its_report() -> None:
+    job = request.request(who="ann")
+    assert request.request(who="bob") == job
+    in_part = request.request(EventRange(source="sensor-2"), who="ann")
+    execute("DELETE FROM dead_letter")
+    cancelled = request.request(EventRange(source="sensor-1"), who="ann")
+    queue.cancel(cancelled.pk)
+
+    for _ in range(2):
+        assert queue.run_next("here", {request.KIND: reconcile_job.step}, stopping=threading.Event())
+
+    job.refresh_from_db()
+    in_part.refresh_from_db()
+    assert job.report is not None
+    assert in_part.report is not None
+    assert (job.state, job.done, job.total, job.message) == ("done", 42, 42, "1 difference of 1 kind")
+    assert (job.report["ok"], job.report["kinds"], job.report["equation"]["stored"]) == (
+        False,
+        {"letter_missing": 1},
+        41,
+    )
+    assert [source["sourceId"] for source in in_part.report["sources"]] == ["sensor-2"]
+    assert "Lines of Kafka counted" in [entry["text"] for entry in job.log]
 
 
 OF_ONE = "WHERE source_id = 'sensor-2'"
@@ -393,4 +422,4 @@ def test_reconcile_fails_without_a_store(settled: Deployment) -> None:
 
 
 def test_every_kind_of_difference_has_its_meaning() -> None:
-    assert set(report_text.MEANINGS) == {*recount_sql.DIFFERENCES, "removed_unread", "progress_differs"}
+    assert set(differences.MEANINGS) == {*recount_sql.DIFFERENCES, "removed_unread", "progress_differs"}
