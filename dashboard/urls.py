@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from django.urls import path
 
+from dashboard.frame.page import page_paths
 from dashboard.pages import views
 from dashboard.pages.account import sign_in
 from dashboard.pages.account import views as account
+from dashboard.pages.jobs import views as jobs
 
 urlpatterns = [
     path("", views.overview, name="overview"),
@@ -17,5 +19,8 @@ urlpatterns = [
     path("account/", account.account, name="account"),
     path("account/password/", sign_in.ChangePassword.as_view(), name="password"),
     path("account/preferences/", account.save_preferences, name="preferences"),
+    *page_paths("jobs/", jobs.jobs, name="jobs"),
+    *page_paths("jobs/<int:number>/", jobs.job, name="job"),
+    path("jobs/<int:number>/<how>/", jobs.act, name="job-act"),
     path("live/<channel>/", views.live, name="live"),
 ]

@@ -22,6 +22,7 @@ SAMPLES = {
     "partition": "0",
     "number": "1",
     "part": "stations",
+    "how": "cancel",
 }
 # Parameters of pages and of the admin; those of the API are in its own answers.
 PAGE_PARAMETERS = [
@@ -43,12 +44,13 @@ PAGE_PARAMETERS = [
     *("username__startswith", "is_staff__exact", "app_label"),
 ]
 _KNOWN = re.compile(r"\(all: ([^)]*)\)")
-_VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
+_VARIABLE = re.compile(r"<(\w+)>")
+_CONVERTER = re.compile(r"<\w+:")
 
 
 def templates() -> list[str]:
     """Return the path of every route, with `<name>` for each variable."""
-    return sorted(set(_walk(get_resolver().url_patterns, "/")))
+    return sorted({_CONVERTER.sub("<", route) for route in _walk(get_resolver().url_patterns, "/")})
 
 
 def _walk(patterns: Iterable[URLPattern | URLResolver], prefix: str) -> Iterator[str]:

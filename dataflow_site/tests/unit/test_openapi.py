@@ -22,6 +22,11 @@ LEFT_OUT = {
     "/": "a page for people",
     "/sources/": "a page for people",
     "/sources/<source_id>/": "a page for people",
+    "/jobs/": "a page for people",
+    "/jobs.json": "the twin of a page",
+    "/jobs/<number>/": "a page for people",
+    "/jobs/<number>.json": "the twin of a page",
+    "/jobs/<number>/<how>/": "the buttons of a page",
     "/api/.": "stands for every address that does not exist, and answers 404",
 }
 ADMIN = "/admin/"  # pages for people

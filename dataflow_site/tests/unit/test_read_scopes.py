@@ -28,6 +28,9 @@ WITHOUT = {
     "queries/logic/declared_units.py:read",  # units that logic declares, before any source is named
     "queries/user_scopes.py:scopes_of",  # users and their groups, from which scopes are made
     "queries/user_scopes.py:_named",
+    "dashboard/pages/jobs/outcomes.py:_counts",  # of letters that were read within the scope
+    "dashboard/pages/jobs/outcomes.py:_reasons",
+    "dashboard/pages/jobs/outcomes.py:_events",
     "queries/views/keys.py:get",  # keys, of which operators alone are told
     "queries/management/commands/logic.py:_list",  # operators' commands, about logic
     "queries/management/commands/lookup_table.py:_list",

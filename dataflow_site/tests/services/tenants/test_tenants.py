@@ -74,7 +74,7 @@ def test_every_reader_gets_at_every_address_what_the_table_says(readers: dict[st
         # A list of the admin tells as much as all of its pages.
         staff_only = template.startswith("/admin/") and not template.endswith(("deadletter/", "job/"))
         # Only whoever may see a job of both tenants' letters sees the one there is.
-        place = {"number": str(tenants.OTHERS_JOB)} if template.startswith("/api/jobs/") else {}
+        place = {"number": str(tenants.OTHERS_JOB)} if template.startswith(("/api/jobs/", "/jobs/")) else {}
         for reader in EVERYONE:
             wanted = row[column_of(reader)]
             if not (staff_only and wanted == ALL):
