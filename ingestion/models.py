@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
 from django.db import models
 
 from ingestion.events.model import SOURCE_ID_FORM, SOURCE_ID_PATTERN
@@ -45,6 +46,14 @@ class Source(models.Model):
     enabled = models.BooleanField(default=True)
     labels = models.JSONField(default=dict, blank=True)
     registered_at = models.DateTimeField(auto_now_add=True)
+    # Defaults of the database, since a running older release creates sources without these columns.
+    description = models.TextField(default="", db_default="", blank=True, help_text="What it is and where.")
+    expected_interval = models.FloatField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0.001)],
+        help_text="Seconds between two sendings. Empty: learned from what it sends.",
+    )
 
     class Meta:
         db_table = "source"

@@ -20,15 +20,17 @@ class CreateIndexConcurrently(Operation):
     made again.
 
     :param columns: as in SQL
+    :param where: the condition of the rows that it has, as in SQL; empty: all
     """
 
     reduces_to_sql = False
     reversible = True
 
-    def __init__(self, table: str, name: str, columns: str) -> None:
+    def __init__(self, table: str, name: str, columns: str, where: str = "") -> None:
         self.table = table
         self.name = name
         self.columns = columns
+        self.where = where
 
     def state_forwards(self, app_label: str, state: ProjectState) -> None:
         """Change nothing: the state has the index."""
@@ -36,8 +38,10 @@ class CreateIndexConcurrently(Operation):
     def database_forwards(
         self, app_label: str, schema_editor: BaseDatabaseSchemaEditor, from_state: ProjectState, to_state: ProjectState
     ) -> None:
+        rows = f" WHERE {self.where}" if self.where else ""
         self._run(
-            schema_editor, f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {self.name} ON {self.table} ({self.columns})"
+            schema_editor,
+            f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {self.name} ON {self.table} ({self.columns}){rows}",
         )
 
     def database_backwards(

@@ -193,8 +193,12 @@ class LedgerMinute(LedgerCounts):
 
     class Meta:
         db_table = "ledger_minute"
-        # For "the last minutes of all sources", queries.pipeline.ledger_minutes.
-        indexes = [models.Index(fields=["minute", "source_id"], name="ledger_by_minute")]
+        indexes = [
+            # For "the last minutes of all sources", queries.pipeline.ledger_minutes.
+            models.Index(fields=["minute", "source_id"], name="ledger_by_minute"),
+            # For "sources with dead letters lately", queries.sources.health.
+            models.Index(fields=["minute", "source_id"], name="ledger_failed", condition=models.Q(dead_lettered__gt=0)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.source_id} {self.minute:%Y-%m-%dT%H:%MZ} {self.partition}"

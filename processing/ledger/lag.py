@@ -74,6 +74,11 @@ def _lag(partition: int, offsets: tuple[int, int], done: PartitionProgress | Non
     return PartitionLag(partition, records, uncounted(records), seconds, (start, end))
 
 
+def place_of(source: str, partitions: int) -> int:
+    """Return the partition that a source's events are in."""
+    return partition_of(source, partitions)
+
+
 def of_source(lags: Sequence[PartitionLag], source: str) -> Waiting:
     """Return the events of a source that wait; only the consumer looks into the records themselves.
 

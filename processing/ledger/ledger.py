@@ -149,6 +149,16 @@ def read(cursor: CursorWrapper | psycopg.Cursor, *, scope: ReadScope, max_source
     total = Totals(*(cursor.fetchone() or ()))
     cursor.execute(_SOURCES.format(own=own), [*values, max_sources])
     sources = {source: Totals(*counts) for source, *counts in cursor.fetchall()}
+    return Snapshot(total, sources, _progress(cursor))
+
+
+def progress() -> dict[tuple[UUID, int], PartitionProgress]:
+    """Return how far each partition is processed, by Kafka's id of the topic and its number; one statement."""
+    with connection.cursor() as cursor:
+        return _progress(cursor)
+
+
+def _progress(cursor: CursorWrapper | psycopg.Cursor) -> dict[tuple[UUID, int], PartitionProgress]:
     cursor.execute(_PROGRESS)
     rows = [PartitionProgress(*row) for row in cursor.fetchall()]
-    return Snapshot(total, sources, {(row.topic, row.partition): row for row in rows})
+    return {(row.topic, row.partition): row for row in rows}
