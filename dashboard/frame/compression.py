@@ -7,6 +7,7 @@ import re
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
+from django.utils.cache import patch_vary_headers
 
 MIN_BYTES = 500  # a shorter answer fits into one packet anyway
 _TEXT = re.compile(r"text/|application/(json|problem\+json|javascript|yaml)|image/svg")
@@ -28,8 +29,12 @@ class Compression(GZipMiddleware):
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         """Compress the answer to a request, unless it is a stream, short, or not to be compressed."""
-        if not isinstance(response, HttpResponse) or len(response.content) < MIN_BYTES:
+        if not isinstance(response, HttpResponse) or not _TEXT.match(response.headers.get("Content-Type", "")):
             return response
-        if getattr(response, _NEVER, False) or not _TEXT.match(response.headers.get("Content-Type", "")):
+        if getattr(response, _NEVER, False):
+            return response
+        if len(response.content) < MIN_BYTES:
+            # The next answer from the same address may be longer.
+            patch_vary_headers(response, ("Accept-Encoding",))
             return response
         return super().process_response(request, response)

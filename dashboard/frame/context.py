@@ -16,6 +16,7 @@ from dashboard.panels.status_line import StatusLine
 from ingestion.auth.read_scope import EVERYTHING, ReadScope
 from ingestion.problems import RequestRejected
 from queries import scoped_views, user_scopes
+from queries.reads import postgres
 from queries.reads.postgres import ReadUnavailable
 
 # Name of the route, title, and the key that leads there after `g`.
@@ -61,25 +62,33 @@ class Frame:
     @cached_property
     def status(self) -> StatusLine | None:
         """The state of the pipeline; None: the reader may see nothing of it, or it can't be known who reads."""
-        scope = self._scope()
+        scope = self._scope
         return None if scope is None else status.read(scope=scope)
 
     @cached_property
     def roles(self) -> list[str]:
         """The names of the groups of whoever is signed in."""
         user = self._user()
-        return sorted(user.groups.values_list("name", flat=True)) if isinstance(user, User) else []
+        if not isinstance(user, User):
+            return []
+        with postgres.bounded():
+            return sorted(user.groups.values_list("name", flat=True))
 
     @cached_property
     def opens_admin(self) -> bool:
         """Whether to offer the admin: to those who may open it."""
         user = self._user()
-        return isinstance(user, User) and (user.is_staff or user.has_perm(OPEN_ADMIN))
+        scope = self._scope
+        if not isinstance(user, User) or scope is None or not scope.whole:
+            return False
+        with postgres.bounded():
+            return user.is_staff or user.has_perm(OPEN_ADMIN)
 
     def _user(self) -> User | AnonymousUser | None:
         # A problem that was answered before anyone was looked for has none.
         return getattr(self._request, "user", None)
 
+    @cached_property
     def _scope(self) -> ReadScope | None:
         try:
             return scoped_views.scope_of(self._request)

@@ -63,6 +63,11 @@ def _operator(address: str, what: str = FREE, some: str = NO) -> Row:
     return Row(address, NO, NO, NO, NO, what, some, NO, NO, NO, NO, NO)
 
 
+def _action(address: str) -> Row:
+    """An action of a page, a POST: another method is refused, to whom a page of the same sources is not."""
+    return Row(address, NO, NO, FREE, FREE, NO, NO, FREE, FREE, FREE, FREE, FREE)
+
+
 def _open(address: str, what: str = FREE) -> Row:
     return Row(address, *[what] * len(READERS))
 
@@ -77,6 +82,12 @@ TABLE = (
     _read("/jobs/<number>.json", ALL, FREE),
     _read("/jobs/<number>/<how>/", FREE, FREE),
     _read("/live/<channel>/"),
+    _open("/sign-in/"),
+    _open("/sign-out/"),
+    # Which sources someone sees stands on his own page; the state of the pipeline stands on every page.
+    Row("/account/", FREE, FREE, FREE, FREE, FREE, FREE, FREE, OWN, ALL, OWN, ALL),
+    Row("/account/password/", NO, NO, NO, NO, NO, NO, FREE, FREE, ALL, FREE, ALL),
+    _open("/account/preferences/"),
     _read("/data/"),
     _read("/api/", FREE, FREE),
     _read("/api/.", FREE, FREE),
@@ -93,7 +104,7 @@ TABLE = (
     _read("/api/pipeline/"),
     _read("/api/pipeline/ledger/"),
     _read("/api/schema/", FREE, FREE),
-    _read("/api/docs/", FREE, FREE),
+    _read("/api/docs/", ALL, FREE),
     _managed("/api/dead-letters/"),
     _managed("/api/dead-letters/<number>/"),
     _managed("/api/jobs/", NO),
@@ -134,7 +145,9 @@ SOCKET = Row("/ws/live", NO, NO, NO, NO, NO, NO, FREE, OWN, ALL, OWN, ALL)
 
 
 def row_of(template: str) -> Row | None:
-    """Return the row of a route; None: it has none."""
+    """Return the row of a route, of a page's twin `.json` that of the page; None: it has none."""
+    if template.endswith(".json"):
+        template = template.replace("/overview.json", "/").replace(".json", "/")
     for row in TABLE:
         if row.address == template or (row.address.endswith("…") and template.startswith(row.address[:-1])):
             return row

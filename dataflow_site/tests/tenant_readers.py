@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from html import escape
 from typing import NamedTuple, cast
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -184,8 +185,11 @@ async def _whole(chunks: AsyncIterator[bytes]) -> bytes:
 
 
 def without_echo(text: str, path: str) -> str:
-    """Leave out the address that was asked for, with its values."""
-    for part in {path, path.partition("?")[0], path.replace("&", "&amp;"), quote(path, safe="")}:
+    """Leave out the address that was asked for, with its values, also where a page's forms and links repeat them."""
+    parts = [path, path.replace("&", "&amp;"), quote(path, safe=""), quote(path, safe="/"), path.partition("?")[0]]
+    for name, value in parse_qsl(path.partition("?")[2]):
+        parts += [f'value="{escape(value)}"', f"{name}={value}", f"{name}={quote(value, safe='')}"]
+    for part in sorted(set(parts), key=len, reverse=True):
         text = text.replace(part, "")
     return text
 

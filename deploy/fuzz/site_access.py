@@ -42,9 +42,9 @@ def sign_in(port: int, key: str) -> Access:
 
     :raises RuntimeError: the login page does not take the password
     """
-    page, cookies = _ask(port, "GET", "/admin/login/")
+    page, cookies = _ask(port, "GET", "/sign-in/")
     form = {"csrfmiddlewaretoken": _token(page), "username": USER, "password": PASSWORD, "next": "/admin/"}
-    _, cookies = _ask(port, "POST", "/admin/login/", cookies=cookies, body=urlencode(form))
+    _, cookies = _ask(port, "POST", "/sign-in/", cookies=cookies, body=urlencode(form))
     page, _ = _ask(port, "GET", "/admin/auth/user/add/", cookies=cookies)
     return Access(cookies, _token(page), key)
 

@@ -8,9 +8,9 @@ from django.contrib import messages
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView
 from django.http import HttpResponse
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 
-from dashboard.frame import preferences
+from dashboard.frame import came_from, preferences
 
 
 class SignIn(LoginView):
@@ -21,7 +21,13 @@ class SignIn(LoginView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add who is signed in already, and may not open the page that he came from."""
         shown = super().get_context_data(**kwargs)
-        return {**shown, "here": "sign-in", "refused": self.request.user.is_authenticated and shown.get("next")}
+        refused = shown["next"] if self.request.user.is_authenticated else ""
+        return {**shown, "here": "sign-in", "refused": refused, "next": shown["next"] or self._before()}
+
+    def _before(self) -> str:
+        """Return the page that led here by a link; none if it asks to sign in itself."""
+        before = came_from.page(self.request)
+        return "" if before.startswith(reverse("sign-in")) else before
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         """Sign in, and let the browser know how this person wants to see the pages."""

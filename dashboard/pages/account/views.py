@@ -9,11 +9,10 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from dashboard.frame import preferences, roles
+from dashboard.frame import came_from, preferences, roles
 from ingestion.problems import RequestRejected
 from queries import user_scopes
 
@@ -46,16 +45,9 @@ def save_preferences(request: HttpRequest) -> HttpResponse:
     if isinstance(request.user, User):
         preferences.keep(request.user, wanted)
     messages.success(request, "Saved.")
-    response = HttpResponseRedirect(_back(request))
+    response = HttpResponseRedirect(came_from.page(request) or reverse("account"))
     preferences.set_cookie(response, wanted, secure=request.is_secure())
     return response
-
-
-def _back(request: HttpRequest) -> str:
-    """Return the page of this site that the form was on."""
-    wanted = request.POST.get("next", "")
-    safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
-    return wanted if safe else reverse("account")
 
 
 def _sources(person: User | None) -> str:

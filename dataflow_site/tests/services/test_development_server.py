@@ -24,7 +24,7 @@ def test_the_site_works_under_the_development_server(site: Deployment) -> None:
 
     assert call(server.url, "GET", "/").status == 200
     assert call(server.url, "GET", "/static/dashboard/dashboard.css").status == 200
-    assert call(server.url, "GET", "/admin/login/").status == 200
+    assert call(server.url, "GET", "/sign-in/").status == 200
     assert post(server.url, event()).status == 202
     assert call(server.url, "POST", "/ingest", b"{}", {"Host": "example.org"}).status == 400
     with connect(f"ws://localhost:{server.port}/ws/live", origin=Origin("http://localhost")) as feed:

@@ -70,4 +70,4 @@ def test_the_admin_shows_the_version_to_operators_and_not_to_strangers(site: Dep
     operator.force_login(User.objects.create_superuser("operator"))
 
     assert f"Version {VERSION}" in operator.get("/admin/").content.decode()
-    assert VERSION not in stranger.get("/admin/login/").content.decode()
+    assert VERSION not in stranger.get("/sign-in/").content.decode()

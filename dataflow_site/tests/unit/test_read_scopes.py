@@ -17,6 +17,7 @@ GIVERS = {
     "queries/user_scopes.py",  # superusers and operators
     "dashboard/pages/admin_trace.py",  # behind the admin's own check
     "dashboard/live/sockets.py",  # sites that are open to all
+    "dashboard/frame/context.py",  # the same
 }
 # Reads that take no scope, and why.
 WITHOUT = {
@@ -31,6 +32,10 @@ WITHOUT = {
     "dashboard/pages/jobs/outcomes.py:_counts",  # of letters that were read within the scope
     "dashboard/pages/jobs/outcomes.py:_reasons",
     "dashboard/pages/jobs/outcomes.py:_events",
+    "queries/user_scopes.py:_unbound",
+    "dashboard/frame/roles.py:granting",  # groups, not what they see
+    "dashboard/frame/preferences.py:of_user",  # of one's own account
+    "dashboard/frame/preferences.py:keep",
     "queries/views/keys.py:get",  # keys, of which operators alone are told
     "queries/management/commands/logic.py:_list",  # operators' commands, about logic
     "queries/management/commands/lookup_table.py:_list",

@@ -38,7 +38,7 @@ async def sign_in_guesses(target: Target, until: float) -> None:
         form = urlencode({"username": "admin", "password": f"guess-{number}", "csrfmiddlewaretoken": token}).encode()
         headers = {"Host": "localhost", "Content-Type": FORM, "Content-Length": str(len(form))}
         headers |= {"Cookie": f"csrftoken={token}"}
-        wires.append(exchanges.head("POST", "/admin/login/", headers) + form)
+        wires.append(exchanges.head("POST", "/sign-in/", headers) + form)
     await exchanges.ask_until(until, target.web, wires, at_once=12)
 
 

@@ -59,7 +59,7 @@ def test_no_process_writes_outside_the_folder_for_temporary_files(site: Deployme
     ingest, web = site.start_ingest(env), site.start_web(env)
     others = [site.start_consumer(env), site.start_grpc(env), site.start_jobs(env)]
     assert post(ingest.url, event()).status == 202
-    for path in ("/", "/data?source_id=sensor-1", "/api/schema/", "/api/pipeline/", "/admin/login/", "/metrics"):
+    for path in ("/", "/data?source_id=sensor-1", "/api/schema/", "/api/pipeline/", "/sign-in/", "/metrics"):
         with urllib.request.urlopen(web.url + path) as answer:
             assert answer.status == 200
     site.stop_processes()

@@ -48,7 +48,7 @@ def test_a_page_sends_a_stranger_to_the_sign_in(site: Deployment, client: Client
 
     assert (answer.status_code, answer.headers["Location"]) == (
         302,
-        "/admin/login/?next=%2Fsources%2F%3Fcursor%3Da",
+        "/sign-in/?next=%2Fsources%2F%3Fcursor%3Da",
     )
     assert client.get("/healthz").status_code == 200
 

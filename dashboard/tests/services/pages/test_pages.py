@@ -17,7 +17,7 @@ from processing.models import DeadLetter, SourceStatistics, Topic
 pytestmark = pytest.mark.services
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
-PAGES = ["/", "/sources/", "/sources/sensor-1/", "/admin/login/", "/no-such-page", "/live/overview/"]
+PAGES = ["/", "/sources/", "/sources/sensor-1/", "/sign-in/", "/no-such-page", "/live/overview/"]
 
 
 def text_of(client: Client, path: str) -> str:
@@ -166,7 +166,7 @@ def test_scripts_and_styles_are_served(site: Deployment, debug: bool) -> None:
         paths = re.findall(r'(?:href|src)="(/static/[^"]+)"', client.get("/").content.decode())
         answers = {path: client.get(path) for path in paths}
 
-    assert len(answers) == 5
+    assert len(answers) == 6
     for path, answer in answers.items():
         assert answer.status_code == 200, path
         assert len(answer.content) == int(answer.headers["Content-Length"])

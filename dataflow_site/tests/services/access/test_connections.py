@@ -155,7 +155,7 @@ def test_no_guess_of_a_password_holds_a_connection_while_it_is_hashed(watch: Wat
 
     for password in ("wrong", "correct"):
         form = {"username": "operator", "password": password}
-        assert waits_of(watch, lambda form=form: hashed.append(client.post("/admin/login/", form))) == set()  # type: ignore[misc]
+        assert waits_of(watch, lambda form=form: hashed.append(client.post("/sign-in/", form))) == set()  # type: ignore[misc]
 
     assert real is hashlib.pbkdf2_hmac
     assert [answer.status_code for answer in hashed] == [200, 302]

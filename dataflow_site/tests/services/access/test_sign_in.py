@@ -38,7 +38,7 @@ def user(module_site: Deployment) -> Iterator[User]:
 
 def sign_in(user: str, password: str, *, address: str = HERE, client: Client | None = None, **meta: Any) -> Any:
     form = {"username": user, "password": password}
-    return (client or Client()).post("/admin/login/", form, REMOTE_ADDR=address, **meta)
+    return (client or Client()).post("/sign-in/", form, REMOTE_ADDR=address, **meta)
 
 
 def guess(user: str, times: int, *, address: str = HERE) -> list[bool]:

@@ -182,7 +182,7 @@ HANDSHAKE = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version:
         ("GET http://localhost/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 200),
         ("GET / HTTP/1.1\r\nHost: example.org\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\nHost: localhost\r\n" + "X-N: 1\r\n" * 100 + "\r\n", 431),
-        ("POST /admin/login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5242881\r\n\r\n", 413),
+        ("POST /sign-in/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5242881\r\n\r\n", 413),
         (
             "POST /api/keys/ HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n500001\r\n"
             + "x" * 0x500001,
