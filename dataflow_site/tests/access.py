@@ -77,9 +77,7 @@ TABLE = (
     _read("/sources/"),
     _read("/sources/<source_id>/"),
     _read("/jobs/", ALL, FREE),
-    _read("/jobs.json", ALL, FREE),
     _read("/jobs/<number>/", ALL, FREE),
-    _read("/jobs/<number>.json", ALL, FREE),
     _read("/jobs/<number>/<how>/", FREE, FREE),
     _read("/live/<channel>/"),
     _open("/sign-in/"),
@@ -146,10 +144,9 @@ SOCKET = Row("/ws/live", NO, NO, NO, NO, NO, NO, FREE, OWN, ALL, OWN, ALL)
 
 def row_of(template: str) -> Row | None:
     """Return the row of a route, of a page's twin `.json` that of the page; None: it has none."""
-    if template.endswith(".json"):
-        template = template.replace("/overview.json", "/").replace(".json", "/")
+    named = template.replace("/overview.json", "/").replace(".json", "/")
     for row in TABLE:
-        if row.address == template or (row.address.endswith("…") and template.startswith(row.address[:-1])):
+        if row.address == named or (row.address.endswith("…") and template.startswith(row.address[:-1])):
             return row
     return None
 

@@ -12,6 +12,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RegexPattern
 
+from dashboard import urls
+
 # A value of the right form for each variable; those of the admin are any text.
 SAMPLES = {
     "event_id": "019625a1-0000-7000-8000-000000000001",
@@ -50,7 +52,12 @@ _CONVERTER = re.compile(r"<\w+:")
 
 def templates() -> list[str]:
     """Return the path of every route, with `<name>` for each variable."""
-    return sorted({_CONVERTER.sub("<", route) for route in _walk(get_resolver().url_patterns, "/")})
+    return sorted(set(_walk(get_resolver().url_patterns, "/")))
+
+
+def pages() -> set[str]:
+    """Return the paths of the pages for people, their twins and their actions."""
+    return set(_walk(urls.urlpatterns, "/"))
 
 
 def _walk(patterns: Iterable[URLPattern | URLResolver], prefix: str) -> Iterator[str]:
@@ -58,7 +65,7 @@ def _walk(patterns: Iterable[URLPattern | URLResolver], prefix: str) -> Iterator
         own = str(pattern.pattern)
         if isinstance(pattern.pattern, RegexPattern):
             own = str(simplify_regex(own)).lstrip("/").replace("<var>", "processing")
-        path = prefix + own
+        path = prefix + _CONVERTER.sub("<", own)
         if isinstance(pattern, URLResolver):
             yield from _walk(pattern.url_patterns, path)
         else:

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import jsonschema_rs
 
-from dashboard import urls
 from dataflow_site.environment.env import BASE_DIR
 from dataflow_site.tests import routes
 from ingestion.problems import MEANINGS, Code
@@ -23,7 +22,7 @@ LEFT_OUT = {
     "/api/.": "stands for every address that does not exist, and answers 404",
 }
 ADMIN = "/admin/"  # pages for people
-PAGES = {f"/{route.pattern}" for route in urls.urlpatterns} - {"/live/<channel>/"}
+PAGES = routes.pages() - {"/live/<channel>/"}
 PROBES = ("/healthz", "/readyz", "/metrics")
 # What nothing shows by HTTP: reasons of dead letters alone.
 NEVER_ANSWERED = {

@@ -29,6 +29,7 @@ WITHOUT = {
     "queries/logic/declared_units.py:read",  # units that logic declares, before any source is named
     "queries/user_scopes.py:scopes_of",  # users and their groups, from which scopes are made
     "queries/user_scopes.py:_named",
+    "queries/sources/health/habits.py:_read",  # how often sources send that were read within the scope
     "dashboard/pages/jobs/outcomes.py:_counts",  # of letters that were read within the scope
     "dashboard/pages/jobs/outcomes.py:_reasons",
     "dashboard/pages/jobs/outcomes.py:_events",
