@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol, Self
 
 from dashboard.panels.columns import SHOWN_VALUES, ChartBucket, bucket_columns, event_columns
 from dashboard.panels.snapshot_types import Overview
 from ingestion.auth.read_scope import ReadScope
 from processing.live_feed import ConsumerFrame, SourceFrame, TailEvent
+from queries.request.filter_line import matching
+from queries.request.filter_line.terms import EVERYTHING_PASSES, FilterLine
 from queries.schemas import EventShape
 
 SHOWN_SOURCES = 50  # rows in the columns of `overview`; `seen` is the number of all
@@ -219,39 +221,76 @@ class SeriesDelta:
 
 @dataclass(slots=True)
 class TailDelta:
-    """The channel `tail`: the newest events of the sources in a scope; `seen` counts all events of the span."""
+    """The channel `tail`: the newest events of the sources in a scope that pass a filter.
+
+    A frame has all events in its counts, and a sample of them in its tail. What passes a filter by source is counted; by
+    anything else it is known of the sample alone.
+    """
 
     start: float
     end: float
     scope: ReadScope
-    seen: int = 0
+    line: FilterLine = EVERYTHING_PASSES
+    stored: int = 0  # of the sources of the filter
+    looked: int = 0  # of these in the sample
+    passed: int = 0  # of these that pass
     sampled: bool = False  # read from the store, so the number of all events is unknown
     events: deque[TailEvent | EventShape] = field(default_factory=lambda: deque(maxlen=SHOWN_EVENTS))
 
     def changed(self) -> bool:
-        return bool(self.seen or self.events)
+        return bool(self.passed or self.events or (self.stored and not self.line.inner))
 
     def take(self, frame: ConsumerFrame) -> None:
-        if self.scope.whole:
-            self.seen += frame["seen"]
-            self.events.extend(frame["tail"])
+        if self.scope.whole and not self.line:
+            self.stored += frame["seen"]
+            self._take(frame["tail"])
             return
-        self.seen += sum(source["stored"] for _, source in sources_within(frame, self.scope))
-        self.events.extend(event for event in frame["tail"] if self.scope.includes(event["sourceId"]))
+        self.stored += sum(
+            source["stored"]
+            for name, source in sources_within(frame, self.scope)
+            if matching.passes_source(self.line, name)
+        )
+        self._take([event for event in frame["tail"] if self._is_of_sources(event["sourceId"])])
 
     def brief(self) -> TailDelta:
-        return TailDelta(self.start, self.end, self.scope, self.seen, self.sampled, self.events.copy())
+        copied = replace(self)
+        copied.events = self.events.copy()
+        return copied
 
     def add(self, later: TailDelta) -> None:
         self.end = later.end
-        self.seen += later.seen
+        self.stored += later.stored
+        self.looked += later.looked
+        self.passed += later.passed
         self.sampled = self.sampled or later.sampled
         self.events.extend(later.events)
 
     def body(self) -> dict[str, object]:
         return {
             "interval": interval(self),
-            "seen": None if self.sampled else max(self.seen, len(self.events)),
+            "seen": self._seen(),
+            "stored": None if self.sampled else max(self.stored, self.looked),
+            "looked": self.looked,
             "shown": len(self.events),
             "columns": event_columns(list(self.events)),
         }
+
+    def _seen(self) -> int | None:
+        """Return how many events passed; None: only a sample was looked at, or the store."""
+        if self.sampled:
+            return None
+        if not self.line.inner:
+            return max(self.stored, self.looked, len(self.events))
+        return self.passed if self.looked >= self.stored else None
+
+    def _take(self, sample: Sequence[TailEvent]) -> None:
+        passing = [event for event in sample if self._passes(event)] if self.line.inner else sample
+        self.looked += len(sample)
+        self.passed += len(passing)
+        self.events.extend(passing)
+
+    def _is_of_sources(self, source_id: str) -> bool:
+        return self.scope.includes(source_id) and matching.passes_source(self.line, source_id)
+
+    def _passes(self, event: TailEvent) -> bool:
+        return matching.passes(self.line, source_id=event["sourceId"], payload=event["payload"], tags=event["tags"])

@@ -11,6 +11,9 @@ import msgspec
 from dashboard.panels.columns import Interval
 from ingestion.auth.read_scope import ReadScope
 from ingestion.events.model import SOURCE_ID_FORM, SOURCE_ID_PATTERN
+from queries.request.filter_line import parsing
+from queries.request.filter_line.parsing import InvalidFilter
+from queries.request.filter_line.terms import EVERYTHING_PASSES, FilterLine
 
 VERSION = 1
 WINDOW = 8  # frames a client may leave unacknowledged
@@ -38,6 +41,7 @@ class Subscription:
     scope: ReadScope  # of the reader, without other sources than `source_id`
     source_id: str | None = None
     interval: Interval = "1m"  # of a series' aggregates
+    line: FilterLine = EVERYTHING_PASSES  # of a tail
 
 
 class Subscribe(msgspec.Struct, tag_field="type", tag="subscribe", frozen=True, rename="camel"):
@@ -47,6 +51,7 @@ class Subscribe(msgspec.Struct, tag_field="type", tag="subscribe", frozen=True, 
     channel: Channel
     source_id: str | None = None
     interval: Interval = "1m"
+    filter: str = ""  # of a tail: a line, as for GET /data
 
     def subscription(self, scope: ReadScope) -> Subscription:
         """Return the subscription that the message asks for. One to a source outside the scope is to nothing.
@@ -63,8 +68,14 @@ class Subscribe(msgspec.Struct, tag_field="type", tag="subscribe", frozen=True, 
             return Subscription("overview", scope)
         within = scope.narrowed(self.source_id)
         if self.channel == "tail":
-            return Subscription("tail", within, self.source_id)
+            return Subscription("tail", within, self.source_id, line=self._line())
         return Subscription("series", within, self.source_id, self.interval)
+
+    def _line(self) -> FilterLine:
+        try:
+            return parsing.parse(self.filter)
+        except InvalidFilter as error:
+            raise ProtocolError("invalid_filter", error.detail) from error
 
 
 class Unsubscribe(msgspec.Struct, tag_field="type", tag="unsubscribe", frozen=True):

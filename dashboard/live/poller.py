@@ -91,7 +91,9 @@ class Poller:
             source_id, interval = subscription.source_id, subscription.interval
             return await self._read(series.series, source_id, interval, scope=subscription.scope)
         if subscription.channel == "tail":
-            return await self._read(snapshot.tail, subscription.source_id, scope=subscription.scope)
+            return await self._read(
+                snapshot.tail, subscription.source_id, scope=subscription.scope, line=subscription.line
+            )
         scope = subscription.scope
         return {"sample": self._watch(scope).fresh() or await self.overview(scope, frames_flow=False)}
 
@@ -127,7 +129,8 @@ class Poller:
 
     async def events(self, subscription: Subscription) -> list[EventShape]:
         """Return the events stored since the last call, oldest first. Used while no frames arrive."""
-        found = await self._read(snapshot.newest_events, subscription.source_id, scope=subscription.scope) or []
+        read = snapshot.newest_events
+        found = await self._read(read, subscription.source_id, scope=subscription.scope, line=subscription.line) or []
         identities = {(event["sourceId"], event["eventId"]) for event in found}
         known = self._known.get(subscription, identities)
         self._known[subscription] = identities

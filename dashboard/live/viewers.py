@@ -23,7 +23,7 @@ def blank(subscription: Subscription, now: float) -> Delta:
     if subscription.channel == "series":
         assert subscription.source_id is not None
         return SeriesDelta(now, now, subscription.scope, subscription.source_id)
-    return TailDelta(now, now, subscription.scope.narrowed(subscription.source_id))
+    return TailDelta(now, now, subscription.scope.narrowed(subscription.source_id), subscription.line)
 
 
 @dataclass(slots=True, eq=False)

@@ -13,6 +13,7 @@ from dashboard.panels.sparkline import FieldCard
 from ingestion.auth.read_scope import ReadScope
 from queries.reads.postgres import ReadUnavailable
 from queries.request import pagination
+from queries.request.filter_line.terms import FilterLine
 from queries.schemas import EventShape
 from queries.sources import lists
 from queries.sources.query import SourceCursor, SourceQuery
@@ -82,13 +83,13 @@ def source(scope: ReadScope, source_id: str, interval: Interval | None) -> Conte
     }
 
 
-def polled(scope: ReadScope, channel: Channel, source_id: str | None, interval: Interval) -> object:
+def polled(scope: ReadScope, channel: Channel, source_id: str | None, interval: Interval, line: FilterLine) -> object:
     """Return what a subscription to a channel starts with, for clients that poll; None: the stores do not answer."""
     try:
         if channel == "overview":
             return {"sample": snapshot.overview(scope=scope)}
         if channel == "tail":
-            return snapshot.tail(source_id, scope=scope)
+            return snapshot.tail(source_id, scope=scope, line=line)
         return None if source_id is None else series.series(source_id, interval, scope=scope)
     except Unknown:
         return None

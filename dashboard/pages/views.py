@@ -17,6 +17,7 @@ from dashboard.live.messages import Channel
 from dashboard.pages import context
 from dashboard.panels.columns import Interval
 from ingestion.auth.read_scope import ReadScope
+from queries.request.filter_line import parsing
 from queries.request.query_params import InvalidParameter, Parameters
 from queries.scoped_views import scoped
 from queries.sources.detail import SourceNotFound
@@ -67,9 +68,10 @@ def live(request: HttpRequest, scope: ReadScope, channel: str) -> JsonResponse:
     if channel not in get_args(Channel):
         raise Http404
     wanted = cast("Channel", channel)
-    parameters = Parameters(request.GET, known=("source_id", "interval"))
+    parameters = Parameters(request.GET, known=("source_id", "interval", "filter"))
     interval = cast("Interval", parameters.choice("interval", get_args(Interval), default="1m"))
-    data = context.polled(scope, wanted, parameters.source_id(), interval)
+    line = parsing.parse(parameters.text("filter", most=parsing.MAX_LINE) or "")
+    data = context.polled(scope, wanted, parameters.source_id(), interval, line)
     return JsonResponse({"type": "snapshot", "channel": wanted, "now": messages.now_ms(), "data": data})
 
 

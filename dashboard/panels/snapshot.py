@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from dashboard.panels import notices, rates, status_line, verdict
 from dashboard.panels.columns import SHOWN_VALUES, event_columns
@@ -14,6 +14,8 @@ from queries import schemas
 from queries.events import listing
 from queries.pipeline import dependencies, ingest_processes, ledger_minutes, minute_rates, status
 from queries.reads.postgres import ReadUnavailable
+from queries.request.filter_line.terms import EVERYTHING_PASSES, FilterLine
+from queries.request.query_params import InvalidParameter
 from queries.request.times import parse_time
 from queries.schemas import EventShape, FieldShape, LagShape, SourceShape, Stores
 from queries.sources import lists
@@ -21,6 +23,7 @@ from queries.sources import lists
 SOURCE_ROWS = 20
 EVENT_ROWS = 20
 REASON_ROWS = 5
+FILTERED_SINCE = timedelta(hours=1)  # how far back events of all sources are looked into, to start a tail
 MINUTE_ROWS = 6
 CHART_MINUTES = 60
 LEAST_MINUTES = 10  # of the chart, while it has nothing older to show
@@ -145,22 +148,24 @@ def rates_over_time(now: datetime, *, scope: ReadScope) -> RateColumns:
     }
 
 
-def newest_events(source_id: str | None, *, scope: ReadScope) -> list[EventShape]:
+def newest_events(source_id: str | None, *, scope: ReadScope, line: FilterLine = EVERYTHING_PASSES) -> list[EventShape]:
     """Return the newest events, oldest first, in the order of the live feed.
 
     :param source_id: None: of all sources in the scope
-    :raises Unknown: PostgreSQL does not answer
+    :param line: that they pass
+    :raises Unknown: PostgreSQL does not answer, or can't find them in time
     """
     try:
-        return listing.newest(count=EVENT_ROWS, scope=scope.narrowed(source_id))[::-1]
-    except ReadUnavailable as error:
+        since = datetime.now(tz=UTC) - FILTERED_SINCE
+        return listing.newest(count=EVENT_ROWS, scope=scope.narrowed(source_id), line=line, since=since)[::-1]
+    except (ReadUnavailable, InvalidParameter) as error:
         raise Unknown from error
 
 
-def tail(source_id: str | None, *, scope: ReadScope) -> dict[str, object]:
+def tail(source_id: str | None, *, scope: ReadScope, line: FilterLine = EVERYTHING_PASSES) -> dict[str, object]:
     """Return the first message of the channel `tail`.
 
     :raises Unknown: PostgreSQL does not answer
     """
-    found = newest_events(source_id, scope=scope)
-    return {"seen": None, "shown": len(found), "columns": event_columns(found)}
+    found = newest_events(source_id, scope=scope, line=line)
+    return {"seen": None, "stored": None, "looked": 0, "shown": len(found), "columns": event_columns(found)}

@@ -125,8 +125,7 @@ def _from_rows(
         condition.of_scope(within),
         _of_series(query, series, of_rows=True),
         Condition("ts >= %s AND ts < %s", [bounds[0], bounds[-1]]),
-        *map(conditions.of_filter, query.selection.filters),
-        conditions.of_tags(query.selection),
+        conditions.inner(query.selection),
         served,
     )
     width = _width(bounds)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from ingestion.auth.source_patterns import ANY
 from processing.stores.fields import values as field_values
 from queries.reads.condition import TRUE, Condition, all_of
 from queries.request.field_filters import FieldFilter, Number, Operator, Value
+from queries.request.filter_line.terms import FieldTerm, FilterLine, SourceTerm, TagTerm, Term, WordTerm
 from queries.request.selection import Selection
 
 _SIGNS: dict[Operator, str] = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
@@ -15,7 +17,54 @@ _SIGNS: dict[Operator, str] = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 def of(selection: Selection) -> Condition:
     """Return the condition of everything that a selection names but the sources, which are the scope's."""
-    return all_of(span(selection), *map(of_filter, selection.filters), of_tags(selection))
+    return all_of(span(selection), inner(selection))
+
+
+def inner(selection: Selection) -> Condition:
+    """Return the condition of what is looked for in events: fields, tags and the filter line."""
+    return all_of(*map(of_filter, selection.filters), of_tags(selection), of_line(selection.line))
+
+
+def of_line(line: FilterLine) -> Condition:
+    """Return the condition of a filter line's terms but the sources that it names, which are the scope's."""
+    return all_of(*map(_of_term, line.inner))
+
+
+def _of_term(term: Term) -> Condition:
+    found = _plain(term)
+    # A field that is not there makes a comparison NULL.
+    return Condition(f"NOT coalesce({found.text}, false)", found.values) if term.negated else found
+
+
+def _plain(term: Term) -> Condition:
+    match term:
+        case SourceTerm(pattern) if pattern.endswith(ANY):
+            return Condition("starts_with(source_id, %s)", [pattern.removesuffix(ANY)])
+        case SourceTerm(pattern):
+            return Condition("source_id = %s", [pattern])
+        case TagTerm(tag):
+            return Condition("(tags @> %s::text[])", [[tag]])
+        case FieldTerm(wanted):
+            found = of_filter(wanted)
+            return Condition(f"({found.text})", found.values)
+        case WordTerm():
+            return _of_word(term)
+
+
+def _of_word(word: WordTerm) -> Condition:
+    return Condition(
+        "(position(lower(%s) IN lower(source_id)) > 0"
+        " OR EXISTS (SELECT FROM unnest(tags) AS own (tag) WHERE position(lower(%s) IN lower(own.tag)) > 0)"
+        " OR payload @? %s::jsonpath)",
+        [word.text, word.text, _json_path(word)],
+    )
+
+
+def _json_path(word: WordTerm) -> str:
+    """Return the path of whatever in a payload has the text, or is the number."""
+    text = f'@ like_regex {json.dumps(word.text, ensure_ascii=False)} flag "iq"'
+    number = "" if word.number is None else f" || @ == {word.number.text}"
+    return f"$.** ? ({text}{number})"
 
 
 def span(selection: Selection) -> Condition:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
@@ -17,7 +17,9 @@ from queries.events.query import EventCursor, EventQuery, defines_list
 from queries.reads import condition, postgres
 from queries.reads.condition import TRUE, Argument, Condition
 from queries.request import pagination
+from queries.request.filter_line.terms import EVERYTHING_PASSES, FilterLine
 from queries.request.pagination import Address, CursorPage
+from queries.request.selection import Selection
 from queries.request.times import as_rfc_3339, from_micros, to_micros
 from queries.schemas import EventCount, EventList, EventShape
 
@@ -99,10 +101,21 @@ def page(query: EventQuery, within: ReadScope, *, now: datetime) -> EventPage:
     return EventPage(found, count)
 
 
-def newest(*, count: int, scope: ReadScope) -> list[EventShape]:
-    """Return the newest events in the scope, the newest first."""
+def newest(
+    *, count: int, scope: ReadScope, line: FilterLine = EVERYTHING_PASSES, since: datetime | None = None
+) -> list[EventShape]:
+    """Return the newest events in the scope that pass a filter, the newest first.
+
+    :param since: none of before, if the filter looks into events of all sources
+    :raises InvalidParameter: the filter's patterns stand for too many sources
+    :raises ReadUnavailable: PostgreSQL does not answer, or finds too few in time
+    """
+    selection = Selection(line=line)
     with postgres.bounded():
-        rows, _ = _read(EventQuery(limit=count), scope, TRUE)
+        within = selection.within(scope)
+        if within.sources is None and line.inner:
+            selection = replace(selection, start=since)
+        rows, _ = _read(EventQuery(selection=selection, limit=count), within, TRUE)
     return [listed(row, load_payload(row.payload)) for row in rows[:count]]
 
 

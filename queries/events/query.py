@@ -32,6 +32,7 @@ _NAMES = {
     "filters": "field",
     "tags": "tag",
     "other_tags": "-tag",
+    "line": "filter",
 }
 
 

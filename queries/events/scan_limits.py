@@ -26,7 +26,7 @@ def check(selection: Selection, within: ReadScope, *, now: datetime) -> Conditio
     """
     if not selection.looks_into_events:
         return TRUE
-    for wanted in selection.filters:
+    for wanted in (*selection.filters, *selection.line.filters):
         served = indexes.serving(wanted.path, sources=within.sources) if wanted.operator in _INDEXED else None
         if served is not None:
             return TRUE if served == "true" else Condition(served, [])
@@ -43,7 +43,7 @@ def _is_short(selection: Selection, now: datetime) -> bool:
 
 def _too_wide(selection: Selection, now: datetime) -> InvalidParameter:
     end = selection.end or now.replace(microsecond=0)
-    parameter = "field" if selection.filters else "tag"
+    parameter = "field" if selection.filters else "filter" if selection.line.inner else "tag"
     return InvalidParameter(
         parameter,
         f"{parameter}: this looks into events, so it needs a source_id, a range of time of at most "

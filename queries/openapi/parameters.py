@@ -18,6 +18,7 @@ from queries.openapi import Json
 from queries.openapi.parameter_kinds import choice, moment, number, text, texts, words
 from queries.pipeline import ledger_minutes
 from queries.request import field_filters, id_pagination, pagination, selection
+from queries.request.filter_line import parsing
 from queries.request.query_params import FILTERS, MAX_TEXT
 from queries.sources import latest
 from queries.sources import query as source_query
@@ -65,6 +66,13 @@ _ALL: dict[str, Json] = {
         "Only events with this tag. Repeat it for events with all of several.", ["night"], most=selection.MAX_TAGS
     ),
     "-tag": texts("Only events without this tag.", ["test"], most=selection.MAX_TAGS),
+    "filter": text(
+        "Only events that pass this filter: terms with spaces between them, all of which must hold. `source:plant-*`, `tag:night`, "
+        "`temperature>30`, `status=ok,warm`, `note~part`, `has:humidity`, a word that is somewhere in the event; a minus before a "
+        "term says that it must not hold.",
+        'source:plant-* -tag:test temperature>20 "in hall 7"',
+        maxLength=parsing.MAX_LINE,
+    ),
     FILTERS: _FILTERS,
     "fields": texts(
         "Only these fields of the payloads: paths, with commas between them, or repeated.",

@@ -106,10 +106,14 @@ def _parse(name: str, text: str) -> FieldFilter:
         raise InvalidParameter("field", f"field: in the brackets, expected {nearest(operator, OPERATORS)}")
     if len(text) > MAX_TEXT or "\0" in text:
         raise InvalidParameter("field", f"field: expected a value of at most {MAX_TEXT} characters, without NUL")
-    return FieldFilter(path, operator, _values(operator, text))
+    return FieldFilter(path, operator, values(operator, text))
 
 
-def _values(operator: Operator, text: str) -> tuple[Value, ...]:
+def values(operator: Operator, text: str) -> tuple[Value, ...]:
+    """Return the values that an operator takes.
+
+    :raises InvalidParameter: they can't be used
+    """
     if operator == "in":
         return _list(text)
     value = _value(text)
@@ -123,19 +127,19 @@ def _values(operator: Operator, text: str) -> tuple[Value, ...]:
 
 
 def _list(text: str) -> tuple[Value, ...]:
-    values: list[Value] = []
+    found: list[Value] = []
     at = 0
     while at <= len(text):
         match = _ITEM.match(text, at)
         if match is None:
             raise InvalidParameter("field", "field: with [in], expected values with commas between them")
-        values.append(_value(match[1].strip()))
+        found.append(_value(match[1].strip()))
         if not match[0].endswith(",") or match.end() == at:
             break
         at = match.end()
-    if len(values) > MAX_VALUES:
+    if len(found) > MAX_VALUES:
         raise InvalidParameter("field", f"field: with [in], expected at most {MAX_VALUES} values")
-    return tuple(dict.fromkeys(values))
+    return tuple(dict.fromkeys(found))
 
 
 def _value(text: str) -> Value:
@@ -143,16 +147,33 @@ def _value(text: str) -> Value:
     if text in _WORDS:
         return _WORDS[text]
     if text.startswith('"'):
-        return _quoted(text)
+        return quoted(text)
+    return number(text) or text
+
+
+def is_plain(text: str) -> bool:
+    """Return whether a text stands for itself without quotes."""
+    return text not in _WORDS and not text.startswith('"') and _NUMBER.fullmatch(text) is None
+
+
+def number(text: str) -> Number | None:
+    """Return the number that a text is in JSON; None: it is none.
+
+    :raises InvalidParameter: no event may have such a number
+    """
     match = _NUMBER.fullmatch(text)
     if match is None:
-        return text
+        return None
     if len(text) > MAX_NUMBER_LENGTH or int(match["exponent"] or 0) > MAX_EXPONENT:
         raise InvalidParameter("field", "field: expected a number that an event may have")
     return Number(text)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Return the text that a text of JSON stands for.
+
+    :raises InvalidParameter: it is none, or no event may have it
+    """
     try:
         found = json.loads(text)
     except ValueError as error:

@@ -14,9 +14,11 @@ from queries.reads.known_sources import TooManySources
 from queries.reads.subject import Subject
 from queries.request import field_filters
 from queries.request.field_filters import FieldFilter
+from queries.request.filter_line import parsing
+from queries.request.filter_line.terms import EVERYTHING_PASSES, FilterLine
 from queries.request.query_params import FILTERS, InvalidParameter, Parameters
 
-PARAMETERS = ("source_id", "start_time", "end_time", "tag", "-tag", FILTERS)
+PARAMETERS = ("source_id", "start_time", "end_time", "tag", "-tag", "filter", FILTERS)
 REPEATED = ("source_id", "tag", "-tag")
 
 MAX_SOURCES = 1_000  # that one query may name
@@ -34,6 +36,7 @@ class Selection:
     filters: tuple[FieldFilter, ...] = ()
     tags: tuple[str, ...] = ()  # an event has all of them
     other_tags: tuple[str, ...] = ()  # and none of these
+    line: FilterLine = EVERYTHING_PASSES  # beside all that
 
     @classmethod
     def from_parameters(cls, parameters: Parameters) -> Self:
@@ -49,12 +52,13 @@ class Selection:
             filters=field_filters.parse(parameters.filters),
             tags=tuple(parameters.texts("tag", most=MAX_TAGS)),
             other_tags=tuple(parameters.texts("-tag", most=MAX_TAGS)),
+            line=parsing.parse(parameters.text("filter", most=parsing.MAX_LINE) or ""),
         )
 
     @property
     def looks_into_events(self) -> bool:
         """Return whether rows have to be read to know which events match."""
-        return bool(self.filters or self.tags or self.other_tags)
+        return bool(self.filters or self.tags or self.other_tags or self.line.inner)
 
     def subject(self, scope: ReadScope) -> Subject:
         """Return what an answer about these events depends on.
@@ -70,10 +74,14 @@ class Selection:
         :raises InvalidParameter: its patterns stand for too many
         :raises ReadUnavailable: PostgreSQL does not answer
         """
-        if self.sources is None or ANY in self.sources:
-            return scope
-        try:
-            return scope.among(known_sources.resolve(self.sources, scope=scope, limit=MAX_MATCHING))
-        except TooManySources as error:
-            detail = f"source_id: the patterns stand for more than {error.limit:,} sources; expected a longer beginning"
-            raise InvalidParameter("source_id", detail, code=Code.QUERY_TOO_WIDE) from error
+        return _among(_among(scope, self.sources, "source_id"), self.line.patterns, "filter")
+
+
+def _among(scope: ReadScope, patterns: frozenset[str] | None, parameter: str) -> ReadScope:
+    if patterns is None or ANY in patterns:
+        return scope
+    try:
+        return scope.among(known_sources.resolve(patterns, scope=scope, limit=MAX_MATCHING))
+    except TooManySources as error:
+        detail = f"{parameter}: the patterns stand for more than {error.limit:,} sources; expected a longer beginning"
+        raise InvalidParameter(parameter, detail, code=Code.QUERY_TOO_WIDE) from error

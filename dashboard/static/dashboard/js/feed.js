@@ -7,6 +7,7 @@
  * @property {"overview"|"series"|"tail"} channel
  * @property {string} [sourceId] required for `series`
  * @property {"1m"|"1h"|"1d"} [interval] of the aggregates of `series`
+ * @property {string} [filter] of `tail`: a line, as for GET /data
  */
 
 /**
@@ -91,7 +92,9 @@
  * The newest events, oldest first: in a frame of `tail`, and the data with which it starts.
  * @typedef {object} TailBody
  * @property {number} [interval] ms
- * @property {?number} seen all events of the time; null: unknown
+ * @property {?number} seen events of the time that pass the filter; null: unknown
+ * @property {?number} stored events of the time of the filter's sources; null: unknown
+ * @property {number} looked of these, events that the feed carried: its frames have a sample
  * @property {number} shown events in `columns`
  * @property {{eventId: string[], sourceId: string[], timestamp: string[], storedAt: string[], preview: string[]}} columns
  */
@@ -244,10 +247,11 @@ export class Feed extends EventTarget {
   }
 
   async #poll() {
-    for (const [id, { channel, sourceId, interval }] of this.#subscriptions) {
+    for (const [id, { channel, sourceId, interval, filter }] of this.#subscriptions) {
       const query = new URLSearchParams();
       if (sourceId) query.set("source_id", sourceId);
       if (interval) query.set("interval", interval);
+      if (filter) query.set("filter", filter);
       try {
         const answer = await fetch(`/live/${channel}/?${query}`, { headers: { Accept: "application/json" } });
         if (answer.status === 401 || answer.status === 403) return this.#deny();

@@ -12,6 +12,7 @@ from dashboard.panels.columns import PREVIEW_CHARACTERS, preview
 from dashboard.tests.consumer_frames import consumer_frame, source_frame, tail_event
 from ingestion.auth.read_scope import EVERYTHING, ReadScope
 from processing.live_feed import ConsumerFrame
+from queries.request.filter_line import parsing
 
 
 def columns(body: dict[str, object]) -> dict[str, list[object]]:
@@ -123,6 +124,24 @@ def test_the_tail_of_one_source_leaves_the_others_out() -> None:
 
     assert columns(delta.body())["eventId"] == ["e1"]
     assert delta.body()["seen"] == 1
+
+
+def test_a_filtered_tail_counts_what_passes_and_says_when_it_saw_a_sample_alone() -> None:
+    def tail(text: str, stored: int) -> dict[str, object]:
+        delta = TailDelta(0.0, 0.25, ReadScope(frozenset({"plant-1", "plant-2", "other"})), parsing.parse(text))
+        events = [tail_event("e1", "plant-1"), tail_event("e2", "plant-2"), tail_event("e3", "hidden-1")]
+        delta.take(consumer_frame({"plant-1": source_frame(stored=stored), "plant-2": source_frame(stored=1)}, events))
+        delta.add(TailDelta(0.25, 0.5, delta.scope, delta.line))
+        return delta.body()
+
+    by_source, by_value, none = tail("source:plant-1", 1), tail("-source:plant-2 temperature>20", 1), tail("cold", 1)
+    flooded, flooded_source = tail("temperature>20", 900), tail("source:plant-*", 900)
+
+    assert (by_source["seen"], columns(by_source)["eventId"]) == (1, ["e1"])
+    assert (by_value["seen"], by_value["looked"], columns(by_value)["eventId"]) == (1, 1, ["e1"])
+    assert (none["seen"], none["looked"], none["shown"]) == (0, 2, 0)
+    assert (flooded["seen"], flooded["stored"], flooded["looked"], flooded["shown"]) == (None, 901, 2, 2)
+    assert (flooded_source["seen"], flooded_source["shown"]) == (901, 2)
 
 
 def test_a_large_payload_is_shown_cut() -> None:

@@ -72,3 +72,16 @@ def test_a_subscription_to_a_source_outside_the_scope_is_to_nothing_and_not_refu
     assert isinstance(message, Subscribe)
 
     assert message.subscription(scope).scope == ReadScope(frozenset())
+
+
+def test_a_tail_with_the_same_filter_is_one_subscription_and_a_wrong_filter_is_refused_at_its_place() -> None:
+    one = parse('{"type":"subscribe","id":"a","channel":"tail","filter":"late  temperature>30"}')
+    other = parse('{"type":"subscribe","id":"b","channel":"tail","filter":" late temperature>30 "}')
+    wrong = parse('{"type":"subscribe","id":"c","channel":"tail","filter":"temperature>"}')
+
+    assert isinstance(one, Subscribe)
+    assert isinstance(other, Subscribe)
+    assert one.subscription(EVERYTHING) == other.subscription(EVERYTHING)
+    assert isinstance(wrong, Subscribe)
+    with pytest.raises(ProtocolError, match="at character 13: expected a value"):
+        wrong.subscription(EVERYTHING)
