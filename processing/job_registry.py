@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from processing import metrics
 from processing.comparisons import request as comparison_request
-from processing.dead_letters import discard, redrive
+from processing.dead_letters import redrive
+from processing.dead_letters.closing import discard, reopen
 from processing.field_indexes import declaring
 from processing.field_indexes import job as field_index_job
 from processing.jobs.queue import Step
@@ -24,6 +25,7 @@ def steps() -> Mapping[str, Step]:
     found: dict[str, Step] = {
         redrive.KIND: redrive.Redrive().step,
         discard.KIND: discard.step,
+        reopen.KIND: reopen.step,
         restore_job.KIND: restore_job.step,
         comparison_request.KIND: reconcile_job.step,
         packing_job.KIND: packing_job.step,

@@ -266,6 +266,7 @@ class DeadLetter(models.Model):
     redrives = models.IntegerField(default=0, db_default=0)  # how many redrives of its chain have failed
     replay = models.BigIntegerField(null=True, blank=True)  # the job that took the event out of the rows
     edited = models.BinaryField(null=True, blank=True)  # the content that the last redrive sent instead of `raw`
+    sent_id = models.UUIDField(null=True, blank=True)  # of the event in `edited`; None: unknown, or not edited
     sent_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)  # when it was stored or discarded
 
@@ -282,6 +283,8 @@ class DeadLetter(models.Model):
             models.Index(fields=["fingerprint", "-id"], name="dead_letter_by_fingerprint"),
             # For the trace of one event.
             models.Index(fields=["event_id"], name="dead_letter_by_event"),
+            # For the trace of an event that was mended.
+            models.Index(fields=["sent_id"], name="dead_letter_by_sent_id", condition=models.Q(sent_id__isnull=False)),
         ]
 
     def __str__(self) -> str:
@@ -298,16 +301,22 @@ class DeadLetterAction(models.Model):
         STORED = "stored"  # the sent event was stored, a duplicate or dropped; the note tells which
         PARKED = "parked"  # redriven too often without success
         DISCARDED = "discarded"
+        REOPENED = "reopened"  # its discard was undone
 
     letter = models.ForeignKey(DeadLetter, on_delete=models.CASCADE, related_name="actions")
     at = models.DateTimeField()
     who = models.CharField(max_length=200)  # a user, "key <prefix>", "command line" or "consumer"
     kind = models.CharField(max_length=10, choices=Kind.choices)
     note = models.TextField(default="", blank=True)
+    job = models.BigIntegerField(null=True, blank=True)  # that did it; None: the consumer, or an earlier release
 
     class Meta:
         db_table = "dead_letter_action"
         ordering = ["id"]
+        # For what became of the letters of a job, processing.dead_letters.filters.
+        indexes = [
+            models.Index(fields=["job"], name="dead_letter_action_by_job", condition=models.Q(job__isnull=False))
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} by {self.who}"

@@ -113,6 +113,7 @@ Stage = Literal[
     "closed",
     "parked",
     "discarded",
+    "reopened",
     "in_flight",
 ]
 Outcome = Literal["stored", "dead_lettered", "dropped", "closed", "discarded", "in_flight", "missing"]

@@ -43,6 +43,7 @@ TITLES: dict[Stage, str] = {
     "closed": "Closed",
     "parked": "Parked",
     "discarded": "Discarded",
+    "reopened": "Reopened",
     "in_flight": "In flight",
 }
 

@@ -19,7 +19,8 @@ from ingestion.events import timestamps
 from ingestion.events.model import InvalidEvent
 from ingestion.problems import in_words
 from processing.admin import formatting, selection
-from processing.dead_letters import discard, dry_run, filters, redrive, rendering
+from processing.dead_letters import dry_run, filters, redrive, rendering
+from processing.dead_letters.closing import discard
 from processing.dead_letters.dry_run import DryRun
 from processing.dead_letters.edit import edit_letter
 from processing.dead_letters.filters import LetterFilter

@@ -12,6 +12,8 @@ from ingestion.problems import Code
 from ingestion.runtime import pooled_connection
 from processing.dead_letters import filters, redrive
 from processing.dead_letters.filters import REDRIVABLE, LetterFilter
+from processing.dead_letters.mending import mend as mends
+from processing.dead_letters.mending.steps import Mend
 from processing.dead_letters.redrive import NotRedrivable
 from processing.events import decoding
 from processing.events.batch import Batch, Record
@@ -39,13 +41,14 @@ class DryRun:
     failing: Counter[str] = field(default_factory=Counter)  # by reason
     up_to: int = 0  # the highest number that was included
     dropped: int = 0  # by a rule; they would be closed
+    unfixed: Counter[str] = field(default_factory=Counter)  # by why the mend does not fix them: they stay open
 
     def __str__(self) -> str:
         """Return a sentence: "41 of 57 would be stored now; 16 fail again: not_json."."""
         if not self.checked:
             return "No letter is to be sent."
         known = f" ({self.duplicate:,} of them are stored already)" if self.duplicate else ""
-        return f"{self.stored + self.duplicate:,} of {self._chosen()} would be stored now{known}{self._drops()}{self._failures()}."
+        return f"{self.stored + self.duplicate:,} of {self._chosen()} would be stored now{known}{self._drops()}{self._failures()}{self._unfixed()}."
 
     def _chosen(self) -> str:
         if self.checked == self.total:
@@ -57,17 +60,29 @@ class DryRun:
         return f"; {self.dropped:,} would be dropped by rules" if self.dropped else ""
 
     def _failures(self) -> str:
-        if not self.failing:
-            return ""
-        reasons = [(reason, f"{count:,} {reason}") for reason, count in self.failing.most_common()]
-        named = ", ".join(text for _, text in reasons) if len(reasons) > 1 else reasons[0][0]
-        return f"; {self.failing.total():,} fail again: {named}"
+        return f"; {self.failing.total():,} fail again: {_named(self.failing)}" if self.failing else ""
+
+    def _unfixed(self) -> str:
+        return f"; {self.unfixed.total():,} are not fixed and stay open: {_named(self.unfixed)}" if self.unfixed else ""
+
+    @property
+    def works(self) -> int:
+        """How many letters a redrive would close."""
+        return self.stored + self.duplicate + self.dropped
 
 
-def dry_run(selection: LetterFilter, *, up_to: int | None = None, most: int = MAX_LETTERS) -> DryRun:
+def _named(reasons: Counter[str]) -> str:
+    texts = [(reason, f"{count:,} {reason}") for reason, count in reasons.most_common()]
+    return ", ".join(text for _, text in texts) if len(texts) > 1 else texts[0][0]
+
+
+def dry_run(
+    selection: LetterFilter, *, up_to: int | None = None, most: int = MAX_LETTERS, mend: Mend | None = None
+) -> DryRun:
     """Test the letters that a redrive of this selection would send, oldest first, at most `most` of them.
 
     :param up_to: the highest number to include; None: the newest letter
+    :param mend: changes each letter before it is sent
     :raises StoreUnavailable: a store does not answer
     :raises NeedsOperator: an operator must act
     """
@@ -81,7 +96,10 @@ def dry_run(selection: LetterFilter, *, up_to: int | None = None, most: int = MA
             if not chunk:
                 break
             last = chunk[-1].pk
-            _test(chunk, stores, result)
+            result.checked += len(chunk)
+            fixed = chunk if mend is None else _mended(chunk, mend, result)
+            if fixed:
+                _test(fixed, stores, result)
     # Letters may have been reopened since they were counted.
     result.total = max(result.total, result.checked)
     return result
@@ -97,7 +115,7 @@ def dry_run_edited(letter: DeadLetter, line: bytes) -> DryRun:
     if letter.state not in REDRIVABLE:
         raise NotRedrivable
     letter.edited = line
-    result = DryRun(total=1, up_to=letter.pk)
+    result = DryRun(total=1, checked=1, up_to=letter.pk)
     with _opened() as stores:
         _test([letter], stores, result)
     return result
@@ -114,6 +132,19 @@ def _opened() -> Iterator[Stores]:
         documents.close()
 
 
+def _mended(chosen: Sequence[DeadLetter], mend: Mend, result: DryRun) -> list[DeadLetter]:
+    """Mend letters, not in the database; return those that are fixed, and count the others."""
+    fixed, now = [], timestamps.now()
+    for letter in chosen:
+        try:
+            letter.edited = mends.mended_line(letter, mend, now=now)
+        except mends.UNFIXED as error:
+            result.unfixed[mends.why_unfixed(error)] += 1
+        else:
+            fixed.append(letter)
+    return fixed
+
+
 def _test(chosen: Sequence[DeadLetter], stores: Stores, result: DryRun) -> None:
     """Run letters through the consumer's steps that change nothing; the offset of a record is the index of its letter."""
     pooled_connection.release()
@@ -128,7 +159,6 @@ def _test(chosen: Sequence[DeadLetter], stores: Stores, result: DryRun) -> None:
     failing |= {entry.offset: Code.ID_CONFLICT for entry in conflicts}
     failing |= {entry.offset: Code.REFUSED_BY_STORE for entry in stores[0].refusals(new, topic=0)}
     duplicate = {entry.offset for entry in [*known, *batch.duplicates]} - failing.keys()
-    result.checked += len(chosen)
     kept = duplicate | {entry.offset for entry in batch.entries}
     dropped = {entry.offset for entry in batch.dropped} - failing.keys() - kept
     result.duplicate += len(duplicate)

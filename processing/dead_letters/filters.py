@@ -6,7 +6,7 @@ A `DeadLetter` is a row of any state; *letter* is short for it. `processing.even
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
@@ -54,6 +54,8 @@ class LetterFilter:
     event_id: UUID | None = field(default=None, metadata=_matches("event_id", UUID))
     # Part of the detail, of the reason code or of its words; any case.
     text: str | None = field(default=None, metadata=_matches(""))
+    # A job that redrove, discarded or reopened them.
+    job: int | None = field(default=None, metadata=_matches(""))
 
     def query(self, *, up_to: int | None = None) -> QuerySet[DeadLetter]:
         """Return the matching letters, unordered.
@@ -64,6 +66,8 @@ class LetterFilter:
         found = DeadLetter.objects.filter(**{key: value for key, value in wanted.items() if value not in (None, ())})
         if up_to is not None:
             found = found.filter(id__lte=up_to)
+        if self.job is not None:
+            found = found.filter(Exists(DeadLetterAction.objects.filter(letter=OuterRef("pk"), job=self.job)))
         return found if self.text is None else found.filter(_contains(self.text))
 
     def actionable(self, *, up_to: int | None = None) -> QuerySet[DeadLetter]:
@@ -74,6 +78,10 @@ class LetterFilter:
         if self.state is not None:
             return found.filter(state__in=REDRIVABLE)
         return found.filter(state__in=REDRIVABLE if self.ids else READY)
+
+    def without(self, name: str) -> Self:
+        """Return the other filters."""
+        return replace(self, **{name: None})  # type: ignore[arg-type]  # by name: each may be None but the numbers
 
     def to_mapping(self) -> dict[str, Any]:
         """Return the filters that are set, as JSON, for the arguments of a job."""

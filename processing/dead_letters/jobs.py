@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,13 +23,17 @@ MAX_IDLE = 5  # seconds within a transaction
 MAX_STATEMENT = 25
 
 
+# Returns the letters of a selection up to a number that a job takes.
+Chosen = Callable[..., QuerySet[DeadLetter]]
+
+
 def selection(job: Job) -> LetterFilter:
     """Return the selection that the job was enqueued with."""
     return LetterFilter.from_mapping(job.arguments["selection"])
 
 
 def enqueue(
-    kind: str, selection: LetterFilter, *, who: str, up_to: int | None, worker: str, **arguments: str | int | None
+    kind: str, selection: LetterFilter, *, who: str, up_to: int | None, worker: str, **arguments: object
 ) -> Job:
     """Create a job on the letters that match a selection now. Letters that arrive later are not included.
 
@@ -42,14 +46,14 @@ def enqueue(
     )
 
 
-def set_range(job: Job) -> None:
+def set_range(job: Job, *, chosen: Chosen = LetterFilter.actionable) -> None:
     """Set, once, the range of letters of the job, and count them."""
     if "until" in job.place:
         return
     # A job of an earlier release has no `up_to`.
     until = job.arguments["up_to"] if "up_to" in job.arguments else filters.newest()
     job.place = {"after": 0, "until": until}
-    job.total = _total(selection(job).actionable(up_to=until))
+    job.total = _total(chosen(selection(job), up_to=until))
     queue.advance(job)
 
 
@@ -75,11 +79,11 @@ def chunk_transaction() -> Iterator[None]:
         yield
 
 
-def lock_next(job: Job, *, most: int) -> list[int]:
+def lock_next(job: Job, *, most: int, chosen: Chosen = LetterFilter.actionable) -> list[int]:
     """Lock the next letters, within the chunk's transaction; return their numbers, none at the end."""
     place: Mapping[str, Any] = job.place
-    chosen = selection(job).actionable(up_to=place["until"]).filter(id__gt=place["after"])
-    found = chosen.order_by("id").select_for_update(of=("self",)).values_list("id", flat=True)[:most]
+    following = chosen(selection(job), up_to=place["until"]).filter(id__gt=place["after"])
+    found = following.order_by("id").select_for_update(of=("self",)).values_list("id", flat=True)[:most]
     return list(found)
 
 
@@ -87,5 +91,5 @@ def record_action(ids: list[int], *, kind: DeadLetterAction.Kind, job: Job, text
     """Add an action to the history of letters, with the note of the job or `text`."""
     text = str(job.arguments.get("note", "")) if text is None else text
     DeadLetterAction.objects.bulk_create(
-        DeadLetterAction(letter_id=number, at=Now(), who=job.who, kind=kind, note=text) for number in ids
+        DeadLetterAction(letter_id=number, at=Now(), who=job.who, kind=kind, note=text, job=job.pk) for number in ids
     )

@@ -23,6 +23,8 @@ from ingestion.problems import Code
 from processing.dead_letters import filters, jobs, rendering
 from processing.dead_letters.edit import edit_letter
 from processing.dead_letters.filters import REDRIVABLE, LetterFilter
+from processing.dead_letters.mending import chunks, steps
+from processing.dead_letters.mending.steps import Mend
 from processing.errors import TooLarge
 from processing.events import skipped_lines
 from processing.jobs import queue
@@ -45,22 +47,25 @@ class NotRedrivable(Exception):
     """The letter is sent, stored or discarded, so it can't be redriven or edited."""
 
 
-def request(
+def request(  # noqa: PLR0913 - what there is to say about a redrive
     selection: LetterFilter,
     *,
     who: str,
     rate: int | None = None,
     note: str = "",
+    mend: Mend | None = None,
     up_to: int | None = None,
     worker: str = "",
 ) -> Job:
-    """Create the job that sends letters unchanged.
+    """Create the job that sends letters.
 
     :param rate: events per second; None: no limit
+    :param mend: changes each letter before it is sent, and leaves open those that it does not fix; None: sent as they are
     :param up_to: as for processing.dead_letters.jobs.enqueue
     :param worker: as for jobs.enqueue
     """
-    return jobs.enqueue(KIND, selection, who=who, up_to=up_to, worker=worker, rate=rate, note=note)
+    mending = {} if mend is None else {"mend": steps.to_json(mend)}
+    return jobs.enqueue(KIND, selection, who=who, up_to=up_to, worker=worker, rate=rate, note=note, **mending)
 
 
 def request_edited(letter: DeadLetter, text: bytes, *, who: str, now: int, note: str = "", worker: str = "") -> Job:
@@ -93,10 +98,11 @@ class Redrive:
             _reopen_chunk(job)
             return 0.0
         numbers = job.place.get(queue.CURRENT_CHUNK) or _mark_sent(job)
-        if not numbers:
+        if numbers is None:
+            queue.advance(job, message=chunks.told(job))
             return None
         refused = self._send(numbers)
-        job.place = {"after": numbers[-1], "until": job.place["until"]}
+        job.place = _beyond(job, numbers)
         with jobs.chunk_transaction():
             jobs.record_action(_reopen(refused), kind=Kind.FAILED, job=job, text=TOO_LARGE)
             queue.advance(job, done=len(numbers) - len(refused))
@@ -152,14 +158,25 @@ def _marks_of_newer(letter: DeadLetter) -> Headers:
     return [(record_headers.VERSION, b"%d" % version)] if readable else []
 
 
-def _mark_sent(job: Job) -> list[int]:
-    """Mark the next letters as sent, and store their numbers in the job's `place` in the same transaction."""
+def _beyond(job: Job, numbers: Sequence[int]) -> dict[str, object]:
+    """Return the place after the current chunk, of which a mend may have left out letters."""
+    kept = {name: job.place[name] for name in ("until", chunks.UNFIXED) if name in job.place}
+    return {**kept, "after": job.place.get("reached") or numbers[-1]}
+
+
+def _mark_sent(job: Job) -> list[int] | None:
+    """Mark the next letters as sent, and store their numbers in the job's `place` in the same transaction.
+
+    Return them, none if a mend fixes none of these; None at the end.
+    """
     rate, edited = job.arguments.get("rate"), job.arguments.get("edited")
     with jobs.chunk_transaction():
         numbers = jobs.lock_next(job, most=min(CHUNK, rate or CHUNK))
         if not numbers:
-            return []
-        changes = {} if edited is None else {"edited": edited.encode()}
+            return None
+        job.place = {**job.place, "reached": numbers[-1]}
+        numbers = chunks.mend(job, numbers)
+        changes = {} if edited is None else {"edited": edited.encode(), "sent_id": chunks.id_of(edited.encode())}
         chosen = DeadLetter.objects.filter(id__in=numbers)
         chosen.update(state=State.SENT, sent_at=Now(), **changes)
         # An earlier, cancelled job may have edited a letter too.

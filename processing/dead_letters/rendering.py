@@ -40,12 +40,17 @@ def to_public_format(line: record_decoder.EventLine) -> bytes:
     return _PUBLIC % (_encode(line.source), stamp.encode(), bytes(line.payload), _encode(line.id))
 
 
+def sent_text(letter: DeadLetter) -> bytes:
+    """Return what was sent, in the public event format if it is one canonical line."""
+    return _public_or_raw(bytes(letter.raw), canonical_lines(letter))
+
+
 def to_text(letter: DeadLetter) -> str | None:
     """Return the event of a letter as indented JSON in the public format; None if its bytes are not JSON.
 
     Numbers and keys are as they were sent, valid or not.
     """
-    return _indented(_public_or_raw(bytes(letter.raw), canonical_lines(letter)))
+    return _indented(sent_text(letter))
 
 
 def to_editable_text(letter: DeadLetter) -> str:
@@ -57,8 +62,12 @@ def diff_of_edit(letter: DeadLetter) -> list[str]:
     """Return a unified diff from what was received to what the last redrive sent, as lines; none without an edit."""
     if letter.edited is None:
         return []
-    edited = bytes(letter.edited)
-    after = _indented(_public_or_raw(edited, parse_lines(edited))) or hexdump.as_text(edited)
+    return diff_to(letter, bytes(letter.edited))
+
+
+def diff_to(letter: DeadLetter, changed: bytes) -> list[str]:
+    """Return a unified diff from what was received to another content: a canonical line, or any text."""
+    after = _indented(_public_or_raw(changed, parse_lines(changed))) or hexdump.as_text(changed)
     return list(
         difflib.unified_diff(
             to_editable_text(letter).split("\n"), after.split("\n"), "as received", "as sent", lineterm=""

@@ -104,6 +104,7 @@ class RedriveRehearsal(Counted):
     duplicate: int  # stored already: the letters would be closed
     dropped: int  # by a rule: the letters would be closed
     failing: dict[str, int]  # by reason
+    unfixed: dict[str, int]  # by why the mend does not fix them: they would stay open; empty without a mend
 
 
 class DiscardRehearsal(Counted):

@@ -94,6 +94,7 @@ def redrive_dry_run(outcome: DryRun) -> RedriveRehearsal:
         "duplicate": outcome.duplicate,
         "dropped": outcome.dropped,
         "failing": dict(outcome.failing),
+        "unfixed": dict(outcome.unfixed),
     }
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from ingestion.auth.read_scope import ReadScope
 from ingestion.events import timestamps
-from processing.dead_letters import discard, dry_run, redrive, serializers
+from processing.dead_letters import dry_run, redrive, serializers
+from processing.dead_letters.closing import discard
 from processing.dead_letters.edit import edit_letter
 from processing.dead_letters.filters import REDRIVABLE, LetterFilter
 from processing.dead_letters.redrive import NotRedrivable
@@ -39,16 +40,17 @@ def redrive_one(body: RedriveOne, *, scope: ReadScope, who: str, number: int) ->
 
 
 def redrive_many(body: RedriveMany, *, scope: ReadScope, who: str) -> Job | RedriveRehearsal:
-    """Redrive letters as they came.
+    """Redrive letters as they came, or mended.
 
     :raises RequestRejected: the scope is not everything
+    :raises InvalidBody: a step of the mend can't be used
     """
     scope.require_whole()
-    selection = body.selection()
+    selection, mend = body.selection(), body.steps()
     if body.dry_run:
-        return serializers.redrive_dry_run(dry_run.dry_run(selection, up_to=body.up_to))
+        return serializers.redrive_dry_run(dry_run.dry_run(selection, up_to=body.up_to, mend=mend))
     with postgres.bounded():
-        return redrive.request(selection, who=who, rate=body.rate, note=body.note, up_to=body.up_to)
+        return redrive.request(selection, who=who, rate=body.rate, note=body.note, mend=mend, up_to=body.up_to)
 
 
 def discard_one(body: DiscardOne, *, scope: ReadScope, who: str, number: int) -> Job | DiscardRehearsal:

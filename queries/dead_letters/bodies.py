@@ -8,6 +8,8 @@ import msgspec
 
 from ingestion.problems import Code
 from processing.dead_letters.filters import LetterFilter
+from processing.dead_letters.mending import steps
+from processing.dead_letters.mending.steps import InvalidMend, Mend, Steps
 from processing.dead_letters.redrive import MAX_RATE
 from queries.dead_letters.filters import Filter, Number
 from queries.request.json_body import InvalidBody
@@ -56,10 +58,21 @@ class Chosen(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields
 
 
 class RedriveMany(Chosen, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """Redrive letters as they came; `rate` is in events per second."""
+    """Redrive letters as they came, or after the steps of a `mend`; `rate` is in events per second."""
 
     rate: Rate | None = None
     note: Note = ""
+    mend: Steps | None = None
+
+    def steps(self) -> Mend | None:
+        """Return the steps that change each letter; None: none.
+
+        :raises InvalidBody: a step can't be used
+        """
+        try:
+            return None if self.mend is None else steps.checked(self.mend)
+        except InvalidMend as error:
+            raise InvalidBody(Code.INVALID_PARAMETER, str(error), pointer="/mend") from error
 
 
 class DiscardMany(Chosen, kw_only=True, rename="camel", forbid_unknown_fields=True):

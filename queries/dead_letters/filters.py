@@ -16,6 +16,7 @@ from processing.models import DeadLetter
 from queries.request.query_params import InvalidParameter, Parameters
 
 MAX_PARTITION = 2**31 - 1
+MAX_JOB = 10**18 - 1
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
 Number = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
@@ -39,6 +40,7 @@ class Filter(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields
     start_time: Time | None = None
     end_time: Time | None = None
     text: Text | None = None
+    job: Number | None = None
 
     def selection(self) -> LetterFilter:
         """Return the filters as a selection."""
@@ -72,6 +74,7 @@ def from_parameters(parameters: Parameters) -> LetterFilter:
         since=since,
         until=until,
         text=parameters.text("text"),
+        job=parameters.integer("job", default=0, least=1, most=MAX_JOB) or None,
     )
 
 

@@ -244,6 +244,7 @@ _OF_LETTERS = {
     ),
     "start_time": moment("Start of the time at which letters were first seen, inclusive.", "2025-04-11T00:00:00Z"),
     "end_time": moment("End of the time at which letters were first seen, exclusive.", "2125-04-12T00:00:00Z"),
+    "job": number("Only letters that this job redrove, discarded or reopened.", 1, least=1, most=filters.MAX_JOB),
 }
 
 EVENTS = _these(event_query.PARAMETERS)

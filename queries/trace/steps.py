@@ -37,6 +37,7 @@ _ACTIONS: dict[str, Stage] = {
     DeadLetterAction.Kind.STORED: "closed",
     DeadLetterAction.Kind.PARKED: "parked",
     DeadLetterAction.Kind.DISCARDED: "discarded",
+    DeadLetterAction.Kind.REOPENED: "reopened",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
@@ -11,6 +12,7 @@ from django.db.models import Q
 
 from ingestion.auth.read_scope import ReadScope
 from ingestion.problems import Code, RequestRejected
+from processing.dead_letters import rendering
 from processing.errors import NeedsOperator, StoreUnavailable
 from processing.events.judged import REJECTED
 from processing.events.positions import LinePosition
@@ -52,7 +54,9 @@ class Known:
     def sources(self) -> set[str]:
         """Every source that sent an event with this id."""
         of_rows = {row.source_id for row, *_ in self.findings.rows} | {each.source_id for each in self.removals}
-        return of_rows | {each.source_id for each in self.letters} - {""}
+        # An edit may have moved the event of a letter to the source of its row.
+        own = [each for each in self.letters if each.sent_id is None or not self.findings.rows]
+        return of_rows | {each.source_id for each in own} - {""}
 
     def __bool__(self) -> bool:
         return bool(self.findings.rows or self.letters or self.removals)
@@ -95,7 +99,9 @@ def _redacted(copy: EventCopy, scope: ReadScope) -> EventCopy:
 def _known(event_id: UUID, scope: ReadScope, here: PipelineSnapshot) -> Known:
     findings = detail.find(event_id, scope=scope)
     with postgres.bounded():
-        letters = _letters(event_id, scope, chain_scope=here.scope)
+        letters = _letters(
+            event_id, scope, chain_scope=here.scope, sources={row.source_id for row, *_ in findings.rows}
+        )
         positions = {found for each in letters if (found := _position(each, here))}
         removals = _removals(event_id, findings, scope)
         for row, *_ in findings.rows:
@@ -127,13 +133,20 @@ def _spans(here: PipelineSnapshot) -> RevisionSpans:
         return revision_spans.read(cursor, topic.pk)
 
 
-def _letters(event_id: UUID, scope: ReadScope, *, chain_scope: ReadScope) -> list[DeadLetter]:
+def _letters(event_id: UUID, scope: ReadScope, *, chain_scope: ReadScope, sources: Collection[str]) -> list[DeadLetter]:
     """Return the dead letters of an event with their predecessors and successors, oldest first.
 
     :param chain_scope: of these, which an edit may have moved to another source
+    :param sources: those of its rows, which an edited letter may have led to
     """
     own = DeadLetter.objects.filter(event_id=event_id, **scope.lookup())
-    found = list(own.values_list("id", "root_id")[:MAX_LETTERS])
+    found: list[tuple[int, int | None]] = list(own.values_list("id", "root_id")[:MAX_LETTERS])
+    edited = DeadLetter.objects.filter(sent_id=event_id, **chain_scope.lookup()).only("id", "root_id", "edited")
+    found += [
+        (letter.pk, letter.root_id)
+        for letter in edited[:MAX_LETTERS]
+        if {line.source for line in rendering.parse_lines(bytes(letter.edited or b""))} & set(sources)
+    ]
     roots = {root or number for number, root in found}
     chain = Q(id__in=[number for number, _ in found]) | Q(id__in=roots) | Q(root_id__in=roots)
     letters = (

@@ -13,7 +13,8 @@ from dashboard.pages.jobs.reports import Result
 from dashboard.pages.jobs.words import Fact
 from ingestion.auth.read_scope import ReadScope
 from processing.comparisons import request as comparisons
-from processing.dead_letters import discard, redrive
+from processing.dead_letters import redrive
+from processing.dead_letters.closing import discard
 from processing.jobs.job_log import LogEntry
 from processing.jobs.queue import JobNotFound
 from processing.models import Job

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple, TypedDict
 from dashboard.panels.tables import Cell, cell, letters_link, source_link
 from ingestion.problems import in_words
 from processing.comparisons import request as comparisons
-from processing.dead_letters import discard, redrive
+from processing.dead_letters import redrive
+from processing.dead_letters.closing import discard, reopen
+from processing.dead_letters.mending import steps
 from processing.field_indexes import declaring
 from processing.models import Job
 from processing.packing import job as packing
@@ -97,9 +99,14 @@ def _of_redrive(arguments: Arguments) -> list[Fact]:
     return [
         *_selection(arguments),
         *edited,
+        *_mend(arguments),
         _fact("Rate", f"at most {rate:,} events a second" if rate else "no limit"),
         *_note(arguments),
     ]
+
+
+def _mend(arguments: Arguments) -> list[Fact]:
+    return [_fact("Mend", steps.sentence(steps.from_json(arguments["mend"])))] if "mend" in arguments else []
 
 
 def _of_discard(arguments: Arguments) -> list[Fact]:
@@ -191,6 +198,7 @@ def _nothing(_: Arguments) -> list[Fact]:
 KINDS: Mapping[str, Words] = {
     redrive.KIND: Words("Redrive dead letters", "letters", _about_letters, _of_redrive),
     discard.KIND: Words("Discard dead letters", "letters", _about_letters, _of_discard),
+    reopen.KIND: Words("Reopen dead letters", "letters", _about_letters, _of_discard),
     replays.KIND: Words("Replay events", "events", _about_replay, _of_replay),
     trials.KIND: Words("Try logic on history", "events", _about_history, _of_trial),
     comparisons.KIND: Words("Reconcile the stores", "", _about_reconcile, _of_reconcile),

@@ -62,5 +62,6 @@ def _options() -> dict[str, dict[str, Any]]:
         "since": {"type": arguments.parse_time, "help": "first seen at or after: a date, or a time with its zone"},
         "until": {"type": arguments.parse_time, "help": "first seen before"},
         "event_id": {"type": UUID},
+        "job": {"type": int, "metavar": "NUMBER", "help": "letters that this job redrove, discarded or reopened"},
         "text": {"help": "a part of the detail, of the reason code or of its words"},
     }  # fmt: skip

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from ingestion.events.timestamps import to_whole_seconds
 from ingestion.problems import in_words
-from processing.dead_letters import discard, filters, redrive, rendering, serializers
+from processing.dead_letters import filters, redrive, rendering, serializers
+from processing.dead_letters.closing import discard, reopen
 from processing.dead_letters.filters import related_letters
 from processing.models import DeadLetter, Job
 
-_DONE = {redrive.KIND: "sent", discard.KIND: "discarded"}
+_DONE = {redrive.KIND: "sent", discard.KIND: "discarded", reopen.KIND: "reopened"}
 _COLUMNS = ("number", "state", "reason", "source", "place", "first seen", "detail")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,11 +19,14 @@ from ingestion.events.model import InvalidEvent
 from ingestion.management.command import add_dry_run, add_json
 from processing import job_registry
 from processing.commandline.command import StoreCommand
-from processing.dead_letters import discard, dry_run, filters, redrive, serializers
+from processing.dead_letters import dry_run, filters, redrive, serializers
 from processing.dead_letters.cli import arguments, output
+from processing.dead_letters.closing import discard
 from processing.dead_letters.dry_run import DryRun
 from processing.dead_letters.edit import edit_letter
 from processing.dead_letters.filters import LetterFilter
+from processing.dead_letters.mending import steps
+from processing.dead_letters.mending.steps import Mend
 from processing.jobs import foreground, queue
 from processing.models import DeadLetter, Job
 
@@ -73,6 +77,9 @@ class Command(StoreCommand):
             "--rate", type=arguments.between(1, redrive.MAX_RATE), help="at most this many events per second"
         )
         redriving.add_argument(
+            "--mend", metavar="FILE", help="change each by these steps (docs/dead-letters.md); - reads standard input"
+        )
+        redriving.add_argument(
             "--edited", metavar="FILE", help="send this event instead, for one --id; - reads standard input"
         )
 
@@ -101,11 +108,13 @@ class Command(StoreCommand):
         if options["edited"] is not None:
             self._redrive_edited(options)
             return
-        selection = _require_filters(options)
+        selection, mend = _require_filters(options), _mend(options)
         if options["dry_run"]:
-            self._report_dry_run(dry_run.dry_run(selection), options)
+            self._report_dry_run(dry_run.dry_run(selection, mend=mend), options)
             return
-        job = redrive.request(selection, who=WHO, rate=options["rate"], note=options["note"], worker=queue.new_worker())
+        job = redrive.request(
+            selection, who=WHO, rate=options["rate"], note=options["note"], mend=mend, worker=queue.new_worker()
+        )
         self._run_job(job, options)
 
     def _redrive_edited(self, options: dict[str, Any]) -> None:
@@ -139,7 +148,7 @@ class Command(StoreCommand):
 
     def _report_dry_run(self, outcome: DryRun, options: dict[str, Any]) -> None:
         shape = {"dryRun": True, **serializers.redrive_dry_run(outcome)}
-        self.report(shape, str(outcome), as_json=options["as_json"], ok=not outcome.failing)
+        self.report(shape, str(outcome), as_json=options["as_json"], ok=not (outcome.failing or outcome.unfixed))
 
     def _run_job(self, job: Job, options: dict[str, Any]) -> None:
         foreground.run(job, job_registry.steps()[job.kind], out=sys.stderr)
@@ -153,6 +162,16 @@ def _require_filters(options: dict[str, Any]) -> LetterFilter:
     if options["everything"] == bool(selection.to_mapping()):
         raise CommandError("Choose letters by filters, or use --all.", returncode=2)
     return selection
+
+
+def _mend(options: dict[str, Any]) -> Mend | None:
+    """Return the steps that change each letter; None without any."""
+    if options["mend"] is None:
+        return None
+    try:
+        return steps.from_json(json.loads(_read(options["mend"])))
+    except (ValueError, steps.InvalidMend) as error:
+        raise CommandError(f"--mend: {error}", returncode=2) from error
 
 
 @contextmanager

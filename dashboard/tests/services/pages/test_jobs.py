@@ -15,7 +15,8 @@ from deploy.testing.deployment import Deployment
 from ingestion.models import GroupSources
 from processing import job_registry
 from processing.comparisons import request as comparisons
-from processing.dead_letters import discard, redrive
+from processing.dead_letters import redrive
+from processing.dead_letters.closing import discard
 from processing.dead_letters.filters import LetterFilter
 from processing.jobs import job_log, queue
 from processing.models import DeadLetter, DeadLetterAction, Job

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from deploy.testing.deployment import Deployment
 from processing.admin import filters, selection
-from processing.dead_letters import discard
+from processing.dead_letters.closing import discard
 from processing.dead_letters.filters import LetterFilter
 from processing.jobs import queue
 from processing.models import DeadLetter, DeadLetterAction, Job

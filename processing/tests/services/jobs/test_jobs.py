@@ -17,7 +17,8 @@ from pytest_django import Settings
 
 from deploy.local import ports
 from deploy.testing.deployment import Deployment
-from processing.dead_letters import discard, jobs
+from processing.dead_letters import jobs
+from processing.dead_letters.closing import discard
 from processing.dead_letters.filters import LetterFilter
 from processing.errors import StoreUnavailable
 from processing.jobs import foreground, job_log, queue

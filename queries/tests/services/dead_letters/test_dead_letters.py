@@ -161,6 +161,23 @@ def test_an_edited_event_is_sent_as_it_is_written(site: Deployment) -> None:
     assert twice.json()["errors"][0]["pointer"] == "/event/sourceId"
 
 
+def test_letters_alike_are_mended_by_a_few_steps(site: Deployment) -> None:
+    make_letter(0, raw=b'{"sourceId": "a", "timestamp": "1/3/2009", "payload": {}}', reason="invalid_timestamp")
+    operator, steps = token("admin"), [{"do": "parse_date", "format": "dd/mm/yyyy"}]
+
+    def ask(**body: object) -> Any:
+        return post(f"{LETTERS}redrive/", {"filter": {"reason": "invalid_timestamp"}, **body}, operator)
+
+    tried = ask(mend=steps, dryRun=True).json()
+    wrong = [ask(mend=mend) for mend in ([{"do": "explode"}], [{"do": "parse_date", "format": "HH"}], [])]
+    job = ask(mend=steps).json()
+
+    assert (tried["stored"], tried["unfixed"]) == (1, {})
+    assert [answer.status_code for answer in wrong] == [400] * 3
+    assert wrong[1].json()["errors"][0]["pointer"] == "/mend"
+    assert job["arguments"]["mend"] == [{**steps[0], "field": "timestamp", "zone": "UTC"}]
+
+
 def test_a_dry_run_tells_what_would_become_of_letters(site: Deployment) -> None:
     make_letter(0, raw=GOOD % 1)
     newest = make_letter(1).pk
@@ -172,6 +189,7 @@ def test_a_dry_run_tells_what_would_become_of_letters(site: Deployment) -> None:
     assert redriven == {
         "summary": "1 of 2 would be stored now; 1 fail again: not_json.", "total": 2, "totalIsLeast": False,
         "upTo": newest, "checked": 2, "stored": 1, "duplicate": 0, "dropped": 0, "failing": {"not_json": 1},
+        "unfixed": {},
     }  # fmt: skip
     assert discarded == {"upTo": newest, "total": 2, "totalIsLeast": False}
     assert not Job.objects.exists()

@@ -129,6 +129,24 @@ def test_an_event_whose_letter_ended_under_another_id_is_closed() -> None:
 
 
 @pytest.mark.usefixtures("site")
+def test_the_trace_of_a_mended_event_has_its_letter() -> None:
+    row = make_event("sensor-2", event_id=timed_id())
+    store(row)
+    mended = letter_of(uuid4(), offset=1)
+    line = b'{"id":"%b","source":"sensor-2","ts":1,"received":1,"payload":{}}' % str(row.id).encode()
+    DeadLetter.objects.filter(pk=mended.pk).update(
+        state="stored", edited=line, sent_id=row.id, source_id="", event_id=None
+    )
+    other = letter_of(uuid4(), offset=2)
+    DeadLetter.objects.filter(pk=other.pk).update(edited=line.replace(b"sensor-2", b"sensor-3"), sent_id=row.id)
+
+    trace = get(f"/api/events/{row.id}/trace/")
+
+    assert (trace["outcome"], trace["sourceId"]) == ("stored", "sensor-2")
+    assert [step["letter"] for step in trace["steps"] if step["stage"] == "dead_lettered"] == [mended.pk]
+
+
+@pytest.mark.usefixtures("site")
 def test_the_same_id_of_several_sources_has_to_be_told_apart() -> None:
     events = [make_event(source, event_id=UUID(int=5)) for source in ("a", "b")]
     store(*events)

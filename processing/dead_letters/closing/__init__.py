@@ -1,0 +1,1 @@
+"""Close dead letters unprocessed, and open them again. Imports the filters and jobs of dead letters."""
