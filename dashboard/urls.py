@@ -9,6 +9,7 @@ from dashboard.pages import views
 from dashboard.pages.account import sign_in
 from dashboard.pages.account import views as account
 from dashboard.pages.jobs import views as jobs
+from dashboard.pages.logic.urls import urlpatterns as logic
 
 urlpatterns = [
     path("", views.overview, name="overview"),
@@ -22,5 +23,6 @@ urlpatterns = [
     *page_paths("jobs/", jobs.jobs, name="jobs"),
     *page_paths("jobs/<int:number>/", jobs.job, name="job"),
     path("jobs/<int:number>/<how>/", jobs.act, name="job-act"),
+    *logic,
     path("live/<channel>/", views.live, name="live"),
 ]

@@ -24,6 +24,7 @@ SAMPLES = {
     "partition": "0",
     "number": "1",
     "part": "stations",
+    "rule": "hot",
     "how": "cancel",
 }
 # Parameters of pages and of the admin; those of the API are in its own answers.

@@ -29,12 +29,14 @@ OTHERS_PLACES = {
     "event_id": str(tenants.OTHERS_EVENT),
     "number": str(tenants.OTHERS_LETTER),
     "part": tenants.OTHERS_PART,
+    "rule": "bravo",
 }
 NO_PLACES = {
     "source_id": ABSENT,
     "event_id": "dddddddd-8880-4000-8000-000000000001",
     "number": "8880111",
     "part": "zulus-part",
+    "rule": "zulus",
 }
 
 # Each with the own source, the other tenant's and both, as a client spells it right or wrong.

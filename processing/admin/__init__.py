@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.utils import unquote
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -22,10 +20,7 @@ from processing.admin.failing_sources import FailingSourceAdmin
 from processing.admin.field_indexes import FieldIndexAdmin
 from processing.admin.incidents import IncidentAdmin, LedgerGapAdmin
 from processing.admin.jobs import JobAdmin
-from processing.admin.logic.revisions import LogicRevisionAdmin
-from processing.admin.logic.schemas import SchemaVersionAdmin
-from processing.admin.logic.sources import LabelledSourceAdmin
-from processing.admin.logic.tables import LookupTableAdmin
+from processing.admin.labelled_sources import LabelledSourceAdmin
 from processing.admin.readonly import ReadOnlyAdmin, SourceFilter, TimeFilter
 from processing.models import (
     DeadLetter,
@@ -35,9 +30,6 @@ from processing.models import (
     Job,
     LatestValue,
     LedgerGap,
-    LogicRevision,
-    LookupTableVersion,
-    SchemaVersion,
     SourceStatistics,
 )
 
@@ -48,9 +40,6 @@ admin.site.register(Incident, IncidentAdmin)
 admin.site.register(LedgerGap, LedgerGapAdmin)
 admin.site.register(FailingSource, FailingSourceAdmin)
 admin.site.register(FieldIndex, FieldIndexAdmin)
-admin.site.register(LogicRevision, LogicRevisionAdmin)
-admin.site.register(SchemaVersion, SchemaVersionAdmin)
-admin.site.register(LookupTableVersion, LookupTableAdmin)
 # Registered by its own app first; rules may use its labels.
 admin.site.unregister(Source)
 admin.site.register(Source, LabelledSourceAdmin)
@@ -142,13 +131,6 @@ class EventAdmin(ReadOnlyAdmin):
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Event | None:
         """Return the event of a whole key; None for any other text."""
         return event_keys.find(object_id, self.get_queryset(request))
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        return super().change_view(
-            request, object_id, form_url, {**(extra_context or {}), "event_key": unquote(object_id)}
-        )
 
     @admin.display(description="event")
     def event(self, row: Event) -> SafeString:

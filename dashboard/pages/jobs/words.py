@@ -124,7 +124,7 @@ def _about_history(arguments: Arguments) -> str:
 
 def _of_history(arguments: Arguments) -> list[Fact]:
     return [
-        _fact("Logic", _revision(arguments), "/logic/"),
+        _fact("Logic", _revision(arguments), f"/logic/revisions/{arguments.get('revision', 0)}/"),
         _fact("Sources", _named(arguments.get("sources", ()))),
         _fact("Event time", _span(arguments.get("since"), arguments.get("until")).strip() or "all"),
     ]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from processing.cursors import Cursor
 from processing.ledger import incidents
+from processing.logic import edits
 from processing.logic.revisions import rows
 from processing.models import Incident
 
@@ -25,8 +24,7 @@ def pause_rule(name: str, *, cursor: Cursor, detail: str) -> int | None:
     content = rows.content_of(cursor, current)
     if not any(rule.name == name and rule.enabled for rule in content.rules):
         return None
-    rules = [msgspec.structs.replace(rule, enabled=False) if rule.name == name else rule for rule in content.rules]
-    changed = msgspec.structs.replace(content, rules=rules)
+    changed = edits.switched(content, name, enabled=False)
     reason = f"the rule {name} was paused: {detail}"
     number = rows.insert(cursor, changed, base=current, who=WHO, reason=reason)
     rows.activate(cursor, number, who=WHO, reason=reason)

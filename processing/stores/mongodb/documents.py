@@ -163,6 +163,18 @@ def payloads(keys: Sequence[bytes]) -> list[dict[str, object]]:
         raise DocumentsUnavailable from error
 
 
+def find_many(keys: Sequence[bytes]) -> list[StoredDocument]:
+    """Read these documents, in any order.
+
+    :raises DocumentsUnavailable: MongoDB gave no answer within READ_TIMEOUT
+    """
+    try:
+        with pymongo.timeout(READ_TIMEOUT):
+            return cast("list[StoredDocument]", list(database()["events"].find({"_id": {"$in": list(keys)}})))
+    except PyMongoError as error:
+        raise DocumentsUnavailable from error
+
+
 def volume() -> tuple[int, int]:
     """Return used and total bytes of MongoDB's volume.
 

@@ -12,7 +12,8 @@ from django.db import connection
 from ingestion.management.command import add_json
 from processing.commandline.command import StoreCommand
 from processing.configuration import yaml_writer
-from processing.logic.content import Content
+from processing.logic import edits
+from processing.logic.edits import UnknownRule
 from processing.logic.faults import InvalidLogic
 from processing.logic.presentation import faults_text, shapes
 from processing.logic.presentation.shapes import RevisionShape
@@ -93,17 +94,11 @@ class Command(StoreCommand):
 
     def _switch(self, options: dict[str, object]) -> None:
         name, enabled = str(options["rule"]), options["action"] == "enable"
-        if name not in {rule.name for rule in shapes.current()["content"].rules}:
-            raise CommandError(f"The current logic has no rule {name}.")
-
-        def switched(content: Content) -> Content:
-            rules = [
-                msgspec.structs.replace(rule, enabled=enabled) if rule.name == name else rule for rule in content.rules
-            ]
-            return msgspec.structs.replace(content, rules=rules)
-
         reason = str(options["reason"]) or f"{options['action']} the rule {name}"
-        number = saving.change(switched, who=WHO, reason=reason, allow_unmatched=True)
+        number = saving.change(
+            lambda content: edits.switched(content, name, enabled=enabled),
+            who=WHO, reason=reason, allow_unmatched=True,
+        )  # fmt: skip
         text = f"The rule {name} is {options['action']}d; revision {number} is current."
         self.report({"number": number, "rule": name, "enabled": enabled}, text, as_json=bool(options["as_json"]))
 
@@ -112,7 +107,7 @@ class Command(StoreCommand):
 def _refusals() -> Iterator[None]:
     try:
         yield
-    except UnknownRevision as error:
+    except (UnknownRevision, UnknownRule) as error:
         raise CommandError(f"{str(error).capitalize()}.") from error
     except InvalidLogic as error:
         raise CommandError(faults_text.lines(error.faults)) from error
