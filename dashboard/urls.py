@@ -10,9 +10,10 @@ from dashboard.pages.account import sign_in
 from dashboard.pages.account import views as account
 from dashboard.pages.jobs import views as jobs
 from dashboard.pages.logic.urls import urlpatterns as logic
+from dashboard.pages.overview import views as overview
 
 urlpatterns = [
-    path("", views.overview, name="overview"),
+    *page_paths("", overview.overview, name="overview"),
     path("sources/", views.sources, name="sources"),
     path("sources/<source_id>/", views.source, name="source"),
     path("sign-in/", sign_in.SignIn.as_view(), name="sign-in"),

@@ -8,7 +8,6 @@ from dashboard.live.messages import Channel
 from dashboard.panels import series, snapshot
 from dashboard.panels.columns import Interval
 from dashboard.panels.snapshot import Unknown
-from dashboard.panels.snapshot_types import Doors
 from dashboard.panels.sparkline import FieldCard
 from ingestion.auth.read_scope import ReadScope
 from queries.reads.postgres import ReadUnavailable
@@ -18,24 +17,9 @@ from queries.schemas import EventShape
 from queries.sources import lists
 from queries.sources.query import SourceCursor, SourceQuery
 
-STORES = [("kafka", "Kafka"), ("postgresql", "PostgreSQL"), ("mongodb", "MongoDB"), ("redis", "Redis")]
 LISTED_SOURCES = 100
 
 Context = dict[str, object]
-
-
-def overview(scope: ReadScope) -> Context:
-    """Return the context of the overview; panels whose data is unknown are in the state `unknown`."""
-    sample = snapshot.overview(scope=scope)
-    states = dict(sample["stores"] or {})
-    return {
-        "overview": sample,
-        "stores": [(name, title, states.get(name)) for name, title in STORES],
-        "doors_state": _doors_state(sample["doors"]) if scope.whole else "denied",
-        "minutes_state": _state(sample["minutes"]),
-        "sources_state": _state(sample["sources"]),
-        **_events(None, scope),
-    }
 
 
 def source_list(scope: ReadScope, cursor: str | None) -> Context:
@@ -53,7 +37,7 @@ def source_list(scope: ReadScope, cursor: str | None) -> Context:
     rows = [snapshot.source_row(found) for found in page.results]
     return {
         "sources": rows,
-        "sources_state": _state(rows),
+        "sources_state": state_of(rows),
         "next": page.next,
         "previous": page.previous,
     }
@@ -78,8 +62,8 @@ def source(scope: ReadScope, source_id: str, interval: Interval | None) -> Conte
         "start": found.start,
         "end": found.end,
         "fields": cards,
-        "fields_state": _state(cards),
-        **_events(source_id, scope),
+        "fields_state": state_of(cards),
+        **events_of(source_id, scope),
     }
 
 
@@ -95,23 +79,17 @@ def polled(scope: ReadScope, channel: Channel, source_id: str | None, interval: 
         return None
 
 
-def _events(source_id: str | None, scope: ReadScope) -> dict[str, list[EventShape] | str | None]:
+def events_of(source_id: str | None, scope: ReadScope) -> dict[str, list[EventShape] | str | None]:
+    """Return the newest events, newest first, and the state of their panel."""
     try:
         found = snapshot.newest_events(source_id, scope=scope)[::-1]
     except Unknown:
         return {"events": [], "events_state": "unknown"}
-    return {"events": found, "events_state": _state(found)}
+    return {"events": found, "events_state": state_of(found)}
 
 
-def _state(rows: object) -> str | None:
+def state_of(rows: object) -> str | None:
     """Return the state of a panel with these rows; None: it shows them."""
     if rows is None:
         return "unknown"
     return None if rows else "never"
-
-
-def _doors_state(doors: Doors | None) -> str | None:
-    """Return the state of the receivers' panel; it shows running receivers even if they received nothing."""
-    if doors is None:
-        return "unknown"
-    return None if doors["processes"] else "never"

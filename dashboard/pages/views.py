@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import cast, get_args
 
-from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -23,15 +22,6 @@ from queries.scoped_views import scoped
 from queries.sources.detail import SourceNotFound
 
 INTERVALS: list[tuple[Interval, str]] = [("1m", "Minutes"), ("1h", "Hours"), ("1d", "Days")]
-
-
-@require_safe
-@never_cache
-@scoped
-def overview(request: HttpRequest, scope: ReadScope) -> HttpResponse:
-    """The overview of the pipeline."""
-    shown = {"here": "overview", "now": _now(), "door": settings.INGESTION_SERVICE_PORT}
-    return render(request, "dashboard/overview.html", {**context.overview(scope), **shown})
 
 
 @require_safe

@@ -68,7 +68,7 @@ def test_the_receivers_counters_move_without_the_page_being_loaded_again(
     page: Page, web: ProductProcess, receiver_beats: ReceiverBeats
 ) -> None:
     page.goto(web.url)
-    panel = page.locator('[data-panel="doors"]')
+    panel = page.locator('[id="doors"]')
     expect(panel).to_contain_text("Nothing yet.")
 
     receiver_beats.say("host-1", accepted=50, refused={"not_json": 2})

@@ -38,18 +38,17 @@ function build(element, options, data) {
 /**
  * Return the chart of events per second that were read and stored.
  * @param {Element} element is replaced by the chart
- * @param {number} seconds length of the time axis
  */
-export function rateChart(element, seconds) {
+export function rateChart(element) {
   const options = {
     padding: [10, 10, 0, 0],
     cursor: { y: false, points: { size: 6 } },
     scales: {
-      x: { time: true, range: (chart, low, high) => [Math.max(high - seconds, Math.min(low, high - 60)), high] },
+      x: { time: true },
       y: { range: (chart, low, high) => [0, Math.max(1, (high ?? 1) * 1.1)] },
     },
     axes: [
-      axis({ values: (chart, ticks) => ticks.map((tick) => clock(tick * 1000)), space: 90, size: 26 }),
+      axis({ values: (chart, ticks) => rateTicks(chart, ticks), space: 90, size: 26 }),
       axis({ values: (chart, ticks) => ticks.map(rate), size: 56 }),
     ],
     series: [
@@ -84,6 +83,12 @@ export function seriesChart(element, span) {
     ],
   };
   return build(element, options, [[], [], [], []]);
+}
+
+// Over more than a day a time of day alone would not say which.
+function rateTicks({ scales }, ticks) {
+  const long = scales.x.max - scales.x.min > 2 * 86400;
+  return ticks.map((tick) => (long ? new Date(tick * 1000).toISOString().slice(5, 10) : clock(tick * 1000).slice(0, 5)));
 }
 
 function timeLabel(tick, interval) {

@@ -8,6 +8,7 @@ import { followLamp, setText } from "./panels.js";
 export const feed = new Feed();
 
 const AGES_MS = 1000;
+const PARTS_MS = 10000; // for the server to answer
 const content = document.getElementById("content");
 
 // --- The status line ---
@@ -56,7 +57,7 @@ function swap(part, fresh) {
 
 /** Load the page again, and swap what changed of its parts. Dispatches "parts" on the document. */
 export async function refreshParts() {
-  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(PARTS_MS) });
   if (!answer.ok || answer.redirected) throw new Error(`status ${answer.status}`);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const fresh of page.querySelectorAll("[data-part]")) {
@@ -66,10 +67,14 @@ export async function refreshParts() {
   document.dispatchEvent(new CustomEvent("parts"));
 }
 
+let denied = false; // the sign-in ended: only loading the page again asks for it
+feed.addEventListener("connection", ({ detail: { state } }) => (denied = state === "denied"));
+
 function keepPartsFresh(seconds) {
   let failed = 0;
   const later = () => setTimeout(again, seconds * 1000 * Math.min(2 ** failed, 8) * (0.9 + Math.random() / 5));
   const again = async () => {
+    if (denied) return;
     if (!document.hidden) {
       try {
         await refreshParts();

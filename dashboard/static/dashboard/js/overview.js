@@ -9,7 +9,6 @@ import { feed } from "./frame.js";
 import { Tail } from "./live-tail.js";
 import { followConnection, make, setState, setText } from "./panels.js";
 
-const CHART_SECONDS = 3600;
 const RATE_MS = 2000; // the shown rate is the mean over this time
 const SOURCE_ROWS = 20;
 const VALUES = 4; // of one source
@@ -21,10 +20,9 @@ for (const element of document.querySelectorAll("[data-bind]")) {
 }
 const tail = new Tail(panels.tail);
 const recent = []; // {at, interval, stored} of the last frames
-let points = [[], [], []]; // of the ledger's minutes
+let points = [[], [], []]; // the chart's: epoch seconds, read, stored
 let chart = null;
 let polled = null; // the last polled sample
-let doorsState = panels.doors.querySelector(".slot [data-state]")?.dataset.state ?? null; // as rendered by the server
 let framesCount = false; // whether the stored rate comes from frames; else it comes from samples
 
 function bind(name, text) {
@@ -60,109 +58,16 @@ function showSample(sample) {
   bind("lag.seconds", lag ? behind(lag) : "–");
   tone("unaccounted", ledger ? (ledger.unaccounted === 0 ? "good" : "bad") : "");
   tone("deadLetters", told?.lettersWait ? "warn" : "");
-  showNotices(sample.notices);
   const verdict = document.querySelector("[data-verdict]");
   setText(verdict, sample.verdict?.text ?? "");
   verdict.dataset.tone = sample.verdict?.tone ?? "";
-  showMinutes(sample.minutes);
-  showRate(sample.overTime);
-  showServers(sample);
-  showDoors(sample.doors);
   showSources(sample.sources);
   setState(panels.numbers, ledger ? null : "unknown");
-}
-
-// The list is left as it is while nothing changes: screen readers announce every replacement.
-function showNotices(notices) {
-  const list = document.querySelector("[data-notices]");
-  const told = JSON.stringify(notices);
-  if (list.dataset.told === told) return;
-  list.dataset.told = told;
-  list.replaceChildren(...notices.map(noticeRow));
-}
-
-function noticeRow({ tone: how, title, text, since }) {
-  const row = make("li", "notice");
-  row.dataset.tone = how;
-  row.append(make("strong", "", `${title}.`), " ", make("span", "", text));
-  if (since) row.append(" ", make("small", "", `since ${since.slice(0, 19).replace("T", " ")}`));
-  return row;
-}
-
-function showMinutes(minutes) {
-  if (minutes) {
-    panels.minutes.querySelector("[data-minutes]").replaceChildren(...minutes.map(minuteRow));
-    panels.minutes.querySelector(".scroll").hidden = !minutes.length;
-  }
-  setState(panels.minutes, minutes ? (minutes.length ? null : "never") : "unknown");
-}
-
-function minuteRow(minute) {
-  const row = make("tr");
-  row.append(make("td", "when", minute.minute.slice(11, 19)));
-  for (const name of ["read", "stored", "duplicate", "deadLettered", "dropped", "unaccounted", "refused"]) {
-    row.append(make("td", "number", count(minute[name] ?? NaN)));
-  }
-  return row;
 }
 
 function behind({ records, seconds }) {
   if (!records) return "up to date";
   return seconds === null ? "–" : `${duration(seconds)} behind`;
-}
-
-function showServers({ stores, consumers }) {
-  for (const lamp of panels.servers.querySelectorAll("[data-store]")) {
-    const store = stores?.[lamp.dataset.store];
-    lamp.dataset.state = store?.state ?? "";
-    const note = lamp.parentElement.querySelector(".note");
-    setText(note, store ? (store.state === "up" ? `${measure(store.latencyMs ?? NaN)} ms` : "does not answer") : "–");
-  }
-  const list = panels.servers.querySelector("[data-consumers]");
-  if (consumers === null) return;
-  list.replaceChildren(...consumers.map(consumerRow));
-  setText(panels.servers.querySelector("[data-no-consumer]"), consumers.length ? "" : "No consumer runs.");
-}
-
-function consumerRow({ member, partitions, state }) {
-  const row = make("li");
-  const lamp = make("span", "lamp", member);
-  lamp.dataset.state = state;
-  row.append(lamp, make("span", "note", partitions.length ? `partitions ${partitions.join(", ")}` : "no partition"));
-  return row;
-}
-
-function showDoors(doors) {
-  for (const name of ["accepted", "refused"]) bind(`doors.${name}`, count(doors?.[name] ?? NaN));
-  bind("doors.acceptedPerSecond", rate(doors?.acceptedPerSecond ?? NaN));
-  doorsState = doors ? (doors.processes.length ? null : "never") : "unknown";
-  setState(panels.doors, doorsState);
-  if (!doors) return;
-  panels.doors.querySelector(".doors").hidden = !doors.processes.length;
-  panels.doors.querySelector("[data-doors]").replaceChildren(...doors.processes.map(doorRow));
-  panels.doors.querySelector("[data-reasons]").replaceChildren(...doors.reasons.map(reasonRow));
-  setText(panels.doors.querySelector("[data-no-refusal]"), doors.reasons.length ? "" : "Nothing was rejected.");
-}
-
-function doorRow({ kind, process, acceptedPerSecond, inFlightEvents, guard }) {
-  const row = make("li");
-  const name = make("span");
-  const lamp = make("span", "lamp", kind);
-  lamp.dataset.state = guard.state;
-  name.append(lamp, " ", make("small", "", process));
-  const parts = [`${rate(acceptedPerSecond)} / s`];
-  if (inFlightEvents) parts.push(`${count(inFlightEvents)} waiting for Kafka`);
-  if (guard.state === "open") parts.push("guarded");
-  row.append(name, make("span", "note", guard.state === "closed" ? `closed: ${guard.reason}` : parts.join(", ")));
-  return row;
-}
-
-function reasonRow({ code, meaning, count: times }) {
-  const row = make("li");
-  const words = make("span", "", `${meaning} `);
-  words.append(make("small", "", code));
-  row.append(words, make("b", "note", count(times)));
-  return row;
 }
 
 function sourceRow(id) {
@@ -241,8 +146,9 @@ function ratesBetween(before, now) {
 }
 
 // The points are the ledger's, so every page shows the same chart, however long it has been open.
-function showRate(overTime) {
-  if (overTime) points = [overTime.at.map((at) => at / 1000), overTime.read, overTime.stored];
+function readRate() {
+  const rate = JSON.parse(document.querySelector("#rate-data script").textContent);
+  points = rate ? [rate.at.map((at) => Date.parse(at) / 1000), rate.read, rate.stored] : [[], [], []];
   drawRate();
 }
 
@@ -251,10 +157,10 @@ function drawRate() {
   panels.rate.querySelector(".chart").hidden = !drawn;
   setState(panels.rate, drawn ? null : "waiting");
   if (!drawn) return;
-  chart ??= rateChart(panels.rate.querySelector(".chart"), CHART_SECONDS);
+  chart ??= rateChart(panels.rate.querySelector(".chart"));
   chart.setData(points);
   const words = `read ${rate(points[1].at(-1) ?? NaN)}, stored ${rate(points[2].at(-1) ?? NaN)} events per second`;
-  panels.rate.querySelector(".chart").setAttribute("aria-label", `Rate over the last hour; in the last minute ${words}`);
+  panels.rate.querySelector(".chart").setAttribute("aria-label", `Rate over time; at last ${words}`);
 }
 
 feed.addEventListener("snapshot", ({ detail: { id, data, polled: isPolled } }) => {
@@ -293,8 +199,7 @@ feed.addEventListener("connection", ({ detail: { state } }) => {
 
 followConnection(feed, Object.values(panels), (panel) => {
   if (panel === panels.rate) return points[0].length > 1 ? null : "waiting";
-  if (panel === panels.doors) return doorsState;
-  if (panel === panels.sources || panel === panels.minutes) return panel.querySelector("tbody").rows.length ? null : "never";
+  if (panel === panels.sources) return panel.querySelector("tbody").rows.length ? null : "never";
   if (panel === panels.tail) return tail.empty ? "never" : null;
   return null;
 });
@@ -305,3 +210,5 @@ setInterval(() => {
 }, 500);
 
 feed.subscribe("tail", { channel: "tail" });
+document.addEventListener("parts", readRate);
+readRate();

@@ -79,4 +79,4 @@ def test_without_postgresql_the_receivers_still_show_themselves(
 
 
 def panel(html: str) -> str:
-    return html[html.index('data-panel="doors"') :].partition("</section>")[0]
+    return html[html.index('id="doors"') :].partition("</section>")[0]

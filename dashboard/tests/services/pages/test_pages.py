@@ -56,7 +56,7 @@ def test_dead_letters_of_the_past_are_no_state_and_open_ones_are(client: Client,
 
     assert 'data-figure="deadLetters">' in before
     assert 'data-bind="told.openDeadLetters">0<' in before
-    assert '<b data-bind="ledger.deadLettered">387</b> dead-lettered' in before
+    assert '<b data-bind="ledger.deadLettered">387</b> <a href="/dead-letters/">dead-lettered' in before
     assert 'data-figure="deadLetters" data-tone="warn">' in after
     assert 'data-bind="told.openDeadLetters">1<' in after
 

@@ -1,0 +1,29 @@
+"""The overview."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from dashboard.frame.page import Shown, page
+from dashboard.pages.overview import context
+from ingestion.auth.read_scope import ReadScope
+from queries.pipeline.rate_history import SPANS, Span
+
+TITLES: dict[Span, str] = {
+    "5m": "5 min",
+    "1h": "1 hour",
+    "6h": "6 hours",
+    "1d": "1 day",
+    "7d": "7 days",
+    "30d": "30 days",
+}
+
+
+@page("dashboard/overview/overview.html", here="overview")
+def overview(request: HttpRequest, scope: ReadScope) -> Shown:
+    """The overview of the pipeline; `?range=` chooses how far back the chart of the rate goes."""
+    asked = request.GET.get("range")
+    span: Span = next((span for span in SPANS if span == asked), "1h")
+    data, extra = context.overview(scope, span)
+    return Shown(data, {**extra, "span": span, "spans": TITLES, "door": settings.INGESTION_SERVICE_PORT})
