@@ -11,6 +11,7 @@ from dashboard.pages.account import views as account
 from dashboard.pages.jobs import views as jobs
 from dashboard.pages.logic.urls import urlpatterns as logic
 from dashboard.pages.overview import views as overview
+from dashboard.pages.start import views as start
 
 urlpatterns = [
     *page_paths("", overview.overview, name="overview"),
@@ -25,5 +26,7 @@ urlpatterns = [
     *page_paths("jobs/<int:number>/", jobs.job, name="job"),
     path("jobs/<int:number>/<how>/", jobs.act, name="job-act"),
     *logic,
+    *page_paths("start/", start.start, name="start"),
+    path("start/key/", start.make_key, name="start-key"),
     path("live/<channel>/", views.live, name="live"),
 ]

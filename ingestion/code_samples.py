@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import NamedTuple
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -22,6 +23,23 @@ key = {key}
 event = {{"sourceId": {source}, "timestamp": time.time_ns(), "payload": {{"temperature": 23.5}}}}
 answer = httpx.post("{url}/ingest", json=event, headers={{"Authorization": f"Bearer {{key}}"}})
 print(answer.status_code, answer.text)
+"""
+_JAVASCRIPT = """\
+const key = {key};
+const event = {{ sourceId: {source}, timestamp: Date.now(), payload: {{ temperature: 23.5 }} }};
+const answer = await fetch("{url}/ingest", {{
+  method: "POST",
+  headers: {{ "Content-Type": "application/json", Authorization: `Bearer ${{key}}` }},
+  body: JSON.stringify(event),
+}});
+console.log(answer.status, await answer.text());
+"""
+_TWICE = """\
+for temperature in 23.5 99; do
+  curl -i {url}/ingest -H 'Content-Type: application/json' \\
+    -H "Authorization: Bearer {key}" \\
+    -d '{{"sourceId": {source}, "eventId": "{event}", "timestamp": "{at}", "payload": {{"temperature": '$temperature'}}}}'
+done
 """
 _GRPCURL = """\
 grpcurl {plain}-H "Authorization: Bearer {key}" \\
@@ -85,6 +103,19 @@ def code_samples(address: Address, *, source: str, key: str | None = None) -> li
         CodeSample(
             "Python, with httpx", _PYTHON.format(**filled, key=json.dumps(key) if key else 'os.environ["DATAFLOW_KEY"]')
         ),
+        CodeSample(
+            "JavaScript, with fetch",
+            _JAVASCRIPT.format(**filled, key=json.dumps(key) if key else "process.env.DATAFLOW_KEY"),
+        ),
         CodeSample("grpcurl", _GRPCURL.format(**filled, key=key or "$DATAFLOW_KEY")),
         CodeSample("Telegraf", _TELEGRAF.format(**filled, key=key or "${DATAFLOW_KEY}")),
     ]
+
+
+def conflict_sample(address: Address, *, source: str, key: str | None, event: UUID, at: str) -> CodeSample:
+    """Return a sample that sends two events with one id and different content: the second becomes a dead letter.
+
+    :param at: the time of both, RFC 3339
+    """
+    text = _TWICE.format(url=address.url, source=json.dumps(source), key=key or "$DATAFLOW_KEY", event=event, at=at)
+    return CodeSample("Two events with one id", text)

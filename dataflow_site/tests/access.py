@@ -96,6 +96,8 @@ TABLE = (
     _read("/logic/revisions/<number>/activate/", FREE, FREE),
     _read("/logic/replays/", ALL, NO),
     _read("/live/<channel>/"),
+    _read("/start/"),
+    _action("/start/key/"),
     _open("/sign-in/"),
     _open("/sign-out/"),
     # Which sources someone sees stands on his own page; the state of the pipeline stands on every page.

@@ -57,7 +57,7 @@ function swap(part, fresh) {
 
 /** Load the page again, and swap what changed of its parts. Dispatches "parts" on the document. */
 export async function refreshParts() {
-  const answer = await fetch(location.href, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(PARTS_MS) });
+  const answer = await fetch(content.dataset.address || location.href, { headers: { Accept: "text/html" }, signal: AbortSignal.timeout(PARTS_MS) });
   if (!answer.ok || answer.redirected) throw new Error(`status ${answer.status}`);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const fresh of page.querySelectorAll("[data-part]")) {

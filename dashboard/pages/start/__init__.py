@@ -1,0 +1,1 @@
+"""The first steps: send an event, see it, break one and mend it."""

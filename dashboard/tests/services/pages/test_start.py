@@ -1,0 +1,74 @@
+"""The first steps, followed as a newcomer would: the samples are copied from the page and run."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from html import unescape
+from pathlib import Path
+
+import playwright
+import pytest
+from django.contrib.auth.models import User
+from django.http import HttpResponse
+from django.test import Client, override_settings
+
+from deploy.testing.deployment import Deployment
+from ingestion.models import Key
+from processing.models import DeadLetter
+
+pytestmark = pytest.mark.services
+
+NODE = Path(playwright.__file__).parent / "driver" / "node"
+KEYED = {"DATAFLOW_OPEN_INGEST": "0"}
+
+
+def samples_on(page: HttpResponse) -> dict[str, str]:
+    found = re.findall(r"<summary>([^<]*)</summary><pre>(.*?)</pre>", page.content.decode(), re.DOTALL)
+    return {title: unescape(text) for title, text in found}
+
+
+def run(command: list[str], text: str) -> str:
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=True, timeout=60)
+    return done.stdout
+
+
+def test_a_key_is_shown_once_sends_and_what_it_breaks_waits_to_be_mended(site: Deployment) -> None:
+    receiver, _ = site.start_ingest(KEYED), site.start_consumer()
+    operator = Client(headers={"host": "127.0.0.1:8080", "accept-encoding": "gzip"})
+    operator.force_login(User.objects.create_superuser("operator"))
+
+    with override_settings(INGESTION_SERVICE_PORT=receiver.port, DATAFLOW_OPEN_INGEST=False):
+        page = operator.post("/start/key/", {"source": "press-7"})
+        again = operator.get("/start/?source=press-7")
+        wrong = operator.post("/start/key/", {"source": "press 7"})
+    assert isinstance(page, HttpResponse)
+    by_fetch = run([str(NODE), "--input-type=module", "-"], samples_on(page)["JavaScript, with fetch"])
+    run(["bash", "-s"], samples_on(page)["Two events with one id"])
+    site.wait_for(lambda: DeadLetter.objects.filter(reason="id_conflict").exists(), 20)
+    progress = operator.get("/start.json?source=press-7").json()["progress"]
+
+    assert by_fetch.startswith("202 ")
+    key = Key.objects.get()
+    assert (key.scopes, key.sources, key.created_by) == (["ingest"], ["press-7"], "operator")
+    token = re.findall(r"data-token>(dfe_[0-9a-f_]+)<", page.content.decode())[0]
+    # Not compressed either: its length would tell about it.
+    assert "Content-Encoding" not in page.headers
+    assert again.headers["Content-Encoding"] == "gzip"
+    assert token not in operator.get("/start/?source=press-7", headers={"accept-encoding": "identity"}).content.decode()
+    assert wrong.status_code == 422
+    assert progress["event"]["sourceId"] == "press-7"
+    assert progress["openLetter"] == DeadLetter.objects.get().pk
+    assert progress["rejected"] == []
+
+
+def test_who_may_not_make_keys_is_told_who_makes_them(module_site: Deployment) -> None:
+    stranger = Client()
+
+    offered = stranger.get("/start/").content.decode()
+    refused = stranger.post("/start/key/", {"source": "press-7"}, headers={"accept": "text/html"})
+
+    assert "Make a key for it" not in offered
+    assert refused.status_code == 403
+    assert "This takes the role administrator." in refused.content.decode()
+    assert 'href="/sign-in/?next=' in refused.content.decode()
