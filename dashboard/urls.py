@@ -11,6 +11,8 @@ from dashboard.pages.account import views as account
 from dashboard.pages.jobs import views as jobs
 from dashboard.pages.logic.urls import urlpatterns as logic
 from dashboard.pages.overview import views as overview
+from dashboard.pages.pipeline import actions as pipeline_actions
+from dashboard.pages.pipeline import views as pipeline
 from dashboard.pages.start import views as start
 
 urlpatterns = [
@@ -22,6 +24,14 @@ urlpatterns = [
     path("account/", account.account, name="account"),
     path("account/password/", sign_in.ChangePassword.as_view(), name="password"),
     path("account/preferences/", account.save_preferences, name="preferences"),
+    *page_paths("pipeline/", pipeline.pipeline, name="pipeline"),
+    *page_paths("pipeline/ledger/", pipeline.ledger_page, name="pipeline-ledger"),
+    *page_paths("pipeline/incidents/", pipeline.incidents_page, name="incidents"),
+    *page_paths("pipeline/partitions/<topic>/<int:number>/", pipeline.partition, name="partition"),
+    path("pipeline/partitions/<topic>/<int:number>/<how>/", pipeline_actions.partition, name="partition-act"),
+    path("pipeline/incidents/<int:number>/acknowledge/", pipeline_actions.incident, name="incident-acknowledge"),
+    path("pipeline/sources/<source_id>/resume/", pipeline_actions.source, name="source-resume"),
+    path("pipeline/reconcile/", pipeline_actions.reconcile, name="reconcile"),
     *page_paths("jobs/", jobs.jobs, name="jobs"),
     *page_paths("jobs/<int:number>/", jobs.job, name="job"),
     path("jobs/<int:number>/<how>/", jobs.act, name="job-act"),

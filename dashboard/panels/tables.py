@@ -72,3 +72,9 @@ def letters_link(**filters: str | None) -> str:
     """Return the address of the dead letters that match; None is no filter."""
     wanted = {name: value for name, value in filters.items() if value is not None}
     return f"/dead-letters/?{urlencode(wanted)}" if wanted else "/dead-letters/"
+
+
+def events_link(source: str | None, start: str, end: str) -> str:
+    """Return the address of the events of a source, or of all, within a span of event time."""
+    query = {"source_id": source} if source is not None else {}
+    return f"/events/?{urlencode({**query, 'start_time': start, 'end_time': end})}"

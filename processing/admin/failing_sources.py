@@ -1,27 +1,23 @@
-"""The admin of sources that are set aside because too many of their events became dead letters."""
+"""The admin of sources that are set aside because too many of their events became dead letters: a list."""
 
 from __future__ import annotations
 
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from ingestion.models import FailingSource
 from processing.admin.readonly import ReadOnlyAdmin
-from processing.partitions import failing_sources
 
 
 class FailingSourceAdmin(ReadOnlyAdmin):
-    list_display = ["source_id", "since", "until", "times", "reason", "ended_by"]
+    """The incident of each is on the page of the pipeline, with the button that lets it send again."""
+
+    list_display = ["source", "since", "until", "times", "reason", "ended_by"]
     ordering = ["-until"]
     sortable_by = ["until"]
-    actions = ["resume"]  # type: ignore[assignment]  # the base has none
 
-    def has_resume_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("ingestion.change_failingsource")
-
-    @admin.action(description="Let these sources send again at once", permissions=["resume"])
-    def resume(self, request: HttpRequest, queryset: QuerySet[FailingSource]) -> None:
-        who = request.user.get_username()
-        ended = sum(failing_sources.resume(one.source_id, who=who) for one in queryset)
-        self.message_user(request, f"{ended} may send again; receivers follow within seconds.")
+    @admin.display(ordering="source_id")
+    def source(self, row: FailingSource) -> SafeString:
+        return format_html('<a href="{}">{}</a>', reverse("incidents"), row.source_id)

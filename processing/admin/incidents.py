@@ -1,18 +1,17 @@
-"""The admin of incidents and gaps. A held partition is an incident; `manage.py partitions` resumes it."""
+"""The admin of incidents and gaps: lists. The page of the pipeline has the same with what to do about them."""
 
 from __future__ import annotations
 
 from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from processing.admin.readonly import ReadOnlyAdmin
 from processing.ledger import lost_records
 from processing.models import Incident, LedgerGap
-
-# Single events, open until an operator acknowledges them. Other incidents close by themselves.
-ENDED_BY_OPERATOR = (Incident.Kind.GAP, Incident.Kind.ROLLBACK, Incident.Kind.CRASH)
 
 
 class OpenFilter(admin.SimpleListFilter):
@@ -27,23 +26,19 @@ class OpenFilter(admin.SimpleListFilter):
 
 
 class IncidentAdmin(ReadOnlyAdmin):
-    list_display = ["kind", "subject", "detail", "since", "last_seen", "count", "until"]
+    """Newest first. What to do about an open one is on the page of the pipeline."""
+
+    list_display = ["incident", "state", "kind", "detail", "since", "last_seen", "count", "until", "acknowledged_by"]
     list_filter = [OpenFilter, "kind"]
     ordering = ["-since"]
     sortable_by = ["since"]
-    actions = ["take_note"]  # type: ignore[assignment]  # the base has none
 
-    def has_note_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("processing.change_incident")
+    @admin.display(description="incident")
+    def incident(self, row: Incident) -> SafeString:
+        return format_html('<a href="{}">{}</a>', reverse("incidents"), row.subject)
 
-    @admin.action(description="Acknowledge gaps, losses and crashes, which closes them", permissions=["note"])
-    def take_note(self, request: HttpRequest, queryset: QuerySet[Incident]) -> None:
-        # Counted before the update: afterwards a list of open incidents has none of them.
-        chosen = queryset.count()
-        noted = queryset.filter(kind__in=ENDED_BY_OPERATOR, until=None).update(until=timezone.now())
-        left = chosen - noted
-        rest = f" {left} close by themselves, or are closed already." if left else ""
-        self.message_user(request, f"{noted} acknowledged.{rest}")
+    def state(self, row: Incident) -> str:
+        return "open" if row.until is None else "over"
 
 
 class LedgerGapAdmin(ReadOnlyAdmin):

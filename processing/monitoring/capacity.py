@@ -6,8 +6,9 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from django.conf import settings
@@ -24,6 +25,7 @@ from processing.ledger import ledger
 from processing.ledger.incidents import close_incident, of_partition, open_incident
 from processing.ledger.ledger import Snapshot
 from processing.models import Incident
+from processing.monitoring import volume_history
 from processing.monitoring.volumes import Volume, VolumeGroup, VolumeGroups
 from processing.stores.mongodb import documents
 from processing.stores.mongodb.documents import DocumentsUnavailable
@@ -50,8 +52,10 @@ def check() -> None:
     """Check everything once; what cannot be read changes no incident."""
     try:
         found = [volume for read_volumes in _READERS for volume in read_volumes()]
-        found += _check_kafka()
-        _check_volumes(found)
+        kafka = _check_kafka()
+        groups = _groups.of([*found, *kafka.volumes])
+        _check_volumes(groups)
+        volume_history.keep(groups, retention=kafka.retention, limited=kafka.limited)
     except DatabaseError as error:
         logger.debug("volumes and retention not checked", extra={"reason": type(error).__name__})
     finally:
@@ -90,13 +94,24 @@ def _run(stopping: threading.Event) -> None:
             logger.exception("capacity check failed")
 
 
-def _check_kafka() -> list[Volume]:
-    """Check the retention; return the volumes that the brokers report, as far as they answer."""
-    found: list[Volume] = []
+@dataclass(slots=True)
+class KafkaCapacity:
+    """What the brokers report, as far as they answer."""
+
+    volumes: list[Volume] = field(default_factory=list)
+    retention: int | None = None  # ms
+    limited: bool | None = None  # whether there is a retention; None: not known
+
+
+def _check_kafka() -> KafkaCapacity:
+    """Check the retention; return what the brokers report."""
+    found = KafkaCapacity()
     try:
         with AdminClient() as client:
-            found += _kafka(client)
-            _check_retention(client)
+            found.volumes += _kafka(client)
+            found.retention = client.retention()
+            found.limited = found.retention is not None
+            _check_retention(client, found.retention)
     except StoreUnavailable as error:
         logger.debug("retention not checked", extra={"reason": str(error)})
     except NeedsOperator as error:
@@ -106,10 +121,10 @@ def _check_kafka() -> list[Volume]:
     return found
 
 
-def _check_volumes(found: list[Volume]) -> None:
+def _check_volumes(groups: Iterable[VolumeGroup]) -> None:
     """Open or close one incident for each volume, under the name of the first server on it."""
     most = settings.DATAFLOW_WARN_DISK_PERCENT
-    for group in _groups.of(found):
+    for group in groups:
         volume, servers = group.volume, group.names
         size = f"{volume.percent:.0f} % of {volume.total / _GIGABYTE:,.1f} GB are used"
         shared = f"; on it are {', '.join(servers)}" if len(servers) > 1 else ""
@@ -119,9 +134,9 @@ def _check_volumes(found: list[Volume]) -> None:
                 close_incident(Incident.Kind.DISK, name)
 
 
-def _check_retention(client: AdminClient) -> None:
+def _check_retention(client: AdminClient, kept: int | None) -> None:
     # Before the progress is read, so that records that are read in between do not count as unread.
-    ends, kept = end_offsets.raw_data_offsets(), client.retention()
+    ends = end_offsets.raw_data_offsets()
     if ends is None:
         return
     share = settings.DATAFLOW_WARN_RETENTION_PERCENT

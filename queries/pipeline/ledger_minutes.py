@@ -112,7 +112,7 @@ def page(query: MinutesQuery, *, scope: ReadScope, now: datetime) -> LedgerPage:
     with postgres.bounded():
         total = here.equation() if query.source_id is None else here.equation_of(query.source_id, _totals(within))
         found = _minutes(query, within, backward=backward)
-        gaps = _gaps(scope)
+        found_gaps = _gaps(scope)
     part = pagination.cut(found, limit=query.limit, backward=backward, continued=query.cursor is not None)
     minutes = pagination.page(
         part,
@@ -121,7 +121,7 @@ def page(query: MinutesQuery, *, scope: ReadScope, now: datetime) -> LedgerPage:
         shape=lambda row: _shape(row, here),
     )
     rejected = None if query.source_id else _rejected(query, scope, now)
-    return LedgerPage(at=now, total=total, minutes=minutes, rejected=rejected, gaps=gaps)
+    return LedgerPage(at=now, total=total, minutes=minutes, rejected=rejected, gaps=found_gaps)
 
 
 def recent(now: datetime, *, scope: ReadScope, count: int) -> list[RecentMinute]:
@@ -221,6 +221,15 @@ def _rejected(query: MinutesQuery, scope: ReadScope, now: datetime) -> list[Refu
     end = query.end or now
     start = query.start or shifted(end, -REFUSED_SPAN)
     return ingest_processes.rejections(start, end, scope=scope, limit=query.limit)
+
+
+def gaps(*, scope: ReadScope) -> list[LostRecordsShape]:
+    """Return records that will never be read, those that were noticed last first; a reader of some sources gets none.
+
+    :raises ReadUnavailable: PostgreSQL does not answer
+    """
+    with postgres.bounded():
+        return _gaps(scope)
 
 
 def _gaps(scope: ReadScope) -> list[LostRecordsShape]:

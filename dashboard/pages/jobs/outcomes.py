@@ -29,8 +29,9 @@ def result(job: Job, *, scope: ReadScope) -> Result | None:
     if not found:
         return None
     ids = list(found)
-    counts = _counts(found)
-    tables = [_outcomes(counts, ids, job), *_reasons(ids, job), *_events(ids)]
+    outcomes = _by_letter(found)
+    counts = Counter(outcomes.values())
+    tables = [_outcomes(counts, ids, job), *_reasons(ids, job), *_events(outcomes)]
     note = f" Of the first {MOST:,} letters." if len(ids) > MOST else ""
     return {"tone": _tone(counts), "sentence": _sentence(counts) + note, "tables": tables}
 
@@ -46,13 +47,21 @@ def _sent(job: Job, scope: ReadScope) -> QuerySet[DeadLetter]:
     return scoped_letters.within(chosen, scope).order_by("id")
 
 
-def _counts(found: Mapping[int, str]) -> Counter[str]:
+def _by_letter(found: Mapping[int, str]) -> dict[int, str]:
+    """Return the outcome of each letter."""
     actions = DeadLetterAction.objects.filter(letter__in=list(found), kind=Kind.FAILED, at__gte=F("letter__sent_at"))
     failed = set(actions.values_list("letter_id", flat=True))
-    return Counter("failed" if number in failed else _NAMES.get(state, state) for number, state in found.items())
+    return {number: "failed" if number in failed else _NAMES.get(state, state) for number, state in found.items()}
 
 
 _NAMES = {State.SENT.value: "waiting", State.OPEN.value: "not sent", State.PARKED.value: "not sent"}
+_WORDS = {
+    "stored": "stored",
+    "failed": "failed again",
+    "waiting": "on its way",
+    "not sent": "open",
+    "discarded": "discarded",
+}
 _TITLES = {
     "stored": "closed: the event is stored, or was a duplicate or dropped by a rule",
     "failed": "failed again, as a new dead letter",
@@ -103,23 +112,23 @@ def _reason(code: str) -> str:
 SHOWN_EVENTS = 20
 
 
-def _events(ids: list[int]) -> list[Table]:
+def _events(outcomes: Mapping[int, str]) -> list[Table]:
     """Return the first letters with their events."""
-    shown = DeadLetter.objects.filter(id__in=ids[:SHOWN_EVENTS]).order_by("id")
+    shown = DeadLetter.objects.filter(id__in=list(outcomes)[:SHOWN_EVENTS]).order_by("id")
     rows = [
         (
             cell(str(number), f"/dead-letters/{number}/"),
-            State(state).label,
+            _WORDS.get(outcomes[number], outcomes[number]),
             source or None,
-            _event(state, source, event),
+            _event(outcomes[number], source, event),
         )
-        for number, state, source, event in shown.values_list("id", "state", "source_id", "event_id")
+        for number, source, event in shown.values_list("id", "source_id", "event_id")
     ]
-    note = f"The first {SHOWN_EVENTS} of them." if len(ids) > SHOWN_EVENTS else ""
-    return [table("Letters", ("letter", "state", "source", "event"), rows, note=note)]
+    note = f"The first {SHOWN_EVENTS} of them." if len(outcomes) > SHOWN_EVENTS else ""
+    return [table("Letters", ("letter", "outcome", "source", "event"), rows, note=note)]
 
 
-def _event(state: str, source: str, event: object) -> Cell:
+def _event(outcome: str, source: str, event: object) -> Cell:
     if event is None:
         return cell(None)
-    return cell(str(event), event_link(source, str(event)) if source and state == State.STORED else None)
+    return cell(str(event), event_link(source, str(event)) if source and outcome == "stored" else None)

@@ -197,10 +197,12 @@ def _source(source: str | None) -> Cell:
 
 
 def _counted(report: Report) -> Table:
+    # PostgreSQL keeps the members of an object in an order of its own.
     rows = [
-        (_STORES.get(store, store), _COUNTED.get(name, name), count)
-        for store, counts in report["recounted"].items()
-        for name, count in counts.items()
+        (title, _COUNTED[name], report["recounted"][store][name])
+        for store, title in _STORES.items()
+        for name in _COUNTED
+        if name in report["recounted"][store]
     ]
     return table(f"Counted again, in {report['seconds']:.1f} s", ("store", "what", "how many"), rows)
 

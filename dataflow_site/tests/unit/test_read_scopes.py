@@ -30,7 +30,7 @@ WITHOUT = {
     "queries/user_scopes.py:scopes_of",  # users and their groups, from which scopes are made
     "queries/user_scopes.py:_named",
     "queries/sources/health/habits.py:_read",  # how often sources send that were read within the scope
-    "dashboard/pages/jobs/outcomes.py:_counts",  # of letters that were read within the scope
+    "dashboard/pages/jobs/outcomes.py:_by_letter",  # of letters that were read within the scope
     "dashboard/pages/jobs/outcomes.py:_reasons",
     "dashboard/pages/jobs/outcomes.py:_events",
     "queries/user_scopes.py:_unbound",

@@ -15,7 +15,7 @@ from processing.commandline.command import store_errors
 from processing.commandline.stop_event import StopEvent
 from processing.jobs import queue
 from processing.logic.revisions.following import LabelFollower
-from processing.monitoring import job_worker_health, server_versions, state_gauges
+from processing.monitoring import job_worker_health, server_versions, state_gauges, store_latencies
 from processing.packing.schedule import Schedule
 from processing.supported_versions import MONGODB, POSTGRESQL
 
@@ -56,6 +56,7 @@ class Command(OperatorCommand):
                 " free port, DATAFLOW_JOBS_HOST to an address of this machine."
             ) from error
         state_gauges.start(stopping)
+        store_latencies.start(stopping)
         worker, steps = queue.new_worker(), job_registry.steps()
         schedule, labels = Schedule(), LabelFollower()
         try:
@@ -67,4 +68,4 @@ class Command(OperatorCommand):
         except ProgrammingError as error:
             raise CommandError("PostgreSQL lacks a table or column: run manage.py migrate.", returncode=2) from error
         finally:
-            stopping.set()  # for the thread of the gauges
+            stopping.set()  # for the threads of gauges and latencies

@@ -6,13 +6,11 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import Group, User
-from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
+from dashboard.tests.people import forget, person
 from deploy.testing.deployment import Deployment
-from ingestion.models import GroupSources
 from processing import job_registry
 from processing.comparisons import request as comparisons
 from processing.dead_letters import redrive
@@ -35,20 +33,7 @@ def _site(module_site: Deployment) -> Deployment:
 def _fresh(site: Deployment) -> None:
     Job.objects.all().delete()
     DeadLetter.objects.all().delete()
-    User.objects.all().delete()
-    Group.objects.filter(name="bound").delete()
-
-
-def person(name: str, *, role: str, sources: tuple[str, ...] = ()) -> Client:
-    user = User.objects.create_user(name)
-    user.groups.add(Group.objects.get(name=role))
-    if sources:
-        bound = Group.objects.create(name="bound")
-        GroupSources.objects.create(group=bound, patterns=list(sources))
-        user.groups.add(bound)
-    client = Client()
-    client.force_login(user)
-    return client
+    forget()
 
 
 def test_a_running_job_shows_its_progress_rate_time_left_and_log() -> None:

@@ -1,0 +1,209 @@
+"""The page of the pipeline, its ledger and incidents, and what operators do there."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+
+from dashboard.tests.people import forget, person
+from deploy.testing.deployment import Deployment
+from ingestion.models import FailingSource
+from ingestion.runtime.redis_client import connect_from_thread
+from processing.kafka import end_offsets
+from processing.ledger import incidents
+from processing.models import DeadLetter, Hold, Incident, Job, LedgerGap, LedgerMinute, Progress, Topic
+from processing.monitoring import store_latencies
+from processing.monitoring.volume_history import NEWEST, TREND, CapacitySample, VolumeUse
+from processing.tests import factories
+from processing.tests.admin_pages import INLINE, operator, text
+
+pytestmark = pytest.mark.services
+
+DAY = 86_400_000  # ms
+
+
+@pytest.fixture(name="site", scope="module")
+def _site(module_site: Deployment) -> Deployment:
+    return module_site
+
+
+@pytest.fixture(autouse=True)
+def _fresh(site: Deployment) -> None:
+    for model in (Hold, Incident, Job, DeadLetter, LedgerGap, FailingSource, Progress):
+        model.objects.all().delete()
+    forget()
+    cache.clear()
+
+
+@pytest.fixture(name="topic")
+def _topic(site: Deployment) -> Topic:
+    site.wait_for(lambda: end_offsets.raw_data_offsets() is not None, 20)
+    ends = end_offsets.raw_data_offsets()
+    assert ends is not None
+    return Topic.objects.get_or_create(kafka_id=ends.topic, defaults={"name": ends.name})[0]
+
+
+def hold(topic: Topic, *, letters: int = 3) -> None:
+    """Hold partition 0 because of what one source sent."""
+    now = timezone.now()
+    Hold.objects.create(topic=topic, partition=0, since=now, reason="200 dead letters in a row")
+    incidents.open_incident(Incident.Kind.BREAKER, f"{topic.name}/0", "200 dead letters in a row; nothing is dropped")
+    for line in range(letters):
+        DeadLetter.objects.create(
+            topic=topic, partition=0, offset=0, line=line, raw=b"{", reason="invalid_timestamp", detail="d", stage="decode",
+            fingerprint="f1", source_id="plant-d.gateway", received=now, first_seen=now, last_seen=now,
+        )  # fmt: skip
+
+
+def test_a_held_partition_names_who_waits_and_who_held_it_and_an_operator_resumes_it(
+    site: Deployment, topic: Topic
+) -> None:
+    event = {"timestamp": "2026-03-01T12:00:00Z", "payload": {"a": 1}}
+    factories.put_events(site.raw_topic, *({**event, "sourceId": f"load.s-{n % 2}"} for n in range(5)))
+    hold(topic)
+    viewer, client = person("vera", role="viewer"), person("olaf", role="operator")
+    place = f"/pipeline/partitions/{topic.name}/0/"
+
+    page, seen = text(client.get("/pipeline/")), text(viewer.get("/pipeline/"))
+    # On a loaded machine Kafka may answer later than a page waits.
+    site.wait_for(lambda: client.get(f"{place.rstrip('/')}.json").json()["waits"] is not None, 30)
+    twin, partition = client.get(f"{place.rstrip('/')}.json").json(), text(client.get(place))
+    refused = viewer.post(f"{place}resume/").status_code
+    unconfirmed = text(client.post(f"{place}set-aside/", follow=True))
+    held = Hold.objects.get().released_at
+    done = text(client.post(f"{place}set-aside/", {"confirmed": "on", "next": place}, follow=True))
+
+    assert "200 dead letters in a row" in page
+    assert "3 dead letters of plant-d.gateway" in page
+    assert 'href="/dead-letters/?source_id=plant-d.gateway&amp;fingerprint=f1"' in page
+    assert f'action="{place}resume/"' in page
+    assert f'action="{place}resume/"' not in seen
+    assert "load.s-0" in partition
+    assert twin["waits"]["sources"] == [{"sourceId": "load.s-0", "events": 3}, {"sourceId": "load.s-1", "events": 2}]
+    assert "Whose failures held it" in partition
+    assert not INLINE.findall(page + partition)
+    assert (refused, held) == (403, None)
+    assert "confirm that you mean it" in unconfirmed
+    assert "Up to offset 1 any number of events may become dead letters." in done
+    assert (Hold.objects.get().released_by, Hold.objects.get().lenient_until) == ("olaf", 1)
+    assert not incidents.open_incidents().exists()
+    assert "is not held" in text(client.post(f"{place}resume/", follow=True))
+    assert "does not wait before a batch" in text(client.post(f"{place}skip/", {"confirmed": "on"}, follow=True))
+    assert client.get(f"/pipeline/partitions/{topic.name}/999/").status_code == 404
+
+
+def test_incidents_are_acknowledged_and_a_source_may_send_again() -> None:
+    now = timezone.now()
+    incidents.open_incident(Incident.Kind.GAP, "raw-data/1", "records 0 to 8 were removed")
+    incidents.open_incident(Incident.Kind.DISK, "PostgreSQL", "91 % are used")
+    incidents.open_incident(Incident.Kind.SOURCE, "plant-9", "too many dead letters")
+    FailingSource.objects.create(source_id="plant-9", since=now, until=now + timedelta(hours=1), reason="too many")
+    client, viewer = person("olaf", role="operator"), person("vera", role="viewer")
+    numbers = dict(Incident.objects.values_list("kind", "id"))
+
+    refused = viewer.post(f"/pipeline/incidents/{numbers['gap']}/acknowledge/").status_code
+    for kind in ("gap", "disk"):
+        client.post(f"/pipeline/incidents/{numbers[kind]}/acknowledge/")
+    resumed = text(client.post("/pipeline/sources/plant-9/resume/", {"next": "https://example.org/"}, follow=True))
+    page, listed = text(client.get("/pipeline/")), text(client.get("/pipeline/incidents/?kind=gap"))
+
+    assert refused == 403
+    assert "plant-9 may send again" in resumed
+    assert set(incidents.open_incidents().values_list("kind", "acknowledged_by")) == {("disk", "olaf")}
+    assert "acknowledged by olaf" in page
+    assert "records 0 to 8 were removed" not in page
+    assert "records 0 to 8 were removed" in listed
+    assert client.get("/pipeline/incidents/?kind=lost").status_code == 404
+
+
+def test_latencies_and_volumes_are_shown_as_they_were_measured(site: Deployment) -> None:
+    client, now = operator(), time.time_ns() // 1_000_000
+    before = text(client.get("/pipeline/"))
+    store_latencies.measure()
+    with connect_from_thread(timeout=5) as redis:
+        for ago in range(3, -1, -1):
+            volume = VolumeUse("MongoDB", ("MongoDB", "Kafka, broker 1"), 900 - 10 * ago, 1_000, memory=False)
+            sample = CapacitySample(now - ago * DAY, (volume,), 7 * DAY, limited=True)
+            assert TREND.add(redis, sample)
+            redis.delete("dataflow:capacity:turn")
+        assert NEWEST.add(redis, sample)
+        assert not NEWEST.add(redis, sample)
+        redis.lpush("dataflow:latencies", b"not ours")
+
+    data = client.get("/pipeline.json").json()
+    page = text(client.get("/pipeline/"))
+
+    assert "not measured yet" in before
+    assert "Consumers look once a minute" in before
+    assert len(data["latencies"]["at"]) == 1
+    assert data["latencies"]["postgresql"][0] > 0
+    assert [store["failed"] for store in data["stores"]].count(0) >= 3
+    [found] = data["capacity"]["volumes"]
+    assert (found["trend"], round(found["fullInSeconds"] / 86_400)) == ("filling", 10)
+    assert "<strong>Full in 10 d</strong>" in page
+    assert "MongoDB, Kafka, broker 1" in page
+    assert "Kafka keeps records for 7 d, read or not." in page
+
+
+def test_the_ledger_leads_from_each_term_to_what_it_counts_and_reconcile_is_a_button(topic: Topic) -> None:
+    minute = timezone.now().replace(second=0, microsecond=0) - timedelta(hours=1)
+    LedgerMinute.objects.create(source_id="plant-1", partition=0, minute=minute, read=5, stored=4, dead_lettered=1)
+    LedgerGap.objects.create(
+        topic=topic, partition=1, first_offset=0, next_offset=9, cause="removed", noticed_at=timezone.now()
+    )
+    client = person("olaf", role="operator")
+
+    page = text(client.get("/pipeline/ledger/?source_id=plant-1&start_time="))
+    wrong = text(client.get("/pipeline/ledger/?start_time=yesterday"))
+    gaps = text(client.get("/pipeline/"))
+    answer = client.post("/pipeline/reconcile/")
+
+    assert 'href="/events/?source_id=plant-1&amp;start_time=' in page
+    assert 'href="/dead-letters/?source_id=plant-1"' in page
+    assert "start_time: " in wrong
+    assert "records 0 to 8 were removed from the topic before they were read" in gaps
+    job = Job.objects.get()
+    assert (answer.headers["Location"], job.kind, job.who) == (f"/jobs/{job.pk}/", "reconcile", "olaf")
+    assert person("vera", role="viewer").post("/pipeline/reconcile/").status_code == 403
+
+
+def test_a_person_of_some_sources_sees_nothing_that_is_shared(settings: Settings, topic: Topic) -> None:
+    settings.DATAFLOW_OPEN_READ = False
+    hold(topic)
+    incidents.open_incident(Incident.Kind.SOURCE, "bravo", "bravo failed")
+    client = person("pia", role="operator", sources=("plant-1*",))
+
+    pages = [client.get(f"/pipeline{path}") for path in ("/", ".json", "/ledger/", "/incidents/", "/incidents.json")]
+    answers = [
+        client.get(f"/pipeline/partitions/{topic.name}/0/"),
+        client.post(f"/pipeline/partitions/{topic.name}/0/resume/"),
+        client.post("/pipeline/sources/bravo/resume/"),
+        client.post(f"/pipeline/incidents/{Incident.objects.latest('id').pk}/acknowledge/"),
+        client.post("/pipeline/reconcile/"),
+    ]
+
+    assert {page.status_code for page in pages} == {200}
+    assert not [page for page in pages if b"bravo" in page.content or b"gateway" in page.content]
+    assert [answer.status_code for answer in answers] == [404, 403, 404, 403, 403]
+    assert Hold.objects.get().released_at is None
+
+
+def test_without_postgresql_the_pages_open_and_say_what_is_unknown(site: Deployment) -> None:
+    client = Client()
+    site.servers.postgres.stop()
+    try:
+        pages = [
+            text(client.get(path)) for path in ("/pipeline/", "/pipeline/ledger/", "/pipeline/incidents/", "/jobs/")
+        ]
+    finally:
+        site.servers.postgres.start()
+
+    assert all("Unknown." in page for page in pages)
+    assert "No answer from PostgreSQL" in pages[0]
+    site.wait_for(lambda: "No answer from PostgreSQL" not in text(client.get("/pipeline/")), 20)
