@@ -2,13 +2,44 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from typing import Any
+import logging
+import sys
+from argparse import SUPPRESS, ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from typing import Any, ClassVar
 
 from django.core.management.base import BaseCommand, CommandParser, SystemCheckError
 
+from ingestion.management.terminal import Terminal
+
 # The tag of the system checks that validate the site's settings.
 SETTINGS_TAG = "dataflow"
+# Django's own work as ever, and are left out of --help: the help is about the command.
+FLAGS = {"--traceback", "--no-color", "--force-color", "--skip-checks"}
+VALUES = {"--verbosity", "-v", "--settings", "--pythonpath"}
+BASE_OPTIONS = {"--version", *FLAGS, *VALUES}
+LOGS_FROM = 2  # the verbosity from which every command shows its log
+
+
+@contextmanager
+def log_apart(*, hidden: bool) -> Iterator[None]:
+    """Keep the log out of what a command answers: on standard error, and only warnings if the rest is `hidden`."""
+    before = logging.root.manager.disable
+    moved = [
+        each for each in logging.root.handlers if isinstance(each, logging.StreamHandler) and each.stream is sys.stdout
+    ]
+    for handler in moved:
+        handler.setStream(sys.stderr)
+    if hidden:
+        logging.disable(logging.INFO)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+        for handler in moved:
+            handler.setStream(sys.stdout)
 
 
 class ChecksSettings(BaseCommand):
@@ -31,9 +62,50 @@ class OperatorCommand(ChecksSettings):
 
     # Django's other checks validate code, which `make check` did. They would load every page and the admin first.
     requires_system_checks = (SETTINGS_TAG,)
+    suppressed_base_arguments = BASE_OPTIONS
+    # The word that is meant where none is given; empty: the command has none, or needs one.
+    default_action: ClassVar[str] = ""
+    # Whether its log is what an operator reads of it. Of other commands that is their answer, in which no line of a log
+    # belongs; warnings are shown.
+    is_worker: ClassVar[bool] = False
+    _called_from_command_line: bool
+    _colours: bool | None = None  # as asked for by an option
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Run as named on the command line."""
+        super().run_from_argv(self._with_action(argv))
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Run with parsed options."""
+        self._colours = True if options["force_color"] else False if options["no_color"] else None
+        apart = self._called_from_command_line and not self.is_worker
+        with log_apart(hidden=options["verbosity"] < LOGS_FROM) if apart else nullcontext():
+            output: str | None = super().execute(*args, **options)
+        return output
+
+    @property
+    def terminal(self) -> Terminal:
+        """Return how wide the output is, and whether it shows colours."""
+        found = Terminal.of(self.stdout)
+        return found if self._colours is None else replace(found, colours=self._colours)
+
+    def _with_action(self, argv: list[str]) -> list[str]:
+        place = 2
+        while place < len(argv) and (argv[place] in FLAGS or argv[place].partition("=")[0] in VALUES):
+            place += 2 if argv[place] in VALUES else 1
+        own = argv[place:]
+        is_option = own and own[0].startswith("-") and own[0] not in {"-h", "--help", "--version"}
+        if self.default_action and (not own or is_option):
+            return [*argv[:place], self.default_action, *own]
+        return argv
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        return super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
+        parser = super().create_parser(prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs)
+        # The one option that Django adds past `suppressed_base_arguments`.
+        for action in parser._actions:  # noqa: SLF001
+            if "--skip-checks" in action.option_strings:
+                action.help = SUPPRESS
+        return parser
 
 
 def add_json(parser: ArgumentParser) -> None:

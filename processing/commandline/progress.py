@@ -1,4 +1,4 @@
-"""Progress of a long command: one line on a terminal, and a clean stop on SIGTERM or SIGINT."""
+"""Progress of a long command: one line on a terminal with the time left, and a clean stop on SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TextIO
 
+from ingestion.management.terminal import Terminal, bar, cut
 from processing.commandline.stop_event import StopEvent
 
 _REFRESH_INTERVAL = 0.2  # seconds
+_BAR = 20  # columns
+_LEAST_SHARE = 0.01  # of the whole, before the time left is told
 
 
 class CommandInterrupted(Exception):
@@ -56,11 +59,31 @@ class Progress:
             self._shown = False
 
     def _show(self, done: int, total: int | None, seconds: float) -> None:
-        of = f" of {total:,}" if total is not None else ""
-        rate = f", {done / seconds:,.0f}/s" if seconds > _REFRESH_INTERVAL else ""
-        self._out.write(f"\r\x1b[K{done:,}{of} {self._unit}{rate}")
+        # One column short: in the last one some terminals wrap.
+        line = cut(_line(self._unit, done, total, seconds), Terminal.of(self._out).width - 1)
+        self._out.write(f"\r\x1b[K{line}")
         self._out.flush()
         self._shown = True
+
+
+def _line(unit: str, done: int, total: int | None, seconds: float) -> str:
+    of = f" of {total:,}" if total is not None else ""
+    parts = [f"{done:,}{of} {unit}"]
+    if seconds > _REFRESH_INTERVAL:
+        parts.append(f"{done / seconds:,.0f}/s")
+    if not total:
+        return ", ".join(parts)
+    share = min(done / total, 1.0)
+    if share >= _LEAST_SHARE:
+        parts.append(f"{_duration(seconds / share - seconds)} left")
+    return f"{bar(share, _BAR)} {share:>4.0%}  {', '.join(parts)}"
+
+
+def _duration(seconds: float) -> str:
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    return f"{whole // 60} min" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 @contextmanager

@@ -13,6 +13,7 @@ READERS = ("queries", "dashboard")
 GIVERS = {
     "queries/authentication.py",  # sites that are open to all, keys for every source
     "queries/management/commands/export.py",  # an operator's command
+    *(f"dashboard/management/commands/{name}.py" for name in ("sources", "status", "tail", "trace")),  # the same
     "queries/reads/pattern_scopes.py",  # the pattern for every source
     "queries/user_scopes.py",  # superusers and operators
     "dashboard/pages/admin_trace.py",  # behind the admin's own check

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,9 +14,20 @@ from django.utils import timezone
 
 from ingestion.auth import api_keys, tokens
 from ingestion.management.command import OperatorCommand, add_json
+from ingestion.management.tables import Column, table
 from ingestion.models import Key
 
-COLUMNS = ("PREFIX", "NAME", "SCOPES", "SOURCES", "CREATED", "BY", "LAST USED", "STATE", "SECRET")
+COLUMNS = (
+    Column("PREFIX"),
+    Column("NAME", least=8),
+    Column("SCOPES", least=6),
+    Column("SOURCES", least=8),
+    Column("CREATED", spare=2),
+    Column("BY", least=8, spare=3),
+    Column("LAST USED", spare=1),
+    Column("STATE"),
+    Column("SECRET", spare=4),
+)
 
 
 class Command(OperatorCommand):
@@ -46,7 +56,9 @@ class Command(OperatorCommand):
         if as_json:
             self.stdout.write(json.dumps({"keys": [api_keys.shape(key) for key in keys]}, indent=2))
         else:
-            self.stdout.write("\n".join(_table(keys)) if keys else "There is no such key.")
+            self.stdout.write(
+                "\n".join(table(COLUMNS, list(map(_row, keys)), self.terminal)) if keys else "There is no such key."
+            )
         if keys and (unused is not None or old_secret):
             sys.exit(1)
 
@@ -58,12 +70,6 @@ def _chosen(*, unused: float | None, old_secret: bool) -> QuerySet[Key]:
         since = now - timedelta(days=unused)
         return valid.filter(Q(last_used_at=None) | Q(last_used_at__lt=since), created_at__lt=since)
     return valid.exclude(secret_id=tokens.secret_id()) if old_secret else Key.objects.all()
-
-
-def _table(keys: Iterable[Key]) -> list[str]:
-    rows = [COLUMNS, *map(_row, keys)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def _row(key: Key) -> tuple[str, ...]:

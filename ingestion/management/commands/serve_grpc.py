@@ -11,6 +11,7 @@ from ingestion.receivers.grpc import server
 
 
 class Command(OperatorCommand):
+    is_worker = True
     help = (
         "Receive events over gRPC (dataflow.ingest.v1.Ingestion, docs/grpc.md) and publish them to raw-data.\n"
         "Any number of these may run behind a load balancer. On SIGTERM, calls in flight are answered.\n\n"

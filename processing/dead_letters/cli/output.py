@@ -5,25 +5,59 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ingestion.events.timestamps import to_whole_seconds
+from ingestion.management.tables import Cell, Column, Row, table
+from ingestion.management.terminal import Terminal, Tone
 from ingestion.problems import in_words
 from processing.dead_letters import filters, redrive, rendering, serializers
+from processing.dead_letters.cli.groups import Group
 from processing.dead_letters.closing import discard, reopen
 from processing.dead_letters.filters import related_letters
 from processing.models import DeadLetter, Job
 
+State = DeadLetter.State
 _DONE = {redrive.KIND: "sent", discard.KIND: "discarded", reopen.KIND: "reopened"}
-_COLUMNS = ("number", "state", "reason", "source", "place", "first seen", "detail")
+_STATES: dict[str, Tone] = {State.OPEN: "warn", State.PARKED: "bad", State.STORED: "good", State.DISCARDED: "unknown"}
+_COLUMNS = (
+    Column("number", right=True),
+    Column("state"),
+    Column("reason", least=12),
+    Column("source", least=10),
+    Column("detail", least=14),
+    Column("first seen", spare=1),
+    Column("place", spare=2),
+)
+_CAUSES = (
+    Column("open", right=True),
+    Column("all", right=True),
+    Column("reason", least=12),
+    Column("detail", least=14),
+    Column("source", least=10, spare=2),
+    Column("last seen", spare=3),
+    Column("fingerprint"),
+)
 
 
-def letter_table(found: Sequence[DeadLetter], *, total: int) -> str:
+def letter_table(found: Sequence[DeadLetter], *, total: int, terminal: Terminal) -> str:
     """Return a list of letters, of which there are `total`, as text."""
     if not found:
         return "No dead letter matches."
-    rows = [_COLUMNS, *map(_row, found)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
-    lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     more = " or more" if total == filters.MAX_COUNTED else ""
-    return "\n".join([*lines, "", f"{len(found):,} of {total:,}{more}."])
+    rows = [_row(letter) for letter in found]
+    return "\n".join([*table(_COLUMNS, rows, terminal), "", f"{len(found):,} of {total:,}{more}."])
+
+
+def cause_table(found: Sequence[Group], *, limit: int, terminal: Terminal) -> str:
+    """Return causes as text."""
+    if not found:
+        return "No dead letter matches."
+    more = " or more" if len(found) == limit else ""
+    return "\n".join(
+        [
+            *table(_CAUSES, [_cause(group) for group in found], terminal),
+            "",
+            f"{len(found):,}{more} {'cause' if len(found) == 1 else 'causes'}; --fingerprint chooses the letters of one.",
+        ]
+    )
 
 
 def letter_page(letter: DeadLetter) -> str:
@@ -43,11 +77,30 @@ def job_result(job: Job) -> str:
     return f"{done}, then {job.state}: {job.message}"
 
 
-def _row(letter: DeadLetter) -> tuple[str, ...]:
+def _row(letter: DeadLetter) -> Row:
     place = f"{letter.topic.name}/{letter.partition}/{letter.offset}/{letter.line}"
     return (
-        str(letter.pk), letter.state, letter.reason, letter.source_id or "-", place, to_whole_seconds(letter.first_seen), letter.detail
-    )  # fmt: skip
+        str(letter.pk),
+        Cell(letter.state, _STATES.get(letter.state)),
+        letter.reason,
+        letter.source_id or "-",
+        letter.detail,
+        to_whole_seconds(letter.first_seen),
+        place,
+    )
+
+
+def _cause(group: Group) -> Row:
+    sources = group.source_id or "-" if group.source_ids == 1 else f"{group.source_ids:,} sources"
+    return (
+        Cell(f"{group.open:,}", "warn" if group.open else None),
+        f"{group.letters:,}",
+        group.reason,
+        group.detail,
+        sources,
+        to_whole_seconds(group.last_seen),
+        group.fingerprint,
+    )
 
 
 def _page(letter: DeadLetter) -> Iterator[str]:

@@ -33,6 +33,7 @@ GARBAGE = 100_000
 
 
 class Command(OperatorCommand):
+    is_worker = True
     help = (
         "Read raw-data, store the events in PostgreSQL and MongoDB, publish them to processed-data.\n"
         "Up to as many consumers may run as the topic has partitions. SIGTERM finishes the current batch.\n\n"

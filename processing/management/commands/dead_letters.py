@@ -20,7 +20,7 @@ from ingestion.management.command import add_dry_run, add_json
 from processing import job_registry
 from processing.commandline.command import StoreCommand
 from processing.dead_letters import dry_run, filters, redrive, serializers
-from processing.dead_letters.cli import arguments, output
+from processing.dead_letters.cli import arguments, groups, output
 from processing.dead_letters.closing import discard
 from processing.dead_letters.dry_run import DryRun
 from processing.dead_letters.edit import edit_letter
@@ -34,11 +34,14 @@ WHO = "command line"
 
 
 class Command(StoreCommand):
+    default_action = "list"
     help = (
         "List or show dead letters, send them to Kafka again (redrive), or close them unprocessed (discard). Redrive and\n"
         "discard are jobs, which the admin shows too: Ctrl-C cancels a job after the current chunk, SIGTERM leaves the\n"
         "rest of it to `manage.py run_jobs`. They take open letters. Parked and sent ones need --state, or, if parked,\n"
         "--id.\n\n"
+        "  manage.py dead_letters                                             list, open ones first\n"
+        "  manage.py dead_letters --group --state open                        by cause\n"
         "  manage.py dead_letters list --reason not_json --since 2026-03-01\n"
         "  manage.py dead_letters show 17\n"
         "  manage.py dead_letters redrive --source sensor-123 --dry-run       test what would happen now\n"
@@ -52,7 +55,7 @@ class Command(StoreCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
-        listing = actions.add_parser("list", help="list dead letters, newest first")
+        listing = actions.add_parser("list", help="list dead letters, open ones first, the newest first")
         show = actions.add_parser("show", help="show one, with what was sent and its history")
         redriving = actions.add_parser("redrive", help="send dead letters to Kafka again")
         discarding = actions.add_parser("discard", help="close dead letters unprocessed; --note gives the reason")
@@ -70,8 +73,9 @@ class Command(StoreCommand):
             "--limit",
             type=arguments.between(1, filters.MAX_COUNTED),
             default=50,
-            help="letters to list; default: 50",
+            help="letters or causes to list; default: 50",
         )
+        listing.add_argument("--group", action="store_true", help="list causes with the number of their letters")
         show.add_argument("number", type=int)
         redriving.add_argument(
             "--rate", type=arguments.between(1, redrive.MAX_RATE), help="at most this many events per second"
@@ -91,10 +95,16 @@ class Command(StoreCommand):
 
     def _list(self, options: dict[str, Any]) -> None:
         chosen = arguments.selection(options).query()
+        limit = options["limit"]
+        if options["group"]:
+            causes = groups.by_cause(chosen, limit)
+            text = output.cause_table(causes, limit=limit, terminal=self.terminal)
+            self.report({"causes": [cause.shape() for cause in causes]}, text, as_json=options["as_json"])
+            return
         total = filters.count(chosen)
-        found = list(chosen.select_related("topic").defer("raw", "edited").order_by("-id")[: options["limit"]])
+        found = groups.open_first(chosen, limit)
         shapes = {**serializers.counted(total), "letters": [serializers.letter(one, scope=EVERYTHING) for one in found]}
-        self.report(shapes, output.letter_table(found, total=total), as_json=options["as_json"])
+        self.report(shapes, output.letter_table(found, total=total, terminal=self.terminal), as_json=options["as_json"])
 
     def _show(self, options: dict[str, Any]) -> None:
         letter = _find(options["number"])

@@ -8,20 +8,23 @@ from django.core.management.base import CommandError, CommandParser
 
 from ingestion.events.timestamps import to_whole_seconds
 from ingestion.management.command import add_dry_run, add_json
+from ingestion.management.tables import Column, table
 from ingestion.models import FailingSource
 from processing.commandline.command import StoreCommand
 from processing.partitions import failing_sources
 
 WHO = "command line"
+_COLUMNS = (Column("source set aside", least=16), Column("until"), Column("reason", least=20))
 
 
 class Command(StoreCommand):
+    default_action = "list"
     help = (
         "List the sources that are set aside, and let them send again. A source is set aside when 200 of its events in\n"
         "a row, or more than 200 of its last 1,000, became dead letters. These are kept; receivers answer the source 429\n"
         "`source_failing` for DATAFLOW_SOURCE_THROTTLE_SECONDS, twice as long each time it happens again within an hour.\n"
         "Other sources are not affected.\n\n"
-        "  manage.py failing_sources list\n"
+        "  manage.py failing_sources                       which, until when and why\n"
         "  manage.py failing_sources resume sensor-17      let it send at once\n"
         "  manage.py failing_sources resume --all\n\n"
         "Exit code 0: done; 1: some are set aside (list), or the source is not (resume); 2: wrong usage, or a store is\n"
@@ -43,8 +46,8 @@ class Command(StoreCommand):
         with self.store_errors():
             found = list(failing_sources.throttled_now())
             if action == "list":
-                lines = [f"{one.source_id}  until {to_whole_seconds(one.until)}: {one.reason}" for one in found]
-                text = "\n".join(lines or ["No source is set aside."])
+                rows = [(one.source_id, to_whole_seconds(one.until), one.reason) for one in found]
+                text = "\n".join(table(_COLUMNS, rows, self.terminal)) if rows else "No source is set aside."
                 self.report({"failing": [_shape(one) for one in found]}, text, as_json=as_json, ok=not found)
             else:
                 self._resume(_chosen(found, **options), as_json=as_json, dry_run=options["dry_run"])

@@ -9,6 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from ingestion.events.timestamps import to_whole_seconds
 from ingestion.management.command import add_dry_run, add_json
+from ingestion.management.tables import Column, table
 from processing.commandline.command import StoreCommand
 from processing.kafka.administration.topic_partitions import open_topics
 from processing.models import Hold
@@ -16,16 +17,18 @@ from processing.partitions import growth, paused, skip_batch
 from processing.partitions.skip_batch import NotSkippable
 
 WHO = "command line"
+_COLUMNS = (Column("held partition"), Column("since"), Column("reason", least=20))
 
 
 class Command(StoreCommand):
+    default_action = "list"
     help = (
         "List the partitions of raw-data that are held (paused), and resume them. A partition is held when 200 of its\n"
         "events in a row, or more than 200 of its last 1,000, became dead letters, of ten sources or more (for one source:\n"
         "manage.py failing_sources), or of none that can be read; when a newer release wrote its next\n"
         "record (an upgraded consumer goes on by itself); or when its next batch of records can't be read.\n"
         "Nothing of it is dropped: its records wait in Kafka, up to the topic's retention.\n\n"
-        "  manage.py partitions list\n"
+        "  manage.py partitions                                    which are held, since when and why\n"
         "  manage.py partitions resume raw-data 3                  resume and reset the count; it may be held again\n"
         "  manage.py partitions resume raw-data 3 --through-end    all that is in it now may become dead letters\n"
         "  manage.py partitions resume --all --dry-run\n"
@@ -73,8 +76,8 @@ class Command(StoreCommand):
                 self._resume(_chosen(found, options), as_json=as_json, **options)
 
     def _list(self, found: list[Hold], *, as_json: bool) -> None:
-        lines = [f"{_name(one)}  held since {to_whole_seconds(one.since)}: {one.reason}" for one in found]
-        text = "\n".join(lines or ["No partition is held."])
+        rows = [(_name(one), to_whole_seconds(one.since), one.reason) for one in found]
+        text = "\n".join(table(_COLUMNS, rows, self.terminal)) if rows else "No partition is held."
         self.report({"held": [_shape(one) for one in found]}, text, as_json=as_json, ok=not found)
 
     def _resume(

@@ -23,6 +23,7 @@ IDLE = 0.5  # seconds between two queries for a job
 
 
 class Command(OperatorCommand):
+    is_worker = True
     help = (
         "Run queued jobs, one after the other, and request the one that packs rollups and ledger when it is due. Labels of\n"
         "sources that senders change reach the rules that use them. Any number of these workers may run: each job has one\n"

@@ -1,0 +1,1 @@
+"""What pages show, as text for a terminal: the state, the live tail, sources, a trace; imports `live` and `panels`."""
