@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 from ingestion.auth.read_scope import ReadScope
+from ingestion.events.timestamps import to_text
 from processing.dead_letters import serializers
 from processing.dead_letters.schemas import JobShape
 from processing.logic.revisions.rows import NO_LOGIC
@@ -13,6 +16,7 @@ from queries.reads import postgres
 
 KINDS = (trials.KIND, replays.KIND)
 NEWEST = 50
+MOST_JUDGED = 10
 
 
 class HistoryJob(JobShape):
@@ -25,6 +29,13 @@ class HistoryJob(JobShape):
     until: str | None
     finished: bool
     undo: int | None  # the revision whose replay of the same events undoes this one; None: there is nothing to undo
+
+
+class Judged(TypedDict):
+    """A revision, and since when consumers judged events by it."""
+
+    revision: int
+    since: str
 
 
 def newest(*, scope: ReadScope) -> list[HistoryJob]:
@@ -47,6 +58,18 @@ def one(number: int, *, scope: ReadScope) -> HistoryJob | None:
     with postgres.bounded():
         row = Job.objects.filter(kind__in=KINDS, pk=number).defer("report", "place").first()
         return None if row is None else _shape(row)
+
+
+def judged_before(job: HistoryJob, *, scope: ReadScope) -> list[Judged]:
+    """Return the revisions that consumers judged events by before a job began, the last first.
+
+    :raises ReadUnavailable: PostgreSQL does not answer
+    """
+    scope.require_whole()
+    began = job["startedAt"] or job["createdAt"]
+    with postgres.bounded():
+        found = LogicActivation.objects.filter(at__lt=began)[: MOST_JUDGED + 1]
+        return [{"revision": each.revision, "since": to_text(each.at)} for each in found]
 
 
 def _shape(row: Job) -> HistoryJob:

@@ -27,11 +27,12 @@ def replays(request: HttpRequest, scope: ReadScope) -> Shown:
         current = shapes.current_number()
         found = history_jobs.newest(scope=scope)
         job = None if number is None else history_jobs.one(number, scope=scope)
+        judged = history_jobs.judged_before(job, scope=scope) if job and job["undo"] is not None else []
     wanted = addresses.number(request.GET.get("revision", ""))
     given = {name: request.GET[name] for name in SELECTION if name in request.GET}
     initial = {"action": COUNT, "revision": current if wanted is None else wanted, **given}
     form = HistoryForm(initial=initial if job is None else _next(job))
-    return Shown({"runs": found, "job": job, "currentNumber": current}, {"form": form})
+    return Shown({"runs": found, "job": job, "judgedBefore": judged, "currentNumber": current}, {"form": form})
 
 
 @logic_action

@@ -46,14 +46,14 @@ def revisions(request: HttpRequest, scope: ReadScope) -> Shown:
 
 @logic_page("revision", part="revisions")
 def revision(request: HttpRequest, scope: ReadScope, number: int) -> Shown:
-    """One revision and how it differs from its base and from the current one; `?to=` compares it with another."""
+    """One revision and how it differs from its base and from the current one; `?against=` compares it with another."""
     with postgres.bounded():
         current = shapes.current_number()
-        wanted = addresses.number(request.GET.get("to", ""))
-        to = current if wanted is None else wanted
+        wanted = addresses.number(request.GET.get("against", ""))
+        other = current if wanted is None else wanted
         try:
             found = _none() if number == NO_LOGIC else reads.one(number, scope=scope)
-            from_base, onward = shapes.difference(found["base"], number), shapes.difference(number, to)
+            from_base, against = shapes.difference(found["base"], number), shapes.difference(other, number)
         except UnknownRevision as error:
             raise Http404(str(error)) from error
     data = {
@@ -62,12 +62,12 @@ def revision(request: HttpRequest, scope: ReadScope, number: int) -> Shown:
         "currentNumber": current,
         "activations": revision_states.activations(number, scope=scope),
         "fromBase": from_base,
-        "onward": onward,
+        "against": against,
     }
     extra = {
         "rules": [(rule, addresses.rule(rule.name, number)) for rule in found["content"].rules],
         "base_lines": editing.diff_lines(from_base["changes"]),
-        "onward_lines": editing.diff_lines(onward["changes"]),
+        "against_lines": editing.diff_lines(against["changes"]),
         "activation": ActivationForm(initial={"expected": current}),
         "history": HistoryForm(initial={"revision": number}),
     }

@@ -30,7 +30,7 @@ from queries.rule_trials.trial import RuleTrial
 
 # Those that take more than values are read by name (processing.logic.expressions.reading.calls).
 FUNCTION_NAMES = sorted({*FUNCTIONS, "between", "coalesce", "convert", "exists", "lookup", "matches"})
-FACTS = ("source", "timestamp", "received", "tags", "labels.")
+FACTS = ("source", "timestamp", "received", "tags", "labels.", "True", "False")
 ACTION_WORDS = ("set", "remove", "rename", "tag", "untag", "reject", "drop", "stop")
 BLANK = RuleContent(name="", actions=[])
 

@@ -61,7 +61,10 @@ class RuleForm(forms.Form):
         help_text="Otherwise they are taken for misspelled.",
     )
     events_of = forms.CharField(
-        required=False, max_length=128, label="Events of", help_text="A source id. Empty: the sources of the rule."
+        required=False,
+        max_length=128,
+        label="Try on events of",
+        help_text="A source id. Empty: the sources of the rule.",
     )
     base = forms.IntegerField(min_value=0, max_value=2**31 - 1, widget=forms.HiddenInput)
 

@@ -111,6 +111,22 @@ def save_schema(request: HttpRequest, scope: ReadScope, part: str = "") -> HttpR
     return editing.answer(request, "schema", shown, part="schemas", status=status)
 
 
+@logic_action
+def stop(request: HttpRequest, scope: ReadScope, part: str) -> HttpResponse:
+    """No longer use a schema, in a revision that is made current."""
+    try:
+        with postgres.bounded(SAVE_SECONDS):
+            number = saving.change(
+                lambda content: edits.without_schema(content, part),
+                who=editing.who(request), reason=f"schema {part} no longer used", allow_unmatched=True,
+            )  # fmt: skip
+    except InvalidLogic as error:
+        messages.error(request, f"Nothing was changed: {error}")
+    else:
+        messages.success(request, f"Revision {number} is current: the schema {part} is no longer used.")
+    return HttpResponseRedirect(addresses.schema(part))
+
+
 def _page(request: HttpRequest, scope: ReadScope, name: str) -> Shown:
     may_change = may(request.user, editing.PERMISSION)
     found = _found(request, scope, name) if name else None

@@ -103,6 +103,24 @@ def upload(request: HttpRequest, scope: ReadScope, part: str = "") -> HttpRespon
     return editing.answer(request, "table", shown, part="tables", status=status)
 
 
+@logic_action
+def use(request: HttpRequest, scope: ReadScope, part: str) -> HttpResponse:
+    """Use a version of a table in a revision that is made current; version 0: none."""
+    version = addresses.number(request.POST.get("version", "")) or 0
+    reason = f"lookup table {part} {version}" if version else f"lookup table {part} no longer used"
+    try:
+        with postgres.bounded(SAVE_SECONDS):
+            number = saving.change(
+                lambda content: edits.with_table(content, part, version) if version else edits.without_table(content, part),
+                who=editing.who(request), reason=reason, allow_unmatched=True,
+            )  # fmt: skip
+    except InvalidLogic as error:
+        messages.error(request, f"Nothing was changed: {error}")
+        return HttpResponseRedirect(addresses.table(part))
+    messages.success(request, f"Revision {number} is current: {reason}.")
+    return HttpResponseRedirect(addresses.table(part, version or None))
+
+
 def _page(request: HttpRequest, scope: ReadScope, name: str) -> Shown:
     found = _found(request, scope, name) if name else None
     rows = islice(csv.reader(found["csv"].splitlines()), 1, MAX_SHOWN + 1) if found else ()

@@ -19,6 +19,7 @@ function show(page) {
     const shown = document.getElementById(fresh.id);
     if (shown && !shown.isEqualNode(fresh)) shown.replaceChildren(...document.adoptNode(fresh).childNodes);
   }
+  for (const folded of form.querySelectorAll("details:not([open])")) folded.open = Boolean(folded.querySelector(".error"));
 }
 
 async function check() {
