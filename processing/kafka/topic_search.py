@@ -43,6 +43,7 @@ class EventCopy:
     request: dict[str, str]  # `id` and `traceparent` of its own request, as far as it had them
     neighbours: frozenset[str]  # the sources of all events in the record; '' stands for those that can't be read
     event: EventLine | None = None
+    redrive_of: int | None = None  # the dead letter that the record redrives
 
 
 @dataclass(slots=True)
@@ -140,6 +141,7 @@ def _copies(event_id: UUID, record: Record) -> Iterator[EventCopy]:
             yield EventCopy(
                 record.partition, record.offset, number, record.time, received, line.source or "",
                 isinstance(line, EventLine), traces, mark.document() if mark else {}, neighbours, line if isinstance(line, EventLine) else None,
+                record_headers.redriven_letter(record.headers),
             )  # fmt: skip
 
 

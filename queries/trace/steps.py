@@ -56,13 +56,20 @@ class Step:
 
 
 def of_row(
-    found: Found, copy: EventCopy | None, *, document: StoredDocument | None, state: DocumentState, said: Said
+    found: Found,
+    copy: EventCopy | None,
+    *,
+    document: StoredDocument | None,
+    state: DocumentState,
+    said: Said,
+    letter: int | None = None,
 ) -> list[Step]:
     """Return the steps of a stored event.
 
     :param copy: its line in the topic, if that can be read
     :param document: its raw document, if there is one, which has its request for longer than Kafka
     :param said: what logic said of it
+    :param letter: whose redrive brought it
     """
     row, origin, making = found
     tags = f"tagged {', '.join(row.tags)}" if row.tags else "no step or rule changed it"
@@ -70,7 +77,7 @@ def of_row(
     again = f"; by replay {making.replay}" if making.replay else ""
     return [
         _received(row.received, copy, document),
-        _published(origin, copy),
+        _published(origin, copy, letter=letter, again=letter is not None),
         Step("processed", None, by + (logic.in_words(said[0]) if said else tags) + again, logic=said and said[1]),
         Step("stored", row.stored, _DOCUMENTS[state]),
         Step("published_again", None, f"to {settings.KAFKA_TOPIC_PROCESSED_DATA} after it was stored, at least once"),
@@ -143,10 +150,11 @@ def _received(
     return Step("received", at, text, letter=letter, request=request or None)
 
 
-def _published(origin: Origin, copy: EventCopy | None, *, letter: int | None = None) -> Step:
+def _published(origin: Origin, copy: EventCopy | None, *, letter: int | None = None, again: bool = False) -> Step:
     at = None if copy is None else from_micros(copy.record_time)
+    by = "by the redrive of its dead letter, " if again else ""
     gone = "" if copy else "; the record is no longer in Kafka, or was not searched"
-    return Step("published", at, f"acknowledged by Kafka{gone}", origin, letter, copy.traces if copy else [])
+    return Step("published", at, f"{by}acknowledged by Kafka{gone}", origin, letter, copy.traces if copy else [])
 
 
 def _of_action(letter: DeadLetter, action: DeadLetterAction, scope: ReadScope) -> Step:

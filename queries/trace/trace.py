@@ -24,12 +24,12 @@ from processing.stores.accounting.revision_spans import RevisionSpans
 from processing.stores.jsonb import load_payload
 from processing.stores.mongodb.stored_events import plain_payload
 from queries.events import detail
-from queries.events.detail import AmbiguousEvent, Findings
+from queries.events.detail import AmbiguousEvent, EventRow, Findings
 from queries.pipeline import snapshot, status
 from queries.pipeline.snapshot import PipelineSnapshot
 from queries.reads import postgres
 from queries.request.times import from_micros
-from queries.schemas import LagShape, Outcome, Trace, TraceSearch
+from queries.schemas import LagShape, Origin, Outcome, Trace, TraceSearch
 from queries.trace import dropped, steps
 from queries.trace.logic import Explainer, SentEvent
 from queries.trace.steps import Said, Step
@@ -94,6 +94,10 @@ def read(event_id: UUID, *, source_id: str | None, scope: ReadScope, raw: bool) 
 def _redacted(copy: EventCopy, scope: ReadScope) -> EventCopy:
     """Leave out trace contexts that may belong to requests of other sources, since the record has their events, too."""
     return copy if scope.covers(copy.neighbours) else replace(copy, traces=[])
+
+
+def _line_of(origin: Origin) -> LinePosition:
+    return LinePosition(origin["partition"], origin["offset"], origin["line"])
 
 
 def _known(event_id: UUID, scope: ReadScope, here: PipelineSnapshot) -> Known:
@@ -233,19 +237,21 @@ class Histories:
         """Return the steps of each copy separately."""
         by_position = {LinePosition(copy.partition, copy.offset, copy.line): copy for copy in copies}
         histories: list[list[Step]] = []
+        # A letter before the row that came of it: a redrive keeps the time of receipt.
+        for letter in self.known.letters:
+            copy = by_position.pop(LinePosition(letter.partition, letter.offset, letter.line), None)
+            said = self._of_copy(copy) if letter.reason in REJECTED and letter.replay is None else None
+            histories.append(steps.of_letter(letter, copy, scope=self.here.scope, said=said))
         for found in self.known.findings.rows:
             row, origin, making = found
-            copy = by_position.pop(LinePosition(origin["partition"], origin["offset"], origin["line"]), None)
+            copy = by_position.pop(_line_of(origin), None)
             document, state = (
                 self.known.findings.document_of(row.source_id),
                 self.known.findings.state_of(row.source_id),
             )
             said = self._of_document(row.source_id, making.revision or 0)
-            histories.append(steps.of_row(found, copy, document=document, state=state, said=said))
-        for letter in self.known.letters:
-            copy = by_position.pop(LinePosition(letter.partition, letter.offset, letter.line), None)
-            said = self._of_copy(copy) if letter.reason in REJECTED and letter.replay is None else None
-            histories.append(steps.of_letter(letter, copy, scope=self.here.scope, said=said))
+            letter = self._mended(copy, row)
+            histories.append(steps.of_row(found, copy, document=document, state=state, said=said, letter=letter))
         for removal in self.known.removals:
             copy = by_position.pop(LinePosition(removal.partition, removal.offset, removal.line), None)
             said = self._of_document(removal.source_id, removal.revision)
@@ -254,6 +260,15 @@ class Histories:
             waits = copy in waiting
             histories.append(steps.of_copy(copy, waits=waits, said=None if waits else self._of_copy(copy)))
         return histories
+
+    def _mended(self, copy: EventCopy | None, row: EventRow) -> int | None:
+        """Return the letter whose redrive brought a row, if the reader may see it."""
+        for letter in self.known.letters[::-1]:
+            # Once Kafka has the record no more, by what a redrive keeps and what its transaction sets.
+            is_closed = (letter.closed_at, letter.received) == (row.stored, row.received)
+            if is_closed if copy is None else copy.redrive_of == letter.id:
+                return letter.id
+        return None
 
     def _of_document(self, source: str, revision: int) -> Said:
         document = self.known.findings.document_of(source)

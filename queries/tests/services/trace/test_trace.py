@@ -10,9 +10,12 @@ import pytest
 from django.utils import timezone
 
 from deploy.testing.deployment import Deployment
+from ingestion.events import timestamps
 from ingestion.tests.client import JSON, call, event, numbered, post
+from processing.dead_letters import redrive
 from processing.kafka import topic_search
-from processing.models import DeadLetter, DeadLetterAction, SourceStatistics
+from processing.models import DeadLetter, DeadLetterAction, Event, SourceStatistics
+from processing.tests import factories
 from queries.tests.stored import get, make_event, refused, store, store_document, timed_id
 
 pytestmark = pytest.mark.services
@@ -156,6 +159,31 @@ def test_the_same_id_of_several_sources_has_to_be_told_apart() -> None:
     status, problem = refused(f"/api/events/{UUID(int=5)}/trace/")
 
     assert (status, problem["code"], problem["sources"]) == (409, "ambiguous_event", ["a", "b"])
+
+
+def test_the_trace_of_a_mended_event_names_its_letter_also_once_its_record_is_gone(site: Deployment) -> None:
+    factories.put(site.raw_topic, b'{"sourceId": "meter-7", "timestamp": "yesterday", "payload": {"n": 1}}', headers=[])
+    site.start_consumer()
+    site.start_jobs()
+    site.wait_for(DeadLetter.objects.exists)
+    letter = DeadLetter.objects.get()
+    mended = b'{"sourceId": "meter-7", "timestamp": "2026-03-01T12:00:00Z", "payload": {"n": 1}}'
+    redrive.request_edited(letter, mended, who="ann", now=timestamps.now())
+    site.wait_for(lambda: DeadLetter.objects.filter(state="stored").exists())
+    stored = Event.objects.get()
+
+    trace = get(f"/api/events/{stored.id}/trace/?source_id=meter-7")
+    site.remove_raw_records(before=site.raw_ends())
+    later = get(f"/api/events/{stored.id}/trace/?source_id=meter-7")
+
+    for found in (trace, later):
+        assert stages(found) == [
+            *("received", "published", "dead_lettered", "edited", "closed"),
+            *("received", "published", "processed", "stored", "published_again"),
+        ]
+        again = found["steps"][6]
+        assert (again["letter"], again["detail"].startswith("by the redrive of its dead letter")) == (letter.id, True)
+        assert found["outcome"] == "stored"
 
 
 @pytest.mark.faults
