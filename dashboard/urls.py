@@ -8,12 +8,14 @@ from dashboard.frame.page import page_paths
 from dashboard.pages import views
 from dashboard.pages.account import sign_in
 from dashboard.pages.account import views as account
+from dashboard.pages.events import views as events
 from dashboard.pages.jobs import views as jobs
 from dashboard.pages.logic.urls import urlpatterns as logic
 from dashboard.pages.overview import views as overview
 from dashboard.pages.pipeline import actions as pipeline_actions
 from dashboard.pages.pipeline import views as pipeline
 from dashboard.pages.start import views as start
+from dashboard.pages.search import views as search
 
 urlpatterns = [
     *page_paths("", overview.overview, name="overview"),
@@ -38,5 +40,9 @@ urlpatterns = [
     *logic,
     *page_paths("start/", start.start, name="start"),
     path("start/key/", start.make_key, name="start-key"),
+    *page_paths("events/", events.events, name="events"),
+    path("events/known/", events.known, name="events-known"),
+    *page_paths("events/<source_id>/<event_id>/", events.event, name="event"),
+    *page_paths("search/", search.search, name="search"),
     path("live/<channel>/", views.live, name="live"),
 ]

@@ -5,14 +5,11 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
-from dashboard.pages import admin_trace
 from dataflow_site.web import health
 
 admin.autodiscover()
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    # The admin answers for every other address below its own.
-    path("admin/trace/", admin.site.admin_view(admin_trace.trace_page), name="trace"),
     path("admin/", admin.site.urls),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

@@ -75,6 +75,15 @@ def event_columns(events: Sequence[TailEvent | EventShape]) -> dict[str, list[ob
 
 
 def preview(payload: dict[str, object]) -> str:
-    """Return a payload as one line of JSON, cut to PREVIEW_CHARACTERS (a payload may have 256 KiB)."""
-    text = json.dumps(payload, ensure_ascii=False, separators=(", ", ": "))
+    """Return a payload as one line of JSON, cut to PREVIEW_CHARACTERS (a payload may have 256 KiB).
+
+    Its keys are in PostgreSQL's order, so that an event looks the same as it comes and as it is stored.
+    """
+    text = json.dumps(_ordered(payload), ensure_ascii=False, separators=(", ", ": "))
     return text if len(text) <= PREVIEW_CHARACTERS else text[: PREVIEW_CHARACTERS - 1] + "…"
+
+
+def _ordered(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _ordered(value[key]) for key in sorted(value, key=lambda key: (len(key.encode()), key))}
+    return [_ordered(item) for item in value] if isinstance(value, list) else value

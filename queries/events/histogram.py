@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TypedDict
 
-from django.db import connection
+from django.db import connection, transaction
 
 from queries.events import conditions, scan_limits
 from queries.reads import condition, postgres
@@ -14,6 +14,7 @@ from queries.request.selection import Selection
 from queries.request.times import format_time
 
 MAX_BUCKETS = 120
+MAX_MILLISECONDS = 2_000  # of the statement: a page shows its list without a histogram rather than late
 # Lengths of buckets, in seconds: those that fit the marks of a clock or a calendar.
 _LENGTHS = (
     *(1, 2, 5, 10, 15, 30),
@@ -57,7 +58,7 @@ def read(selection: Selection, subject: Subject, *, now: datetime) -> Histogram:
     assert subject.start is not None
     assert subject.end is not None
     width = length(subject.start, subject.end)
-    with postgres.bounded(postgres.QUERY_SECONDS):
+    with postgres.bounded(), transaction.atomic():
         served = scan_limits.check(selection, subject.sources, now=now)
         own = condition.all_of(condition.of_scope(subject.sources), conditions.of(selection), served)
         statement = f"""
@@ -65,6 +66,7 @@ def read(selection: Selection, subject: Subject, *, now: datetime) -> Histogram:
             WHERE {own.text} GROUP BY bucket ORDER BY bucket
         """  # noqa: S608 - made of constants
         with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL statement_timeout = {MAX_MILLISECONDS}")
             cursor.execute(statement, [f"{width.total_seconds():.0f} s", _ORIGIN, *own.values])
             found = cursor.fetchall()
     return {

@@ -250,8 +250,8 @@ class Histories:
                 self.known.findings.state_of(row.source_id),
             )
             said = self._of_document(row.source_id, making.revision or 0)
-            letter = self._mended(copy, row)
-            histories.append(steps.of_row(found, copy, document=document, state=state, said=said, letter=letter))
+            by = self._mended(copy, row)
+            histories.append(steps.of_row(found, copy, document=document, state=state, said=said, letter=by))
         for removal in self.known.removals:
             copy = by_position.pop(LinePosition(removal.partition, removal.offset, removal.line), None)
             said = self._of_document(removal.source_id, removal.revision)

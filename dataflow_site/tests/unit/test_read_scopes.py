@@ -16,7 +16,6 @@ GIVERS = {
     *(f"dashboard/management/commands/{name}.py" for name in ("sources", "status", "tail", "trace")),  # the same
     "queries/reads/pattern_scopes.py",  # the pattern for every source
     "queries/user_scopes.py",  # superusers and operators
-    "dashboard/pages/admin_trace.py",  # behind the admin's own check
     "dashboard/live/sockets.py",  # sites that are open to all
     "dashboard/frame/context.py",  # the same
 }

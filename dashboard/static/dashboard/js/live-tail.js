@@ -1,28 +1,36 @@
-// The table of the newest events, newest on top.
+// The table of the newest events, newest on top. Paused, it keeps what comes, and says how much that is.
 
-import { count, stamp } from "./format.js";
+import { count, rate, stamp } from "./format.js";
 import { make, setState, setText } from "./panels.js";
 
 const ROWS = 20;
+const KEPT = 1000; // events of a pause
+const RATE_MS = 3000; // over which rates are told
 
 /** The table of the newest events in a panel. */
 export class Tail {
   #panel;
   #body;
+  #rows;
+  #button;
+  #template;
   #known = new Set();
-  #paused = false;
+  #paused = null; // {at, rows, passed, known}: since when, what came, how many passed, and whether that number is exact
+  #recent = []; // {at, passed, stored, looked, shown} of the last frames
 
-  constructor(panel) {
+  /**
+   * @param {Element} panel
+   * @param {{rows?: number}} [options] rows: how many events the table shows
+   */
+  constructor(panel, { rows = ROWS } = {}) {
     this.#panel = panel;
+    this.#rows = rows;
     this.#body = panel.querySelector("tbody");
+    this.#template = panel.querySelector("template[data-row]")?.content.firstElementChild;
     for (const row of this.#body.rows) this.#known.add(row.dataset.key);
-    const button = panel.querySelector("button");
-    button.hidden = false;
-    button.addEventListener("click", () => {
-      this.#paused = !this.#paused;
-      button.setAttribute("aria-pressed", String(this.#paused));
-      button.textContent = this.#paused ? "Continue" : "Pause";
-    });
+    this.#button = panel.querySelector("header button");
+    this.#button.hidden = false;
+    this.#button.addEventListener("click", () => (this.#paused ? this.resume() : this.pause()));
   }
 
   /** Whether the table has no rows. */
@@ -30,45 +38,171 @@ export class Tail {
     return this.#body.rows.length === 0;
   }
 
-  /**
-   * Add events to the table; nothing is added while it is paused.
-   * @param {import("./feed.js").TailBody} body
-   * @param {{fresh: boolean}} options fresh: highlight the rows, since the events were just stored
-   */
-  show({ columns, seen, shown }, { fresh }) {
+  /** Whether events are kept and not shown. */
+  get paused() {
+    return this.#paused !== null;
+  }
+
+  /** Keep what comes from now on. */
+  pause() {
     if (this.#paused) return;
-    const first = Math.max(0, columns.eventId.length - ROWS);
-    for (let i = first; i < columns.eventId.length; i += 1) this.#add(columns, i, fresh);
-    while (this.#body.rows.length > ROWS) {
-      this.#known.delete(this.#body.rows[ROWS].dataset.key);
-      this.#body.rows[ROWS].remove();
+    this.#paused = { at: Date.now(), rows: [], passed: 0, known: true };
+    this.#button.setAttribute("aria-pressed", "true");
+    this.#tellPause();
+  }
+
+  /** Show what came in the meantime, and what comes. */
+  resume() {
+    const { at, rows, passed, known } = this.#paused;
+    this.#paused = null;
+    this.#button.setAttribute("aria-pressed", "false");
+    setText(this.#button, "Pause");
+    for (const event of rows.slice(-this.#rows)) this.#add(event, true);
+    this.#trim();
+    this.#tellMissed(Math.max(passed, rows.length) - Math.min(rows.length, this.#rows), known, at);
+  }
+
+  /**
+   * Add events to the table; while it is paused they are kept.
+   * @param {import("./feed.js").TailBody} body
+   * @param {{fresh: boolean}} options fresh: the events were just stored, so their rows are highlighted and counted
+   */
+  show(body, { fresh }) {
+    const events = rowsOf(body.columns).filter(({ key }) => !this.#known.has(key));
+    if (fresh) this.#count(body);
+    if (this.#paused) {
+      this.#keep(events, body, fresh);
+      return;
     }
-    const sampled = fresh && seen > Math.min(shown, ROWS);
-    setText(this.#panel.querySelector(".note"), sampled ? `${count(Math.min(shown, ROWS))} of ${count(seen)} just stored` : "");
+    for (const event of events.slice(-this.#rows)) this.#add(event, fresh);
+    this.#trim();
+    if (fresh) this.tell();
     if (!this.empty) {
       this.#panel.querySelector(".scroll").hidden = false;
       setState(this.#panel, null);
     }
   }
 
-  #add(columns, i, fresh) {
-    const key = `${columns.sourceId[i]} ${columns.eventId[i]}`;
-    if (this.#known.has(key)) return;
-    this.#known.add(key);
-    const row = make("tr", fresh ? "fresh" : "");
-    row.dataset.key = key;
-    const source = make("td", "source");
-    const link = make("a", "", columns.sourceId[i]);
-    link.href = `/sources/${encodeURIComponent(columns.sourceId[i])}/`;
-    source.append(link);
-    const payload = make("td", "payload", columns.preview[i]);
-    payload.title = columns.preview[i];
-    row.append(
-      source,
-      make("td", "when", stamp(columns.storedAt[i]).slice(11)),
-      make("td", "when event-time", stamp(columns.timestamp[i])),
-      payload,
-    );
+  /** Say how much of what comes is shown. */
+  tell() {
+    const note = this.#panel.querySelector("[data-shown], header .note");
+    if (!note || this.#paused) return;
+    const since = performance.now() - RATE_MS;
+    this.#recent = this.#recent.filter(({ at }) => at > since);
+    const sum = (name) => this.#recent.reduce((total, frame) => total + frame[name], 0);
+    const [passed, stored, looked, shown] = ["passed", "stored", "looked", "shown"].map(sum);
+    const exact = this.#recent.every((frame) => frame.exact);
+    const perSecond = (number) => `${rate(number / (RATE_MS / 1000))}/s`;
+    if (!stored && !shown) setText(note, "nothing at the moment");
+    else if (exact) setText(note, shown < passed ? `shown ${count(shown)} of ${count(passed)}, ${perSecond(passed)}` : `all shown, ${perSecond(passed)}`);
+    else if (!looked) setText(note, `a sample of ${perSecond(stored)}`);
+    else setText(note, `shown ${perSecond(shown)} of about ${perSecond((passed / looked) * stored)}: ${perSecond(looked)} of ${perSecond(stored)} were looked at`);
+  }
+
+  #count({ seen, stored, looked, shown }) {
+    const exact = typeof seen === "number";
+    const events = Math.min(shown, this.#rows);
+    this.#recent.push({
+      at: performance.now(),
+      exact,
+      passed: exact ? seen : shown,
+      stored: stored ?? seen ?? shown,
+      looked: looked ?? shown,
+      shown: this.#paused ? 0 : events,
+    });
+  }
+
+  #keep(events, { seen, shown }, fresh) {
+    const paused = this.#paused;
+    const known = new Set(paused.rows.map(({ key }) => key));
+    paused.rows.push(...events.filter(({ key }) => !known.has(key)));
+    if (fresh) paused.passed += typeof seen === "number" ? seen : shown;
+    else paused.passed = Math.max(paused.passed, paused.rows.length);
+    if (fresh && typeof seen !== "number") paused.known = false;
+    paused.rows.splice(0, paused.rows.length - KEPT);
+    this.#tellPause();
+  }
+
+  #tellPause() {
+    const { passed, known } = this.#paused;
+    setText(this.#button, passed ? `Resume (${known ? "" : "at least "}${count(passed)} new)` : "Resume");
+    const note = this.#panel.querySelector("[data-shown], header .note");
+    if (note) setText(note, "paused");
+  }
+
+  /** Say how many events of a pause are not in the table, and where they are. */
+  #tellMissed(missed, known, at) {
+    const place = this.#panel.querySelector("[data-missed]");
+    if (!place) return;
+    place.hidden = missed <= 0;
+    if (missed <= 0) return;
+    const query = new URLSearchParams({ filter: this.#panel.dataset.filter ?? "" });
+    query.set("start", new Date(at).toISOString());
+    query.set("end", new Date().toISOString());
+    const link = make("a", "", "See them all");
+    link.href = `/events/?${query}`;
+    place.replaceChildren(`${known ? "" : "At least "}${count(missed)} more came while it was paused. `, link);
+  }
+
+  #trim() {
+    while (this.#body.querySelectorAll(":scope > tr[data-key]").length > this.#rows) {
+      const last = this.#body.querySelector(":scope > tr[data-key]:last-of-type") ?? this.#body.lastElementChild;
+      if (last.dataset.key) this.#known.delete(last.dataset.key);
+      last.remove();
+    }
+  }
+
+  #add(event, fresh) {
+    if (this.#known.has(event.key)) return;
+    this.#known.add(event.key);
+    const row = this.#template ? this.#filled(event) : this.#made(event);
+    row.dataset.key = event.key;
+    if (fresh) row.classList.add("fresh");
     this.#body.prepend(row);
   }
+
+  #filled({ eventId, sourceId, timestamp, storedAt, preview }) {
+    const row = this.#template.cloneNode(true);
+    const cell = (name) => row.querySelector(`[data-cell="${name}"]`);
+    cell("stored").href = eventAddress(sourceId, eventId);
+    cell("stored").textContent = stamp(storedAt).slice(11);
+    cell("stored").title = storedAt;
+    cell("source").href = sourceAddress(sourceId);
+    cell("source").textContent = sourceId;
+    cell("time").textContent = stamp(timestamp);
+    cell("time").title = timestamp;
+    cell("payload").textContent = preview;
+    return row;
+  }
+
+  #made({ eventId, sourceId, timestamp, storedAt, preview }) {
+    const row = make("tr");
+    const source = make("td", "source");
+    const link = make("a", "", sourceId);
+    link.href = sourceAddress(sourceId);
+    source.append(link);
+    const when = make("td", "when");
+    const event = make("a", "", stamp(storedAt).slice(11));
+    event.href = eventAddress(sourceId, eventId);
+    when.append(event);
+    const payload = make("td", "payload", preview);
+    payload.title = preview;
+    row.append(source, when, make("td", "when event-time", stamp(timestamp)), payload);
+    return row;
+  }
 }
+
+/** Return columns as rows, oldest first. */
+function rowsOf(columns) {
+  return columns.eventId.map((eventId, i) => ({
+    key: `${columns.sourceId[i]} ${eventId}`,
+    eventId,
+    sourceId: columns.sourceId[i],
+    timestamp: columns.timestamp[i],
+    storedAt: columns.storedAt[i],
+    preview: columns.preview[i],
+  }));
+}
+
+const sourceAddress = (sourceId) => `/sources/${encodeURIComponent(sourceId)}/`;
+const eventAddress = (sourceId, eventId) => `/events/${encodeURIComponent(sourceId)}/${eventId}/`;

@@ -38,7 +38,7 @@ def signed_in(user: User) -> Client:
     return client
 
 
-@pytest.mark.parametrize("path", ["/admin/", "/admin/processing/deadletter/", "/admin/trace/", "/admin/auth/group/"])
+@pytest.mark.parametrize("path", ["/admin/", "/admin/processing/deadletter/", "/admin/auth/group/"])
 def test_staff_for_some_sources_get_no_page_of_the_admin(module_site: Deployment, path: str) -> None:
     statuses = {
         "operator": signed_in(person(is_staff=True)).get(path).status_code,

@@ -1,0 +1,141 @@
+"""What the page of events shows: its state, all of which is in its address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal, Self
+from urllib.parse import urlencode
+
+from django.http import QueryDict
+from django.utils.datastructures import MultiValueDict
+
+from queries.events import query as event_query
+from queries.events.query import EventQuery
+from queries.request.field_filters import parse_path
+from queries.request.filter_line import parsing
+from queries.request.filter_line.parsing import InvalidFilter
+from queries.request.filter_line.terms import EVERYTHING_PASSES, FilterLine
+from queries.request.query_params import InvalidParameter, Parameters
+from queries.request.times import InvalidTime, format_time, parse_moment, shifted
+
+# Of event time, by what a link says.
+RANGES = {
+    "now-15m": "15 min",
+    "now-1h": "1 h",
+    "now-6h": "6 h",
+    "now-1d": "1 day",
+    "now-7d": "7 days",
+    "now-30d": "30 days",
+}
+USUAL = timedelta(hours=1)  # of a range of which the end alone is named
+LIMIT = 50  # events on a page
+MAX_COLUMNS = 12
+
+Order = Literal["asc", "desc"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What can't be used of an address."""
+
+    text: str
+    before: str = ""  # of the filter: what comes before the place, and what is there
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which events, and how they are shown; texts as they stand in the address."""
+
+    filter: str = ""
+    line: FilterLine = EVERYTHING_PASSES
+    start: str = ""
+    end: str = ""
+    order: Order = "desc"
+    columns: tuple[str, ...] = ()  # paths of fields, in place of the whole payload
+    cursor: str = ""
+    fault: Fault | None = None
+
+    @classmethod
+    def of(cls, given: QueryDict) -> Self:
+        """Parse the parameters of an address. What can't be used is named, and left out."""
+        found = cls(
+            filter=given.get("filter", "").strip(),
+            start=given.get("start", "").strip(),
+            end=given.get("end", "").strip(),
+            order="asc" if given.get("order") == "asc" else "desc",
+            cursor=given.get("cursor", ""),
+        )
+        try:
+            # A form has a checkbox for each.
+            columns = given.get("columns") or ",".join(given.getlist("column"))
+            found = replace(found, columns=_columns(columns))
+            return replace(found, line=parsing.parse(found.filter))
+        except InvalidFilter as error:
+            before, after = found.filter[: error.at], found.filter[error.at :]
+            return replace(found, fault=Fault(f"At character {error.at + 1}: {error.expected}.", before, after))
+        except InvalidParameter as error:
+            return replace(found, fault=Fault(error.detail))
+
+    @property
+    def is_live(self) -> bool:
+        """Return whether it shows what comes, and not what was."""
+        return not (self.start or self.end or self.cursor)
+
+    def query(self, *, now: datetime) -> EventQuery:
+        """Return the query of a page of stored events. Of another page than the first, the cursor has all of it.
+
+        :raises InvalidParameter: a time or the cursor can't be used
+        """
+        given = {"limit": str(LIMIT)}
+        if self.cursor:
+            given["cursor"] = self.cursor
+        else:
+            start, end = self.span(now=now)
+            given |= {"start_time": format_time(start), "end_time": format_time(end), "order": self.order}
+            given |= {"filter": self.filter} if self.filter else {}
+        sent = MultiValueDict({name: [value] for name, value in given.items()})
+        known, repeated = event_query.PARAMETERS, event_query.REPEATED
+        return EventQuery.from_parameters(Parameters(sent, known=known, repeated=repeated))
+
+    def span(self, *, now: datetime) -> tuple[datetime, datetime]:
+        """Return its range of event time.
+
+        :raises InvalidParameter: one end can't be used
+        """
+        end = _moment("end", self.end or "now", now)
+        start = shifted(end, -USUAL) if not self.start else _moment("start", self.start, now)
+        if end <= start:
+            raise InvalidParameter("end", "end: expected a time after start")
+        return start, end
+
+    def address(self, **changes: str) -> str:
+        """Return the address with some of its parameters changed; a page of the list is left unless it is named."""
+        own = {
+            "filter": self.filter,
+            "start": self.start,
+            "end": self.end,
+            "order": "" if self.order == "desc" else self.order,
+            "columns": ",".join(self.columns),
+        }
+        kept = {name: value for name, value in (own | changes).items() if value}
+        return f"?{urlencode(kept)}"
+
+
+def _columns(text: str) -> tuple[str, ...]:
+    if not text:
+        return ()
+    parameters = Parameters(MultiValueDict({"columns": [text]}), known=("columns",))
+    paths = parameters.paths("columns", most=MAX_COLUMNS)
+    for path in paths:
+        parse_path("columns", path)
+    return tuple(paths)
+
+
+def _moment(name: str, text: str, now: datetime) -> datetime:
+    # A field of a form has local minutes without a zone, which are UTC here.
+    try:
+        return parse_moment(f"{text}Z" if len(text) in {16, 19} and text[10:11] == "T" else text, now=now)
+    except InvalidTime as error:
+        raise InvalidParameter(name, f"{name}: {error}") from error
