@@ -14,8 +14,8 @@ from dashboard.pages.logic.urls import urlpatterns as logic
 from dashboard.pages.overview import views as overview
 from dashboard.pages.pipeline import actions as pipeline_actions
 from dashboard.pages.pipeline import views as pipeline
-from dashboard.pages.start import views as start
 from dashboard.pages.search import views as search
+from dashboard.pages.start import views as start
 
 urlpatterns = [
     *page_paths("", overview.overview, name="overview"),
