@@ -76,5 +76,5 @@ def letters_link(**filters: str | None) -> str:
 
 def events_link(source: str | None, start: str, end: str) -> str:
     """Return the address of the events of a source, or of all, within a span of event time."""
-    query = {"source_id": source} if source is not None else {}
-    return f"/events/?{urlencode({**query, 'start_time': start, 'end_time': end})}"
+    query = {"filter": f"source:{source}"} if source is not None else {}
+    return f"/events/?{urlencode({**query, 'start': start, 'end': end})}"

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from django.db.models import F, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models.functions import Coalesce
 
 from dashboard.pages.jobs.reports import Result
 from dashboard.panels.tables import Cell, Table, cell, event_link, letters_link, table
 from ingestion.auth.read_scope import ReadScope
 from ingestion.problems import in_words
 from processing.dead_letters import redrive, scoped_letters
-from processing.dead_letters.filters import LetterFilter
 from processing.models import DeadLetter, DeadLetterAction, Job
 
 MOST = 10_000  # letters that are looked at
@@ -37,14 +37,9 @@ def result(job: Job, *, scope: ReadScope) -> Result | None:
 
 
 def _sent(job: Job, scope: ReadScope) -> QuerySet[DeadLetter]:
-    """Return the letters that this job sent: those of its selection that were sent while it ran."""
-    selection = {name: value for name, value in job.arguments["selection"].items() if name != "state"}
-    chosen = LetterFilter.from_mapping(selection).query(up_to=job.arguments.get("up_to"))
-    # What was sent last by another job, before or since, is not this one's.
-    chosen = chosen.filter(sent_at__gte=job.started_at)
-    if job.finished_at is not None:
-        chosen = chosen.filter(sent_at__lte=job.finished_at)
-    return scoped_letters.within(chosen, scope).order_by("id")
+    """Return the letters that this job sent."""
+    own = DeadLetterAction.objects.filter(letter=OuterRef("pk"), job=job.pk, kind__in=(Kind.REDRIVEN, Kind.EDITED))
+    return scoped_letters.within(DeadLetter.objects.filter(Exists(own)), scope).order_by("id")
 
 
 def _by_letter(found: Mapping[int, str]) -> dict[int, str]:
@@ -83,12 +78,10 @@ def _sentence(counts: Counter[str]) -> str:
 
 
 def _outcomes(counts: Counter[str], ids: list[int], job: Job) -> Table:
-    selection = job.arguments["selection"]
-    chosen = {"source_id": selection.get("source_id"), "code": selection.get("reason")}
     states = {"stored": "stored", "waiting": "sent", "failed": "sent", "not sent": "open", "discarded": "discarded"}
     rows = []
     for name, count in counts.items():
-        one = f"/dead-letters/{ids[0]}/" if len(ids) == 1 else letters_link(**chosen, state=states.get(name))
+        one = f"/dead-letters/{ids[0]}/" if len(ids) == 1 else letters_link(job=str(job.pk), state=states.get(name))
         rows.append((_TITLES.get(name, name), cell(count, one)))
     return table("What became of them", ("outcome", "letters"), rows)
 
@@ -122,7 +115,7 @@ def _events(outcomes: Mapping[int, str]) -> list[Table]:
             source or None,
             _event(outcomes[number], source, event),
         )
-        for number, source, event in shown.values_list("id", "source_id", "event_id")
+        for number, source, event in shown.values_list("id", "source_id", Coalesce("sent_id", "event_id"))
     ]
     note = f"The first {SHOWN_EVENTS} of them." if len(outcomes) > SHOWN_EVENTS else ""
     return [table("Letters", ("letter", "outcome", "source", "event"), rows, note=note)]

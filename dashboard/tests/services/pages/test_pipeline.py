@@ -164,7 +164,7 @@ def test_the_ledger_leads_from_each_term_to_what_it_counts_and_reconcile_is_a_bu
     gaps = text(client.get("/pipeline/"))
     answer = client.post("/pipeline/reconcile/")
 
-    assert 'href="/events/?source_id=plant-1&amp;start_time=' in page
+    assert 'href="/events/?filter=source%3Aplant-1&amp;start=' in page
     assert 'href="/dead-letters/?source_id=plant-1"' in page
     assert "start_time: " in wrong
     assert "records 0 to 8 were removed from the topic before they were read" in gaps
