@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, TypedDict
 
 from django.urls import reverse
@@ -14,7 +15,7 @@ from dashboard.panels.tables import letters_link, source_link
 from ingestion.auth.read_scope import ReadScope
 from processing.models import Hold, Incident
 from queries.pipeline import held, incidents
-from queries.pipeline.held import HeldPartition
+from queries.pipeline.held import HeldPartition, Waits
 from queries.pipeline.incidents import IncidentDetail
 
 Kind = Incident.Kind
@@ -25,7 +26,6 @@ ACKNOWLEDGE = "processing.change_incident"
 # Single events, open until an operator acknowledges them. Other incidents close by themselves.
 ENDED_BY_OPERATOR = (Kind.GAP, Kind.ROLLBACK, Kind.CRASH)
 _WORSE = (Kind.OPERATOR, Kind.GAP, Kind.RETENTION, Kind.BREAKER, Kind.VERSION, Kind.UNREADABLE)
-_HOLDS = (Kind.BREAKER, Kind.VERSION, Kind.UNREADABLE)
 NAMED = 3  # sources whose dead letters held a partition, with a link each
 
 
@@ -47,9 +47,9 @@ class Link(TypedDict):
 
 
 class Card(TypedDict):
-    """One open incident."""
+    """One open incident, or a held partition."""
 
-    id: int
+    id: int | None  # of the incident; None: a held partition without one
     kind: str
     subject: str
     title: str
@@ -64,14 +64,19 @@ class Card(TypedDict):
     buttons: list[Button]
 
 
-def cards(*, scope: ReadScope) -> list[Card]:
+def cards(*, scope: ReadScope, waits: Mapping[int, Waits] | None = None) -> list[Card]:
     """Return the open incidents as cards, those that nobody has acknowledged and the worst first.
 
+    :param waits: who waits in held partitions, by number, as far as it is known
     :raises ReadUnavailable: PostgreSQL does not answer
     """
-    places = {f"{each['topic']}/{each['partition']}": each for each in held.read(scope=scope)}
-    found = [_card(each, places.get(each["subject"])) for each in incidents.open_now(scope=scope)]
-    return sorted(found, key=lambda card: (card["acknowledgedAt"] is not None, card["tone"] != "bad"))
+    partitions = held.read(scope=scope)
+    found = {(each["kind"], each["subject"]): each for each in incidents.open_now(scope=scope)}
+    # A held partition is an incident of its kind.
+    holds = {(each["kind"], f"{each['topic']}/{each['partition']}"): each for each in partitions}
+    made = [_of_partition(each, found.get(key), (waits or {}).get(each["partition"])) for key, each in holds.items()]
+    made += [_card(each) for key, each in found.items() if key not in holds]
+    return sorted(made, key=lambda card: (card["acknowledgedAt"] is not None, card["tone"] != "bad"))
 
 
 def title(incident: IncidentDetail) -> str:
@@ -79,7 +84,26 @@ def title(incident: IncidentDetail) -> str:
     return f"{TITLES.get(incident['kind'], incident['kind'])}: {incident['subject']}"
 
 
-def _card(incident: IncidentDetail, partition: HeldPartition | None) -> Card:
+def _of_partition(partition: HeldPartition, incident: IncidentDetail | None, waits: Waits | None) -> Card:
+    where = f"{partition['topic']}, partition {partition['partition']}"
+    return {
+        "id": None if incident is None else incident["id"],
+        "kind": partition["kind"],
+        "subject": where,
+        "title": f"{where} is held",
+        "text": f"{partition['reason']}. No event is lost. {partition['remedy']}.",
+        "tone": "bad",
+        "since": partition["since"],
+        "lastSeen": partition["since"],
+        "count": 1,
+        "acknowledgedAt": None if incident is None else incident["acknowledgedAt"],
+        "acknowledgedBy": "" if incident is None else incident["acknowledgedBy"],
+        "links": _failed(partition),
+        "buttons": [*_of_held(partition, waits), *_acknowledge(incident)],
+    }
+
+
+def _card(incident: IncidentDetail) -> Card:
     return {
         "id": incident["id"],
         "kind": incident["kind"],
@@ -92,21 +116,23 @@ def _card(incident: IncidentDetail, partition: HeldPartition | None) -> Card:
         "count": incident["count"],
         "acknowledgedAt": incident["acknowledgedAt"],
         "acknowledgedBy": incident["acknowledgedBy"],
-        "links": _links(incident, partition),
-        "buttons": [*_buttons(incident, partition), *_acknowledge(incident)],
+        "links": _links(incident),
+        "buttons": [*_buttons(incident), *_acknowledge(incident)],
     }
 
 
-def _links(incident: IncidentDetail, partition: HeldPartition | None) -> list[Link]:
+def _failed(partition: HeldPartition) -> list[Link]:
+    return [
+        {
+            "text": f"{failed['letters']:,} dead letters of {failed['sourceId'] or 'an unreadable source'}",
+            "href": letters_link(source_id=failed["sourceId"], fingerprint=failed["fingerprint"]),
+        }
+        for failed in partition["failures"][:NAMED]
+    ]
+
+
+def _links(incident: IncidentDetail) -> list[Link]:
     kind, subject = incident["kind"], incident["subject"]
-    if partition is not None:
-        return [
-            {
-                "text": f"{failed['letters']:,} dead letters of {failed['sourceId'] or 'an unreadable source'}",
-                "href": letters_link(source_id=failed["sourceId"], fingerprint=failed["fingerprint"]),
-            }
-            for failed in partition["failures"][:NAMED]
-        ]
     if kind == Kind.SOURCE:
         return [
             {"text": "Its dead letters", "href": letters_link(source_id=subject, state="open")},
@@ -118,16 +144,14 @@ def _links(incident: IncidentDetail, partition: HeldPartition | None) -> list[Li
     return [{"text": "The rules", "href": "/logic/"}] if kind == Kind.LOGIC else []
 
 
-def _buttons(incident: IncidentDetail, partition: HeldPartition | None) -> list[Button]:
-    if partition is not None:
-        return _of_held(partition)
+def _buttons(incident: IncidentDetail) -> list[Button]:
     if incident["kind"] == Kind.SOURCE:
         address = reverse("source-resume", args=[incident["subject"]])
         return [{"text": "Let it send now", "address": address, "permission": SOURCE, "posts": True, "main": True}]
     return []
 
 
-def _of_held(partition: HeldPartition) -> list[Button]:
+def _of_held(partition: HeldPartition, waits: Waits | None) -> list[Button]:
     place = [partition["topic"], partition["partition"]]
     page = reverse("partition", args=place)
     breaker = partition["kind"] == Hold.Kind.BREAKER
@@ -146,12 +170,24 @@ def _of_held(partition: HeldPartition) -> list[Button]:
     }
     asks = others[Hold.Kind(partition["kind"])]
     ask: Button = {"text": asks, "address": page, "permission": HOLD, "posts": False, "main": False}
-    who: Button = {"text": "Who waits", "address": page, "permission": "", "posts": False, "main": False}
+    who: Button = {
+        "text": "Who waits" if waits is None else _waiting(waits),
+        "address": page,
+        "permission": "",
+        "posts": False,
+        "main": False,
+    }
     return [resume, ask, who]
 
 
-def _acknowledge(incident: IncidentDetail) -> list[Button]:
-    if incident["acknowledgedAt"] is not None:
+def _waiting(waits: Waits) -> str:
+    count = len(waits["sources"]) + waits["more"]
+    counted = "1 source waits" if count == 1 else f"{count:,} sources wait"
+    return counted if waits["whole"] else f"At least {counted}"
+
+
+def _acknowledge(incident: IncidentDetail | None) -> list[Button]:
+    if incident is None or incident["acknowledgedAt"] is not None:
         return []
     ends = incident["kind"] in ENDED_BY_OPERATOR
     text = "Acknowledge, which closes it" if ends else "Acknowledge"

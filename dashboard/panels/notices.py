@@ -15,6 +15,7 @@ class Notice(TypedDict):
     title: str
     text: str
     since: str | None  # RFC 3339; None: no start is known
+    incident: bool  # or a held partition: dashboard.panels.incidents has what to do about it
 
 
 OUTAGES: dict[Literal["kafka", "postgresql", "mongodb", "redis"], tuple[Literal["warn", "bad"], str, str]] = {
@@ -57,13 +58,15 @@ def of_scope(scope: ReadScope) -> list[Notice]:
     if scope.sources is None or scope.sources:
         return []
     text = "You are in no group that names sources, or none of these has sent anything. An operator sets that in the admin."
-    return [{"tone": "warn", "title": "There is no source that you may see", "text": text, "since": None}]
+    return [
+        {"tone": "warn", "title": "There is no source that you may see", "text": text, "since": None, "incident": False}
+    ]
 
 
 def of_stores(stores: Stores) -> list[Notice]:
     """Return a notice for each server that does not answer."""
     return [
-        {"tone": tone, "title": title, "text": text, "since": None}
+        {"tone": tone, "title": title, "text": text, "since": None, "incident": False}
         for name, (tone, title, text) in OUTAGES.items()
         if stores[name]["state"] == "down"
     ]
@@ -74,13 +77,13 @@ def _idle(line: Pipeline) -> list[Notice]:
     if line["consumers"] is None or line["consumers"] or not waiting:
         return []
     text = "Events are accepted and wait in Kafka. Start a consumer: manage.py consume."
-    return [{"tone": "bad", "title": "No consumer runs", "text": text, "since": None}]
+    return [{"tone": "bad", "title": "No consumer runs", "text": text, "since": None, "incident": False}]
 
 
 def _of_held(held: HeldShape) -> Notice:
     where = f"{held['topic']}, partition {held['partition']}"
     text = f"{held['reason']}. No event is lost. {held['remedy']}."
-    return {"tone": "bad", "title": f"{where} is held", "text": text, "since": held["since"]}
+    return {"tone": "bad", "title": f"{where} is held", "text": text, "since": held["since"], "incident": True}
 
 
 def _of_incident(incident: IncidentShape) -> Notice:
@@ -90,4 +93,5 @@ def _of_incident(incident: IncidentShape) -> Notice:
         "title": f"{TITLES.get(kind, kind)}: {incident['subject']}",
         "text": incident["detail"],
         "since": incident["since"],
+        "incident": True,
     }

@@ -11,13 +11,13 @@ from ingestion.auth.read_scope import ReadScope
 from processing.ledger import waiting_sources
 from processing.ledger.waiting_sources import WaitingSources
 from processing.models import DeadLetter, Hold
-from processing.partitions import paused
+from processing.partitions import outcome_window, paused
 from queries.pipeline import snapshot
 from queries.reads import cache, postgres
 from queries.request.times import format_time
 
 KEPT_FOR = 10.0  # seconds that an answer about waiting records is used
-MAX_LETTERS = 1_000  # the last ones before the hold, which is the window of the circuit breaker
+MAX_LETTERS = outcome_window.MOST_IN_A_ROW  # the last ones before the hold: those that the circuit breaker counted
 MAX_SOURCES = 50  # named
 # The letters of the batch that trips the breaker are stored in its transaction, and so is the hold.
 _SLACK = timedelta(seconds=5)

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from dashboard.pages.context import Context, events_of, state_of
 from dashboard.pages.overview import flow, rate_line
-from dashboard.panels import snapshot
+from dashboard.panels import incidents, snapshot
 from dashboard.panels.snapshot_types import Doors
 from ingestion.auth.read_scope import ReadScope
 from queries.pipeline import freshness, rate_history
@@ -42,6 +42,7 @@ def overview(scope: ReadScope, span: Span) -> tuple[Context, Context]:
         "worstSources": worst,
         "sourceStates": counts,
         "movers": moved,
+        "incidents": _known(lambda: incidents.cards(scope=scope), answers=answers),
     }
     extra: Context = {
         "steps": flow.steps(sample, rate, fresh, whole=scope.whole),

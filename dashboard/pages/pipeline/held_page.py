@@ -89,7 +89,7 @@ def _failures(stopped: HeldPartition) -> Table:
         )
         for each in stopped["failures"]
     ]
-    note = "Of the last 1,000 dead letters of the partition before it was held."
+    note = f"Of the last {held.MAX_LETTERS} dead letters of the partition before it was held."
     return table("Whose failures held it", ("source", "why", "dead letters"), rows, note=note)
 
 

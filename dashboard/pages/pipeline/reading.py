@@ -20,7 +20,8 @@ from ingestion.auth.read_scope import ReadScope
 from processing.comparisons import request as comparisons
 from processing.ledger import lost_records
 from processing.models import Job, LedgerGap
-from queries.pipeline import dependencies, ingest_processes, ledger_minutes, status
+from queries.pipeline import dependencies, held, ingest_processes, ledger_minutes, status
+from queries.pipeline.held import Waits
 from queries.pipeline.measured import measurements
 from queries.pipeline.measured.measurements import Capacity, LatencyHistory
 from queries.reads import postgres
@@ -30,6 +31,7 @@ from queries.schemas import Doors, LostRecordsShape, Pipeline, RecentMinute, Sto
 MINUTES = 15  # of the ledger
 REFUSED_MINUTES = 60
 COMPARISONS = 5  # the last ones
+LOOKED_INTO = 3  # held partitions whose records are looked into, which takes up to some seconds for each
 
 Found = TypeVar("Found")
 
@@ -90,7 +92,7 @@ def read(*, scope: ReadScope, now: datetime) -> PipelinePage:
         "partitions": rows,
         "rebalancedAt": partitions.rebalanced_at(line) if line else None,
         # After one read that failed, each further one would wait for its own time limit.
-        "incidents": _known(lambda: incidents.cards(scope=scope)) if line else None,
+        "incidents": _known(lambda: incidents.cards(scope=scope, waits=_waits(rows, scope, now))) if line else None,
         "doors": doors,
         "refused": refused(scope=scope, now=now),
         "stores": stores.rows(states, history),
@@ -111,6 +113,13 @@ def _line(scope: ReadScope) -> tuple[Pipeline | None, Stores | None]:
     except ReadUnavailable:
         return None, dependencies.states()
     return line, line["stores"]
+
+
+def _waits(rows: list[PartitionRow] | None, scope: ReadScope, now: datetime) -> dict[int, Waits]:
+    """Return who waits in the first held partitions, as far as Kafka answers in time."""
+    stopped = [row["partition"] for row in rows or () if row["held"]][:LOOKED_INTO]
+    found = {number: held.waiting(number, scope=scope, now=now) for number in stopped}
+    return {number: waits for number, waits in found.items() if waits is not None}
 
 
 def _known(read_one: Callable[[], Found]) -> Found | None:

@@ -35,8 +35,9 @@ def test_incidents_and_held_partitions_stand_on_the_overview_while_they_last(cli
     after = text_of(client, "/")
 
     assert "raw, partition 3 is held. 200 dead letters in a row." in text
+    assert "Since 2026-03-01 12:00:00" in text
     assert "then resume by: manage.py partitions resume raw 3." in text
-    assert "A volume fills up: PostgreSQL. 91 % of its volume is used since 2026-03-01 12:00:00" in text
+    assert "A volume fills up: PostgreSQL. 91 % of its volume is used" in text
     assert text.count("held. ") == 1
     assert "held" not in after
     assert "fills up" not in after

@@ -70,16 +70,17 @@ def test_a_held_partition_names_who_waits_and_who_held_it_and_an_operator_resume
     viewer, client = person("vera", role="viewer"), person("olaf", role="operator")
     place = f"/pipeline/partitions/{topic.name}/0/"
 
-    page, seen = text(client.get("/pipeline/")), text(viewer.get("/pipeline/"))
     # On a loaded machine Kafka may answer later than a page waits.
     site.wait_for(lambda: client.get(f"{place.rstrip('/')}.json").json()["waits"] is not None, 30)
     twin, partition = client.get(f"{place.rstrip('/')}.json").json(), text(client.get(place))
+    page, seen = text(client.get("/pipeline/")), text(viewer.get("/pipeline/"))
     refused = viewer.post(f"{place}resume/").status_code
     unconfirmed = text(client.post(f"{place}set-aside/", follow=True))
     held = Hold.objects.get().released_at
     done = text(client.post(f"{place}set-aside/", {"confirmed": "on", "next": place}, follow=True))
 
     assert "200 dead letters in a row" in page
+    assert "2 sources wait" in page
     assert "3 dead letters of plant-d.gateway" in page
     assert 'href="/dead-letters/?source_id=plant-d.gateway&amp;fingerprint=f1"' in page
     assert f'action="{place}resume/"' in page
@@ -117,6 +118,7 @@ def test_incidents_are_acknowledged_and_a_source_may_send_again() -> None:
     assert "plant-9 may send again" in resumed
     assert set(incidents.open_incidents().values_list("kind", "acknowledged_by")) == {("disk", "olaf")}
     assert "acknowledged by olaf" in page
+    assert "acknowledged by olaf" in text(client.get("/"))
     assert "records 0 to 8 were removed" not in page
     assert "records 0 to 8 were removed" in listed
     assert client.get("/pipeline/incidents/?kind=lost").status_code == 404
