@@ -7,7 +7,9 @@ from prometheus_client import Counter, Gauge
 VIEWERS = Gauge("dashboard_live_viewers", "Clients connected to this process's live feed")
 
 SUBSCRIPTIONS = Gauge(
-    "dashboard_live_subscriptions", "Subscriptions of these clients: `overview`, `series`, `tail`", ["channel"]
+    "dashboard_live_subscriptions",
+    "Subscriptions of these clients: `status`, `overview`, `series`, `tail`",
+    ["channel"],
 )
 
 FRAMES = Counter("dashboard_live_messages_total", "Frames and heartbeats sent to clients of the live feed")

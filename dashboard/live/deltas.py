@@ -10,6 +10,7 @@ from typing import Protocol, Self
 
 from dashboard.panels.columns import SHOWN_VALUES, ChartBucket, bucket_columns, event_columns
 from dashboard.panels.snapshot_types import Overview
+from dashboard.panels.status_news import StatusNews
 from ingestion.auth.read_scope import ReadScope
 from processing.live_feed import ConsumerFrame, SourceFrame, TailEvent
 from queries.request.filter_line import matching
@@ -68,6 +69,31 @@ def newest(values: dict[str, Value], later: dict[str, Value]) -> None:
         known = values.get(name)
         if known is None or known[0] <= value[0]:
             values[name] = (value[0], value[1])
+
+
+@dataclass(slots=True)
+class StatusDelta:
+    """The channel `status`: the state of the pipeline in short, if it has changed."""
+
+    start: float
+    end: float
+    news: StatusNews | None = None
+
+    def changed(self) -> bool:
+        return self.news is not None
+
+    def take(self, frame: ConsumerFrame) -> None:
+        """Add nothing: frames say what was done, not how things are."""
+
+    def brief(self) -> StatusDelta:
+        return replace(self)
+
+    def add(self, later: StatusDelta) -> None:
+        self.end = later.end
+        self.news = later.news or self.news
+
+    def body(self) -> dict[str, object]:
+        return {"interval": interval(self), **(self.news or {})}
 
 
 @dataclass(slots=True)

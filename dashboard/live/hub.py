@@ -11,7 +11,7 @@ from typing import get_args
 from weakref import WeakKeyDictionary
 
 from dashboard.live import messages
-from dashboard.live.deltas import Delta, OverviewDelta, SeriesDelta, TailDelta
+from dashboard.live.deltas import Delta, OverviewDelta, SeriesDelta, StatusDelta, TailDelta
 from dashboard.live.holds import Holds, Tick
 from dashboard.live.messages import Subscription
 from dashboard.live.poller import Poller
@@ -19,7 +19,9 @@ from dashboard.live.redis_subscriber import FeedState, follow_frames
 from dashboard.live.viewers import Viewer, blank
 from dashboard.metrics import FRAMES, SUBSCRIPTIONS, VIEWERS
 from dashboard.panels.snapshot_types import Overview
+from dashboard.panels.status_news import Heard, StatusNews
 from processing.live_feed import ConsumerFrame
+from queries.schemas import Stores
 
 SAMPLE_SECONDS = 1.0
 
@@ -49,6 +51,7 @@ class Hub:
         self._holds = Holds()
         self._sampler = Poller()
         self._states: dict[str, str] = {}
+        self._told: dict[Subscription, StatusNews] = {}  # what was sent last, by subscription to `status`
         self._frames_flow = False
         self._running: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
@@ -90,6 +93,8 @@ class Hub:
         self._feeds.setdefault(subscription, blank(subscription, time.monotonic()))
         data = await self._sampler.start_of(subscription)
         if viewer.subscriptions.get(identity) == subscription:
+            # What this viewer starts with may be newer than what was sent last; the next sample then is for everyone.
+            self._told.pop(subscription, None)
             await viewer.send(messages.snapshot(identity, subscription.channel, data))
             viewer.opened(identity)
 
@@ -122,8 +127,11 @@ class Hub:
         self._count_subscriptions()
         self._sampler.begin(watched)
         self._sampler.keep_scopes({each.scope for each in watched if each.channel == "overview"})
+        self._told = {subscription: news for subscription, news in self._told.items() if subscription in watched}
         for subscription in watched:
-            if subscription.channel == "overview":
+            if subscription.channel == "status":
+                self._took_status(subscription, await self._sampler.status(subscription.scope))
+            elif subscription.channel == "overview":
                 self._took_sample(
                     subscription, await self._sampler.overview(subscription.scope, frames_flow=self._frames_flow)
                 )
@@ -156,7 +164,15 @@ class Hub:
         feed = self._feeds.get(subscription)
         if isinstance(feed, OverviewDelta):
             feed.sample = sample
-        stores = sample["stores"]
+        self._took_stores(sample["stores"])
+
+    def _took_status(self, subscription: Subscription, heard: Heard) -> None:
+        feed = self._feeds.get(subscription)
+        if isinstance(feed, StatusDelta) and self._told.get(subscription) != heard.news:
+            self._told[subscription] = feed.news = heard.news
+        self._took_stores(heard.stores)
+
+    def _took_stores(self, stores: Stores | None) -> None:
         if stores is not None:
             self._announce("kafka", stores["kafka"]["state"])
             self._announce("postgresql", stores["postgresql"]["state"])

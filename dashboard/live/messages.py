@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import parse_qs
 
 import msgspec
 
@@ -15,14 +16,16 @@ from queries.request.filter_line import parsing
 from queries.request.filter_line.parsing import InvalidFilter
 from queries.request.filter_line.terms import EVERYTHING_PASSES, FilterLine
 
-VERSION = 1
+VERSION = 2
+# With the first version a client is subscribed to `overview` from the start; a page that was loaded before an upgrade speaks it.
+FIRST_VERSION = 1
 WINDOW = 8  # frames a client may leave unacknowledged
 TICK_SECONDS = 0.25
 HEARTBEAT_SECONDS = 1.0
 MAX_MESSAGE = 4096  # characters a client may send at once
 MAX_SUBSCRIPTIONS = 16  # per client
 
-Channel = Literal["overview", "series", "tail"]
+Channel = Literal["status", "overview", "series", "tail"]
 
 
 class ProtocolError(Exception):
@@ -64,8 +67,8 @@ class Subscribe(msgspec.Struct, tag_field="type", tag="subscribe", frozen=True, 
             raise ProtocolError("invalid_filter", f"sourceId: expected {SOURCE_ID_FORM}")
         if not 0 < len(self.id) <= 64:
             raise ProtocolError("invalid_id", "id: expected 1 to 64 characters")
-        if self.channel == "overview":
-            return Subscription("overview", scope)
+        if self.channel in ("status", "overview"):
+            return Subscription(self.channel, scope)
         within = scope.narrowed(self.source_id)
         if self.channel == "tail":
             return Subscription("tail", within, self.source_id, line=self._line())
@@ -119,17 +122,23 @@ def encode(message: object) -> str:
     return msgspec.json.encode(message).decode()
 
 
+def version_of(query: str) -> int | None:
+    """Return the version that a client asks for in the query of the address; None: it is not spoken here."""
+    asked = parse_qs(query).get("version", [str(FIRST_VERSION)])[-1]
+    return int(asked) if asked.isdecimal() and FIRST_VERSION <= int(asked) <= VERSION else None
+
+
 def now_ms() -> int:
     """Return the server's clock in ms since the epoch. Pages compute ages with it, not with their own clock."""
     return time.time_ns() // 1_000_000
 
 
-def welcome() -> str:
-    """Return the first message of a connection: version, intervals in ms, size of the window."""
+def welcome(version: int = VERSION) -> str:
+    """Return the first message of a connection: the version that is spoken, intervals in ms, size of the window."""
     return encode(
         {
             "type": "welcome",
-            "version": VERSION,
+            "version": version,
             "now": now_ms(),
             "interval": round(TICK_SECONDS * 1000),
             "heartbeat": round(HEARTBEAT_SECONDS * 1000),

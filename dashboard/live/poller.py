@@ -14,10 +14,11 @@ from django.db import connections
 from dashboard.live import messages
 from dashboard.live.deltas import sources_within
 from dashboard.live.messages import Subscription
-from dashboard.panels import rates, series, snapshot
+from dashboard.panels import rates, series, snapshot, status_news
 from dashboard.panels.columns import ChartBucket
 from dashboard.panels.rates import Account
 from dashboard.panels.snapshot_types import Overview
+from dashboard.panels.status_news import Heard
 from ingestion.auth.read_scope import ReadScope
 from processing.live_feed import ConsumerFrame
 from queries.schemas import EventShape
@@ -95,7 +96,13 @@ class Poller:
                 snapshot.tail, subscription.source_id, scope=subscription.scope, line=subscription.line
             )
         scope = subscription.scope
+        if subscription.channel == "status":
+            return (await self.status(scope)).news
         return {"sample": self._watch(scope).fresh() or await self.overview(scope, frames_flow=False)}
+
+    async def status(self, scope: ReadScope) -> Heard:
+        """Return the state in short; it comes from the same short-lived answer as samples of the overview do."""
+        return await self._read(status_news.read, scope=scope) or Heard(status_news.unknown(), None)
 
     def _watch(self, scope: ReadScope) -> Watch:
         return self._watches.setdefault(scope, Watch())

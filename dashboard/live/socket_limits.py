@@ -15,11 +15,12 @@ MAX_FAULTS = 20  # messages that are not valid
 
 
 class CloseCode(IntEnum):
-    """Why the server closed a socket. Those from 4000 on are the product's own; docs/api.md lists them."""
+    """Why the server closed a socket. Those from 4000 on are the product's own; docs/live.md lists them."""
 
     TRY_AGAIN_LATER = 1013  # https://www.iana.org/assignments/websocket/websocket.xhtml
     TOO_MANY_FAULTS = 4400
     SIGNED_OUT = 4401
+    OTHER_VERSION = 4406  # the client asks for a version that is not spoken here
     TOO_MANY = 4429  # messages, or sockets
 
 

@@ -42,7 +42,7 @@ class LiveFeedSocket(AsyncWebsocketConsumer):
         await getattr(self, message["type"].replace(".", "_"))(message)
 
     async def connect(self) -> None:
-        """Accept the client, send the known states and subscribe it to `overview`."""
+        """Accept the client and send the known states; one of the first version is subscribed to `overview`."""
         self._ended = False
         self._asked: dict[str, Subscribe] = {}  # what the client subscribed to, by id
         self._wanted: dict[str, Subscription] = {}  # subscriptions to open, by id
@@ -59,20 +59,22 @@ class LiveFeedSocket(AsyncWebsocketConsumer):
             await self.close()
             return
         await self.accept()
-        if not _open_sockets.enter(self, user):
+        version = messages.version_of(self.scope["query_string"].decode(errors="replace"))
+        if version is None or not _open_sockets.enter(self, user):
             # After the handshake, since a browser hides the reason of one that was refused.
-            await self._end(CloseCode.TOO_MANY)
+            await self._end(CloseCode.OTHER_VERSION if version is None else CloseCode.TOO_MANY)
             return
         self._watching = None if settings.DATAFLOW_OPEN_READ else asyncio.create_task(self._end_when_signed_out())
         self._sending = asyncio.create_task(self._send_all())
         self.viewer = Viewer(send=self._send, close=self._disconnect)
         self.hub = hub.current()
-        await self._send(messages.welcome())
+        await self._send(messages.welcome(version))
         for state in self.hub.states():
             await self._send(state)
         self.hub.join(self.viewer)
         self._reads = reads
-        self._subscribe(Subscribe("overview", "overview"))
+        if version == messages.FIRST_VERSION:
+            self._subscribe(Subscribe("overview", "overview"))
         if self._watching is not None:
             scope_watch.current().add(self._may_see, int(user))
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from dashboard.live import messages
-from dashboard.live.deltas import Delta, OverviewDelta, SeriesDelta, TailDelta, interval
+from dashboard.live.deltas import Delta, OverviewDelta, SeriesDelta, StatusDelta, TailDelta, interval
 from dashboard.live.holds import Hold, Tick
 from dashboard.live.messages import Subscription
 
@@ -18,6 +18,8 @@ Send = Callable[[str], Awaitable[None]]
 
 def blank(subscription: Subscription, now: float) -> Delta:
     """Return an empty delta that starts now (monotonic seconds)."""
+    if subscription.channel == "status":
+        return StatusDelta(now, now)
     if subscription.channel == "overview":
         return OverviewDelta(now, now, subscription.scope)
     if subscription.channel == "series":

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from dashboard.live import messages
 from dashboard.live.messages import Channel
 from dashboard.pages import context
+from dashboard.pages.context import Polled
 from dashboard.panels.columns import Interval
 from ingestion.auth.read_scope import ReadScope
 from queries.request.filter_line import parsing
@@ -58,10 +59,17 @@ def live(request: HttpRequest, scope: ReadScope, channel: str) -> JsonResponse:
     if channel not in get_args(Channel):
         raise Http404
     wanted = cast("Channel", channel)
-    parameters = Parameters(request.GET, known=("source_id", "interval", "filter"))
+    parameters = Parameters(request.GET, known=("source_id", "interval", "filter", "since"))
     interval = cast("Interval", parameters.choice("interval", get_args(Interval), default="1m"))
     line = parsing.parse(parameters.text("filter", most=parsing.MAX_LINE) or "")
-    data = context.polled(scope, wanted, parameters.source_id(), interval, line)
+    asked = Polled(
+        channel=wanted,
+        source_id=parameters.source_id(),
+        interval=interval,
+        line=line,
+        since=parameters.time("since"),
+    )
+    data = context.polled(asked, scope=scope)
     return JsonResponse({"type": "snapshot", "channel": wanted, "now": messages.now_ms(), "data": data})
 
 

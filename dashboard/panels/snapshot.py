@@ -11,7 +11,7 @@ from dashboard.panels.snapshot_types import Doors, Lag, Overview, RateColumns, S
 from ingestion import problems
 from ingestion.auth.read_scope import ReadScope
 from queries import schemas
-from queries.events import listing
+from queries.events import listing, stored_since
 from queries.pipeline import dependencies, ingest_processes, ledger_minutes, minute_rates, status
 from queries.reads.postgres import ReadUnavailable
 from queries.request.filter_line.terms import EVERYTHING_PASSES, FilterLine
@@ -22,6 +22,7 @@ from queries.sources import lists
 
 SOURCE_ROWS = 20
 EVENT_ROWS = 20
+GAP_ROWS = 50  # as many as a frame of a tail
 REASON_ROWS = 5
 FILTERED_SINCE = timedelta(hours=1)  # how far back events of all sources are looked into, to start a tail
 MINUTE_ROWS = 6
@@ -169,3 +170,25 @@ def tail(source_id: str | None, *, scope: ReadScope, line: FilterLine = EVERYTHI
     """
     found = newest_events(source_id, scope=scope, line=line)
     return {"seen": None, "stored": None, "looked": 0, "shown": len(found), "columns": event_columns(found)}
+
+
+def tail_gap(
+    since: datetime, source_id: str | None, *, scope: ReadScope, line: FilterLine = EVERYTHING_PASSES
+) -> dict[str, object]:
+    """Return what a tail has missed since the `storedAt` of its last event; `seen` is null past some thousands.
+
+    :raises Unknown: PostgreSQL does not answer, or can't find it in time
+    """
+    try:
+        found = stored_since.read(since, line=line, scope=scope.narrowed(source_id), rows=GAP_ROWS)
+    except (ReadUnavailable, InvalidParameter) as error:
+        raise Unknown from error
+    seen = found.count if found.counted else None
+    return {
+        "seen": seen,
+        "stored": seen,
+        "looked": len(found.events),
+        "atLeast": found.count,
+        "shown": len(found.events),
+        "columns": event_columns(found.events),
+    }

@@ -29,14 +29,14 @@ class Rows:
             fields_capped=fields_capped,
         )
 
-    def event(self, source_id: str, payload: dict[str, object]) -> UUID:
+    def event(self, source_id: str, payload: dict[str, object], *, stored: datetime = NOON) -> UUID:
         topic, _ = Topic.objects.get_or_create(kafka_id=UUID(int=1), name=self.topic)
         return Event.objects.create(
             id=uuid4(),
             source_id=source_id,
-            ts=NOON,
-            received=NOON,
-            stored=NOON,
+            ts=stored,
+            received=stored,
+            stored=stored,
             payload=payload,
             topic=topic,
             partition=0,

@@ -1,10 +1,10 @@
 // The connection to /ws/live: subscriptions, acknowledgements, reconnecting, and polling if no WebSocket works.
-// The server's side of these messages is dashboard/live/messages.py and dashboard/live/deltas.py.
+// The protocol is described in docs/live.md; the server's side is dashboard/live/messages.py and dashboard/live/deltas.py.
 
 /**
  * A channel with its filters.
  * @typedef {object} Subscription
- * @property {"overview"|"series"|"tail"} channel
+ * @property {"status"|"overview"|"series"|"tail"} channel
  * @property {string} [sourceId] required for `series`
  * @property {"1m"|"1h"|"1d"} [interval] of the aggregates of `series`
  * @property {string} [filter] of `tail`: a line, as for GET /data
@@ -21,14 +21,24 @@
 /**
  * A message of the server. Every message but `error` has `now`: the server's clock in ms since the epoch.
  * @typedef {{type: "welcome", version: number, now: number, interval: number, heartbeat: number, window: number}
- *   | {type: "snapshot", id: string, channel: string, now: number, data: ?(OverviewData|SeriesData|TailBody)}
+ *   | {type: "snapshot", id: string, channel: string, now: number, data: ?(StatusData|OverviewData|SeriesData|TailBody)}
  *   | {type: "frame", seq: number, now: number, interval: number, subscriptions: Object<string, Body>}
  *   | {type: "heartbeat", now: number}
  *   | {type: "event", name: string, state: string, detail: string, now: number}
  *   | {type: "error", code: string, detail: string, id: ?string}} ServerMessage
  */
 
-/** The body of a frame, by channel. @typedef {OverviewBody|SeriesBody|TailBody} Body */
+/** The body of a frame, by channel. @typedef {StatusData|OverviewBody|SeriesBody|TailBody} Body */
+
+/**
+ * The state of the pipeline in short: the data with which `status` starts, and with `interval` the body of a frame, which is
+ * sent when it has changed. The types of its parts are in dashboard/panels/status_news.py.
+ * @typedef {object} StatusData
+ * @property {{tone: string, word: string, text: string, openDeadLetters: string}} status
+ * @property {{tone: string, title: string, since: ?string}[]} notices
+ * @property {number} moreNotices that are not listed
+ * @property {?{tone: string, text: string}} verdict
+ */
 
 /**
  * The state of the pipeline; null: unknown. The types of its parts are in dashboard/panels/snapshot_types.py and queries.
@@ -96,6 +106,7 @@
  * @property {?number} stored events of the time of the filter's sources; null: unknown
  * @property {number} looked of these, events that the feed carried: its frames have a sample
  * @property {number} shown events in `columns`
+ * @property {number} [atLeast] of a gap: events that were stored in it, counted to some thousands
  * @property {{eventId: string[], sourceId: string[], timestamp: string[], storedAt: string[], preview: string[]}} columns
  */
 
@@ -106,18 +117,24 @@ const FAILURES_BEFORE_POLLING = 3;
 const RETRY_MS = [500, 15000];
 // Close codes of the server: dashboard/live/socket_limits.py.
 const SIGNED_OUT = 4401;
+const OTHER_VERSION = 4406;
 const REFUSED = [4400, 4429];
+const VERSION = 2; // of the protocol
+const GAP_MS = 4000; // for the server to say what was stored while there was no connection
 
 /**
  * The live feed of a page.
  *
  * It dispatches CustomEvents with these details:
- * "snapshot" {id, data, now, polled}, "frame" {id, body, now}, "state" {name, state} and "connection" {state}, where state is
- * "waiting", "live", "sampling", "polling", "late", "unknown" or "denied".
+ * "snapshot" {id, data, now, polled}, "frame" {id, body, now}, "state" {name, state}, "gap" {id, atLeast, exact, shown} after a
+ * frame with events of a tail that were stored while there was no connection, and "connection" {state}, where state is
+ * "waiting", "live", "sampling", "polling", "late", "unknown", "denied" or "outdated" (the page is of another release).
  */
 export class Feed extends EventTarget {
   #socket = null;
-  #subscriptions = new Map([["overview", { channel: "overview" }]]);
+  #subscriptions = new Map();
+  #newest = new Map(); // id of a tail -> the latest `storedAt` that it was sent
+  #opening = 0; // how often a connection was opened
   #failures = 0;
   #heard = 0;
   #skew = 0; // server's clock minus the browser's, ms
@@ -134,7 +151,15 @@ export class Feed extends EventTarget {
    */
   subscribe(id, filters) {
     this.#subscriptions.set(id, filters);
+    this.#newest.delete(id);
     this.#send({ type: "subscribe", id, ...filters });
+  }
+
+  /** End a subscription. @param {string} id */
+  unsubscribe(id) {
+    this.#subscriptions.delete(id);
+    this.#newest.delete(id);
+    this.#send({ type: "unsubscribe", id });
   }
 
   /** Connect. Call once, after the listeners are added. */
@@ -159,7 +184,7 @@ export class Feed extends EventTarget {
   #connect() {
     clearTimeout(this.#retry);
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
-    const socket = new WebSocket(`${scheme}//${location.host}/ws/live`);
+    const socket = new WebSocket(`${scheme}//${location.host}/ws/live?version=${VERSION}`);
     this.#socket = socket;
     socket.addEventListener("open", () => this.#opened());
     socket.addEventListener("message", (message) => this.#receive(JSON.parse(message.data)));
@@ -172,16 +197,47 @@ export class Feed extends EventTarget {
     this.#heard = performance.now();
     clearInterval(this.#polling);
     this.#polling = null;
+    this.#opening += 1;
     for (const [id, filters] of this.#subscriptions) {
-      if (id !== "overview") this.#send({ type: "subscribe", id, ...filters });
+      if (this.#newest.has(id)) this.#resume(id, filters, this.#opening);
+      else this.#send({ type: "subscribe", id, ...filters });
     }
     if (document.hidden) this.#visibility();
   }
 
+  /** Subscribe a tail again, first filling in what was stored while there was no connection. */
+  async #resume(id, filters, opening) {
+    const since = this.#newest.get(id);
+    try {
+      const message = await this.#ask(filters, { since }, AbortSignal.timeout(GAP_MS));
+      if (opening !== this.#opening || this.#subscriptions.get(id) !== filters) return;
+      if (message.data?.shown) this.#fill(id, message);
+    } catch {
+      // The snapshot that follows has the newest events; how many there were before is not known.
+      this.#emit("gap", { id, atLeast: null, exact: false, shown: 0 });
+    }
+    if (opening === this.#opening) this.#send({ type: "subscribe", id, ...filters });
+  }
+
+  #fill(id, { data, now }) {
+    this.#note(id, data);
+    this.#emit("frame", { id, body: { interval: 0, ...data }, now });
+    this.#emit("gap", { id, atLeast: data.atLeast, exact: data.seen !== null, shown: data.shown });
+  }
+
+  /** Remember up to when a tail has seen events. */
+  #note(id, body) {
+    if (this.#subscriptions.get(id)?.channel !== "tail") return;
+    for (const at of body?.columns?.storedAt ?? []) {
+      if (at > (this.#newest.get(id) ?? "")) this.#newest.set(id, at);
+    }
+  }
+
   #closed(code) {
     this.#socket = null;
+    if (code === OTHER_VERSION) return this.#stop("outdated");
     // Once more after the session ended: another page may have replaced it, as a change of the password does.
-    if (this.#signedOut) return this.#deny();
+    if (this.#signedOut) return this.#stop("denied");
     this.#signedOut = code === SIGNED_OUT;
     if (this.#signedOut) this.#become("denied");
     this.#failures = REFUSED.includes(code) ? RETRY_MS[1] / RETRY_MS[0] : this.#failures + 1;
@@ -195,12 +251,12 @@ export class Feed extends EventTarget {
     return undefined;
   }
 
-  /** Neither connect nor poll any more: the page has to be loaded again, which asks to sign in. */
-  #deny() {
+  /** Neither connect nor poll any more: the page has to be loaded again, which may ask to sign in. */
+  #stop(state) {
     clearTimeout(this.#retry);
     clearInterval(this.#polling);
     this.#polling = null;
-    this.#become("denied");
+    this.#become(state);
   }
 
   /** @param {ClientMessage} message */
@@ -214,11 +270,13 @@ export class Feed extends EventTarget {
     if (message.now) this.#skew = message.now - Date.now();
     if (message.type === "frame") {
       for (const [id, body] of Object.entries(message.subscriptions)) {
+        this.#note(id, body);
         this.#emit("frame", { id, body, now: message.now });
       }
       // Acknowledged after drawing, so that a slow page gets fewer frames, each over a longer time.
       this.#send({ type: "ack", seq: message.seq });
     } else if (message.type === "snapshot") {
+      this.#note(message.id, message.data);
       this.#emit("snapshot", message);
     } else if (message.type === "event") {
       if (message.name === "feed") this.#frames = message.state;
@@ -231,7 +289,7 @@ export class Feed extends EventTarget {
 
   #watch() {
     const silent = performance.now() - this.#heard;
-    if (this.#heard && silent > STALE_MS && this.#state !== "denied") {
+    if (this.#heard && silent > STALE_MS && !["denied", "outdated"].includes(this.#state)) {
       this.#become(this.#polling ? "unknown" : "late");
     }
     if (this.#socket?.readyState === WebSocket.OPEN && silent > DEAD_MS) {
@@ -246,23 +304,29 @@ export class Feed extends EventTarget {
     if (!document.hidden) for (const id of this.#subscriptions.keys()) this.refresh(id);
   }
 
+  /** Return the snapshot of a channel, or what a tail has missed `since`. */
+  async #ask({ channel, sourceId, interval, filter }, more = {}, signal = undefined) {
+    const query = new URLSearchParams(more);
+    if (sourceId) query.set("source_id", sourceId);
+    if (interval) query.set("interval", interval);
+    if (filter) query.set("filter", filter);
+    const answer = await fetch(`/live/${channel}/?${query}`, { headers: { Accept: "application/json" }, signal });
+    if (!answer.ok) throw Object.assign(new Error(`status ${answer.status}`), { status: answer.status });
+    return answer.json();
+  }
+
   async #poll() {
-    for (const [id, { channel, sourceId, interval, filter }] of this.#subscriptions) {
-      const query = new URLSearchParams();
-      if (sourceId) query.set("source_id", sourceId);
-      if (interval) query.set("interval", interval);
-      if (filter) query.set("filter", filter);
+    for (const [id, filters] of this.#subscriptions) {
       try {
-        const answer = await fetch(`/live/${channel}/?${query}`, { headers: { Accept: "application/json" } });
-        if (answer.status === 401 || answer.status === 403) return this.#deny();
-        if (!answer.ok) throw new Error(`status ${answer.status}`);
-        const message = await answer.json();
+        const message = await this.#ask(filters);
         if (!this.#polling) return undefined;
         this.#heard = performance.now();
         this.#skew = message.now - Date.now();
+        this.#note(id, message.data);
         this.#emit("snapshot", { ...message, id, polled: true });
         this.#become("polling");
-      } catch {
+      } catch (error) {
+        if ([401, 403].includes(error.status)) return this.#stop("denied");
         if (this.#polling && performance.now() - this.#heard > STALE_MS) this.#become("unknown");
       }
     }

@@ -1,13 +1,14 @@
 // The frame of every page: the live feed, the status line, the keys, ages that stay current, and parts that are loaded again.
 
 import { Feed } from "./feed.js";
-import { age } from "./format.js";
-import { followLamp, setText } from "./panels.js";
+import { age, count } from "./format.js";
+import { followLamp, make, setText } from "./panels.js";
 
 /** The live feed of the page. Modules of pages add their listeners and subscriptions before the page is loaded. */
 export const feed = new Feed();
 
 const AGES_MS = 1000;
+const GAP_MS = 60000; // how long a page says that a tail has missed events
 const PARTS_MS = 10000; // for the server to answer
 const content = document.getElementById("content");
 
@@ -21,8 +22,24 @@ function showStatus(line) {
   setText(place.querySelector("[data-status-text]"), line.text);
 }
 
-feed.addEventListener("snapshot", ({ detail: { data } }) => showStatus(data?.sample?.status));
-feed.addEventListener("frame", ({ detail: { body } }) => showStatus(body.sample?.status));
+feed.addEventListener("snapshot", ({ detail: { id, data } }) => id === "status" && showStatus(data?.status));
+feed.addEventListener("frame", ({ detail: { id, body } }) => id === "status" && showStatus(body.status));
+feed.subscribe("status", { channel: "status" });
+
+// --- What a tail has missed while there was no connection ---
+
+function showGap({ id, atLeast, exact, shown }) {
+  const panel = document.querySelector(`[data-panel="${CSS.escape(id)}"]`);
+  if (!panel || (exact && atLeast <= shown)) return;
+  const note = panel.querySelector(".gap") ?? make("p", "gap note");
+  note.setAttribute("role", "status");
+  panel.querySelector(".scroll, table")?.before(note);
+  const events = atLeast === null ? "an unknown number of" : `${exact ? "" : "more than "}${count(atLeast)}`;
+  setText(note, `While there was no connection, ${events} events were stored; the newest are shown.`);
+  setTimeout(() => note.remove(), GAP_MS);
+}
+
+feed.addEventListener("gap", ({ detail }) => showGap(detail));
 
 // --- Parts: elements with an id and `data-part`, which the same address renders again ---
 

@@ -169,6 +169,7 @@ feed.addEventListener("snapshot", ({ detail: { id, data, polled: isPolled } }) =
     setState(panels.tail, data ? (tail.empty ? "never" : null) : "unknown");
     return;
   }
+  if (id !== "overview") return;
   const { sample } = data;
   if (isPolled) {
     sample.rates = ratesBetween(polled, sample);
@@ -179,6 +180,7 @@ feed.addEventListener("snapshot", ({ detail: { id, data, polled: isPolled } }) =
 
 feed.addEventListener("frame", ({ detail: { id, body, now } }) => {
   if (id === "tail") return tail.show(body, { fresh: true });
+  if (id !== "overview") return undefined;
   recent.push({ at: now, interval: body.interval, stored: body.sums.stored });
   showColumns(body);
   if (body.sample) showSample(body.sample);
@@ -209,6 +211,7 @@ setInterval(() => {
   if (framesCount) bind("rate.stored", rate(storedRate(now)));
 }, 500);
 
+feed.subscribe("overview", { channel: "overview" });
 feed.subscribe("tail", { channel: "tail" });
 document.addEventListener("parts", readRate);
 readRate();

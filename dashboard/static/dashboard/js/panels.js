@@ -8,6 +8,7 @@ const CONNECTION = {
   late: "Late",
   unknown: "Unknown",
   denied: "Not allowed",
+  outdated: "Reload the page",
 };
 
 /**

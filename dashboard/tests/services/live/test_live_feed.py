@@ -6,18 +6,22 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from typing import Any, cast
 
 import pytest
 from asgiref.sync import sync_to_async
 from channels.routing import get_default_application
 from channels.testing import WebsocketCommunicator
+from django.test import AsyncClient
 
-from dashboard.live import hub
+from dashboard.live import hub, messages
 from dashboard.tests.conftest import Announcer
 from dashboard.tests.consumer_frames import consumer_frame, source_frame, tail_event
 from dashboard.tests.rows import NOON, Rows
 from deploy.testing.deployment import Deployment
+from processing.ledger import incidents
+from processing.models import Incident
 
 pytestmark = pytest.mark.services
 
@@ -28,9 +32,9 @@ OURS = [(b"origin", b"http://localhost")]
 class Client:
     """A browser's side of the socket; acks what it hears unless told not to."""
 
-    def __init__(self, headers: list[tuple[bytes, bytes]] | None = None) -> None:
+    def __init__(self, headers: list[tuple[bytes, bytes]] | None = None, *, query: str = "") -> None:
         self.socket = WebsocketCommunicator(
-            get_default_application(), "/ws/live", headers=OURS if headers is None else headers
+            get_default_application(), f"/ws/live{query}", headers=OURS if headers is None else headers
         )
         self.acks = True
 
@@ -80,13 +84,64 @@ async def client(site: Deployment) -> AsyncIterator[Client]:
     await hub.current().ended()
 
 
-async def test_the_overview_is_subscribed_from_the_start(client: Client) -> None:
+async def test_the_overview_is_subscribed_from_the_start_in_the_first_version(client: Client) -> None:
     welcome = await client.hear()
     snapshot = await client.hear_until(lambda message: message["type"] == "snapshot")
 
-    assert (welcome["type"], welcome["window"], welcome["interval"]) == ("welcome", 8, 250)
+    assert (welcome["type"], welcome["version"], welcome["window"], welcome["interval"]) == ("welcome", 1, 8, 250)
     assert (snapshot["id"], snapshot["channel"]) == ("overview", "overview")
     assert snapshot["data"]["sample"]["ledger"]["unaccounted"] == 0
+
+
+async def test_the_status_is_sent_when_it_changes_and_nothing_that_was_not_asked_for(
+    site: Deployment, announcer: Announcer
+) -> None:
+    client = Client(query=f"?version={messages.VERSION}")
+    assert await client.connect()
+    welcome = await client.hear()
+    await client.hear_until(is_live)
+    await client.say(type="subscribe", id="s", channel="status")
+    snapshot = await client.hear_until(lambda message: message["type"] == "snapshot")
+
+    announcer.publish(consumer_frame({"a": source_frame(stored=5)}))
+    await client.hear_until(lambda message: message["type"] == "heartbeat")
+    await sync_to_async(incidents.open_incident)(Incident.Kind.DISK, "kafka", "the volume is full")
+    frame = await client.hear_until(lambda message: is_frame(message) and status_of(message)["tone"] != "good")
+    await sync_to_async(incidents.close_incident)(Incident.Kind.DISK, "kafka")
+    again = await client.hear_until(is_frame)
+    await client.close()
+    await hub.current().ended()
+
+    assert welcome["version"] == messages.VERSION
+    assert (snapshot["id"], snapshot["data"]["status"]["word"], snapshot["data"]["notices"]) == ("s", "Healthy", [])
+    assert set(frame["subscriptions"]) == {"s"}
+    assert [each["title"] for each in frame["subscriptions"]["s"]["notices"]] == ["A volume fills up: kafka"]
+    assert status_of(again)["tone"] == "good"
+
+
+def status_of(message: Message) -> Message:
+    return cast("Message", message["subscriptions"]["s"]["status"])
+
+
+async def test_a_tail_is_told_what_was_stored_since_it_was_heard_last(site: Deployment, rows: Rows) -> None:
+    before = NOON
+    for number in range(60):
+        await sync_to_async(rows.event)(
+            "a" if number % 2 else "b", {"n": number}, stored=before + timedelta(seconds=number)
+        )
+    since = before.isoformat().replace("+00:00", "Z")
+
+    both = await AsyncClient().get("/live/tail/", {"since": since})
+    one = await AsyncClient().get("/live/tail/", {"since": since, "source_id": "a"})
+    wrong = await AsyncClient().get("/live/tail/", {"since": "yesterday"})
+    status = await AsyncClient().get("/live/status/")
+
+    found = both.json()["data"]
+    assert (found["seen"], found["atLeast"], found["shown"]) == (59, 59, 50)
+    assert found["columns"]["preview"][-1] == '{"n": 59}'
+    assert (one.json()["data"]["seen"], one.json()["data"]["shown"]) == (30, 30)
+    assert wrong.status_code == 400
+    assert status.json()["data"]["status"]["word"] == "Healthy"
 
 
 async def test_what_consumers_publish_arrives_added_up(client: Client, announcer: Announcer) -> None:

@@ -131,6 +131,14 @@ async def test_a_socket_has_so_many_subscriptions_and_may_replace_and_end_them(c
     await client.hear_until(lambda message: message["type"] == "snapshot" and message["id"] == "another")
 
 
+@pytest.mark.parametrize("asked", ["0", "3", "two"])
+async def test_a_version_that_is_not_spoken_is_refused_with_a_code_of_its_own(site: Deployment, asked: str) -> None:
+    client = Client(query=f"?version={asked}")
+    assert await client.connect()
+
+    assert await closed_with(client) == CloseCode.OTHER_VERSION
+
+
 async def test_a_user_has_so_many_sockets_and_others_still_get_theirs(
     connect: Callable[..., Any], settings: Settings
 ) -> None:

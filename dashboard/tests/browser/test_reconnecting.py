@@ -1,0 +1,60 @@
+"""A page whose connection is cut: it connects again, and shows what came in between."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import Page, WebSocketRoute, expect
+
+from dashboard.tests.rows import NOON, Rows
+from deploy.testing.deployment import Deployment
+
+pytestmark = [pytest.mark.browser, pytest.mark.services]
+
+
+def test_a_tail_shows_what_was_stored_while_there_was_no_connection_and_says_how_much_it_does_not_show(
+    page: Page, site: Deployment, rows: Rows
+) -> None:
+    web = site.start_web()
+    routes: list[WebSocketRoute] = []
+    heard: list[str] = []
+    is_cut = False
+
+    def route(socket: WebSocketRoute) -> None:
+        if is_cut:
+            socket.close(code=1013)
+            return
+        routes.append(socket)
+        server = socket.connect_to_server()
+
+        def pass_on(message: str | bytes) -> None:
+            heard.append(str(message))
+            socket.send(message)
+
+        server.on_message(pass_on)
+
+    page.route_web_socket(re.compile("/ws/live"), route)
+    now = NOON
+    rows.source("sensor-1", stored=1)
+    rows.event("sensor-1", {"n": "before"}, stored=now - timedelta(minutes=3))
+    page.goto(web.url)
+    tail = page.locator('[data-panel="tail"]')
+    expect(tail).to_contain_text('"before"')
+    expect(page.locator(".connection")).to_have_text("Live", timeout=15_000)
+    while not any('"id":"tail"' in message for message in heard):
+        page.wait_for_timeout(50)
+
+    is_cut = True
+    routes[-1].close(code=1013)
+    for number in range(120):
+        rows.event("sensor-1", {"n": f"missed {number}"}, stored=now - timedelta(seconds=120 - number))
+    is_cut = False
+
+    expect(page.locator(".connection")).to_have_text("Live", timeout=30_000)
+    expect(tail).to_contain_text('"missed 119"', timeout=15_000)
+    expect(tail.locator(".gap")).to_have_text(
+        "While there was no connection, 120 events were stored; the newest are shown.", timeout=15_000
+    )
+    assert len(routes) == 2
