@@ -9,11 +9,13 @@ from weakref import WeakKeyDictionary
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.db.models import QuerySet
-from django.forms import CheckboxSelectMultiple, ModelForm, MultipleChoiceField
+from django.forms import CheckboxSelectMultiple, DateTimeField, DateTimeInput, ModelForm, MultipleChoiceField
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.timesince import timesince, timeuntil
 
+from ingestion.admin_media import LightAdmin
 from ingestion.auth import api_keys
 from ingestion.auth.source_patterns import ANY
 from ingestion.code_samples import Address, CodeSample, address_of, code_samples
@@ -23,7 +25,7 @@ EXAMPLE = "sensor-123"  # the source in the samples of a key for all sources
 
 
 @admin.register(Source)
-class SourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic while it runs
+class SourceAdmin(LightAdmin):
     """The registry of sources; what they sent is under Source statistics."""
 
     list_display = ("source_id", "enabled", "registered_at")
@@ -56,6 +58,9 @@ class SourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic wh
 
 class KeyForm(ModelForm):  # type: ignore[type-arg]
     scopes = MultipleChoiceField(choices=Scope.choices, widget=CheckboxSelectMultiple, initial=[Scope.INGEST])
+    expires_at = DateTimeField(
+        required=False, help_text="In UTC.", widget=DateTimeInput({"type": "datetime-local"}, "%Y-%m-%dT%H:%M")
+    )
 
     class Meta:
         model = Key
@@ -63,11 +68,11 @@ class KeyForm(ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Key)
-class KeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class KeyAdmin(LightAdmin):
     """Keys are revoked or expire, but are never deleted, so that the key in a log line can still be found."""
 
     form = KeyForm
-    list_display = ("name", "prefix", "scopes", "state", "created_at", "created_by", "last_used_at", "expires_at")
+    list_display = ("name", "prefix", "scopes", "state", "created_at", "created_by", "used", "expires")
     search_fields = ("name", "prefix")
     readonly_fields = ("prefix", "created_at", "created_by", "last_used_at", "revoked_at")
     actions = ("rotate", "revoke")
@@ -78,6 +83,17 @@ class KeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.display
     def state(self, key: Key) -> str:
         return key.state(timezone.now())
+
+    @admin.display(description="last used", ordering="last_used_at")
+    def used(self, key: Key) -> str:
+        return f"{timesince(key.last_used_at, depth=1)} ago" if key.last_used_at else "never"
+
+    @admin.display(description="expires", ordering="expires_at")
+    def expires(self, key: Key) -> str:
+        if key.expires_at is None:
+            return "never"
+        past = key.expires_at <= timezone.now()
+        return f"{timesince(key.expires_at, depth=1)} ago" if past else f"in {timeuntil(key.expires_at, depth=1)}"
 
     def has_delete_permission(self, request: HttpRequest, obj: Key | None = None) -> bool:
         return False

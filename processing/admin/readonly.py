@@ -14,6 +14,8 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.dateparse import parse_datetime
 
+from ingestion.admin_media import LightAdmin
+
 MAX_ROWS = 10_000  # rows that a list pages through; filters lead to the others
 
 
@@ -26,7 +28,7 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not generic whil
         return self.object_list.order_by()[:MAX_ROWS].count()
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic while it runs
+class ReadOnlyAdmin(LightAdmin):
     """The admin of rows that the consumer wrote, read-only."""
 
     actions = None
