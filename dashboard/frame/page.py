@@ -18,6 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from ingestion.auth.read_scope import ReadScope
+from queries.reads import postgres
 from queries.scoped_views import scoped
 
 P = ParamSpec("P")
@@ -89,8 +90,13 @@ def action(
 
 
 def may(user: User | AnonymousUser, permission: str) -> bool:
-    """Return whether a person has a permission, such as `processing.change_deadletter`."""
-    return user.is_authenticated and user.has_perm(permission)
+    """Return whether a person has a permission, such as `processing.change_deadletter`.
+
+    :raises ReadUnavailable: PostgreSQL, which has sessions and permissions, does not answer
+    """
+    # Often the first that a request reads: a frozen server would hold it for ever.
+    with postgres.bounded():
+        return user.is_authenticated and user.has_perm(permission)
 
 
 def page_paths(route: str, view: Handler, *, name: str) -> list[URLPattern]:

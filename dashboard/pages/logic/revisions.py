@@ -77,6 +77,8 @@ def revision(request: HttpRequest, scope: ReadScope, number: int) -> Shown:
 @logic_action
 def activate(request: HttpRequest, scope: ReadScope, number: int) -> HttpResponse:
     """Make a revision current; 0: no logic."""
+    if number > addresses.MAX_NUMBER:
+        raise Http404(f"There is no revision {number}.")
     form = ActivationForm(request.POST)
     given = form.cleaned_data if form.is_valid() else {"reason": "", "expected": None}
     try:

@@ -26,7 +26,6 @@ async function check() {
   const number = ++asked;
   const typed = new FormData(form);
   typed.set("try", "1");
-  const status = document.querySelector("#trial [role=status]");
   try {
     const answer = await fetch(form.action, { method: "POST", body: typed, headers: { Accept: "text/html" } });
     const text = await answer.text();
@@ -34,7 +33,7 @@ async function check() {
     if (answer.redirected || !answer.ok) throw new Error(`status ${answer.status}`);
     show(new DOMParser().parseFromString(text, "text/html"));
   } catch {
-    if (number === asked) status.textContent = "It could not be checked; saving checks it.";
+    if (number === asked) document.querySelector("#trial [role=status]").textContent = "It could not be checked; saving checks it.";
   }
 }
 
@@ -58,4 +57,26 @@ document.getElementById("recent-fields").addEventListener("click", ({ target }) 
   last.focus();
   last.dispatchEvent(new Event("input", { bubbles: true }));
 });
+
+// --- What was typed, if it could not be saved as PostgreSQL was away ---
+
+const kept = "logic-rule";
+const typed = () => [...new FormData(form)].filter(([name]) => name !== "csrfmiddlewaretoken");
+
+function restore() {
+  const found = JSON.parse(sessionStorage.getItem(kept) ?? "{}");
+  sessionStorage.removeItem(kept);
+  if (found.address !== form.action || "bound" in form.dataset) return;
+  const entries = new Map(found.typed);
+  if (entries.get("base") !== form.elements.base.value) return;
+  for (const field of form.elements) {
+    if (field.type === "checkbox") field.checked = entries.has(field.name);
+    else if (field.matches("input, textarea") && entries.has(field.name)) field.value = entries.get(field.name);
+  }
+}
+
+form.addEventListener("submit", () => {
+  sessionStorage.setItem(kept, JSON.stringify({ address: form.action, typed: typed() }));
+});
+restore();
 if (form.elements.actions.value) check();
