@@ -55,7 +55,7 @@ abuse: ## Attack a product in every known way for ten minutes, print what a neig
 demo: ## Send 18,979 real weather events through a few rules, then a live feed (while `make run` runs)
 	$(DEV) deploy.demo
 
-screenshots: ## Take the README's pictures of the overview under load (about 5 minutes)
+screenshots: ## Take pictures of every page under load into var/screenshots, and the README's (about 8 minutes)
 	$(DEV) deploy.screenshots
 
 requirements: ## Pin the packages of requirements*.in with their hashes (UPGRADE=--upgrade: the newest ones)

@@ -1,4 +1,4 @@
-"""`python -m deploy.screenshots`: take the README's pictures of the overview from the real product under load."""
+"""`python -m deploy.screenshots`: take pictures of every page, and the README's, from the real product under load."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from deploy.demo.client import Client, NotRunning, Refused
 from deploy.local.process import DidNotStart
 from deploy.local.processes import ROOT
 from deploy.local.servers.server import CannotPrepare
-from deploy.screenshots.browser import NoBrowser, Scheme, chromium, open_page
+from deploy.screenshots.browser import NoBrowser, chromium, open_page
+from deploy.screenshots.pages import PAGES, SCHEMES, SETTLED, take
 from deploy.screenshots.png import shrink
 from deploy.screenshots.traffic import send_until
 
-SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 FOLDER = ROOT / "docs" / "images"
+EVERY = ROOT / "var" / "screenshots"  # every page in four variants, to be looked at
+README = ("overview", "sources", "dead-letters")  # the pages whose pictures stand in README.md
 LARGEST = 200 * 1024  # bytes; README.md is opened over slow lines too
 BEFORE = 5.0  # seconds of load before the pages are opened, so that they have something to show
 
@@ -42,7 +44,7 @@ def main() -> None:
     try:
         with running_servers() as servers, fresh_stack(servers, "screenshots") as stack:
             _start(stack)
-            _take(stack, options.seconds, options.folder)
+            _take(stack, options.seconds, options.folder, options.every)
     except (CannotPrepare, DidNotStart, NoBrowser, NoLoad, NotRunning, Refused, TooLarge, PageFailed) as error:
         sys.exit(f"No pictures were taken: {error}")
 
@@ -51,6 +53,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m deploy.screenshots", description=__doc__)
     parser.add_argument("--seconds", type=float, default=240, help="of load before the pictures (default %(default)s)")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="for the pictures (default docs/images)")
+    parser.add_argument("--every", type=Path, default=EVERY, help="for those of every page (default var/screenshots)")
     return parser.parse_args()
 
 
@@ -63,18 +66,24 @@ def _start(stack: Stack) -> None:
     stack.start_consumer()
 
 
-def _take(stack: Stack, seconds: float, folder: Path) -> None:
+def _take(stack: Stack, seconds: float, folder: Path, every: Path) -> None:
     with under_load(stack.ingest_port) as load, chromium() as browser:
         load.join(BEFORE)
-        pages = {scheme: open_page(browser, f"http://127.0.0.1:{stack.web_port}/", scheme) for scheme in SCHEMES}
-        for page in pages.values():
-            # The pages answer the live feed while they wait.
-            page.wait_for_timeout(1000 * seconds / len(pages))
-        pictures = {scheme: page.screenshot() for scheme, page in pages.items()}
+        site = f"http://127.0.0.1:{stack.web_port}"
+        load.join(seconds)
+        pictures: dict[str, bytes] = {}
+        for scheme in SCHEMES:
+            page = open_page(browser, scheme)
+            for name in README:
+                page.goto(f"{site}{PAGES[name]}")
+                page.wait_for_timeout(SETTLED)
+                pictures[f"{name}-{scheme}"] = page.screenshot()
+        for file in take(browser, site, every):
+            print(file, flush=True)
         if not load.is_alive():
             raise NoLoad("the load ended before them")
-    for scheme, picture in pictures.items():
-        _save(picture, folder / f"overview-{scheme}.png")
+    for name, picture in pictures.items():
+        _save(picture, folder / f"{name}.png")
 
 
 @contextmanager

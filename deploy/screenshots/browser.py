@@ -1,4 +1,4 @@
-"""The overview in a Chromium, in both colour schemes."""
+"""A Chromium for the pictures."""
 
 from __future__ import annotations
 
@@ -50,10 +50,8 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
-def open_page(browser: Browser, address: str, scheme: Scheme) -> Page:
-    """Open a page that follows the live feed from now on."""
+def open_page(browser: Browser, scheme: Scheme) -> Page:
+    """Open a window for the README's pictures."""
     page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=SCALE, color_scheme=scheme)
     page.set_default_timeout(PATIENCE)
-    page.goto(address)
-    page.wait_for_selector(".chart:not([hidden]) canvas")
     return page
