@@ -50,6 +50,18 @@ export function stamp(text) {
   return text.replace("T", " ").replace(/(\.\d+)?Z$/, "");
 }
 
+const { zone } = document.documentElement.dataset;
+// Swedes write times as ISO 8601 does.
+const local =
+  zone && !["UTC", "source"].includes(zone)
+    ? new Intl.DateTimeFormat("sv-SE", { timeZone: zone, dateStyle: "short", timeStyle: "medium" })
+    : null;
+
+/** Return a time in the zone of the page, to the second. @param {string} text an RFC 3339 time in UTC */
+export function localStamp(text) {
+  return local ? local.format(new Date(text)) : stamp(text);
+}
+
 /** @param {number} at ms since the epoch */
 export function clock(at) {
   return new Date(at).toISOString().slice(11, 19);

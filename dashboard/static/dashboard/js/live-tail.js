@@ -1,11 +1,11 @@
 // The table of the newest events, newest on top. Paused, it keeps what comes, and says how much that is.
 
-import { count, rate, stamp } from "./format.js";
+import { count, localStamp, rate } from "./format.js";
 import { make, setState, setText } from "./panels.js";
 
 const ROWS = 20;
 const KEPT = 1000; // events of a pause
-const RATE_MS = 3000; // over which rates are told
+const RATE_MS = 5000; // over which rates are told
 
 /** The table of the newest events in a panel. */
 export class Tail {
@@ -165,11 +165,11 @@ export class Tail {
     const row = this.#template.cloneNode(true);
     const cell = (name) => row.querySelector(`[data-cell="${name}"]`);
     cell("stored").href = eventAddress(sourceId, eventId);
-    cell("stored").textContent = stamp(storedAt).slice(11);
+    cell("stored").textContent = localStamp(storedAt).slice(11);
     cell("stored").title = storedAt;
     cell("source").href = sourceAddress(sourceId);
     cell("source").textContent = sourceId;
-    cell("time").textContent = stamp(timestamp);
+    cell("time").textContent = localStamp(timestamp);
     cell("time").title = timestamp;
     cell("payload").textContent = preview;
     return row;
@@ -182,12 +182,12 @@ export class Tail {
     link.href = sourceAddress(sourceId);
     source.append(link);
     const when = make("td", "when");
-    const event = make("a", "", stamp(storedAt).slice(11));
+    const event = make("a", "", localStamp(storedAt).slice(11));
     event.href = eventAddress(sourceId, eventId);
     when.append(event);
     const payload = make("td", "payload", preview);
     payload.title = preview;
-    row.append(source, when, make("td", "when event-time", stamp(timestamp)), payload);
+    row.append(source, when, make("td", "when event-time", localStamp(timestamp)), payload);
     return row;
   }
 }
