@@ -157,7 +157,8 @@ def newest_events(source_id: str | None, *, scope: ReadScope, line: FilterLine =
     :raises Unknown: PostgreSQL does not answer, or can't find them in time
     """
     try:
-        since = datetime.now(tz=UTC) - FILTERED_SINCE
+        looks_far = line.inner and line.patterns is None
+        since = datetime.now(tz=UTC) - FILTERED_SINCE if looks_far else None
         return listing.newest(count=EVENT_ROWS, scope=scope.narrowed(source_id), line=line, since=since)[::-1]
     except (ReadUnavailable, InvalidParameter) as error:
         raise Unknown from error

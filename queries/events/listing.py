@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
@@ -106,16 +106,13 @@ def newest(
 ) -> list[EventShape]:
     """Return the newest events in the scope that pass a filter, the newest first.
 
-    :param since: none of before, if the filter looks into events of all sources
+    :param since: none of before, by event time
     :raises InvalidParameter: the filter's patterns stand for too many sources
     :raises ReadUnavailable: PostgreSQL does not answer, or finds too few in time
     """
-    selection = Selection(line=line)
+    selection = Selection(line=line, start=since)
     with postgres.bounded():
-        within = selection.within(scope)
-        if within.sources is None and line.inner:
-            selection = replace(selection, start=since)
-        rows, _ = _read(EventQuery(selection=selection, limit=count), within, TRUE)
+        rows, _ = _read(EventQuery(selection=selection, limit=count), selection.within(scope), TRUE)
     return [listed(row, load_payload(row.payload)) for row in rows[:count]]
 
 

@@ -92,11 +92,11 @@ export class Tail {
     const sum = (name) => this.#recent.reduce((total, frame) => total + frame[name], 0);
     const [passed, stored, looked, shown] = ["passed", "stored", "looked", "shown"].map(sum);
     const exact = this.#recent.every((frame) => frame.exact);
-    const perSecond = (number) => `${rate(number / (RATE_MS / 1000))}/s`;
+    const each = (number) => rate(number / (RATE_MS / 1000));
     if (!stored && !shown) setText(note, "nothing at the moment");
-    else if (exact) setText(note, shown < passed ? `shown ${count(shown)} of ${count(passed)}, ${perSecond(passed)}` : `all shown, ${perSecond(passed)}`);
-    else if (!looked) setText(note, `a sample of ${perSecond(stored)}`);
-    else setText(note, `shown ${perSecond(shown)} of about ${perSecond((passed / looked) * stored)}: ${perSecond(looked)} of ${perSecond(stored)} were looked at`);
+    else if (exact) setText(note, shown < passed ? `shown ${each(shown)} of ${each(passed)}/s` : `all shown, ${each(passed)}/s`);
+    else if (!looked) setText(note, `shown ${each(shown)}/s, a sample`);
+    else setText(note, `shown ${each(shown)} of about ${each((passed / looked) * stored)}/s: ${each(looked)} of ${each(stored)}/s were looked at`);
   }
 
   #count({ seen, stored, looked, shown }) {
