@@ -112,6 +112,15 @@ def resume(number: int, *, who: str = "") -> Job:
     return _get(number)
 
 
+def repeat(number: int, *, who: str) -> Job:
+    """Return a new job of the same kind with the same arguments.
+
+    :raises JobNotFound: there is no such job
+    """
+    job = _get(number)
+    return enqueue(job.kind, job.arguments, who=who)
+
+
 def _by(who: str) -> str:
     return f" by {who}" if who else ""
 

@@ -19,6 +19,7 @@ Sample = TypeVar("Sample", bound=msgspec.Struct)
 
 # A process that measures a little early takes its turn all the same.
 _TURN = 0.8
+_FOREVER = -1  # Redis's answer about a key that does not expire
 
 
 class ShortHistory(Generic[Sample]):
@@ -39,7 +40,7 @@ class ShortHistory(Generic[Sample]):
         """Add a sample; return False if another process has added one just now, or Redis does not answer."""
         body = signed_values.sign(self._key, msgspec.json.encode(sample))
         try:
-            if not redis.set(f"{self._key}:turn", b"", nx=True, px=round(self._every * _TURN * 1000)):
+            if not self._takes_turn(redis):
                 return False
             try:
                 redis.lpush(self._key, body)
@@ -54,6 +55,14 @@ class ShortHistory(Generic[Sample]):
             logger.debug("sample not kept", extra={"key": self._key, "reason": type(error).__name__})
             return False
         return True
+
+    def _takes_turn(self, redis: Redis) -> bool:
+        turn = f"{self._key}:turn"
+        if redis.set(turn, b"", nx=True, px=round(self._every * _TURN * 1000)):
+            return True
+        if redis.pttl(turn) == _FOREVER:
+            redis.unlink(turn)  # not ours, which expires
+        return False
 
     def read(self, redis: Redis) -> list[Sample]:
         """Return the samples, oldest first.

@@ -18,7 +18,9 @@ from processing.dead_letters.closing import discard
 from processing.jobs.job_log import LogEntry
 from processing.jobs.queue import JobNotFound
 from processing.models import Job
+from processing.packing import job as packing
 from processing.stores.mongodb.documents import RESTORE_JOB
+from processing.trials import request as trials
 from queries.reads import postgres
 from queries.reads.postgres import ReadUnavailable
 from queries.request import id_pagination
@@ -33,6 +35,8 @@ MOST_UNFINISHED = 50
 OWN_KINDS = (redrive.KIND, discard.KIND)
 # Kinds that do everything in one step, before whose end they can't be paused.
 UNPAUSABLE = {comparisons.KIND, RESTORE_JOB}
+# Kinds that read, or do only what is left to do: they may be run again as they are.
+REPEATABLE = {comparisons.KIND, RESTORE_JOB, packing.KIND, trials.KIND}
 
 
 class JobCursor(IdCursor, frozen=True):
@@ -82,6 +86,7 @@ class JobPage(JobRow):
     cancelRequested: bool
     pauseRequested: bool
     pausable: bool
+    repeatable: bool  # it has ended, and may be run again
     log: list[LogEntry]  # newest first
     result: Result | None
     resultKnown: bool  # whether it could be read in time
@@ -141,10 +146,16 @@ def one(number: int, *, scope: ReadScope, who: str, examples: bool, now: datetim
         "cancelRequested": job.cancel_requested,
         "pauseRequested": job.pause_requested,
         "pausable": job.kind not in UNPAUSABLE,
+        "repeatable": is_repeatable(job),
         "log": job.log[::-1],
         "result": found,
         "resultKnown": known,
     }
+
+
+def is_repeatable(job: Job) -> bool:
+    """Return whether a job has ended and may be run again."""
+    return job.kind in REPEATABLE and job.state not in UNFINISHED
 
 
 def _result(job: Job, scope: ReadScope, *, examples: bool) -> tuple[Result | None, bool]:

@@ -32,6 +32,7 @@ ACTIONS: Mapping[str, tuple[Act, str]] = {
     "pause": (queue.pause, "It pauses, after the current step if it runs."),
     "resume": (queue.resume, "It goes on."),
 }
+REPEAT = "repeat"
 STATES = {"": "All", **{state.value: state.label for state in Job.State}}
 
 
@@ -87,6 +88,8 @@ def job(request: HttpRequest, scope: ReadScope, number: int) -> Shown:
 @action(PERMISSION)
 def act(request: HttpRequest, scope: ReadScope, number: int, how: str) -> HttpResponse:
     """Cancel, pause or resume a job."""
+    if how == REPEAT:
+        return _repeat(request, scope, number)
     if how not in ACTIONS:
         raise Http404
     do, said = ACTIONS[how]
@@ -101,6 +104,16 @@ def act(request: HttpRequest, scope: ReadScope, number: int, how: str) -> HttpRe
     else:
         messages.success(request, f"Job {number}: {said}")
     return redirect("job", number)
+
+
+def _repeat(request: HttpRequest, scope: ReadScope, number: int) -> HttpResponse:
+    with postgres.bounded():
+        found = reading.visible(scope, _who(request)).filter(pk=number).first()
+        if found is None or not reading.is_repeatable(found):
+            raise Http404("There is no job of this number that may be run again.")
+        again = queue.repeat(number, who=_who(request))
+    messages.success(request, f"Job {again.pk} does the same as job {number}.")
+    return redirect("job", again.pk)
 
 
 def _choice(title: str, *, chosen: bool, **query: str) -> Choice:

@@ -26,7 +26,14 @@ from ingestion.tests.conftest import open_receiver
 pytestmark = pytest.mark.services
 
 # What reads from Redis.
-READERS = ("/", "/sources/", "/api/pipeline/", "/api/pipeline/ledger/", "/api/data/aggregate/?interval=1h")
+READERS = (
+    "/",
+    "/sources/",
+    "/pipeline/",
+    "/api/pipeline/",
+    "/api/pipeline/ledger/",
+    "/api/data/aggregate/?interval=1h",
+)
 PAGES = (*READERS, "/sources/sensor-1/", "/readyz", "/metrics", "/api/sources/", "/data?limit=1")
 
 

@@ -84,8 +84,15 @@ def test_a_comparison_is_shown_as_tables_and_its_differences_in_words(site: Depl
     job = comparisons.request(who="ann")
     assert queue.run_next("here", job_registry.steps(), stopping=threading.Event())
 
-    page = text(operator().get(f"/jobs/{job.pk}/"))
+    client = operator()
+    page = text(client.get(f"/jobs/{job.pk}/"))
+    again = client.post(f"/jobs/{job.pk}/repeat/")
+    repeated = Job.objects.latest("id")
 
+    assert again.headers["Location"] == f"/jobs/{repeated.pk}/"
+    assert (repeated.kind, repeated.arguments, repeated.who) == (job.kind, job.arguments, "operator")
+    assert client.post(f"/jobs/{repeated.pk}/repeat/").status_code == 404
+    assert "Run again" in page
     assert "Reconcile the stores" in page
     assert "1 difference." in page
     assert "a row of the ledger that differs from the recount" in page
