@@ -10,6 +10,8 @@ from dashboard.pages.account import sign_in
 from dashboard.pages.account import views as account
 from dashboard.pages.events import views as events
 from dashboard.pages.jobs import views as jobs
+from dashboard.pages.letters import actions as letter_actions
+from dashboard.pages.letters import views as letters
 from dashboard.pages.logic.urls import urlpatterns as logic
 from dashboard.pages.overview import views as overview
 from dashboard.pages.pipeline import actions as pipeline_actions
@@ -34,6 +36,18 @@ urlpatterns = [
     path("pipeline/incidents/<int:number>/acknowledge/", pipeline_actions.incident, name="incident-acknowledge"),
     path("pipeline/sources/<source_id>/resume/", pipeline_actions.source, name="source-resume"),
     path("pipeline/reconcile/", pipeline_actions.reconcile, name="reconcile"),
+    *page_paths("dead-letters/", letters.letters, name="dead-letters"),
+    *page_paths("dead-letters/<int:number>/", letters.letter, name="dead-letter"),
+    *page_paths("dead-letters/redrive/", letters.redrive, name="letters-redrive"),
+    *page_paths("dead-letters/discard/", letters.discard, name="letters-discard"),
+    *page_paths("dead-letters/reopen/", letters.reopen, name="letters-reopen"),
+    path("dead-letters/export/", letters.export, name="letters-export"),
+    path("dead-letters/redrive/start/", letter_actions.start_redrive, name="letters-start-redrive"),
+    path("dead-letters/discard/start/", letter_actions.start_discard, name="letters-start-discard"),
+    path("dead-letters/reopen/start/", letter_actions.start_reopen, name="letters-start-reopen"),
+    path("dead-letters/<int:number>/try/", letter_actions.try_edited, name="letter-try"),
+    path("dead-letters/<int:number>/check/", letter_actions.check_edited, name="letter-check"),
+    path("dead-letters/<int:number>/send/", letter_actions.send_edited, name="letter-send"),
     *page_paths("jobs/", jobs.jobs, name="jobs"),
     *page_paths("jobs/<int:number>/", jobs.job, name="job"),
     path("jobs/<int:number>/<how>/", jobs.act, name="job-act"),

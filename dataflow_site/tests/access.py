@@ -68,6 +68,11 @@ def _action(address: str) -> Row:
     return Row(address, NO, NO, FREE, FREE, NO, NO, FREE, FREE, FREE, FREE, FREE)
 
 
+def _staff(address: str) -> Row:
+    """Takes a permission, which of these readers the staff have, and is about all sources together."""
+    return Row(address, NO, NO, NO, NO, NO, NO, NO, NO, ALL, NO, ALL)
+
+
 def _open(address: str, what: str = FREE) -> Row:
     return Row(address, *[what] * len(READERS))
 
@@ -76,6 +81,18 @@ TABLE = (
     _read("/"),
     _read("/sources/"),
     _read("/sources/<source_id>/"),
+    _read("/dead-letters/"),
+    _read("/dead-letters/<number>/"),
+    Row("/dead-letters/export/", NO, NO, NO, NO, NO, NO, NO, NO, ALL, OWN, ALL),
+    _staff("/dead-letters/redrive/"),
+    _staff("/dead-letters/discard/"),
+    _staff("/dead-letters/reopen/"),
+    _action("/dead-letters/redrive/start/"),
+    _action("/dead-letters/discard/start/"),
+    _action("/dead-letters/reopen/start/"),
+    _action("/dead-letters/<number>/try/"),
+    _action("/dead-letters/<number>/check/"),
+    _action("/dead-letters/<number>/send/"),
     _read("/jobs/", ALL, FREE),
     _read("/jobs/<number>/", ALL, FREE),
     _read("/logic/", ALL, NO),

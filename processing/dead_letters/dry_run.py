@@ -63,7 +63,7 @@ class DryRun:
         return f"; {self.failing.total():,} fail again: {_named(self.failing)}" if self.failing else ""
 
     def _unfixed(self) -> str:
-        return f"; {self.unfixed.total():,} are not fixed and stay open: {_named(self.unfixed)}" if self.unfixed else ""
+        return f"; {self.unfixed.total():,} not fixed, still open: {_named(self.unfixed)}" if self.unfixed else ""
 
     @property
     def works(self) -> int:

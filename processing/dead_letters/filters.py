@@ -22,6 +22,7 @@ State = DeadLetter.State
 # Redrive and discard take open letters by default, parked ones by number or state, sent ones only by state.
 READY = (State.OPEN,)
 REDRIVABLE = (State.OPEN, State.PARKED)
+WAITING = "waiting"  # in a filter: any of these states, in which letters wait for somebody
 
 
 def _matches(lookup: str, from_json: Callable[[Any], Any] | None = None) -> Mapping[str, Any]:
@@ -41,7 +42,7 @@ class LetterFilter:
     """
 
     ids: tuple[int, ...] = field(default=(), metadata=_matches("id__in", tuple))
-    state: str | None = field(default=None, metadata=_matches("state"))  # DeadLetter.State
+    state: str | None = field(default=None, metadata=_matches(""))  # DeadLetter.State, or WAITING
     reason: str | None = field(default=None, metadata=_matches("reason"))  # ingestion.problems.Code
     # '': letters whose source can't be read
     source_id: str | None = field(default=None, metadata=_matches("source_id"))
@@ -66,6 +67,8 @@ class LetterFilter:
         found = DeadLetter.objects.filter(**{key: value for key, value in wanted.items() if value not in (None, ())})
         if up_to is not None:
             found = found.filter(id__lte=up_to)
+        if self.state is not None:
+            found = found.filter(state__in=REDRIVABLE if self.state == WAITING else [self.state])
         if self.job is not None:
             found = found.filter(Exists(DeadLetterAction.objects.filter(letter=OuterRef("pk"), job=self.job)))
         return found if self.text is None else found.filter(_contains(self.text))

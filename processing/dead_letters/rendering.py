@@ -58,6 +58,11 @@ def to_editable_text(letter: DeadLetter) -> str:
     return to_text(letter) or hexdump.whole_text(bytes(letter.raw))
 
 
+def indented(text: bytes) -> str:
+    """Return a text as indented JSON, or as it is."""
+    return _indented(text) or hexdump.whole_text(text)
+
+
 def diff_of_edit(letter: DeadLetter) -> list[str]:
     """Return a unified diff from what was received to what the last redrive sent, as lines; none without an edit."""
     if letter.edited is None:

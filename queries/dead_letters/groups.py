@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypedDict
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import QuerySet
 
 from ingestion.auth.read_scope import ReadScope
 from ingestion.events.timestamps import from_micros, to_text
 from ingestion.problems import in_words
-from processing.dead_letters.filters import REDRIVABLE, LetterFilter
+from processing.dead_letters.filters import LetterFilter
 from processing.models import DeadLetter
 from queries.reads import postgres
 
@@ -113,7 +114,6 @@ class GroupQuery:
     """Which letters to group."""
 
     selection: LetterFilter
-    waiting: bool = False  # only those that wait for somebody: open and parked ones
     span: Span = "day"
     order: Order = "newest"
 
@@ -123,8 +123,7 @@ class GroupQuery:
         :param leave_out: the member of LetterFilter that does not filter
         """
         selection = self.selection if leave_out is None else self.selection.without(leave_out)
-        found = selection.query()
-        return found.filter(state__in=REDRIVABLE) if self.waiting and leave_out != "state" else found
+        return selection.query()
 
 
 def read(query: GroupQuery, *, scope: ReadScope, now: datetime) -> Groups:
@@ -170,7 +169,11 @@ def _facet(name: str, query: GroupQuery, *, scope: ReadScope) -> list[Facet]:
 
 def _over_newest(statement: str, values: Sequence[int], letters: _Values, *, scope: ReadScope) -> list[dict[str, Any]]:
     """Run a statement over the newest of these letters in the scope, which it calls `newest`."""
-    inner, given = letters.filter(**scope.lookup()).order_by("-id")[:MOST_COUNTED].query.sql_with_params()
+    try:
+        inner, given = letters.filter(**scope.lookup()).order_by("-id")[:MOST_COUNTED].query.sql_with_params()
+    except EmptyResultSet:
+        # Of a reader of no source.
+        return []
     with connection.cursor() as cursor:
         cursor.execute(f"WITH newest AS MATERIALIZED ({inner}) {statement}", [*given, *values])
         names = [column.name for column in cursor.description or ()]

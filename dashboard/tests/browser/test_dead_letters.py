@@ -44,26 +44,50 @@ def test_garbage_is_found_read_mended_and_closed(page: Page, web: ProductProcess
     factories.put(site.raw_topic, GARBAGE, headers=[])
     site.wait_for(DeadLetter.objects.exists, 30)
 
-    page.goto(f"{web.url}/admin/processing/deadletter/")
-    page.locator("#searchbar").fill("meter-7")
-    page.get_by_role("button", name="Search").click()
+    page.goto(f"{web.url}/dead-letters/")
+    page.get_by_role("searchbox", name="Find dead letters").fill("meter-7")
+    page.get_by_role("button", name="Find").click()
     with page.expect_download() as export:
         page.get_by_role("link", name="Export as NDJSON").click()
     assert b64decode(json.loads(export.value.path().read_text())["raw"]) == GARBAGE
-    page.locator("#result_list tbody a").first.click()
-    expect(page.locator(".field-why")).to_contain_text("The timestamp is not of the required form, or out of range")
+    page.locator("table.letters tbody a").first.click()
+    expect(page.locator("#letter")).to_contain_text("The timestamp is not of the required form, or out of range")
+    expect(page.locator("pre.sent mark")).to_have_text('"yesterday"')
 
-    page.get_by_role("link", name="Edit and redrive").click()
-    event = page.locator("textarea[name=event]")
-    event.fill(event.input_value().replace("yesterday", "2026-03-01T12:00:00Z"))
-    page.get_by_role("button", name="Try it first").click()
-    expect(page.locator(".outcome")).to_contain_text("1 of 1 would be stored now")
-    page.locator("input[name=note]").fill("the clock was off")
-    page.get_by_role("button", name="Redrive the edited event").click()
-    expect(page.locator(".field-state")).to_contain_text("Done", timeout=30_000)
+    event = page.get_by_role("textbox", name="Event", exact=True)
+    text, send = event.input_value(), page.get_by_role("button", name="Send the edited event")
+    event.fill(text.replace("yesterday", "today"))
+    expect(page.locator("#checked")).to_contain_text("Not yet.")
+    event.fill(text.replace("yesterday", "2026-03-01T12:00:00Z"))
+    expect(page.locator("#checked")).to_contain_text("It would be stored now.")
+    expect(send).to_have_class("main")
+    page.get_by_role("textbox", name="Note for the history").fill("the clock was off")
+    send.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#result")).to_contain_text("1 stored", timeout=30_000)
 
-    page.locator(".object-tools a").click()
-    site.wait_for(lambda: page.reload() and "Stored" in page.locator(".field-state").inner_text(), 30)
-    expect(page.locator(".field-changes")).to_contain_text('+  "timestamp": "2026-03-01T12:00:00Z"')
-    expect(page.locator(".field-history")).to_contain_text("the clock was off")
+    page.goto(f"{web.url}/dead-letters/{DeadLetter.objects.get().pk}/")
+    expect(page.locator("#letter")).to_contain_text("stored")
+    expect(page.locator("pre.diff")).to_contain_text('+  "timestamp": "2026-03-01T12:00:00Z"')
+    expect(page.locator("#history")).to_contain_text("the clock was off")
     assert Event.objects.get(source_id="meter-7").payload == {"temperature": 21.5}
+
+
+def test_what_is_alike_is_mended_by_the_steps_of_a_form(page: Page, web: ProductProcess, site: Deployment) -> None:
+    alike = [b'{"sourceId": "meter-8", "timestamp": "1%d/2/2026", "payload": {"n": 1}}' % day for day in range(3, 8)]
+    factories.put(site.raw_topic, *alike, GARBAGE.replace(b"meter-7", b"meter-8"), headers=[])
+    site.wait_for(lambda: DeadLetter.objects.count() == 6, 30)
+
+    page.goto(f"{web.url}/dead-letters/")
+    page.get_by_role("link", name="Mend or redrive").click()
+    page.get_by_label("Step 1: what to do").select_option("parse_date")
+    expect(page.get_by_label("Step 2: what to do")).to_be_visible()
+    page.get_by_label("Step 1: value, new name").fill("dd/mm/yyyy")
+    page.get_by_role("button", name="Try it").click()
+    expect(page.locator("#tried")).to_contain_text("5 of 6 would be stored now")
+    expect(page.locator("pre.diff")).to_have_count(4)
+    page.get_by_role("button", name="Redrive 6").click()
+
+    expect(page.locator("#result")).to_contain_text("5 stored", timeout=30_000)
+    assert Event.objects.filter(source_id="meter-8").count() == 5
+    assert DeadLetter.objects.get(state="open").raw == GARBAGE.replace(b"meter-7", b"meter-8")

@@ -42,7 +42,7 @@ class Suggestion:
 
 
 def suggest(letter: DeadLetter, alike: Sequence[DeadLetter], *, now: int) -> list[Suggestion]:
-    """Return the mends that fix a letter, best first: those that fix most of its like.
+    """Return the mends that fix a letter, best first: those that lose nothing, and fix most of its like.
 
     :param alike: further letters with the same cause, at most SAMPLE are used
     :param now: microseconds since the epoch
@@ -53,8 +53,12 @@ def suggest(letter: DeadLetter, alike: Sequence[DeadLetter], *, now: int) -> lis
         if _fixes(letter, steps, now=now):
             fixed = sum(_fixes(one, steps, now=now) for one in sample)
             found.append(Suggestion(sentence(steps), steps, fixed, len(sample)))
-    # Stable: of equally good ones, the likeliest is first.
-    return sorted(found, key=lambda one: -one.fixes)[:MOST]
+    # Stable: of equally good ones, the likeliest is first. What loses something of what was sent comes last.
+    return sorted(found, key=lambda one: (_loses(one.mend), -one.fixes))[:MOST]
+
+
+def _loses(steps: Mend) -> bool:
+    return any(isinstance(step, ReceivedTime | Remove) for step in steps)
 
 
 def _candidates(letter: DeadLetter) -> Iterator[Mend]:

@@ -37,7 +37,7 @@ def test_without_postgresql_people_get_a_page_and_programs_get_json(
 def test_while_postgresql_is_read_only_changes_are_a_503(site: Deployment, client: Client) -> None:
     client.force_login(User.objects.create_superuser("operator"))
     operator = f"Bearer {api_keys.create('operator', ['admin'])[1]}"
-    page, api = "/admin/processing/deadletter/discard/", "/api/dead-letters/discard/"
+    page, api = "/dead-letters/discard/start/", "/api/dead-letters/discard/"
 
     with fault_injection.read_only(site):
         site.wait_for(fault_injection.is_read_only, 10)

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.services
 LETTERS = 2_000
 LETTER = 40_000  # bytes; base64 makes 107 MB of all of them
 MOST_GROWTH = 40  # MB: some chunks of 50 letters, in all their forms
-EXPORTS = ["/api/dead-letters/export/", "/admin/processing/deadletter/export/"]
+EXPORTS = ["/api/dead-letters/export/", "/dead-letters/export/"]
 
 
 @pytest.fixture(scope="module")

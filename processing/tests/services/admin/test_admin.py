@@ -17,7 +17,7 @@ from deploy.testing.deployment import Deployment
 from processing.admin import SourceState, readonly, state_of
 from processing.admin.event_keys import event_key
 from processing.dead_letters import hexdump
-from processing.models import DeadLetter, Event, LatestValue, SourceStatistics
+from processing.models import DeadLetter, Event, Job, LatestValue, SourceStatistics
 from processing.tests.admin_pages import INLINE, operator, text
 from processing.tests.stored_rows import raw_topic
 
@@ -192,31 +192,6 @@ def test_the_list_of_events_is_read_in_the_order_of_an_index(site: Deployment) -
 
 
 @pytest.mark.services
-def test_a_dead_letters_bytes_are_shown_and_never_run(site: Deployment) -> None:
-    letter = make_letter(b"<script>alert(1)</script>\xff\x00")
-
-    page = text(operator().get(f"/admin/processing/deadletter/{letter.pk}/change/"))
-
-    assert "<script>alert" not in page
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;\\xff\\x00" in page
-    assert "3c 73 63 72 69 70 74 3e" in page
-    assert "The text is not JSON in UTF-8" in page
-    assert "raw-data, partition 2, offset 7, line 1" in page
-
-
-@pytest.mark.services
-def test_dead_letters_are_filtered_by_reason(site: Deployment) -> None:
-    letter = make_letter(b"x")
-    client = operator()
-
-    listed = text(client.get("/admin/processing/deadletter/?reason=not_json&state=open"))
-    other = text(client.get("/admin/processing/deadletter/?reason=id_conflict"))
-
-    assert f"/deadletter/{letter.pk}/change/" in listed
-    assert "/change/" not in other
-
-
-@pytest.mark.services
 @pytest.mark.parametrize("model", ["sourcestatistics", "event", "deadletter"])
 def test_nothing_can_be_added_changed_or_deleted(site: Deployment, model: str) -> None:
     make_source("sensor-1", seen=timezone.now(), stored=1)
@@ -234,17 +209,32 @@ def test_nothing_can_be_added_changed_or_deleted(site: Deployment, model: str) -
 def test_pages_of_the_admin_carry_no_inline_code(site: Deployment) -> None:
     make_source("sensor-1", seen=timezone.now(), stored=1)
     event = make_event("sensor-1", payload={"a": 1})
-    letter = make_letter(b"\xff")
+    make_letter(b"\xff")
     client = operator()
     paths = [
         *("", "processing/sourcestatistics/", "processing/event/?source=sensor-1", "processing/deadletter/"),
         *("processing/sourcestatistics/sensor-1/change/", f"processing/event/{event_key(event)}/change/"),
-        f"processing/deadletter/{letter.pk}/change/",
     ]
 
     pages = {path: text(client.get(f"/admin/{path}")) for path in paths}
 
     assert {path: INLINE.findall(page) for path, page in pages.items()} == {path: [] for path in paths}
+
+
+@pytest.mark.services
+def test_the_list_of_jobs_leads_to_the_page_of_each(site: Deployment) -> None:
+    now, arguments = timezone.now(), {"selection": {"reason": "not_json"}, "note": ""}
+    job = Job.objects.create(
+        kind="redrive", arguments=arguments, state="running", who="ann", created_at=now, heartbeat=now, total=20, done=6
+    )
+    client = operator()
+
+    listed = text(client.get("/admin/processing/job/"))
+    answer = client.get(f"/admin/processing/job/{job.pk}/change/")
+
+    assert "6 of 20" in listed
+    assert f'href="/jobs/{job.pk}/"' in listed
+    assert answer.headers["Location"] == f"/jobs/{job.pk}/"
 
 
 def make_source(source_id: str, *, seen: datetime, stored: int) -> SourceStatistics:

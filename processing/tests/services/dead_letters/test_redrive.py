@@ -185,7 +185,7 @@ def test_a_mend_fixes_the_letters_that_it_fits_and_leaves_the_others_open(deploy
     await_state(deployment, "alike", "stored", 3)
 
     why = "timestamp is not of the form dd/mm/yyyy HH:MM"
-    assert str(tried) == f"3 of 4 would be stored now; 1 are not fixed and stay open: {why}."
+    assert str(tried) == f"3 of 4 would be stored now; 1 not fixed, still open: {why}."
     assert (job.state, job.total, job.done, job.message) == (
         "done", 4, 3, f"1 not fixed by the mend stay open: 1 {why}"
     )  # fmt: skip

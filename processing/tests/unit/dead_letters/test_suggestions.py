@@ -55,8 +55,8 @@ def test_the_format_that_fits_the_letters_alike_comes_first() -> None:
     found = suggestions.suggest(first, [first, *alike], now=to_micros(NOW))
 
     assert [(one.text, one.fixes, one.sample) for one in found] == [
-        ("Parse timestamp as mm/dd/yyyy (UTC)", 3, 3), ("Use the time of receipt as timestamp", 3, 3),
-        ("Parse timestamp as dd/mm/yyyy (UTC)", 1, 3),
+        ("Parse timestamp as mm/dd/yyyy (UTC)", 3, 3), ("Parse timestamp as dd/mm/yyyy (UTC)", 1, 3),
+        ("Use the time of receipt as timestamp", 3, 3),
     ]  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from deploy.testing.deployment import Deployment
 from ingestion.auth.read_scope import EVERYTHING, ReadScope
-from processing.dead_letters.filters import LetterFilter
+from processing.dead_letters.filters import WAITING, LetterFilter
 from processing.models import DeadLetter
 from processing.tests.stored_rows import make_letter
 from queries.dead_letters import groups
@@ -30,9 +30,10 @@ def test_letters_with_one_cause_are_one_group_with_its_states_and_its_hours(
     make_letter(5, fingerprint="h", state="discarded")
 
     everything = groups.read(GroupQuery(selection=LetterFilter()), scope=EVERYTHING, now=NOW)
-    waiting = groups.read(GroupQuery(selection=LetterFilter(), waiting=True, order="count"), scope=EVERYTHING, now=NOW)
+    waiting = groups.read(GroupQuery(selection=LetterFilter(state=WAITING), order="count"), scope=EVERYTHING, now=NOW)
     own = groups.read(GroupQuery(selection=LetterFilter()), scope=ReadScope(frozenset({"b"})), now=NOW)
-    facets = groups.facets(GroupQuery(selection=LetterFilter(source_id="a"), waiting=True), scope=EVERYTHING)
+    nothing = groups.read(GroupQuery(selection=LetterFilter()), scope=ReadScope(frozenset()), now=NOW)
+    facets = groups.facets(GroupQuery(selection=LetterFilter(source_id="a", state=WAITING)), scope=EVERYTHING)
     hidden = groups.facets(GroupQuery(selection=LetterFilter()), scope=ReadScope(frozenset({"b"})))
 
     assert [one["fingerprint"] for one in everything["groups"]] == ["h", "g", "f"]
@@ -43,6 +44,7 @@ def test_letters_with_one_cause_are_one_group_with_its_states_and_its_hours(
     assert (group["detail"], group["meaning"]) == ("number 3", "The text is not JSON in UTF-8")
     assert (group["bars"]["start"], group["bars"]["width"]) == ("2026-02-28T13:00:00Z", 3600)
     assert {place: count for place, count in enumerate(group["bars"]["counts"]) if count} == {20: 2, 23: 1}
+    assert nothing["groups"] == []
     assert [one["newest"] for one in own["groups"]] == [other.pk]
     assert (everything["counted"], everything["complete"], everything["more"]) == (6, True, False)
     assert facets == {
