@@ -37,7 +37,7 @@ def parallel(workers: str) -> Sequence[str]:
 
 def browser() -> Sequence[str]:
     """Return the words for the tests of pages in a browser."""
-    return ("-m", "browser", *files("browser"))
+    return ("--durations", "10", "-m", "browser and not thorough", *files("browser"))
 
 
 def alone() -> Sequence[str]:
