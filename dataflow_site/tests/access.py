@@ -95,7 +95,7 @@ TABLE = (
     _action("/dead-letters/<number>/send/"),
     _read("/jobs/", ALL, FREE),
     _read("/jobs/<number>/", ALL, FREE),
-    _read("/logic/", ALL, NO),
+    _read("/logic/", ALL, FREE),
     _read("/logic/move/", FREE, FREE),
     _read("/logic/switch/", FREE, FREE),
     _read("/logic/delete/", FREE, FREE),

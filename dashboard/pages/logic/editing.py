@@ -39,16 +39,18 @@ class DiffLine(NamedTuple):
 
 
 def logic_page(
-    template: str, *, part: str
+    template: str, *, part: str, whole: bool = True
 ) -> Callable[[Callable[Concatenate[HttpRequest, ReadScope, P], Shown]], Handler]:
-    """Declare a page of logic: for readers who may see every source. While PostgreSQL is away it says so.
+    """Declare a page of logic. While PostgreSQL is away it says so.
 
     :param part: of the logic, which the navigation of its pages marks
+    :param whole: it is for readers who may see every source
     """
 
     def declare(view: Callable[Concatenate[HttpRequest, ReadScope, P], Shown]) -> Handler:
         def shown(request: HttpRequest, scope: ReadScope, /, *args: P.args, **kwargs: P.kwargs) -> Shown | HttpResponse:
-            scope.require_whole()
+            if whole:
+                scope.require_whole()
             try:
                 found = view(request, scope, *args, **kwargs)
             except ReadUnavailable:

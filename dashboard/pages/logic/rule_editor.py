@@ -25,6 +25,7 @@ from queries.reads import postgres
 from queries.reads.postgres import ReadUnavailable
 from queries.rule_trials.event_examples import NoExample
 
+PROPOSED = ("sources", "when", "actions", "note")  # parameters of the address of a new rule
 DRAFT, ACTIVATE, HISTORY = "draft", "activate", "history"  # what a button of the form saves for; else the rule is tried
 
 
@@ -36,7 +37,10 @@ def rule_page(request: HttpRequest, scope: ReadScope, rule: str) -> Shown:
 
 @logic_page("rule", part="rules")
 def new_rule(request: HttpRequest, scope: ReadScope) -> Shown:
-    """A new rule, or the one that `?name=` names; `?event=` makes a stored event its first example."""
+    """A new rule, or the one that `?name=` names; `?event=` makes a stored event its first example.
+
+    `?sources=`, `?when=`, `?actions=` and `?note=` fill the form in.
+    """
     return _page(request, scope, request.GET.get("name", ""))
 
 
@@ -72,6 +76,8 @@ def _page(request: HttpRequest, scope: ReadScope, name: str) -> Shown:
     draft = rule_draft.open_rule(addresses.number(request.GET.get("revision", "")), name)
     initial = RuleForm.initial_of(draft.rule, place=draft.place)
     initial |= {"base": draft.base, "events_of": request.GET.get("events_of", "")}
+    if not name:
+        initial |= _proposed(request)
     if request.GET.get("event") and may(request.user, editing.PERMISSION):
         initial["examples"] = _with_example(request, scope, draft)
     form, told = RuleForm(initial=initial), Told()
@@ -81,6 +87,13 @@ def _page(request: HttpRequest, scope: ReadScope, name: str) -> Shown:
             told = rule_draft.tried(draft, form, scope=scope, raw=may(request.user, editing.RAW))
     data = {"revision": draft.base, "isNew": not name, "place": draft.place, "rule": draft.rule, "trial": told.trial}
     return Shown(data, _shown(request, scope, draft, form, told))
+
+
+def _proposed(request: HttpRequest) -> dict[str, object]:
+    """Return what an address proposes for a new rule: parts of its form, and the source of the event that it is made of."""
+    source = request.GET.get("event", "").rpartition("/")[0]
+    given = {name: request.GET[name] for name in PROPOSED if name in request.GET}
+    return {**({"sources": source} if source else {}), **given}
 
 
 def _with_example(request: HttpRequest, scope: ReadScope, draft: RuleDraft) -> str:

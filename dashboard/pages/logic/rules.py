@@ -19,7 +19,7 @@ from processing.logic.edits import UnknownRule
 from processing.logic.faults import InvalidLogic
 from processing.logic.presentation import shapes
 from processing.logic.revisions import saving
-from queries.logic import rule_activity
+from queries.logic import own_rules, rule_activity
 from queries.logic.revisions import SAVE_SECONDS
 from queries.logic.rule_activity import MINUTES
 from queries.reads import postgres
@@ -28,10 +28,13 @@ MOST_PLACES = 200
 HEIGHT = 20  # of the drawing of an hour
 
 
-@logic_page("rules", part="rules")
+@logic_page("rules", part="rules", whole=False)
 def rules(request: HttpRequest, scope: ReadScope) -> Shown:
     """The rules of the current logic. `?moved=` names the one that was moved last, whose button gets the focus."""
-    found = rule_activity.read(scope=scope, now=datetime.now(tz=UTC))
+    now = datetime.now(tz=UTC)
+    if not scope.whole:
+        return Shown({"ownRules": own_rules.read(scope=scope, now=now)}, {"bound": True})
+    found = rule_activity.read(scope=scope, now=now)
     shown = [
         {
             **rule,

@@ -291,7 +291,7 @@ def test_an_event_becomes_an_example_of_a_new_rule_or_of_one_that_is_there() -> 
     client = operator()
 
     new, old = page(client, f"/logic/rules/new/?event={address}"), page(client, f"/logic/rules/hot/?event={address}")
-    none = page(client, "/logic/rules/new/?event=plant-1/x")
+    none = page(client, "/logic/rules/new/?event=plant-1/x&actions=tag+x")
     blind = page(person("change_logicrevision"), f"/logic/rules/new/?event={address}")
 
     for part in ("&quot;sourceId&quot;: &quot;plant-1&quot;", "&quot;temperature&quot;: 35", "&quot;hot&quot;"):
@@ -299,6 +299,8 @@ def test_an_event_becomes_an_example_of_a_new_rule_or_of_one_that_is_there() -> 
         assert part in old
     assert f'href="/logic/rules/hot/?event={address}"' in new
     assert "Expected the source and the id of an event" in none
+    assert ">tag x</textarea>" in none.replace("\n", "")
+    assert ">plant-1</textarea>" in new.replace("\n", "")
     assert "you may not read raw documents" in blind
     assert "&quot;temperature&quot;: 35" not in blind
 
@@ -466,12 +468,33 @@ def test_who_may_see_some_sources_only_sees_no_logic_and_changes_none(settings: 
 
     where_all_is_open = bound.post("/logic/switch/", change)
     settings.DATAFLOW_OPEN_READ = False
-    answers = [bound.get(address) for address in (*PAGES, "/logic.json", "/logic/rules/hot.json")]
+    answers = [bound.get(address) for address in (*PAGES[1:], "/logic/rules/hot.json")]
     posted = bound.post("/logic/switch/", change)
 
     assert {answer.status_code for answer in (*answers, posted, where_all_is_open)} == {403}
-    assert not any("temperature" in answer.content.decode() for answer in answers)
     assert content().rules == [HOT]
+
+
+def test_who_may_see_some_sources_only_sees_what_rules_took_from_these(settings: Settings) -> None:
+    others = RuleContent(name="foreign", sources=["press-*"], actions=["drop"])
+    labelled = RuleContent(name="labelled", labels={"site": "north"}, actions=["drop"])
+    Source.objects.create(source_id="plant-1", labels={"site": "north"})
+    Source.objects.create(source_id="press-1", labels={"site": "south"})
+    save(HOT, others, RuleContent(name="mine", sources=["plant-*"], actions=["drop"]), labelled)
+    minute = timezone.now().replace(second=0, microsecond=0)
+    for source, dropped in (("plant-1", 7), ("press-1", 1_000)):
+        RuleCount.objects.create(
+            kind="rule", name="mine", source_id=source, minute=minute, partition=0, dropped=dropped
+        )
+    settings.DATAFLOW_OPEN_READ = False
+    bound = person(patterns=("plant-1",))
+
+    rules, seen = json.loads(bound.get("/logic.json").content), page(bound, "/logic/")
+
+    assert [(rule["name"], rule["dropped"]) for rule in rules["ownRules"]] == [("hot", 0), ("mine", 7), ("labelled", 0)]
+    assert list(rules) == ["ownRules"]
+    for hidden in ("foreign", "temperature", "press", "1,000", "ann"):
+        assert hidden not in seen.partition("<main")[2]
 
 
 def test_the_pages_open_while_postgresql_is_away() -> None:
