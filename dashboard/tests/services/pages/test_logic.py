@@ -262,6 +262,7 @@ def test_a_rule_is_checked_and_tried_on_the_last_events_before_it_is_saved() -> 
     tried = text(client.post("/logic/rules/hot/", {**typed, "sources": "plant-*"}))
     wrong = text(client.post("/logic/rules/hot/", {**typed, "sources": "plant-*", "when": "temperature >"}))
     blind = text(person("change_logicrevision").post("/logic/rules/hot/", {**typed, "sources": "plant-1"}))
+    off = text(client.post("/logic/rules/hot/", {**typed, "sources": "plant-*", "enabled": ""}))
     of_all = json.loads(client.get("/logic/rules/hot.json?try=1&events_of=other").content)["trial"]
     with patch.object(documents, "find_many", side_effect=DocumentsUnavailable):
         away = text(client.post("/logic/rules/hot/", typed))
@@ -275,6 +276,8 @@ def test_a_rule_is_checked_and_tried_on_the_last_events_before_it_is_saved() -> 
     assert re.findall(r'data-path="([^"]*)"', tried) == [
         *("payload[&quot;odd key&quot;]", "payload[&quot;source&quot;]", "site.name", "temperature"),
     ]
+    assert "Tried as if the rule were enabled." not in tried
+    assert "2 applied, 18 not applied. 12 come out otherwise than now. Tried as if the rule were enabled." in off
     assert "Mend what is wrong first." in wrong
     assert "invalid syntax" in wrong
     assert "<code>/fahrenheit</code>" in blind
