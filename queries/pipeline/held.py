@@ -16,7 +16,7 @@ from queries.pipeline import snapshot
 from queries.reads import cache, postgres
 from queries.request.times import format_time
 
-KEPT_FOR = 10.0  # seconds that an answer about waiting records is used
+KEPT_FOR = 30.0  # seconds that an answer about waiting records is used: looking into them takes a second
 MAX_LETTERS = outcome_window.MOST_IN_A_ROW  # the last ones before the hold: those that the circuit breaker counted
 MAX_SOURCES = 50  # named
 # The letters of the batch that trips the breaker are stored in its transaction, and so is the hold.

@@ -186,8 +186,8 @@ def _said(values: Report) -> str:
 
 def _sources(report: Report) -> Table:
     shown = report["sources"][:MOST_SOURCES]
-    rows = [(_source(one["sourceId"]), *(one[term] for term in _TERMS)) for one in shown]
-    rows.append((cell("all"), *(report["equation"][term] for term in _TERMS)))
+    rows = [(cell("all"), *(report["equation"][term] for term in _TERMS))]
+    rows += [(_source(one["sourceId"]), *(one[term] for term in _TERMS)) for one in shown]
     more = len(report["sources"]) - len(shown)
     return table("Ledger", ("source", *TERMS), rows, note=f"And {more:,} sources more." if more else "")
 

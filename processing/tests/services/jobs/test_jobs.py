@@ -249,7 +249,8 @@ def test_progress_is_one_line_of_a_terminal() -> None:
     for out in (terminal, file):
         foreground.run(enqueue("count", worker="one"), Counting().step, out=out)
 
-    assert terminal.getvalue().startswith("\r\x1b[K1 of 3 done")
+    assert terminal.getvalue().startswith("\r\x1b[K")
+    assert "33%  1 of 3 done" in terminal.getvalue()
     assert terminal.getvalue().endswith("\r\x1b[K")
     assert file.getvalue() == ""
 
