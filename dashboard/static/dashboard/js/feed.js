@@ -301,7 +301,12 @@ export class Feed extends EventTarget {
 
   #visibility() {
     this.#send({ type: "pause", paused: document.hidden });
-    if (!document.hidden) for (const id of this.#subscriptions.keys()) this.refresh(id);
+    if (document.hidden) return;
+    this.#opening += 1;
+    for (const [id, filters] of this.#subscriptions) {
+      if (this.#newest.has(id)) this.#resume(id, filters, this.#opening);
+      else this.refresh(id);
+    }
   }
 
   /** Return the snapshot of a channel, or what a tail has missed `since`. */
