@@ -45,6 +45,7 @@ PAGE_PARAMETERS = [
     ),
     *("since", "o", "p", "all", "e", "_popup", "next", "_changelist_filters", "_to_field", "id__exact", "term"),
     *("username__startswith", "is_staff__exact", "app_label"),
+    *("filter", "start", "end", "columns", "column", "order"),
 ]
 _KNOWN = re.compile(r"\(all: ([^)]*)\)")
 _VARIABLE = re.compile(r"<(\w+)>")

@@ -11,7 +11,7 @@ from queries.events import conditions, scan_limits
 from queries.reads import condition, postgres
 from queries.reads.subject import Subject
 from queries.request.selection import Selection
-from queries.request.times import format_time
+from queries.request.times import format_time, shifted
 
 MAX_BUCKETS = 120
 MAX_MILLISECONDS = 2_000  # of the statement: a page shows its list without a histogram rather than late
@@ -73,6 +73,6 @@ def read(selection: Selection, subject: Subject, *, now: datetime) -> Histogram:
         "seconds": round(width.total_seconds()),
         "total": sum(count for _, count in found),
         "buckets": [
-            {"start": format_time(start), "end": format_time(start + width), "count": count} for start, count in found
+            {"start": format_time(start), "end": format_time(shifted(start, width)), "count": count} for start, count in found
         ],
     }

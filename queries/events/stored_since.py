@@ -15,6 +15,7 @@ from queries.reads import condition, postgres
 from queries.reads.condition import Condition
 from queries.request.filter_line.terms import FilterLine
 from queries.request.selection import Selection
+from queries.request.times import shifted
 from queries.schemas import EventShape
 
 MAX_COUNTED = 10_000  # events
@@ -37,7 +38,7 @@ def read(since: datetime, *, line: FilterLine, scope: ReadScope, rows: int) -> S
     :raises InvalidParameter: the filter's patterns stand for too many sources
     :raises ReadUnavailable: PostgreSQL does not answer, or not in time
     """
-    selection = Selection(line=line, start=since - LATE)
+    selection = Selection(line=line, start=shifted(since, -LATE))
     with postgres.bounded():
         within = selection.within(scope)
         later = Condition("stored > %s", [since])

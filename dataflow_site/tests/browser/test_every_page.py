@@ -30,7 +30,7 @@ RULES = {
     "resultTypes": ["violations"],
 }
 # Addresses that answer no GET with a page of their own.
-NO_PAGES = {"/live/<channel>/", "/sign-out/"}
+NO_PAGES = {"/events/known/", "/live/<channel>/", "/sign-out/"}
 ADMIN = [
     "/admin/",
     "/admin/ingestion/key/",
