@@ -73,6 +73,7 @@ def read(selection: Selection, subject: Subject, *, now: datetime) -> Histogram:
         "seconds": round(width.total_seconds()),
         "total": sum(count for _, count in found),
         "buckets": [
-            {"start": format_time(start), "end": format_time(shifted(start, width)), "count": count} for start, count in found
+            {"start": format_time(start), "end": format_time(shifted(start, width)), "count": count}
+            for start, count in found
         ],
     }

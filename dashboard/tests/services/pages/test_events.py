@@ -142,14 +142,11 @@ def test_one_event_shows_its_row_what_was_sent_its_way_and_those_beside_it(clien
 def test_the_admin_leads_to_the_page_of_an_event(client: Client) -> None:
     event = hourly(1)[0]
     store_document(event)
-    letter = make_letter(event.id, source_id="plant-0")
     client.force_login(User.objects.create_superuser("operator"))
 
     of_event = client.get(reverse("admin:processing_event_change", args=[quote_key(event_key(event))])).content.decode()
-    of_letter = client.get(reverse("admin:processing_deadletter_change", args=[letter.pk])).content.decode()
 
     assert f'href="/events/plant-0/{event.id}/"' in of_event
-    assert f'href="/events/plant-0/{event.id}/"' in of_letter
     assert f"/logic/rules/new/?event=plant-0/{event.id}" in client.get(f"/events/plant-0/{event.id}/").content.decode()
 
 
