@@ -22,7 +22,7 @@ from processing.dead_letters.filters import LetterFilter
 from processing.models import DeadLetter
 from queries.reads import postgres
 
-MOST_COUNTED = 100_000  # letters; a page says "of the newest 100,000"
+MOST_COUNTED = 50_000  # letters; of more a page says that the newest are counted
 MOST_GROUPS = 200
 MOST_VALUES = 12  # of a facet
 
@@ -34,7 +34,7 @@ SPANS: Mapping[Span, tuple[timedelta, timedelta]] = {
     "week": (timedelta(days=7), timedelta(hours=6)),
 }
 # Members of LetterFilter that one can choose from.
-FACETS = ("state", "reason", "source_id", "stage")
+FACETS = ("reason", "source_id", "stage")
 # What groups can be in the order of.
 Order = Literal["newest", "count"]
 ORDERS: Mapping[Order, str] = {"newest": "newest DESC", "count": "count DESC, newest DESC"}

@@ -14,6 +14,7 @@ from ingestion.problems import Code, in_words
 from processing.dead_letters.filters import WAITING, LetterFilter
 from processing.models import DeadLetter
 from queries.dead_letters.filters import MAX_JOB
+from queries.reads import postgres
 from queries.request.query_params import InvalidParameter, Parameters, Query
 
 FILTERS = ("state", "code", "source_id", "stage", "fingerprint", "since", "job", "ids", "q")
@@ -103,7 +104,8 @@ def _searched(selection: LetterFilter, parameters: Parameters, scope: ReadScope)
     try:
         return LetterFilter(**{**members, "event_id": UUID(text)})
     except ValueError:
-        is_source = scope.includes(text) and DeadLetter.objects.filter(source_id=text).exists()
+        with postgres.bounded():
+            is_source = scope.includes(text) and DeadLetter.objects.filter(source_id=text).exists()
     if is_source and selection.source_id in (None, text):
         return LetterFilter(**{**members, "source_id": text})
     return LetterFilter(**{**members, "text": text})

@@ -11,11 +11,12 @@ from django.views.decorators.http import require_safe
 
 from dashboard.frame.page import NotPermitted, Shown, may, page
 from dashboard.pages.letters import chosen as chosen_letters
-from dashboard.pages.letters import listing, one, plans, step_forms
+from dashboard.pages.letters import listing, one, plans, rules, step_forms
 from dashboard.pages.letters.chosen import Chosen
 from dashboard.pages.letters.one import Checked
 from ingestion.auth.read_scope import ReadScope
 from ingestion.http.streamed_answer import StreamedAnswer
+from ingestion.problems import RequestRejected
 from processing.dead_letters import export as letter_export
 from processing.dead_letters import rendering
 from processing.dead_letters.mending import mend as mends
@@ -32,8 +33,6 @@ from queries.scoped_views import scoped
 PERMISSION = "processing.change_deadletter"
 VIEW = "processing.view_deadletter"
 MAX_NUMBER = 2**63 - 1
-# Of letters, rules see those that failed here; what failed before never reaches them.
-SEEN_BY_RULES = ("process", "rows")
 
 T = TypeVar("T")
 
@@ -97,7 +96,8 @@ def redrive(request: HttpRequest, scope: ReadScope) -> Shown:
         "note": _valid(lambda: parameters.text("note", most=1_000)) or "",
         "seconds": plans.seconds(plan["total"], rate=rate, scope=scope),
         "suggestions": plans.suggested(like, scope=scope) if like and not mend else [],
-        "as_rule": mend is not None and like is not None and like.stage in SEEN_BY_RULES,
+        "rule": rules.address(mend, like.source_id) if mend and like and like.stage in rules.STAGES else None,
+        "unseen": mend is not None and like is not None and like.stage not in rules.STAGES,
     }
     return Shown({"plan": plan, "tried": outcome}, extra)
 
@@ -214,8 +214,11 @@ def _valid(read: Callable[[], T]) -> T:
 
 
 def _acts(request: HttpRequest, scope: ReadScope) -> bool:
-    """Return whether to offer actions."""
-    return may(request.user, PERMISSION) and scope.whole and user_scopes.scope_of(request.user).whole
+    """Return whether to offer actions: not while it can't be known."""
+    try:
+        return scope.whole and may(request.user, PERMISSION) and user_scopes.scope_of(request.user).whole
+    except (ReadUnavailable, RequestRejected):
+        return False
 
 
 def _up_to(parameters: Parameters) -> int | None:

@@ -25,7 +25,7 @@ from queries.reads import postgres
 from queries.reads.postgres import ReadUnavailable
 from queries.rule_trials.event_examples import NoExample
 
-PROPOSED = ("sources", "when", "actions", "note")  # parameters of the address of a new rule
+PROPOSED = ("sources", "when", "actions", "note", "place")  # parameters of the address of a new rule
 DRAFT, ACTIVATE, HISTORY = "draft", "activate", "history"  # what a button of the form saves for; else the rule is tried
 
 

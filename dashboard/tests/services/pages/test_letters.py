@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
 from uuid import UUID
 
 import pytest
@@ -232,6 +233,22 @@ def test_the_same_mend_for_all_alike_is_previewed_tried_and_then_sent_by_one_job
         "selection": {"state": "waiting", "fingerprint": print_}, "up_to": other.pk, "rate": 5, "note": "n",
         "mend": [{"do": "parse_date", "format": "dd/mm/yyyy", "field": "timestamp", "zone": "UTC"}],
     }  # fmt: skip
+
+
+def test_a_mend_becomes_a_rule_only_where_rules_see_the_event() -> None:
+    raw = b'{"sourceId": "sensor-1", "timestamp": 1, "payload": {"n": "1"}}'
+    seen = make_letter(
+        0, raw=raw, reason="schema_violation", pointer="/payload/n", stage="process", source_id="sensor-1"
+    )
+    unseen = make_letter(1, raw=raw, stage="decode", source_id="sensor-1")
+    mend, client = '[{"do":"cast","field":"payload.n","to":"number"}]', operator()
+
+    pages = [text(client.get(f"{LIST}redrive/?{urlencode({'ids': one.pk, 'mend': mend})}")) for one in (seen, unseen)]
+    form = text(client.get(re.findall(r'href="(/logic/rules/new/[^"]+)"', pages[0])[0].replace("&amp;", "&")))
+
+    assert "set payload.n = number(payload.n)</textarea>" in form
+    assert "/logic/rules/new/" not in pages[1]
+    assert "No rule can do this" in pages[1]
 
 
 def test_what_is_discarded_needs_a_reason_and_can_be_opened_again() -> None:
