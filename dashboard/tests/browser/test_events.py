@@ -67,6 +67,12 @@ def test_the_tail_shows_what_passes_says_what_it_leaves_out_and_keeps_what_comes
     expect(rows).to_have_count(5)
     expect(opened).to_have_count(1)
 
+    # And of what a pause did not keep it says so.
+    page.get_by_role("button", name="Pause").click()
+    announcer.publish(of("fourth", stored=900))
+    page.get_by_role("button", name="Resume (at least 1 new)").click()
+    expect(page.locator("[data-missed]")).to_contain_text("Only a sample of what came")
+
 
 def test_the_explorer_is_zoomed_by_dragging_and_filtered_by_keyboard_with_completion(
     page: Page, web: ProductProcess

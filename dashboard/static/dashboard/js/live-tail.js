@@ -132,16 +132,19 @@ export class Tail {
 
   /** Say how many events of a pause are not in the table, and where they are. */
   #tellMissed(missed, known, at) {
-    const place = this.#panel.querySelector("[data-missed]");
-    if (!place) return;
-    place.hidden = missed <= 0;
-    if (missed <= 0) return;
-    const query = new URLSearchParams({ filter: this.#panel.dataset.filter ?? "" });
+    const place = this.#panel.querySelector("[data-missed]") ?? make("p", "state");
+    place.dataset.missed = "";
+    place.hidden = missed <= 0 && known;
+    if (place.hidden) return;
+    if (!place.isConnected) this.#panel.querySelector("header").after(place);
+    const source = this.#panel.closest("[data-source-id]")?.dataset.sourceId;
+    const query = new URLSearchParams({ filter: this.#panel.dataset.filter ?? (source ? `source:${source}` : "") });
     query.set("start", new Date(at).toISOString());
     query.set("end", new Date().toISOString());
     const link = make("a", "", "See them all");
     link.href = `/events/?${query}`;
-    place.replaceChildren(`${known ? "" : "At least "}${count(missed)} more came while it was paused. `, link);
+    const more = missed > 0 ? `${known ? "" : "At least "}${count(missed)} more came while it was paused. ` : "";
+    place.replaceChildren(more, known ? "" : "Only a sample of what came while it was paused was looked at. ", link);
   }
 
   #trim() {
