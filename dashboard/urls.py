@@ -17,6 +17,7 @@ from dashboard.pages.overview import views as overview
 from dashboard.pages.pipeline import actions as pipeline_actions
 from dashboard.pages.pipeline import views as pipeline
 from dashboard.pages.search import views as search
+from dashboard.pages.start import demo
 from dashboard.pages.start import views as start
 
 urlpatterns = [
@@ -54,6 +55,8 @@ urlpatterns = [
     *logic,
     *page_paths("start/", start.start, name="start"),
     path("start/key/", start.make_key, name="start-key"),
+    path("start/demo/", demo.start, name="start-demo"),
+    path("start/demo/remove/", demo.remove, name="start-demo-remove"),
     *page_paths("events/", events.events, name="events"),
     path("events/known/", events.known, name="events-known"),
     *page_paths("events/<source_id>/<event_id>/", events.event, name="event"),

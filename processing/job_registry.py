@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from processing import metrics
 from processing.comparisons import request as comparison_request
 from processing.dead_letters import redrive
 from processing.dead_letters.closing import discard, reopen
+from processing.demo import job as demo_job
 from processing.field_indexes import declaring
 from processing.field_indexes import job as field_index_job
 from processing.jobs.queue import Step
@@ -33,8 +34,19 @@ def steps() -> Mapping[str, Step]:
         replay_request.KIND: Replay().step,
         trial_request.KIND: Trial().step,
     }
+    _count(found)
+    return found
+
+
+def feeds() -> Mapping[str, Step]:
+    """Return the steps of kinds that go on for minutes and mostly wait, for a thread beside that of the others."""
+    found: dict[str, Step] = {demo_job.KIND: demo_job.Demo().step}
+    _count(found)
+    return found
+
+
+def _count(kinds: Iterable[str]) -> None:
     # Before the first chunk of a kind: a counter that begins at 1 does not show that it rose.
-    for kind in found:
+    for kind in kinds:
         metrics.JOB_STEPS.labels(kind)
         metrics.JOB_ERRORS.labels(kind)
-    return found

@@ -15,10 +15,10 @@ from queries.sources.health.state import STATES
 LINE = 15  # columns of the half hour
 _COLUMNS = (
     Column("state"),
-    Column("source", least=16),
+    Column("source", least=22),
     Column("events/s", right=True),
     Column("seen", right=True),
-    Column("why", least=34),
+    Column("why", least=30),
     Column("rejects", right=True, spare=2),
     Column("doubles", right=True, spare=3),
     Column("clock", right=True, spare=4),
@@ -45,9 +45,11 @@ def shape(page: HealthPage) -> dict[str, object]:
     return {"at": format_time(page.at), "counts": dict(page.counts), "results": page.results}
 
 
-def sentence(why: Why) -> str:
-    """Return why a source is as it is."""
-    return f"{why['before']}{why['at'] or ''}{why['after']}"
+def sentence(why: Why, now: datetime) -> str:
+    """Return why a source is as it is; of a time of today without the day."""
+    at = why["at"] or ""
+    short = f"{at[11:16]} UTC" if at[:10] == format_time(now)[:10] else at
+    return f"{why['before']}{short}{why['after']}"
 
 
 def _row(source: SourceHealth, now: datetime) -> Row:
@@ -56,7 +58,7 @@ def _row(source: SourceHealth, now: datetime) -> Row:
         source["sourceId"],
         amount(source["perSecond"]),
         ago(source["lastSeen"], now),
-        sentence(source["why"]),
+        sentence(source["why"], now),
         _percent(source["rejectsPercent"]),
         _percent(source["duplicatesPercent"]),
         _clock(source["skewSeconds"]),

@@ -129,6 +129,8 @@ TABLE = (
     _read("/live/<channel>/"),
     _read("/start/"),
     _action("/start/key/"),
+    _action("/start/demo/"),
+    _action("/start/demo/remove/"),
     _open("/sign-in/"),
     _open("/sign-out/"),
     # Which sources someone sees stands on his own page; the state of the pipeline stands on every page.

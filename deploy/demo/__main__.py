@@ -7,16 +7,18 @@ import os
 import signal
 import sys
 import time
+from contextlib import AbstractContextManager, nullcontext
 from types import FrameType
 from typing import NoReturn
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from deploy.demo import logic, weather
+from deploy.demo import ill_sources, logic, weather
 from deploy.demo.arrival import NotArrived, Outcome, outcome, read_back, wait_for_outcome
 from deploy.demo.client import Client, NotRunning, Refused
 from deploy.demo.progress import Progress
+from processing.demo.sources import SOURCES
 
 BATCH = 500  # events; large enough to be fast, small enough that the bar moves
 ARRIVAL = 120.0  # seconds
@@ -55,8 +57,19 @@ def _show(receiver: Client, web: Client, *, once: bool) -> None:
     events = weather.lines()
     print(_said(bring(receiver, web, events)))
     print(f"See them at {web.address}/ and {web.address}/sources/noaa.seattle.hourly/", flush=True)
-    if not once:
+    if once:
+        return
+    with _ill_sources(receiver):
         feed(receiver, events)
+
+
+def _ill_sources(receiver: Client) -> AbstractContextManager[None]:
+    if not receiver.address.startswith(f"http://{LOCAL}:"):
+        return nullcontext()
+    for source in SOURCES:
+        print(f"  {source.name:<24}{source.about}", flush=True)
+    print("`manage.py demo remove` disables these and discards their dead letters.", flush=True)
+    return ill_sources.running(receiver.address)
 
 
 def _apply_logic() -> None:

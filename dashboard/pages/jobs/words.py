@@ -11,6 +11,7 @@ from processing.comparisons import request as comparisons
 from processing.dead_letters import redrive
 from processing.dead_letters.closing import discard, reopen
 from processing.dead_letters.mending import steps
+from processing.demo import job as demo
 from processing.field_indexes import declaring
 from processing.models import Job
 from processing.packing import job as packing
@@ -203,6 +204,7 @@ KINDS: Mapping[str, Words] = {
     trials.KIND: Words("Try logic on history", "events", _about_history, _of_trial),
     comparisons.KIND: Words("Reconcile the stores", "", _about_reconcile, _of_reconcile),
     declaring.KIND: Words("Index a field", "partitions", _about_index, _nothing),
+    demo.KIND: Words("Demo", "seconds", lambda _: "sources that are well and ill", _nothing),
     packing.KIND: Words("Pack rollups and ledger", "rows", lambda _: "all that is old enough", _nothing),
     RESTORE_JOB: Words(
         "Restore lost documents", "documents", lambda _: "those that MongoDB has lost, from rows", _nothing

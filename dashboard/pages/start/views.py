@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from dashboard.frame.page import Shown, action, page
-from dashboard.pages.start import steps
+from dashboard.pages.start import demo, steps
 from ingestion import code_samples
 from ingestion.auth import api_keys
 from ingestion.auth.read_scope import ReadScope
@@ -29,7 +29,7 @@ def start(request: HttpRequest, scope: ReadScope) -> Shown:
     asked = request.GET.get("source", SOURCE)
     source = asked if SOURCE_ID_PATTERN.fullmatch(asked) else SOURCE
     progress = steps.read(source, scope=scope, now=datetime.now(tz=UTC))
-    return Shown({"progress": progress}, _around(request, source))
+    return Shown({"progress": progress}, {**_around(request, source), "demo": demo.state(scope=scope)})
 
 
 @action("ingestion.add_key")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
+import threading
 from types import FrameType
 
 from django.conf import settings
 from django.core.management.base import CommandError
-from django.db import ProgrammingError
+from django.db import ProgrammingError, connection
 
 from ingestion.management.command import OperatorCommand
 from processing import job_registry
@@ -20,6 +21,8 @@ from processing.packing.schedule import Schedule
 from processing.supported_versions import MONGODB, POSTGRESQL
 
 IDLE = 0.5  # seconds between two queries for a job
+FEED_IDLE = 2.0  # the same, for a feed
+FEED_END = 10.0  # seconds for a feed to finish its chunk
 
 
 class Command(OperatorCommand):
@@ -58,6 +61,8 @@ class Command(OperatorCommand):
             ) from error
         state_gauges.start(stopping)
         store_latencies.start(stopping)
+        feeding = threading.Thread(target=_run_feeds, args=(stopping,), name="feeds", daemon=True)
+        feeding.start()
         worker, steps = queue.new_worker(), job_registry.steps()
         schedule, labels = Schedule(), LabelFollower()
         try:
@@ -69,4 +74,18 @@ class Command(OperatorCommand):
         except ProgrammingError as error:
             raise CommandError("PostgreSQL lacks a table or column: run manage.py migrate.", returncode=2) from error
         finally:
-            stopping.set()  # for the threads of gauges and latencies
+            stopping.set()  # for the threads of gauges, latencies and feeds
+            feeding.join(FEED_END)
+
+
+def _run_feeds(stopping: threading.Event) -> None:
+    """Run the jobs that go on for minutes, beside the others."""
+    worker, steps = queue.new_worker(), job_registry.feeds()
+    try:
+        while not stopping.is_set():
+            if not queue.run_next(worker, steps, stopping=stopping):
+                stopping.wait(FEED_IDLE)
+    except ProgrammingError:
+        return  # no such table: the other thread says so
+    finally:
+        connection.close()
