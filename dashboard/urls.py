@@ -18,12 +18,16 @@ from dashboard.pages.pipeline import actions as pipeline_actions
 from dashboard.pages.pipeline import views as pipeline
 from dashboard.pages.search import views as search
 from dashboard.pages.start import demo
+from dashboard.pages.sources import list_view as source_list
+from dashboard.pages.sources import views as sources
 from dashboard.pages.start import views as start
 
 urlpatterns = [
     *page_paths("", overview.overview, name="overview"),
-    path("sources/", views.sources, name="sources"),
-    path("sources/<source_id>/", views.source, name="source"),
+    *page_paths("sources/", source_list.sources, name="sources"),
+    *page_paths("sources/<source_id>/", sources.source, name="source"),
+    path("sources/<source_id>/charts.json", sources.chart_data, name="source-charts"),
+    path("sources/<source_id>/edit/", sources.edit, name="source-edit"),
     path("sign-in/", sign_in.SignIn.as_view(), name="sign-in"),
     path("sign-out/", sign_in.SignOut.as_view(), name="sign-out"),
     path("account/", account.account, name="account"),

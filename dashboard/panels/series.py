@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypedDict
 
 from dashboard.panels.columns import BucketColumns, ChartBucket, Interval, bucket_columns, chart_buckets
 from dashboard.panels.snapshot import Unknown, milliseconds
-from dashboard.panels.sparkline import FieldCard, field_card
 from ingestion.auth.read_scope import ReadScope
 from ingestion.events.timestamps import EPOCH
 from queries.aggregates import chart
@@ -23,7 +21,6 @@ from queries.sources.detail import SourceNotFound
 
 # Length of a chart, unless the charts of a page together exceed MAX_BUCKETS.
 REACH: dict[Interval, int] = {"1m": 120, "1h": 168, "1d": 366}  # buckets
-ENOUGH_BUCKETS = 3  # of one field, the minimum for an interval to be chosen automatically
 
 
 class LatestColumns(TypedDict):
@@ -60,27 +57,15 @@ class Charts:
     end: datetime
     buckets: list[ChartBucket]
 
-    def cards(self) -> list[FieldCard]:
-        """Return a card for each numeric field, in order of name."""
-        by_field: dict[str, list[ChartBucket]] = defaultdict(list)
-        for bucket in self.buckets:
-            by_field[bucket["field"]].append(bucket)
-        fields = sorted(self.source["fields"], key=lambda field: field["name"])
-        return [field_card(field["name"], field["latest"], by_field[field["name"]]) for field in fields]
 
-
-def charts(source_id: str, interval: Interval | None, *, scope: ReadScope) -> Charts:
-    """Read the charts of a source. Without an interval the finest one with enough buckets is used.
+def charts(source_id: str, interval: Interval, *, scope: ReadScope) -> Charts:
+    """Read the charts of a source.
 
     :raises SourceNotFound: no event of this source was ever read, or it is outside the scope
     :raises Unknown: PostgreSQL does not answer
     """
     try:
-        source = detail.one(source_id, scope=scope)
-        if interval is not None:
-            return _charts(source, interval, scope)
-        read = (_charts(source, finest, scope) for finest in REACH)
-        return next(found for found in read if _tells(found))
+        return _charts(detail.one(source_id, scope=scope), interval, scope)
     except ReadUnavailable as error:
         raise Unknown from error
 
@@ -149,7 +134,3 @@ def _read(source_id: str, interval: Interval, span: tuple[datetime, datetime], s
     first = start - (start - EPOCH) % LENGTHS[interval]
     query = ChartQuery(start=first, end=end, interval=interval, points=MAX_POINTS)
     return chart_buckets(chart.read(query, scope.narrowed(source_id), now=datetime.now(tz=UTC)))
-
-
-def _tells(found: Charts) -> bool:
-    return found.interval == "1d" or len({bucket["start"] for bucket in found.buckets}) >= ENOUGH_BUCKETS

@@ -30,6 +30,14 @@ def rate(value: object) -> str:
 
 
 @register.filter
+def percent(value: object) -> str:
+    """A percentage: 0.04 % is not 0 %."""
+    if not _is_number(value):
+        return UNKNOWN
+    return f"{value:.0f} %" if value == 0 or value >= 10 else f"{value:.1g} %"  # type: ignore[operator]
+
+
+@register.filter
 def measure(value: object) -> str:
     """A measured value, in six significant digits."""
     return f"{value:,.6g}" if _is_number(value) else UNKNOWN

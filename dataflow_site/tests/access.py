@@ -93,6 +93,8 @@ TABLE = (
     _action("/dead-letters/<number>/try/"),
     _action("/dead-letters/<number>/check/"),
     _action("/dead-letters/<number>/send/"),
+    _read("/sources/<source_id>/charts/"),
+    _action("/sources/<source_id>/edit/"),
     _read("/jobs/", ALL, FREE),
     _read("/jobs/<number>/", ALL, FREE),
     _read("/logic/", ALL, FREE),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from dashboard.panels.sparkline import HEIGHT, WIDTH
 from queries.pipeline.rate_history import RateHistory
+
+WIDTH, HEIGHT = 600.0, 120.0
 
 
 class RateLines(NamedTuple):

@@ -45,13 +45,15 @@ class _Known(NamedTuple):
     learned: float  # time.monotonic()
 
 
-_known: dict[str, _Known] = {}
+Key = tuple[str, str]  # the database, and a source
+
+_known: dict[Key, _Known] = {}
 _lock = Lock()
 
 
 def known(source_id: str, *, last_seen: float) -> Habit | None:
     """Return the habit of a source; None: it is to be learned."""
-    found = _known.get(source_id)
+    found = _known.get(_key(source_id))
     if found is None or (found.last_seen != last_seen and time.monotonic() > found.learned + AGAIN):
         return None
     return found.habit
@@ -78,7 +80,7 @@ def _keep(sources: Sequence[str], seen: Mapping[str, float], habits: Mapping[str
     with _lock:
         if len(_known) > MOST:
             _known.clear()
-        _known.update((source, _Known(habits[source], seen[source], now)) for source in sources)
+        _known.update((_key(source), _Known(habits[source], seen[source], now)) for source in sources)
 
 
 def _read(sources: Sequence[str]) -> dict[str, Habit]:
@@ -97,5 +99,9 @@ def _read(sources: Sequence[str]) -> dict[str, Habit]:
 def forget(sources: Iterable[str] | None = None) -> None:
     """Forget what was learned; None: of all sources."""
     with _lock:
-        for source in list(_known) if sources is None else sources:
-            _known.pop(source, None)
+        for key in list(_known) if sources is None else map(_key, sources):
+            _known.pop(key, None)
+
+
+def _key(source: str) -> Key:
+    return str(connection.settings_dict["NAME"]), source

@@ -59,7 +59,7 @@ class Index:
     labels: Sequence[Facet]
 
 
-_kept: dict[str, tuple[float, Index]] = {}  # by scope: until when, time.monotonic()
+_kept: dict[tuple[str, str], tuple[float, Index]] = {}  # by database and scope: until when, time.monotonic()
 _lock = Lock()
 
 
@@ -68,9 +68,9 @@ def read(*, scope: ReadScope, now: datetime) -> Index:
 
     :raises ReadUnavailable: PostgreSQL does not answer
     """
-    began = time.monotonic()
+    began, name = time.monotonic(), (str(connection.settings_dict["NAME"]), scope.cache_key)
     with _lock:
-        found = _kept.get(scope.cache_key)
+        found = _kept.get(name)
     if found is not None and began < found[0]:
         return found[1]
     index = fresh(scope=scope, now=now)
@@ -78,7 +78,7 @@ def read(*, scope: ReadScope, now: datetime) -> Index:
     with _lock:
         if sum(len(each.sources) for _, each in _kept.values()) > MOST_ROWS:
             _kept.clear()
-        _kept[scope.cache_key] = ended + max(LEAST_KEPT, KEPT_TIMES * (ended - began)), index
+        _kept[name] = ended + max(LEAST_KEPT, KEPT_TIMES * (ended - began)), index
     return index
 
 

@@ -18,6 +18,7 @@ class Habit(NamedTuple):
     interval: float | None  # seconds between two sendings; None: too few events
     skew: float | None  # seconds by which its clock is ahead of the receivers'; None: there are no events
     is_history: bool  # its events are of a longer time than they took to arrive: an import, no wrong clock
+    spacing: float | None = None  # seconds between the times of its events; None: too few
 
 
 UNKNOWN = Habit(None, None, is_history=False)
@@ -37,7 +38,9 @@ def learn(events: Sequence[tuple[float, float]], minutes: Sequence[float]) -> Ha
         # The minutes can't tell what is shorter; several events of one sending came at one time.
         finer = _gaps(receipts)
         interval = statistics.median(finer) if len(finer) >= FEWEST - 1 else by_minute
-    return Habit(interval, _skew(events), is_history=_is_history(events, receipts))
+    own = _gaps(sorted({time for _, time in events}))
+    spacing = statistics.median(own) if len(own) >= FEWEST - 1 else None
+    return Habit(interval, _skew(events), is_history=_is_history(events, receipts), spacing=spacing)
 
 
 def _gaps(times: Sequence[float]) -> list[float]:

@@ -78,7 +78,7 @@ class HalfHour(NamedTuple):
 
     @property
     def run(self) -> Run | None:
-        """Return the failures: since when all events have failed, or else all of the half hour's; None: there are none."""
+        """Return the failures: since when all events have failed, or else since the first; None: there are none."""
         failed = read = since = 0
         for index in range(len(self.minutes) - 1, -1, -1):
             each = self.minutes[index]
@@ -87,7 +87,8 @@ class HalfHour(NamedTuple):
             if each.read:
                 failed, read, since = failed + each.failed, read + each.read, self.start + index * MINUTE
         if not failed:
-            failed, read, since = sum(self.failed), sum(self.read), self.start
+            first = next((place for place, each in enumerate(self.minutes) if each.failed), 0)
+            failed, read, since = sum(self.failed), sum(self.read[first:]), self.start + first * MINUTE
         return Run(failed, read, since) if failed else None
 
     def _percent(self, part: int) -> float | None:

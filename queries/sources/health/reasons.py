@@ -64,7 +64,9 @@ def _skewed(facts: Facts, now: float) -> Sentence:
 def _new(facts: Facts, now: float) -> Sentence:
     if facts.last_seen is None:
         return Sentence("Nothing was received yet.") if not facts.behind else Sentence("Nothing was read yet.")
-    return Sentence(f"{facts.read:,} event{'' if facts.read == 1 else 's'} so far, too few to tell how often it sends.")
+    return Sentence(
+        f"{facts.read:,} event{'' if facts.read == 1 else 's'} so far; how often it sends is not known yet."
+    )
 
 
 def _habit(facts: Facts) -> str:
@@ -75,6 +77,10 @@ def _habit(facts: Facts) -> str:
     return "how often it sends is not known"
 
 
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
 _SENTENCES: dict[State, Callable[[Facts, float], Sentence]] = {
     "disabled": lambda facts, now: Sentence("Disabled: receivers reject its events."),
     "held": lambda facts, now: Sentence(f"Waits: partition {facts.partition} is held since ", facts.held_since, "."),
@@ -82,5 +88,5 @@ _SENTENCES: dict[State, Callable[[Facts, float], Sentence]] = {
     "late": _late,
     "skewed": _skewed,
     "new": _new,
-    "live": lambda facts, now: Sentence(f"Live; {_habit(facts)}."),
+    "live": lambda facts, now: Sentence(f"{_capital(_habit(facts))}."),
 }

@@ -40,6 +40,7 @@ class SourceHealth(TypedDict):
     perSecond: float | None  # None: what it sends now is not known
     interval: float | None  # seconds between two sendings; None: not known
     intervalIsSet: bool  # by a person
+    spacing: float | None  # seconds between the times of its events; None: not known
     rejectsPercent: float | None
     duplicatesPercent: float | None
     skewSeconds: float | None  # its clock ahead of the receivers'
@@ -105,6 +106,7 @@ def _shape(
         "perSecond": None if waits or facts.last_seen is None else round(lately.rate(now), 4),
         "interval": facts.interval,
         "intervalIsSet": facts.expected is not None,
+        "spacing": habit.spacing,
         "rejectsPercent": _rounded(lately.rejects),
         "duplicatesPercent": _rounded(lately.duplicates),
         "skewSeconds": _skew(facts, habit),

@@ -61,38 +61,84 @@ export function rateChart(element) {
 }
 
 /**
- * Return the chart of one field: the mean, within lowest and highest value.
- * @param {Element} element is replaced by the chart
- * @param {"1m"|"1h"|"1d"} span interval of the aggregates
+ * Options of the chart of one field.
+ * @typedef {object} FieldOptions
+ * @property {string} zone in which the axis is
+ * @property {function(number, number): string} tick text of a time (s since the epoch) on an axis of so many seconds
+ * @property {boolean} log whether values are drawn by their logarithm
+ * @property {string} sync charts with the same text share one cross-hair
+ * @property {function(): [number, number]} span the ends of the time axis, s since the epoch
+ * @property {function(number, number): void} onZoom gets the ends of what was dragged over
+ * @property {function(): void} onReset a double click
+ * @property {function(?number): void} onPoint gets the index below the cross-hair; null: it is not in the chart
  */
-export function seriesChart(element, span) {
+
+/**
+ * Return the chart of one field: the average within lowest and highest value, and the average of an earlier time.
+ * @param {Element} element is replaced by the chart
+ * @param {FieldOptions} options
+ */
+export function fieldChart(element, { zone, tick, log, sync, span, onZoom, onReset, onPoint }) {
+  const width = () => span()[1] - span()[0];
   const options = {
-    padding: [8, 34, 0, 0], // room for half of the last label
-    cursor: { y: false, points: { size: 6 } },
-    scales: { x: { time: true } },
+    padding: [8, 14, 0, 0],
+    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
+    cursor: {
+      y: false,
+      points: { size: 6 },
+      sync: { key: sync, scales: ["x", null] },
+      drag: { x: true, y: false, setScale: false },
+      bind: { dblclick: () => () => onReset() },
+    },
+    scales: { x: { time: true, range: () => span() }, y: log ? { distr: 3 } : {} },
     axes: [
-      axis({ values: (chart, ticks) => ticks.map((tick) => timeLabel(tick, span)), space: 70, size: 24 }),
-      axis({ values: (chart, ticks) => ticks.map(measure), size: 58 }),
+      axis({ values: (chart, ticks) => ticks.map((each) => tick(each, width())), space: 80, size: 24 }),
+      axis({ values: (chart, ticks) => ticks.map((each) => (each === null ? "" : measure(each))), size: 62, space: 28 }),
     ],
     bands: [{ series: [3, 2], fill: colour("--band") }],
     series: [
       {},
-      { label: "Mean", stroke: colour("--accepted"), width: 1.5, points: { size: 4 } },
+      { label: "Average", stroke: colour("--accepted"), width: 1.5, points: lonePoints("--accepted") },
       { label: "Lowest", stroke: "transparent", points: { show: false } },
       { label: "Highest", stroke: "transparent", points: { show: false } },
+      { label: "Before", stroke: colour("--muted"), width: 1.2, dash: [5, 4], points: { show: false } },
     ],
+    hooks: {
+      setCursor: [(chart) => onPoint(chart.cursor.idx ?? null)],
+      setSelect: [
+        (chart) => {
+          const { left, width: dragged } = chart.select;
+          if (dragged < 5) return;
+          chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+          onZoom(chart.posToVal(left, "x"), chart.posToVal(left + dragged, "x"));
+        },
+      ],
+    },
   };
-  return build(element, options, [[], [], [], []]);
+  return build(element, options, [[], [], [], [], []]);
+}
+
+/** Points where a value stands between two gaps, or where there are few: a line shows nothing of them. */
+function lonePoints(name) {
+  return {
+    size: 4,
+    stroke: colour(name),
+    fill: colour(name),
+    show: (chart, series, first, last) => last - first < 60 || undefined,
+    filter: (chart, series, show) => {
+      const column = chart.data[series];
+      const found = [];
+      for (let i = 0; i < column.length; i += 1) {
+        if (column[i] == null) continue;
+        if (show || ((column[i - 1] ?? null) === null && (column[i + 1] ?? null) === null)) found.push(i);
+      }
+      return found;
+    },
+  };
 }
 
 // Over more than a day a time of day alone would not say which.
 function rateTicks({ scales }, ticks) {
   const long = scales.x.max - scales.x.min > 2 * 86400;
   return ticks.map((tick) => (long ? new Date(tick * 1000).toISOString().slice(5, 10) : clock(tick * 1000).slice(0, 5)));
-}
-
-function timeLabel(tick, interval) {
-  const text = new Date(tick * 1000).toISOString();
-  if (interval === "1m") return text.slice(11, 16);
-  return interval === "1h" ? `${text.slice(5, 10)} ${text.slice(11, 16)}` : text.slice(0, 10);
 }

@@ -117,6 +117,9 @@ def test_the_interval_is_that_of_the_sendings() -> None:
     assert interval.learn(every(1, at_once=100), [NOW]).interval is None
     assert interval.learn([], minutes).interval == 60
     # Days came within seconds: an import.
+    assert interval.learn([(NOW, NOW - n * 3_600) for n in range(40)], [NOW]) == interval.Habit(
+        None, -19.5 * 3_600, is_history=True, spacing=3_600
+    )
     assert interval.learn([(NOW + n, NOW - n * 3_600) for n in range(40)], [NOW]).is_history
     assert not interval.learn([(NOW - n * 10, NOW - n * 10 - 40 * DAY) for n in range(40)], [NOW]).is_history
 
@@ -130,8 +133,8 @@ def test_a_half_hour_tells_rate_shares_and_since_when_all_failed() -> None:
     assert lately.rate(start + 29 * 60 + 30) == pytest.approx(6 / 90)
     assert lately.rejects == pytest.approx(100 * 10 / 270)
     assert lately.duplicates == pytest.approx(100 * 130 / 270)
-    mixed = HalfHour(start, [bad] * 29 + [good])
-    assert mixed.run == Run(116, 126, start)
+    mixed = HalfHour(start, [good] + [bad] * 28 + [good])
+    assert mixed.run == Run(112, 122, start + 60)
     quiet = HalfHour(start, [Minute()] * 30)
     assert (quiet.run, quiet.rejects, quiet.duplicates, quiet.rate(start + 30 * 60)) == (None, None, None, 0)
 
@@ -152,7 +155,7 @@ def test_sentences_say_why() -> None:
     assert said("late", behind=180.0) == "What it sent in the last 3 min is not read yet."
     assert said("skewed", latest_event=NOW - 40 * DAY) == "Its clock is 40 d behind the receivers'."
     assert said("new", last_seen=None) == "Nothing was received yet."
-    assert said("new", read=1) == "1 event so far, too few to tell how often it sends."
+    assert said("new", read=1) == "1 event so far; how often it sends is not known yet."
 
 
 def test_a_record_that_came_this_moment_makes_no_backlog() -> None:
