@@ -8,6 +8,7 @@ from typing import TypedDict
 from urllib.parse import urlencode
 
 from django.db import connection
+from django.urls import reverse
 
 from dashboard.panels.tables import letters_link
 from ingestion.auth import source_patterns
@@ -16,6 +17,7 @@ from ingestion.models import Key, Scope
 from processing.dead_letters.filters import LetterFilter
 from processing.dead_letters.schemas import DeadLetterShape
 from processing.events.fields import split
+from processing.logic.content import SchemaContent
 from processing.logic.revisions import rows as revisions
 from queries.dead_letters import listing as letters
 from queries.dead_letters.listing import DeadLetterCursor, DeadLetterQuery
@@ -68,12 +70,19 @@ class KeyRow(TypedDict):
     lastUsedAt: str | None
 
 
+class Link(TypedDict):
+    """A part of the logic with the address of its page."""
+
+    name: str
+    href: str
+
+
 class LogicRows(TypedDict):
     """The parts of the current logic that are for a source."""
 
-    rules: list[str]
-    byLabel: list[str]  # rules for sources with certain labels
-    schemas: list[str]  # name, version and mode
+    rules: list[Link]
+    byLabel: list[Link]  # rules for sources with certain labels
+    schemas: list[Link]
     revision: int
 
 
@@ -152,14 +161,20 @@ def logic(source_id: str) -> LogicRows:
         content = revisions.content_of(cursor, number)
     rules = [each for each in content.rules if each.enabled]
     return {
-        "rules": [each.name for each in rules if not each.labels and _is_for(each.sources, source_id)],
-        "byLabel": [each.name for each in rules if each.labels],
+        "rules": [_rule(each.name) for each in rules if not each.labels and _is_for(each.sources, source_id)],
+        "byLabel": [_rule(each.name) for each in rules if each.labels],
         # The first of the list that is for a source is used.
-        "schemas": [
-            f"{each.name} v{each.version}, {each.mode}" for each in content.schemas if _is_for(each.sources, source_id)
-        ][:1],
+        "schemas": [_schema(each) for each in content.schemas if _is_for(each.sources, source_id)][:1],
         "revision": number,
     }
+
+
+def _rule(name: str) -> Link:
+    return {"name": name, "href": reverse("logic-rule", args=[name])}
+
+
+def _schema(used: SchemaContent) -> Link:
+    return {"name": f"{used.name} v{used.version}, {used.mode}", "href": reverse("logic-schema", args=[used.name])}
 
 
 def _is_for(patterns: Sequence[str], source_id: str) -> bool:

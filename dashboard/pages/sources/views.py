@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
 from urllib.parse import urlencode
 
+from django.conf import settings as conf
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -195,9 +197,14 @@ def _extra(
         "keys": _try(lambda: about.keys(name, scope=scope, now=datetime.now(tz=UTC)))
         if may(request.user, VIEW_KEYS)
         else None,
+        "partition_href": _partition(known.health["partition"]),
         "may_change": may(request.user, CHANGE),
         "zone": own.labels.get("timezone") if own else None,
     }
+
+
+def _partition(number: int | None) -> str:
+    return reverse("pipeline") if number is None else reverse("partition", args=[conf.KAFKA_TOPIC_RAW_DATA, number])
 
 
 def _table(drawn: Charts) -> list[dict[str, float | None]]:

@@ -35,6 +35,7 @@ class SourceHealth(TypedDict):
     state: State
     why: Why
     code: str | None  # of the newest dead letter, if it is failing
+    setAsideUntil: str | None  # receivers reject its events until then; None: they do not
     lastSeen: str | None  # None: nothing was ever read
     latestEvent: str | None
     perSecond: float | None  # None: what it sends now is not known
@@ -101,6 +102,7 @@ def _shape(
         "state": state,
         "why": _why(reasons.sentence(facts, state, now=now, run=lately.run, cause=cause)),
         "code": None if cause is None else cause.code,
+        "setAsideUntil": _time(facts.set_aside_until),
         "lastSeen": _time(facts.last_seen),
         "latestEvent": _time(facts.latest_event),
         "perSecond": None if waits or facts.last_seen is None else round(lately.rate(now), 4),
