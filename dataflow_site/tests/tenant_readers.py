@@ -87,7 +87,7 @@ _HEADERS = {"X-Request-Id", "Date", "Expires", "Server-Timing", "ETag", "X-Cache
 _QUOTE = '(?:"|&quot;)'
 _PASSING = re.compile(
     # Members of JSON, also where a page shows it.
-    rf"{_QUOTE}(?:requestId|now|at|time|seconds|lagAgeSeconds|latencyMs){_QUOTE}: ?(?:\[[^\]]*\]|[^,}}\]\s]+)"
+    rf"{_QUOTE}(?:requestId|now|at|time|seconds|lagAgeSeconds|latencyMs|perSecond|minutes|failedMinutes){_QUOTE}: ?(?:\[[^\]]*\]|[^,}}\]\s]+)"
     r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?Z?"
     # The name of an exported file.
     r"|\bevents-\d{8}T\d{6}Z"
@@ -95,6 +95,11 @@ _PASSING = re.compile(
     r'|(?<="csrfToken": ")\w+'
     r"|<b>(?:X-Cache|ETag|Server-Timing):</b>.*"
     r"|\b[\d.]+ ms\b"  # how long a server took
+    # Columns of charts that end with the running minute.
+    rf"|{_QUOTE}(?:avg|min|max|count|before){_QUOTE}: ?\[[^\]]*\]"
+    # How long ago, how often, and the lines of charts that end now.
+    r"|\b[\d.]+ (?:s|min|h|d) ago\b|(?<=>)now(?=</time>)|\b(?:Silent|Nothing) for [\d.]+ (?:s|min|h|d)\b"
+    r'|(?<=<dd>)[\d.,]+ / s|(?<=data-title="Rate">)[\d.,]+|(?<= d=")[^"]*'
     r"|the nearest one is [\w/+-]+"  # of what is spelled like it
 )
 
