@@ -2,8 +2,7 @@
 
 import { feed } from "./frame.js";
 import { make } from "./panels.js";
-import { Charts } from "./source-charts.js";
-import { moment, timeOfDay } from "./source-times.js";
+import { Charts, moment, timeOfDay } from "./source-charts.js";
 
 const ROWS = 20;
 
