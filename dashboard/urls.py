@@ -17,9 +17,9 @@ from dashboard.pages.overview import views as overview
 from dashboard.pages.pipeline import actions as pipeline_actions
 from dashboard.pages.pipeline import views as pipeline
 from dashboard.pages.search import views as search
-from dashboard.pages.start import demo
 from dashboard.pages.sources import list_view as source_list
 from dashboard.pages.sources import views as sources
+from dashboard.pages.start import demo
 from dashboard.pages.start import views as start
 
 urlpatterns = [
