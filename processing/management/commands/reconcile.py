@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.core.management.base import CommandError, CommandParser
 
 from ingestion.management.command import add_dry_run, add_json
+from ingestion.management.terminal import Terminal
 from processing.commandline import arguments
 from processing.commandline.command import StoreCommand
 from processing.commandline.event_range import EventRange
@@ -45,7 +46,7 @@ class Command(StoreCommand):
         done = {"repaired": dict(repaired.done)} if repair else {}
         self.report(
             {**reconcile.shape(repaired.report), **done},
-            _text(repaired, dry_run=dry_run),
+            _text(repaired, self.terminal, dry_run=dry_run),
             as_json=as_json,
             ok=repaired.report.ok,
         )
@@ -60,7 +61,7 @@ class Command(StoreCommand):
             return repair.run(events, dry_run=dry_run, progress=progress)
 
 
-def _text(repaired: Repaired, *, dry_run: bool) -> str:
+def _text(repaired: Repaired, terminal: Terminal, *, dry_run: bool) -> str:
     verb = "To be repaired" if dry_run else "Repaired"
     done = [f"  {count:>7,}  {repair.MEANINGS[name]}" for name, count in repaired.done.items()]
-    return "\n".join([report_text.render(repaired.report), *(["", f"{verb}:", *done] if done else [])])
+    return "\n".join([report_text.render(repaired.report, terminal), *(["", f"{verb}:", *done] if done else [])])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ingestion.management.tables import Column, table
+from ingestion.management.terminal import Terminal
 from processing.comparisons import request
 from processing.comparisons.differences import MEANINGS
 from processing.ledger.ledger import CountRange, Equation
@@ -15,12 +17,15 @@ _COLUMNS = ("accepted", "stored", "duplicate", "deadLettered", "dropped", "inFli
 _HEADINGS = ("accepted", "stored", "duplicate", "dead-lettered", "dropped", "in flight", "unaccounted")
 
 
-def render(report: Report) -> str:
-    """Return the report as text."""
+def render(report: Report, terminal: Terminal | None = None) -> str:
+    """Return the report as text.
+
+    :param terminal: that the table of sources fits; None: it has as much room as it takes
+    """
     return "\n".join(
         [
             *_scope(report),
-            *_equation(report),
+            *_equation(report, terminal or Terminal()),
             "",
             *_counted(report),
             "",
@@ -43,16 +48,16 @@ def _scope(report: Report) -> Iterator[str]:
         yield ""
 
 
-def _equation(report: Report) -> Iterator[str]:
+def _equation(report: Report, terminal: Terminal) -> Iterator[str]:
     shown = report.sources[:SOURCES_SHOWN]
     names = [source["sourceId"] or "(source unreadable)" for source in shown]
-    width = max(map(len, ["source", *names]))
-    yield _line("source", width, _HEADINGS)
-    for name, source in zip(names, shown, strict=True):
-        yield _line(name, width, _figures(source))
+    columns = (Column("source", least=8), *(Column(heading, right=True) for heading in _HEADINGS))
+    rows = [(name, *_figures(source)) for name, source in zip(names, shown, strict=True)]
+    *lines, total = table(columns, [*rows, ("total", *_figures(report.equation))], terminal)
+    yield from lines
     if len(report.sources) > len(shown):
         yield f"… and {len(report.sources) - len(shown):,} more sources (--source, --json)"
-    yield _line("total", width, _figures(report.equation))
+    yield total
     if report.in_flight_estimated:
         yield f"In flight are {_range(report.equation['inFlightRange'])}, by the records that wait in Kafka."
 
@@ -68,12 +73,6 @@ def _range(bounds: CountRange | None) -> str:
 
 def _figures(equation: Equation) -> tuple[str, ...]:
     return tuple("–" if (figure := equation[name]) is None else f"{figure:,}" for name in _COLUMNS)  # type: ignore[literal-required]
-
-
-def _line(name: str, width: int, cells: tuple[str, ...]) -> str:
-    return f"{name:<{width}}" + "".join(
-        f"  {cell:>{max(len(heading), 11)}}" for heading, cell in zip(_HEADINGS, cells, strict=True)
-    )
 
 
 def _counted(report: Report) -> Iterator[str]:
