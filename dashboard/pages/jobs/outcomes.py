@@ -13,6 +13,7 @@ from dashboard.panels.tables import Cell, Table, cell, event_link, letters_link,
 from ingestion.auth.read_scope import ReadScope
 from ingestion.problems import in_words
 from processing.dead_letters import redrive, scoped_letters
+from processing.dead_letters.mending import chunks
 from processing.models import DeadLetter, DeadLetterAction, Job
 
 MOST = 10_000  # letters that are looked at
@@ -33,6 +34,8 @@ def result(job: Job, *, scope: ReadScope) -> Result | None:
     counts = Counter(outcomes.values())
     tables = [_outcomes(counts, ids, job), *_reasons(ids, job), *_events(outcomes)]
     note = f" Of the first {MOST:,} letters." if len(ids) > MOST else ""
+    unfixed = chunks.told(job)
+    note += f" {unfixed}." if unfixed else ""
     return {"tone": _tone(counts), "sentence": _sentence(counts) + note, "tables": tables}
 
 

@@ -89,5 +89,6 @@ def test_what_is_alike_is_mended_by_the_steps_of_a_form(page: Page, web: Product
     page.get_by_role("button", name="Redrive 6").click()
 
     expect(page.locator("#result")).to_contain_text("5 stored", timeout=30_000)
+    expect(page.locator("#result")).to_contain_text("1 not fixed by the mend stay open")
     assert Event.objects.filter(source_id="meter-8").count() == 5
     assert DeadLetter.objects.get(state="open").raw == GARBAGE.replace(b"meter-7", b"meter-8")

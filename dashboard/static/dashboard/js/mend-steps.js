@@ -20,12 +20,9 @@ function fit(step) {
   step.querySelector("[name=field]").placeholder = chosen === "parse_date" ? "timestamp" : "field";
 }
 
-form?.querySelectorAll(".step").forEach(fit);
-form?.addEventListener("change", ({ target }) => {
-  if (target.name !== "do") return;
-  const step = target.closest(".step");
-  fit(step);
-  if (step.nextElementSibling?.matches(".step") || !target.value) return;
+/** Add an empty step behind the last one, once that does something. */
+function grow(step) {
+  if (step.nextElementSibling?.matches(".step") || !step.querySelector("select").value) return;
   const next = step.cloneNode(true);
   const number = form.querySelectorAll(".step").length + 1;
   for (const input of next.querySelectorAll("select, input")) {
@@ -34,4 +31,16 @@ form?.addEventListener("change", ({ target }) => {
   }
   step.after(next);
   fit(next);
+}
+
+for (const step of form?.querySelectorAll(".step") ?? []) {
+  fit(step);
+  // The person may have been faster than this script.
+  grow(step);
+}
+form?.addEventListener("change", ({ target }) => {
+  if (target.name !== "do") return;
+  const step = target.closest(".step");
+  fit(step);
+  grow(step);
 });
