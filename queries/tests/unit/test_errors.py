@@ -102,13 +102,6 @@ def test_an_unknown_address_is_a_problem_with_debug_or_without(path: str, debug:
     assert (status, problem["code"]) == (404, "not_found")
 
 
-def test_a_browser_at_an_unknown_page_gets_a_page() -> None:
-    response = Client().get("/nothing", headers={"accept": "text/html"})
-
-    assert response.status_code == 404
-    assert response.headers["Content-Type"].startswith("text/html")
-
-
 API = ["/data", "/api/data", "/api/pipeline/", "/api/"]
 OTHERS = ["/healthz", "/readyz", "/metrics", "/live/tail/"]
 METHODS = ["POST", "PUT", "DELETE", "PATCH", "TRACE"]
