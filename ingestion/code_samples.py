@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import NamedTuple
 from urllib.parse import urlsplit
-from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -35,10 +34,11 @@ const answer = await fetch("{url}/ingest", {{
 console.log(answer.status, await answer.text());
 """
 _TWICE = """\
+id=$(python3 -c 'import uuid; print(uuid.uuid4())')
 for temperature in 23.5 99; do
   curl -i {url}/ingest -H 'Content-Type: application/json' \\
     -H "Authorization: Bearer {key}" \\
-    -d '{{"sourceId": {source}, "eventId": "{event}", "timestamp": "{at}", "payload": {{"temperature": '$temperature'}}}}'
+    -d '{{"sourceId": {source}, "eventId": "'$id'", "timestamp": "{at}", "payload": {{"temperature": '$temperature'}}}}'
 done
 """
 _GRPCURL = """\
@@ -112,10 +112,10 @@ def code_samples(address: Address, *, source: str, key: str | None = None) -> li
     ]
 
 
-def conflict_sample(address: Address, *, source: str, key: str | None, event: UUID, at: str) -> CodeSample:
+def conflict_sample(address: Address, *, source: str, key: str | None, at: str) -> CodeSample:
     """Return a sample that sends two events with one id and different content: the second becomes a dead letter.
 
     :param at: the time of both, RFC 3339
     """
-    text = _TWICE.format(url=address.url, source=json.dumps(source), key=key or "$DATAFLOW_KEY", event=event, at=at)
+    text = _TWICE.format(url=address.url, source=json.dumps(source), key=key or "$DATAFLOW_KEY", at=at)
     return CodeSample("Two events with one id", text)

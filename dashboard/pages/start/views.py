@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from uuid import uuid4
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -61,6 +60,6 @@ def _around(request: HttpRequest, source: str, token: str | None = None) -> dict
         "asked": source,
         "open_ingest": settings.DATAFLOW_OPEN_INGEST,
         "samples": code_samples.code_samples(address, source=source, key=token),
-        "conflict": code_samples.conflict_sample(address, source=source, key=token, event=uuid4(), at=at),
+        "conflict": code_samples.conflict_sample(address, source=source, key=token, at=at),
         "live": f"/start/?source={source}",
     }
