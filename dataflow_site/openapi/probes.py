@@ -8,6 +8,7 @@ from dashboard.live.messages import Channel
 from dashboard.panels.columns import Interval
 from dashboard.panels.series import Series
 from dashboard.panels.snapshot_types import Overview
+from dashboard.panels.status_news import StatusNews
 from ingestion.probes import exposition
 from ingestion.problems import Code
 from queries.openapi import Json, parameters, problem_answers
@@ -59,6 +60,9 @@ class Tail(TypedDict):
     """The first message of the channel `tail`: the newest events as columns, oldest first."""
 
     seen: int | None
+    stored: int | None
+    looked: int
+    atLeast: NotRequired[int]  # with `since`: what came since then
     shown: int
     columns: dict[str, list[str]]
 
@@ -74,7 +78,7 @@ class Snapshot(TypedDict):
 
 SHAPES = Shapes([Alive, Readiness])
 # The dashboard has types of its own with names that the read API has, too.
-LIVE_SHAPES = Shapes([Snapshot, OverviewSnapshot, Tail, Series], prefix="Live.")
+LIVE_SHAPES = Shapes([Snapshot, OverviewSnapshot, StatusNews, Tail, Series], prefix="Live.")
 COMPONENTS: Json = {**SHAPES.components, **LIVE_SHAPES.components}
 
 
@@ -155,5 +159,5 @@ def _live() -> Operation:
 
 
 def _snapshot() -> Json:
-    data = {"anyOf": [*map(LIVE_SHAPES.of, (OverviewSnapshot, Tail, Series)), {"type": "null"}]}
+    data = {"anyOf": [*map(LIVE_SHAPES.of, (OverviewSnapshot, StatusNews, Tail, Series)), {"type": "null"}]}
     return {"allOf": [LIVE_SHAPES.of(Snapshot), {"properties": {"data": data}}]}

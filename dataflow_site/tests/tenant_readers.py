@@ -195,7 +195,12 @@ def without_echo(text: str, path: str) -> str:
     """Leave out the address that was asked for, with its values, also where a page's forms and links repeat them."""
     parts = [path, path.replace("&", "&amp;"), quote(path, safe=""), quote(path, safe="/"), path.partition("?")[0]]
     for name, value in parse_qsl(path.partition("?")[2]):
-        parts += [f'value="{escape(value)}"', f"{name}={value}", f"{name}={quote(value, safe='')}"]
+        parts += [
+            f">{escape(value)}<",
+            f'value="{escape(value)}"',
+            f"{name}={value}",
+            f"{name}={quote(value, safe='')}",
+        ]
         # Pages write `source_id` for `sourceId`.
         parts += [f"source_id={quote(value, safe='')}"] if name == "sourceId" else []
     for part in sorted(set(parts), key=len, reverse=True):

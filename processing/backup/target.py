@@ -17,7 +17,9 @@ from processing.stores import postgres
 from processing.stores.mongodb import raw_documents
 
 # `migrate` fills these.
-_OF_MIGRATIONS = ("django_migrations", "django_content_type", "auth_permission")
+_OF_MIGRATIONS = ("django_migrations", "django_content_type", "auth_permission", "auth_group_permissions")
+# Of the groups it makes the roles; others are someone's.
+_GROUPS = "SELECT EXISTS (SELECT FROM auth_group WHERE name <> ALL (ARRAY['viewer', 'operator', 'administrator']))"
 _TABLES = """
 SELECT c.oid::regclass::text FROM pg_class c
 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relname <> ALL (%s) ORDER BY 1
@@ -117,5 +119,5 @@ def compare_with_kafka(found: Manifest) -> Iterator[str]:
 
 
 def _has_rows(connection: psycopg.Connection, table: str) -> bool:
-    query = sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.SQL(table))
+    query = sql.SQL(_GROUPS if table == "auth_group" else "SELECT EXISTS (SELECT FROM {})").format(sql.SQL(table))
     return connection.execute(query).fetchall() == [(True,)]

@@ -103,13 +103,16 @@ def waiting(partition: int, *, scope: ReadScope, now: datetime) -> Waits | None:
     lag = next((each for each in lags or () if each.partition == partition), None)
     if lag is None:
         return None
+    if not lag.records:
+        # Not kept: the next record begins at the same offset.
+        return _shape(WaitingSources())
     start, end = lag.span
     # The end moves on all the time; who waits changes seldom.
     name = cache.name_of(f"waiting.{partition}.{start}", scope)
     kept = cache.get(name, shape=Waits)
     if kept is not None:
         return kept
-    found = waiting_sources.read(partition, start, end) if lag.records else WaitingSources()
+    found = waiting_sources.read(partition, start, end)
     if found is None:
         return None
     waits = _shape(found)

@@ -28,7 +28,7 @@ def test_a_page_whose_session_ended_says_so_and_does_not_connect_for_ever(page: 
         if len(opened) > 1:
             socket.connect_to_server()
 
-    page.route_web_socket("**/ws/live", intercept)
+    page.route_web_socket("**/ws/live?*", intercept)
     page.clock.install()
     page.goto(web.url)
     site.wait_for(lambda: page.evaluate("1") and opened)

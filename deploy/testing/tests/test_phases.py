@@ -51,7 +51,7 @@ def test_a_phase_finds_every_file_with_its_mark(mark: str) -> None:
     }
 
 
-@pytest.mark.parametrize("failing", [phases.parallel("3")[-1], phases.alone()[3], "browser"])
+@pytest.mark.parametrize("failing", [phases.parallel("3")[-1], phases.alone()[3], phases.browser()[3]])
 def test_the_run_fails_with_any_phase(monkeypatch: pytest.MonkeyPatch, failing: str) -> None:
     monkeypatch.setattr(phases, "PYTEST", (sys.executable, "-c", FAILS_WITH.format(7, failing)))
     monkeypatch.setattr(sys, "argv", ["phases", "3"])
@@ -63,7 +63,7 @@ def test_the_run_fails_with_any_phase(monkeypatch: pytest.MonkeyPatch, failing: 
 def test_what_the_browser_s_phase_says_is_shown(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    script = "import sys; print('seen in a browser' if sys.argv[2] == 'browser' else '')"
+    script = "import sys; print('seen in a browser' if 'browser and not thorough' in sys.argv else '')"
     monkeypatch.setattr(phases, "PYTEST", (sys.executable, "-c", script))
     monkeypatch.setattr(sys, "argv", ["phases", "3"])
 

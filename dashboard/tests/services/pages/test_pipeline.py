@@ -71,8 +71,9 @@ def test_a_held_partition_names_who_waits_and_who_held_it_and_an_operator_resume
     place = f"/pipeline/partitions/{topic.name}/0/"
 
     # On a loaded machine Kafka may answer later than a page waits.
-    site.wait_for(lambda: client.get(f"{place.rstrip('/')}.json").json()["waits"] is not None, 30)
+    site.wait_for(lambda: (client.get(f"{place.rstrip('/')}.json").json()["waits"] or {}).get("sources"), 30)
     twin, partition = client.get(f"{place.rstrip('/')}.json").json(), text(client.get(place))
+    site.wait_for(lambda: "2 sources wait" in text(client.get("/pipeline/")), 30)
     page, seen = text(client.get("/pipeline/")), text(viewer.get("/pipeline/"))
     refused = viewer.post(f"{place}resume/").status_code
     unconfirmed = text(client.post(f"{place}set-aside/", follow=True))
