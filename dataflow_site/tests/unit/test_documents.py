@@ -33,7 +33,11 @@ def test_the_readme_has_its_size_and_its_pictures() -> None:
     pictures = re.findall(r'(?:src|srcset)="(docs/images/[^"]+)"', README.read_text())
 
     assert README.stat().st_size in README_BYTES
-    assert sorted(pictures) == ["docs/images/overview-dark.png", "docs/images/overview-light.png"]
+    assert sorted(pictures) == [
+        f"docs/images/{page}-{scheme}.png"
+        for page in ("dead-letters", "overview", "sources")
+        for scheme in ("dark", "light")
+    ]
     assert all((BASE_DIR / picture).stat().st_size <= PICTURE_BYTES for picture in pictures)
 
 
