@@ -16,7 +16,7 @@ from ingestion.auth.read_scope import ReadScope
 FRESH_SECONDS = 1.0
 # A server that does not answer holds up a page for its own reads; not once more for this line, which scripts keep current.
 WAIT_SECONDS = 0.5
-OLD_SECONDS = 30.0
+OLD_SECONDS = 5.0  # what was so longer ago may be over: then the line says that it does not know
 MOST_SCOPES = 1_000
 
 _NOT_YET: StatusLine = {
