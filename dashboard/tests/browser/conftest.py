@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from playwright.sync_api import Playwright
+from playwright.sync_api import Page, Playwright
 
 from deploy.screenshots.browser import ARGUMENTS, NoBrowser, find_chromium
 
@@ -23,3 +23,12 @@ def browser_type_launch_args(browser_type_launch_args: LaunchArguments, playwrig
     except NoBrowser as error:
         pytest.skip(str(error))
     return {**browser_type_launch_args, "executable_path": found, "args": ARGUMENTS}
+
+
+@pytest.fixture
+def console(page: Page) -> list[str]:
+    """What the browser complains about while the page is open: errors, warnings, refusals of the policy."""
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if message.type in {"error", "warning"} else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    return said

@@ -21,13 +21,10 @@ def web(site: Deployment) -> ProductProcess:
 
 
 @pytest.fixture(autouse=True)
-def _clean_console(page: Page) -> Iterator[None]:
+def _clean_console(console: list[str]) -> Iterator[None]:
     """No page may say anything wrong on the console, the policy's refusals included."""
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text) if message.type in {"error", "warning"} else None)
-    page.on("pageerror", lambda error: said.append(str(error)))
     yield
-    assert [text for text in said if "WebSocket" not in text and "ERR_CONNECTION" not in text] == []
+    assert [text for text in console if "WebSocket" not in text and "ERR_CONNECTION" not in text] == []
 
 
 def test_the_overview_moves_without_being_loaded_again(

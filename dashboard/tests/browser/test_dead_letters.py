@@ -31,13 +31,10 @@ def web(site: Deployment, page: Page) -> ProductProcess:
 
 
 @pytest.fixture(autouse=True)
-def _clean_console(page: Page) -> Iterator[None]:
+def _clean_console(console: list[str]) -> Iterator[None]:
     """No page may say anything wrong on the console, the policy's refusals included."""
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text) if message.type in {"error", "warning"} else None)
-    page.on("pageerror", lambda error: said.append(str(error)))
     yield
-    assert said == []
+    assert console == []
 
 
 def test_garbage_is_found_read_mended_and_closed(page: Page, web: ProductProcess, site: Deployment) -> None:

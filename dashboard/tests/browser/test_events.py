@@ -23,12 +23,9 @@ def web(site: Deployment) -> ProductProcess:
 
 
 @pytest.fixture(autouse=True)
-def _clean_console(page: Page) -> Iterator[None]:
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text) if message.type in {"error", "warning"} else None)
-    page.on("pageerror", lambda error: said.append(str(error)))
+def _clean_console(console: list[str]) -> Iterator[None]:
     yield
-    assert said == []
+    assert console == []
 
 
 def of(*names: str, source: str = "plant-1", stored: int | None = None) -> ConsumerFrame:

@@ -33,13 +33,10 @@ def site_url(site: Deployment, page: Page) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _clean_console(page: Page) -> Iterator[None]:
+def _clean_console(console: list[str]) -> Iterator[None]:
     """No page may say anything wrong on the console, the policy's refusals included."""
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text) if message.type in {"error", "warning"} else None)
-    page.on("pageerror", lambda error: said.append(str(error)))
     yield
-    assert said == []
+    assert console == []
 
 
 def press(page: Page, wanted: Locator) -> None:

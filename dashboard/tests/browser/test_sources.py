@@ -23,12 +23,9 @@ def web(site: Deployment) -> ProductProcess:
 
 
 @pytest.fixture(autouse=True)
-def _clean_console(page: Page) -> Iterator[None]:
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text) if message.type in {"error", "warning"} else None)
-    page.on("pageerror", lambda error: said.append(str(error)))
+def _clean_console(console: list[str]) -> Iterator[None]:
     yield
-    assert [text for text in said if "WebSocket" not in text and "ERR_CONNECTION" not in text] == []
+    assert [text for text in console if "WebSocket" not in text and "ERR_CONNECTION" not in text] == []
 
 
 def test_a_zoom_has_finer_values_and_outlives_live_frames_until_one_goes_back(
