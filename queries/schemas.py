@@ -377,14 +377,6 @@ class RecentMinute(TypedDict):
     refused: int | None
 
 
-class MinuteRates(TypedDict):
-    """Events per second by minute of receipt, as columns, oldest first; what waits in Kafka is not in them yet."""
-
-    at: list[str]
-    read: list[float]
-    stored: list[float]
-
-
 class LostRecordsShape(TypedDict):
     """Records that Kafka lost before they were read: from `firstOffset` up to, not including, `nextOffset`."""
 

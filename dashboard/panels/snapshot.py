@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 from dashboard.panels import notices, rates, status_line, verdict
 from dashboard.panels.columns import SHOWN_VALUES, event_columns
-from dashboard.panels.snapshot_types import Doors, Lag, Overview, RateColumns, SourceRow
+from dashboard.panels.snapshot_types import Doors, Lag, Overview, SourceRow
 from ingestion import problems
 from ingestion.auth.read_scope import ReadScope
 from queries import schemas
 from queries.events import listing, stored_since
-from queries.pipeline import dependencies, ingest_processes, ledger_minutes, minute_rates, status
+from queries.pipeline import dependencies, ingest_processes, ledger_minutes, status
 from queries.reads.postgres import ReadUnavailable
 from queries.request.filter_line.terms import EVERYTHING_PASSES, FilterLine
 from queries.request.query_params import InvalidParameter
@@ -26,8 +26,6 @@ GAP_ROWS = 50  # as many as a frame of a tail
 REASON_ROWS = 5
 FILTERED_SINCE = timedelta(hours=1)  # how far back events of all sources are looked into, to start a tail
 MINUTE_ROWS = 6
-CHART_MINUTES = 60
-LEAST_MINUTES = 10  # of the chart, while it has nothing older to show
 
 
 class Unknown(Exception):
@@ -105,7 +103,6 @@ def _whole_overview(scope: ReadScope) -> Overview:
         "told": verdict.told(line),
         "verdict": verdict.verdict(line),
         "minutes": ledger_minutes.recent(now, scope=scope, count=MINUTE_ROWS),
-        "overTime": rates_over_time(now, scope=scope),
         "rates": rates.UNKNOWN,
         "lag": total_lag(line["lag"]),
         "consumers": line["consumers"],
@@ -126,26 +123,12 @@ def unknown_overview(states: Stores | None, *, scope: ReadScope) -> Overview:
         "told": None,
         "verdict": None,
         "minutes": None,
-        "overTime": None,
         "rates": rates.UNKNOWN,
         "lag": None,
         "consumers": None,
         "doors": receivers(ingest_processes.read(scope=scope)) if asked else None,
         "stores": states,
         "sources": None,
-    }
-
-
-def rates_over_time(now: datetime, *, scope: ReadScope) -> RateColumns:
-    """Return the points of the rate chart, one for each minute of the ledger."""
-    found = minute_rates.read(now, scope=scope, count=CHART_MINUTES)
-    # An hour before the first event need not be shown.
-    quiet = next((place for place, rate in enumerate(found["read"]) if rate), len(found["read"]))
-    first = min(max(0, quiet - 1), max(0, len(found["at"]) - LEAST_MINUTES))
-    return {
-        "at": [milliseconds(text) for text in found["at"][first:]],
-        "read": found["read"][first:],
-        "stored": found["stored"][first:],
     }
 
 

@@ -19,14 +19,6 @@ class Lag(TypedDict):
     seconds: float | None  # of the partition that is furthest behind
 
 
-class RateColumns(TypedDict):
-    """The rate chart: events per second by minute of receipt, from the ledger, as columns of equal length."""
-
-    at: list[int]  # ms since the epoch, the start of the minute
-    read: list[float]
-    stored: list[float]
-
-
 class SourceRow(TypedDict):
     """One row of a list of sources."""
 
@@ -64,7 +56,6 @@ class Overview(TypedDict):
     told: Told | None  # the numbers that may be ranges, as text
     verdict: Verdict | None  # the equation in words
     minutes: list[RecentMinute] | None
-    overTime: RateColumns | None
     rates: Rates  # of this moment
     lag: Lag | None
     consumers: list[ConsumerShape] | None

@@ -49,7 +49,6 @@
  * @property {?Object<string, string|boolean>} told numbers that may be ranges, as text
  * @property {?{tone: string, text: string}} verdict the ledger in words
  * @property {?object[]} minutes of the ledger, newest first
- * @property {?{at: number[], read: number[], stored: number[]}} overTime columns of the rate chart, from the ledger's minutes
  * @property {{accepted: ?number, stored: ?number}} rates events per second at this moment
  * @property {?{records: number, seconds: ?number}} lag
  * @property {?{member: string, partitions: number[], state: string}[]} consumers
