@@ -413,6 +413,8 @@ class IncidentShape(TypedDict):
     since: str
     lastSeen: str
     count: int
+    acknowledgedAt: str | None  # an operator has seen it, which ends nothing
+    acknowledgedBy: str
 
 
 class HeldShape(TypedDict):

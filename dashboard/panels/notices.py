@@ -16,6 +16,7 @@ class Notice(TypedDict):
     text: str
     since: str | None  # RFC 3339; None: no start is known
     incident: bool  # or a held partition: dashboard.panels.incidents has what to do about it
+    acknowledgedBy: str | None  # None: by nobody
 
 
 OUTAGES: dict[Literal["kafka", "postgresql", "mongodb", "redis"], tuple[Literal["warn", "bad"], str, str]] = {
@@ -48,7 +49,7 @@ def of_line(line: Pipeline) -> list[Notice]:
     return [
         *of_stores(line["stores"]),
         *_idle(line),
-        *(_of_held(each) for each in line["held"]),
+        *(_of_held(each, _by(line, each)) for each in line["held"]),
         *(_of_incident(each) for each in incidents),
     ]
 
@@ -58,18 +59,12 @@ def of_scope(scope: ReadScope) -> list[Notice]:
     if scope.sources is None or scope.sources:
         return []
     text = "You are in no group that names sources, or none of these has sent anything. An operator sets that in the admin."
-    return [
-        {"tone": "warn", "title": "There is no source that you may see", "text": text, "since": None, "incident": False}
-    ]
+    return [_own("warn", "There is no source that you may see", text)]
 
 
 def of_stores(stores: Stores) -> list[Notice]:
     """Return a notice for each server that does not answer."""
-    return [
-        {"tone": tone, "title": title, "text": text, "since": None, "incident": False}
-        for name, (tone, title, text) in OUTAGES.items()
-        if stores[name]["state"] == "down"
-    ]
+    return [_own(tone, title, text) for name, (tone, title, text) in OUTAGES.items() if stores[name]["state"] == "down"]
 
 
 def _idle(line: Pipeline) -> list[Notice]:
@@ -77,13 +72,35 @@ def _idle(line: Pipeline) -> list[Notice]:
     if line["consumers"] is None or line["consumers"] or not waiting:
         return []
     text = "Events are accepted and wait in Kafka. Start a consumer: manage.py consume."
-    return [{"tone": "bad", "title": "No consumer runs", "text": text, "since": None, "incident": False}]
+    return [_own("bad", "No consumer runs", text)]
 
 
-def _of_held(held: HeldShape) -> Notice:
+def _own(tone: Literal["warn", "bad"], title: str, text: str) -> Notice:
+    """Return a notice of what is no incident, and lasts as long as it is seen."""
+    return {"tone": tone, "title": title, "text": text, "since": None, "incident": False, "acknowledgedBy": None}
+
+
+def _by(line: Pipeline, held: HeldShape) -> str | None:
+    """Return who has acknowledged the incident of a held partition."""
+    own = (held["kind"], f"{held['topic']}/{held['partition']}")
+    return next((_acknowledged(each) for each in line["incidents"] if (each["kind"], each["subject"]) == own), None)
+
+
+def _acknowledged(incident: IncidentShape) -> str | None:
+    return None if incident["acknowledgedAt"] is None else incident["acknowledgedBy"]
+
+
+def _of_held(held: HeldShape, by: str | None) -> Notice:
     where = f"{held['topic']}, partition {held['partition']}"
     text = f"{held['reason']}. No event is lost. {held['remedy']}."
-    return {"tone": "bad", "title": f"{where} is held", "text": text, "since": held["since"], "incident": True}
+    return {
+        "tone": "bad",
+        "title": f"{where} is held",
+        "text": text,
+        "since": held["since"],
+        "incident": True,
+        "acknowledgedBy": by,
+    }
 
 
 def _of_incident(incident: IncidentShape) -> Notice:
@@ -94,4 +111,5 @@ def _of_incident(incident: IncidentShape) -> Notice:
         "text": incident["detail"],
         "since": incident["since"],
         "incident": True,
+        "acknowledgedBy": _acknowledged(incident),
     }

@@ -11,8 +11,15 @@ from queries.pipeline import dependencies, status
 from queries.reads.postgres import ReadUnavailable
 from queries.schemas import Pipeline, Stores
 
-Tone = Literal["good", "warn", "bad", "unknown"]
-WORDS: dict[Tone, str] = {"good": "Healthy", "warn": "Degraded", "bad": "Needs attention", "unknown": "Unknown"}
+# noted: nothing but incidents that somebody has acknowledged.
+Tone = Literal["good", "noted", "warn", "bad", "unknown"]
+WORDS: dict[Tone, str] = {
+    "good": "Healthy",
+    "noted": "Acknowledged",
+    "warn": "Degraded",
+    "bad": "Needs attention",
+    "unknown": "Unknown",
+}
 SHOWN = 3  # problems named; of further ones the number
 
 
@@ -41,12 +48,14 @@ def of_line(line: Pipeline, *, scope: ReadScope) -> StatusLine:
     waiting = "" if letters == "0" else letters
     found = [*notices.of_scope(scope), *notices.of_line(line)]
     judged = verdict.verdict(line)
-    if not found and judged["tone"] != "bad":
-        # Events on their way are no problem: the lag says whether they are late.
-        return _line("good", judged["text"], waiting)
-    if not found:
+    if any(each["acknowledgedBy"] is None for each in found):
+        return _of_notices(found, waiting)
+    if judged["tone"] == "bad":
         return _line("bad", judged["text"], waiting)
-    return _of_notices(found, waiting)
+    if found:
+        return _line("noted", _noted(found), waiting)
+    # Events on their way are no problem: the lag says whether they are late.
+    return _line("good", judged["text"], waiting)
 
 
 def of_stores(states: Stores | None) -> StatusLine:
@@ -57,10 +66,22 @@ def of_stores(states: Stores | None) -> StatusLine:
 def _of_notices(found: list[Notice], letters: str) -> StatusLine:
     if not found:
         return _line("unknown", "The stores do not answer.", letters)
-    titles = [each["title"] for each in found[:SHOWN]]
-    more = f", and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    tone: Tone = "bad" if any(each["tone"] == "bad" for each in found) else "warn"
-    return _line(tone, "; ".join(titles) + more, letters)
+    fresh = [each for each in found if each["acknowledgedBy"] is None]
+    noted = len(found) - len(fresh)
+    tone: Tone = "bad" if any(each["tone"] == "bad" for each in fresh) else "warn"
+    return _line(tone, _titles(fresh) + (f"; {noted:,} acknowledged" if noted else ""), letters)
+
+
+def _noted(found: list[Notice]) -> str:
+    """Return what lasts although somebody has seen it: "1 incident acknowledged by anna: partition 3 is held"."""
+    people = sorted({each["acknowledgedBy"] or "somebody" for each in found})
+    by = " and ".join(people) if len(people) < SHOWN else f"{len(people)} people"
+    return f"{len(found):,} incident{'s' if len(found) > 1 else ''} acknowledged by {by}: {_titles(found)}"
+
+
+def _titles(found: list[Notice]) -> str:
+    more = f", and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
+    return "; ".join(each["title"] for each in found[:SHOWN]) + more
 
 
 def _line(tone: Tone, text: str, letters: str) -> StatusLine:

@@ -22,6 +22,7 @@ class ShortNotice(TypedDict):
     tone: Literal["warn", "bad"]
     title: str
     since: str | None  # RFC 3339; None: no start is known
+    acknowledgedBy: str | None
 
 
 class StatusNews(TypedDict):
@@ -64,6 +65,12 @@ def _of_stores(states: Stores) -> Heard:
 
 def _news(line: StatusLine, found: list[Notice], judged: Verdict | None) -> StatusNews:
     short: list[ShortNotice] = [
-        {"tone": each["tone"], "title": each["title"], "since": each["since"]} for each in found[:MOST_NOTICES]
+        {
+            "tone": each["tone"],
+            "title": each["title"],
+            "since": each["since"],
+            "acknowledgedBy": each["acknowledgedBy"],
+        }
+        for each in found[:MOST_NOTICES]
     ]
     return {"status": line, "notices": short, "moreNotices": max(0, len(found) - MOST_NOTICES), "verdict": judged}

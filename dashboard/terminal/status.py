@@ -42,9 +42,11 @@ def _head(state: PipelineState, terminal: Terminal) -> Iterator[str]:
     yield from textwrap.wrap(printable(state.line["text"]), room)
     for notice in state.notices:
         since = f", for {ago(notice['since'])}" if notice["since"] else ""
+        by = notice["acknowledgedBy"]
+        seen = "" if by is None else f", acknowledged by {printable(by)}"
         yield ""
-        for line in textwrap.wrap(f"! {printable(notice['title'])}{since}", room):
-            yield terminal.paint(line, notice["tone"])
+        for line in textwrap.wrap(f"! {printable(notice['title'])}{since}{seen}", room):
+            yield terminal.paint(line, notice["tone"] if by is None else "noted")
         yield from textwrap.wrap(printable(notice["text"]), room, initial_indent="  ", subsequent_indent="  ")
 
 

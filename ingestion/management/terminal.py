@@ -8,11 +8,11 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-Tone = Literal["good", "warn", "bad", "unknown", "strong"]
+Tone = Literal["good", "noted", "warn", "bad", "unknown", "strong"]
 
 # Of what is no terminal, such as a file or a pipe: whoever reads it wants whole rows.
 UNBOUNDED = 100_000  # columns
-_CODES: dict[Tone, str] = {"good": "32", "warn": "33", "bad": "31;1", "unknown": "2", "strong": "1"}
+_CODES: dict[Tone, str] = {"good": "32", "noted": "1", "warn": "33", "bad": "31;1", "unknown": "2", "strong": "1"}
 _LEVELS = "▁▂▃▄▅▆▇█"
 _NOTHING = "·"
 _CUT = "…"

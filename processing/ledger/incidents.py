@@ -21,13 +21,21 @@ for _kind in Incident.Kind:
 _OPEN = """
 INSERT INTO incident AS i (kind, subject, detail, since, last_seen) VALUES (%s, %s, %s, now(), now())
 ON CONFLICT (kind, subject) WHERE until IS NULL
-DO UPDATE SET detail = excluded.detail, last_seen = now(), count = i.count + 1 RETURNING i.count
+DO UPDATE SET detail = excluded.detail, last_seen = now(), count = i.count + 1,
+    acknowledged_at = CASE WHEN {same} THEN i.acknowledged_at END,
+    acknowledged_by = CASE WHEN {same} THEN i.acknowledged_by ELSE '' END
+RETURNING i.count
 """
+# Who acknowledged an incident has seen this state of it. Numbers in its detail move all the time; other words are news.
+_WORDS = "regexp_replace({}, '[0-9][0-9.,]*', '', 'g')"
+_OPEN = _OPEN.format(same=f"{_WORDS.format('excluded.detail')} = {_WORDS.format('i.detail')}")
 _CLOSE = "UPDATE incident SET until = now() WHERE kind = %s AND subject = %s AND until IS NULL"
 
 
 def open_incident(kind: Incident.Kind, subject: str, detail: str, *, cursor: Cursor | None = None) -> None:
     """Open an incident; if it is open already, count the repetition and replace its detail.
+
+    Another detail, but for its numbers, has to be acknowledged anew.
 
     :param subject: what it is about, always spelled the same, e.g. "raw-data/3" (`of_partition`)
     :param cursor: of the transaction that the incident belongs to; None: Django's connection

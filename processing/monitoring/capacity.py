@@ -35,6 +35,7 @@ _groups = VolumeGroups()
 
 EVERY = 60.0  # seconds
 SETTINGS_AFTER = 10.0  # seconds from the start
+ALMOST_FULL = 95  # %; PostgreSQL and Kafka stop when nothing is left
 REFUSED = "Kafka, disk and retention checks"  # subject of the incident while Kafka refuses to answer them
 
 _REDIS_TIMEOUT = 1.0  # seconds
@@ -127,6 +128,8 @@ def _check_volumes(groups: Iterable[VolumeGroup]) -> None:
     for group in groups:
         volume, servers = group.volume, group.names
         size = f"{volume.percent:.0f} % of {volume.total / _GIGABYTE:,.1f} GB are used"
+        # In words: who acknowledged the incident while there was more room has not seen this.
+        size += ", it is almost full" if volume.percent >= ALMOST_FULL else ""
         shared = f"; on it are {', '.join(servers)}" if len(servers) > 1 else ""
         _report(Incident.Kind.DISK, group.subject, size + shared if 0 < most <= volume.percent else None)
         for name in servers:

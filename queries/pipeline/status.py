@@ -119,6 +119,8 @@ def _incidents(scope: ReadScope) -> list[IncidentShape]:
             "since": format_time(row.since),
             "lastSeen": format_time(row.last_seen),
             "count": row.count,
+            "acknowledgedAt": None if row.acknowledged_at is None else format_time(row.acknowledged_at),
+            "acknowledgedBy": row.acknowledged_by,
         }
         for row in incidents.open_incidents()[:MAX_INCIDENTS]
     ]

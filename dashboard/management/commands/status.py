@@ -24,7 +24,7 @@ class Command(OperatorCommand):
         "  manage.py status --watch              again every two seconds, until Ctrl-C\n"
         "  manage.py status --watch --every 10 | tee pipeline.log      a line each time, where there is no terminal\n"
         "  manage.py status --json\n\n"
-        "Exit code 0: healthy; 1: something needs somebody, or is not known. With --watch it is that of the last look."
+        "Exit code 0: healthy; 1: something needs somebody, even if somebody has acknowledged it, or is not known. With --watch it is that of the last look."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

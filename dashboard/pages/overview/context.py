@@ -35,6 +35,7 @@ def overview(scope: ReadScope, span: Span) -> tuple[Context, Context]:
     fresh = _known(lambda: freshness.read(scope=scope), answers=answers)
     worst, counts = _known(lambda: _worst(scope, now), answers=answers) or (None, None)
     moved = _known(lambda: movers.read(scope=scope, now=now, count=MOVERS), answers=answers)
+    cards = _known(lambda: incidents.cards(scope=scope), answers=answers)
     data: Context = {
         "overview": sample,
         "rate": rate,
@@ -42,9 +43,11 @@ def overview(scope: ReadScope, span: Span) -> tuple[Context, Context]:
         "worstSources": worst,
         "sourceStates": counts,
         "movers": moved,
-        "incidents": _known(lambda: incidents.cards(scope=scope), answers=answers),
+        "incidents": cards,
     }
     extra: Context = {
+        "new_cards": None if cards is None else [card for card in cards if card["acknowledgedAt"] is None],
+        "seen_cards": [card for card in cards or () if card["acknowledgedAt"] is not None],
         "steps": flow.steps(sample, rate, fresh, whole=scope.whole),
         "rate_lines": None if rate is None else rate_line.of(rate),
         "rate_rows": [] if rate is None else [*zip(*rate.values(), strict=True)][::-1],

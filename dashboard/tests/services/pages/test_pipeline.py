@@ -11,13 +11,26 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
+from dashboard.panels import status_line
+from dashboard.terminal.state import StateReader
 from dashboard.tests.people import forget, person
 from deploy.testing.deployment import Deployment
+from ingestion.auth.read_scope import EVERYTHING
 from ingestion.models import FailingSource
 from ingestion.runtime.redis_client import connect_from_thread
 from processing.kafka import end_offsets
 from processing.ledger import incidents
-from processing.models import DeadLetter, Hold, Incident, Job, LedgerGap, LedgerMinute, Progress, Topic
+from processing.models import (
+    ConsumerMember,
+    DeadLetter,
+    Hold,
+    Incident,
+    Job,
+    LedgerGap,
+    LedgerMinute,
+    Progress,
+    Topic,
+)
 from processing.monitoring import store_latencies
 from processing.monitoring.volume_history import NEWEST, TREND, CapacitySample, VolumeUse
 from processing.tests import factories
@@ -35,7 +48,7 @@ def _site(module_site: Deployment) -> Deployment:
 
 @pytest.fixture(autouse=True)
 def _fresh(site: Deployment) -> None:
-    for model in (Hold, Incident, Job, DeadLetter, LedgerGap, FailingSource, Progress):
+    for model in (Hold, Incident, Job, DeadLetter, LedgerGap, FailingSource, Progress, ConsumerMember):
         model.objects.all().delete()
     forget()
     cache.clear()
@@ -123,6 +136,42 @@ def test_incidents_are_acknowledged_and_a_source_may_send_again() -> None:
     assert "records 0 to 8 were removed" not in page
     assert "records 0 to 8 were removed" in listed
     assert client.get("/pipeline/incidents/?kind=lost").status_code == 404
+
+
+def test_an_acknowledged_incident_colours_the_status_line_no_longer_until_its_state_is_another(topic: Topic) -> None:
+    def line() -> tuple[str, str]:
+        cache.clear()
+        found = status_line.read(scope=EVERYTHING)
+        return found["tone"], found["text"]
+
+    def acknowledge() -> None:
+        client.post(f"/pipeline/incidents/{Incident.objects.filter(until=None).latest('id').pk}/acknowledge/")
+
+    now = timezone.now()
+    ConsumerMember.objects.create(member="c", partitions=[0], since=now, heartbeat=now, state="running")
+    hold(topic)
+    client = person("anna", role="operator")
+    held = line()
+    acknowledge()
+    noted = line()
+    page, api = text(client.get("/")), client.get("/api/pipeline/").json()["incidents"]
+    incidents.open_incident(Incident.Kind.BREAKER, f"{topic.name}/0", "300 dead letters in a row; nothing is dropped")
+    counted = line()
+    incidents.open_incident(Incident.Kind.DISK, "Kafka", "91 % are used")
+    new = line()
+    acknowledge()
+    both = line()
+    incidents.open_incident(Incident.Kind.DISK, "Kafka", "95 % are used, it is almost full")
+
+    title = f"{topic.name}, partition 0 is held"
+    assert held == ("bad", title)
+    assert noted == counted == ("noted", f"1 incident acknowledged by anna: {title}")
+    assert page.index("acknowledged</span> <strong>") > page.index('id="seen-incidents"')
+    assert [each["acknowledgedBy"] for each in api] == ["anna"]
+    assert new == ("warn", "A volume fills up: Kafka; 1 acknowledged")
+    assert both == ("noted", f"2 incidents acknowledged by anna: {title}; A volume fills up: Kafka")
+    assert line() == ("warn", "A volume fills up: Kafka; 1 acknowledged")
+    assert StateReader(EVERYTHING).read().is_healthy is False
 
 
 def test_latencies_and_volumes_are_shown_as_they_were_measured(site: Deployment) -> None:
