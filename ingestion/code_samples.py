@@ -11,8 +11,7 @@ from django.http import HttpRequest
 
 _CURL = """\
 curl -i {url}/ingest -H 'Content-Type: application/json' \\
-  -H "Authorization: Bearer {key}" \\
-  -d '{{"sourceId": {source}, "timestamp": '$(date +%s)', "payload": {{"temperature": 23.5}}}}'
+{header}  -d '{{"sourceId": {source}, "timestamp": '$(date +%s)', "payload": {{"temperature": 23.5}}}}'
 """
 _PYTHON = """\
 import os, time
@@ -23,12 +22,19 @@ event = {{"sourceId": {source}, "timestamp": time.time_ns(), "payload": {{"tempe
 answer = httpx.post("{url}/ingest", json=event, headers={{"Authorization": f"Bearer {{key}}"}})
 print(answer.status_code, answer.text)
 """
+_PYTHON_OPEN = """\
+import time
+import httpx
+
+event = {{"sourceId": {source}, "timestamp": time.time_ns(), "payload": {{"temperature": 23.5}}}}
+answer = httpx.post("{url}/ingest", json=event)
+print(answer.status_code, answer.text)
+"""
 _JAVASCRIPT = """\
-const key = {key};
-const event = {{ sourceId: {source}, timestamp: Date.now(), payload: {{ temperature: 23.5 }} }};
+{declared}const event = {{ sourceId: {source}, timestamp: Date.now(), payload: {{ temperature: 23.5 }} }};
 const answer = await fetch("{url}/ingest", {{
   method: "POST",
-  headers: {{ "Content-Type": "application/json", Authorization: `Bearer ${{key}}` }},
+  headers: {{ "Content-Type": "application/json"{header} }},
   body: JSON.stringify(event),
 }});
 console.log(answer.status, await answer.text());
@@ -37,12 +43,11 @@ _TWICE = """\
 id=$(python3 -c 'import uuid; print(uuid.uuid4())')
 for temperature in 23.5 99; do
   curl -i {url}/ingest -H 'Content-Type: application/json' \\
-    -H "Authorization: Bearer {key}" \\
-    -d '{{"sourceId": {source}, "eventId": "'$id'", "timestamp": "{at}", "payload": {{"temperature": '$temperature'}}}}'
+{header}    -d '{{"sourceId": {source}, "eventId": "'$id'", "timestamp": "{at}", "payload": {{"temperature": '$temperature'}}}}'
 done
 """
 _GRPCURL = """\
-grpcurl {plain}-H "Authorization: Bearer {key}" \\
+grpcurl {options}\\
   -d '{{"event": {{"source_id": {source}, "timestamp_epoch": '$(date +%s)',
        "payload": "'$(printf '{{"temperature": 23.5}}' | base64)'"}}}}' \\
   {host}:{grpc_port} dataflow.ingest.v1.Ingestion/Ingest
@@ -54,8 +59,7 @@ _TELEGRAF = """\
 
 [[outputs.influxdb_v2]]
   urls = ["{url}"]
-  token = "{key}"
-  organization = "any"
+{token}  organization = "any"
   bucket = "any"
 """
 
@@ -89,26 +93,22 @@ def code_samples(address: Address, *, source: str, key: str | None = None) -> li
     """Return one sample for each protocol.
 
     :param source: a source id; none of the characters that it may contain is special between quotes
-    :param key: a token to include; None: the sample reads it from the environment
+    :param key: a token to include; None: the sample reads it from the environment, or has none if the site is open
     """
-    filled = {
-        "url": address.url,
-        "host": address.host,
-        "grpc_port": settings.GRPC_SERVICE_PORT,
-        "plain": "" if address.is_secure else "-plaintext ",
-        "source": json.dumps(source),
-    }
+    json_source, is_open = json.dumps(source), _is_open(key)
     return [
-        CodeSample("curl", _CURL.format(**filled, key=key or "$DATAFLOW_KEY")),
+        CodeSample("curl", _CURL.format(url=address.url, source=json_source, header=_curl_header(key, indent=2))),
+        CodeSample("Python, with httpx", _python(address, json_source, key)),
+        CodeSample("JavaScript, with fetch", _javascript(address, json_source, key)),
+        CodeSample("grpcurl", _grpcurl(address, json_source, key)),
         CodeSample(
-            "Python, with httpx", _PYTHON.format(**filled, key=json.dumps(key) if key else 'os.environ["DATAFLOW_KEY"]')
+            "Telegraf",
+            _TELEGRAF.format(
+                url=address.url,
+                source=json_source,
+                token="" if is_open else f'  token = "{key or "${DATAFLOW_KEY}"}"\n',
+            ),
         ),
-        CodeSample(
-            "JavaScript, with fetch",
-            _JAVASCRIPT.format(**filled, key=json.dumps(key) if key else "process.env.DATAFLOW_KEY"),
-        ),
-        CodeSample("grpcurl", _GRPCURL.format(**filled, key=key or "$DATAFLOW_KEY")),
-        CodeSample("Telegraf", _TELEGRAF.format(**filled, key=key or "${DATAFLOW_KEY}")),
     ]
 
 
@@ -117,5 +117,36 @@ def conflict_sample(address: Address, *, source: str, key: str | None, at: str) 
 
     :param at: the time of both, RFC 3339
     """
-    text = _TWICE.format(url=address.url, source=json.dumps(source), key=key or "$DATAFLOW_KEY", at=at)
+    text = _TWICE.format(url=address.url, source=json.dumps(source), header=_curl_header(key, indent=4), at=at)
     return CodeSample("Two events with one id", text)
+
+
+def _is_open(key: str | None) -> bool:
+    """Return whether a sample works without a key."""
+    return key is None and settings.DATAFLOW_OPEN_INGEST
+
+
+def _curl_header(key: str | None, *, indent: int) -> str:
+    return "" if _is_open(key) else f'{" " * indent}-H "Authorization: Bearer {key or "$DATAFLOW_KEY"}" \\\n'
+
+
+def _python(address: Address, source: str, key: str | None) -> str:
+    if _is_open(key):
+        return _PYTHON_OPEN.format(url=address.url, source=source)
+    return _PYTHON.format(url=address.url, source=source, key=json.dumps(key) if key else 'os.environ["DATAFLOW_KEY"]')
+
+
+def _javascript(address: Address, source: str, key: str | None) -> str:
+    declared = f"const key = {json.dumps(key) if key else 'process.env.DATAFLOW_KEY'};\n"
+    header = ", Authorization: `Bearer ${key}`"
+    if _is_open(key):
+        declared = header = ""
+    return _JAVASCRIPT.format(url=address.url, source=source, declared=declared, header=header)
+
+
+def _grpcurl(address: Address, source: str, key: str | None) -> str:
+    plain = "" if address.is_secure else "-plaintext "
+    header = "" if _is_open(key) else f'-H "Authorization: Bearer {key or "$DATAFLOW_KEY"}" '
+    return _GRPCURL.format(
+        options=plain + header, source=source, host=address.host, grpc_port=settings.GRPC_SERVICE_PORT
+    )

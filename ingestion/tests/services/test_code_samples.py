@@ -78,7 +78,7 @@ def test_what_a_sources_page_shows_sends_its_events(operator: Client, keyed: Pro
     Source.objects.create(source_id=ODD)
     _, token = api_keys.create("meter", ["ingest"], sources=[ODD])
 
-    with override_settings(INGESTION_SERVICE_PORT=keyed.port):
+    with override_settings(INGESTION_SERVICE_PORT=keyed.port, DATAFLOW_OPEN_INGEST=False):
         page = operator.get(f"/admin/ingestion/source/{ODD.replace('_', '_5F').replace(':', '_3A')}/change/")
     by_curl = run(["bash", "-s"], shown(page)["curl"], DATAFLOW_KEY=token)
     by_httpx = run([sys.executable, "-"], shown(page)["Python, with httpx"], DATAFLOW_KEY=token)

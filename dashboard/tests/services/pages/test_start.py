@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
+import tomllib
 from html import unescape
 from pathlib import Path
 
@@ -60,6 +62,26 @@ def test_a_key_is_shown_once_sends_and_what_it_breaks_waits_to_be_mended(site: D
     assert progress["event"]["sourceId"] == "press-7"
     assert progress["openLetter"] == DeadLetter.objects.get().pk
     assert progress["rejected"] == []
+
+
+def test_the_samples_of_an_open_site_name_no_key_and_work_as_they_stand(site: Deployment) -> None:
+    receiver, grpc = site.start_ingest({"DATAFLOW_OPEN_INGEST": "1"}), site.start_grpc({"DATAFLOW_OPEN_INGEST": "1"})
+    ports = {"INGESTION_SERVICE_PORT": receiver.port, "GRPC_SERVICE_PORT": grpc.port}
+
+    with override_settings(DATAFLOW_OPEN_INGEST=True, **ports):
+        samples = samples_on(Client(headers={"host": "127.0.0.1:8080"}).get("/start/?source=press-7"))
+    telegraf = tomllib.loads(samples["Telegraf"])["outputs"]["influxdb_v2"][0]
+
+    assert run(["bash", "-s"], samples["curl"]).startswith("HTTP/1.1 202")
+    assert run([sys.executable, "-"], samples["Python, with httpx"]).startswith("202 ")
+    assert run([str(NODE), "--input-type=module", "-"], samples["JavaScript, with fetch"]).startswith("202 ")
+    assert run(["bash", "-s"], samples["Two events with one id"]).count("HTTP/1.1 202") == 2
+    # One argument a line: what grpcurl would be called with.
+    [plain, flag, *_] = run(["bash", "-s"], f'grpcurl() {{ printf "%s\\n" "$@"; }}\n{samples["grpcurl"]}').splitlines()
+    assert (plain, flag) == ("-plaintext", "-d")
+    assert telegraf["urls"] == [f"http://127.0.0.1:{receiver.port}"]
+    assert "token" not in telegraf
+    assert [name for name, text in samples.items() if "KEY" in text or "Authorization" in text] == []
 
 
 def test_who_may_not_make_keys_is_told_who_makes_them(module_site: Deployment) -> None:
