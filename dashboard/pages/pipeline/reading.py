@@ -31,6 +31,7 @@ from queries.schemas import Doors, LostRecordsShape, Pipeline, RecentMinute, Sto
 MINUTES = 15  # of the ledger
 REFUSED_MINUTES = 60
 COMPARISONS = 5  # the last ones
+WAITS_LONG = 60.0  # seconds; what came this moment waits, too
 LOOKED_INTO = 3  # held partitions whose records are looked into, which takes up to some seconds for each
 
 Found = TypeVar("Found")
@@ -99,7 +100,7 @@ def read(*, scope: ReadScope, now: datetime) -> PipelinePage:
         "latencies": history,
         "minutes": _known(lambda: ledger_minutes.recent(now, scope=scope, count=MINUTES)) if line else None,
         "capacity": capacity,
-        "expiries": _expiries(rows, capacity),
+        "expiries": expiries_of(rows, capacity),
         "comparisons": _known(lambda: _comparisons(scope, now)) if line else None,
         "gaps": _known(lambda: _gaps(scope)) if line else None,
     }
@@ -162,14 +163,15 @@ def _gaps(scope: ReadScope) -> list[ShownGap]:
     ]
 
 
-def _expiries(rows: list[PartitionRow] | None, capacity: Capacity | None) -> list[Expiry]:
-    """Return, for partitions in which something waits, when its first record is as old as Kafka keeps records."""
+def expiries_of(rows: list[PartitionRow] | None, capacity: Capacity | None) -> list[Expiry]:
+    """Return, for partitions in which records wait for long, when the first is as old as Kafka keeps them; soonest first."""
     kept = None if capacity is None else capacity["retentionSeconds"]
     if kept is None:
         return []
-    return [
+    found: list[Expiry] = [
         # The record before the first that waits is a little older.
         {"topic": row["topic"], "partition": row["partition"], "seconds": max(0.0, kept - row["seconds"])}
         for row in rows or ()
-        if row["records"] and row["seconds"] is not None
+        if row["records"] and (row["seconds"] or 0.0) >= WAITS_LONG
     ]
+    return sorted(found, key=lambda each: each["seconds"])

@@ -25,5 +25,5 @@ def skew(seconds: float | None) -> str:
     if seconds is None:
         return "–"
     if abs(seconds) < NO_SKEW:
-        return "none"
+        return "on time"
     return f"{'+' if seconds > 0 else '-'}{length(abs(seconds))}"

@@ -13,8 +13,6 @@ from ingestion.events.timestamps import EPOCH
 
 MINUTES = 30
 MINUTE = 60
-# Seconds of the running minute, before which the rate is that of the minute before: it would be chance.
-LEAST_ELAPSED = 20.0
 
 # By the primary key.
 _READ = """

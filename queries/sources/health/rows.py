@@ -96,7 +96,7 @@ def _shape(
 ) -> SourceHealth:
     facts = each.facts._replace(usual=each.facts.usual if each.facts.usual is not None else habit.interval)
     state = each.state
-    waits = state == "held" or facts.behind > 0
+    waits = state == "held" or facts.waits
     return {
         "sourceId": each.source_id,
         "state": state,

@@ -14,6 +14,7 @@ LATE, SILENT = 2, 5  # intervals without an event
 LEAST_LATE, LEAST_SILENT = 15.0, 30.0
 # Seconds without an event, where too few came to tell an interval.
 SILENT_WITHOUT_INTERVAL = 86_400.0
+UNREAD = 5.0  # seconds that the partition of a source is behind, without which its rate is too far off
 BEHIND = 60.0  # seconds that the partition of a source is behind, of which then nothing newer is known
 FAILING_SHARE = 0.1  # of what a source sent lately
 RECOVERED = 300.0  # seconds in which everything was stored
@@ -66,6 +67,11 @@ class Facts(NamedTuple):
         """Return after how many seconds without an event it is late."""
         interval = self.interval
         return SILENT_WITHOUT_INTERVAL if interval is None else max(LEAST_LATE, LATE * interval)
+
+    @property
+    def waits(self) -> bool:
+        """Return whether so much of what it sent is not read yet that nobody knows its rate."""
+        return self.behind > UNREAD
 
     @property
     def skew(self) -> float | None:

@@ -47,6 +47,10 @@ def test_every_combination_of_troubles_has_the_state_of_the_worst_one() -> None:
         assert decide(facts(**given_facts), now=NOW) == expected, given_facts
 
 
+def test_what_came_this_moment_hides_no_rate() -> None:
+    assert [facts(behind=seconds).waits for seconds in (0.0, 0.03, 4.0, 6.0)] == [False, False, False, True]
+
+
 @pytest.mark.parametrize(
     ("more", "expected"),
     [
