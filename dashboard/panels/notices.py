@@ -28,15 +28,16 @@ OUTAGES: dict[Literal["kafka", "postgresql", "mongodb", "redis"], tuple[Literal[
 
 TITLES = {
     "operator": "An operator is needed",
-    "breaker": "A partition is held",
+    "breaker": "A partition is held, too many events fail",
     "source": "A source is set aside",
-    "version": "A partition is held",
-    "unreadable": "A partition is held",
+    "version": "A partition is held, a newer release wrote its records",
+    "unreadable": "A partition is held, its records can't be read",
     "crash": "An event that crashed a consumer was isolated",
     "gap": "Kafka deleted records before they were read",
     "rollback": "A server has lost what it had confirmed",
     "disk": "A volume fills up",
     "retention": "Waiting records may expire before they are read",
+    "logic": "A rule fails and was paused",
 }
 _HOLDS = {"breaker", "version", "unreadable"}
 _WORSE = {"operator", "gap", "retention"}

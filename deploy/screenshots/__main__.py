@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from playwright.sync_api import Browser, StorageState
 from playwright.sync_api import Error as PageFailed
 
 from deploy.bench.stack import Stack, fresh_stack, running_servers
@@ -17,6 +18,7 @@ from deploy.demo.client import Client, NotRunning, Refused
 from deploy.local.process import DidNotStart
 from deploy.local.processes import ROOT
 from deploy.local.servers.server import CannotPrepare
+from deploy.screenshots import site
 from deploy.screenshots.browser import NoBrowser, chromium, open_page
 from deploy.screenshots.pages import PAGES, SCHEMES, SETTLED, take
 from deploy.screenshots.png import shrink
@@ -26,7 +28,6 @@ FOLDER = ROOT / "docs" / "images"
 EVERY = ROOT / "var" / "screenshots"  # every page in four variants, to be looked at
 README = ("overview", "sources", "dead-letters")  # the pages whose pictures stand in README.md
 LARGEST = 200 * 1024  # bytes; README.md is opened over slow lines too
-BEFORE = 5.0  # seconds of load before the pages are opened, so that they have something to show
 
 
 class NoLoad(Exception):
@@ -42,9 +43,11 @@ def main() -> None:
     # So that a SIGTERM also stops what was started and removes its data.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
-        with running_servers() as servers, fresh_stack(servers, "screenshots") as stack:
+        settings = site.environment()
+        with running_servers() as servers, fresh_stack(servers, "screenshots", settings) as stack:
+            site.prepare(stack)
             _start(stack)
-            _take(stack, options.seconds, options.folder, options.every)
+            _take(stack, options, settings["DJANGO_SUPERUSER_PASSWORD"])
     except (CannotPrepare, DidNotStart, NoBrowser, NoLoad, NotRunning, Refused, TooLarge, PageFailed) as error:
         sys.exit(f"No pictures were taken: {error}")
 
@@ -66,24 +69,30 @@ def _start(stack: Stack) -> None:
     stack.start_consumer()
 
 
-def _take(stack: Stack, seconds: float, folder: Path, every: Path) -> None:
+def _take(stack: Stack, options: argparse.Namespace, password: str) -> None:
     with under_load(stack.ingest_port) as load, chromium() as browser:
-        load.join(BEFORE)
-        site = f"http://127.0.0.1:{stack.web_port}"
-        load.join(seconds)
-        pictures: dict[str, bytes] = {}
-        for scheme in SCHEMES:
-            page = open_page(browser, scheme)
-            for name in README:
-                page.goto(f"{site}{PAGES[name]}")
-                page.wait_for_timeout(SETTLED)
-                pictures[f"{name}-{scheme}"] = page.screenshot()
-        for file in take(browser, site, every):
+        address = f"http://127.0.0.1:{stack.web_port}"
+        signed_in = site.begin(browser, address, password)
+        load.join(options.seconds)
+        pictures = _of_the_readme(browser, address, signed_in)
+        for file in take(browser, address, options.every, signed_in):
             print(file, flush=True)
         if not load.is_alive():
             raise NoLoad("the load ended before them")
     for name, picture in pictures.items():
-        _save(picture, folder / f"{name}.png")
+        _save(picture, options.folder / f"{name}.png")
+
+
+def _of_the_readme(browser: Browser, address: str, signed_in: StorageState) -> dict[str, bytes]:
+    pictures = {}
+    for scheme in SCHEMES:
+        page = open_page(browser, scheme, signed_in)
+        for name in README:
+            page.goto(f"{address}{PAGES[name]}")
+            page.wait_for_timeout(SETTLED)
+            pictures[f"{name}-{scheme}"] = page.screenshot()
+        page.context.close()
+    return pictures
 
 
 @contextmanager

@@ -21,6 +21,7 @@ SWING_PERIOD = 45.0  # seconds
 ROUND = 0.1  # seconds between two bodies
 REPEAT_EVERY = 40  # bodies; the next one is sent twice, so that there are duplicates
 CONFLICT_EVERY = 200  # bodies; the next one holds an event whose id was used before
+CONFLICT = UUID(int=1, version=4)
 
 
 def send_until(stopped: Event, post: Callable[[bytes], None]) -> None:
@@ -48,7 +49,7 @@ def bodies() -> Iterator[bytes]:
         events = [reading(SOURCES[index % len(SOURCES)], now, index, chance) for index in range(count)]
         if number % CONFLICT_EVERY == 0:
             # The same id with another payload each time: all but the first become dead letters.
-            events[0]["eventId"] = str(UUID(int=1, version=4))
+            events[0]["eventId"] = str(CONFLICT)
         yield b"\n".join(json.dumps(event).encode() for event in events)
         number += 1
 
