@@ -172,6 +172,6 @@ def expiries_of(rows: list[PartitionRow] | None, capacity: Capacity | None) -> l
         # The record before the first that waits is a little older.
         {"topic": row["topic"], "partition": row["partition"], "seconds": max(0.0, kept - row["seconds"])}
         for row in rows or ()
-        if row["records"] and (row["seconds"] or 0.0) >= WAITS_LONG
+        if row["records"] and row["seconds"] is not None and row["seconds"] >= WAITS_LONG
     ]
     return sorted(found, key=lambda each: each["seconds"])

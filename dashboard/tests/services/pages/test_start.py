@@ -69,7 +69,9 @@ def test_the_samples_of_an_open_site_name_no_key_and_work_as_they_stand(site: De
     ports = {"INGESTION_SERVICE_PORT": receiver.port, "GRPC_SERVICE_PORT": grpc.port}
 
     with override_settings(DATAFLOW_OPEN_INGEST=True, **ports):
-        samples = samples_on(Client(headers={"host": "127.0.0.1:8080"}).get("/start/?source=press-7"))
+        page = Client(headers={"host": "127.0.0.1:8080"}).get("/start/?source=press-7")
+    assert isinstance(page, HttpResponse)
+    samples = samples_on(page)
     telegraf = tomllib.loads(samples["Telegraf"])["outputs"]["influxdb_v2"][0]
 
     assert run(["bash", "-s"], samples["curl"]).startswith("HTTP/1.1 202")
