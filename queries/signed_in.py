@@ -10,11 +10,11 @@ _ATTRIBUTE = "dataflow_person"  # of a request
 
 
 def note(request: HttpRequest) -> None:
-    """Store the user of a request, whose session is valid."""
+    """Store the user of a request that has a session, before anyone takes the place of `user`."""
     setattr(request, _ATTRIBUTE, request.user)
 
 
 def person(request: HttpRequest | Request) -> AbstractUser | None:
-    """Return the user who is signed in; None: the request has a key, or needs none."""
+    """Return the user who is signed in; None: nobody is, the request has a key, or needs none."""
     found: AbstractUser | None = getattr(request, _ATTRIBUTE, None)
-    return found
+    return found if found is not None and found.is_active else None

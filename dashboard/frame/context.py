@@ -15,7 +15,7 @@ from dashboard.frame.preferences import Preferences
 from dashboard.panels.status_line import StatusLine
 from ingestion.auth.read_scope import EVERYTHING, ReadScope
 from ingestion.problems import RequestRejected
-from queries import scoped_views, user_scopes
+from queries import scoped_views, signed_in, user_scopes
 from queries.reads import postgres
 from queries.reads.postgres import ReadUnavailable
 
@@ -85,8 +85,8 @@ class Frame:
             return user.is_staff or user.has_perm(OPEN_ADMIN)
 
     def _user(self) -> User | AnonymousUser | None:
-        # A problem that was answered before anyone was looked for has none.
-        return getattr(self._request, "user", None)
+        # Pages of the API have one of Django REST framework in its place; a problem that was answered before has none.
+        return signed_in.person(self._request) or getattr(self._request, "user", None)
 
     @cached_property
     def _scope(self) -> ReadScope | None:

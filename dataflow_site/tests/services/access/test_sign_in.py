@@ -15,7 +15,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.db import connection
-from django.test import Client
+from django.test import Client, override_settings
 
 from dataflow_site.access import sign_in_limits
 from dataflow_site.access.sign_in_limits import MOST_OF_ONE_NAME
@@ -46,6 +46,20 @@ def guess(user: str, times: int, *, address: str = HERE) -> list[bool]:
     # What is compared is not of interest here, and takes long.
     with patch.object(hashlib, "pbkdf2_hmac", return_value=b"x"):
         return [LOCKED in sign_in(user, f"guess {number}", address=address).content for number in range(times)]
+
+
+@pytest.mark.parametrize("is_open", [True, False], ids=["open to everyone", "closed"])
+def test_every_kind_of_page_names_who_is_signed_in(user: User, is_open: bool) -> None:
+    client = Client(headers={"accept": "text/html"})
+    client.force_login(user)
+    paths = ("/", "/account/", "/api/", "/api/data/", "/api/docs/", "/admin/", "/nothing/")
+
+    with override_settings(DATAFLOW_OPEN_READ=is_open):
+        pages = {path: client.get(path).content.decode() for path in paths}
+
+    assert [path for path, text in pages.items() if f"<summary>{user.username}</summary>" not in text] == []
+    # Its roles and what it may open come from the same account.
+    assert [path for path, text in pages.items() if ">Administration</a>" not in text] == []
 
 
 def test_guesses_of_one_name_are_limited_and_its_user_signs_in_elsewhere(user: User) -> None:
