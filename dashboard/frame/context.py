@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from django.conf import settings
-from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.models import AbstractUser, AnonymousUser, User
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
@@ -84,7 +84,7 @@ class Frame:
         with postgres.bounded():
             return user.is_staff or user.has_perm(OPEN_ADMIN)
 
-    def _user(self) -> User | AnonymousUser | None:
+    def _user(self) -> AbstractUser | AnonymousUser | None:
         # Pages of the API have one of Django REST framework in its place; a problem that was answered before has none.
         return signed_in.person(self._request) or getattr(self._request, "user", None)
 
