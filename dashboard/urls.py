@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from dashboard.frame.page import page_paths
-from dashboard.pages import views
+from dashboard.live import polling
 from dashboard.pages.account import sign_in
 from dashboard.pages.account import views as account
 from dashboard.pages.events import views as events
@@ -65,5 +65,5 @@ urlpatterns = [
     path("events/known/", events.known, name="events-known"),
     *page_paths("events/<source_id>/<event_id>/", events.event, name="event"),
     *page_paths("search/", search.search, name="search"),
-    path("live/<channel>/", views.live, name="live"),
+    path("live/<channel>/", polling.live, name="live"),
 ]
