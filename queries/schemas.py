@@ -141,6 +141,14 @@ class TraceSearch(TypedDict):
     complete: bool
 
 
+class LeftOut(TypedDict):
+    """What a trace counts and does not show: of many with the same id it has the first and the newest."""
+
+    deadLetters: int
+    copies: int  # in the topic, which led to no row and no dead letter
+    atLeast: bool  # there are more dead letters than are counted
+
+
 class Trace(TypedDict):
     """The history of one event, copy by copy if it was sent several times.
 
@@ -152,6 +160,7 @@ class Trace(TypedDict):
     sourceId: str | None  # None: not known
     outcome: Outcome
     steps: list[TraceStep]
+    leftOut: LeftOut
     lag: LagShape | None  # of the partition in which it is waiting; None for a key for some sources
     search: TraceSearch | None  # None: Kafka does not answer
 

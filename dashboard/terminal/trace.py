@@ -45,6 +45,12 @@ def _lines(trace: Trace, terminal: Terminal) -> Iterator[str]:
     for step in trace["steps"]:
         yield from _step(step, before, terminal)
         before = step["at"] or before
+    left_out = trace["leftOut"]
+    if left_out["deadLetters"] or left_out["copies"]:
+        least = "at least " if left_out["atLeast"] else ""
+        more = f"{least}{left_out['deadLetters']:,} more dead letters and {left_out['copies']:,} more copies in Kafka"
+        yield ""
+        yield from textwrap.wrap(f"The first and the newest are shown. Its id has {more}.", max(20, terminal.width))
     if trace["lag"] is not None:
         yield ""
         yield f"Partition {trace['lag']['partition']}: {trace['lag']['records']:,} records wait."

@@ -18,6 +18,7 @@ from processing.kafka.topic_reader import TopicReader
 
 BUDGET = 2.0  # seconds after which the search stops
 CHUNK = 500  # records at once
+MOST_COPIES = 2_000  # after which the search stops
 _PATIENCE = 1.5  # seconds to wait for Kafka
 
 
@@ -117,7 +118,7 @@ def _read(
         for record in chunk:
             found.copies += _copies(event_id, record)
         found.records += len(chunk)
-        if time.monotonic() > until:
+        if time.monotonic() > until or len(found.copies) >= MOST_COPIES:
             found.complete = found.records - before >= wanted
             break
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Q
 
 from ingestion.auth.read_scope import ReadScope
 from ingestion.problems import Code, RequestRejected
-from processing.dead_letters import rendering
 from processing.errors import NeedsOperator, StoreUnavailable
 from processing.events.judged import REJECTED
 from processing.events.positions import LinePosition
@@ -29,14 +26,13 @@ from queries.pipeline import snapshot, status
 from queries.pipeline.snapshot import PipelineSnapshot
 from queries.reads import postgres
 from queries.request.times import from_micros
-from queries.schemas import LagShape, Origin, Outcome, Trace, TraceSearch
-from queries.trace import dropped, steps
+from queries.schemas import LagShape, LeftOut, Origin, Outcome, Trace, TraceSearch
+from queries.trace import dropped, letters, steps
+from queries.trace.letters import EventLetters
 from queries.trace.logic import Explainer, SentEvent
 from queries.trace.steps import Said, Step
 
-MAX_LETTERS = 50
-
-_CLOSED = (DeadLetter.State.STORED, DeadLetter.State.DISCARDED)
+FIRST, NEWEST = 5, 5  # copies in the topic that led to no row and no letter
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +40,7 @@ class Known:
     """What PostgreSQL and MongoDB store under an id."""
 
     findings: Findings
-    letters: list[DeadLetter]
+    letters: EventLetters
     removals: list[ReplayRemoval]  # rows that a replay dropped
     spans: RevisionSpans  # of the topic as it is now
     # In the topic as it is now. Positions in a topic that was deleted, or that Kafka lost, can't be read.
@@ -55,8 +51,9 @@ class Known:
         """Every source that sent an event with this id."""
         of_rows = {row.source_id for row, *_ in self.findings.rows} | {each.source_id for each in self.removals}
         # An edit may have moved the event of a letter to the source of its row.
-        own = [each for each in self.letters if each.sent_id is None or not self.findings.rows]
-        return of_rows | {each.source_id for each in own} - {""}
+        own = [each for each in self.letters.shown if each.sent_id is None or not self.findings.rows]
+        left_out = self.letters.sources if self.letters.left_out else frozenset()
+        return (of_rows | {each.source_id for each in own} | left_out) - {""}
 
     def __bool__(self) -> bool:
         return bool(self.findings.rows or self.letters or self.removals)
@@ -103,10 +100,10 @@ def _line_of(origin: Origin) -> LinePosition:
 def _known(event_id: UUID, scope: ReadScope, here: PipelineSnapshot) -> Known:
     findings = detail.find(event_id, scope=scope)
     with postgres.bounded():
-        letters = _letters(
+        known = letters.read(
             event_id, scope, chain_scope=here.scope, sources={row.source_id for row, *_ in findings.rows}
         )
-        positions = {found for each in letters if (found := _position(each, here))}
+        positions = {found for each in known.shown if (found := _position(each, here))}
         removals = _removals(event_id, findings, scope)
         for row, *_ in findings.rows:
             event = Event.objects.select_related("topic").get(source_id=row.source_id, ts=row.ts, id=row.id)
@@ -114,7 +111,7 @@ def _known(event_id: UUID, scope: ReadScope, here: PipelineSnapshot) -> Known:
                 positions.add(position)
         positions |= {found for each in removals if (found := _position(each, here))}
         spans = _spans(here)
-    return Known(findings, letters, removals, spans, positions)
+    return Known(findings, known, removals, spans, positions)
 
 
 def _removals(event_id: UUID, findings: Findings, scope: ReadScope) -> list[ReplayRemoval]:
@@ -135,31 +132,6 @@ def _spans(here: PipelineSnapshot) -> RevisionSpans:
         return RevisionSpans([])
     with connection.cursor() as cursor:
         return revision_spans.read(cursor, topic.pk)
-
-
-def _letters(event_id: UUID, scope: ReadScope, *, chain_scope: ReadScope, sources: Collection[str]) -> list[DeadLetter]:
-    """Return the dead letters of an event with their predecessors and successors, oldest first.
-
-    :param chain_scope: of these, which an edit may have moved to another source
-    :param sources: those of its rows, which an edited letter may have led to
-    """
-    own = DeadLetter.objects.filter(event_id=event_id, **scope.lookup())
-    found: list[tuple[int, int | None]] = list(own.values_list("id", "root_id")[:MAX_LETTERS])
-    edited = DeadLetter.objects.filter(sent_id=event_id, **chain_scope.lookup()).only("id", "root_id", "edited")
-    found += [
-        (letter.pk, letter.root_id)
-        for letter in edited[:MAX_LETTERS]
-        if {line.source for line in rendering.parse_lines(bytes(letter.edited or b""))} & set(sources)
-    ]
-    roots = {root or number for number, root in found}
-    chain = Q(id__in=[number for number, _ in found]) | Q(id__in=roots) | Q(root_id__in=roots)
-    letters = (
-        DeadLetter.objects.filter(chain, **chain_scope.lookup())
-        .select_related("topic")
-        .prefetch_related("actions")
-        .defer("raw", "edited")
-    )
-    return list(letters.order_by("id")[:MAX_LETTERS]) if found else []
 
 
 def _position(found: Event | DeadLetter | ReplayRemoval, here: PipelineSnapshot) -> LinePosition | None:
@@ -213,16 +185,44 @@ def _count(search: Search, scope: ReadScope) -> str:
 def _laid_out(event_id: UUID, found: Histories, copies: list[EventCopy], search: Search | None) -> Trace:
     here = found.here
     waiting = [copy for copy in copies if not _is_read(copy, here)]
+    alone, left_out = _bounded(event_id, found.known, copies, here)
     sources = found.known.sources | {copy.source for copy in copies if copy.source}
-    history = steps.in_order(found.steps(copies, waiting))
+    history = steps.in_order(found.steps(alone, waiting))
     return {
         "eventId": str(event_id),
         "sourceId": min(sources, default=None),
         "outcome": _outcome(found.known, waiting, dropped=any(step["stage"] == "dropped" for step in history)),
         "steps": history,
+        "leftOut": left_out,
         "lag": _lag_of(waiting[0].partition, here) if waiting else None,
         "search": None if search is None else _search_shape(search, here.scope),
     }
+
+
+def _bounded(
+    event_id: UUID, known: Known, copies: list[EventCopy], here: PipelineSnapshot
+) -> tuple[list[EventCopy], LeftOut]:
+    """Return the copies in the topic that are shown, and how much is not.
+
+    Those of shown rows and letters are; of those that led to neither, the first and the newest.
+    """
+    of_letters: set[LinePosition] = set()
+    if known.letters.left_out and here.ends is not None:
+        with postgres.bounded():
+            of_letters = letters.at(map(_place, copies), event_id, topic=here.ends.topic)
+    own = [copy for copy in copies if _place(copy) in known.positions]
+    others = [copy for copy in copies if _place(copy) not in known.positions | of_letters]
+    others.sort(key=lambda copy: copy.record_time)
+    shown = others if len(others) <= FIRST + NEWEST else [*others[:FIRST], *others[-NEWEST:]]
+    return own + shown, {
+        "deadLetters": known.letters.left_out,
+        "copies": len(others) - len(shown),
+        "atLeast": known.letters.is_more,
+    }
+
+
+def _place(copy: EventCopy) -> LinePosition:
+    return LinePosition(copy.partition, copy.offset, copy.line)
 
 
 @dataclass(slots=True)
@@ -235,10 +235,11 @@ class Histories:
 
     def steps(self, copies: list[EventCopy], waiting: list[EventCopy]) -> list[list[Step]]:
         """Return the steps of each copy separately."""
-        by_position = {LinePosition(copy.partition, copy.offset, copy.line): copy for copy in copies}
+        by_position = {_place(copy): copy for copy in copies}
+        waits_at = set(map(_place, waiting))
         histories: list[list[Step]] = []
         # A letter before the row that came of it: a redrive keeps the time of receipt.
-        for letter in self.known.letters:
+        for letter in self.known.letters.shown:
             copy = by_position.pop(LinePosition(letter.partition, letter.offset, letter.line), None)
             said = self._of_copy(copy) if letter.reason in REJECTED and letter.replay is None else None
             histories.append(steps.of_letter(letter, copy, scope=self.here.scope, said=said))
@@ -257,13 +258,13 @@ class Histories:
             said = self._of_document(removal.source_id, removal.revision)
             histories.append(steps.of_removal(removal, copy, said=said))
         for copy in by_position.values():
-            waits = copy in waiting
+            waits = _place(copy) in waits_at
             histories.append(steps.of_copy(copy, waits=waits, said=None if waits else self._of_copy(copy)))
         return histories
 
     def _mended(self, copy: EventCopy | None, row: EventRow) -> int | None:
         """Return the letter whose redrive brought a row, if the reader may see it."""
-        for letter in self.known.letters[::-1]:
+        for letter in self.known.letters.shown[::-1]:
             # Once Kafka has the record no more, by what a redrive keeps and what its transaction sets.
             is_closed = (letter.closed_at, letter.received) == (row.stored, row.received)
             if is_closed if copy is None else copy.redrive_of == letter.id:
@@ -290,11 +291,11 @@ def _outcome(known: Known, waiting: list[EventCopy], *, dropped: bool) -> Outcom
         return "stored"
     if waiting:
         return "in_flight"
-    if any(letter.state not in _CLOSED for letter in known.letters):
+    if known.letters.any_open:
         return "dead_lettered"
     if dropped:
         return "dropped"
-    if any(letter.state == DeadLetter.State.STORED for letter in known.letters):
+    if any(letter.state == DeadLetter.State.STORED for letter in known.letters.shown):
         return "closed"
     return "discarded" if known.letters else "missing"
 

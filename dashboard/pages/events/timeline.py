@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+from urllib.parse import urlencode
+
 from queries.schemas import Outcome, Stage, Trace, TraceStep
 
 OUTCOMES: dict[Outcome, str] = {
@@ -42,10 +45,34 @@ TITLES: dict[Stage, str] = {
 }
 
 
+class More(TypedDict):
+    """What the timeline leaves out, in words."""
+
+    text: str
+    address: str  # of the dead letters; empty: it is about none
+
+
 class TitledStep(TraceStep):
     """A step with its title."""
 
     title: str
+
+
+def left_out(found: Trace) -> list[More]:
+    """Return what is not among the steps."""
+    letters, copies = found["leftOut"]["deadLetters"], found["leftOut"]["copies"]
+    query = urlencode({"q": found["eventId"], "state": "all"})
+    more: list[More] = []
+    if letters:
+        least = "at least " if found["leftOut"]["atLeast"] else ""
+        more.append({"text": f"{least}{letters:,} more {_letters(letters)}", "address": f"/dead-letters/?{query}"})
+    if copies:
+        more.append({"text": f"{copies:,} more {'copy' if copies == 1 else 'copies'} in Kafka", "address": ""})
+    return more
+
+
+def _letters(count: int) -> str:
+    return "dead letter" if count == 1 else "dead letters"
 
 
 def steps(found: Trace) -> list[TitledStep]:

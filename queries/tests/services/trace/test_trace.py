@@ -67,7 +67,16 @@ def test_events_that_were_processed_show_how_they_ended(site: Deployment) -> Non
     assert letter["letter"] == DeadLetter.objects.get().id
     assert letter["detail"].endswith("now open")
     assert "duplicate" not in stages(conflict)
+    assert conflict["leftOut"] == {"deadLetters": 0, "copies": 0, "atLeast": False}
     assert conflict["search"]["records"] > 0
+
+    # Sent again and again, it has no longer trace than this.
+    for _ in range(11):
+        post(receiver.url, stored)
+    site.wait_for(lambda: read(15))
+    often = get(f"/api/events/{sent.json['eventId']}/trace/")
+    assert stages(often).count("duplicate") == 10
+    assert often["leftOut"]["copies"] == 2
 
     # Its record is one that Kafka lost: there is nothing to look at.
     lost = uuid4()
@@ -120,6 +129,20 @@ def test_a_dead_letter_shows_its_history_and_what_came_of_its_redrive() -> None:
     assert [step["letter"] for step in trace["steps"] if step["stage"] == "dead_lettered"] == [first.id, again.id]
     assert step_of(trace, "edited")["detail"] == "by ann: was 1"
     assert step_of(trace, "dead_lettered")["detail"] == "A required field is missing: /payload; now discarded"
+
+
+@pytest.mark.usefixtures("site")
+def test_of_many_letters_with_one_id_the_first_and_the_newest_are_shown_and_all_are_counted() -> None:
+    id_ = uuid4()
+    made = [letter_of(id_, offset=n) for n in range(30)]
+    DeadLetter.objects.exclude(pk=made[15].pk).update(state="discarded")
+
+    trace = get(f"/api/events/{id_}/trace/")
+
+    shown = [step["letter"] for step in trace["steps"] if step["stage"] == "dead_lettered"]
+    assert shown == [each.pk for each in [*made[:5], *made[-5:]]]
+    assert trace["leftOut"] == {"deadLetters": 20, "copies": 0, "atLeast": False}
+    assert trace["outcome"] == "dead_lettered"  # for the one in the middle
 
 
 @pytest.mark.usefixtures("site")
