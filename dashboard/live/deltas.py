@@ -257,6 +257,7 @@ class TailDelta:
     end: float
     scope: ReadScope
     line: FilterLine = EVERYTHING_PASSES
+    fields: tuple[str, ...] = ()  # paths, whose texts come with the events
     stored: int = 0  # of the sources of the filter
     looked: int = 0  # of these in the sample
     passed: int = 0  # of these that pass
@@ -298,7 +299,7 @@ class TailDelta:
             "stored": None if self.sampled else max(self.stored, self.looked),
             "looked": self.looked,
             "shown": len(self.events),
-            "columns": event_columns(list(self.events)),
+            "columns": event_columns(list(self.events), self.fields),
         }
 
     def _seen(self) -> int | None:

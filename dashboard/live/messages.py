@@ -9,12 +9,14 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from dashboard.panels.columns import Interval
+from dashboard.panels.columns import MAX_CHOSEN, Interval
 from ingestion.auth.read_scope import ReadScope
 from ingestion.events.model import SOURCE_ID_FORM, SOURCE_ID_PATTERN
+from queries.request.field_filters import parse_path
 from queries.request.filter_line import parsing
 from queries.request.filter_line.parsing import InvalidFilter
 from queries.request.filter_line.terms import EVERYTHING_PASSES, FilterLine
+from queries.request.query_params import InvalidParameter
 
 VERSION = 2
 # With the first version a client is subscribed to `overview` from the start; a page that was loaded before an upgrade speaks it.
@@ -45,6 +47,7 @@ class Subscription:
     source_id: str | None = None
     interval: Interval = "1m"  # of a series' aggregates
     line: FilterLine = EVERYTHING_PASSES  # of a tail
+    fields: tuple[str, ...] = ()  # of a tail: paths, whose texts come with the events
 
 
 class Subscribe(msgspec.Struct, tag_field="type", tag="subscribe", frozen=True, rename="camel"):
@@ -55,6 +58,7 @@ class Subscribe(msgspec.Struct, tag_field="type", tag="subscribe", frozen=True, 
     source_id: str | None = None
     interval: Interval = "1m"
     filter: str = ""  # of a tail: a line, as for GET /data
+    fields: tuple[str, ...] = ()  # of a tail: paths in the payload
 
     def subscription(self, scope: ReadScope) -> Subscription:
         """Return the subscription that the message asks for. One to a source outside the scope is to nothing.
@@ -71,7 +75,7 @@ class Subscribe(msgspec.Struct, tag_field="type", tag="subscribe", frozen=True, 
             return Subscription(self.channel, scope)
         within = scope.narrowed(self.source_id)
         if self.channel == "tail":
-            return Subscription("tail", within, self.source_id, line=self._line())
+            return Subscription("tail", within, self.source_id, line=self._line(), fields=self._fields())
         return Subscription("series", within, self.source_id, self.interval)
 
     def _line(self) -> FilterLine:
@@ -79,6 +83,16 @@ class Subscribe(msgspec.Struct, tag_field="type", tag="subscribe", frozen=True, 
             return parsing.parse(self.filter)
         except InvalidFilter as error:
             raise ProtocolError("invalid_filter", error.detail) from error
+
+    def _fields(self) -> tuple[str, ...]:
+        if len(self.fields) > MAX_CHOSEN:
+            raise ProtocolError("invalid_filter", f"fields: expected at most {MAX_CHOSEN}")
+        try:
+            for path in self.fields:
+                parse_path("fields", path)
+        except InvalidParameter as error:
+            raise ProtocolError("invalid_filter", error.detail) from error
+        return self.fields
 
 
 class Unsubscribe(msgspec.Struct, tag_field="type", tag="unsubscribe", frozen=True):

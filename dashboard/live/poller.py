@@ -92,8 +92,9 @@ class Poller:
             source_id, interval = subscription.source_id, subscription.interval
             return await self._read(series.series, source_id, interval, scope=subscription.scope)
         if subscription.channel == "tail":
+            line, chosen = subscription.line, subscription.fields
             return await self._read(
-                snapshot.tail, subscription.source_id, scope=subscription.scope, line=subscription.line
+                snapshot.tail, subscription.source_id, scope=subscription.scope, line=line, chosen=chosen
             )
         scope = subscription.scope
         if subscription.channel == "status":

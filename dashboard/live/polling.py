@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from dashboard.live import messages
 from dashboard.live.messages import Channel
 from dashboard.panels import series, snapshot, status_news
-from dashboard.panels.columns import Interval
+from dashboard.panels.columns import MAX_CHOSEN, Interval
 from dashboard.panels.snapshot import Unknown
 from ingestion.auth.read_scope import ReadScope
 from queries.request.filter_line import parsing
@@ -31,6 +31,7 @@ class Polled:
     source_id: str | None
     interval: Interval
     line: FilterLine
+    chosen: tuple[str, ...]
     since: datetime | None  # of a tail: the `storedAt` of the last event that it shows
 
 
@@ -43,12 +44,13 @@ def live(request: HttpRequest, scope: ReadScope, channel: str) -> JsonResponse:
     if channel not in get_args(Channel):
         raise Http404
     wanted = cast("Channel", channel)
-    parameters = Parameters(request.GET, known=("source_id", "interval", "filter", "since"))
+    parameters = Parameters(request.GET, known=("source_id", "interval", "filter", "fields", "since"))
     asked = Polled(
         channel=wanted,
         source_id=parameters.source_id(),
         interval=cast("Interval", parameters.choice("interval", get_args(Interval), default="1m")),
         line=parsing.parse(parameters.text("filter", most=parsing.MAX_LINE) or ""),
+        chosen=tuple(parameters.paths("fields", most=MAX_CHOSEN)),
         since=parameters.time("since"),
     )
     data = _snapshot(asked, scope=scope)
@@ -56,7 +58,7 @@ def live(request: HttpRequest, scope: ReadScope, channel: str) -> JsonResponse:
 
 
 def _snapshot(asked: Polled, *, scope: ReadScope) -> object:
-    channel, source_id, line = asked.channel, asked.source_id, asked.line
+    channel, source_id, line, chosen = asked.channel, asked.source_id, asked.line, asked.chosen
     try:
         if channel == "status":
             return status_news.read(scope=scope).news
@@ -64,8 +66,8 @@ def _snapshot(asked: Polled, *, scope: ReadScope) -> object:
             return {"sample": snapshot.overview(scope=scope)}
         if channel == "tail":
             if asked.since is not None:
-                return snapshot.tail_gap(asked.since, source_id, scope=scope, line=line)
-            return snapshot.tail(source_id, scope=scope, line=line)
+                return snapshot.tail_gap(asked.since, source_id, scope=scope, line=line, chosen=chosen)
+            return snapshot.tail(source_id, scope=scope, line=line, chosen=chosen)
         return None if source_id is None else series.series(source_id, asked.interval, scope=scope)
     except Unknown:
         return None

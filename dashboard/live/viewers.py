@@ -25,7 +25,8 @@ def blank(subscription: Subscription, now: float) -> Delta:
     if subscription.channel == "series":
         assert subscription.source_id is not None
         return SeriesDelta(now, now, subscription.scope, subscription.source_id)
-    return TailDelta(now, now, subscription.scope.narrowed(subscription.source_id), subscription.line)
+    within = subscription.scope.narrowed(subscription.source_id)
+    return TailDelta(now, now, within, subscription.line, subscription.fields)
 
 
 @dataclass(slots=True, eq=False)

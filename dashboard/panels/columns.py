@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict
 
+from processing.events import fields
 from processing.live_feed import TailEvent
 from queries.request.times import format_time, from_micros
 from queries.schemas import Chart, EventShape
 
 PREVIEW_CHARACTERS = 240  # of an event's payload
+CELL_CHARACTERS = 80  # of one field
+MAX_CHOSEN = 12  # fields that have a column
 SHOWN_VALUES = 4  # fields of one source on the overview
 
 Interval = Literal["1m", "1h", "1d"]  # of a series' aggregates
@@ -63,15 +66,35 @@ def bucket_columns(buckets: list[ChartBucket]) -> BucketColumns:
     }
 
 
-def event_columns(events: Sequence[TailEvent | EventShape]) -> dict[str, list[object]]:
-    """Return events as columns, oldest first."""
+def event_columns(events: Sequence[TailEvent | EventShape], chosen: Sequence[str] = ()) -> dict[str, list[object]]:
+    """Return events as columns, oldest first.
+
+    :param chosen: paths of fields, whose texts are in `cells`
+    """
+    own: dict[str, list[object]] = {"cells": [cells(event["payload"], chosen) for event in events]} if chosen else {}
     return {
+        **own,
         "eventId": [event["eventId"] for event in events],
         "sourceId": [event["sourceId"] for event in events],
         "timestamp": [event["timestamp"] for event in events],
         "storedAt": [event["storedAt"] for event in events],
         "preview": [preview(event["payload"]) for event in events],
     }
+
+
+def cells(payload: Mapping[str, object], chosen: Sequence[str]) -> list[str]:
+    """Return some fields of a payload as texts; "" where it has no such field."""
+    return [_cell(payload, path) for path in chosen]
+
+
+def _cell(payload: Mapping[str, object], path: str) -> str:
+    found: object = payload
+    for step in fields.split(path):
+        if not isinstance(found, dict) or step not in found:
+            return ""
+        found = found[step]
+    text = found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
+    return text if len(text) <= CELL_CHARACTERS else text[: CELL_CHARACTERS - 1] + "…"
 
 
 def preview(payload: dict[str, object]) -> str:

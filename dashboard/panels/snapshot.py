@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from dashboard.panels import notices, rates, status_line, verdict
@@ -147,17 +148,25 @@ def newest_events(source_id: str | None, *, scope: ReadScope, line: FilterLine =
         raise Unknown from error
 
 
-def tail(source_id: str | None, *, scope: ReadScope, line: FilterLine = EVERYTHING_PASSES) -> dict[str, object]:
+def tail(
+    source_id: str | None, *, scope: ReadScope, line: FilterLine = EVERYTHING_PASSES, chosen: Sequence[str] = ()
+) -> dict[str, object]:
     """Return the first message of the channel `tail`.
 
+    :param chosen: paths of fields, whose texts come with the events
     :raises Unknown: PostgreSQL does not answer
     """
     found = newest_events(source_id, scope=scope, line=line)
-    return {"seen": None, "stored": None, "looked": 0, "shown": len(found), "columns": event_columns(found)}
+    return {"seen": None, "stored": None, "looked": 0, "shown": len(found), "columns": event_columns(found, chosen)}
 
 
 def tail_gap(
-    since: datetime, source_id: str | None, *, scope: ReadScope, line: FilterLine = EVERYTHING_PASSES
+    since: datetime,
+    source_id: str | None,
+    *,
+    scope: ReadScope,
+    line: FilterLine = EVERYTHING_PASSES,
+    chosen: Sequence[str] = (),
 ) -> dict[str, object]:
     """Return what a tail has missed since the `storedAt` of its last event; `seen` is null past some thousands.
 
@@ -174,5 +183,5 @@ def tail_gap(
         "looked": len(found.events),
         "atLeast": found.count,
         "shown": len(found.events),
-        "columns": event_columns(found.events),
+        "columns": event_columns(found.events, chosen),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from dashboard.pages.events.wanted import Wanted
 from queries.events.histogram import Histogram
@@ -23,12 +23,16 @@ class Bar(TypedDict):
     start: str
     end: str
     count: int
+    isAbout: bool  # it is by the ledger, and not counted
     address: str  # of its events alone
 
 
 class Bars(TypedDict):
     """A histogram, ready to be drawn."""
 
+    kind: Literal["exact", "newest", "about"]
+    since: str  # the start of what was counted
+    uncounted: str  # width of what is not known, in buckets
     start: str
     middle: str
     end: str
@@ -41,10 +45,17 @@ class Bars(TypedDict):
     bars: list[Bar]
 
 
+def rounded(count: int) -> int:
+    """Return a number with its first three digits."""
+    return round(count, 3 - len(str(count)))
+
+
 def of(found: Histogram, wanted: Wanted, *, start: datetime, end: datetime) -> Bars:
     """Return a histogram over a range as bars."""
     most = max((bucket["count"] for bucket in found["buckets"]), default=0)
     span = (end - start).total_seconds()
+    # Of the first bucket, the range may have a part: it begins no later than what was counted.
+    since = max(start, parse_time(found["since"])) if found["kind"] != "exact" else start - (end - start)
     bars: list[Bar] = []
     for bucket in found["buckets"]:
         # The first and the last bucket may reach over the range.
@@ -60,10 +71,15 @@ def of(found: Histogram, wanted: Wanted, *, start: datetime, end: datetime) -> B
                 "start": bucket["start"],
                 "end": bucket["end"],
                 "count": bucket["count"],
+                "isAbout": parse_time(bucket["start"]) < since,
                 "address": wanted.address(start=bucket["start"], end=bucket["end"]),
             }
         )
+    unknown = (since - start).total_seconds() if found["kind"] == "newest" else 0.0
     return {
+        "kind": found["kind"],
+        "since": found["since"],
+        "uncounted": f"{unknown / found['seconds']:.3f}",
         "start": format_time(start),
         "middle": format_time(start + (end - start) / 2),
         "end": format_time(end),
@@ -71,7 +87,7 @@ def of(found: Histogram, wanted: Wanted, *, start: datetime, end: datetime) -> B
         "endMs": round(end.timestamp() * 1000),
         "width": f"{span / found['seconds']:.3f}",
         "seconds": found["seconds"],
-        "total": found["total"],
+        "total": rounded(found["total"]) if found["kind"] == "about" else found["total"],
         "most": most,
         "bars": bars,
     }

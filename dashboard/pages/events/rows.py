@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypedDict
 
 from dashboard.panels import columns
 from processing.events import fields
 
-MAX_CELL = 80  # characters
 MAX_OFFERED = 60  # fields that can have a column
 
 
@@ -51,7 +49,7 @@ def row(
         "timestamp": times[0],
         "storedAt": times[1],
         "preview": columns.preview(dict(payload)),
-        "cells": [_cell(payload, path) for path in chosen],
+        "cells": columns.cells(payload, chosen),
         "tags": list(tags),
     }
 
@@ -74,13 +72,3 @@ def _paths(members: Mapping[str, object], prefix: str) -> Iterator[str]:
             yield from _paths(value, path + ".")
         elif len(path.encode()) <= fields.MAX_PATH and "," not in path:
             yield path
-
-
-def _cell(payload: Mapping[str, object], path: str) -> str:
-    found: object = payload
-    for step in fields.split(path):
-        if not isinstance(found, dict) or step not in found:
-            return ""
-        found = found[step]
-    text = found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
-    return text if len(text) <= MAX_CELL else text[: MAX_CELL - 1] + "…"

@@ -11,10 +11,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from dashboard.frame.page import Shown, may, page
-from dashboard.pages.events import copies, history, one, timeline
+from dashboard.pages.events import copies, history, one, rows, timeline
 from dashboard.pages.events.one import NoSuchEvent
 from dashboard.pages.events.wanted import RANGES, Fault, Wanted
 from dashboard.panels import snapshot
+from dashboard.panels.columns import cells
 from dashboard.panels.snapshot import Unknown
 from ingestion.auth.read_scope import ReadScope
 from ingestion.events.model import SOURCE_ID_PATTERN
@@ -53,7 +54,13 @@ def _live(wanted: Wanted, scope: ReadScope, common: dict[str, object]) -> Shown:
         state = None if found else "never"
     except Unknown:
         found, state = [], "unknown"
-    return Shown({"filter": wanted.filter, "events": found}, {**common, "rows": found, "events_state": state})
+    extra = {
+        "rows": [{**event, "cells": cells(event["payload"], wanted.columns)} for event in found],
+        "blank": ["" for _ in wanted.columns],
+        "offered": rows.offered([event["payload"] for event in found], wanted.columns),
+        "events_state": state,
+    }
+    return Shown({"filter": wanted.filter, "events": found}, {**common, **extra})
 
 
 def _history(request: HttpRequest, wanted: Wanted, scope: ReadScope, common: dict[str, object]) -> Shown:
@@ -88,7 +95,7 @@ def _at(wanted: Wanted, cursor: str | None) -> str | None:
     return None if cursor is None else wanted.address(cursor=cursor)
 
 
-@page("dashboard/events/one.html", here="events")
+@page("dashboard/events/one.html", here="events", parameters=())
 def event(request: HttpRequest, scope: ReadScope, source_id: str, event_id: str) -> Shown:
     """One event: its payload, what was sent, and its way through the pipeline."""
     raw = settings.DATAFLOW_OPEN_READ or may(request.user, READ_DOCUMENTS)
@@ -103,6 +110,7 @@ def event(request: HttpRequest, scope: ReadScope, source_id: str, event_id: str)
         "found": found,
         "beside": found.beside,
         "steps": timeline.steps(found.trace) if found.trace else [],
+        "left_out_steps": timeline.left_out(found.trace) if found.trace else [],
         "outcome": timeline.OUTCOMES[found.trace["outcome"]] if found.trace else "",
         "tone": timeline.TONES[found.trace["outcome"]] if found.trace else "",
     }

@@ -10,13 +10,15 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 
+from dashboard.panels.columns import MAX_CHOSEN
+from ingestion.problems import Code
 from queries.events import query as event_query
 from queries.events.query import EventQuery
 from queries.request.field_filters import parse_path
 from queries.request.filter_line import parsing
 from queries.request.filter_line.parsing import InvalidFilter
 from queries.request.filter_line.terms import EVERYTHING_PASSES, FilterLine
-from queries.request.query_params import InvalidParameter, Parameters
+from queries.request.query_params import InvalidParameter, Parameters, unknown
 from queries.request.times import InvalidTime, format_time, parse_moment, shifted
 
 # Of event time, by what a link says.
@@ -29,8 +31,8 @@ RANGES = {
     "now-30d": "30 days",
 }
 USUAL = timedelta(hours=1)  # of a range of which the end alone is named
+PARAMETERS = ("filter", "start", "end", "range", "order", "columns", "column", "cursor")
 LIMIT = 50  # events on a page
-MAX_COLUMNS = 12
 
 Order = Literal["asc", "desc"]
 
@@ -62,12 +64,14 @@ class Wanted:
         """Parse the parameters of an address. What can't be used is named, and left out."""
         found = cls(
             filter=given.get("filter", "").strip(),
-            start=given.get("start", "").strip(),
+            start=given.get("start", "").strip() or _since(given.get("range", "").strip()),
             end=given.get("end", "").strip(),
             order="asc" if given.get("order") == "asc" else "desc",
             cursor=given.get("cursor", ""),
         )
         try:
+            _check(given)
+            found = found._of_its_cursor() if found.cursor else found
             # A form has a checkbox for each.
             columns = given.get("columns") or ",".join(given.getlist("column"))
             found = replace(found, columns=_columns(columns))
@@ -76,7 +80,23 @@ class Wanted:
             before, after = found.filter[: error.at], found.filter[error.at :]
             return replace(found, fault=Fault(f"At character {error.at + 1}: {error.expected}.", before, after))
         except InvalidParameter as error:
-            return replace(found, fault=Fault(error.detail))
+            # A sentence, if it is about none of the parameters that there are.
+            text = error.detail if error.parameter else f"{error.detail[:1].upper()}{error.detail[1:]}."
+            return replace(found, fault=Fault(text))
+
+    def _of_its_cursor(self) -> Self:
+        """Return it with what its cursor says of the list, where the address does not.
+
+        :raises InvalidParameter: it is no cursor of a list of events
+        """
+        carried = {name: values[-1] for name, values in event_query.carried_by(self.cursor).items() if values}
+        return replace(
+            self,
+            filter=self.filter or carried.get("filter", ""),
+            start=self.start or carried.get("start_time", ""),
+            end=self.end or ("" if self.start else carried.get("end_time", "")),
+            order="asc" if carried.get("order") == "asc" else self.order,
+        )
 
     @property
     def is_live(self) -> bool:
@@ -88,13 +108,14 @@ class Wanted:
 
         :raises InvalidParameter: a time or the cursor can't be used
         """
-        given = {"limit": str(LIMIT)}
-        if self.cursor:
-            given["cursor"] = self.cursor
-        else:
-            start, end = self.span(now=now)
-            given |= {"start_time": format_time(start), "end_time": format_time(end), "order": self.order}
-            given |= {"filter": self.filter} if self.filter else {}
+        start, end = self.span(now=now)
+        given = {"limit": str(LIMIT), "order": self.order}
+        given |= {"filter": self.filter} if self.filter else {}
+        given |= {"cursor": self.cursor} if self.cursor else {}
+        for name, text, moment in (("start_time", self.start, start), ("end_time", self.end, end)):
+            # An end that is said by its distance from now is where it was when the first page was read.
+            if not self.cursor or (text and not text.startswith("now")):
+                given[name] = format_time(moment)
         sent = MultiValueDict({name: [value] for name, value in given.items()})
         known, repeated = event_query.PARAMETERS, event_query.REPEATED
         return EventQuery.from_parameters(Parameters(sent, known=known, repeated=repeated))
@@ -123,11 +144,30 @@ class Wanted:
         return f"?{urlencode(kept)}"
 
 
+def _check(given: QueryDict) -> None:
+    """Check what is not read by itself.
+
+    :raises InvalidParameter: a parameter is unknown, or can't be used
+    """
+    name = next((name for name in given if name not in PARAMETERS), None)
+    if name is not None:
+        raise InvalidParameter("", unknown(name, PARAMETERS), code=Code.UNKNOWN_PARAMETER)
+    if given.get("order") not in {None, "", "asc", "desc"}:
+        raise InvalidParameter("order", "order: expected asc or desc")
+    if given.get("range") and (given.get("start") or given.get("end")):
+        raise InvalidParameter("range", "range: expected without start and end")
+
+
+def _since(length: str) -> str:
+    """Return the beginning of a range that is said by its length, as other pages have it."""
+    return f"now-{length}" if length else ""
+
+
 def _columns(text: str) -> tuple[str, ...]:
     if not text:
         return ()
     parameters = Parameters(MultiValueDict({"columns": [text]}), known=("columns",))
-    paths = parameters.paths("columns", most=MAX_COLUMNS)
+    paths = parameters.paths("columns", most=MAX_CHOSEN)
     for path in paths:
         parse_path("columns", path)
     return tuple(paths)

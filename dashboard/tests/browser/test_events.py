@@ -40,12 +40,15 @@ def test_the_tail_shows_what_passes_says_what_it_leaves_out_and_keeps_what_comes
     store(event)
     store_document(event)
     account("plant-1")
-    page.goto(f"{web.url}/events/?filter=source:plant-*+temperature>20")
+    page.goto(f"{web.url}/events/?filter=source:plant-*+temperature>20&columns=temperature,room.name")
     expect(page.locator(".connection")).to_have_text("Live", timeout=15_000)
     rows = page.locator("[data-live] tbody tr[data-key]")
     expect(rows).to_have_count(1)
 
+    expect(rows.first.locator("td.cell")).to_have_text(["23.5", "hall 7"])
+
     site.wait_for(lambda: announcer.publish(of("first")) and rows.count() == 2, 15)
+    expect(rows.first.locator("td.cell")).to_have_text(["23.5", "–"])
     announcer.publish(of("other", source="yard-1"))
     announcer.publish(of("flood", stored=900))
     expect(rows).to_have_count(3)

@@ -14,6 +14,7 @@ completeFilter(document.querySelector("form.filter"));
 const panel = document.querySelector("[data-live]");
 const tail = panel && new Tail(panel, { rows: LIVE_ROWS });
 if (panel) {
+  const chosen = panel.dataset.columns ? panel.dataset.columns.split(",") : [];
   feed.addEventListener("snapshot", ({ detail: { id, data } }) => {
     if (id !== "tail") return;
     if (data) tail.show(data, { fresh: false });
@@ -22,7 +23,7 @@ if (panel) {
   feed.addEventListener("frame", ({ detail: { id, body } }) => id === "tail" && tail.show(body, { fresh: true }));
   followConnection(feed, [panel], () => (tail.empty ? "never" : null));
   setInterval(() => document.hidden || tail.tell(), 1000);
-  feed.subscribe("tail", { channel: "tail", filter: panel.dataset.filter });
+  feed.subscribe("tail", { channel: "tail", filter: panel.dataset.filter, fields: chosen });
 }
 
 // --- An event opened in place ---

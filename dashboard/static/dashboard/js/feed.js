@@ -8,6 +8,7 @@
  * @property {string} [sourceId] required for `series`
  * @property {"1m"|"1h"|"1d"} [interval] of the aggregates of `series`
  * @property {string} [filter] of `tail`: a line, as for GET /data
+ * @property {string[]} [fields] of `tail`: paths in the payload, whose texts come as `cells`
  */
 
 /**
@@ -106,7 +107,7 @@
  * @property {number} looked of these, events that the feed carried: its frames have a sample
  * @property {number} shown events in `columns`
  * @property {number} [atLeast] of a gap: events that were stored in it, counted to some thousands
- * @property {{eventId: string[], sourceId: string[], timestamp: string[], storedAt: string[], preview: string[]}} columns
+ * @property {{eventId: string[], sourceId: string[], timestamp: string[], storedAt: string[], preview: string[], cells?: string[][]}} columns
  */
 
 const STALE_MS = 3000; // without a message for this long, what is shown may be old
@@ -309,11 +310,12 @@ export class Feed extends EventTarget {
   }
 
   /** Return the snapshot of a channel, or what a tail has missed `since`. */
-  async #ask({ channel, sourceId, interval, filter }, more = {}, signal = undefined) {
+  async #ask({ channel, sourceId, interval, filter, fields }, more = {}, signal = undefined) {
     const query = new URLSearchParams(more);
     if (sourceId) query.set("source_id", sourceId);
     if (interval) query.set("interval", interval);
     if (filter) query.set("filter", filter);
+    if (fields?.length) query.set("fields", fields.join(","));
     const answer = await fetch(`/live/${channel}/?${query}`, { headers: { Accept: "application/json" }, signal });
     if (!answer.ok) throw Object.assign(new Error(`status ${answer.status}`), { status: answer.status });
     return answer.json();

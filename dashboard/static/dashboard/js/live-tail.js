@@ -164,7 +164,7 @@ export class Tail {
     this.#body.prepend(row);
   }
 
-  #filled({ eventId, sourceId, timestamp, storedAt, preview }) {
+  #filled({ eventId, sourceId, timestamp, storedAt, preview, cells }) {
     const row = this.#template.cloneNode(true);
     const cell = (name) => row.querySelector(`[data-cell="${name}"]`);
     cell("stored").href = eventAddress(sourceId, eventId);
@@ -174,7 +174,8 @@ export class Tail {
     cell("source").textContent = sourceId;
     cell("time").textContent = localStamp(timestamp);
     cell("time").title = timestamp;
-    cell("payload").textContent = preview;
+    if (cell("payload")) cell("payload").textContent = preview;
+    row.querySelectorAll('[data-cell="column"]').forEach((place, i) => (place.textContent = cells[i] || "–"));
     return row;
   }
 
@@ -204,6 +205,7 @@ function rowsOf(columns) {
     timestamp: columns.timestamp[i],
     storedAt: columns.storedAt[i],
     preview: columns.preview[i],
+    cells: columns.cells?.[i] ?? [],
   }));
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import quote, urlencode
 from uuid import UUID, uuid4
 
@@ -18,7 +18,9 @@ from dashboard.tests.services.pages.test_pages import text_of
 from deploy.testing.deployment import Deployment
 from ingestion.models import GroupSources
 from processing.admin.event_keys import event_key
-from processing.models import DeadLetter, Event, SourceStatistics
+from processing.models import DeadLetter, Event, LedgerMinute, SourceStatistics
+from queries.events import histogram
+from queries.reads.postgres import QueryTimeout
 from queries.tests.stored import NOON, account, make_event, store, store_document, topic
 
 pytestmark = pytest.mark.services
@@ -33,7 +35,7 @@ def _site(module_site: Deployment) -> Deployment:
 
 @pytest.fixture(autouse=True)
 def _fresh(site: Deployment) -> None:
-    for model in (Event, DeadLetter, SourceStatistics, User):
+    for model in (Event, DeadLetter, LedgerMinute, SourceStatistics, User):
         model.objects.all().delete()
     Group.objects.filter(name="bound").delete()
 
@@ -92,12 +94,62 @@ def test_what_cannot_be_used_is_named_with_its_place_and_nothing_is_listed(clien
     wide = text_of(client, f"/events/?{urlencode({'filter': 'n>1', 'start': '2009-01-01', 'end': '2009-12-01'})}")
     times = text_of(client, "/events/?start=yesterday")
     cursor = text_of(client, "/events/?cursor=made-up")
+    unknown = text_of(client, "/events/?rnage=1h")
 
     assert "At character 18: expected a value" in wrong
     assert "needs a source_id, a range of time of at most 31 days" in wide
     assert "start: expected a time with a zone" in times
     assert "cursor: expected one as given" in cursor
-    assert "hall, 7" not in wrong + wide + times + cursor
+    assert "A query parameter is unknown; the nearest one is range" in unknown
+    assert "hall, 7" not in wrong + wide + times + cursor + unknown
+
+
+def test_a_page_of_a_list_is_of_the_list_that_its_address_names(client: Client) -> None:
+    hourly(120)
+    cursor = str(twin(client, filter="source:plant-1", **DAY)["next"])
+
+    alone = page(client, cursor=cursor)
+    other, elsewhen = (
+        text_of(client, f"/events/?cursor={cursor}&filter=n=1"),
+        page(client, cursor=cursor, start="2009-04-10"),
+    )
+
+    assert alone.count("data-open") == 10
+    assert 'name="filter" value="source:plant-1"' in alone
+    assert "cursor: belongs to a list with another filter" in other
+    assert "cursor: belongs to a list with another start_time" in elsewhen
+    assert 'value="now-1h"' in page(client, range="1h")
+
+
+def test_a_histogram_that_takes_too_long_has_the_newest_or_says_about(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [
+        *hourly(120),
+        *(make_event("plant-0", ts=NOON - timedelta(hours=9, minutes=n), payload={}) for n in range(10)),
+    ]
+    store(*made[120:])
+    count = histogram._count
+
+    def slow(asked: histogram._Asked, start: datetime, end: datetime, milliseconds: int) -> histogram.Counts:
+        if end - start > timedelta(hours=8):
+            raise QueryTimeout
+        return count(asked, start, end, milliseconds)
+
+    monkeypatch.setattr(histogram, "_count", slow)
+    newest, text = twin(client, **DAY)["histogram"], text_of(client, f"/events/?{urlencode(DAY)}")
+    for event in made:
+        LedgerMinute.objects.create(source_id=event.source_id, minute=event.ts, partition=0, read=1, stored=1)
+    about, told = twin(client, **DAY)["histogram"], text_of(client, f"/events/?{urlencode(DAY)}")
+    filtered = twin(client, filter="has:n", **DAY)["histogram"]
+
+    assert (newest["kind"], newest["total"], newest["since"]) == ("newest", 120, "2009-04-11T12:00:00Z")  # type: ignore[index]
+    assert "120 events since 2009-04-11 12:00" in text
+    assert "too many to be counted within two seconds" in text
+    assert (about["kind"], about["total"]) == ("about", 130)  # type: ignore[index]
+    assert "About 130 events" in told
+    assert sum(bar["count"] for bar in about["bars"] if bar["isAbout"]) == 10  # type: ignore[index]
+    assert filtered["kind"] == "newest"  # type: ignore[index]
 
 
 def test_the_live_page_starts_with_the_newest_events_that_pass(client: Client) -> None:
@@ -112,6 +164,12 @@ def test_the_live_page_starts_with_the_newest_events_that_pass(client: Client) -
     assert 'data-filter="source:plant-1"' in some
     assert [each["path"] for each in known["fields"]] == ["n", "room.name"]
     assert set(known["sources"]) == {"plant-0", "plant-1"}
+    chosen = page(client, columns="room.name,n")
+    assert '<td class="cell" data-cell="column">hall, 7</td><td class="cell" data-cell="column">2</td>' in chosen
+    assert 'name="column" value="n" checked' in chosen
+    assert 'data-columns="room.name,n"' in chosen
+    polled = client.get("/live/tail/?fields=n").json()
+    assert polled["data"]["columns"]["cells"] == [["0"], ["1"], ["2"]]
 
 
 def test_one_event_shows_its_row_what_was_sent_its_way_and_those_beside_it(client: Client, settings: Settings) -> None:
@@ -150,11 +208,25 @@ def test_the_admin_leads_to_the_page_of_an_event(client: Client) -> None:
     assert f"/logic/rules/new/?event=plant-0/{event.id}" in client.get(f"/events/plant-0/{event.id}/").content.decode()
 
 
-def make_letter(event_id: UUID | None, *, source_id: str) -> DeadLetter:
+def make_letter(event_id: UUID | None, *, source_id: str, offset: int = 9) -> DeadLetter:
     return DeadLetter.objects.create(
-        topic=topic(), partition=0, offset=9, line=0, raw=b"{}", reason="id_conflict", detail="", stage="identity",
+        topic=topic(), partition=0, offset=offset, line=0, raw=b"{}", reason="id_conflict", detail="", stage="identity",
         source_id=source_id, event_id=event_id, received=NOON, first_seen=NOON, last_seen=NOON, fingerprint="f",
     )  # fmt: skip
+
+
+def test_an_id_that_was_used_often_leads_to_the_rest_of_its_dead_letters(client: Client) -> None:
+    number = uuid4()
+    for offset in range(100):
+        make_letter(number, source_id="plant-0", offset=offset)
+
+    html = client.get(f"/events/plant-0/{number}/").content.decode()
+    rest = html.split('There are <a href="')[1].split('"')[0].replace("&amp;", "&")
+
+    assert html.count('data-stage="dead_lettered"') == 10
+    assert "90 more dead letters</a>" in html
+    assert rest == f"/dead-letters/?q={number}&state=all"
+    assert "100" in text_of(client, rest)
 
 
 def test_the_search_goes_to_what_is_named_and_lists_what_contains_the_text(

@@ -113,6 +113,15 @@ def test_a_tail_says_how_many_events_it_does_not_show() -> None:
     assert columns(body)["eventId"] == ["e1", "e2"]
 
 
+def test_a_tail_has_the_texts_of_the_fields_that_it_was_asked_for() -> None:
+    delta = TailDelta(0.0, 0.25, EVERYTHING, fields=("temperature", "room.name"))
+
+    delta.take(consumer_frame({"a": source_frame(stored=1)}, [tail_event("e1")]))
+
+    assert columns(delta.body())["cells"] == [["23.5", ""]]
+    assert "cells" not in columns(TailDelta(0.0, 0.25, EVERYTHING).body())
+
+
 def test_the_tail_of_one_source_leaves_the_others_out() -> None:
     delta = TailDelta(0.0, 0.25, ReadScope(frozenset({"a"})))
 

@@ -85,3 +85,18 @@ def test_a_tail_with_the_same_filter_is_one_subscription_and_a_wrong_filter_is_r
     assert isinstance(wrong, Subscribe)
     with pytest.raises(ProtocolError, match="at character 13: expected a value"):
         wrong.subscription(EVERYTHING)
+
+
+def test_a_tail_names_the_fields_whose_texts_it_wants() -> None:
+    wanted = parse('{"type":"subscribe","id":"a","channel":"tail","fields":["temperature","room.name"]}')
+    many = parse(
+        '{"type":"subscribe","id":"a","channel":"tail","fields":["a","b","c","d","e","f","g","h","i","j","k","l","m"]}'
+    )
+    wrong = parse('{"type":"subscribe","id":"a","channel":"tail","fields":[""]}')
+
+    assert isinstance(wanted, Subscribe)
+    assert wanted.subscription(EVERYTHING).fields == ("temperature", "room.name")
+    for message in (many, wrong):
+        assert isinstance(message, Subscribe)
+        with pytest.raises(ProtocolError, match="fields: expected"):
+            message.subscription(EVERYTHING)
