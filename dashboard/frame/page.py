@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import update_wrapper
@@ -11,7 +11,7 @@ from typing import Concatenate, ParamSpec
 import msgspec
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path
 from django.views.decorators.cache import never_cache
@@ -19,6 +19,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from ingestion.auth.read_scope import ReadScope
 from queries.reads import postgres
+from queries.request import query_params
 from queries.scoped_views import scoped
 
 P = ParamSpec("P")
@@ -45,28 +46,39 @@ class Shown:
 
 
 def page(
-    template: str, *, here: str
+    template: str, *, here: str, parameters: Sequence[str] | None = None
 ) -> Callable[[Callable[Concatenate[HttpRequest, ReadScope, P], Shown | HttpResponse]], Handler]:
     """Declare a page: it is read with GET, never cached, and gets its reader's scope.
 
     :param here: the page of the navigation that it belongs to
+    :param parameters: those of its address. Of others the page says that they are left out, and its twin answers 404.
+        None: the view checks them
     """
 
     def declare(view: Callable[Concatenate[HttpRequest, ReadScope, P], Shown | HttpResponse]) -> Handler:
         def answer(request: HttpRequest, scope: ReadScope, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             twin = kwargs.pop("twin", False)
+            left_out = _unknown(request, parameters)
+            if twin and left_out:
+                raise Http404(left_out)
             shown = view(request, scope, *args, **kwargs)
             if isinstance(shown, HttpResponse):
                 return shown
             if twin:
                 return HttpResponse(msgspec.json.encode(shown.data), "application/json", shown.status)
-            context = {**shown.data, **shown.extra, "here": here, "now": datetime.now(tz=UTC)}
+            context = {**shown.data, **shown.extra, "here": here, "now": datetime.now(tz=UTC), "left_out": left_out}
             return render(request, template, context, status=shown.status)
 
         update_wrapper(answer, view)
         return require_safe(never_cache(scoped(answer)))
 
     return declare
+
+
+def _unknown(request: HttpRequest, known: Sequence[str] | None) -> str:
+    """Return what is said of a parameter that the page does not have; empty: there is none."""
+    found = [] if known is None else [name for name in request.GET if name not in known]
+    return query_params.unknown(found[0], known or ()) if found else ""
 
 
 def action(

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.deprecation import MiddlewareMixin
 
@@ -37,6 +37,9 @@ class ProblemPages(MiddlewareMixin):
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, NotPermitted):
             return errors.answer(Code.FORBIDDEN, _needed(exception.permission), path=request.path)
+        if isinstance(exception, Http404) and (said := str(exception).rstrip(".")):
+            # Of a page, which says what is not there, or what of the address can't be used.
+            return errors.answer(Code.NOT_FOUND, said, path=request.path)
         if not isinstance(exception, (*POSTGRESQL_AWAY, ReadUnavailable)):
             return None
         return errors.answer(Code.STORE_UNAVAILABLE, "PostgreSQL does not answer", path=request.path)

@@ -63,7 +63,7 @@ class Parameters:
     def _take(self, name: str, values: list[str], known: Sequence[str], repeated: Sequence[str]) -> None:
         snake = snake_case(name)
         if snake not in known and snake != _FORMAT:
-            raise InvalidParameter("", _unknown(snake, known), code=Code.UNKNOWN_PARAMETER)
+            raise InvalidParameter("", unknown(snake, known), code=Code.UNKNOWN_PARAMETER)
         if (len(values) > 1 or snake in self._values) and snake not in repeated:
             raise InvalidParameter(snake, f"{snake}: expected once, given several times")
         self._values.setdefault(snake, []).extend(values)
@@ -201,13 +201,14 @@ def nearest(value: str, choices: Sequence[str]) -> str:
     return f"one of {', '.join(choices)}; the nearest one is {near}"
 
 
-def _is_text(value: str, most: int = MAX_TEXT) -> bool:
-    return 0 < len(value) <= most and "\0" not in value
-
-
-def _unknown(name: str, known: Sequence[str]) -> str:
+def unknown(name: str, known: Sequence[str]) -> str:
+    """Return what is said of a parameter that an address does not have."""
     # The unknown name is the sender's text, so it is not repeated.
     near = get_close_matches(name, known, n=1, cutoff=0.0)
     if not near:
         return "a query parameter is unknown; this address has none"
     return f"a query parameter is unknown; the nearest one is {near[0]} (all: {', '.join(known)})"
+
+
+def _is_text(value: str, most: int = MAX_TEXT) -> bool:
+    return 0 < len(value) <= most and "\0" not in value

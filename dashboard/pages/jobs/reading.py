@@ -107,7 +107,7 @@ def page(parameters: Parameters, *, scope: ReadScope, who: str, now: datetime) -
     :raises ReadUnavailable: PostgreSQL does not answer
     """
     mine = visible(scope, who).defer("report", "place")
-    state, kind = parameters.choice("state", Job.State.values), parameters.text("kind")
+    state, kind = parameters.choice("state", Job.State.values), parameters.choice("kind", list(words.KINDS))
     chosen = {name: value for name, value in {"state": state, "kind": kind}.items() if value is not None}
     rows = mine.filter(**chosen)
     first = not chosen and "cursor" not in parameters.given

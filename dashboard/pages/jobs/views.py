@@ -70,7 +70,7 @@ def jobs(request: HttpRequest, scope: ReadScope) -> Shown:
     return Shown({**found, "unknown": unknown}, extra)
 
 
-@page("dashboard/jobs/job.html", here="jobs")
+@page("dashboard/jobs/job.html", here="jobs", parameters=())
 def job(request: HttpRequest, scope: ReadScope, number: int) -> Shown:
     """One job: how far it is, what happened to it, what it found."""
     examples = may(request.user, EVENTS)

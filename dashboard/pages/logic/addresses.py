@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from django.http import Http404
 from django.urls import reverse
 from django.utils.http import urlencode
 
@@ -51,6 +52,19 @@ def number(text: str) -> int | None:
     """Return a number in an address or a form; None: it is none that a row can have."""
     found = int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else MAX_NUMBER + 1
     return found if found <= MAX_NUMBER else None
+
+
+def asked(given: Mapping[str, str], name: str) -> int | None:
+    """Return a number that an address has as a parameter; None: it has none.
+
+    :raises Http404: it is no number that a row can have
+    """
+    if not given.get(name):
+        return None
+    found = number(given[name])
+    if found is None:
+        raise Http404(f"{name}: expected a whole number from 0 to {MAX_NUMBER}")
+    return found
 
 
 def with_query(path: str, query: Mapping[str, str | int]) -> str:

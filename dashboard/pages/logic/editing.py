@@ -39,11 +39,12 @@ class DiffLine(NamedTuple):
 
 
 def logic_page(
-    template: str, *, part: str, whole: bool = True
+    template: str, *, part: str, parameters: Sequence[str] = (), whole: bool = True
 ) -> Callable[[Callable[Concatenate[HttpRequest, ReadScope, P], Shown]], Handler]:
     """Declare a page of logic. While PostgreSQL is away it says so.
 
     :param part: of the logic, which the navigation of its pages marks
+    :param parameters: those of its address
     :param whole: it is for readers who may see every source
     """
 
@@ -58,7 +59,7 @@ def logic_page(
             return Shown(found.data, {**found.extra, "part": part})
 
         update_wrapper(shown, view)
-        return page(f"dashboard/logic/{template}.html", here="logic")(shown)
+        return page(f"dashboard/logic/{template}.html", here="logic", parameters=parameters)(shown)
 
     return declare
 

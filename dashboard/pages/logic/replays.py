@@ -19,16 +19,16 @@ from queries.reads.postgres import ReadUnavailable
 SELECTION = ("sources", "since", "until", "action")  # parameters of the address that fill the form in
 
 
-@logic_page("replays", part="replays")
+@logic_page("replays", part="replays", parameters=("job", "revision", *SELECTION))
 def replays(request: HttpRequest, scope: ReadScope) -> Shown:
     """The newest trials and replays, and the form that starts one. `?job=` fills it in with what goes on from that one."""
-    number = addresses.number(request.GET.get("job", ""))
+    number = addresses.asked(request.GET, "job")
     with postgres.bounded():
         current = shapes.current_number()
         found = history_jobs.newest(scope=scope)
         job = None if number is None else history_jobs.one(number, scope=scope)
         judged = history_jobs.judged_before(job, scope=scope) if job and job["undo"] is not None else []
-    wanted = addresses.number(request.GET.get("revision", ""))
+    wanted = addresses.asked(request.GET, "revision")
     given = {name: request.GET[name] for name in SELECTION if name in request.GET}
     initial = {"action": COUNT, "revision": current if wanted is None else wanted, **given}
     form = HistoryForm(initial=initial if job is None else _next(job))

@@ -32,7 +32,7 @@ class ActivationForm(forms.Form):
     expected = forms.IntegerField(min_value=0, max_value=2**31 - 1, widget=forms.HiddenInput)
 
 
-@logic_page("revisions", part="revisions")
+@logic_page("revisions", part="revisions", parameters=reads.PARAMETERS)
 def revisions(request: HttpRequest, scope: ReadScope) -> Shown:
     """Revisions, newest first; `?cursor=` chooses the page."""
     try:
@@ -44,12 +44,12 @@ def revisions(request: HttpRequest, scope: ReadScope) -> Shown:
     return Shown({"revisions": rows, "next": page.next, "previous": page.previous})
 
 
-@logic_page("revision", part="revisions")
+@logic_page("revision", part="revisions", parameters=("against",))
 def revision(request: HttpRequest, scope: ReadScope, number: int) -> Shown:
     """One revision and how it differs from its base and from the current one; `?against=` compares it with another."""
     with postgres.bounded():
         current = shapes.current_number()
-        wanted = addresses.number(request.GET.get("against", ""))
+        wanted = addresses.asked(request.GET, "against")
         other = current if wanted is None else wanted
         try:
             found = _none() if number == NO_LOGIC else reads.one(number, scope=scope)

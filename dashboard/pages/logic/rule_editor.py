@@ -25,17 +25,18 @@ from queries.reads import postgres
 from queries.reads.postgres import ReadUnavailable
 from queries.rule_trials.event_examples import NoExample
 
+PARAMETERS = ("revision", "event", "try", "events_of")
 PROPOSED = ("sources", "when", "actions", "note", "place")  # parameters of the address of a new rule
 DRAFT, ACTIVATE, HISTORY = "draft", "activate", "history"  # what a button of the form saves for; else the rule is tried
 
 
-@logic_page("rule", part="rules")
+@logic_page("rule", part="rules", parameters=PARAMETERS)
 def rule_page(request: HttpRequest, scope: ReadScope, rule: str) -> Shown:
     """A rule of the current logic or of `?revision=`. `?event=` adds a stored event to its examples; `?try=1` tries it."""
     return _page(request, scope, rule)
 
 
-@logic_page("rule", part="rules")
+@logic_page("rule", part="rules", parameters=(*PARAMETERS, "name", *PROPOSED))
 def new_rule(request: HttpRequest, scope: ReadScope) -> Shown:
     """A new rule, or the one that `?name=` names; `?event=` makes a stored event its first example.
 
@@ -73,7 +74,7 @@ def delete_rule(request: HttpRequest, scope: ReadScope) -> HttpResponse:
 
 
 def _page(request: HttpRequest, scope: ReadScope, name: str) -> Shown:
-    draft = rule_draft.open_rule(addresses.number(request.GET.get("revision", "")), name)
+    draft = rule_draft.open_rule(addresses.asked(request.GET, "revision"), name)
     initial = RuleForm.initial_of(draft.rule, place=draft.place)
     initial |= {"base": draft.base, "events_of": request.GET.get("events_of", "")}
     if not name:

@@ -28,7 +28,7 @@ MOST_PLACES = 200
 HEIGHT = 20  # of the drawing of an hour
 
 
-@logic_page("rules", part="rules", whole=False)
+@logic_page("rules", part="rules", parameters=("moved", "toward"), whole=False)
 def rules(request: HttpRequest, scope: ReadScope) -> Shown:
     """The rules of the current logic. `?moved=` names the one that was moved last, whose button gets the focus."""
     now = datetime.now(tz=UTC)

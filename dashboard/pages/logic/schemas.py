@@ -60,7 +60,7 @@ class SchemaForm(forms.Form):
             raise ValidationError(f"This is not JSON: {error}.") from error
 
 
-@logic_page("schemas", part="schemas")
+@logic_page("schemas", part="schemas", parameters=parts.LIST_PARAMETERS)
 def schemas(request: HttpRequest, scope: ReadScope) -> Shown:
     """Versions of schemas, newest first, with how each is used; `?cursor=` chooses the page."""
     try:
@@ -75,13 +75,13 @@ def schemas(request: HttpRequest, scope: ReadScope) -> Shown:
     return Shown({"schemas": rows, "next": page.next, "previous": page.previous}, {"rows": links})
 
 
-@logic_page("schema", part="schemas")
+@logic_page("schema", part="schemas", parameters=(*parts.PARAMETERS, "infer"))
 def schema(request: HttpRequest, scope: ReadScope, part: str) -> Shown:
     """One schema; `?version=` chooses the version, else it is the newest."""
     return _page(request, scope, part)
 
 
-@logic_page("schema", part="schemas")
+@logic_page("schema", part="schemas", parameters=(*parts.PARAMETERS, "name", "infer"))
 def new_schema(request: HttpRequest, scope: ReadScope) -> Shown:
     """A new schema, or the one that `?name=` names; `?infer=` proposes one from the last events of a source."""
     return _page(request, scope, request.GET.get("name", ""))

@@ -56,7 +56,7 @@ class UploadForm(forms.Form):
         return {column.strip(): kind.strip() for column, _, kind in pairs}
 
 
-@logic_page("tables", part="tables")
+@logic_page("tables", part="tables", parameters=parts.LIST_PARAMETERS)
 def tables(request: HttpRequest, scope: ReadScope) -> Shown:
     """Versions of lookup tables, newest first; `?cursor=` chooses the page."""
     try:
@@ -71,13 +71,13 @@ def tables(request: HttpRequest, scope: ReadScope) -> Shown:
     return Shown({"tables": rows, "next": page.next, "previous": page.previous}, {"rows": links})
 
 
-@logic_page("table", part="tables")
+@logic_page("table", part="tables", parameters=parts.PARAMETERS)
 def table(request: HttpRequest, scope: ReadScope, part: str) -> Shown:
     """One lookup table; `?version=` chooses the version, else it is the newest."""
     return _page(request, scope, part)
 
 
-@logic_page("table", part="tables")
+@logic_page("table", part="tables", parameters=(*parts.PARAMETERS, "name"))
 def new_table(request: HttpRequest, scope: ReadScope) -> Shown:
     """The form of a new table, or the table that `?name=` names."""
     return _page(request, scope, request.GET.get("name", ""))

@@ -22,7 +22,7 @@ from queries.request.query_params import InvalidParameter, Parameters
 LIMIT = "100"  # rows of the ledger
 
 
-@page("dashboard/pipeline/pipeline.html", here="pipeline")
+@page("dashboard/pipeline/pipeline.html", here="pipeline", parameters=())
 def pipeline(request: HttpRequest, scope: ReadScope) -> Shown:
     """Partitions, receivers, servers, ledger, incidents and volumes at one moment."""
     now = datetime.now(tz=UTC)
@@ -36,7 +36,7 @@ def pipeline(request: HttpRequest, scope: ReadScope) -> Shown:
     return Shown({**found}, extra)
 
 
-@page("dashboard/pipeline/partition.html", here="pipeline")
+@page("dashboard/pipeline/partition.html", here="pipeline", parameters=())
 def partition(request: HttpRequest, scope: ReadScope, topic: str, number: int) -> Shown:
     """One partition: who waits in it, whose dead letters held it, and what can be done."""
     if not scope.whole:
@@ -47,7 +47,7 @@ def partition(request: HttpRequest, scope: ReadScope, topic: str, number: int) -
     return Shown({**found})
 
 
-@page("dashboard/pipeline/ledger.html", here="pipeline")
+@page("dashboard/pipeline/ledger.html", here="pipeline", parameters=ledger_minutes.PARAMETERS)
 def ledger_page(request: HttpRequest, scope: ReadScope) -> Shown:
     """The ledger by minute and source; `?source_id=`, `?start_time=` and `?end_time=` narrow it."""
     given = {name: str(value) for name, value in request.GET.items() if value and name in ledger_minutes.PARAMETERS}

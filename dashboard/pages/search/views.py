@@ -12,7 +12,7 @@ from dashboard.pages.search import finding
 from ingestion.auth.read_scope import ReadScope
 
 
-@page("dashboard/search.html", here="search")
+@page("dashboard/search.html", here="search", parameters=("q",))
 def search(request: HttpRequest, scope: ReadScope) -> Shown | HttpResponse:
     """Go to what `?q=` names, or list what contains it."""
     text = request.GET.get("q", "").strip().replace("\0", "")[: finding.MAX_TEXT]

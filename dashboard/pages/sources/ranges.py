@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dashboard.panels.columns import Interval
-from queries.request.query_params import InvalidParameter
+from queries.request.query_params import InvalidParameter, nearest
 from queries.request.times import InvalidTime, parse_moment, shifted
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -33,6 +33,9 @@ LEAST = 2 * MINUTE
 SENDINGS = 60  # that a range shows at least, where it is not chosen
 FEWEST = 12  # buckets; a slow source's are no longer than so many fit into the range
 COMPARED = {"day": DAY, "week": 7 * DAY}
+# What a parameter of the page may be, beside those that say which range.
+CHOICES = {"compare": tuple(COMPARED), "scale": ("log",), "view": ("table",)}
+PARAMETERS = ("range", "from", "to", "field", *CHOICES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,9 @@ def chosen(given: Mapping[str, str], *, newest: datetime | None, habit: float | 
     :param habit: seconds between the times of two events; None: not known
     :raises InvalidParameter: one of them can't be used
     """
+    for name, choices in CHOICES.items():
+        if given.get(name) and given[name] not in choices:
+            raise InvalidParameter(name, f"{name}: expected {nearest(given[name], choices)}")
     if given.get("from") or given.get("to"):
         start, end = _ends(given, now)
         return ChartRange(start, end, _interval(end - start, habit), None, is_live=False)

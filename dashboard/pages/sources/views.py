@@ -51,7 +51,7 @@ class _Known(NamedTuple):
     shape: SourceShape | None  # None: nothing of it was read yet
 
 
-@page("dashboard/sources/source.html", here="sources")
+@page("dashboard/sources/source.html", here="sources", parameters=ranges.PARAMETERS)
 def source(request: HttpRequest, scope: ReadScope, source_id: str) -> Shown:
     """One source; `?range=`, or `?from=` and `?to=`, choose the range of its charts."""
     _check(source_id)

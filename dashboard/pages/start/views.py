@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from dashboard.frame.page import Shown, action, page
@@ -22,13 +22,14 @@ SOURCE = "sensor-1"
 TEMPLATE = "dashboard/start/start.html"
 
 
-@page(TEMPLATE, here="start")
+@page(TEMPLATE, here="start", parameters=("source",))
 def start(request: HttpRequest, scope: ReadScope) -> Shown:
     """The first steps of the source `?source=`."""
     asked = request.GET.get("source", SOURCE)
-    source = asked if SOURCE_ID_PATTERN.fullmatch(asked) else SOURCE
-    progress = steps.read(source, scope=scope, now=datetime.now(tz=UTC))
-    return Shown({"progress": progress}, {**_around(request, source), "demo": demo.state(scope=scope)})
+    if not SOURCE_ID_PATTERN.fullmatch(asked):
+        raise Http404(f"source: expected {SOURCE_ID_FORM}")
+    progress = steps.read(asked, scope=scope, now=datetime.now(tz=UTC))
+    return Shown({"progress": progress}, {**_around(request, asked), "demo": demo.state(scope=scope)})
 
 
 @action("ingestion.add_key")
