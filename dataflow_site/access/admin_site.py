@@ -12,6 +12,7 @@ from django.urls import URLPattern, URLResolver, path, reverse
 from django.views.generic import RedirectView
 
 from dashboard.frame.context import OPEN_ADMIN
+from dataflow_site.access import admin_style
 from dataflow_site.version import VERSION
 from ingestion.problems import RequestRejected
 from queries import user_scopes
@@ -43,6 +44,7 @@ class OperatorSite(AdminSite):
         return [
             path("logout/", RedirectView.as_view(pattern_name="sign-in"), name="logout"),
             path("password_change/", RedirectView.as_view(pattern_name="password"), name="password_change"),
+            path("style.css", admin_style.style, name="style"),
             *super().get_urls(),
         ]
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from ingestion.admin.relative_time import time_column
 from ingestion.models import FailingSource, Source
 from processing.admin import event_keys, formatting
 from processing.admin.dead_letters import DeadLetterAdmin
@@ -47,6 +48,8 @@ admin.site.register(Source, LabelledSourceAdmin)
 MICROSECOND = timedelta(microseconds=1)
 COUNTS = ["read", "stored", "duplicate", "dead_lettered", "dropped"]
 MAX_VALUES = 500  # latest values shown of one source; DATAFLOW_MAX_FIELDS_PER_SOURCE has the same default
+
+LAST_SEEN = time_column("last_seen")
 
 
 class SourceState(StrEnum):
@@ -90,8 +93,9 @@ class StateFilter(admin.SimpleListFilter):
 
 @admin.register(SourceStatistics)
 class SourceAdmin(ReadOnlyAdmin):
-    list_display = ["source", "state", "last_seen", "stored", "duplicate", "dead_lettered", "dropped", "latest_event"]
+    list_display = ["source", "state", LAST_SEEN, "stored", "duplicate", "dead_lettered", "dropped", "latest_event"]
     list_filter = [StateFilter]
+    sortable_by = ["source", "state", LAST_SEEN]  # type: ignore[list-item]  # Django compares the columns, of any kind
     search_fields = ["source_id__istartswith"]
     search_help_text = "The beginning of a source id"
     ordering = ["-last_seen"]
@@ -123,6 +127,7 @@ class EventAdmin(ReadOnlyAdmin):
     list_display = ["event", "source_id", "time", "received"]
     list_filter = [SourceFilter, TimeFilter]
     ordering = ["-ts"]
+    whole_key = ("id", "source_id")
     # Sorting by another column would make PostgreSQL sort all rows.
     sortable_by = ["time"]
     fields = ["id", "source_id", "time", "received", "stored", "body", "tags", "origin"]

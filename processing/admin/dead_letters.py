@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from ingestion.admin.relative_time import time_column
 from ingestion.problems import in_words
 from processing.admin.readonly import ReadOnlyAdmin, SourceFilter
 from processing.models import DeadLetter
@@ -21,7 +22,7 @@ PAGE = "/dead-letters/"  # of the dashboard, which is downstream of this app
 class DeadLetterAdmin(ReadOnlyAdmin):
     """Newest first. The page of a letter is the dashboard's."""
 
-    list_display = ["letter", "state", "what", "source_id", "first_seen", "open"]
+    list_display = ["letter", "state", "what", "source_id", time_column("first_seen"), "open"]
     list_filter = ["state", SourceFilter]
     ordering = ["-id"]
     sortable_by = ["letter"]

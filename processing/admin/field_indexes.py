@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.safestring import SafeString
 
+from ingestion.admin.keyset import KeysetList
+from ingestion.admin.relative_time import time_column
 from ingestion.auth.source_patterns import PATTERN_FORM
 from processing.admin import formatting
 from processing.admin.readonly import ReadOnlyAdmin
@@ -42,7 +43,7 @@ class DeclarationForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic
         return given
 
 
-class DeclaredList(ChangeList):
+class DeclaredList(KeysetList):
     """One page of declared indexes. Each would ask for its state by itself, among all indexes of all partitions."""
 
     def get_results(self, request: HttpRequest) -> None:
@@ -53,11 +54,15 @@ class DeclaredList(ChangeList):
 
 
 class FieldIndexAdmin(ReadOnlyAdmin):
-    list_display = ["index", "progress", "latest_job", "created_at", "created_by"]
+    list_display = ["index", "progress", "latest_job", time_column("created_at", "created"), "created_by"]
     list_select_related = ["job"]
     ordering = ["id"]
     sortable_by = ["index"]
     actions = ["make_again", "drop"]  # type: ignore[assignment]  # the base has none
+    action_notes: ClassVar[dict[str, str]] = {
+        "make_again": "A job makes what is missing of the index, as after a failure.",
+        "drop": "A job drops the index; searches for this field read more from then on.",
+    }
     form = DeclarationForm
     readonly_fields = ["progress", "latest_job"]
 
@@ -73,7 +78,7 @@ class FieldIndexAdmin(ReadOnlyAdmin):
     def latest_job(self, row: FieldIndex) -> SafeString | str:
         return formatting.link("job", str(row.job_id), str(row.job_id)) if row.job_id else "none"
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetList]:
         return DeclaredList
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
@@ -102,11 +107,11 @@ class FieldIndexAdmin(ReadOnlyAdmin):
     def response_add(self, request: HttpRequest, obj: FieldIndex, post_url_continue: str | None = None) -> HttpResponse:
         return HttpResponseRedirect(formatting.change_url("job", str(obj.job_id)))
 
-    @admin.action(description="Make what these lack, if they failed", permissions=["add"])
+    @admin.action(description="Make what is missing", permissions=["add"])
     def make_again(self, request: HttpRequest, queryset: QuerySet[FieldIndex]) -> None:
         self._request_each(request, queryset, declaring.add)
 
-    @admin.action(description="Drop these indexes", permissions=["drop"])
+    @admin.action(description="Drop", permissions=["drop"])
     def drop(self, request: HttpRequest, queryset: QuerySet[FieldIndex]) -> None:
         self._request_each(request, queryset, declaring.drop)
 

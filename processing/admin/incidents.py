@@ -9,9 +9,13 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from ingestion.admin.relative_time import time_column
 from processing.admin.readonly import ReadOnlyAdmin
 from processing.ledger import lost_records
 from processing.models import Incident, LedgerGap
+
+SINCE, LATER = time_column("since"), (time_column("last_seen"), time_column("until"))
+NOTICED = time_column("noticed_at", "noticed")
 
 
 class OpenFilter(admin.SimpleListFilter):
@@ -28,10 +32,10 @@ class OpenFilter(admin.SimpleListFilter):
 class IncidentAdmin(ReadOnlyAdmin):
     """Newest first. What to do about an open one is on the page of the pipeline."""
 
-    list_display = ["incident", "state", "kind", "detail", "since", "last_seen", "count", "until", "acknowledged_by"]
+    list_display = ["incident", "state", "kind", "detail", SINCE, *LATER, "count", "acknowledged_by"]
     list_filter = [OpenFilter, "kind"]
     ordering = ["-since"]
-    sortable_by = ["since"]
+    sortable_by = [SINCE]  # type: ignore[list-item]  # Django compares the columns, of any kind
 
     @admin.display(description="incident")
     def incident(self, row: Incident) -> SafeString:
@@ -42,11 +46,11 @@ class IncidentAdmin(ReadOnlyAdmin):
 
 
 class LedgerGapAdmin(ReadOnlyAdmin):
-    list_display = ["topic", "partition", "first_offset", "next_offset", "what", "noticed_at"]
+    list_display = ["topic", "partition", "first_offset", "next_offset", "what", NOTICED]
     list_filter = ["cause"]
     list_select_related = ["topic"]
     ordering = ["-id"]
-    sortable_by = ["noticed_at"]
+    sortable_by = ()
 
     def what(self, row: LedgerGap) -> str:
         return lost_records.sentence(row.first_offset, row.next_offset, LedgerGap.Cause(row.cause))

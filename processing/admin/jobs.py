@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from ingestion.admin.relative_time import time_column
 from processing.admin.readonly import ReadOnlyAdmin
 from processing.models import Job
 
@@ -17,7 +18,7 @@ from processing.models import Job
 class JobAdmin(ReadOnlyAdmin):
     """Newest first. What a job is about, what it found, and its buttons are on its own page."""
 
-    list_display = ["job", "kind", "state", "progress", "message", "who", "created_at"]
+    list_display = ["job", "kind", "state", "progress", "message", "who", time_column("created_at", "created")]
     list_filter = ["state", "kind"]
     ordering = ["-id"]
     sortable_by = ["job"]

@@ -4,28 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.dateparse import parse_datetime
 
-from ingestion.admin_media import LightAdmin
-
-MAX_ROWS = 10_000  # rows that a list pages through; filters lead to the others
-
-
-class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not generic while it runs
-    """Counts at most MAX_ROWS: a table of events has hundreds of millions of rows."""
-
-    @cached_property
-    def count(self) -> int:
-        assert isinstance(self.object_list, QuerySet)
-        return self.object_list.order_by()[:MAX_ROWS].count()
+from ingestion.admin.light import LightAdmin
 
 
 class ReadOnlyAdmin(LightAdmin):
@@ -33,10 +20,6 @@ class ReadOnlyAdmin(LightAdmin):
 
     actions = None
     list_display_links = None  # each list has its own link column
-    list_per_page = 50
-    paginator = BoundedPaginator
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER  # they count without a bound
     change_form_template = "admin/processing/change_form.html"
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:

@@ -137,7 +137,9 @@ def test_a_rotated_key_is_shown_in_the_answer_too(operator: Client) -> None:
     api_keys.revoke(revoked)
 
     def rotate(key: Key) -> HttpResponseBase:
-        return operator.post("/admin/ingestion/key/", {"action": "rotate", "_selected_action": [key.pk]})
+        return operator.post(
+            "/admin/ingestion/key/", {"action": "rotate", "_selected_action": [key.pk], "confirmed": 1}
+        )
 
     fresh = token_on(rotate(first))
     assert api_keys.find(Key.objects.get(prefix=fresh[4:12]).digest) is not None

@@ -67,7 +67,9 @@ def test_the_admin_makes_a_failed_index_again(site: Deployment) -> None:
     client = operator()
     assert "the disk is full" in text(client.get(LIST))
 
-    answer = client.post(LIST, {"action": "make_again", "_selected_action": [FieldIndex.objects.get().pk]}, follow=True)
+    answer = client.post(
+        LIST, {"action": "make_again", "_selected_action": [FieldIndex.objects.get().pk], "confirmed": 1}, follow=True
+    )
 
     another = Job.objects.get(state=Job.State.QUEUED)
     assert f"Job {another.pk} works on the index on level of *." in text(answer)
@@ -78,7 +80,7 @@ def test_the_admin_drops_indexes(site: Deployment) -> None:
     declared_indexes.add("*", "level")
     row = FieldIndex.objects.get()
 
-    answer = operator().post(LIST, {"action": "drop", "_selected_action": [row.pk]}, follow=True)
+    answer = operator().post(LIST, {"action": "drop", "_selected_action": [row.pk], "confirmed": 1}, follow=True)
 
     row.refresh_from_db()
     assert f"Job {row.job_id} works on the index on level of *." in text(answer)
@@ -95,7 +97,7 @@ def test_who_may_only_look_neither_declares_nor_drops(site: Deployment) -> None:
 
     assert "level of *" in text(client.get(LIST))
     assert client.post(f"{LIST}add/", {"pattern": "*", "field": "x"}).status_code == 403
-    client.post(LIST, {"action": "drop", "_selected_action": [row.pk]})
+    client.post(LIST, {"action": "drop", "_selected_action": [row.pk], "confirmed": 1})
     assert client.post(f"{LIST}{row.pk}/delete/", {"post": "yes"}).status_code == 403
 
     assert FieldIndex.objects.get().state == FieldIndex.State.READY

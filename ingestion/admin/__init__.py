@@ -1,21 +1,22 @@
-"""Sources and keys under /admin/: register and disable sources; create, rotate, expire and revoke keys."""
+"""The admin of sources and keys, and what the pages of all apps' admin share; it may import all of this app."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.forms import CheckboxSelectMultiple, DateTimeField, DateTimeInput, ModelForm, MultipleChoiceField
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
-from django.utils.timesince import timesince, timeuntil
+from django.utils.safestring import SafeString
 
-from ingestion.admin_media import LightAdmin
+from ingestion.admin.light import LightAdmin
+from ingestion.admin.relative_time import relative
 from ingestion.auth import api_keys
 from ingestion.auth.source_patterns import ANY
 from ingestion.code_samples import Address, CodeSample, address_of, code_samples
@@ -28,11 +29,45 @@ EXAMPLE = "sensor-123"  # the source in the samples of a key for all sources
 class SourceAdmin(LightAdmin):
     """The registry of sources; what they sent is under Source statistics."""
 
-    list_display = ("source_id", "enabled", "registered_at")
+    list_display = ("source_id", "state", "registered")
     list_filter = ("enabled",)
     search_fields = ("source_id",)
     readonly_fields = ("registered_at",)
-    show_full_result_count = False
+    sortable_by = ("source_id",)
+    actions = ("enable", "disable")
+    action_notes: ClassVar[dict[str, str]] = {
+        "enable": "Receivers take their events again from now on.",
+        "disable": "Receivers refuse their events from now on. What is stored stays.",
+    }
+
+    @admin.display(ordering="enabled")
+    def state(self, source: Source) -> str:
+        return "enabled" if source.enabled else "disabled"
+
+    @admin.display(description="registered", ordering="registered_at")
+    def registered(self, source: Source) -> SafeString | str:
+        return relative(source.registered_at)
+
+    def applies(self, action: str, obj: Model) -> bool:
+        assert isinstance(obj, Source)
+        return obj.enabled is (action == "disable")
+
+    @admin.action(description="Enable", permissions=["change"])
+    def enable(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
+        self._switch(request, queryset, enabled=True)
+
+    @admin.action(description="Disable", permissions=["change"])
+    def disable(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
+        self._switch(request, queryset, enabled=False)
+
+    def _switch(self, request: HttpRequest, queryset: QuerySet[Source], *, enabled: bool) -> None:
+        done = "Enabled" if enabled else "Disabled"
+        for source in queryset.filter(enabled=not enabled):
+            source.enabled = enabled
+            source.save(update_fields=["enabled"])
+            self.log_change(request, source, f"{done}.")
+        api_keys.push(api_keys.SOURCES)
+        self.message_user(request, f"{done}; every receiver knows from now on.")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Source | None = None) -> list[str]:
         return ["registered_at"] if obj is None else ["registered_at", "source_id"]
@@ -72,10 +107,14 @@ class KeyAdmin(LightAdmin):
     """Keys are revoked or expire, but are never deleted, so that the key in a log line can still be found."""
 
     form = KeyForm
-    list_display = ("name", "prefix", "scopes", "state", "created_at", "created_by", "used", "expires")
+    list_display = ("name", "prefix", "scopes", "state", "created", "created_by", "used", "expires")
     search_fields = ("name", "prefix")
     readonly_fields = ("prefix", "created_at", "created_by", "last_used_at", "revoked_at")
     actions = ("rotate", "revoke")
+    action_notes: ClassVar[dict[str, str]] = {
+        "rotate": "The next page shows the second key, once. Both are valid for a day.",
+        "revoke": "Every receiver refuses it from now on. This can't be undone.",
+    }
     _tokens: WeakKeyDictionary[HttpRequest, str] = (
         WeakKeyDictionary()
     )  # tokens of keys that were created by requests in progress
@@ -84,16 +123,21 @@ class KeyAdmin(LightAdmin):
     def state(self, key: Key) -> str:
         return key.state(timezone.now())
 
+    @admin.display(description="created", ordering="created_at")
+    def created(self, key: Key) -> SafeString | str:
+        return relative(key.created_at)
+
     @admin.display(description="last used", ordering="last_used_at")
-    def used(self, key: Key) -> str:
-        return f"{timesince(key.last_used_at, depth=1)} ago" if key.last_used_at else "never"
+    def used(self, key: Key) -> SafeString | str:
+        return relative(key.last_used_at)
 
     @admin.display(description="expires", ordering="expires_at")
-    def expires(self, key: Key) -> str:
-        if key.expires_at is None:
-            return "never"
-        past = key.expires_at <= timezone.now()
-        return f"{timesince(key.expires_at, depth=1)} ago" if past else f"in {timeuntil(key.expires_at, depth=1)}"
+    def expires(self, key: Key) -> SafeString | str:
+        return relative(key.expires_at)
+
+    def applies(self, action: str, obj: Model) -> bool:
+        assert isinstance(obj, Key)
+        return obj.revoked_at is None
 
     def has_delete_permission(self, request: HttpRequest, obj: Key | None = None) -> bool:
         return False
@@ -113,18 +157,24 @@ class KeyAdmin(LightAdmin):
     def response_add(self, request: HttpRequest, obj: Key, post_url_continue: str | None = None) -> HttpResponse:
         return self._show(request, [(obj, self._tokens.pop(request))])
 
-    @admin.action(description="Rotate: make a second key, end the old one in a day", permissions=["change"])
+    @admin.action(description="Rotate", permissions=["change"])
     def rotate(self, request: HttpRequest, queryset: QuerySet[Key]) -> HttpResponse | None:
-        valid = queryset.filter(revoked_at=None)
+        valid = list(queryset.filter(revoked_at=None))
         if not valid:
             self.message_user(request, "A revoked key can't be rotated; make another one.", messages.ERROR)
             return None
-        return self._show(request, [api_keys.rotate(key, by=request.user.get_username()) for key in valid])
+        made = []
+        for key in valid:
+            fresh, token = api_keys.rotate(key, by=request.user.get_username())
+            made.append((fresh, token))
+            self.log_change(request, key, f"Rotated: the second key is {fresh.prefix}.")
+        return self._show(request, made)
 
-    @admin.action(description="Revoke: end these keys now", permissions=["change"])
+    @admin.action(description="Revoke", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Key]) -> None:
-        for key in queryset:
+        for key in queryset.filter(revoked_at=None):
             api_keys.revoke(key)
+            self.log_change(request, key, "Revoked.")
         self.message_user(request, "Revoked; every receiver refuses them from now on.")
 
     def _show(self, request: HttpRequest, made: Iterable[tuple[Key, str]]) -> HttpResponse:
