@@ -32,6 +32,7 @@ from pymongo.errors import (
 
 from ingestion.kafka.producer import PublishFailed
 from ingestion.kafka.refusals import BrokerRefused
+from ingestion.management import postgres_refusals
 from processing import connection_refusals
 
 
@@ -251,7 +252,7 @@ def from_postgres(error: psycopg.Error) -> Exception:
     state = error.sqlstate
     text = f"{POSTGRESQL}: {type(error).__name__} {state or ''}".rstrip()
     if state is None and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
-        remedy = connection_refusals.of_postgres(str(error))
+        remedy = postgres_refusals.of_postgres(str(error))
         return NeedsOperator(f"{text}: {remedy}", subject=POSTGRESQL) if remedy else StoreUnavailable(text)
     fate = POSTGRESQL_FATES.get(state or "") or POSTGRESQL_FATES.get((state or "")[:2])
     return NeedsOperator(text, subject=POSTGRESQL) if fate is None else fate(text)

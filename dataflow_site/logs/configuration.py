@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataflow_site.logs.closing import Closing
 from dataflow_site.logs.json_lines import JsonFormatter
 from dataflow_site.logs.repeated import Repeated
 from dataflow_site.logs.text_lines import TextFormatter
@@ -22,7 +23,7 @@ def configuration(level: str, form: str, *, process: str) -> dict[str, object]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": line},
-        "filters": {"repeated": {"()": Repeated}},
+        "filters": {"repeated": {"()": Repeated}, "closing": {"()": Closing}},
         "handlers": {
             "stdout": {
                 "class": "logging.StreamHandler",
@@ -42,6 +43,7 @@ def configuration(level: str, form: str, *, process: str) -> dict[str, object]:
             "daphne": {**through_root, "level": "WARNING"},
             # Both clients repeat at INFO and WARNING what the product says once in its own words.
             "kafka": {**through_root, "level": "ERROR"},
+            "kafka.cluster": {**through_root, "filters": ["closing"]},
             # A traceback for every connection that ends.
             "kafka.net.transport": {**through_root, "level": "CRITICAL"},
             "pymongo": {**through_root, "level": "WARNING"},

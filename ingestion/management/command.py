@@ -10,8 +10,10 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from django.core.management.base import BaseCommand, CommandParser, SystemCheckError
+from django.core.management.base import BaseCommand, CommandError, CommandParser, SystemCheckError
+from django.db import InterfaceError, InternalError, OperationalError
 
+from ingestion.management.postgres_refusals import why_unavailable
 from ingestion.management.terminal import Terminal
 
 # The tag of the system checks that validate the site's settings.
@@ -20,6 +22,10 @@ SETTINGS_TAG = "dataflow"
 FLAGS = {"--traceback", "--no-color", "--force-color", "--skip-checks"}
 VALUES = {"--verbosity", "-v", "--settings", "--pythonpath"}
 BASE_OPTIONS = {"--version", *FLAGS, *VALUES}
+MIGRATE = "PostgreSQL lacks a table or column: run manage.py migrate."
+# undefined_table, undefined_column, undefined_function: https://www.postgresql.org/docs/18/errcodes-appendix.html
+LACKING = {"42P01", "42703", "42883"}
+UNAVAILABLE = (OperationalError, InterfaceError, InternalError)
 LOGS_FROM = 2  # the verbosity from which every command shows its log
 
 
@@ -40,6 +46,31 @@ def log_apart(*, hidden: bool) -> Iterator[None]:
         logging.disable(before)
         for handler in moved:
             handler.setStream(sys.stdout)
+
+
+@contextmanager
+def database_errors() -> Iterator[None]:
+    """Say in a sentence what to do about PostgreSQL, where a command itself does not.
+
+    :raises CommandError: exit code 1, migrations wait; 2, PostgreSQL is unavailable
+    """
+    try:
+        yield
+    except Exception as error:
+        if _lacks_migrations(error):
+            raise CommandError(MIGRATE, returncode=1) from error
+        if isinstance(error, UNAVAILABLE):
+            raise CommandError(why_unavailable(), returncode=2) from error
+        raise
+
+
+def _lacks_migrations(error: BaseException | None) -> bool:
+    """Return whether an error, or one that it came from, is about a table, column or function that is not there."""
+    while error is not None:
+        if getattr(error, "sqlstate", None) in LACKING:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 class ChecksSettings(BaseCommand):
@@ -79,7 +110,8 @@ class OperatorCommand(ChecksSettings):
         """Run with parsed options."""
         self._colours = True if options["force_color"] else False if options["no_color"] else None
         apart = self._called_from_command_line and not self.is_worker
-        with log_apart(hidden=options["verbosity"] < LOGS_FROM) if apart else nullcontext():
+        hidden = options["verbosity"] < LOGS_FROM
+        with log_apart(hidden=hidden) if apart else nullcontext(), database_errors():
             output: str | None = super().execute(*args, **options)
         return output
 

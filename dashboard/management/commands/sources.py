@@ -9,6 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from dashboard.terminal import sources
 from ingestion.auth.read_scope import EVERYTHING
 from ingestion.management.command import add_json
+from ingestion.management.postgres_refusals import why_unavailable
 from processing.commandline.command import StoreCommand
 from queries.reads.postgres import ReadUnavailable
 from queries.request.pagination import MAX_LIMIT
@@ -45,5 +46,5 @@ class Command(StoreCommand):
         try:
             page = listing.page(query, scope=EVERYTHING, now=datetime.now(tz=UTC))
         except ReadUnavailable as error:
-            raise CommandError("PostgreSQL is unavailable.", returncode=2) from error
+            raise CommandError(why_unavailable(), returncode=2) from error
         self.report(sources.shape(page), sources.render(page, self.terminal), as_json=as_json)

@@ -9,6 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from dashboard.terminal import trace
 from ingestion.auth.read_scope import EVERYTHING
 from ingestion.management.command import add_json
+from ingestion.management.postgres_refusals import why_unavailable
 from ingestion.problems import Code, RequestRejected
 from processing.commandline.command import StoreCommand
 from queries.events.detail import AmbiguousEvent, EventUncertain
@@ -45,7 +46,7 @@ class Command(StoreCommand):
         except EventUncertain as error:
             raise CommandError("MongoDB, which leads to the event, does not answer.", returncode=2) from error
         except ReadUnavailable as error:
-            raise CommandError("PostgreSQL is unavailable.", returncode=2) from error
+            raise CommandError(why_unavailable(), returncode=2) from error
         self.report({**found}, trace.render(found, self.terminal), as_json=as_json)
 
 

@@ -12,7 +12,9 @@ from django.db import InternalError, OperationalError
 from django.utils import timezone
 
 from ingestion.auth import api_keys
+from ingestion.management import new_key
 from ingestion.management.command import OperatorCommand, add_dry_run, add_json
+from ingestion.management.postgres_refusals import why_unavailable
 from ingestion.models import Key, Scope
 
 WHO = "command line"
@@ -27,7 +29,8 @@ class Command(OperatorCommand):
         "  manage.py create_key --rotate 1a2b3c4d              create a second key like it; the first expires in a day\n"
         "  manage.py create_key --expire 1a2b3c4d --days 30\n"
         "  manage.py create_key --revoke 1a2b3c4d --dry-run    check that the key exists, and whose it is\n\n"
-        "Only the token goes to standard output, messages go to standard error.\n\n"
+        "On a terminal it says what the key may do and how to try it. Elsewhere, and with --quiet, only the token goes to\n"
+        "standard output; messages go to standard error.\n\n"
         "Exit code 0: done; 1: there is no such key; 2: wrong usage, or PostgreSQL is unavailable."
     )
 
@@ -48,10 +51,11 @@ class Command(OperatorCommand):
         )
         parser.add_argument("--rate", default="", help='events:seconds, such as "200:1,5000:60"')
         parser.add_argument("--days", type=float, help="days until it expires; default: never")
+        parser.add_argument("--quiet", action="store_true", help="write the token alone, on a terminal too")
         add_dry_run(parser)
         add_json(parser)
 
-    def handle(self, *, as_json: bool, dry_run: bool, **options: Any) -> None:
+    def handle(self, *, as_json: bool, dry_run: bool, quiet: bool, **options: Any) -> None:
         """Exit with 1 if there is no such key, with 2 if PostgreSQL takes no changes."""
         try:
             key, token, message = _act(options, dry_run=dry_run)
@@ -59,14 +63,16 @@ class Command(OperatorCommand):
             raise CommandError("; ".join(error.messages), returncode=2) from error
         # InternalError: PostgreSQL is read-only.
         except (OperationalError, InternalError) as error:
-            raise CommandError("PostgreSQL takes no changes now; nothing was changed.", returncode=2) from error
+            raise CommandError(f"Nothing was changed. {why_unavailable()}", returncode=2) from error
         if as_json:
             self.stdout.write(_as_json(key, token, dry_run=dry_run))
             return
         if message or dry_run:
             self.stderr.write(f"Would do: {message}" if dry_run else message)
         if token:
-            self.stdout.write(token)
+            # Scripts take what is written as the token.
+            is_read = self.terminal.live and not quiet
+            self.stdout.write(new_key.render(key, token, self.terminal) if is_read else token)
 
 
 def _act(options: dict[str, Any], *, dry_run: bool) -> tuple[Key, str, str]:

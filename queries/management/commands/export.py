@@ -12,6 +12,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils.datastructures import MultiValueDict
 
 from ingestion.auth.read_scope import EVERYTHING
+from ingestion.management.postgres_refusals import why_unavailable
 from processing.commandline.command import StoreCommand
 from queries.export import export, files
 from queries.export.export import Export
@@ -116,7 +117,7 @@ def _in_words(output: str) -> Iterator[None]:
     except InvalidParameter as error:
         raise CommandError(error.detail, returncode=2) from error
     except ReadUnavailable as error:
-        raise CommandError("Can't export: PostgreSQL does not answer.", returncode=2) from error
+        raise CommandError(f"Can't export. {why_unavailable()}", returncode=2) from error
     except ExportTimeout as error:
         detail = f"Can't export: PostgreSQL found no event within {STEP_SECONDS:.0f} s. Ask for less."
         raise CommandError(detail, returncode=2) from error

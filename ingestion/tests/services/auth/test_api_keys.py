@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
@@ -188,6 +189,53 @@ def test_the_command_makes_rotates_and_revokes(site: Deployment) -> None:
     assert api_keys.find(key.digest) is not None
     run("--revoke", key.prefix)
     assert api_keys.find(key.digest) is None
+
+
+def test_a_person_is_shown_what_a_key_may_do_and_a_script_the_token_alone(
+    site: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    screen = io.StringIO()
+    monkeypatch.setattr(screen, "isatty", lambda: True, raising=False)
+
+    call_command("create_key", "plant", "--source", "plant-*", "--scope", "read", "--days", "30", stdout=screen)
+    shown = screen.getvalue()
+    [token] = [line for line in shown.splitlines() if line.startswith("dfe_")]
+    screen.truncate(0)
+    call_command("create_key", "quiet", "--quiet", stdout=screen)
+    quiet = screen.getvalue().strip("\0\n")
+
+    assert "Made the key plant" in shown
+    assert "read events (read)" in shown
+    assert "Sources  plant-*" in shown
+    assert f'curl -i http://localhost:{settings.API_SERVICE_PORT}/data -H "Authorization: Bearer {token}"' in shown
+    assert quiet.startswith("dfe_")
+    assert "\n" not in quiet
+
+
+def test_keys_are_listed_in_eighty_columns_and_revoked(site: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    key, _ = api_keys.create(
+        "the plant's gateway of the northern hall", ["ingest", "read"], sources=["plant-1", "plant-2-*"]
+    )
+    api_keys.create("other", ["ingest"])
+
+    def run(*words: str) -> str:
+        out = io.StringIO()
+        call_command("keys", *words, stdout=out)
+        return out.getvalue()
+
+    listed = run("list")
+    with pytest.raises(CommandError, match="none was revoked") as refused:
+        run("revoke", key.prefix, "00000000")
+    revoked = run("revoke", key.prefix)
+
+    assert max(map(len, listed.splitlines())) <= 80
+    assert [line.split()[0] for line in listed.splitlines()] == ["STATE", "valid", "valid"]
+    assert refused.value.returncode == 1
+    assert f"{key} is revoked" in revoked
+    assert [line.split()[0] for line in run("list").splitlines()[1:]] == ["valid", "revoked"]
 
 
 def test_the_command_tries_without_changing_anything_and_tells_programs(site: Deployment) -> None:
