@@ -44,7 +44,7 @@ class OperatorSite(AdminSite):
         return [
             path("logout/", RedirectView.as_view(pattern_name="sign-in"), name="logout"),
             path("password_change/", RedirectView.as_view(pattern_name="password"), name="password_change"),
-            path("style.css", admin_style.style, name="style"),
+            path("style.css", self.admin_view(admin_style.style, cacheable=True), name="style"),
             *super().get_urls(),
         ]
 

@@ -20,9 +20,9 @@ _SPACE = re.compile(r"\s+")
 
 
 def style(request: HttpRequest) -> HttpResponse:
-    """Answer with the sheet. It is open, as all static files are."""
+    """Answer with the sheet."""
     answer = HttpResponse(_sheet(), content_type="text/css; charset=utf-8")
-    patch_cache_control(answer, public=True, max_age=MAX_AGE)
+    patch_cache_control(answer, private=True, max_age=MAX_AGE)
     return answer
 
 

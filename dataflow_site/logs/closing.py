@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from kafka.errors import Cancelled
-
-REFRESH = "Metadata refresh: failed %s"
+REFRESH, CANCELLED = "Metadata refresh: failed %s", "Cancelled"  # the line, and the class of the error in it
 
 
 class Closing(logging.Filter):
@@ -18,4 +16,4 @@ class Closing(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether to log a record."""
         arguments = record.args if isinstance(record.args, tuple) else ()
-        return not (record.msg == REFRESH and len(arguments) == 1 and isinstance(arguments[0], Cancelled))
+        return not (record.msg == REFRESH and [type(each).__name__ for each in arguments] == [CANCELLED])

@@ -187,7 +187,6 @@ TABLE = (
     _operator("/api/logic/schemas/<part>/", ALL),
     _operator("/api/logic/tables/", ALL),
     _operator("/api/logic/tables/<part>/", ALL),
-    _open("/admin/style.css"),
     Row("/admin/…", NO, NO, NO, NO, NO, NO, NO, NO, ALL, NO, ALL),
     _open("/healthz"),
     _open("/readyz"),
