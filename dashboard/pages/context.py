@@ -10,10 +10,10 @@ from queries.schemas import EventShape
 Context = dict[str, object]
 
 
-def events_of(source_id: str | None, scope: ReadScope) -> dict[str, list[EventShape] | str | None]:
+def events_of(source_id: str | None, scope: ReadScope, *, count: int) -> dict[str, list[EventShape] | str | None]:
     """Return the newest events, newest first, and the state of their panel."""
     try:
-        found = snapshot.newest_events(source_id, scope=scope)[::-1]
+        found = snapshot.newest_events(source_id, scope=scope)[::-1][:count]
     except Unknown:
         return {"events": [], "events_state": "unknown"}
     return {"events": found, "events_state": state_of(found)}

@@ -13,7 +13,7 @@ from ingestion import problems
 from ingestion.auth.read_scope import ReadScope
 from queries import schemas
 from queries.events import listing, stored_since
-from queries.pipeline import dependencies, ingest_processes, ledger_minutes, status
+from queries.pipeline import dependencies, ingest_processes, status
 from queries.reads.postgres import ReadUnavailable
 from queries.request.filter_line.terms import EVERYTHING_PASSES, FilterLine
 from queries.request.query_params import InvalidParameter
@@ -21,12 +21,11 @@ from queries.request.times import parse_time
 from queries.schemas import EventShape, FieldShape, LagShape, SourceShape, Stores
 from queries.sources import lists
 
-SOURCE_ROWS = 20
+SOURCE_ROWS = 8  # of the overview
 EVENT_ROWS = 20
 GAP_ROWS = 50  # as many as a frame of a tail
 REASON_ROWS = 5
 FILTERED_SINCE = timedelta(hours=1)  # how far back events of all sources are looked into, to start a tail
-MINUTE_ROWS = 6
 
 
 class Unknown(Exception):
@@ -91,11 +90,7 @@ def overview(*, scope: ReadScope) -> Overview:
 
 
 def _whole_overview(scope: ReadScope) -> Overview:
-    line, heard, now = (
-        status.read(scope=scope),
-        lists.recent(count=SOURCE_ROWS, scope=scope),
-        datetime.now(tz=UTC),
-    )
+    line, heard = status.read(scope=scope), lists.recent(count=SOURCE_ROWS, scope=scope)
     return {
         "at": milliseconds(line["at"]),
         "notices": [*notices.of_scope(scope), *notices.of_line(line)],
@@ -103,7 +98,6 @@ def _whole_overview(scope: ReadScope) -> Overview:
         "ledger": line["ledger"],
         "told": verdict.told(line),
         "verdict": verdict.verdict(line),
-        "minutes": ledger_minutes.recent(now, scope=scope, count=MINUTE_ROWS),
         "rates": rates.UNKNOWN,
         "lag": total_lag(line["lag"]),
         "consumers": line["consumers"],
@@ -123,7 +117,6 @@ def unknown_overview(states: Stores | None, *, scope: ReadScope) -> Overview:
         "ledger": None,
         "told": None,
         "verdict": None,
-        "minutes": None,
         "rates": rates.UNKNOWN,
         "lag": None,
         "consumers": None,

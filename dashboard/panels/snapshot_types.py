@@ -9,7 +9,7 @@ from dashboard.panels.rates import Rates
 from dashboard.panels.status_line import StatusLine
 from dashboard.panels.verdict import Told, Verdict
 from processing.ledger.ledger import Equation
-from queries.schemas import ConsumerShape, DoorShape, RecentMinute, Stores
+from queries.schemas import ConsumerShape, DoorShape, Stores
 
 
 class Lag(TypedDict):
@@ -55,7 +55,6 @@ class Overview(TypedDict):
     ledger: Equation | None
     told: Told | None  # the numbers that may be ranges, as text
     verdict: Verdict | None  # the equation in words
-    minutes: list[RecentMinute] | None
     rates: Rates  # of this moment
     lag: Lag | None
     consumers: list[ConsumerShape] | None

@@ -9,7 +9,6 @@ from typing import TypeVar
 from dashboard.pages.context import Context, events_of, state_of
 from dashboard.pages.overview import flow, rate_line
 from dashboard.panels import incidents, snapshot
-from dashboard.panels.snapshot_types import Doors
 from ingestion.auth.read_scope import ReadScope
 from queries.pipeline import freshness, rate_history
 from queries.pipeline.rate_history import Span
@@ -23,7 +22,8 @@ T = TypeVar("T")
 
 WELL: frozenset[State] = frozenset({"live", "new", "disabled"})
 WORST = 5  # sources
-MOVERS = 3
+MOVERS = 5
+EVENTS = 8
 
 
 def overview(scope: ReadScope, span: Span) -> tuple[Context, Context]:
@@ -51,10 +51,10 @@ def overview(scope: ReadScope, span: Span) -> tuple[Context, Context]:
         "steps": flow.steps(sample, rate, fresh, whole=scope.whole),
         "rate_lines": None if rate is None else rate_line.of(rate),
         "rate_rows": [] if rate is None else [*zip(*rate.values(), strict=True)][::-1],
-        "doors_state": _doors_state(sample["doors"]) if scope.whole else "denied",
-        "minutes_state": state_of(sample["minutes"]),
         "sources_state": state_of(sample["sources"]),
-        **events_of(None, scope),
+        "source_rows": snapshot.SOURCE_ROWS,
+        "event_rows": EVENTS,
+        **events_of(None, scope, count=EVENTS),
     }
     return data, extra
 
@@ -72,10 +72,3 @@ def _worst(scope: ReadScope, now: datetime) -> tuple[list[SourceHealth], dict[St
     found = index.read(scope=scope, now=now)
     judged = [each for each in found.sources[:WORST] if each.state not in WELL]
     return rows.of(judged, scope=scope, now=now), dict(found.counts)
-
-
-def _doors_state(doors: Doors | None) -> str | None:
-    """Return the state of the receivers' panel; it shows running receivers even if they received nothing."""
-    if doors is None:
-        return "unknown"
-    return None if doors["processes"] else "never"

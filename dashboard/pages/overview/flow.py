@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from dashboard.panels.snapshot_types import Overview
+from dashboard.panels.snapshot_types import Doors, Overview
 from dashboard.templatetags import figures
 from dashboard.templatetags.frame import duration
 from queries.pipeline.freshness import Freshness
@@ -50,12 +50,18 @@ def _receivers(sample: Overview) -> Step:
     if not doors["processes"]:
         return Step("Receivers", RECEIVERS, "waiting", figures.UNKNOWN, ACCEPTED, [], "none runs")
     closed = [each for each in doors["processes"] if each["guard"]["state"] == "closed"]
-    notes = [f"{len(doors['processes'])} processes", f"{doors['refused']:,} rejected"]
+    notes = [f"{len(doors['processes'])} process{'' if len(doors['processes']) == 1 else 'es'}", _refused(doors)]
     if closed:
         notes.append(f"{len(closed)} closed: {closed[0]['guard']['reason']}")
     state: State = "waiting" if closed else "up"
     rate, word = figures.rate(doors["acceptedPerSecond"]), "closed" if closed else ""
     return Step("Receivers", RECEIVERS, state, rate, ACCEPTED, notes, word)
+
+
+def _refused(doors: Doors) -> str:
+    """Return how many events were rejected, and for what most of them."""
+    most = next(iter(doors["reasons"]), None)
+    return f"{doors['refused']:,} rejected" + (f", most: {most['meaning']}" if most else "")
 
 
 def _kafka(sample: Overview) -> Step:
@@ -82,7 +88,7 @@ def _consumers(sample: Overview, rate: RateHistory | None) -> Step:
         return Step("Consumers", PARTITIONS, "waiting", _last(rate, "read"), "read / s", [], "none runs")
     partitions = sum(len(each["partitions"]) for each in running)
     waiting = [each["member"] for each in running if each["state"] != "running"]
-    notes = [f"{len(running)} running", f"{partitions} partitions"]
+    notes = [f"{len(running)} running", f"{partitions} partition{'' if partitions == 1 else 's'}"]
     state: State = "waiting" if waiting else "up"
     return Step("Consumers", PARTITIONS, state, _last(rate, "read"), "read / s", notes, "waiting" if waiting else "")
 

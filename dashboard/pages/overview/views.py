@@ -13,11 +13,11 @@ from queries.request.query_params import nearest
 
 TITLES: dict[Span, str] = {
     "5m": "5 min",
-    "1h": "1 hour",
-    "6h": "6 hours",
-    "1d": "1 day",
-    "7d": "7 days",
-    "30d": "30 days",
+    "1h": "1 h",
+    "6h": "6 h",
+    "1d": "1 d",
+    "7d": "7 d",
+    "30d": "30 d",
 }
 
 

@@ -49,7 +49,6 @@
  * @property {?Object<string, *>} ledger events by outcome, with `accepted`, `inFlight`, `inFlightRange` and `unaccounted`
  * @property {?Object<string, string|boolean>} told numbers that may be ranges, as text
  * @property {?{tone: string, text: string}} verdict the ledger in words
- * @property {?object[]} minutes of the ledger, newest first
  * @property {{accepted: ?number, stored: ?number}} rates events per second at this moment
  * @property {?{records: number, seconds: ?number}} lag
  * @property {?{member: string, partitions: number[], state: string}[]} consumers

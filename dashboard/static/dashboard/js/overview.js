@@ -10,7 +10,6 @@ import { Tail } from "./live-tail.js";
 import { followConnection, make, setState, setText } from "./panels.js";
 
 const RATE_MS = 2000; // the shown rate is the mean over this time
-const SOURCE_ROWS = 20;
 const VALUES = 4; // of one source
 
 const panels = Object.fromEntries([...document.querySelectorAll("[data-panel]")].map((p) => [p.dataset.panel, p]));
@@ -18,7 +17,7 @@ const bound = new Map();
 for (const element of document.querySelectorAll("[data-bind]")) {
   bound.set(element.dataset.bind, [...(bound.get(element.dataset.bind) ?? []), element]);
 }
-const tail = new Tail(panels.tail);
+const tail = new Tail(panels.tail, { rows: Number(panels.tail.dataset.rows) });
 const recent = []; // {at, interval, stored} of the last frames
 let points = [[], [], []]; // the chart's: epoch seconds, read, stored
 let chart = null;
@@ -96,7 +95,7 @@ function showSources(sources) {
     showSeen(row, source.lastSeen);
     showValues(row, source.values);
   }
-  while (body.rows.length > SOURCE_ROWS) body.lastElementChild.remove();
+  while (body.rows.length > Number(panels.sources.dataset.rows)) body.lastElementChild.remove();
   const empty = body.rows.length === 0;
   panels.sources.querySelector(".scroll").hidden = empty;
   setState(panels.sources, empty ? "never" : null);

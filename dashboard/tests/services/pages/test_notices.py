@@ -67,7 +67,7 @@ def test_the_last_minutes_stand_in_a_table_with_what_the_receivers_refused(clien
     with Redis.from_url(f"redis://{settings.REDIS_ADDR}") as redis:
         redis.hset(rejection_counts.key(at), f"{at} not_json x", 7)
 
-    text = text_of(client, "/")
+    text = text_of(client, "/pipeline/")
 
     with Redis.from_url(f"redis://{settings.REDIS_ADDR}") as redis:
         redis.delete(rejection_counts.key(at))
