@@ -10,8 +10,10 @@ from playwright.sync_api import Page, expect
 
 from dashboard.tests.conftest import Announcer
 from dashboard.tests.consumer_frames import consumer_frame, source_frame
+from dashboard.tests.people import person
 from dashboard.tests.rows import Rows
 from deploy.testing.deployment import Deployment, ProductProcess
+from ingestion.models import Source
 from processing.models import SourceStatistics
 
 pytestmark = [pytest.mark.browser, pytest.mark.services]
@@ -66,6 +68,35 @@ def test_a_zoom_has_finer_values_and_outlives_live_frames_until_one_goes_back(
     expect(page.locator("[data-back]")).to_be_hidden(timeout=10_000)
     page.go_back()
     expect(told).to_have_text(zoomed, timeout=10_000)
+
+
+def test_settings_are_changed_by_keyboard_alone(page: Page, web: ProductProcess, rows: Rows) -> None:
+    rows.source("gauge-2")
+    rows.field("gauge-2", "temperature", [20.0, 24.0])
+    client = person("olga", role="operator")
+    page.context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": web.url}])
+    keys = page.keyboard
+    page.goto(f"{web.url}/sources/gauge-2/")
+
+    page.get_by_text("Edit", exact=True).focus()
+    keys.press("Enter")
+    for typed in ("At the gate", "site: north", "2.5"):
+        keys.press("Tab")
+        keys.type(typed)
+    # Past the unit of all fields to that of the one.
+    for _ in range(2):
+        keys.press("Tab")
+    keys.type("°C")
+    keys.press("Tab")
+    expect(page.get_by_label("Enabled")).to_be_focused()
+    keys.press("Tab")
+    keys.press("Enter")
+
+    expect(page.get_by_text("Saved. Receivers know it within seconds.")).to_be_visible(timeout=15_000)
+    expect(page.locator('[data-field="temperature"] .latest')).to_have_text("24 °C")
+    source = Source.objects.get(pk="gauge-2")
+    assert (source.description, source.expected_interval, source.enabled) == ("At the gate", 2.5, True)
+    assert source.labels == {"site": "north", "unit.temperature": "°C"}
 
 
 def test_a_source_that_nobody_knows_turns_into_itself_with_its_first_event(
