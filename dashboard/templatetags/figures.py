@@ -34,7 +34,8 @@ def percent(value: object) -> str:
     """A percentage: 0.04 % is not 0 %."""
     if not _is_number(value):
         return UNKNOWN
-    return f"{value:.0f} %" if value == 0 or value >= 10 else f"{value:.1g} %"  # type: ignore[operator]
+    # From 9.5 on one significant digit would be "1e+01".
+    return f"{value:.0f} %" if value == 0 or value >= 9.5 else f"{value:.1g} %"  # type: ignore[operator]
 
 
 @register.filter

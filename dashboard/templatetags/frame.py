@@ -38,6 +38,13 @@ def clock(context: Context, at: Time, zone: str | None = None) -> SafeString | s
 
 
 @register.simple_tag(takes_context=True)
+def at(context: Context, at: Time, zone: str | None = None) -> str:
+    """A time to the second as plain text, for the title of a part of a drawing."""
+    time = _time(at)
+    return UNKNOWN if time is None else f"{_local(context, time, zone):%Y-%m-%d %H:%M:%S}"
+
+
+@register.simple_tag(takes_context=True)
 def ago(context: Context, at: Time) -> SafeString | str:
     """How long ago a time was; scripts keep it current."""
     time = _time(at)

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from django.db import connection
 from django.urls import reverse
 
+from dashboard.pages.sources.field_choice import STATED
 from dashboard.panels.tables import letters_link
 from ingestion.auth import source_patterns
 from ingestion.auth.read_scope import ReadScope
@@ -41,7 +42,7 @@ class FieldRow(TypedDict):
     count: int  # events of the sample that have it
     percent: float
     latest: str
-    numeric: bool
+    charted: bool  # as numbers or as states
 
 
 class MinuteRow(TypedDict):
@@ -100,7 +101,7 @@ def fields(sample: TypeSample, numeric: Sequence[FieldShape], newest: Sequence[E
             "count": each["count"],
             "percent": 100 * each["count"] / max(1, sample["sampled"]),
             "latest": _latest(each["name"], numbers, newest),
-            "numeric": each["name"] in numbers,
+            "charted": each["name"] in numbers or each["types"][0]["type"] in STATED,
         }
         for each in sample["fields"]
     ]

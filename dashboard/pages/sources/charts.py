@@ -8,14 +8,13 @@ from typing import NamedTuple, TypedDict
 
 from dashboard.pages.sources import drawing
 from dashboard.pages.sources.drawing import Drawing
+from dashboard.pages.sources.field_choice import CHARTS
 from dashboard.pages.sources.ranges import COMPARED, ChartRange
 from ingestion.auth.read_scope import ReadScope
 from queries.aggregates import chart
 from queries.aggregates.chart import MAX_POINTS, ChartQuery
 from queries.request.times import format_time, to_micros
 from queries.schemas import ChartSeries, FieldShape
-
-FIELDS = 24  # on one page
 
 
 class ChartedSource(NamedTuple):
@@ -60,7 +59,7 @@ def read(source: ChartedSource, span: ChartRange, *, compare: str | None, scope:
 
     :raises ReadUnavailable: PostgreSQL does not answer
     """
-    shown = {each["name"]: each for each in source.fields[:FIELDS]}
+    shown = {each["name"]: each for each in source.fields[:CHARTS]}
     within = scope.narrowed(source.source_id)
     time, own = _columns(tuple(shown), span, (span.start, span.end), within, now)
     before: Mapping[str, ChartSeries] = {}
@@ -80,20 +79,34 @@ def read(source: ChartedSource, span: ChartRange, *, compare: str | None, scope:
     }
 
 
-def drawings(charts: Charts, *, is_log: bool) -> list[Drawing]:
-    """Return the charts as SVG paths, for readers without JavaScript."""
+def cards(charts: Charts, *, is_log: bool) -> list[tuple[FieldChart, Drawing]]:
+    """Return the charts with SVG paths, for readers without JavaScript."""
     span = (to_ms(charts["start"]), to_ms(charts["end"]))
     return [
-        drawing.draw(
-            charts["time"],
-            (each["avg"], each["min"], each["max"]),
-            span=span,
-            bridged=charts["bridged"],
-            before=each["before"],
-            is_log=is_log,
+        (
+            each,
+            drawing.draw(
+                charts["time"],
+                (each["avg"], each["min"], each["max"]),
+                span=span,
+                bridged=charts["bridged"],
+                before=each["before"],
+                is_log=is_log,
+            ),
         )
         for each in charts["fields"]
     ]
+
+
+def table(drawn: Charts) -> list[dict[str, float | None]]:
+    """Return the buckets of the first field that have events, newest first."""
+    first = next(iter(drawn["fields"]), None)
+    if first is None:
+        return []
+    rows = zip(drawn["time"], first["avg"], first["min"], first["max"], first["count"], strict=True)
+    return [
+        {"at": at, "avg": avg, "min": low, "max": high, "count": count} for at, avg, low, high, count in rows if count
+    ][::-1]
 
 
 def to_ms(text: str) -> int:

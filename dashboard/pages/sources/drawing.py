@@ -6,6 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import TypedDict
 
+from dashboard.panels import axes
+from dashboard.panels.axes import Label
+
 WIDTH, HEIGHT, EDGE = 600.0, 120.0, 4.0
 
 Column = Sequence[float | None]
@@ -19,6 +22,7 @@ class Drawing(TypedDict):
     before: str  # the line of the time that it is compared with
     low: float | None  # the lowest value; None: there is none
     high: float | None
+    values: list[Label]  # of its axis
 
 
 def draw(time: Sequence[int], columns: tuple[Column, Column, Column], *, span: tuple[int, int], bridged: int = 0,
@@ -34,8 +38,9 @@ def draw(time: Sequence[int], columns: tuple[Column, Column, Column], *, span: t
     average, lowest, highest = columns
     known = [value for column in (lowest, highest, before or ()) for value in column if value is not None]
     if not known:
-        return {"mean": "", "band": "", "before": "", "low": None, "high": None}
-    bend = _log if is_log and min(known) > 0 else float
+        return {"mean": "", "band": "", "before": "", "low": None, "high": None, "values": []}
+    is_bent = is_log and min(known) > 0
+    bend = _log if is_bent else float
     low, high = bend(min(known)), bend(max(known))
 
     def point(index: int, value: float) -> str:
@@ -64,6 +69,7 @@ def draw(time: Sequence[int], columns: tuple[Column, Column, Column], *, span: t
         "before": "" if before is None else line(before),
         "low": min(value for value in lowest if value is not None) if any(v is not None for v in lowest) else None,
         "high": max(value for value in highest if value is not None) if any(v is not None for v in highest) else None,
+        "values": axes.of_values(min(known), max(known), is_log=is_bent, edge=EDGE / HEIGHT),
     }
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from dashboard.panels.columns import Interval
 from queries.request.query_params import InvalidParameter, nearest
-from queries.request.times import InvalidTime, parse_moment, shifted
+from queries.request.times import InvalidTime, parse_moment, shifted, to_micros
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 RANGES: Mapping[str, tuple[timedelta, str]] = {
@@ -35,7 +35,7 @@ FEWEST = 12  # buckets; a slow source's are no longer than so many fit into the 
 COMPARED = {"day": DAY, "week": 7 * DAY}
 # What a parameter of the page may be, beside those that say which range.
 CHOICES = {"compare": tuple(COMPARED), "scale": ("log",), "view": ("table",)}
-PARAMETERS = ("range", "from", "to", "field", *CHOICES)
+PARAMETERS = ("range", "from", "to", "field", "find", *CHOICES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,11 @@ class ChartRange:
     def bucket(self) -> timedelta:
         """Return the length of a bucket."""
         return LENGTHS[self.interval]
+
+    @property
+    def milliseconds(self) -> tuple[int, int]:
+        """Return the ends in ms since the epoch."""
+        return to_micros(self.start) // 1_000, to_micros(self.end) // 1_000
 
     def bridged(self, habit: float | None) -> int:
         """Return how many buckets without an event are no gap, for events that are further apart than they are long."""

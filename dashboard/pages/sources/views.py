@@ -15,12 +15,15 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from dashboard.frame import preferences
 from dashboard.frame.page import Shown, action, may, page
-from dashboard.pages.sources import about, charts, ranges, settings, words
-from dashboard.pages.sources.charts import FIELDS, ChartedSource, Charts
+from dashboard.pages.sources import about, addresses, charts, field_choice, ranges, settings, states, words
+from dashboard.pages.sources.charts import ChartedSource, Charts
+from dashboard.pages.sources.field_choice import Chosen
 from dashboard.pages.sources.ranges import COMPARED, RANGES, ChartRange
 from dashboard.pages.sources.settings import InvalidSettings
 from dashboard.pages.sources.spark import spark
+from dashboard.panels import axes
 from ingestion.auth.read_scope import ReadScope
 from ingestion.code_samples import address_of, code_samples
 from ingestion.events.model import SOURCE_ID_PATTERN
@@ -29,7 +32,7 @@ from queries.reads import postgres
 from queries.reads.postgres import ReadUnavailable
 from queries.request.query_params import InvalidParameter
 from queries.request.times import parse_time
-from queries.schemas import EventShape, FieldShape, SourceShape
+from queries.schemas import FieldShape, SourceShape, TypeSample
 from queries.scoped_views import scoped
 from queries.sources import detail, field_types
 from queries.sources.detail import SourceNotFound
@@ -66,23 +69,27 @@ def source(request: HttpRequest, scope: ReadScope, source_id: str) -> Shown:
             # It may be one of others, of which the answer tells nothing.
             raise Http404("Nothing of this source was ever read.")
         return Shown({"sourceId": source_id, "known": False}, common)
-    given = request.GET.dict()
-    span = _range(given, known, now)
+    span = _range(request.GET.dict(), known, now)
     newest = _try(lambda: listing.newest(count=EVENTS, scope=scope.narrowed(source_id)))
-    drawn = _try(lambda: _charts(given, known, span, scope, now))
+    sample = _try(lambda: _sample(known, scope))
+    fields = _chosen(request, known, sample)
+    drawn = _try(lambda: _charts(request, known, fields, span, scope, now))
+    found = _try(lambda: _states(known, fields, span, scope, now))
     data = {
         "sourceId": source_id,
         "known": True,
         "health": known.health,
         "source": known.shape,
         "charts": drawn,
+        "states": None if found is None else found.data,
         "events": newest,
         "deadLetters": _try(lambda: about.dead_letters(source_id, scope=scope)),
         "ledger": _try(lambda: about.ledger(source_id, scope=scope, now=now)),
-        "fields": _try(lambda: _fields(known, newest or [], scope)),
+        "fields": None if sample is None else about.fields(sample, _numeric(known), newest or []),
         "logic": _try(lambda: about.logic(source_id)) if scope.whole else None,
     }
-    return Shown(data, {**common, **_extra(request, known, span, drawn, scope)})
+    timed = {"timelines": [] if found is None else found.timelines, "picks": _picks(request, known, sample, fields)}
+    return Shown(data, {**common, **timed, **_extra(request, known, fields, span, drawn, scope)})
 
 
 @require_safe
@@ -94,8 +101,8 @@ def chart_data(request: HttpRequest, scope: ReadScope, source_id: str) -> HttpRe
     known = _known(source_id, scope=scope, now=now)
     if known is None:
         raise Http404("Nothing of this source was ever read.")
-    given = request.GET.dict()
-    return JsonResponse(dict(_charts(given, known, _range(given, known, now), scope, now)))
+    span, fields = _range(request.GET.dict(), known, now), _chosen(request, known, None)
+    return JsonResponse(dict(_charts(request, known, fields, span, scope, now)))
 
 
 @action(CHANGE)
@@ -137,60 +144,76 @@ def _range(given: Mapping[str, str], known: _Known, now: datetime) -> ChartRange
         raise Http404(error.detail) from error
 
 
-def _charts(given: Mapping[str, str], known: _Known, span: ChartRange, scope: ReadScope, now: datetime) -> Charts:
+def _numeric(known: _Known) -> Sequence[FieldShape]:
+    return known.shape["fields"] if known.shape else []
+
+
+def _chosen(request: HttpRequest, known: _Known, sample: TypeSample | None) -> Chosen:
+    return field_choice.chosen(request.GET.getlist("field"), _numeric(known), field_choice.stated(sample))
+
+
+def _charts(
+    request: HttpRequest, known: _Known, fields: Chosen, span: ChartRange, scope: ReadScope, now: datetime
+) -> Charts:
+    compared = request.GET.get("compare")
     return charts.read(
-        ChartedSource(known.health["sourceId"], _wanted(given, known), known.health["spacing"]),
+        ChartedSource(known.health["sourceId"], fields.numeric, known.health["spacing"]),
         span,
-        compare=given["compare"] if given.get("compare") in COMPARED else None,
+        compare=compared if compared in COMPARED else None,
         scope=scope,
         now=now,
     )
 
 
-def _wanted(given: Mapping[str, str], known: _Known) -> Sequence[FieldShape]:
-    fields = sorted(known.shape["fields"] if known.shape else [], key=lambda field: field["name"])
-    return [each for each in fields if each["name"] == given["field"]] if given.get("field") else fields
+def _states(known: _Known, fields: Chosen, span: ChartRange, scope: ReadScope, now: datetime) -> states.Found:
+    # As long as the gaps of the charts.
+    gap = (span.bridged(known.health["spacing"]) + 1) * span.bucket.total_seconds()
+    return states.read(fields.states, span, gap=gap, within=scope.narrowed(known.health["sourceId"]), now=now)
 
 
-def _fields(known: _Known, newest: Sequence[EventShape], scope: ReadScope) -> list[about.FieldRow]:
+def _sample(known: _Known, scope: ReadScope) -> TypeSample:
     with postgres.bounded():
-        sample = field_types.read(known.health["sourceId"], scope=scope)
-    return about.fields(sample, known.shape["fields"] if known.shape else [], newest)
+        return field_types.read(known.health["sourceId"], scope=scope)
+
+
+def _picks(request: HttpRequest, known: _Known, sample: TypeSample | None, fields: Chosen) -> field_choice.Form:
+    shown = min(len(fields.numeric), field_choice.CHARTS) + min(len(fields.states), field_choice.STATES)
+    return field_choice.form(
+        request.GET.getlist("field"),
+        request.GET.get("find", ""),
+        {each["name"] for each in _numeric(known)} | set(field_choice.stated(sample)),
+        shown=shown,
+    )
 
 
 def _extra(
-    request: HttpRequest, known: _Known, span: ChartRange, drawn: Charts | None, scope: ReadScope
+    request: HttpRequest, known: _Known, fields: Chosen, span: ChartRange, drawn: Charts | None, scope: ReadScope
 ) -> dict[str, object]:
-    given = request.GET.dict()
-    is_log = given.get("scale") == "log"
+    given = dict(request.GET.lists())
+    common = addresses.common(given)
+    is_log = common.get("scale") == "log"
     name = known.health["sourceId"]
     own = _try(lambda: settings.read(name, scope=scope))
-    numeric = [each["name"] for each in _wanted({}, known)[:UNIT_INPUTS]]
+    numeric = sorted(each["name"] for each in _numeric(known))[:UNIT_INPUTS]
+    zone = own.labels.get("timezone") if own else None
+    local = preferences.of_request(request).zone_for(zone)
     return {
         "tone": words.TONES[known.health["state"]],
         "title": words.TITLES[known.health["state"]],
         "skew": words.skew(known.health["skewSeconds"]),
         "spark": spark(known.health["minutes"], known.health["failedMinutes"]),
         "span": span,
-        "ranges": [
-            {"title": title, "address": _address(given, "range", each), "chosen": span.name == each and span.is_live}
-            for each, (_, title) in RANGES.items()
-        ],
-        "back": None if span.is_live else _address(given, "range", ranges.USUAL),
-        "compares": _choices(given, "compare", {"": "Nothing", "day": "The day before", "week": "The week before"}),
-        "scales": _choices(given, "scale", {"": "Linear", "log": "Logarithmic"}),
-        "cards": []
-        if drawn is None
-        else list(zip(drawn["fields"], charts.drawings(drawn, is_log=is_log), strict=True)),
-        "given_from": given.get("from", ""),
-        "given_to": given.get("to", ""),
-        "one_field": given.get("field"),
-        "all_fields": _address(given, "field", ""),
-        "table": _table(drawn) if given.get("view") == "table" and drawn else None,
-        "query": urlencode(
-            {each: given[each] for each in ("range", "from", "to", "compare", "scale") if given.get(each)}
-        ),
-        "most_fields": FIELDS,
+        **_choices(given, span),
+        "cards": [] if drawn is None else charts.cards(drawn, is_log=is_log),
+        "common": common,
+        "chosen_fields": [each for each in given.get("field", []) if each],
+        "most_charts": field_choice.CHARTS,
+        "most_states": field_choice.STATES,
+        "one_field": fields.only,
+        "all_fields": f"?{urlencode(common)}" if request.GET.get("field") else None,
+        "as_table": fields.only is not None and request.GET.get("view") == "table",
+        "table": charts.table(drawn) if fields.numeric and drawn else [],
+        "query": urlencode(common),
         "settings": own,
         "unit_inputs": [] if own is None else [(each, own.unit_label(each)) for each in numeric],
         "common_unit": "" if own is None else own.labels.get(settings.UNIT, ""),
@@ -199,37 +222,26 @@ def _extra(
         else None,
         "partition_href": _partition(known.health["partition"]),
         "may_change": may(request.user, CHANGE),
-        "zone": own.labels.get("timezone") if own else None,
+        "zone": zone,
+        "times": axes.of_times(*span.milliseconds, zone=local),
+    }
+
+
+def _choices(given: addresses.Given, span: ChartRange) -> dict[str, object]:
+    compared = {"": "Nothing", "day": "The day before", "week": "The week before"}
+    names = {each: title for each, (_, title) in RANGES.items()}
+    return {
+        "ranges": addresses.choices(given, "range", names, present=span.name if span.is_live else None),
+        "back": None if span.is_live else addresses.changed(given, "range", ranges.USUAL),
+        "compares": addresses.choices(given, "compare", compared, present=given.get("compare", [""])[-1]),
+        "scales": addresses.choices(
+            given, "scale", {"": "Linear", "log": "Logarithmic"}, present=given.get("scale", [""])[-1]
+        ),
     }
 
 
 def _partition(number: int | None) -> str:
     return reverse("pipeline") if number is None else reverse("partition", args=[conf.KAFKA_TOPIC_RAW_DATA, number])
-
-
-def _table(drawn: Charts) -> list[dict[str, float | None]]:
-    """Return the buckets of the first field that have events, newest first."""
-    first = next(iter(drawn["fields"]), None)
-    if first is None:
-        return []
-    rows = zip(drawn["time"], first["avg"], first["min"], first["max"], first["count"], strict=True)
-    return [
-        {"at": at, "avg": avg, "min": low, "max": high, "count": count} for at, avg, low, high, count in rows if count
-    ][::-1]
-
-
-def _choices(given: Mapping[str, str], name: str, titles: Mapping[str, str]) -> list[dict[str, object]]:
-    return [
-        {"title": title, "address": _address(given, name, value), "chosen": given.get(name, "") == value}
-        for value, title in titles.items()
-    ]
-
-
-def _address(given: Mapping[str, str], name: str, value: str) -> str:
-    """Return the address with one parameter changed. A range replaces its ends."""
-    left_out = {"from", "to"} if name == "range" else set()
-    query = {each: text for each, text in {**given, name: value}.items() if text and each not in left_out}
-    return f"?{urlencode(query)}" if query else "?"
 
 
 def _try(read: Callable[[], Found]) -> Found | None:

@@ -3,6 +3,7 @@
 
 import { fieldChart } from "./chart.js";
 import { count, measure } from "./format.js";
+import { refreshParts } from "./frame.js";
 import { setText } from "./panels.js";
 
 /** @typedef {import("./feed.js").BucketColumns} BucketColumns */
@@ -83,7 +84,7 @@ export class Charts {
       this.#cards.set(card.dataset.field, { card, chart: null, columns: null });
       looker.observe(card);
     }
-    addEventListener("popstate", () => this.load());
+    addEventListener("popstate", () => this.#follow());
     root.querySelector("[data-back]").addEventListener("click", (event) => this.#goLive(event));
     setInterval(() => document.hidden || (this.live && this.load()), REREAD_MS);
     setInterval(() => document.hidden || (this.live && this.#drawAll()), 5000);
@@ -242,7 +243,7 @@ export class Charts {
     query.set("from", Math.round((middle - half) * 1000));
     query.set("to", Math.round((middle + half) * 1000));
     history.pushState({ zoomed: true }, "", `?${query}`);
-    this.load();
+    this.#follow();
   }
 
   #goLive(event) {
@@ -252,7 +253,13 @@ export class Charts {
     query.delete("to");
     query.set("range", new URL(event.currentTarget.href).searchParams.get("range") ?? "1h");
     history.pushState({}, "", `?${query}`);
+    this.#follow();
+  }
+
+  /** Show the range of the address, the states of the source included. */
+  #follow() {
     this.load();
+    refreshParts().catch(() => {});
   }
 }
 

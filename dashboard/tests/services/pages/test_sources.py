@@ -161,8 +161,40 @@ def test_a_source_shows_everything_that_is_known_of_it() -> None:
     table = page(admin, "/sources/well/?field=temperature&view=table")
     assert text(table).count("1 ") >= 20
     assert table.count('<tr><th scope="row"><time') >= 20
+    # A field that is no number has bands, with the value written into them, and a table of its changes.
+    assert re.search(r"mode now auto View as table .* auto (19|20) min, 3\d % ok", said)
+    assert 'aria-label="ok: true 3' in html
+    assert [(run["value"], run["events"]) for run in found["states"]["fields"][0]["runs"]] == [("auto", 20)]
+    changes = page(admin, "/sources/well/?field=mode&view=table")
+    assert re.search(r"How long Events \S+ \S+ \S+ \S+ auto (19|20) min 20", text(changes))
+    # Without scripts, values and times stand beside the lines.
+    assert re.search(r'text-anchor="end">20</text>', html)
+    assert re.search(r'text-anchor="middle">\d\d:\d\d</text>', html)
     # Who may not read keys is told of none.
     assert "gateway key" not in text(page(person("bob", "viewer"), "/sources/well/"))
+
+
+def test_of_many_fields_those_are_shown_that_one_chooses(rows: Rows) -> None:
+    sends("wide")
+    for number in range(30):
+        rows.minute("wide", f"sensor.{number:02}", present().replace(second=0) - MINUTE, 1.0)
+    client = Client()
+
+    first = page(client, "/sources/wide/")
+    chosen = "/sources/wide/?field=sensor.07&field=sensor.28&field=mode&range=6h"
+    html, found = page(client, chosen), twin(client, chosen.replace("/?", ".json?"))
+
+    assert "Choose fields: 26 of 33 shown" in text(first)
+    assert "7 more numeric fields: choose which" in text(first)
+    assert re.findall(r'data-field="([^"]+)"', html) == ["sensor.07", "sensor.28"]
+    assert [each["field"] for each in found["states"]["fields"]] == ["mode"]
+    assert 'href="?field=sensor.07&amp;field=sensor.28&amp;field=mode&amp;range=24h"' in html
+    searched = page(client, f"{chosen}&find=.1")
+    assert re.findall(r'name="field" value="([^"]+)"( checked)?> ', searched)[:2] == [
+        ("mode", " checked"), ("sensor.07", " checked"),
+    ]  # fmt: skip
+    assert searched.count('type="checkbox" name="field"') == 13
+    assert twin(client, "/sources/wide.json?find=.1")["states"]["fields"]
 
 
 def test_a_source_whose_events_all_failed_leads_to_its_dead_letters() -> None:
