@@ -44,6 +44,14 @@ def _laid_out(asked: dict[str, Future[StoreState]]) -> Stores:
     }
 
 
+def require_postgresql() -> None:
+    """Check that PostgreSQL answers, in less time than a page may take to say that it does not.
+
+    :raises ReadUnavailable: it does not
+    """
+    _ask_postgresql()
+
+
 def kafka() -> StoreState:
     """Return how fast Kafka returned its offsets."""
     ends = end_offsets.raw_data_offsets()

@@ -18,6 +18,7 @@ from ingestion.auth.read_scope import ReadScope
 from processing.jobs import queue
 from processing.jobs.queue import JobNotFound
 from processing.models import Job
+from queries.pipeline import dependencies
 from queries.reads import postgres
 from queries.reads.postgres import ReadUnavailable
 from queries.request.query_params import InvalidParameter, Parameters
@@ -49,6 +50,7 @@ def jobs(request: HttpRequest, scope: ReadScope) -> Shown:
     """Jobs that are not finished, and the others, newest first; `?state=` and `?kind=` filter."""
     try:
         parameters = Parameters(request.GET, known=reading.PARAMETERS)
+        dependencies.require_postgresql()
         found = reading.page(parameters, scope=scope, who=_who(request), now=_now())
     except InvalidParameter as error:
         raise Http404(error.detail) from error
@@ -73,8 +75,9 @@ def jobs(request: HttpRequest, scope: ReadScope) -> Shown:
 @page("dashboard/jobs/job.html", here="jobs", parameters=())
 def job(request: HttpRequest, scope: ReadScope, number: int) -> Shown:
     """One job: how far it is, what happened to it, what it found."""
-    examples = may(request.user, EVENTS)
     try:
+        dependencies.require_postgresql()
+        examples = may(request.user, EVENTS)
         found = reading.one(number, scope=scope, who=_who(request), examples=examples, now=_now())
     except JobNotFound as error:
         raise Http404("There is no job of this number that you may see.") from error

@@ -68,9 +68,10 @@ class Chosen:
         return [{"name": _TITLES.get(name, name), "value": _value(name, value)} for name, value in found.items()]
 
 
-def from_parameters(parameters: Parameters, *, scope: ReadScope) -> Chosen:
+def from_parameters(parameters: Parameters, *, scope: ReadScope, answers: bool = True) -> Chosen:
     """Read the filters; without a state, letters that wait for somebody, or all of a job and of numbers.
 
+    :param answers: PostgreSQL does; otherwise what is searched for is not looked up as a source
     :raises InvalidParameter: a value can't be used
     """
     given = {name: ",".join(values) for name, values in parameters.given.items() if name in FILTERS}
@@ -87,7 +88,7 @@ def from_parameters(parameters: Parameters, *, scope: ReadScope) -> Chosen:
         since=parameters.time("since"),
         job=parameters.integer("job", default=0, least=1, most=MAX_JOB) or None,
     )
-    return Chosen(_searched(selection, parameters, scope), given)
+    return Chosen(_searched(selection, parameters, scope, answers=answers), given)
 
 
 def of_letter(number: int, state: str) -> str:
@@ -95,7 +96,7 @@ def of_letter(number: int, state: str) -> str:
     return urlencode({"ids": number, **({"state": state} if state == DeadLetter.State.SENT else {})})
 
 
-def _searched(selection: LetterFilter, parameters: Parameters, scope: ReadScope) -> LetterFilter:
+def _searched(selection: LetterFilter, parameters: Parameters, scope: ReadScope, *, answers: bool) -> LetterFilter:
     """Add what is searched for: an event id, a source of some letter, or a text of the detail or the reason."""
     text = (parameters.text("q", most=300) or "").strip()
     if not text:
@@ -104,11 +105,15 @@ def _searched(selection: LetterFilter, parameters: Parameters, scope: ReadScope)
     try:
         return LetterFilter(**{**members, "event_id": UUID(text)})
     except ValueError:
-        with postgres.bounded():
-            is_source = scope.includes(text) and DeadLetter.objects.filter(source_id=text).exists()
+        is_source = answers and _is_source(text, scope)
     if is_source and selection.source_id in (None, text):
         return LetterFilter(**{**members, "source_id": text})
     return LetterFilter(**{**members, "text": text})
+
+
+def _is_source(text: str, scope: ReadScope) -> bool:
+    with postgres.bounded():
+        return scope.includes(text) and DeadLetter.objects.filter(source_id=text).exists()
 
 
 def _numbers(parameters: Parameters) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar, cast
 
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
@@ -25,6 +26,7 @@ from processing.dead_letters.redrive import MAX_RATE
 from processing.models import DeadLetter
 from queries import user_scopes
 from queries.dead_letters.listing import DeadLetterNotFound
+from queries.pipeline import dependencies
 from queries.reads import postgres
 from queries.reads.postgres import ReadUnavailable
 from queries.request.query_params import InvalidParameter, Parameters
@@ -40,24 +42,25 @@ T = TypeVar("T")
 @page("dashboard/letters/list.html", here="dead-letters")
 def letters(request: HttpRequest, scope: ReadScope) -> Shown:
     """Groups with the same cause; the letters themselves for a cause, a job, numbers, a search or `?show=letters`."""
-    parameters, chosen = _chosen(request, scope, "show", "span", "order", *listing.PAGE)
+    answers = _answers()
+    parameters, chosen = _chosen(request, scope, "show", "span", "order", *listing.PAGE, answers=answers)
     one_by_one = _valid(lambda: parameters.choice("show", ["letters", "groups"])) or (
         "letters" if chosen.is_narrow else "groups"
     )
     read = _listed if one_by_one == "letters" else _grouped
-    try:
-        data, extra = _valid(lambda: read(chosen, parameters, scope))
-        extra["facets"] = listing.facets(chosen, scope=scope)
-    except ReadUnavailable:
-        data, extra = {"unknown": True}, {}
+    data: dict[str, object] = {"unknown": True}
+    extra: dict[str, object] = {}
+    with suppress(ReadUnavailable):
+        if answers:
+            found, shown = _valid(lambda: read(chosen, parameters, scope))
+            acts = {"acts": _acts(request, scope), "exports": may(request.user, VIEW)}
+            data, extra = found, {**shown, **acts, "facets": listing.facets(chosen, scope=scope)}
     common = {
         "show": one_by_one,
         "states": listing.states(chosen),
         "query": chosen.query(),
         "filters": chosen.told(),
         "given": chosen.given,
-        "acts": _acts(request, scope),
-        "exports": may(request.user, VIEW),
     }
     return Shown(data, {**common, **extra})
 
@@ -67,6 +70,7 @@ def letter(request: HttpRequest, scope: ReadScope, number: int) -> Shown:
     """One letter; `?mend=` fills the form for its edit."""
     parameters = _valid(lambda: chosen_letters.parameters_of(request.GET, known=("mend",)))
     try:
+        dependencies.require_postgresql()
         row, data = one.shown(known_number(number), scope=scope)
         extra = _edit(request, scope, row, parameters)
     except DeadLetterNotFound as error:
@@ -197,10 +201,19 @@ def _for_operator(request: HttpRequest, scope: ReadScope, *known: str) -> tuple[
     return _chosen(request, scope, *known)
 
 
-def _chosen(request: HttpRequest, scope: ReadScope, *known: str) -> tuple[Parameters, Chosen]:
+def _answers() -> bool:
+    """Return whether PostgreSQL answers. After one read that failed, each further one would wait for its own time limit."""
+    try:
+        dependencies.require_postgresql()
+    except ReadUnavailable:
+        return False
+    return True
+
+
+def _chosen(request: HttpRequest, scope: ReadScope, *known: str, answers: bool = True) -> tuple[Parameters, Chosen]:
     def read() -> tuple[Parameters, Chosen]:
         parameters = chosen_letters.parameters_of(request.GET, known=known, repeated=step_forms.COLUMNS)
-        return parameters, chosen_letters.from_parameters(parameters, scope=scope)
+        return parameters, chosen_letters.from_parameters(parameters, scope=scope, answers=answers)
 
     return _valid(read)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from typing import NamedTuple
 
 import pytest
 from django.core.cache import cache
@@ -250,16 +251,38 @@ def test_a_person_of_some_sources_sees_nothing_that_is_shared(settings: Settings
     assert Hold.objects.get().released_at is None
 
 
+class Answer(NamedTuple):
+    """What a page answered."""
+
+    path: str
+    status: int
+    page: str
+    seconds: float
+
+
+def _timed(client: Client, path: str) -> Answer:
+    began = time.monotonic()
+    answer = client.get(path)
+    return Answer(path, answer.status_code, text(answer), time.monotonic() - began)
+
+
 def test_without_postgresql_the_pages_open_and_say_what_is_unknown(site: Deployment) -> None:
     client = Client()
-    site.servers.postgres.stop()
+    paths = [
+        *("/pipeline/", "/pipeline/ledger/", "/pipeline/incidents/", "/jobs/", "/jobs/1/"),
+        *("/dead-letters/", "/dead-letters/?q=plant-1&show=letters", "/dead-letters/1/"),
+    ]
+    client.get("/dead-letters/")
+    site.servers.postgres.freeze()
     try:
-        pages = [
-            text(client.get(path)) for path in ("/pipeline/", "/pipeline/ledger/", "/pipeline/incidents/", "/jobs/")
-        ]
+        answers = [_timed(client, path) for path in paths]
     finally:
-        site.servers.postgres.start()
+        site.servers.postgres.thaw()
 
-    assert all("Unknown." in page for page in pages)
-    assert "No answer from PostgreSQL" in pages[0]
+    assert [answer.status for answer in answers] == [200] * len(paths)
+    assert all("Unknown." in answer.page for answer in answers)
+    assert all('id="status-line"' in answer.page for answer in answers)
+    assert "No answer from PostgreSQL" in answers[0].page
+    # The first has to find that the connections are lost, and the page of the pipeline asks all servers.
+    assert [answer.path for answer in answers[3:] if answer.seconds > 3] == []
     site.wait_for(lambda: "No answer from PostgreSQL" not in text(client.get("/pipeline/")), 20)
