@@ -74,7 +74,12 @@ def letters_link(**filters: str | None) -> str:
     return f"/dead-letters/?{urlencode(wanted)}" if wanted else "/dead-letters/"
 
 
-def events_link(source: str | None, start: str, end: str) -> str:
-    """Return the address of the events of a source, or of all, within a span of event time."""
+def received_letters_link(source: str, start: str, end: str) -> str:
+    """Return the address of the dead letters of a source, in any state, whose lines were received within a span."""
+    return letters_link(state="all", source_id=source, received_start=start, received_end=end, show="letters")
+
+
+def received_link(source: str | None, start: str, end: str) -> str:
+    """Return the address of the events of a source, or of all, that were received within a span, as the ledger counts."""
     query = {"filter": f"source:{source}"} if source is not None else {}
-    return f"/events/?{urlencode({**query, 'start': start, 'end': end})}"
+    return f"/events/?{urlencode({**query, 'start': start, 'end': end, 'by': 'received'})}"

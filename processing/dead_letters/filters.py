@@ -52,6 +52,9 @@ class LetterFilter:
     partition: int | None = field(default=None, metadata=_matches("partition"))
     since: datetime | None = field(default=None, metadata=_matches("first_seen__gte", datetime.fromisoformat))
     until: datetime | None = field(default=None, metadata=_matches("first_seen__lt", datetime.fromisoformat))
+    # When its line was received, as the ledger counts.
+    received_start: datetime | None = field(default=None, metadata=_matches("received__gte", datetime.fromisoformat))
+    received_end: datetime | None = field(default=None, metadata=_matches("received__lt", datetime.fromisoformat))
     event_id: UUID | None = field(default=None, metadata=_matches("event_id", UUID))
     # Part of the detail, of the reason code or of its words; any case.
     text: str | None = field(default=None, metadata=_matches(""))

@@ -24,7 +24,7 @@ Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Filter(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
-    """Filters, all of which must match. Times apply to when a letter was first seen; the end is exclusive.
+    """Filters, all of which must match. Times apply to when a letter was first seen, or its line received; ends are exclusive.
 
     An empty source id matches letters whose source can't be read.
     """
@@ -39,6 +39,8 @@ class Filter(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields
     partition: Annotated[int, msgspec.Meta(ge=0, le=MAX_PARTITION)] | None = None
     start_time: Time | None = None
     end_time: Time | None = None
+    received_start: Time | None = None
+    received_end: Time | None = None
     text: Text | None = None
     job: Number | None = None
 
@@ -61,6 +63,7 @@ def from_parameters(parameters: Parameters) -> LetterFilter:
     :raises InvalidParameter: a value can't be used
     """
     since, until = parameters.span()
+    received_start, received_end = parameters.span("received_start", "received_end")
     partition = parameters.integer("partition", default=-1, least=0, most=MAX_PARTITION)
     return LetterFilter(
         state=parameters.choice("state", DeadLetter.State.values),
@@ -73,6 +76,8 @@ def from_parameters(parameters: Parameters) -> LetterFilter:
         partition=None if partition < 0 else partition,
         since=since,
         until=until,
+        received_start=received_start,
+        received_end=received_end,
         text=parameters.text("text"),
         job=parameters.integer("job", default=0, least=1, most=MAX_JOB) or None,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 
 from ingestion.auth.source_patterns import ANY
 from processing.stores.fields import values as field_values
@@ -21,8 +22,8 @@ def of(selection: Selection) -> Condition:
 
 
 def inner(selection: Selection) -> Condition:
-    """Return the condition of what is looked for in events: fields, tags and the filter line."""
-    return all_of(*map(of_filter, selection.filters), of_tags(selection), of_line(selection.line))
+    """Return the condition of what is looked for in events: time of receipt, fields, tags and the filter line."""
+    return all_of(received(selection), *map(of_filter, selection.filters), of_tags(selection), of_line(selection.line))
 
 
 def of_line(line: FilterLine) -> Condition:
@@ -69,7 +70,15 @@ def _json_path(word: WordTerm) -> str:
 
 def span(selection: Selection) -> Condition:
     """Return the condition of its range of time."""
-    given = (("ts >= %s", selection.start), ("ts < %s", selection.end))
+    return _between(("ts >= %s", selection.start), ("ts < %s", selection.end))
+
+
+def received(selection: Selection) -> Condition:
+    """Return the condition of its range of the time of receipt."""
+    return _between(("received >= %s", selection.received_start), ("received < %s", selection.received_end))
+
+
+def _between(*given: tuple[str, datetime | None]) -> Condition:
     return all_of(*(Condition(text, [moment]) for text, moment in given if moment is not None))
 
 

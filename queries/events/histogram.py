@@ -74,21 +74,30 @@ def length(start: datetime, end: datetime) -> timedelta:
     return timedelta(seconds=next((each for each in _LENGTHS if each >= least), max(_LENGTHS[-1], round(least))))
 
 
-def read(selection: Selection, subject: Subject, *, now: datetime) -> Histogram:
-    """Count the events of a selection.
+def of(selection: Selection) -> tuple[datetime, datetime]:
+    """Return the range that is counted; one of the two ranges of a selection has both ends."""
+    by_receipt = selection.start is None
+    start = selection.received_start if by_receipt else selection.start
+    end = selection.received_end if by_receipt else selection.end
+    assert start is not None
+    assert end is not None
+    return start, end
 
-    :param subject: its sources and its range, which has both ends
+
+def read(selection: Selection, subject: Subject, *, now: datetime) -> Histogram:
+    """Count the events of a selection, by event time; by time of receipt, if it has no range of event time.
+
+    :param subject: its sources
     :raises InvalidParameter: it would look into too many events
     :raises ReadUnavailable: PostgreSQL does not answer
     :raises QueryTimeout: not even the newest can be counted in time
     """
-    assert subject.start is not None
-    assert subject.end is not None
-    asked = _Asked(selection, subject, length(subject.start, subject.end), now)
+    start, end = of(selection)
+    asked = _Asked(selection, subject, length(start, end), now)
     try:
-        return _shape("exact", subject.start, asked, _count(asked, subject.start, subject.end, WHOLE_MS))
+        return _shape("exact", start, asked, _count(asked, start, end, WHOLE_MS))
     except QueryTimeout:
-        return _in_parts(asked, subject.start, subject.end)
+        return _in_parts(asked, start, end)
 
 
 def _in_parts(asked: _Asked, start: datetime, end: datetime) -> Histogram:
@@ -129,12 +138,13 @@ def _count(asked: _Asked, start: datetime, end: datetime, milliseconds: int) -> 
     :raises QueryTimeout: there are too many to be counted in time
     """
     selection, sources = asked.selection, asked.subject.sources
+    column = "received" if selection.start is None else "ts"
     with postgres.bounded(), transaction.atomic():
         served = scan_limits.check(selection, sources, now=asked.now)
         own = condition.all_of(condition.of_scope(sources), conditions.inner(selection), served)
         statement = f"""
-            SELECT date_bin(make_interval(secs => %s), ts, %s) AS bucket, count(*) FROM events
-            WHERE ts >= %s AND ts < %s AND {own.text} GROUP BY bucket
+            SELECT date_bin(make_interval(secs => %s), {column}, %s) AS bucket, count(*) FROM events
+            WHERE {column} >= %s AND {column} < %s AND {own.text} GROUP BY bucket
         """  # noqa: S608 - made of constants
         with connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL statement_timeout = {milliseconds}")

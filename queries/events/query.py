@@ -29,6 +29,8 @@ _NAMES = {
     "sources": "source_id",
     "start": "start_time",
     "end": "end_time",
+    "received_start": "received_start",
+    "received_end": "received_end",
     "filters": "field",
     "tags": "tag",
     "other_tags": "-tag",

@@ -36,14 +36,13 @@ def check(selection: Selection, within: ReadScope, *, now: datetime) -> Conditio
 
 
 def _is_short(selection: Selection, now: datetime) -> bool:
-    if selection.start is None:
-        return False
-    return (selection.end or now) - selection.start <= _most()
+    spans = ((selection.start, selection.end), (selection.received_start, selection.received_end))
+    return any(start is not None and (end or now) - start <= _most() for start, end in spans)
 
 
 def _too_wide(selection: Selection, now: datetime) -> InvalidParameter:
     end = selection.end or now.replace(microsecond=0)
-    parameter = "field" if selection.filters else "filter" if selection.line.inner else "tag"
+    parameter = _first_of(selection)
     return InvalidParameter(
         parameter,
         f"{parameter}: this looks into events, so it needs a source_id, a range of time of at most "
@@ -51,6 +50,15 @@ def _too_wide(selection: Selection, now: datetime) -> InvalidParameter:
         f"start_time={format_time(shifted(end, -_most()))}&end_time={format_time(end)}",
         code=Code.QUERY_TOO_WIDE,
     )
+
+
+def _first_of(selection: Selection) -> str:
+    """Return the first parameter that looks into events."""
+    if selection.filters:
+        return "field"
+    if selection.line.inner:
+        return "filter"
+    return "tag" if selection.tags or selection.other_tags else "received_start"
 
 
 def _most() -> timedelta:

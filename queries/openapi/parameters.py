@@ -86,6 +86,11 @@ _ALL: dict[str, Json] = {
     ),
     "start_time": moment("Start of the event time, inclusive.", "2025-04-11T00:00:00Z"),
     "end_time": moment("End of the event time, exclusive.", "2025-04-12T00:00:00Z"),
+    "received_start": moment(
+        "Start of the time of receipt, inclusive: the receiver's clock, by which the ledger counts.",
+        "2025-04-11T00:00:00Z",
+    ),
+    "received_end": moment("End of the time of receipt, exclusive.", "2025-04-12T00:00:00Z"),
     "limit": number("Results on a page.", 2, least=1, most=pagination.MAX_LIMIT, usual=pagination.DEFAULT_LIMIT),
     "offset": number(
         "Results to skip. To read further, follow `next`.", 0, least=0, most=pagination.MAX_OFFSET, usual=0

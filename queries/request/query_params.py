@@ -173,11 +173,11 @@ class Parameters:
         except InvalidTime as error:
             raise InvalidParameter(name, f"{name}: {error}") from error
 
-    def span(self) -> tuple[datetime | None, datetime | None]:
-        """Return `start_time` (inclusive) and `end_time` (exclusive)."""
-        start, end = self.time("start_time"), self.time("end_time")
+    def span(self, first: str = "start_time", last: str = "end_time") -> tuple[datetime | None, datetime | None]:
+        """Return the time of the parameter `first` (inclusive) and that of `last` (exclusive)."""
+        start, end = self.time(first), self.time(last)
         if start and end and end < start:
-            raise InvalidParameter("end_time", "end_time: expected a time that is not before start_time")
+            raise InvalidParameter(last, f"{last}: expected a time that is not before {first}")
         return start, end
 
     def _one(self, name: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Which events a query is about: sources, a range of event time, fields and tags. Lists, aggregates and exports share it."""
+"""Which events a query is about: sources, ranges of time, fields and tags. Lists, aggregates and exports share it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from queries.request.filter_line import parsing
 from queries.request.filter_line.terms import EVERYTHING_PASSES, FilterLine
 from queries.request.query_params import FILTERS, InvalidParameter, Parameters
 
-PARAMETERS = ("source_id", "start_time", "end_time", "tag", "-tag", "filter", FILTERS)
+_RECEIVED = ("received_start", "received_end")
+PARAMETERS = ("source_id", "start_time", "end_time", *_RECEIVED, "tag", "-tag", "filter", FILTERS)
 REPEATED = ("source_id", "tag", "-tag")
 
 MAX_SOURCES = 1_000  # that one query may name
@@ -33,6 +34,8 @@ class Selection:
     sources: frozenset[str] | None = None  # ids and patterns
     start: datetime | None = None  # inclusive
     end: datetime | None = None  # exclusive
+    received_start: datetime | None = None  # inclusive; by the receiver's clock, as the ledger counts
+    received_end: datetime | None = None  # exclusive
     filters: tuple[FieldFilter, ...] = ()
     tags: tuple[str, ...] = ()  # an event has all of them
     other_tags: tuple[str, ...] = ()  # and none of these
@@ -45,10 +48,13 @@ class Selection:
         :raises InvalidParameter: a value can't be used
         """
         start, end = parameters.span()
+        received_start, received_end = parameters.span(*_RECEIVED)
         return cls(
             sources=parameters.source_patterns(most=MAX_SOURCES),
             start=start,
             end=end,
+            received_start=received_start,
+            received_end=received_end,
             filters=field_filters.parse(parameters.filters),
             tags=tuple(parameters.texts("tag", most=MAX_TAGS)),
             other_tags=tuple(parameters.texts("-tag", most=MAX_TAGS)),
@@ -58,7 +64,8 @@ class Selection:
     @property
     def looks_into_events(self) -> bool:
         """Return whether rows have to be read to know which events match."""
-        return bool(self.filters or self.tags or self.other_tags or self.line.inner)
+        received = self.received_start is not None or self.received_end is not None
+        return received or bool(self.filters or self.tags or self.other_tags or self.line.inner)
 
     def subject(self, scope: ReadScope) -> Subject:
         """Return what an answer about these events depends on.

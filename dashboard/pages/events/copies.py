@@ -27,8 +27,7 @@ def of(wanted: Wanted, base: str, *, start: datetime, end: datetime) -> Copies:
     :param base: scheme and host
     """
     begin, stop = format_time(start), format_time(end)
-    asked = {"filter": wanted.filter, "start_time": begin, "end_time": stop}
-    query = urlencode({name: value for name, value in asked.items() if value})
+    query = urlencode(wanted.asked(start, end))
     csv = {"format": "csv"} | ({"fields": ",".join(wanted.columns)} if wanted.columns else {})
     address = f"{base}/data?{query}&order={wanted.order}"
     return {

@@ -89,10 +89,9 @@ def _read(wanted: Wanted, query: EventQuery, scope: ReadScope, now: datetime) ->
 
 def _bars(wanted: Wanted, query: EventQuery, scope: ReadScope, now: datetime) -> Bars | None:
     selection = query.selection
-    if selection.start is None or selection.end is None:
-        return None
+    start, end = histogram.of(selection)
     try:
         counted = histogram.read(selection, selection.subject(scope), now=now)
     except ReadUnavailable:
         return None
-    return bars.of(counted, wanted, start=selection.start, end=selection.end)
+    return bars.of(counted, wanted, start=start, end=end)

@@ -19,7 +19,7 @@ from dashboard.panels.columns import cells
 from dashboard.panels.snapshot import Unknown
 from ingestion.auth.read_scope import ReadScope
 from ingestion.events.model import SOURCE_ID_PATTERN
-from queries.events import known_fields
+from queries.events import histogram, known_fields
 from queries.reads.postgres import ReadUnavailable
 from queries.request.filter_line import parsing
 from queries.request.filter_line.terms import EVERYTHING_PASSES
@@ -39,9 +39,10 @@ def events(request: HttpRequest, scope: ReadScope) -> Shown:
         "wanted": wanted,
         "fault": wanted.fault,
         "ranges": [
-            (title, wanted.address(start=start, end=""), wanted.start == start) for start, title in RANGES.items()
+            (title, wanted.address(start=start, end="", by=""), wanted.start == start and not wanted.by)
+            for start, title in RANGES.items()
         ],
-        "live_address": wanted.address(start="", end=""),
+        "live_address": wanted.address(start="", end="", by=""),
     }
     if wanted.fault is not None:
         return Shown({"filter": wanted.filter, "problem": wanted.fault.text}, {**common, "events_state": ""})
@@ -82,13 +83,17 @@ def _history(request: HttpRequest, wanted: Wanted, scope: ReadScope, common: dic
     except InvalidParameter as error:
         return Shown({"filter": wanted.filter, **explored.history}, {**extra, "fault": Fault(error.detail)})
     base = f"{request.scheme}://{request.get_host()}"
-    extra |= {"start": start, "end": end, "copies": copies.of(wanted, base, start=start, end=end)}
+    extra |= {
+        "start": start,
+        "end": end,
+        "asked": wanted.asked(start, end),
+        "copies": copies.of(wanted, base, start=start, end=end),
+    }
     return Shown({"filter": wanted.filter, **explored.history}, extra)
 
 
 def _span(wanted: Wanted, now: datetime) -> tuple[datetime, datetime]:
-    selection = wanted.query(now=now).selection
-    return selection.start or now, selection.end or now
+    return histogram.of(wanted.query(now=now).selection)
 
 
 def _at(wanted: Wanted, cursor: str | None) -> str | None:

@@ -31,10 +31,12 @@ RANGES = {
     "now-30d": "30 days",
 }
 USUAL = timedelta(hours=1)  # of a range of which the end alone is named
-PARAMETERS = ("filter", "start", "end", "range", "order", "columns", "column", "cursor")
+PARAMETERS = ("filter", "start", "end", "range", "by", "order", "columns", "column", "cursor")
 LIMIT = 50  # events on a page
 
 Order = Literal["asc", "desc"]
+# What `start` and `end` are about: event time, or the time of receipt, by which the ledger counts.
+By = Literal["", "received"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Wanted:
     line: FilterLine = EVERYTHING_PASSES
     start: str = ""
     end: str = ""
+    by: By = ""
     order: Order = "desc"
     columns: tuple[str, ...] = ()  # paths of fields, in place of the whole payload
     cursor: str = ""
@@ -66,6 +69,7 @@ class Wanted:
             filter=given.get("filter", "").strip(),
             start=given.get("start", "").strip() or _since(given.get("range", "").strip()),
             end=given.get("end", "").strip(),
+            by="received" if given.get("by") == "received" else "",
             order="asc" if given.get("order") == "asc" else "desc",
             cursor=given.get("cursor", ""),
         )
@@ -93,8 +97,9 @@ class Wanted:
         return replace(
             self,
             filter=self.filter or carried.get("filter", ""),
-            start=self.start or carried.get("start_time", ""),
-            end=self.end or ("" if self.start else carried.get("end_time", "")),
+            start=self.start or carried.get("start_time", carried.get("received_start", "")),
+            end=self.end or ("" if self.start else carried.get("end_time", carried.get("received_end", ""))),
+            by="received" if self.by or "received_start" in carried else "",
             order="asc" if carried.get("order") == "asc" else self.order,
         )
 
@@ -112,7 +117,8 @@ class Wanted:
         given = {"limit": str(LIMIT), "order": self.order}
         given |= {"filter": self.filter} if self.filter else {}
         given |= {"cursor": self.cursor} if self.cursor else {}
-        for name, text, moment in (("start_time", self.start, start), ("end_time", self.end, end)):
+        first, last = self.ends
+        for name, text, moment in ((first, self.start, start), (last, self.end, end)):
             # An end that is said by its distance from now is where it was when the first page was read.
             if not self.cursor or (text and not text.startswith("now")):
                 given[name] = format_time(moment)
@@ -121,7 +127,7 @@ class Wanted:
         return EventQuery.from_parameters(Parameters(sent, known=known, repeated=repeated))
 
     def span(self, *, now: datetime) -> tuple[datetime, datetime]:
-        """Return its range of event time.
+        """Return its range of time.
 
         :raises InvalidParameter: one end can't be used
         """
@@ -131,12 +137,24 @@ class Wanted:
             raise InvalidParameter("end", "end: expected a time after start")
         return start, end
 
+    @property
+    def ends(self) -> tuple[str, str]:
+        """Return the names of both ends of its range, as parameters of the API."""
+        return ("received_start", "received_end") if self.by else ("start_time", "end_time")
+
+    def asked(self, start: datetime, end: datetime) -> dict[str, str]:
+        """Return which events it is about, as parameters of the API."""
+        first, last = self.ends
+        named = {"filter": self.filter} if self.filter else {}
+        return {**named, first: format_time(start), last: format_time(end)}
+
     def address(self, **changes: str) -> str:
         """Return the address with some of its parameters changed; a page of the list is left unless it is named."""
         own = {
             "filter": self.filter,
             "start": self.start,
             "end": self.end,
+            "by": self.by,
             "order": "" if self.order == "desc" else self.order,
             "columns": ",".join(self.columns),
         }

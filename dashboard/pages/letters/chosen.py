@@ -17,7 +17,19 @@ from queries.dead_letters.filters import MAX_JOB
 from queries.reads import postgres
 from queries.request.query_params import InvalidParameter, Parameters, Query
 
-FILTERS = ("state", "code", "source_id", "stage", "fingerprint", "since", "job", "ids", "q")
+FILTERS = (
+    "state",
+    "code",
+    "source_id",
+    "stage",
+    "fingerprint",
+    "since",
+    "received_start",
+    "received_end",
+    "job",
+    "ids",
+    "q",
+)
 ALL = "all"  # any state
 STATES = {WAITING: "To do", "sent": "Sent", "stored": "Stored", "discarded": "Discarded", ALL: "All"}
 MOST_IDS = 1_000
@@ -28,6 +40,8 @@ _TITLES = {
     "source_id": "source",
     "fingerprint": "cause",
     "since": "first seen from",
+    "received_start": "received from",
+    "received_end": "received before",
     "event_id": "event id",
     "text": "detail or reason contains",
 }
@@ -78,6 +92,7 @@ def from_parameters(parameters: Parameters, *, scope: ReadScope, answers: bool =
     state = parameters.choice("state", (*DeadLetter.State.values, WAITING, ALL))
     if state is None:
         state = ALL if given.keys() & {"job", "ids"} else WAITING
+    received_start, received_end = parameters.span("received_start", "received_end")
     selection = LetterFilter(
         ids=_numbers(parameters),
         state=None if state == ALL else state,
@@ -86,6 +101,8 @@ def from_parameters(parameters: Parameters, *, scope: ReadScope, answers: bool =
         fingerprint=parameters.text("fingerprint", most=32),
         stage=parameters.text("stage", most=20),
         since=parameters.time("since"),
+        received_start=received_start,
+        received_end=received_end,
         job=parameters.integer("job", default=0, least=1, most=MAX_JOB) or None,
     )
     return Chosen(_searched(selection, parameters, scope, answers=answers), given)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TypedDict
 
-from dashboard.panels.tables import Cell, cell, events_link, letters_link, source_link
+from dashboard.panels.tables import Cell, cell, letters_link, received_letters_link, received_link, source_link
 from ingestion.auth.read_scope import ReadScope
 from processing.ledger.ledger import Equation
 from queries.pipeline import ledger_minutes
@@ -71,19 +71,21 @@ def _view(found: LedgerPage, source: str | None) -> LedgerView:
 
 def _row(row: MinuteEquation) -> LedgerRow:
     source = row["sourceId"]
-    end = parse_time(row["minute"]) + timedelta(seconds=row["seconds"])
-    events = events_link(source, row["minute"], format_time(end))
+    end = format_time(parse_time(row["minute"]) + timedelta(seconds=row["seconds"]))
+    # No event of a source that can't be read is stored.
+    events = None if source is None else received_link(source, row["minute"], end)
     return {
         "minute": row["minute"],
         "seconds": row["seconds"],
         "source": cell("unreadable") if source is None else cell(source, source_link(source)),
-        "terms": _terms(row, events=events, letters=letters_link(source_id=source or "")),
+        "terms": _terms(row, events=events, letters=received_letters_link(source or "", row["minute"], end)),
     }
 
 
-def _terms(of: Equation | MinuteEquation, *, events: str, letters: str) -> list[Cell]:
+def _terms(of: Equation | MinuteEquation, *, events: str | None, letters: str) -> list[Cell]:
+    """Return the terms. A link shows exactly what its term counts; what is accepted may be events, letters and neither."""
     return [
-        cell(of["accepted"], events),
+        cell(of["accepted"], events if of["accepted"] == of["stored"] else None),
         cell(of["stored"], events),
         cell(of["duplicate"]),
         cell(of["deadLettered"], letters),

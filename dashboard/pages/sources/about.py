@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypedDict
-from urllib.parse import urlencode
 
 from django.db import connection
 from django.urls import reverse
 
 from dashboard.pages.sources.field_choice import STATED
-from dashboard.panels.tables import letters_link
+from dashboard.panels.tables import received_letters_link, received_link
 from ingestion.auth import source_patterns
 from ingestion.auth.read_scope import ReadScope
 from ingestion.models import Key, Scope
@@ -129,10 +128,11 @@ def ledger(source_id: str, *, scope: ReadScope, now: datetime) -> list[MinuteRow
             "dropped": each["dropped"],
             "inFlight": each["inFlight"],
             "unaccounted": each["unaccounted"],
-            "eventsHref": f"/events/?{urlencode({'source': source_id, **_ends(each['minute'], each['seconds'])})}",
-            "lettersHref": letters_link(source_id=source_id),
+            "eventsHref": received_link(source_id, start, end),
+            "lettersHref": received_letters_link(source_id, start, end),
         }
         for each in found.minutes.results
+        for start, end in (_ends(each["minute"], each["seconds"]),)
     ]
 
 
@@ -182,8 +182,8 @@ def _is_for(patterns: Sequence[str], source_id: str) -> bool:
     return not patterns or any(source_patterns.matches(each, source_id) for each in patterns)
 
 
-def _ends(start: str, seconds: int) -> dict[str, str]:
-    return {"from": start, "to": format_time(parse_time(start) + timedelta(seconds=seconds))}
+def _ends(start: str, seconds: int) -> tuple[str, str]:
+    return start, format_time(parse_time(start) + timedelta(seconds=seconds))
 
 
 def _latest(name: str, numbers: Mapping[str, FieldShape], newest: Sequence[EventShape]) -> str:

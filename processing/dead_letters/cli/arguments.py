@@ -61,6 +61,8 @@ def _options() -> dict[str, dict[str, Any]]:
         "partition": {"type": int},
         "since": {"type": arguments.parse_time, "help": "first seen at or after: a date, or a time with its zone"},
         "until": {"type": arguments.parse_time, "help": "first seen before"},
+        "received_start": {"type": arguments.parse_time, "help": "whose line was received at or after"},
+        "received_end": {"type": arguments.parse_time, "help": "whose line was received before"},
         "event_id": {"type": UUID},
         "job": {"type": int, "metavar": "NUMBER", "help": "letters that this job redrove, discarded or reopened"},
         "text": {"help": "a part of the detail, of the reason code or of its words"},

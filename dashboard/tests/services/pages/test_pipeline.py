@@ -24,6 +24,7 @@ from processing.ledger import incidents
 from processing.models import (
     ConsumerMember,
     DeadLetter,
+    Event,
     Hold,
     Incident,
     Job,
@@ -36,6 +37,7 @@ from processing.monitoring import store_latencies
 from processing.monitoring.volume_history import NEWEST, TREND, CapacitySample, VolumeUse
 from processing.tests import factories
 from processing.tests.admin_pages import INLINE, operator, text
+from processing.tests.consumer_thread import running_loop
 
 pytestmark = pytest.mark.services
 
@@ -222,12 +224,43 @@ def test_the_ledger_leads_from_each_term_to_what_it_counts_and_reconcile_is_a_bu
     answer = client.post("/pipeline/reconcile/")
 
     assert 'href="/events/?filter=source%3Aplant-1&amp;start=' in page
-    assert 'href="/dead-letters/?source_id=plant-1"' in page
+    assert 'href="/dead-letters/?state=all&amp;source_id=plant-1&amp;received_start=' in page
     assert "start_time: " in wrong
     assert "records 0 to 8 were removed from the topic before they were read" in gaps
     job = Job.objects.get()
     assert (answer.headers["Location"], job.kind, job.who) == (f"/jobs/{job.pk}/", "reconcile", "olaf")
     assert person("vera", role="viewer").post("/pipeline/reconcile/").status_code == 403
+
+
+def test_a_term_of_the_ledger_leads_to_exactly_what_it_counts_also_of_late_events(site: Deployment) -> None:
+    late, minute = factories.NOON - 40 * DAY * 1_000, 60_000_000
+    sent = [
+        factories.line(
+            n, b'{"n":1}', source="late-1", ts=late if n < 2 else factories.NOON, received=factories.NOON + 5 + n
+        )
+        for n in range(5)
+    ]
+    sent += [sent[0], factories.line(1, b'{"n":2}', source="late-1", ts=late, received=factories.NOON + 9)]
+    sent += [
+        factories.line(n, b"{}", source="late-1", ts=factories.NOON + 1, received=factories.NOON + minute)
+        for n in range(10, 12)
+    ]
+    factories.put(site.raw_topic, *sent)
+
+    with running_loop():
+        site.wait_for(lambda: Event.objects.filter(source_id="late-1").count() == 7, 30)
+    client = person("olaf", role="operator")
+    rows = client.get("/pipeline/ledger.json?source_id=late-1").json()["ledger"]["rows"]
+    terms = [[cell["value"] for cell in row["terms"][:4]] for row in rows]
+    events = [client.get(row["terms"][1]["href"].replace("/?", ".json?")).json() for row in rows]
+    letters = client.get(rows[1]["terms"][3]["href"].replace("/?", ".json?")).json()
+    bare = client.get("/events.json?start=2026-03-01T12:00:00Z&end=2026-03-01T12:02:00Z&by=received").json()
+
+    assert terms == [[2, 2, 0, 0], [7, 5, 1, 1]]
+    assert [page["histogram"]["total"] for page in events] == [len(page["events"]) for page in events] == [2, 5]
+    assert (letters["total"], len(letters["letters"])) == (1, 1)
+    assert [row["terms"][0]["href"] is None for row in rows] == [False, True]
+    assert bare["histogram"]["total"] == 7
 
 
 def test_a_person_of_some_sources_sees_nothing_that_is_shared(settings: Settings, topic: Topic) -> None:
