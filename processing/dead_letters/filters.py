@@ -48,6 +48,8 @@ class LetterFilter:
     source_id: str | None = field(default=None, metadata=_matches("source_id"))
     fingerprint: str | None = field(default=None, metadata=_matches("fingerprint"))
     stage: str | None = field(default=None, metadata=_matches("stage"))
+    # '': the reason is not about a place. With reason and stage: one cause, whatever the source.
+    pointer: str | None = field(default=None, metadata=_matches("pointer"))
     topic: str | None = field(default=None, metadata=_matches("topic__name"))
     partition: int | None = field(default=None, metadata=_matches("partition"))
     since: datetime | None = field(default=None, metadata=_matches("first_seen__gte", datetime.fromisoformat))
@@ -84,6 +86,11 @@ class LetterFilter:
         if self.state is not None:
             return found.filter(state__in=REDRIVABLE)
         return found.filter(state__in=REDRIVABLE if self.ids else READY)
+
+    @property
+    def is_one_cause(self) -> bool:
+        """Return whether all matching letters have one cause."""
+        return self.fingerprint is not None or None not in (self.reason, self.stage, self.pointer)
 
     def without(self, name: str) -> Self:
         """Return the other filters."""

@@ -13,7 +13,7 @@ from ingestion.events.model import SOURCE_ID_PATTERN
 from ingestion.problems import Code
 from processing.dead_letters.filters import LetterFilter
 from processing.models import DeadLetter
-from queries.request.query_params import InvalidParameter, Parameters
+from queries.request.query_params import MAX_TEXT, InvalidParameter, Parameters
 
 MAX_PARTITION = 2**31 - 1
 MAX_JOB = 10**18 - 1
@@ -26,7 +26,7 @@ Time = Annotated[datetime, msgspec.Meta(tz=True)]
 class Filter(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
     """Filters, all of which must match. Times apply to when a letter was first seen, or its line received; ends are exclusive.
 
-    An empty source id matches letters whose source can't be read.
+    An empty source id matches letters whose source can't be read, an empty pointer those without a place.
     """
 
     state: DeadLetter.State | None = None
@@ -35,6 +35,7 @@ class Filter(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields
     event_id: UUID | None = None
     fingerprint: Text | None = None
     stage: Text | None = None
+    pointer: Annotated[str, msgspec.Meta(max_length=MAX_TEXT)] | None = None
     topic: Text | None = None
     partition: Annotated[int, msgspec.Meta(ge=0, le=MAX_PARTITION)] | None = None
     start_time: Time | None = None
@@ -72,6 +73,7 @@ def from_parameters(parameters: Parameters) -> LetterFilter:
         event_id=_event_id(parameters),
         fingerprint=parameters.text("fingerprint"),
         stage=parameters.text("stage"),
+        pointer=parameters.text("pointer", blank=True),
         topic=parameters.text("topic"),
         partition=None if partition < 0 else partition,
         since=since,

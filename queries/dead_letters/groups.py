@@ -24,6 +24,7 @@ from queries.reads import postgres
 
 MOST_COUNTED = 50_000  # letters; of more a page says that the newest are counted
 MOST_GROUPS = 200
+MOST_SOURCES = 50  # named of a group
 MOST_VALUES = 12  # of a facet
 
 Span = Literal["hour", "day", "week"]
@@ -40,27 +41,35 @@ Order = Literal["newest", "count"]
 ORDERS: Mapping[Order, str] = {"newest": "newest DESC", "count": "count DESC, newest DESC"}
 
 # Read of each letter; what its group shares is read of the newest alone.
-_COLUMNS = ("id", "fingerprint", "state", "first_seen", "last_seen")
+_COLUMNS = ("id", "reason", "stage", "pointer", "source_id", "fingerprint", "state", "first_seen", "last_seen")
+_CAUSE = "reason, stage, pointer"
 _GROUPS = """,
 bars AS (
-    SELECT fingerprint, jsonb_object_agg(bar, letters) AS bars FROM (
-        SELECT fingerprint, (extract(epoch FROM first_seen)::bigint - %s) / %s AS bar, count(*) AS letters
-        FROM newest WHERE first_seen >= to_timestamp(%s) GROUP BY 1, 2
-    ) AS counted GROUP BY 1
+    SELECT {cause}, jsonb_object_agg(bar, letters) AS bars FROM (
+        SELECT {cause}, (extract(epoch FROM first_seen)::bigint - %s) / %s AS bar, count(*) AS letters
+        FROM newest WHERE first_seen >= to_timestamp(%s) GROUP BY {cause}, bar
+    ) AS counted GROUP BY {cause}
 ), states AS (
-    SELECT fingerprint, jsonb_object_agg(state, letters) AS states FROM (
-        SELECT fingerprint, state, count(*) AS letters FROM newest GROUP BY 1, 2
-    ) AS counted GROUP BY 1
+    SELECT {cause}, jsonb_object_agg(state, letters) AS states FROM (
+        SELECT {cause}, state, count(*) AS letters FROM newest GROUP BY {cause}, state
+    ) AS counted GROUP BY {cause}
+), owns AS (
+    SELECT {cause}, source_id, fingerprint, count(*) AS letters, min(first_seen) AS first_seen,
+        max(last_seen) AS last_seen, max(id) AS newest,
+        row_number() OVER (PARTITION BY {cause} ORDER BY count(*) DESC, source_id, fingerprint) AS place
+    FROM newest GROUP BY {cause}, source_id, fingerprint
 ), heads AS (
-    SELECT fingerprint, count(*) AS count, min(first_seen) AS first_seen, max(last_seen) AS last_seen, max(id) AS newest
-    FROM newest GROUP BY 1 ORDER BY {order} LIMIT %s
+    SELECT {cause}, sum(letters)::bigint AS count, min(first_seen) AS first_seen, max(last_seen) AS last_seen,
+        max(newest) AS newest, count(*) AS parts,
+        jsonb_agg(jsonb_build_array(source_id, fingerprint, letters) ORDER BY place) FILTER (WHERE place <= %s) AS sources
+    FROM owns GROUP BY {cause} ORDER BY {order} LIMIT %s
 )
-SELECT h.*, d.reason, d.detail, d.pointer, d.stage, d.source_id, s.states, b.bars, (SELECT count(*) FROM newest) AS counted
-FROM heads h JOIN states s USING (fingerprint) LEFT JOIN bars b USING (fingerprint)
+SELECT h.*, d.detail, d.source_id, d.fingerprint, s.states, b.bars, (SELECT count(*) FROM newest) AS counted
+FROM heads h JOIN states s USING ({cause}) LEFT JOIN bars b USING ({cause})
 JOIN dead_letter d ON d.id = h.newest
 ORDER BY {order}
 """
-_FACET = " FROM newest GROUP BY 1 ORDER BY count DESC, value LIMIT %s"
+_FACET = "(SELECT '{name}' AS name, {name} AS value, count(*) AS count FROM newest GROUP BY 2 ORDER BY count DESC, value LIMIT %s)"
 
 
 # Of Django: rows as mappings.
@@ -75,16 +84,26 @@ class Bars(TypedDict):
     counts: list[int]
 
 
-class Group(TypedDict):
-    """Dead letters with the same fingerprint: reason, place, stage and source."""
+class GroupSource(TypedDict):
+    """The letters of one source in a group; they share a fingerprint."""
 
+    sourceId: str | None  # None: it can't be read
     fingerprint: str
+    count: int
+
+
+class Group(TypedDict):
+    """Dead letters with the same cause, of any source: reason, stage and place in what was sent."""
+
+    fingerprint: str  # of the newest
     reason: str
     meaning: str  # the reason in words
     detail: str  # of the newest
     pointer: str
     stage: str
-    sourceId: str | None
+    sourceId: str | None  # of the newest
+    sources: list[GroupSource]  # those with the most letters first
+    moreSources: int  # that are not named
     count: int
     states: dict[str, int]
     firstSeen: str
@@ -136,10 +155,13 @@ def read(query: GroupQuery, *, scope: ReadScope, now: datetime) -> Groups:
     # Whole bars, of which the last holds the present.
     end = (int(now.timestamp()) // seconds + 1) * seconds
     start = end - int(length.total_seconds())
-    statement = _GROUPS.format(order=ORDERS[query.order])
+    statement = _GROUPS.format(order=ORDERS[query.order], cause=_CAUSE)
     with postgres.bounded():
         found = _over_newest(
-            statement, [start, seconds, start, MOST_GROUPS + 1], query.rows().values(*_COLUMNS), scope=scope
+            statement,
+            [start, seconds, start, MOST_SOURCES, MOST_GROUPS + 1],
+            query.rows().values(*_COLUMNS),
+            scope=scope,
         )
     bars = int(length / width)
     groups = [_group(row, start=start, width=seconds, bars=bars) for row in found[:MOST_GROUPS]]
@@ -158,13 +180,24 @@ def facets(query: GroupQuery, *, scope: ReadScope) -> dict[str, list[Facet]]:
     :raises ReadUnavailable: PostgreSQL does not answer
     """
     with postgres.bounded():
-        return {name: _facet(name, query, scope=scope) for name in FACETS}
+        # Those that do not filter are counted over the same letters.
+        free = [name for name in FACETS if getattr(query.selection, name) is None]
+        found = _counts(free, query.rows(), scope=scope)
+        for name in FACETS:
+            if name not in free:
+                found |= _counts([name], query.rows(leave_out=name), scope=scope)
+    return {name: found[name] for name in FACETS}
 
 
-def _facet(name: str, query: GroupQuery, *, scope: ReadScope) -> list[Facet]:
-    letters = query.rows(leave_out=name).values(name)
-    found = _over_newest(f"SELECT {name} AS value, count(*) AS count{_FACET}", [MOST_VALUES], letters, scope=scope)
-    return [{"value": row["value"], "count": row["count"]} for row in found]
+def _counts(names: Sequence[str], letters: QuerySet[DeadLetter], *, scope: ReadScope) -> dict[str, list[Facet]]:
+    """Return the most frequent values of some facets over the newest of these letters."""
+    found: dict[str, list[Facet]] = {name: [] for name in names}
+    if not names:
+        return found
+    statement = " UNION ALL ".join(_FACET.format(name=name) for name in names)
+    for row in _over_newest(statement, [MOST_VALUES] * len(names), letters.values(*names), scope=scope):
+        found[row["name"]].append({"value": row["value"], "count": row["count"]})
+    return found
 
 
 def _over_newest(statement: str, values: Sequence[int], letters: _Values, *, scope: ReadScope) -> list[dict[str, Any]]:
@@ -190,6 +223,11 @@ def _group(row: Mapping[str, Any], *, start: int, width: int, bars: int) -> Grou
         "pointer": row["pointer"],
         "stage": row["stage"],
         "sourceId": row["source_id"] or None,
+        "sources": [
+            {"sourceId": source or None, "fingerprint": fingerprint, "count": count}
+            for source, fingerprint, count in json.loads(row["sources"])
+        ],
+        "moreSources": max(0, row["parts"] - MOST_SOURCES),
         "count": row["count"],
         "states": json.loads(row["states"]),
         "firstSeen": to_text(row["first_seen"]),

@@ -249,6 +249,13 @@ _OF_LETTERS = {
     ),
     "start_time": moment("Start of the time at which letters were first seen, inclusive.", "2025-04-11T00:00:00Z"),
     "end_time": moment("End of the time at which letters were first seen, exclusive.", "2125-04-12T00:00:00Z"),
+    "pointer": text(
+        "Only letters whose reason is about this place in what was sent, as a JSON Pointer; empty: about none. With `reason` and "
+        "`stage` it chooses one cause, of all sources.",
+        "/timestamp",
+        minLength=0,
+        maxLength=MAX_TEXT,
+    ),
     "job": number("Only letters that this job redrove, discarded or reopened.", 1, least=1, most=filters.MAX_JOB),
 }
 

@@ -76,12 +76,14 @@ class Parameters:
             filters.setdefault(name, []).append(value)
         return {**self._values, **filters}
 
-    def text(self, name: str, *, most: int = MAX_TEXT) -> str | None:
-        """Return a text, which may not be empty or contain a NUL.
+    def text(self, name: str, *, most: int = MAX_TEXT, blank: bool = False) -> str | None:
+        """Return a text, which may not be empty, unless that may be `blank`, or contain a NUL.
 
         :param most: how many characters it may have
         """
         value = self._one(name)
+        if blank and value == "":
+            return value
         if value is not None and not _is_text(value, most):
             raise InvalidParameter(name, f"{name}: expected a text of 1 to {most} characters, without NUL")
         return value

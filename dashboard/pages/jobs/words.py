@@ -76,7 +76,7 @@ def _selected(name: str, value: object) -> str:
     if isinstance(value, list):
         more = f" and {len(value) - SHOWN_IDS:,} more" if len(value) > SHOWN_IDS else ""
         return ", ".join(map(str, value[:SHOWN_IDS])) + more
-    return str(value) or "can't be read"
+    return str(value) or ("none" if name == "pointer" else "can't be read")
 
 
 def _list_link(name: str, value: object) -> str | None:

@@ -22,6 +22,7 @@ FILTERS = (
     "code",
     "source_id",
     "stage",
+    "pointer",
     "fingerprint",
     "since",
     "received_start",
@@ -31,6 +32,7 @@ FILTERS = (
     "q",
 )
 ALL = "all"  # any state
+BLANK = ("source_id", "pointer")  # filters that may be empty
 STATES = {WAITING: "To do", "sent": "Sent", "stored": "Stored", "discarded": "Discarded", ALL: "All"}
 MOST_IDS = 1_000
 MAX_DIGITS = 18
@@ -38,6 +40,7 @@ MAX_DIGITS = 18
 _TITLES = {
     "ids": "number",
     "source_id": "source",
+    "pointer": "place",
     "fingerprint": "cause",
     "since": "first seen from",
     "received_start": "received from",
@@ -69,7 +72,7 @@ class Chosen:
     @property
     def is_narrow(self) -> bool:
         """Return whether the letters themselves are asked for, rather than their groups."""
-        return any(name in self.given for name in ("fingerprint", "job", "ids", "q"))
+        return any(name in self.given for name in ("fingerprint", "pointer", "job", "ids", "q"))
 
     def query(self, **changes: str | None) -> str:
         """Return the parameters as a query string, with some changed; None removes one."""
@@ -100,6 +103,7 @@ def from_parameters(parameters: Parameters, *, scope: ReadScope, answers: bool =
         source_id=parameters.source_id(blank=True),
         fingerprint=parameters.text("fingerprint", most=32),
         stage=parameters.text("stage", most=20),
+        pointer=parameters.text("pointer", blank=True),
         since=parameters.time("since"),
         received_start=received_start,
         received_end=received_end,
@@ -152,14 +156,14 @@ def parameters_of(query: Query, *, known: Sequence[str] = (), repeated: Sequence
 
 
 class _Filled:
-    """A query without empty filters. An empty source id is one: its letters' source can't be read."""
+    """A query without empty filters. An empty source id is one: its letters' source can't be read; so is an empty place."""
 
     def __init__(self, query: Query) -> None:
         self._query = query
 
     def lists(self) -> Iterable[tuple[str, list[str]]]:
         found = self._query.lists()
-        return [(name, values) for name, values in found if name == "source_id" or any(values)]
+        return [(name, values) for name, values in found if name in BLANK or any(values)]
 
 
 def now() -> datetime:
@@ -172,6 +176,8 @@ def _value(name: str, value: object) -> str:
         return in_words(str(value))
     if name == "fingerprint":
         return str(value)[:8]
+    if name == "pointer":
+        return str(value) or "none"
     if name == "state":
         return STATES.get(str(value), str(value)).lower()
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value) or "can't be read"

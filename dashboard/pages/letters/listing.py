@@ -82,16 +82,26 @@ def drawn(found: Mapping[str, Any], chosen: Chosen) -> list[dict[str, object]]:
         {
             **group,
             "drawn": bars(group["bars"]["counts"]),
-            "query": chosen.query(fingerprint=group["fingerprint"]),
+            "query": chosen.query(**cause),
+            "single": len(group["sources"]) == 1,
+            "named": [{**one, "query": chosen.query(fingerprint=one["fingerprint"])} for one in group["sources"]],
             "where": STAGES.get(group["stage"], group["stage"]),
             "place": pointers.path_of(group["pointer"]),
             "parts": [
-                {"state": state, "count": count, "query": chosen.query(fingerprint=group["fingerprint"], state=state)}
+                {"state": state, "count": count, "query": chosen.query(**cause, state=state)}
                 for state, count in sorted(group["states"].items())
             ],
         }
         for group in found["groups"]
+        for cause in (_cause(group),)
     ]
+
+
+def _cause(group: Mapping[str, Any]) -> dict[str, str]:
+    """Return the filters that choose the letters of a group."""
+    if len(group["sources"]) == 1:
+        return {"fingerprint": group["fingerprint"]}
+    return {"code": group["reason"], "stage": group["stage"], "pointer": group["pointer"]}
 
 
 def listed(chosen: Chosen, parameters: Parameters, *, scope: ReadScope) -> dict[str, object]:

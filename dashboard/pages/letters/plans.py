@@ -123,7 +123,7 @@ def newest_of(chosen: Chosen) -> DeadLetter | None:
 
     :raises ReadUnavailable: PostgreSQL does not answer
     """
-    if chosen.selection.fingerprint is None and len(chosen.selection.ids) != 1:
+    if not chosen.selection.is_one_cause and len(chosen.selection.ids) != 1:
         return None
     with postgres.bounded():
         return chosen.selection.actionable().select_related("topic").order_by("-id").first()

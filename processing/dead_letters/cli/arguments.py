@@ -57,6 +57,7 @@ def _options() -> dict[str, dict[str, Any]]:
         "source_id": {"flag": "--source", "help": "a source id; '' for letters whose source can't be read"},
         "fingerprint": {"help": "letters with the same cause share it: 32 hexadecimal digits"},
         "stage": {"help": "where it failed: decode, identity, process, documents, rows"},
+        "pointer": {"help": "the place in what was sent, as a JSON Pointer; '' for letters without one"},
         "topic": {},
         "partition": {"type": int},
         "since": {"type": arguments.parse_time, "help": "first seen at or after: a date, or a time with its zone"},

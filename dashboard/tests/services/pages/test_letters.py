@@ -75,12 +75,22 @@ def test_groups_come_first_with_their_states_facets_and_ways_on() -> None:
         make_letter(line, fingerprint="f" * 32, source_id="a", reason="invalid_timestamp", pointer="/timestamp")
     make_letter(3, fingerprint="0" * 32, source_id="b", state="parked")
     make_letter(4, fingerprint="1" * 32, source_id="c", state="stored")
+    for line in (5, 6):
+        make_letter(line, fingerprint=f"{line}" * 32, source_id=f"plant-{line}", reason="number_out_of_range")
     client = operator()
 
     page, twin = text(client.get(LIST)), client.get("/dead-letters.json").json()
+    cause = "code=number_out_of_range&amp;stage=decode&amp;pointer="
+    spanning = client.get(f"/dead-letters.json?{cause.replace('&amp;', '&')}").json()
+    plan = text(client.get(f"/dead-letters/redrive/?{cause.replace('&amp;', '&')}"))
     narrow = text(client.get(f"{LIST}?source_id=a&state=all"))
 
-    assert [(one["fingerprint"][0], one["count"]) for one in twin["groups"]] == [("0", 1), ("f", 3)]
+    assert [(one["fingerprint"][0], one["count"]) for one in twin["groups"]] == [("6", 2), ("0", 1), ("f", 3)]
+    assert "2 sources" in page
+    assert f'href="/dead-letters/redrive/?{cause}">Mend or redrive' in page
+    assert f'href="?fingerprint={"5" * 32}"><span>plant-5</span>' in page
+    assert spanning["total"] == 2
+    assert "2 dead letters" in plan
     assert "The timestamp is not of the required form" in page
     assert f'href="?fingerprint={"f" * 32}&amp;state=open">3 open' in page
     assert f'href="/dead-letters/redrive/?fingerprint={"f" * 32}">Mend or redrive' in page

@@ -28,7 +28,14 @@ EVENT = UUID(int=77)
 
 def test_every_filter_narrows_the_list(site: Deployment) -> None:
     wanted = make_letter(
-        0, source_id="a", reason="id_conflict", stage="rows", event_id=EVENT, fingerprint="g", detail="A conflict"
+        0,
+        source_id="a",
+        reason="id_conflict",
+        stage="rows",
+        event_id=EVENT,
+        fingerprint="g",
+        detail="A conflict",
+        pointer="/id",
     )
     make_letter(1, first_seen=NOON.replace(year=2010), partition=2)
 
@@ -36,7 +43,15 @@ def test_every_filter_narrows_the_list(site: Deployment) -> None:
         return [letter["id"] for letter in walk(f"{LETTERS}?{query}")]
 
     for query in (
-        *("source_id=a", "reason=id_conflict", "stage=rows", f"eventId={EVENT}", "fingerprint=g", "text=conflict"),
+        *(
+            "source_id=a",
+            "reason=id_conflict",
+            "stage=rows",
+            f"eventId={EVENT}",
+            "fingerprint=g",
+            "text=conflict",
+            "pointer=/id",
+        ),
         *("partition=1", "end_time=2010-01-01", "state=open&partition=1", f"topic={topic().name}&partition=1"),
     ):
         assert numbers(query) == [wanted.pk], query

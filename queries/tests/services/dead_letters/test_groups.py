@@ -27,18 +27,25 @@ def test_letters_with_one_cause_are_one_group_with_its_states_and_its_hours(
         seen = NOW - timedelta(hours=hours)
         DeadLetter.objects.filter(pk=letter.pk).update(first_seen=seen, last_seen=seen)
     other = make_letter(4, fingerprint="g", source_id="b", reason="id_conflict", stage="identity")
-    make_letter(5, fingerprint="h", state="discarded")
+    make_letter(5, fingerprint="h", source_id="c", state="discarded")
 
     everything = groups.read(GroupQuery(selection=LetterFilter()), scope=EVERYTHING, now=NOW)
     waiting = groups.read(GroupQuery(selection=LetterFilter(state=WAITING), order="count"), scope=EVERYTHING, now=NOW)
+    alone = groups.read(GroupQuery(selection=LetterFilter(source_id="a")), scope=EVERYTHING, now=NOW)
     own = groups.read(GroupQuery(selection=LetterFilter()), scope=ReadScope(frozenset({"b"})), now=NOW)
     nothing = groups.read(GroupQuery(selection=LetterFilter()), scope=ReadScope(frozenset()), now=NOW)
     facets = groups.facets(GroupQuery(selection=LetterFilter(source_id="a", state=WAITING)), scope=EVERYTHING)
     hidden = groups.facets(GroupQuery(selection=LetterFilter()), scope=ReadScope(frozenset({"b"})))
 
-    assert [one["fingerprint"] for one in everything["groups"]] == ["h", "g", "f"]
+    assert [one["fingerprint"] for one in everything["groups"]] == ["h", "g"]
     assert [(one["fingerprint"], one["count"]) for one in waiting["groups"]] == [("f", 3), ("g", 1)]
-    [group] = [one for one in everything["groups"] if one["fingerprint"] == "f"]
+    [whole] = [one for one in everything["groups"] if one["fingerprint"] == "h"]
+    assert [(one["sourceId"], one["fingerprint"], one["count"]) for one in whole["sources"]] == [
+        ("a", "f", 4),
+        ("c", "h", 1),
+    ]
+    assert (whole["count"], whole["states"]) == (5, {"stored": 1, "open": 2, "parked": 1, "discarded": 1})
+    [group] = [one for one in alone["groups"] if one["fingerprint"] == "f"]
     assert (group["count"], group["states"]) == (4, {"stored": 1, "open": 2, "parked": 1})
     assert (group["firstSeen"], group["lastSeen"]) == ("2026-02-28T06:30:00Z", "2026-03-01T12:30:00Z")
     assert (group["detail"], group["meaning"]) == ("number 3", "The text is not JSON in UTF-8")
