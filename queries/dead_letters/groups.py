@@ -24,7 +24,7 @@ from queries.reads import postgres
 
 MOST_COUNTED = 50_000  # letters; of more a page says that the newest are counted
 MOST_GROUPS = 200
-MOST_SOURCES = 50  # named of a group
+MOST_SOURCES = 20  # named of a group
 MOST_VALUES = 12  # of a facet
 
 Span = Literal["hour", "day", "week"]
