@@ -537,6 +537,27 @@ class ConsumerMember(models.Model):
         return self.member
 
 
+class ConsumerAssignment(models.Model):
+    """A change of what a consumer reads (processing.stores.accounting.memberships). The last ones are kept."""
+
+    class Kind(models.TextChoices):
+        JOINED = "joined"
+        CHANGED = "changed"
+        LEFT = "left"
+        LOST = "lost"  # it fell silent, and another one reads its partitions
+
+    at = models.DateTimeField()  # of kind LOST: of its last heartbeat
+    member = models.CharField(max_length=200)
+    partitions = ArrayField(models.IntegerField())  # from then on, held ones included
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+
+    class Meta:
+        db_table = "consumer_assignment"
+
+    def __str__(self) -> str:
+        return f"{self.member} {self.kind}: {self.partitions}"
+
+
 class Lease(models.Model):
     """Who may write something now (processing.leases.lease); times are PostgreSQL's."""
 

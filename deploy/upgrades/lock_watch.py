@@ -19,6 +19,7 @@ from psycopg.errors import ActiveSqlTransaction
 SMALL = frozenset(
     (
         *(
+            "consumer_assignment",
             "consumer_member",
             "failing_source",
             "field_index",

@@ -313,7 +313,11 @@ class Loop:
         self._beat_if_due()
 
     def _show(self, consumer: Consumer) -> None:
-        self._leave(set(self.state.partitions) - {*consumer.partitions, *consumer.awaiting_start})
+        gone = set(self.state.partitions) - {*consumer.partitions, *consumer.awaiting_start}
+        if gone:
+            self._leave(gone)
+            self._since = datetime.now(tz=UTC)
+            self._last_beat = 0.0
         self.state.partitions = consumer.partitions
         self.state.held = [number for number in self.state.held if number in consumer.awaiting_start]
         metrics.HELD.set(len(self.state.held))
@@ -341,7 +345,7 @@ class Loop:
         self._last_beat = now
         state = "waiting" if self.state.waits_for() else "running"
         try:
-            self._stores.rows.heartbeat(self._member, self.state.partitions, self._since, state)
+            self._stores.rows.heartbeat(self._member, self.state.partitions, self._since, state, held=self.state.held)
             with self._stores.rows.cursor() as cursor:
                 failing_sources.close_ended(cursor)
         except (StoreUnavailable, NeedsOperator) as error:

@@ -29,7 +29,7 @@ from processing.stores import (
     redrive_outcomes,
     row_sql,
 )
-from processing.stores.accounting import progress_moves, revision_spans, rule_counts
+from processing.stores.accounting import memberships, progress_moves, revision_spans, rule_counts
 from processing.stores.field_limit import FieldLimit
 from processing.stores.postgres import row_errors, terminate_lock_holders_after
 from processing.stores.statement_times import timed
@@ -132,25 +132,22 @@ class RowStore:
             row = self.connection.execute("SELECT EXISTS (SELECT FROM events)").fetchone()
         return bool(row and row[0])
 
-    def heartbeat(self, member: str, partitions: Sequence[int], since: datetime, state: str) -> None:
-        """Record this consumer's heartbeat and partitions; remove consumers that are silent for an hour, and old marks."""
+    def heartbeat(
+        self, member: str, partitions: Sequence[int], since: datetime, state: str, *, held: Sequence[int] = ()
+    ) -> None:
+        """Record this consumer's heartbeat and partitions; remove what is too old of this and of other marks."""
         with row_errors():
-            self.connection.execute(
-                "INSERT INTO consumer_member AS m (member, partitions, since, heartbeat, state)"
-                " VALUES (%s, %s, %s, now(), %s) ON CONFLICT (member) DO UPDATE SET partitions = excluded.partitions,"
-                " since = excluded.since, heartbeat = excluded.heartbeat, state = excluded.state",
-                [member, list(partitions), since, state],
-            )
-            self.connection.execute("DELETE FROM consumer_member WHERE heartbeat < now() - interval '1 hour'")
+            memberships.beat(self.connection, member, partitions, held=held, since=since, state=state)
             if time.monotonic() - self._forgot > FORGET_SECONDS:
                 self._forgot = time.monotonic()
+                memberships.forget(self.connection)
                 with self.connection.cursor() as cursor:
                     change_marks.forget(cursor)
 
     def remove_member(self, member: str) -> None:
         """Remove this consumer from the list of members."""
         with row_errors():
-            self.connection.execute("DELETE FROM consumer_member WHERE member = %s", [member])
+            memberships.leave(self.connection, member)
 
     def prepare(self, batch: Batch, topic: int) -> None:
         """Create the partitions and progress rows that the batch needs, outside its transaction."""

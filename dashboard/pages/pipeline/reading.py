@@ -20,10 +20,11 @@ from ingestion.auth.read_scope import ReadScope
 from processing.comparisons import request as comparisons
 from processing.ledger import lost_records
 from processing.models import Job, LedgerGap
-from queries.pipeline import dependencies, held, ingest_processes, ledger_minutes, status
+from queries.pipeline import dependencies, held, ingest_processes, ledger_minutes, rebalances, status
 from queries.pipeline.held import Waits
 from queries.pipeline.measured import measurements
 from queries.pipeline.measured.measurements import Capacity, LatencyHistory
+from queries.pipeline.rebalances import Rebalance
 from queries.reads import postgres
 from queries.reads.postgres import ReadUnavailable
 from queries.schemas import Doors, LostRecordsShape, Pipeline, RecentMinute, Stores
@@ -68,6 +69,7 @@ class PipelinePage(TypedDict):
     verdict: Verdict | None
     partitions: list[PartitionRow] | None
     rebalancedAt: str | None
+    rebalances: list[Rebalance] | None
     incidents: list[Card] | None
     doors: Doors | None
     refused: list[Refusal] | None
@@ -92,6 +94,7 @@ def read(*, scope: ReadScope, now: datetime) -> PipelinePage:
         "verdict": verdict.verdict(line) if line else None,
         "partitions": rows,
         "rebalancedAt": partitions.rebalanced_at(line) if line else None,
+        "rebalances": _known(lambda: rebalances.read(scope=scope)) if line else None,
         # After one read that failed, each further one would wait for its own time limit.
         "incidents": _known(lambda: incidents.cards(scope=scope, waits=_waits(rows, scope, now))) if line else None,
         "doors": doors,

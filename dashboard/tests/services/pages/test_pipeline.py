@@ -22,6 +22,7 @@ from ingestion.runtime.redis_client import connect_from_thread
 from processing.kafka import end_offsets
 from processing.ledger import incidents
 from processing.models import (
+    ConsumerAssignment,
     ConsumerMember,
     DeadLetter,
     Event,
@@ -263,6 +264,27 @@ def test_a_term_of_the_ledger_leads_to_exactly_what_it_counts_also_of_late_event
     assert bare["histogram"]["total"] == 7
 
 
+def test_rebalances_are_kept_with_who_came_and_went_and_how_long_partitions_were_not_read() -> None:
+    ConsumerAssignment.objects.all().delete()
+    start = timezone.now() - timedelta(hours=1)
+    for member, partitions, kind, seconds in (
+        ("a", [], "joined", 0), ("a", [0, 1], "changed", 2), ("a", [0], "changed", 100), ("b", [1], "joined", 101.5),
+        ("a", [0, 1], "changed", 212), ("b", [], "lost", 200), ("a", [], "left", 1000),
+    ):  # fmt: skip
+        ConsumerAssignment.objects.create(
+            at=start + timedelta(seconds=seconds), member=member, partitions=partitions, kind=kind
+        )
+    client = person("olaf", role="operator")
+    page, found = text(client.get("/pipeline/")), client.get("/pipeline.json").json()["rebalances"]
+
+    assert [(each["joined"], each["left"], each["lost"], each["seconds"]) for each in found] == [
+        ([], ["a"], [], None), ([], [], ["b"], 12.0), (["b"], [], [], 1.5), (["a"], [], [], 2.0),
+    ]  # fmt: skip
+    assert found[2]["readers"] == [{"member": "a", "partitions": [0]}, {"member": "b", "partitions": [1]}]
+    assert found[0]["readers"] == []
+    assert "b fell silent" in page
+
+
 def test_a_person_of_some_sources_sees_nothing_that_is_shared(settings: Settings, topic: Topic) -> None:
     settings.DATAFLOW_OPEN_READ = False
     hold(topic)
@@ -279,6 +301,7 @@ def test_a_person_of_some_sources_sees_nothing_that_is_shared(settings: Settings
     ]
 
     assert {page.status_code for page in pages} == {200}
+    assert pages[1].json()["rebalances"] is None
     assert not [page for page in pages if b"bravo" in page.content or b"gateway" in page.content]
     assert [answer.status_code for answer in answers] == [404, 403, 404, 403, 403]
     assert Hold.objects.get().released_at is None
