@@ -31,7 +31,9 @@ function build(element, options, data) {
   const chart = new uPlot({ ...size(), legend: { show: false }, ...options }, data, element);
   new ResizeObserver(() => chart.setSize(size())).observe(element);
   // Colours are read at every drawing, so a change of theme needs only a redraw.
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => chart.redraw(false, true));
+  for (const theme of ["(prefers-color-scheme: dark)", "(forced-colors: active)"]) {
+    matchMedia(theme).addEventListener("change", () => chart.redraw(false, true));
+  }
   return chart;
 }
 
@@ -54,7 +56,7 @@ export function rateChart(element) {
     series: [
       {},
       { label: "Read", stroke: colour("--accepted"), width: 1.5, spanGaps: false, points: { show: false } },
-      { label: "Stored", stroke: colour("--stored"), width: 1.5, spanGaps: false, points: { show: false } },
+      { label: "Stored", stroke: colour("--stored"), width: 1.5, dash: [6, 4], spanGaps: false, points: { show: false } },
     ],
   };
   return build(element, options, [[], [], []]);

@@ -109,9 +109,11 @@
  * @property {{eventId: string[], sourceId: string[], timestamp: string[], storedAt: string[], preview: string[], cells?: string[][]}} columns
  */
 
-const STALE_MS = 3000; // without a message for this long, what is shown may be old
+const STALE_MS = 2800; // without a message for this long, what is shown may be old
+const WATCH_MS = 200; // how often that is looked at: a page says so within three seconds
 const DEAD_MS = 10000; // without a message for this long, reconnect
 const POLL_MS = 2000;
+const POLL_STALE_MS = 1000; // for the answer to a poll, before what is shown is called unknown
 const FAILURES_BEFORE_POLLING = 3;
 const RETRY_MS = [500, 15000];
 // Close codes of the server: dashboard/live/socket_limits.py.
@@ -164,7 +166,7 @@ export class Feed extends EventTarget {
   /** Connect. Call once, after the listeners are added. */
   start() {
     this.#connect();
-    setInterval(() => this.#watch(), 500);
+    setInterval(() => this.#watch(), WATCH_MS);
     document.addEventListener("visibilitychange", () => this.#visibility());
     addEventListener("pagehide", () => this.#socket?.close());
     addEventListener("pageshow", (event) => event.persisted && this.#connect());
@@ -288,7 +290,8 @@ export class Feed extends EventTarget {
 
   #watch() {
     const silent = performance.now() - this.#heard;
-    if (this.#heard && silent > STALE_MS && !["denied", "outdated"].includes(this.#state)) {
+    const patience = this.#polling ? POLL_MS + POLL_STALE_MS : STALE_MS;
+    if (this.#heard && silent > patience && !["denied", "outdated"].includes(this.#state)) {
       this.#become(this.#polling ? "unknown" : "late");
     }
     if (this.#socket?.readyState === WebSocket.OPEN && silent > DEAD_MS) {
@@ -332,7 +335,7 @@ export class Feed extends EventTarget {
         this.#become("polling");
       } catch (error) {
         if ([401, 403].includes(error.status)) return this.#stop("denied");
-        if (this.#polling && performance.now() - this.#heard > STALE_MS) this.#become("unknown");
+        if (this.#polling && performance.now() - this.#heard > POLL_MS + POLL_STALE_MS) this.#become("unknown");
       }
     }
     return undefined;

@@ -2,7 +2,7 @@
 
 import { Feed } from "./feed.js";
 import { age, count } from "./format.js";
-import { followLamp, make, setText } from "./panels.js";
+import { announce, followLamp, make, setText } from "./panels.js";
 
 /** The live feed of the page. Modules of pages add their listeners and subscriptions before the page is loaded. */
 export const feed = new Feed();
@@ -14,9 +14,13 @@ const content = document.getElementById("content");
 
 // --- The status line ---
 
+let statusWord = document.querySelector("[data-status-word]")?.textContent;
+
 function showStatus(line) {
   const place = document.getElementById("status-line");
   if (!line || !place) return;
+  if (statusWord !== line.word) announce("status", `${line.word}: ${line.text}`);
+  statusWord = line.word;
   place.dataset.tone = line.tone;
   setText(place.querySelector("[data-status-word]"), line.word);
   setText(place.querySelector("[data-status-text]"), line.text);
@@ -111,7 +115,7 @@ function keepPartsFresh(seconds) {
 
 const keys = document.getElementById("keys");
 const isTyping = ({ target }) => target.matches("input, select, textarea, [contenteditable]");
-let leader = 0; // when `g` was pressed
+let leader = -Infinity; // when `g` was pressed
 
 function goTo(key) {
   document.querySelector(`.pages-nav a[data-key="${CSS.escape(key)}"]`)?.click();
@@ -120,7 +124,7 @@ function goTo(key) {
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event) || document.querySelector("dialog[open]")) return;
   const follows = performance.now() - leader < 1500;
-  leader = 0;
+  leader = -Infinity;
   if (follows && event.key.length === 1) goTo(event.key);
   else if (event.key === "g") leader = performance.now();
   else if (event.key === "?") keys?.showModal();
@@ -134,6 +138,8 @@ document.addEventListener("keydown", (event) => {
 
 const menu = document.querySelector("details.menu");
 document.addEventListener("click", ({ target }) => menu?.open && !menu.contains(target) && (menu.open = false));
+// Open, it would cover what has the focus next.
+menu?.addEventListener("focusout", ({ relatedTarget }) => relatedTarget && !menu.contains(relatedTarget) && (menu.open = false));
 menu?.addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || !menu.open) return;
   menu.open = false;

@@ -15,6 +15,7 @@ export class Tail {
   #button;
   #template;
   #known = new Set();
+  #isHeld = false; // by the focus in a row, until it leaves
   #paused = null; // {at, rows, passed, known}: since when, what came, how many passed, and whether that number is exact
   #recent = []; // {at, passed, stored, looked, shown} of the last frames
 
@@ -31,6 +32,8 @@ export class Tail {
     this.#button = panel.querySelector("header button");
     this.#button.hidden = false;
     this.#button.addEventListener("click", () => (this.#paused ? this.resume() : this.pause()));
+    this.#body.addEventListener("focusin", ({ target }) => target.matches(":focus-visible") && this.#hold());
+    this.#body.addEventListener("focusout", ({ relatedTarget }) => this.#body.contains(relatedTarget) || this.#letGo());
   }
 
   /** Whether the table has no rows. */
@@ -45,16 +48,29 @@ export class Tail {
 
   /** Keep what comes from now on. */
   pause() {
+    this.#isHeld = false;
     if (this.#paused) return;
     this.#paused = { at: Date.now(), rows: [], passed: 0, known: true };
     this.#button.setAttribute("aria-pressed", "true");
     this.#tellPause();
   }
 
+  // Who reads by keyboard would lose the row: it moves with each event, and the last rows go.
+  #hold() {
+    if (this.#paused) return;
+    this.pause();
+    this.#isHeld = true;
+  }
+
+  #letGo() {
+    if (this.#isHeld && document.hasFocus()) this.resume();
+  }
+
   /** Show what came in the meantime, and what comes. */
   resume() {
     const { at, rows, passed, known } = this.#paused;
     this.#paused = null;
+    this.#isHeld = false;
     this.#button.setAttribute("aria-pressed", "false");
     setText(this.#button, "Pause");
     for (const event of rows.slice(-this.#rows)) this.#add(event, true);

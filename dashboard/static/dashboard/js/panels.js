@@ -11,6 +11,8 @@ const CONNECTION = {
   outdated: "Reload the page",
 };
 
+const ANNOUNCE_MS = 5000; // between two announcements: a reader that is interrupted more often says nothing
+
 /**
  * Show the text of a state in a panel, or remove it.
  * @param {Element} panel
@@ -25,12 +27,35 @@ export function setState(panel, state) {
   panel.classList.toggle("old", state === "late" || state === "unknown");
 }
 
-/** Show the state of the connection in the frame. */
+/** Show the state of the connection in the frame, and announce it if it was lost, and when it is back. */
 export function followLamp(feed, lamp) {
+  let isAnnounced = false;
   feed.addEventListener("connection", ({ detail: { state } }) => {
     lamp.dataset.state = state;
-    lamp.textContent = CONNECTION[state];
+    setText(lamp, CONNECTION[state]);
+    if (["waiting", "live"].includes(state) && !isAnnounced) return;
+    isAnnounced = true;
+    announce("connection", CONNECTION[state]);
   });
+}
+
+const news = new Map(); // by subject, what is to be announced
+let lastAnnounced = -ANNOUNCE_MS;
+let announcing = 0;
+
+/**
+ * Have a screen reader say something when it next pauses. What changes faster than that is said once, as it is then.
+ * @param {string} subject a later text of the same subject takes the place of one that is not announced yet
+ * @param {string} text
+ */
+export function announce(subject, text) {
+  news.set(subject, text);
+  announcing ||= setTimeout(() => {
+    announcing = 0;
+    lastAnnounced = performance.now();
+    setText(document.getElementById("announcer"), [...news.values()].join(". "));
+    news.clear();
+  }, Math.max(0, lastAnnounced + ANNOUNCE_MS - performance.now()));
 }
 
 /**
