@@ -139,11 +139,16 @@ class Deployment:
         """
         process.await_ready(lambda: spec.is_ready(process.port), seconds=60, name=spec.name)
 
-    def launch(self, spec: processes.ProcessSpec, env: Mapping[str, str] | None = None) -> ProductProcess:
-        """Start a process without waiting until it is ready."""
+    def launch(
+        self, spec: processes.ProcessSpec, env: Mapping[str, str] | None = None, *, port: int | None = None
+    ) -> ProductProcess:
+        """Start a process without waiting until it is ready.
+
+        :param port: None: any that is free
+        """
         log = self.folder / f"{len(self.processes)}-{spec.name}.log"
         process = ProductProcess(
-            spec, port=ports.free_port(), log=log, env={**self.env, **(env or {})}, forks=self.forks
+            spec, port=port or ports.free_port(), log=log, env={**self.env, **(env or {})}, forks=self.forks
         )
         self.processes.append(process)
         return process

@@ -7,7 +7,9 @@ import os
 import pytest
 from playwright.sync_api import Page, Playwright
 
+from dashboard.tests.browser.visitors import sign_in
 from deploy.screenshots.browser import ARGUMENTS, NoBrowser, find_chromium
+from deploy.testing.deployment import Deployment
 
 # Playwright's loop runs in the thread of the tests, where Django would refuse to touch the database.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # noqa: TID251
@@ -32,3 +34,11 @@ def console(page: Page) -> list[str]:
     page.on("console", lambda message: said.append(message.text) if message.type in {"error", "warning"} else None)
     page.on("pageerror", lambda error: said.append(str(error)))
     return said
+
+
+@pytest.fixture
+def site_url(site: Deployment, page: Page) -> str:
+    """Return the address of a site for an operator who is signed in."""
+    web = site.start_web()
+    sign_in(page.context, web)
+    return web.url

@@ -5,10 +5,9 @@ from base64 import b64decode
 from collections.abc import Iterator
 
 import pytest
-from django.contrib.auth.models import User
-from django.test import Client
 from playwright.sync_api import Page, expect
 
+from dashboard.tests.browser.visitors import sign_in
 from deploy.testing.deployment import Deployment, ProductProcess
 from processing.models import DeadLetter, Event
 from processing.tests import factories
@@ -24,9 +23,7 @@ def web(site: Deployment, page: Page) -> ProductProcess:
     site.start_consumer()
     site.start_jobs()
     started = site.start_web()
-    client = Client()
-    client.force_login(User.objects.create_superuser("ann", password=None))
-    page.context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": started.url}])
+    sign_in(page.context, started)
     return started
 
 

@@ -1,4 +1,4 @@
-"""The pages of logic in a browser, by keyboard alone: a rule is written with completion, tried while one types, and put in order."""
+"""The pages of logic in a browser, by keyboard alone: a rule is written, tried and put in order, a replay carried out and undone."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from django.contrib.auth.models import User
-from django.test import Client
 from playwright.sync_api import Page, expect
 
+from dashboard.tests.browser.visitors import press
 from deploy.testing.deployment import Deployment
 from ingestion.events import timestamps
 from ingestion.events.identity.content_hash import content_hash
@@ -17,6 +16,7 @@ from ingestion.models import Source
 from processing.logic.content import Content, RuleContent
 from processing.logic.presentation import shapes
 from processing.logic.revisions import saving
+from processing.models import Event
 from queries.tests import stored
 
 pytestmark = [pytest.mark.browser, pytest.mark.services]
@@ -25,9 +25,9 @@ HOT = RuleContent(name="hot", when="temperature > 30", actions=["tag hot"])
 AT = datetime(2009, 3, 1, tzinfo=UTC)
 
 
-@pytest.fixture
-def site_url(site: Deployment, page: Page) -> str:
-    """Return the address of a site with an event, for an operator who is signed in."""
+@pytest.fixture(autouse=True)
+def _filled(site: Deployment) -> None:
+    """A site with an event and a rule."""
     payload = {"temperature": 21.5, "site": {"name": "north"}}
     event = stored.make_event("plant-1", ts=AT, payload=payload)
     event.content_hash = content_hash(timestamps.to_micros(AT), payload)
@@ -36,11 +36,6 @@ def site_url(site: Deployment, page: Page) -> str:
     stored.account("plant-1")
     Source.objects.create(source_id="plant-1")
     saving.save(Content(rules=[HOT]), base=0, who="ann", activate=True)
-    started = site.start_web()
-    client = Client()
-    client.force_login(User.objects.create_superuser("ann", password=None))
-    page.context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": started.url}])
-    return started.url
 
 
 @pytest.fixture(autouse=True)
@@ -86,3 +81,31 @@ def test_a_rule_is_written_tried_saved_and_moved_by_keyboard_alone(page: Page, s
     rules = shapes.current()["content"].rules
     assert [rule.name for rule in rules] == ["cool", "hot"]
     assert (rules[0].when, rules[0].actions) == ("temperature < 22", ["set site.name = upper(site.name)"])
+
+
+@pytest.mark.thorough
+def test_a_replay_is_planned_carried_out_and_undone_by_keyboard_alone(
+    page: Page, site: Deployment, site_url: str
+) -> None:
+    cool = RuleContent(name="cool", when="temperature < 30", actions=["tag cool"])
+    saving.save(Content(rules=[cool]), base=1, who="ann", activate=True)
+    site.start_jobs()
+    newest, start = page.locator("#logic-runs tbody tr").first, page.get_by_role("button", name="Start")
+
+    def carry_out(link: str) -> None:
+        press(page, newest.get_by_role("link", name=link))
+        press(page, start)
+        page.goto(f"{site_url}/logic/replays/")
+
+    def tags() -> list[str]:
+        return Event.objects.get().tags
+
+    page.goto(f"{site_url}/logic/replays/")
+    press(page, start)
+    page.goto(f"{site_url}/logic/replays/")
+    carry_out("Carry it out")
+    site.wait_for(lambda: tags() == ["cool"], 30)
+    carry_out("Undo")
+    carry_out("Carry it out")
+
+    site.wait_for(lambda: not tags(), 30)

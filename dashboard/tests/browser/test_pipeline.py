@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from django.contrib.auth.models import User
-from django.test import Client
 from django.utils import timezone
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
-from deploy.testing.deployment import Deployment
+from dashboard.tests.browser.visitors import press
 from processing.dead_letters import redrive
 from processing.dead_letters.filters import LetterFilter
 from processing.ledger import incidents
@@ -19,34 +17,12 @@ from processing.tests.stored_rows import raw_topic
 
 pytestmark = [pytest.mark.browser, pytest.mark.services]
 
-MOST_TABS = 80
-
-
-@pytest.fixture
-def site_url(site: Deployment, page: Page) -> str:
-    """Return the address of a site for an operator who is signed in."""
-    started = site.start_web()
-    client = Client()
-    client.force_login(User.objects.create_superuser("ann", password=None))
-    page.context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": started.url}])
-    return started.url
-
 
 @pytest.fixture(autouse=True)
 def _clean_console(console: list[str]) -> Iterator[None]:
     """No page may say anything wrong on the console, the policy's refusals included."""
     yield
     assert console == []
-
-
-def press(page: Page, wanted: Locator) -> None:
-    """Tab to an element and press it."""
-    for _ in range(MOST_TABS):
-        page.keyboard.press("Tab")
-        if wanted.evaluate("element => element === document.activeElement"):
-            page.keyboard.press("Enter")
-            return
-    raise AssertionError(f"{wanted} can't be reached by keyboard")
 
 
 def test_a_held_partition_appears_by_itself_and_is_resumed_by_keyboard_alone(page: Page, site_url: str) -> None:

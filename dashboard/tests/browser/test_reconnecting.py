@@ -1,4 +1,4 @@
-"""A page whose connection is cut: it connects again, and shows what came in between."""
+"""A page whose connection is cut, or whose server is started again: it connects again, and shows what came in between."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
 from dashboard.tests.rows import NOON, Rows
+from deploy.local import processes
 from deploy.testing.deployment import Deployment
 
 pytestmark = [pytest.mark.browser, pytest.mark.services]
@@ -58,3 +59,31 @@ def test_a_tail_shows_what_was_stored_while_there_was_no_connection_and_says_how
         "While there was no connection, 120 events were stored; the newest are shown.", timeout=15_000
     )
     assert len(routes) == 2
+
+
+@pytest.mark.thorough
+def test_a_page_outlives_a_restart_of_its_server_and_shows_each_event_once(
+    page: Page, site: Deployment, rows: Rows
+) -> None:
+    web = site.start_web()
+    now = NOON
+    rows.source("sensor-1", stored=1)
+    rows.event("sensor-1", {"n": "before"}, stored=now - timedelta(minutes=3))
+    page.goto(f"{web.url}/events/")
+    tail, lamp = page.locator('[data-panel="tail"] tbody tr[data-key]'), page.locator(".connection")
+    expect(lamp).to_have_text("Live", timeout=15_000)
+    expect(tail).to_have_count(1)
+    page.evaluate("window.isSamePage = true")
+
+    web.kill()
+    expect(lamp).to_have_text(re.compile("Late|Unknown"), timeout=10_000)
+    for number in range(12):
+        rows.event("sensor-1", {"n": f"missed {number}"}, stored=now - timedelta(seconds=12 - number))
+    again = site.launch(processes.WEB, port=web.port)
+    site.await_ready(again, processes.WEB)
+
+    expect(lamp).to_have_text("Live", timeout=40_000)
+    expect(tail).to_have_count(13, timeout=15_000)
+    keys = [row.get_attribute("data-key") for row in tail.all()]
+    assert len(set(keys)) == 13
+    assert page.evaluate("window.isSamePage")
