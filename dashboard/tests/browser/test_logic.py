@@ -97,7 +97,7 @@ def test_a_replay_is_planned_carried_out_and_undone_by_keyboard_alone(
         press(page, start)
         page.goto(f"{site_url}/logic/replays/")
 
-    def tags() -> list[str]:
+    def tags() -> list[str] | None:
         return Event.objects.get().tags
 
     page.goto(f"{site_url}/logic/replays/")
