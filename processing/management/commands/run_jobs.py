@@ -34,7 +34,7 @@ class Command(OperatorCommand):
         "worker continues the job from there.\n\n"
         "  manage.py run_jobs\n"
         "  DATAFLOW_JOBS_PORT=8093 manage.py run_jobs    a second one beside the first\n\n"
-        "Exit code 0: stopped by a signal; 1: DATAFLOW_JOBS_PORT is taken; 2: PostgreSQL has no tables, or a server is too\n"
+        "Exit code 0: stopped by a signal; 1: DATAFLOW_JOBS_PORT is taken, or PostgreSQL has no tables; 2: a server is too\n"
         "old. While PostgreSQL is unavailable it waits."
     )
 
@@ -71,8 +71,6 @@ class Command(OperatorCommand):
                 labels.look()
                 if not queue.run_next(worker, steps, stopping=stopping):
                     stopping.wait(IDLE)
-        except ProgrammingError as error:
-            raise CommandError("PostgreSQL lacks a table or column: run manage.py migrate.", returncode=2) from error
         finally:
             stopping.set()  # for the threads of gauges, latencies and feeds
             feeding.join(FEED_END)

@@ -304,4 +304,4 @@ def test_a_worker_that_finds_no_table_says_what_to_run(monkeypatch: pytest.Monke
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE job_away RENAME TO job")
 
-    assert told.value.returncode == 2
+    assert told.value.returncode == 1
