@@ -15,6 +15,7 @@ from dashboard.pages.letters import views as letters
 from dashboard.pages.logic.urls import urlpatterns as logic
 from dashboard.pages.overview import views as overview
 from dashboard.pages.pipeline import actions as pipeline_actions
+from dashboard.pages.pipeline import refusals
 from dashboard.pages.pipeline import views as pipeline
 from dashboard.pages.search import views as search
 from dashboard.pages.sources import list_view as source_list
@@ -35,6 +36,7 @@ urlpatterns = [
     path("account/preferences/", account.save_preferences, name="preferences"),
     *page_paths("pipeline/", pipeline.pipeline, name="pipeline"),
     *page_paths("pipeline/ledger/", pipeline.ledger_page, name="pipeline-ledger"),
+    *page_paths("pipeline/refusals/", refusals.refusals, name="refusals"),
     *page_paths("pipeline/incidents/", pipeline.incidents_page, name="incidents"),
     *page_paths("pipeline/partitions/<topic>/<int:number>/", pipeline.partition, name="partition"),
     path("pipeline/partitions/<topic>/<int:number>/<how>/", pipeline_actions.partition, name="partition-act"),

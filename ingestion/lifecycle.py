@@ -8,6 +8,7 @@ from ingestion.acceptance.backpressure import backpressure
 from ingestion.acceptance.heartbeat import Kind, heartbeat
 from ingestion.auth.authenticator import authenticator
 from ingestion.kafka.group_commit import publisher
+from ingestion.refusals.examples import examples
 
 
 def start(kind: Kind) -> None:
@@ -16,11 +17,13 @@ def start(kind: Kind) -> None:
     authenticator()
     backpressure()
     heartbeat(kind)
+    examples()
 
 
 async def stop(kind: Kind) -> None:
     """Wait until Kafka has acknowledged what is in flight, then close all."""
     await publisher().close()
+    await examples().close()
     authenticator().close()
     await heartbeat(kind).close()
     backpressure().close()

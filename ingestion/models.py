@@ -139,6 +139,34 @@ class Key(models.Model):
         return "expired" if self.expires_at and self.expires_at <= now else "valid"
 
 
+class RefusedRequest(models.Model):
+    """An example of a refused request, or of a rejected event (ingestion.refusals). The pages show it; nothing depends on it."""
+
+    id = models.UUIDField(primary_key=True)
+    at = models.DateTimeField()  # the receiver's clock
+    code = models.CharField(max_length=64)
+    status = models.CharField(max_length=32)  # of the answer: of HTTP, or of gRPC
+    detail = models.TextField()
+    way = models.CharField(max_length=16)
+    path = models.CharField(max_length=256)
+    key = models.CharField(max_length=8)  # its prefix; empty: not known
+    source_id = models.CharField(max_length=128)  # that the key may send for; empty: unknown
+    size = models.BigIntegerField(null=True)  # bytes
+    sent = models.TextField(null=True)  # noqa: DJ001 - empty is not the same as not read
+
+    class Meta:
+        db_table = "refused_request"
+        indexes = [
+            # For "the newest", queries.pipeline.refused_requests, and to delete old ones, ingestion.refusals.rows.
+            models.Index(fields=["-at"], name="refused_request_by_time"),
+            # For "the newest of one source", as above.
+            models.Index(fields=["source_id", "-at"], name="refused_request_by_source"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} at {self.at:%Y-%m-%d %H:%M:%S}"
+
+
 class GroupSources(models.Model):
     """Which sources the users of a group may see (queries.user_scopes). A group without a row binds nobody."""
 

@@ -16,6 +16,8 @@ from ingestion.problems import Code, RequestRejected
 from ingestion.receivers.http.endpoints import ingest, validate
 from ingestion.receivers.influx.endpoints import ENDPOINTS as INFLUX_ENDPOINTS
 from ingestion.receivers.influx.endpoints import WRITES
+from ingestion.refusals.attempt import Attempt, Way
+from ingestion.refusals.examples import examples, note_refused
 from ingestion.runtime import internal_access, request_context
 
 # Every path that takes events, in the ingest process and in the web process.
@@ -55,11 +57,13 @@ async def mounted(scope: AsgiScope, receive: Receive, send: Send) -> None:
     """Serve the receivers in the web process."""
     # At the first request: a site that does not use these receivers needs no connection to Kafka for them.
     heartbeat("web")
+    examples()
     try:
         # `manage.py runserver` serves them with Daphne, which does not check this.
         host_check.check(scope["headers"])
     except RequestRejected as refusal:
         metrics.refused[refusal.code].inc()
+        note_refused(refusal.code, refusal.detail, Attempt(Way.HTTP, scope["path"]))
         await respond(send, response.problem(refusal.code, refusal.detail))
     else:
         await application(scope, receive, send)

@@ -118,6 +118,7 @@ TABLE = (
     _action("/jobs/<number>/<how>/"),
     _read("/pipeline/", ALL, OWN),
     _read("/pipeline/ledger/"),
+    _read("/pipeline/refusals/"),
     _read("/pipeline/incidents/", ALL, FREE),
     _read("/pipeline/partitions/<topic>/<number>/", FREE, FREE),
     _action("/pipeline/partitions/<topic>/<number>/<how>/"),

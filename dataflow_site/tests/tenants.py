@@ -30,7 +30,7 @@ from ingestion.acceptance.heartbeat import ProcessStatus
 from ingestion.auth import api_keys
 from ingestion.kafka import record_encoder
 from ingestion.kafka.record_headers import TRACE
-from ingestion.models import Source
+from ingestion.models import RefusedRequest, Source
 from processing.kafka import end_offsets
 from processing.logic.tables.lookup_table import LookupTable
 from processing.models import (
@@ -128,6 +128,7 @@ def fill(site: Deployment) -> None:
     _logic()
     api_keys.create("bravo", ["ingest"], sources=[OTHERS])
     _receivers()
+    _refusals()
     _waiting(site)
 
 
@@ -236,6 +237,15 @@ def _receivers() -> None:
         client.set(heartbeat.key("bravo-host"), msgspec.json.encode(status), ex=600)
         client.sadd(heartbeat.RECEIVERS, "bravo-host")
         client.hset(rejection_counts.key(minute), f"{minute} not_json bravo-host", NUMBER)
+
+
+def _refusals() -> None:
+    """Store what receivers refused of each tenant, and of the other one in a request whose source is not known."""
+    for source, word, few in ((OWN, OWN_WORD, 3), (OTHERS, "bravo", NUMBER), ("", "bravo", NUMBER)):
+        RefusedRequest.objects.create(
+            id=uuid4(), at=_now(), code="not_json", status="400", detail=f"of {word}", way="http", path=f"/{word}",
+            key="", source_id=source, size=few, sent=f"{{{word}",
+        )  # fmt: skip
 
 
 def _waiting(site: Deployment) -> None:

@@ -22,10 +22,10 @@ class WebProtocol(ServerProtocol):
         # The receivers here are a part of the site, which connects to Kafka only if they are used.
         return None
 
-    def _count(self, code: Code) -> None:
+    def _count(self, code: Code, detail: str) -> None:
         # A page is no receiver, so its refusals are not in the ledger.
         if endpoint_at(self._url.partition(b"?")[0].decode("latin-1")):
-            super()._count(code)
+            super()._count(code, detail)
 
     def _check_upgrade(self) -> None:
         wanted = [value.strip().lower() for name, value in self._headers if name == b"upgrade"]

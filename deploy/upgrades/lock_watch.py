@@ -31,7 +31,7 @@ SMALL = frozenset(
             "lease",
         ),
         *("ledger_gap", "logic_activation", "logic_revision", "lookup_table_version", "partition_start", "progress"),
-        *("reader_source", "revision_span", "schema_version", "topic"),
+        *("reader_source", "refused_request", "revision_span", "schema_version", "topic"),
     )
 )
 DJANGOS = ("auth_", "django_")  # tables of Django's own apps

@@ -11,6 +11,7 @@ from ingestion.events.batch import ParsedBatch, Rejected
 from ingestion.problems import Code
 
 MAX_FAULTS = 100  # rejected events that an answer lists
+WITHHELD = "not every event is good, and all or none was asked for"
 MAX_FAULT_TEXT = 64 * 1024  # characters of their pointers and details together
 
 
@@ -74,7 +75,7 @@ def _withheld(parsed: ParsedBatch, options: Options) -> Outcome:
         # They are rejected, too, and all for the same reason.
         results += [_withheld_event(index) for index in islice(parsed.positions(), MAX_FAULTS - len(results))]
         results.sort(key=lambda result: result["index"])
-    refusal = (_code_of_none(parsed), "not every event is good, and all or none was asked for")
+    refusal = (_code_of_none(parsed), WITHHELD)
     return Outcome(0, len(parsed.events) + len(parsed.rejected), results, refusal, error_count)
 
 

@@ -8,11 +8,13 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from ingestion import metrics
-from ingestion.acceptance.options import Options, Outcome, outcome
+from ingestion.acceptance.options import WITHHELD, Options, Outcome, is_withheld, outcome
 from ingestion.auth.source_registry import SourceRegistry
 from ingestion.events.batch import ParsedBatch
 from ingestion.kafka.group_commit import BrokerUnavailable
 from ingestion.problems import Code, RequestRejected
+from ingestion.refusals import examples
+from ingestion.refusals.attempt import Attempt
 
 UNKNOWN_FATE = "Kafka did not confirm in time; the events may still arrive. Sending them again is harmless"
 
@@ -63,6 +65,18 @@ class Submission(NamedTuple):
         metrics.EVENTS_ACCEPTED.counts[""] += len(self.parsed.events)
         if self.fresh or self.parsed.labels:
             self.registry.note(self.fresh, self.parsed.labels)
+
+    def note_rejected(self, attempt: Attempt, *, status: str, name: str = "") -> None:
+        """Keep examples of the rejected events; call it if there are some.
+
+        :param status: of the answer
+        :param name: of an event of the batch, before its number
+        """
+        if self.options.validate:
+            return
+        examples.note_rejected(self.parsed.rejected, attempt, status=status, name="" if self.parsed.single else name)
+        if is_withheld(self.parsed, self.options):
+            examples.note_refused(Code.NOTHING_ACCEPTED, WITHHELD, attempt, status=status)
 
     def cancel(self) -> None:
         """Stop waiting for Kafka; the events may still arrive."""

@@ -21,6 +21,25 @@ class BatchLimits:
     max_batch_events: int = 1_000
 
 
+# What is kept of a rejected event for the pages, and of how many of a batch: a batch of the longest takes no more memory.
+KEPT_BYTES = 1_024
+KEPT_EVENTS = 10
+
+
+class Sent(msgspec.Struct, frozen=True, gc=False):
+    """The beginning of what was sent, for whoever looks up why it was rejected."""
+
+    beginning: bytes  # at most KEPT_BYTES
+    size: int  # bytes of the whole
+    source: str = ""  # as the receiver read it; empty: it is in the text, if anywhere
+    one_event: bool = True  # the whole is the text of one event
+
+    @property
+    def whole(self) -> bool:
+        """Return whether nothing was cut off."""
+        return len(self.beginning) == self.size
+
+
 class Rejected(msgspec.Struct, frozen=True, gc=False):
     """The reason why one event of a batch was rejected."""
 
@@ -28,6 +47,7 @@ class Rejected(msgspec.Struct, frozen=True, gc=False):
     code: Code
     pointer: str  # RFC 6901, from the event's root
     detail: str
+    sent: Sent | None = None  # None: it is one of many
 
 
 class ParsedBatch(msgspec.Struct, frozen=True, gc=False):
@@ -51,10 +71,10 @@ class ParsedBatch(msgspec.Struct, frozen=True, gc=False):
         :param details: reason code and detail, by source
         """
         pairs = list(zip(self.positions(), self.events, strict=True))
+        refused = [(index, event) for index, event in pairs if event.source in details]
         rejected = [
-            Rejected(index, details[event.source][0], "/sourceId", details[event.source][1])
-            for index, event in pairs
-            if event.source in details
+            Rejected(index, *_refusal(details[event.source]), _as_read(event) if place < KEPT_EVENTS else None)
+            for place, (index, event) in enumerate(refused)
         ]
         good = [(index, event) for index, event in pairs if event.source not in details]
         return ParsedBatch(
@@ -65,6 +85,25 @@ class ParsedBatch(msgspec.Struct, frozen=True, gc=False):
             self.labels and {source: pairs for source, pairs in self.labels.items() if source not in details},
             trace=self.trace,
         )
+
+
+def beginning_of(text: bytes, *, source: str = "") -> Sent:
+    """Return what is kept of an event that is rejected, of the first KEPT_EVENTS of a batch.
+
+    :param source: as the receiver read it
+    """
+    return Sent(text[:KEPT_BYTES], len(text), source)
+
+
+def _refusal(told: tuple[Code, str]) -> tuple[Code, str, str]:
+    code, detail = told
+    return code, "/sourceId", detail
+
+
+def _as_read(event: Event) -> Sent:
+    text = b'{"sourceId":"%b","payload":%b}' % (event.source.encode(), event.payload[:KEPT_BYTES])
+    cut = max(0, len(event.payload) - KEPT_BYTES)
+    return Sent(text[:KEPT_BYTES], len(text) + cut, event.source)
 
 
 def too_many_events(limits: BatchLimits) -> RequestRejected:

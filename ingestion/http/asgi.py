@@ -14,6 +14,7 @@ from ingestion.http.bodies.body_budget import CONNECTION_BYTES, BodyCharge
 from ingestion.http.bodies.gzip_reader import GzipReader
 from ingestion.http.response import Response
 from ingestion.problems import Code, Header, RequestRejected, too_large
+from ingestion.refusals.attempt import Attempt, Way
 from ingestion.runtime import request_context
 from ingestion.runtime.limits import receiver_limits
 from ingestion.tracing.traceparent import trace_id_of
@@ -41,7 +42,13 @@ class Request(NamedTuple):
     head: dict[bytes, bytes]  # names in lower case; of a name given twice the last value
     receive: Receive
     charge: BodyCharge  # released when the request is answered
-    repeated: frozenset[bytes] = frozenset()  # the names that were given more than once
+    repeated: frozenset[bytes]  # the names that were given more than once
+    attempt: Attempt  # what is known of it, should it be refused
+
+    def announced(self) -> int | None:
+        """Return the bytes of the body as the head announces them; None: it does not."""
+        length = self.head.get(b"content-length", b"")
+        return int(length) if length.isdigit() else None
 
     async def body(self, *, key: str, gzip: bool) -> bytes:
         """Read the body, at most one piece past the limit, which applies before and after decompression.
@@ -112,17 +119,20 @@ async def _serve(endpoint: Endpoint, scope: AsgiScope, receive: _Body, send: Sen
     head = dict(headers)
     repeated = frozenset() if len(head) == len(headers) else _repeated(headers)
     charge = BodyCharge()
-    request = Request(scope["method"], scope["path"], scope["query_string"], head, receive, charge, repeated)
+    attempt = Attempt(Way.HTTP, scope["path"])
+    request = Request(scope["method"], scope["path"], scope["query_string"], head, receive, charge, repeated, attempt)
     given = request_context.begin(request.head)
     try:
         reply = await endpoint(request)
     except RequestRejected as refusal:
-        reply = response.rejection(refusal, instance=request.path)
+        if not attempt.body:
+            attempt.size = request.announced()
+        reply = response.rejection(refusal, attempt, instance=request.path)
     except ClientGone:
         return
     except Exception:
         logger.exception("a request failed")
-        reply = response.internal_error(request.path)
+        reply = response.internal_error(attempt, instance=request.path)
     finally:
         charge.release()
     metrics.answered[reply.status] += 1

@@ -12,6 +12,8 @@ import msgspec
 from ingestion import metrics, problems
 from ingestion.acceptance import request_log
 from ingestion.problems import RETRY, UNEXPECTED, Code, FieldError, Header, RequestRejected
+from ingestion.refusals import examples
+from ingestion.refusals.attempt import Attempt
 from ingestion.runtime import request_context
 
 PATH = "/ingest"
@@ -28,16 +30,17 @@ class Response(NamedTuple):
     body: bytes
 
 
-def rejection(refusal: RequestRejected, *, instance: str = PATH) -> Response:
-    """Count a rejected request and return its response."""
+def rejection(refusal: RequestRejected, attempt: Attempt, *, instance: str = PATH) -> Response:
+    """Count a rejected request, keep it as an example, and return its response."""
     metrics.refused[refusal.code].inc()
     request_log.refused(refusal.code)
+    examples.note_refused(refusal.code, refusal.detail, attempt)
     return problem(refusal.code, refusal.detail, instance=instance, headers=refusal.headers)
 
 
-def internal_error(instance: str) -> Response:
+def internal_error(attempt: Attempt, *, instance: str = PATH) -> Response:
     """Count an error in our own code and return its response."""
-    return rejection(RequestRejected(Code.INTERNAL_ERROR, UNEXPECTED), instance=instance)
+    return rejection(RequestRejected(Code.INTERNAL_ERROR, UNEXPECTED), attempt, instance=instance)
 
 
 def problem(

@@ -28,6 +28,8 @@ from ingestion.auth.read_scope import ReadScope
 from ingestion.code_samples import address_of, code_samples
 from ingestion.events.model import SOURCE_ID_PATTERN
 from queries.events import listing
+from queries.pipeline import refused_requests
+from queries.pipeline.refused_requests import RefusedQuery, RefusedShape
 from queries.reads import postgres
 from queries.reads.postgres import ReadUnavailable
 from queries.request.query_params import InvalidParameter
@@ -42,6 +44,7 @@ from queries.sources.health.rows import SourceHealth
 CHANGE = "ingestion.change_source"
 VIEW_KEYS = "ingestion.view_key"
 EVENTS = 20
+REFUSED = 5
 UNIT_INPUTS = 50
 
 Found = TypeVar("Found")
@@ -64,11 +67,12 @@ def source(request: HttpRequest, scope: ReadScope, source_id: str) -> Shown:
         known = _known(source_id, scope=scope, now=now)
     except ReadUnavailable:
         return Shown({"sourceId": source_id, "known": None}, {**common, "unknown": True})
+    refused = _try(lambda: _refused(request, source_id, scope, now))
     if known is None:
         if not scope.whole:
             # It may be one of others, of which the answer tells nothing.
             raise Http404("Nothing of this source was ever read.")
-        return Shown({"sourceId": source_id, "known": False}, common)
+        return Shown({"sourceId": source_id, "known": False, "refused": refused}, common)
     span = _range(request.GET.dict(), known, now)
     newest = _try(lambda: listing.newest(count=EVENTS, scope=scope.narrowed(source_id)))
     sample = _try(lambda: _sample(known, scope))
@@ -85,6 +89,7 @@ def source(request: HttpRequest, scope: ReadScope, source_id: str) -> Shown:
         "events": newest,
         "deadLetters": _try(lambda: about.dead_letters(source_id, scope=scope)),
         "ledger": _try(lambda: about.ledger(source_id, scope=scope, now=now)),
+        "refused": refused,
         "fields": None if sample is None else about.fields(sample, _numeric(known), newest or []),
         "logic": _try(lambda: about.logic(source_id)) if scope.whole else None,
     }
@@ -169,6 +174,11 @@ def _states(known: _Known, fields: Chosen, span: ChartRange, scope: ReadScope, n
     # As long as the gaps of the charts.
     gap = (span.bridged(known.health["spacing"]) + 1) * span.bucket.total_seconds()
     return states.read(fields.states, span, gap=gap, within=scope.narrowed(known.health["sourceId"]), now=now)
+
+
+def _refused(request: HttpRequest, source_id: str, scope: ReadScope, now: datetime) -> list[RefusedShape]:
+    query, with_keys = RefusedQuery(source_id=source_id), may(request.user, VIEW_KEYS)
+    return refused_requests.read(query, scope=scope, now=now, with_keys=with_keys, limit=REFUSED)
 
 
 def _sample(known: _Known, scope: ReadScope) -> TypeSample:

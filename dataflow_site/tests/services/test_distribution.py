@@ -33,7 +33,7 @@ OTHERS = {
         "reader_source",
     ),
     *("logic_revision", "logic_activation", "schema_version", "lookup_table_version", "sign_in_failures"),
-    "preference",
+    *("preference", "refused_request"),
 }
 UNIQUE = """
 SELECT c.relname, array_agg(a.attname::text) FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid

@@ -11,10 +11,13 @@ from google.rpc.status_pb2 import Status
 
 from ingestion.acceptance.accept import acceptance
 from ingestion.acceptance.caller import Caller
+from ingestion.auth.api_keys import Grant
+from ingestion.events.batch import KEPT_BYTES
 from ingestion.problems import Code, Header, RequestRejected
 from ingestion.receivers.grpc import statuses
 from ingestion.receivers.grpc.message_budget import message_budget
 from ingestion.receivers.grpc.open_calls import address, open_calls
+from ingestion.refusals.attempt import Attempt, Way
 from ingestion.runtime import request_context
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
@@ -25,8 +28,11 @@ DETAILS = "grpc-status-details-bin"  # where clients look for a google.rpc.Statu
 class Call:
     """One call, from its metadata to its trailers."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, method: str) -> None:
         self.context = context
+        self.grant: Grant | None = None  # of the last admission
+        self.method = method
+        self._message = b"", 0  # the beginning of the only message, and its bytes
         self.head = {_bytes(name): _bytes(value) for name, value in context.invocation_metadata() or ()}
         self._given = request_context.begin(self.head)
         remaining: float | None = context.time_remaining()
@@ -38,9 +44,26 @@ class Call:
 
         :raises RequestRejected: as Acceptance.admit(); the caller, or all callers together, have too many open calls
         """
-        caller = await acceptance().admit(self.head)
+        caller = await self.authenticate()
         self.enter(caller.grant.key)
         return caller
+
+    async def authenticate(self) -> Caller:
+        """Authenticate the caller.
+
+        :raises RequestRejected: as Acceptance.admit()
+        """
+        caller = await acceptance().admit(self.head)
+        self.grant = caller.grant
+        return caller
+
+    def attempt(self, message: bytes | None = None) -> Attempt:
+        """Return what is known of the call, for the example that is kept of a refusal.
+
+        :param message: that is refused; None: the only one, if it is read
+        """
+        beginning, size = self._message if message is None else (message[:KEPT_BYTES], len(message))
+        return Attempt(Way.GRPC, self.method, self.grant, beginning, size if beginning else None)
 
     def enter(self, key: str) -> None:
         """Take a place among the open calls, of a key or of the client's address.
@@ -87,6 +110,7 @@ class Call:
         message = await self.next_message(seconds=settings.DATAFLOW_BODY_SECONDS)
         if message is None:
             raise RequestRejected(Code.BAD_REQUEST, "expected a message")
+        self._message = message[:KEPT_BYTES], len(message)
         return message
 
     async def end(self, status: Status, headers: Iterable[Header] = ()) -> NoReturn:

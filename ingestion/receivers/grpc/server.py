@@ -90,8 +90,8 @@ class Server:
         # its message is read. Without deserializers messages arrive as bytes, so that the servicer itself answers for
         # one that can't be decoded, as over HTTP.
         methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
-            "Ingest": grpc.stream_unary_rpc_method_handler(unary.answering(unary.ingest)),
-            "IngestBatch": grpc.stream_unary_rpc_method_handler(unary.answering(unary.ingest_batch)),
+            "Ingest": grpc.stream_unary_rpc_method_handler(unary.answering(unary.ingest, "Ingest")),
+            "IngestBatch": grpc.stream_unary_rpc_method_handler(unary.answering(unary.ingest_batch, "IngestBatch")),
             "IngestStream": grpc.stream_stream_rpc_method_handler(self._run_stream),
         }
         return grpc.method_handlers_generic_handler(SERVICE, methods)

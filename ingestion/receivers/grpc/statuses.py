@@ -12,9 +12,11 @@ from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RequestInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
-from ingestion import problems
+from ingestion import metrics, problems
 from ingestion.acceptance import request_log
-from ingestion.problems import RETRY_AFTER, Code, Header, RequestRejected
+from ingestion.problems import RETRY_AFTER, UNEXPECTED, Code, Header, RequestRejected
+from ingestion.refusals import examples
+from ingestion.refusals.attempt import Attempt
 from ingestion.runtime import request_context
 
 DOMAIN = "dataflow"
@@ -51,10 +53,22 @@ def named(status: Status) -> grpc.StatusCode:
     return _BY_NUMBER[status.code]
 
 
-def refusal(refused: RequestRejected) -> Status:
-    """Return the status of a message that is refused as a whole."""
+def name_of(status: Status | None) -> str:
+    """Return the name of a status; None: success."""
+    return "OK" if status is None else named(status).name
+
+
+def refusal(refused: RequestRejected, attempt: Attempt) -> Status:
+    """Count a message that is refused as a whole, keep it as an example, and return its status."""
+    metrics.refused[refused.code].inc()
     request_log.refused(refused.code)
+    examples.note_refused(refused.code, refused.detail, attempt, status=of(refused.code).name)
     return build(refused.code, refused.detail, headers=refused.headers)
+
+
+def unexpected(attempt: Attempt) -> Status:
+    """Count an error in our own code, and return its status."""
+    return refusal(RequestRejected(Code.INTERNAL_ERROR, UNEXPECTED), attempt)
 
 
 def build(code: Code, detail: str, *, violations: Iterable[Violation] = (), headers: Iterable[Header] = ()) -> Status:

@@ -10,15 +10,12 @@ import grpc
 from django.conf import settings
 from google.rpc.status_pb2 import Status
 
-from ingestion import metrics
-from ingestion.acceptance.accept import acceptance
 from ingestion.acceptance.submission import Submission
 from ingestion.problems import RequestRejected
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2
 from ingestion.receivers.grpc import accept_batch, statuses
 from ingestion.receivers.grpc.call import Call, Context
 from ingestion.receivers.grpc.messages import responses
-from ingestion.receivers.grpc.unary import unexpected
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +35,7 @@ class Stream:
     """One call of IngestStream."""
 
     def __init__(self, context: Context) -> None:
-        self._call = Call(context)
+        self._call = Call(context, "IngestStream")
         # In the order of arrival.
         self._begun: asyncio.Queue[Submission | Status | _End] = asyncio.Queue()
         self._room = asyncio.Semaphore(MAX_UNANSWERED)
@@ -53,7 +50,7 @@ class Stream:
             self._reading = asyncio.create_task(self._read())
             end = await self._answer()
         except RequestRejected as refused:
-            end = _refused(refused)
+            end = self._refused(refused)
         finally:
             self._call.leave()
             if self._reading is not None:
@@ -70,10 +67,10 @@ class Stream:
         """
         key = ""
         try:
-            key = (await acceptance().admit(self._call.head)).grant.key
+            key = (await self._call.authenticate()).grant.key
         except RequestRejected as refused:
             # Anything else is the answer to a batch: it may be over when one comes.
-            if _refused(refused).code in FATAL:
+            if self._refused(refused).code in FATAL:
                 raise
         self._call.enter(key)
 
@@ -92,7 +89,7 @@ class Stream:
                     break
                 self._begun.put_nowait(begun)
         except RequestRejected as refused:
-            end = _refused(refused)
+            end = self._refused(refused)
         except asyncio.CancelledError:
             end = Status(code=grpc.StatusCode.UNAVAILABLE.value[0], message=STOPPING)
         self._begun.put_nowait(_End(end))
@@ -111,18 +108,18 @@ class Stream:
     async def _begin(self, message: bytes) -> Submission | Status:
         try:
             # For each batch, since a key may be revoked meanwhile, and has a rate.
-            caller = await acceptance().admit(self._call.head)
+            caller = await self._call.authenticate()
             request = accept_batch.decoded_batch(message, caller)
             return await accept_batch.submit(request.events, accept_batch.options_of(request), self._call, caller)
         except RequestRejected as refused:
-            return _refused(refused)
+            return self._refused(refused, message)
         except Exception:
             logger.exception("a batch of a stream failed")
-            return unexpected()
+            return statuses.unexpected(self._call.attempt(message))
 
     async def _answer(self) -> Status | None:
         while not isinstance(begun := await self._begun.get(), _End):
-            answer = await _answer_to(begun)
+            answer = await self._answer_to(begun)
             answer.batch = self._number
             self._number += 1
             async with asyncio.timeout(settings.DATAFLOW_WRITE_SECONDS):
@@ -136,20 +133,20 @@ class Stream:
             if isinstance(begun, Submission):
                 begun.cancel()
 
+    async def _answer_to(self, begun: Submission | Status) -> ingestion_pb2.IngestStreamResponse:
+        if isinstance(begun, Status):
+            return ingestion_pb2.IngestStreamResponse(refused=begun)
+        try:
+            outcome = await begun.outcome()
+        except RequestRejected as refused:
+            return ingestion_pb2.IngestStreamResponse(refused=self._refused(refused))
+        except Exception:
+            logger.exception("a batch of a stream failed")
+            return ingestion_pb2.IngestStreamResponse(refused=statuses.unexpected(self._call.attempt()))
+        refusal = responses.refusal(outcome)
+        if outcome.rejected:
+            begun.note_rejected(self._call.attempt(), status=statuses.name_of(refusal), name="event")
+        return ingestion_pb2.IngestStreamResponse(outcome=responses.message(outcome), refused=refusal)
 
-async def _answer_to(begun: Submission | Status) -> ingestion_pb2.IngestStreamResponse:
-    if isinstance(begun, Status):
-        return ingestion_pb2.IngestStreamResponse(refused=begun)
-    try:
-        outcome = await begun.outcome()
-    except RequestRejected as refused:
-        return ingestion_pb2.IngestStreamResponse(refused=_refused(refused))
-    except Exception:
-        logger.exception("a batch of a stream failed")
-        return ingestion_pb2.IngestStreamResponse(refused=unexpected())
-    return ingestion_pb2.IngestStreamResponse(outcome=responses.message(outcome), refused=responses.refusal(outcome))
-
-
-def _refused(refused: RequestRejected) -> Status:
-    metrics.refused[refused.code].inc()
-    return statuses.refusal(refused)
+    def _refused(self, refused: RequestRejected, message: bytes | None = None) -> Status:
+        return statuses.refusal(refused, self._call.attempt(message))

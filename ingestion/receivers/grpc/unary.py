@@ -9,9 +9,8 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc.status_pb2 import Status
 
-from ingestion import metrics
 from ingestion.acceptance.options import Options
-from ingestion.problems import UNEXPECTED, Code, RequestRejected
+from ingestion.problems import RequestRejected
 from ingestion.protos.dataflow.ingest.v1 import ingestion_pb2
 from ingestion.receivers.grpc import accept_batch, statuses
 from ingestion.receivers.grpc.call import Call, Context
@@ -34,6 +33,7 @@ async def ingest(call: Call) -> ingestion_pb2.IngestResponse | Status:
     submission = await accept_batch.submit([request.event], options, call, caller, single=True)
     await submission.finish()
     for item in submission.parsed.rejected:
+        submission.note_rejected(call.attempt(), status=statuses.of(item.code).name)
         violation = Violation("/event" + item.pointer, item.code.value, item.detail)
         return statuses.build(item.code, item.detail, violations=[violation])
     call.trail(caller.headers())
@@ -48,24 +48,29 @@ async def ingest_batch(call: Call) -> ingestion_pb2.IngestBatchResponse | Status
     request = accept_batch.decoded_batch(await call.only_message(), caller)
     submission = await accept_batch.submit(request.events, accept_batch.options_of(request), call, caller)
     outcome = await submission.outcome()
+    refusal = responses.refusal(outcome)
+    if outcome.rejected:
+        submission.note_rejected(call.attempt(), status=statuses.name_of(refusal), name="event")
     call.trail(caller.headers())
-    return responses.refusal(outcome) or responses.message(outcome)
+    return refusal or responses.message(outcome)
 
 
-def answering(method: Method) -> Handler:
-    """Wrap a method for the server: every call ends with an answer or a status."""
+def answering(method: Method, name: str) -> Handler:
+    """Wrap a method for the server: every call ends with an answer or a status.
+
+    :param name: of the method, as clients call it
+    """
 
     async def handle(_messages: object, context: Context) -> bytes:
-        call = Call(context)
+        call = Call(context, name)
         headers = []
         try:
             reply = await method(call)
         except RequestRejected as refused:
-            metrics.refused[refused.code].inc()
-            reply, headers = statuses.refusal(refused), list(refused.headers)
+            reply, headers = statuses.refusal(refused, call.attempt()), list(refused.headers)
         except Exception:
             logger.exception("a call failed")
-            reply = unexpected()
+            reply = statuses.unexpected(call.attempt())
         finally:
             call.leave()
         if isinstance(reply, Status):
@@ -73,9 +78,3 @@ def answering(method: Method) -> Handler:
         return reply.SerializeToString()
 
     return handle
-
-
-def unexpected() -> Status:
-    """Return the status for an error in our own code."""
-    metrics.refused[Code.INTERNAL_ERROR].inc()
-    return statuses.build(Code.INTERNAL_ERROR, UNEXPECTED)

@@ -10,7 +10,15 @@ from itertools import islice
 import msgspec
 
 from ingestion.events import batch_parser, json_scanner, parser, steps
-from ingestion.events.batch import BatchLimits, ParsedBatch, Rejected, event_too_large, too_many_events
+from ingestion.events.batch import (
+    KEPT_EVENTS,
+    BatchLimits,
+    ParsedBatch,
+    Rejected,
+    beginning_of,
+    event_too_large,
+    too_many_events,
+)
 from ingestion.events.identity import source_ids
 from ingestion.events.json_scanner import WHITE_SPACE
 from ingestion.events.model import Event, InvalidEvent
@@ -86,7 +94,7 @@ def single(body: bytes, *, read: Read, limits: BatchLimits) -> Steps:
     except InvalidEvent as error:
         if error.code is Code.NOT_JSON:
             raise RequestRejected(Code.NOT_JSON, NOT_JSON) from error
-        return ParsedBatch([], [], [Rejected(0, error.code, error.pointer, error.detail)], single=True)
+        return ParsedBatch([], [], [_rejected(0, error, body)], single=True)
 
 
 def array(body: bytes, *, read: Read, fast: ReadFast | None = None, limits: BatchLimits) -> Steps:
@@ -158,7 +166,7 @@ def _refuse(body: bytes, detail: str) -> ParsedBatch:
         json_scanner.check(body)
     except (json_scanner.NotJson, UnicodeDecodeError) as error:
         raise RequestRejected(Code.NOT_JSON, NOT_JSON) from error
-    return ParsedBatch([], [], [Rejected(0, Code.NOT_AN_EVENT, "", detail)], single=True)
+    return ParsedBatch([], [], [Rejected(0, Code.NOT_AN_EVENT, "", detail, beginning_of(body))], single=True)
 
 
 def _split_in_c(body: bytes, limits: BatchLimits) -> Sequence[bytes | None] | None:
@@ -208,7 +216,9 @@ def _one_by_one(texts: Sequence[bytes | None], *, read: Read, fast: ReadFast | N
             rejected.append(Rejected(index, Code.TOO_DEEP, "", TOO_DEEP))
             continue
         if len(text.rstrip(b"\r\n")) > limits.max_event_bytes:
-            rejected.append(Rejected(index, Code.EVENT_TOO_LARGE, "", event_too_large(limits)))
+            rejected.append(
+                _rejected(index, InvalidEvent(Code.EVENT_TOO_LARGE, event_too_large(limits)), text, rejected)
+            )
             continue
         yield TEXT + len(text) // PARSED_BYTES
         event = fast and fast(text)
@@ -217,11 +227,16 @@ def _one_by_one(texts: Sequence[bytes | None], *, read: Read, fast: ReadFast | N
             try:
                 event = read(text)
             except InvalidEvent as error:
-                rejected.append(Rejected(index, error.code, error.pointer, error.detail))
+                rejected.append(_rejected(index, error, text, rejected))
                 continue
         events.append(event)
         indexes.append(index)
     return ParsedBatch(events, indexes if rejected else None, rejected, single=False)
+
+
+def _rejected(index: int, error: InvalidEvent, text: bytes, before: Sequence[Rejected] = ()) -> Rejected:
+    kept = beginning_of(text) if len(before) < KEPT_EVENTS else None
+    return Rejected(index, error.code, error.pointer, error.detail, kept)
 
 
 def _check_count(count: int, limits: BatchLimits) -> None:

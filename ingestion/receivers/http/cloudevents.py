@@ -113,6 +113,15 @@ def binary_steps(body: bytes, head: Mapping[bytes, bytes], *, now: int, limits: 
     return _labelled((yield from single(body, read=lambda data: _binary(data, head, now=now), limits=limits)))
 
 
+def source_of(head: Mapping[bytes, bytes]) -> str:
+    """Return the source id of a binary event by its headers; empty: they have none that can be read."""
+    try:
+        name = _header(b"ce-source", head.get(b"ce-source", b""))
+    except InvalidEvent:
+        return ""
+    return name if not name or SOURCE_ID_PATTERN.fullmatch(name) else slug(name)
+
+
 def check_once(repeated: Iterable[bytes]) -> None:
     """Refuse a binary event that has an attribute twice, of which any one could be meant.
 

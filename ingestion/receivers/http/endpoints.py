@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from ingestion.acceptance.accept import Parse, acceptance
@@ -12,6 +13,7 @@ from ingestion.problems import RequestRejected
 from ingestion.receivers.http import cloudevents, idempotency, responses, webhook
 from ingestion.receivers.http.body_parsers import json_steps, ndjson_steps
 from ingestion.receivers.http.request_head import Form, RequestHead, options, read_head
+from ingestion.refusals.attempt import Way
 from ingestion.runtime.limits import receiver_limits
 
 PARSERS = {
@@ -20,6 +22,9 @@ PARSERS = {
     Form.CLOUDEVENT: cloudevents.structured_steps,
     Form.CLOUDEVENTS: cloudevents.batch_steps,
 }
+
+
+CLOUDEVENTS = {Form.CLOUDEVENT, Form.CLOUDEVENTS, Form.BINARY_CLOUDEVENT}
 
 
 async def ingest(request: Request) -> Response:
@@ -51,19 +56,26 @@ async def _accept(request: Request, asked: RequestHead) -> Response:
         idempotency.check(key)
     accepting = acceptance()
     # Before the body is read: the body of an unauthenticated caller is not worth its memory.
+    attempt = request.attempt
+    attempt.way = way_of(asked)
     caller = await accepting.admit(request.head, room=not asked.options.validate)
+    attempt.grant = caller.grant
     try:
         body = await request.body(key=caller.grant.key, gzip=asked.gzip)
     except RequestRejected as refusal:
         charge(caller.bucket, refusal, receiver_limits().max_body_bytes)
         raise
+    attempt.body, attempt.source = body, source_outside(asked)
     deadline = None if key is None else accepting.deadline()
 
     async def run() -> Response:
         parse = parser(body, asked)
         submission = await accepting.accept(parse, caller, asked.options, deadline=deadline, size=len(body))
         await submission.finish()
-        return responses.reply(submission)
+        reply = responses.reply(submission)
+        if submission.parsed.rejected:
+            submission.note_rejected(attempt, status=str(reply.status), name="event")
+        return reply
 
     if key is None or asked.options.validate:
         answer = await run()
@@ -73,6 +85,16 @@ async def _accept(request: Request, asked: RequestHead) -> Response:
     if caller.bucket is not None:
         answer.headers.extend(caller.bucket.headers())
     return answer
+
+
+def way_of(asked: RequestHead) -> Way:
+    """Return the format of a request, as examples of refused ones name it."""
+    return Way.CLOUDEVENTS if asked.form in CLOUDEVENTS else Way.HTTP
+
+
+def source_outside(asked: RequestHead) -> Callable[[], str] | None:
+    """Return what reads the source of an event whose attributes are headers; None: it is in the body."""
+    return partial(cloudevents.source_of, asked.head) if asked.form is Form.BINARY_CLOUDEVENT else None
 
 
 def _attributes(asked: RequestHead) -> list[bytes]:

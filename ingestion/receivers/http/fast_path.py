@@ -15,6 +15,7 @@ from ingestion import metrics
 from ingestion.acceptance.accept import Acceptance
 from ingestion.acceptance.caller import Caller
 from ingestion.acceptance.submission import Submission
+from ingestion.events.batch import KEPT_BYTES
 from ingestion.http import response
 from ingestion.http.bodies import media_types
 from ingestion.http.bodies.body_budget import BodyCharge
@@ -24,6 +25,7 @@ from ingestion.http.response import Response
 from ingestion.problems import Header, RequestRejected
 from ingestion.receivers.http import endpoints, responses
 from ingestion.receivers.http.request_head import RequestHead, form_of, options
+from ingestion.refusals.attempt import Attempt
 from ingestion.runtime import request_context
 from ingestion.runtime.limits import receiver_limits
 from ingestion.tracing.traceparent import trace_id_of
@@ -105,22 +107,35 @@ class FastRequest(Exchange):
             limit = receiver_limits().max_body_bytes
             with self._caller.charging(limit):
                 body = unpack(body, limit=limit)
-        rest = self._acceptance.accept_cached(
-            endpoints.parser(body, self._head), self._caller, self._head.options, self._finished, size=len(body)
-        )
+        try:
+            rest = self._acceptance.accept_cached(
+                endpoints.parser(body, self._head), self._caller, self._head.options, self._finished, size=len(body)
+            )
+        except RequestRejected as refusal:
+            self._write(response.rejection(refusal, self._attempt(body, len(body))))
+            return
         if rest is not None:
-            self._task = self._connection.loop.create_task(self._finish(rest))
+            self._task = self._connection.loop.create_task(self._finish(rest, body[:KEPT_BYTES], len(body)))
 
-    async def _finish(self, rest: Awaitable[Submission]) -> None:
+    async def _finish(self, rest: Awaitable[Submission], beginning: bytes, size: int) -> None:
         try:
             submission = await rest
         except RequestRejected as refusal:
-            self._write(response.rejection(refusal))
+            self._write(response.rejection(refusal, self._attempt(beginning, size)))
         except Exception:
             logger.exception("a request failed")
-            self._write(response.internal_error(response.PATH))
+            self._write(response.internal_error(self._attempt(beginning, size)))
         else:
             self._guarded(self._reply, submission)
+
+    def _attempt(self, body: bytes = b"", size: int | None = None) -> Attempt:
+        """Return what is known of the request, for the example that is kept of a refusal.
+
+        :param body: or its beginning
+        """
+        length = int(self._head.head[b"content-length"]) if size is None else size
+        way, source = endpoints.way_of(self._head), endpoints.source_outside(self._head)
+        return Attempt(way, response.PATH, self._caller.grant, body, length, source)
 
     def _finished(self, submission: Submission, _: object) -> None:
         self._guarded(self._reply, submission)
@@ -128,6 +143,8 @@ class FastRequest(Exchange):
     def _reply(self, submission: Submission) -> None:
         submission.confirm()
         reply = responses.reply(submission)
+        if submission.parsed.rejected:
+            submission.note_rejected(self._attempt(), status=str(reply.status), name="event")
         if self._caller.bucket is not None:
             reply.headers.extend(self._caller.bucket.headers())
         self._write(reply)
@@ -136,10 +153,10 @@ class FastRequest(Exchange):
         try:
             step(*arguments)
         except RequestRejected as refusal:
-            self._write(response.rejection(refusal))
+            self._write(response.rejection(refusal, self._attempt()))
         except Exception:
             logger.exception("a request failed")
-            self._write(response.internal_error(response.PATH))
+            self._write(response.internal_error(self._attempt()))
 
     def _write(self, reply: Response) -> None:
         metrics.flights.ended += 1

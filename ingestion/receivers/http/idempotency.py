@@ -14,7 +14,6 @@ from hashlib import blake2b
 
 import msgspec
 
-from ingestion import metrics
 from ingestion.http import response
 from ingestion.http.response import Response
 from ingestion.problems import RETRY, Code, RequestRejected
@@ -67,6 +66,7 @@ async def once(key: bytes, *, owner: str, request: bytes, run: Callable[[], Awai
 
     :param owner: the client that sent the key; two clients may choose the same key
     :param request: everything that distinguishes the request from others
+    :raises RequestRejected: the first one is still running, or was another request
     """
     digest = _hash(owner.encode() + b"\0" + key)
     name = _PREFIX + digest
@@ -90,15 +90,16 @@ async def once(key: bytes, *, owner: str, request: bytes, run: Callable[[], Awai
 
 
 def _again(kept: _Kept, fingerprint: bytes) -> Response:
+    """Return the response of the first request.
+
+    :raises RequestRejected: it is still running, or was another request
+    """
     if kept.request != fingerprint:
         detail = "this Idempotency-Key came with another request before; choose a new one for each request"
-        metrics.refused[Code.IDEMPOTENCY_KEY_REUSED].inc()
-        return response.problem(Code.IDEMPOTENCY_KEY_REUSED, detail)
+        raise RequestRejected(Code.IDEMPOTENCY_KEY_REUSED, detail)
     if not kept.status:
-        retry = [RETRY]
         detail = "the first request with this Idempotency-Key is still running"
-        metrics.refused[Code.IDEMPOTENCY_KEY_IN_USE].inc()
-        return response.problem(Code.IDEMPOTENCY_KEY_IN_USE, detail, headers=retry)
+        raise RequestRejected(Code.IDEMPOTENCY_KEY_IN_USE, detail, headers=[RETRY])
     return response.answer(kept.status, kept.content_type, kept.body, [REPLAYED])
 
 

@@ -33,6 +33,8 @@ from ingestion.http.stage_timer import Stage, StageTimer
 from ingestion.http.write_timer import WriteTimer
 from ingestion.problems import Code, Header, RequestRejected, status_of
 from ingestion.receivers.http import fast_path
+from ingestion.refusals import examples
+from ingestion.refusals.attempt import Attempt, Way
 from ingestion.runtime import request_context
 from ingestion.runtime.limits import receiver_limits
 
@@ -357,8 +359,8 @@ class ServerProtocol(asyncio.Protocol):
 
     def _exchange(self, *, keep_alive: bool) -> Exchange:
         if len(self._exchanges) >= MAX_PIPELINED:
-            self._count(Code.OVERLOADED)
             detail = f"more than {MAX_PIPELINED} requests wait for their answers on this connection"
+            self._count(Code.OVERLOADED, detail)
             problem = Code.OVERLOADED, detail, self._instance()
             return RefusedRequest(self, problem, self._headers, keep_alive=keep_alive)
         return self._fast_request(keep_alive=keep_alive) or self._asgi_request(keep_alive=keep_alive)
@@ -457,7 +459,7 @@ class ServerProtocol(asyncio.Protocol):
 
     def _refuse(self, code: Code, detail: str) -> None:
         request_context.begin(dict(self._headers))
-        self._count(code)
+        self._count(code, detail)
         problem = response.problem(code, detail, instance=self._instance(), headers=[CLOSE])
         self.transport.write(serialize(problem, self.default_headers()))
 
@@ -466,10 +468,11 @@ class ServerProtocol(asyncio.Protocol):
         path = self._url.partition(b"?")[0]
         return path.decode() if _PATH.fullmatch(path) else "/"
 
-    def _count(self, code: Code) -> None:
-        """Count a rejected request."""
+    def _count(self, code: Code, detail: str) -> None:
+        """Count a rejected request, and keep it as an example."""
         metrics.answered[status_of(code)] += 1
         metrics.refused[code].inc()
+        examples.note_refused(code, detail, Attempt(Way.HTTP, self._instance()))
 
     def _lose(self, *exchanges: Exchange) -> None:
         for exchange in exchanges:

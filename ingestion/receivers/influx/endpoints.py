@@ -27,6 +27,8 @@ from ingestion.problems import CHALLENGE, SECRETS, Code, RequestRejected, too_la
 from ingestion.receivers.influx import line_protocol, points, write_responses
 from ingestion.receivers.influx.points import LineSettings, Text
 from ingestion.receivers.influx.write_responses import V1, V2, V3, Version, WriteTotals
+from ingestion.refusals import examples
+from ingestion.refusals.attempt import Way
 from ingestion.runtime.limits import receiver_limits
 
 # Clients look for the version whose API they speak; the build names this product.
@@ -62,23 +64,34 @@ async def write(request: Request, version: Version) -> Response:
     only(request, "POST")
     unit = unit_of(request.query, version)
     gzip = _is_gzip(request.head)
+    attempt = request.attempt
     caller = await acceptance().admit(request.head, room=True)
+    attempt.grant = caller.grant
     with caller.charging(receiver_limits().max_body_bytes):
         body = await request.body(key=caller.grant.key, gzip=gzip)
+    attempt.body = body
     tally = await _take(body, caller, unit=unit)
-    return write_responses.written(tally, version, headers=caller.headers())
+    reply = write_responses.written(tally, version, headers=caller.headers())
+    if tally.first:
+        examples.note_rejected(tally.first, attempt, status=str(reply.status), name="line")
+    return reply
 
 
 def _shaped(endpoint: Endpoint, version: Version) -> Endpoint:
     """Reject in the form of InfluxDB."""
 
     async def shaped(request: Request) -> Response:
+        request.attempt.way = Way.INFLUX
         try:
             return await endpoint(request)
         except RequestRejected as refusal:
             metrics.refused[refusal.code].inc()
             request_log.refused(refusal.code)
-            return write_responses.refused(refusal, version)
+            reply = write_responses.refused(refusal, version)
+            if not request.attempt.body:
+                request.attempt.size = request.announced()
+            examples.note_refused(refusal.code, refusal.detail, request.attempt, status=str(reply.status))
+            return reply
 
     return shaped
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from ingestion.events import steps, strict_parser, timestamps
-from ingestion.events.batch import BatchLimits, ParsedBatch, Rejected
+from ingestion.events.batch import KEPT_BYTES, KEPT_EVENTS, BatchLimits, ParsedBatch, Rejected, beginning_of
 from ingestion.events.identity import event_ids
 from ingestion.events.identity.source_ids import slug
 from ingestion.events.model import MAX_AHEAD, MAX_KEYS, SOURCE_ID_PATTERN, Event, InvalidEvent
@@ -22,6 +22,7 @@ from ingestion.receivers.influx import line_protocol
 
 SOURCE_TAGS = ("sourceId", "source_id")
 ID_KEYS = ("eventId", "event_id")
+_source_tag = re.compile(rb",(?:sourceId|source_id)=([^,= \\]+)")
 
 REMEMBERED = 20_000  # series
 MAX_REMEMBERED_LENGTH = 512  # bytes of measurement and tags; with the limit above some 20 MB at the very most
@@ -80,7 +81,8 @@ def read_steps(texts: Iterable[Text], terms: LineSettings) -> Steps:
             try:
                 found = read_strict(text, terms)
             except InvalidEvent as error:
-                rejected.append(Rejected(number, error.code, error.pointer, error.detail))
+                kept = beginning_of(text, source=source_of(text)) if len(rejected) < KEPT_EVENTS else None
+                rejected.append(Rejected(number, error.code, error.pointer, error.detail, kept))
                 continue
         event, series = found
         events.append(event)
@@ -134,6 +136,18 @@ def read_strict(text: bytes, terms: LineSettings) -> tuple[Event, Series]:
     # The instant, not the text: the same point in another precision is the same event.
     content = b"%b\n%d\n%b" % (series.key, nanoseconds, payload)
     return Event(given or event_ids.derived_id(content, ts), series.source, ts, payload), series
+
+
+def source_of(text: bytes) -> str:
+    """Return the source of a line that is not valid, as far as its head tells; empty: it does not."""
+    head, _, _ = text[:KEPT_BYTES].partition(b" ")
+    known = _known.get(head)
+    if known is not None:
+        return known.source
+    tag = _source_tag.search(head)
+    name = tag[1] if tag else b"" if b"," in head else head
+    found = name.decode(errors="replace")
+    return found if SOURCE_ID_PATTERN.fullmatch(found) else ""
 
 
 def guess_unit(stamp: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 from typing import NamedTuple
+from uuid import uuid4
 
 import pytest
 from django.core.cache import cache
@@ -16,8 +17,11 @@ from dashboard.panels import status_line
 from dashboard.terminal.state import StateReader
 from dashboard.tests.people import forget, person
 from deploy.testing.deployment import Deployment
+from ingestion.acceptance import rejection_counts
+from ingestion.auth import api_keys
 from ingestion.auth.read_scope import EVERYTHING
-from ingestion.models import FailingSource
+from ingestion.models import FailingSource, RefusedRequest
+from ingestion.refusals import rows
 from ingestion.runtime.redis_client import connect_from_thread
 from processing.kafka import end_offsets
 from processing.ledger import incidents
@@ -285,13 +289,67 @@ def test_rebalances_are_kept_with_who_came_and_went_and_how_long_partitions_were
     assert "b fell silent" in page
 
 
+def refusal(source: str = "", **fields: object) -> RefusedRequest:
+    """An example of a refused request."""
+    given = {
+        "code": "not_json",
+        "status": "400",
+        "detail": "expected JSON",
+        "way": "http",
+        "path": "/ingest",
+        "key": "",
+    }
+    return RefusedRequest.objects.create(id=uuid4(), source_id=source, **{"at": timezone.now(), **given, **fields})
+
+
+def test_each_reason_of_a_rejection_leads_to_its_examples_as_the_source_does() -> None:
+    RefusedRequest.objects.all().delete()
+    key, _ = api_keys.create("gateway 3", ["ingest"])
+    refusal("plant-1", key=key.prefix, size=2_000, sent='{"a":<b>')
+    refusal(code="unauthenticated", status="401", path="/write", way="influx")
+    refusal("plant-2", at=timezone.now() - rows.KEPT - timedelta(minutes=1), code="too_deep")
+    minute = int(time.time()) // 60 * 60
+    with connect_from_thread(timeout=5) as redis:
+        redis.hset(rejection_counts.key(minute), f"{minute} not_json any-host", 7)
+    client, viewer = person("ada", role="administrator"), person("vera", role="viewer")
+
+    pipeline, ledger, every = (text(client.get(f"/pipeline/{path}")) for path in ("", "ledger/", "refusals/"))
+    one = text(client.get("/pipeline/refusals/?reason=not_json&source=plant-1"))
+    twin = viewer.get("/pipeline/refusals.json?reason=not_json").json()
+    wrong = text(client.get("/pipeline/refusals/?reason=no_jsn"))
+    of_source = text(client.get("/sources/plant-1/"))
+
+    assert all('href="/pipeline/refusals/?reason=not_json"' in page for page in (pipeline, ledger, every))
+    assert ("plant-1" in every, "body not read" in every, "plant-2" in every) == (True, True, False)
+    assert "gateway 3" in one
+    assert "{&quot;a&quot;:&lt;b&gt;…" in one
+    assert "line protocol" not in one
+    assert twin["refused"][0]["sent"] == '{"a":<b>'
+    assert [(each["sourceId"], each["key"]) for each in twin["refused"]] == [("plant-1", None)]
+    assert "reason: expected" in wrong
+    assert 'href="/pipeline/refusals/?source=plant-1"' in of_source
+    assert not INLINE.findall(every + one)
+
+
 def test_a_person_of_some_sources_sees_nothing_that_is_shared(settings: Settings, topic: Topic) -> None:
     settings.DATAFLOW_OPEN_READ = False
     hold(topic)
     incidents.open_incident(Incident.Kind.SOURCE, "bravo", "bravo failed")
+    refusal("bravo", detail="of bravo")
+    refusal("", detail="of bravo")
     client = person("pia", role="operator", sources=("plant-1*",))
 
-    pages = [client.get(f"/pipeline{path}") for path in ("/", ".json", "/ledger/", "/incidents/", "/incidents.json")]
+    paths = (
+        "/",
+        ".json",
+        "/ledger/",
+        "/incidents/",
+        "/incidents.json",
+        "/refusals/",
+        "/refusals/?source=brav",
+        "/refusals.json",
+    )
+    pages = [client.get(f"/pipeline{path}") for path in paths]
     answers = [
         client.get(f"/pipeline/partitions/{topic.name}/0/"),
         client.post(f"/pipeline/partitions/{topic.name}/0/resume/"),
@@ -325,7 +383,7 @@ def _timed(client: Client, path: str) -> Answer:
 def test_without_postgresql_the_pages_open_and_say_what_is_unknown(site: Deployment) -> None:
     client = Client()
     paths = [
-        *("/pipeline/", "/pipeline/ledger/", "/pipeline/incidents/", "/jobs/", "/jobs/1/"),
+        *("/pipeline/", "/pipeline/ledger/", "/pipeline/incidents/", "/pipeline/refusals/", "/jobs/", "/jobs/1/"),
         *("/dead-letters/", "/dead-letters/?q=plant-1&show=letters", "/dead-letters/1/"),
     ]
     client.get("/dead-letters/")

@@ -16,12 +16,14 @@ from django.http import HttpResponse
 from django.test import Client, override_settings
 
 from deploy.testing.deployment import Deployment
-from ingestion.models import Key
+from ingestion.models import Key, RefusedRequest
+from ingestion.tests.client import JSON, call
 from processing.models import DeadLetter
 
 pytestmark = pytest.mark.services
 
 NODE = Path(playwright.__file__).parent / "driver" / "node"
+PLAIN = {"accept-encoding": "identity"}
 KEYED = {"DATAFLOW_OPEN_INGEST": "0"}
 
 
@@ -45,23 +47,33 @@ def test_a_key_is_shown_once_sends_and_what_it_breaks_waits_to_be_mended(site: D
         again = operator.get("/start/?source=press-7")
         wrong = operator.post("/start/key/", {"source": "press 7"})
     assert isinstance(page, HttpResponse)
+    token = re.findall(r"data-token>(dfe_[0-9a-f_]+)<", page.content.decode())[0]
+    for sender, body in ((token, b'{"sourceId":"press-8"'), (token, b"{"), ("dfe_wrong", b"{}")):
+        call(receiver.url, "POST", "/ingest", body, {**JSON, "X-API-Key": sender})
+    site.wait_for(lambda: RefusedRequest.objects.count() == 3, 10)
+    attempts = operator.get("/start/?source=press-7", headers=PLAIN).content.decode()
     by_fetch = run([str(NODE), "--input-type=module", "-"], samples_on(page)["JavaScript, with fetch"])
     run(["bash", "-s"], samples_on(page)["Two events with one id"])
     site.wait_for(lambda: DeadLetter.objects.filter(reason="id_conflict").exists(), 20)
-    progress = operator.get("/start.json?source=press-7").json()["progress"]
+    progress = operator.get("/start.json?source=press-7", headers=PLAIN).json()["progress"]
+    other = operator.get("/start.json?source=press-9", headers=PLAIN).json()["progress"]
 
     assert by_fetch.startswith("202 ")
     key = Key.objects.get()
     assert (key.scopes, key.sources, key.created_by) == (["ingest"], ["press-7"], "operator")
-    token = re.findall(r"data-token>(dfe_[0-9a-f_]+)<", page.content.decode())[0]
     # Not compressed either: its length would tell about it.
     assert "Content-Encoding" not in page.headers
     assert again.headers["Content-Encoding"] == "gzip"
-    assert token not in operator.get("/start/?source=press-7", headers={"accept-encoding": "identity"}).content.decode()
+    assert token not in operator.get("/start/?source=press-7", headers=PLAIN).content.decode()
     assert wrong.status_code == 422
     assert progress["event"]["sourceId"] == "press-7"
     assert progress["openLetter"] == DeadLetter.objects.get().pk
-    assert progress["rejected"] == []
+    # What names another source is of nobody's, but it came with the key of this one.
+    assert [each["code"] for each in progress["refused"]] == ["unauthenticated", "not_json", "not_json"]
+    assert [each["sourceId"] for each in progress["refused"]] == [None, "press-7", None]
+    assert "expected JSON in UTF-8 (RFC 8259)" in attempts
+    assert "{&quot;sourceId&quot;:&quot;press-8&quot;" in attempts
+    assert other["refused"][0]["code"] == "unauthenticated"
 
 
 def test_the_samples_of_an_open_site_name_no_key_and_work_as_they_stand(site: Deployment) -> None:

@@ -7,7 +7,16 @@ from collections.abc import Sequence
 import msgspec
 
 from ingestion.events import batch_parser, parser, payload_checks, steps, strict_parser, timestamps
-from ingestion.events.batch import BatchLimits, ParsedBatch, Rejected, event_too_large, too_many_events
+from ingestion.events.batch import (
+    KEPT_BYTES,
+    KEPT_EVENTS,
+    BatchLimits,
+    ParsedBatch,
+    Rejected,
+    Sent,
+    event_too_large,
+    too_many_events,
+)
 from ingestion.events.batch_parser import Columns
 from ingestion.events.identity import source_ids
 from ingestion.events.json_scanner import WHITE_SPACE
@@ -90,7 +99,8 @@ def _one_by_one(sent: list[ingestion_pb2.Event], *, now: int, limits: BatchLimit
             good.append(parser.build_event(_read(event, now=now, limits=limits)))
             indexes.append(index)
         except InvalidEvent as error:
-            rejected.append(Rejected(index, error.code, error.pointer, error.detail))
+            kept = _beginning(event) if len(rejected) < KEPT_EVENTS else None
+            rejected.append(Rejected(index, error.code, error.pointer, error.detail, kept))
     return ParsedBatch(good, indexes if rejected else None, rejected, single)
 
 
@@ -112,6 +122,20 @@ def _read(event: ingestion_pb2.Event, *, now: int, limits: BatchLimits) -> stric
     if not _is_surely_right(payload):
         _judge(payload)
     return strict_parser.ParsedFields(event.source_id, str(stamp), ts, event_id, payload)
+
+
+def _beginning(event: ingestion_pb2.Event) -> Sent:
+    """Return the beginning of an event as JSON, in the form in which it would be sent over HTTP."""
+    members = {"sourceId": event.source_id, "eventId": event.event_id}
+    match event.WhichOneof("time"):
+        case "timestamp" | "timestamp_epoch" as kind:
+            members["timestamp"] = str(getattr(event, kind))
+        case "timestamp_instant":
+            members["timestamp"] = f"{event.timestamp_instant.seconds}.{event.timestamp_instant.nanos:09}"
+    head = msgspec.json.encode({name: value[:KEPT_BYTES] for name, value in members.items() if value})
+    payload = event.payload[:KEPT_BYTES] if event.HasField("payload") else b"(a Struct)"
+    text = head[:-1] + b"," * (len(head) > 2) + b'"payload":' + payload + b"}"
+    return Sent(text[:KEPT_BYTES], max(len(text), event.ByteSize()), event.source_id)
 
 
 def _stamp(event: ingestion_pb2.Event) -> str | int:
