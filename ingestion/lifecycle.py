@@ -23,9 +23,9 @@ def start(kind: Kind) -> None:
 async def stop(kind: Kind) -> None:
     """Wait until Kafka has acknowledged what is in flight, then close all."""
     await publisher().close()
+    await heartbeat(kind).close()
     await examples().close()
     authenticator().close()
-    await heartbeat(kind).close()
     backpressure().close()
 
 
