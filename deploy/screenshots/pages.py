@@ -27,6 +27,7 @@ PAGES = {
     "pipeline": "/pipeline/",
     "ledger": "/pipeline/ledger/",
     "incidents": "/pipeline/incidents/",
+    "refusals": "/pipeline/refusals/",
     "logic": "/logic/",
     "rule": "/logic/rules/hot/",
     "schemas": "/logic/schemas/",
