@@ -224,7 +224,7 @@ def test_an_unknown_source_is_shown_how_to_send_and_turns_into_itself() -> None:
         ["no"], ["registered"], ["fields"],
     ]  # fmt: skip
     assert "Nothing was received yet." in text(registered)
-    assert twin(client, "/sources/other.json") == {"sourceId": "other", "known": False}
+    assert twin(client, "/sources/other.json") == {"sourceId": "other", "known": False, "refused": []}
     assert client.get("/sources/no%20id/").status_code == 404
 
 
