@@ -17,7 +17,7 @@ from queries.request.query_params import InvalidParameter, Parameters
 VIEW_KEYS = "ingestion.view_key"
 
 
-@page("dashboard/pipeline/refusals.html", here="pipeline")
+@page("dashboard/pipeline/refusals.html", here="pipeline", parameters=refused_requests.PARAMETERS)
 def refusals(request: HttpRequest, scope: ReadScope) -> Shown:
     """The newest refused requests; `?reason=` and `?source=` narrow them."""
     given = {name: str(value) for name, value in request.GET.items() if value and name in refused_requests.PARAMETERS}
