@@ -19,7 +19,7 @@ class EventRow(TypedDict):
     timestamp: str
     storedAt: str
     preview: str
-    cells: list[str]  # of the chosen columns; "" where the event has no such field
+    cells: list[tuple[str, str]]  # path and text of the chosen columns; "" where the event has no such field
     tags: list[str]
 
 
@@ -49,9 +49,14 @@ def row(
         "timestamp": times[0],
         "storedAt": times[1],
         "preview": columns.preview(dict(payload)),
-        "cells": columns.cells(payload, chosen),
+        "cells": titled(payload, chosen),
         "tags": list(tags),
     }
+
+
+def titled(payload: Mapping[str, object], chosen: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the chosen columns of a payload, each with its path."""
+    return list(zip(chosen, columns.cells(payload, chosen), strict=True))
 
 
 def offered(payloads: Iterable[Mapping[str, object]], chosen: Sequence[str]) -> list[Offered]:

@@ -15,7 +15,6 @@ from dashboard.pages.events import copies, history, one, rows, timeline
 from dashboard.pages.events.one import NoSuchEvent
 from dashboard.pages.events.wanted import RANGES, Fault, Wanted
 from dashboard.panels import snapshot
-from dashboard.panels.columns import cells
 from dashboard.panels.snapshot import Unknown
 from ingestion.auth.read_scope import ReadScope
 from ingestion.events.model import SOURCE_ID_PATTERN
@@ -56,8 +55,8 @@ def _live(wanted: Wanted, scope: ReadScope, common: dict[str, object]) -> Shown:
     except Unknown:
         found, state = [], "unknown"
     extra = {
-        "rows": [{**event, "cells": cells(event["payload"], wanted.columns)} for event in found],
-        "blank": ["" for _ in wanted.columns],
+        "rows": [{**event, "cells": rows.titled(event["payload"], wanted.columns)} for event in found],
+        "blank": [(path, "") for path in wanted.columns],
         "offered": rows.offered([event["payload"] for event in found], wanted.columns),
         "events_state": state,
     }

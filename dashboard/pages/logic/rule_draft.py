@@ -12,12 +12,14 @@ from dashboard.pages.logic import editing
 from dashboard.pages.logic.editing import DiffLine
 from dashboard.pages.logic.rule_form import FIELDS, RuleForm
 from ingestion.auth.read_scope import ReadScope
+from ingestion.events.model import InvalidEvent
 from processing.logic import edits
 from processing.logic.content import Content, Example, RuleContent
 from processing.logic.edits import Placed, UnknownRule
 from processing.logic.expressions.functions import FUNCTIONS
 from processing.logic.faults import InvalidLogic
 from processing.logic.revisions import checking, loading, rows
+from processing.logic.revisions.checks.examples import Trial
 from processing.logic.revisions.rows import UnknownRevision
 from processing.stores.mongodb.documents import DocumentsUnavailable
 from queries.logic.revisions import SAVE_SECONDS
@@ -122,6 +124,26 @@ def example_of(address: str, draft: RuleDraft, *, scope: ReadScope) -> Example:
         return event_examples.of(address, draft.content, named, scope=scope)
     except DocumentsUnavailable as error:
         raise NoExample("MongoDB, which has what was sent, does not answer; the event is no example yet.") from error
+
+
+def expected(draft: RuleDraft, form: RuleForm) -> list[Example]:
+    """Return the examples of a valid form with what the typed rule makes of them; of one that is no event, as it is.
+
+    :raises InvalidLogic: the rule can't be compiled
+    :raises ReadUnavailable: PostgreSQL does not answer
+    """
+    content, index = draft.with_typed(form)
+    with postgres.bounded(), connection.cursor() as cursor:
+        named, _ = loading.find_named(cursor, content)
+    trials = Trial(content, named)
+    return [_with_outcome(example, trials) for example in content.rules[index].examples]
+
+
+def _with_outcome(example: Example, trials: Trial) -> Example:
+    try:
+        return Example(example.input, trials.outcome(example.input))
+    except InvalidEvent:
+        return example
 
 
 def fields_of(draft: RuleDraft, form: RuleForm, *, scope: ReadScope) -> list[RecentField]:

@@ -27,6 +27,7 @@ from queries.rule_trials.event_examples import NoExample
 
 PARAMETERS = ("revision", "event", "try", "events_of")
 PROPOSED = ("sources", "when", "actions", "note", "place")  # parameters of the address of a new rule
+EXPECT = "expect"  # a button: what comes out of the examples now is what is expected of them
 DRAFT, ACTIVATE, HISTORY = "draft", "activate", "history"  # what a button of the form saves for; else the rule is tried
 
 
@@ -116,6 +117,8 @@ def _submitted(request: HttpRequest, scope: ReadScope, name: str) -> HttpRespons
     is_trial = {DRAFT, ACTIVATE, HISTORY}.isdisjoint(request.POST)
     if not form.is_valid():
         return _answer(request, scope, draft, form, Told(), status=200 if is_trial else 422)
+    if EXPECT in request.POST:
+        form = _expecting(request, draft, form)
     if is_trial:
         told = rule_draft.tried(draft, form, scope=scope, raw=may(request.user, editing.RAW))
         return _answer(request, scope, draft, form, told)
@@ -135,6 +138,19 @@ def _submitted(request: HttpRequest, scope: ReadScope, name: str) -> HttpRespons
     except ReadUnavailable:
         form.add_error(None, editing.AWAY)
         return _answer(request, scope, draft, form, Told(), status=503)
+
+
+def _expecting(request: HttpRequest, draft: RuleDraft, form: RuleForm) -> RuleForm:
+    """Return the form with what comes out of its examples as what is expected of them."""
+    try:
+        examples = rule_draft.expected(draft, form)
+    except InvalidLogic:
+        # The trial shows what is wrong.
+        return form
+    data = request.POST.copy()
+    data["examples"] = examples_text(examples)
+    changed = RuleForm(data)
+    return changed if changed.is_valid() else form
 
 
 def _saved(request: HttpRequest, form: RuleForm, saved: LogicRevision) -> HttpResponse:
@@ -191,5 +207,5 @@ def _shown(request: HttpRequest, scope: ReadScope, draft: RuleDraft, form: RuleF
         "raw": may(request.user, editing.RAW),
         "may_change": may(request.user, editing.PERMISSION),
         "event": event,
-        "others": zip((each.name for each in draft.content.rules), others, strict=True) if event else (),
+        "others": list(zip((each.name for each in draft.content.rules), others, strict=True)) if event else [],
     }

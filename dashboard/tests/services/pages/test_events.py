@@ -75,7 +75,7 @@ def test_the_explorer_shows_what_passes_with_a_histogram_columns_and_pages(clien
     )
 
     assert shown.count("data-open") == 50
-    assert '<td class="cell">119</td><td class="cell">hall, 7</td>' in shown
+    assert '<td class="cell" data-title="n">119</td><td class="cell" data-title="room.name">hall, 7</td>' in shown
     assert "60 events" in shown
     assert data["histogram"]["total"] == 60  # type: ignore[index]
     assert sum(bar["count"] for bar in data["histogram"]["bars"]) == 60  # type: ignore[index]
@@ -165,7 +165,7 @@ def test_the_live_page_starts_with_the_newest_events_that_pass(client: Client) -
     assert [each["path"] for each in known["fields"]] == ["n", "room.name"]
     assert set(known["sources"]) == {"plant-0", "plant-1"}
     chosen = page(client, columns="room.name,n")
-    assert '<td class="cell" data-cell="column">hall, 7</td><td class="cell" data-cell="column">2</td>' in chosen
+    assert 'data-title="room.name">hall, 7</td><td class="cell" data-cell="column" data-title="n">2</td>' in chosen
     assert 'name="column" value="n" checked' in chosen
     assert 'data-columns="room.name,n"' in chosen
     polled = client.get("/live/tail/?fields=n").json()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import threading
@@ -305,6 +306,15 @@ def test_an_event_becomes_an_example_of_a_new_rule_or_of_one_that_is_there() -> 
     assert ">tag x</textarea>" in none.replace("\n", "")
     assert ">plant-1</textarea>" in new.replace("\n", "")
     assert "you may not read raw documents" in blind
+    # Of the new rule's own effect nothing has to be typed: one press writes it, and one more saves.
+    example = html.unescape(re.search(r'<textarea name="examples".*?>(.*?)</textarea>', new, re.DOTALL)[1])  # type: ignore[index]
+    typed = {**FORM, "name": "warm", "actions": "tag warm", "sources": "plant-1", "examples": example}
+    expecting = shown(client.post("/logic/rules/new/", {**typed, "expect": "1"}), 200)
+    filled = html.unescape(re.search(r'<textarea name="examples".*?>(.*?)</textarea>', expecting, re.DOTALL)[1])  # type: ignore[index]
+    assert "expected" in shown(client.post("/logic/rules/new/", {**typed, "draft": "1"}), 422)
+    assert sorted(json.loads(filled)[0]["output"]["tags"]) == ["hot", "warm"]
+    assert client.post("/logic/rules/new/", {**typed, "examples": filled, "draft": "1"}).status_code == 302
+    assert "Or add it to" not in page(client, "/logic/rules/hot/?event=" + address)
     assert "&quot;temperature&quot;: 35" not in blind
 
 
