@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dashboard.terminal.words import UNKNOWN, duration
 from ingestion.management.terminal import Terminal, Tone, cut, printable
 from queries.request.times import parse_time
-from queries.schemas import Outcome, Trace, TraceStep
+from queries.schemas import LeftOut, Outcome, Trace, TraceStep
 
 WORDS: dict[Outcome, tuple[str, Tone]] = {
     "stored": ("stored", "good"),
@@ -45,10 +45,7 @@ def _lines(trace: Trace, terminal: Terminal) -> Iterator[str]:
     for step in trace["steps"]:
         yield from _step(step, before, terminal)
         before = step["at"] or before
-    left_out = trace["leftOut"]
-    if left_out["deadLetters"] or left_out["copies"]:
-        least = "at least " if left_out["atLeast"] else ""
-        more = f"{least}{left_out['deadLetters']:,} more dead letters and {left_out['copies']:,} more copies in Kafka"
+    if more := " and ".join(_left_out(trace["leftOut"])):
         yield ""
         yield from textwrap.wrap(f"The first and the newest are shown. Its id has {more}.", max(20, terminal.width))
     if trace["lag"] is not None:
@@ -59,6 +56,13 @@ def _lines(trace: Trace, terminal: Terminal) -> Iterator[str]:
         yield "Kafka does not answer, so what waits there is not known."
     elif not search["complete"]:
         yield "The search of Kafka was ended after some seconds; there may be more."
+
+
+def _left_out(left_out: LeftOut) -> Iterator[str]:
+    if left_out["deadLetters"]:
+        yield f"{'at least ' if left_out['atLeast'] else ''}{left_out['deadLetters']:,} more dead letters"
+    if left_out["copies"]:
+        yield f"{left_out['copies']:,} more copies in Kafka"
 
 
 def _step(step: TraceStep, before: str | None, terminal: Terminal) -> Iterator[str]:
