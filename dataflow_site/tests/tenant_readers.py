@@ -200,7 +200,13 @@ def without_echo(text: str, path: str) -> str:
             f'value="{escape(value)}"',
             f"{name}={value}",
             f"{name}={quote(value, safe='')}",
+            # In a twin, at a checkbox, and in what scripts read.
+            f'"{name}":"{value}"',
+            f"> {escape(value)}<",
+            *(f'data-{kind}="{escape(value)}"' for kind in ("title", "filter", "columns")),
         ]
+        # Checkboxes of one name each make one list.
+        parts += [f"columns={quote(value, safe='')}"] if name == "column" else []
         # Pages write `source_id` for `sourceId`.
         parts += [f"source_id={quote(value, safe='')}"] if name == "sourceId" else []
     for part in sorted(set(parts), key=len, reverse=True):

@@ -54,8 +54,7 @@ def of(found: Histogram, wanted: Wanted, *, start: datetime, end: datetime) -> B
     """Return a histogram over a range as bars."""
     most = max((bucket["count"] for bucket in found["buckets"]), default=0)
     span = (end - start).total_seconds()
-    # Of the first bucket, the range may have a part: it begins no later than what was counted.
-    since = max(start, parse_time(found["since"])) if found["kind"] != "exact" else start - (end - start)
+    since = max(start, parse_time(found["since"]))
     bars: list[Bar] = []
     for bucket in found["buckets"]:
         # The first and the last bucket may reach over the range.
@@ -71,7 +70,7 @@ def of(found: Histogram, wanted: Wanted, *, start: datetime, end: datetime) -> B
                 "start": bucket["start"],
                 "end": bucket["end"],
                 "count": bucket["count"],
-                "isAbout": parse_time(bucket["start"]) < since,
+                "isAbout": found["kind"] == "about" and parse_time(bucket["start"]) < since,
                 "address": wanted.address(start=bucket["start"], end=bucket["end"]),
             }
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal, Self
@@ -33,6 +34,7 @@ RANGES = {
 USUAL = timedelta(hours=1)  # of a range of which the end alone is named
 PARAMETERS = ("filter", "start", "end", "range", "by", "order", "columns", "column", "cursor")
 LIMIT = 50  # events on a page
+_LENGTH = re.compile(r"[0-9]{1,6}[smhdw]", re.ASCII)
 
 Order = Literal["asc", "desc"]
 # What `start` and `end` are about: event time, or the time of receipt, by which the ledger counts.
@@ -172,13 +174,16 @@ def _check(given: QueryDict) -> None:
         raise InvalidParameter("", unknown(name, PARAMETERS), code=Code.UNKNOWN_PARAMETER)
     if given.get("order") not in {None, "", "asc", "desc"}:
         raise InvalidParameter("order", "order: expected asc or desc")
-    if given.get("range") and (given.get("start") or given.get("end")):
+    length = given.get("range", "").strip()
+    if length and (given.get("start") or given.get("end")):
         raise InvalidParameter("range", "range: expected without start and end")
+    if length and not _LENGTH.fullmatch(length):
+        raise InvalidParameter("range", "range: expected a length of time, like 15m, 1h or 7d")
 
 
 def _since(length: str) -> str:
     """Return the beginning of a range that is said by its length, as other pages have it."""
-    return f"now-{length}" if length else ""
+    return f"now-{length}" if _LENGTH.fullmatch(length) else ""
 
 
 def _columns(text: str) -> tuple[str, ...]:

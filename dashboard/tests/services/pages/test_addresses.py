@@ -22,7 +22,7 @@ CHECKED = {
         "filter": "At character",
         "start": "start: expected a time",
         "end": "end: expected a time",
-        "range": "start: expected a time",
+        "range": "range: expected a length of time",
         "order": "order: expected asc or desc",
         "cursor": "cursor: expected one as given",
     },
