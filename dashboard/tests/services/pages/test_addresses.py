@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import html
+import re
 from urllib.parse import quote
 
 import pytest
+from django.http import QueryDict
 from django.test import Client
 
 from dashboard import urls
@@ -97,6 +100,19 @@ def test_a_parameter_that_a_page_does_not_have_is_named(client: Client, path: st
     assert "query parameter is unknown" in text
     assert answer.status_code == 404 or LEFT_OUT in text or "be used. A query parameter" in text
     assert LEFT_OUT not in text_of(client, path)
+
+
+def test_no_link_has_a_parameter_that_its_page_does_not_know(client: Client) -> None:
+    found: dict[tuple[str, ...], str] = {}
+    for path in (*CHECKED, *OTHERS, "/"):
+        for link in re.findall(r'href="((?:/|\?)[^"#]*\?[^"#]+|\?[^"#]+)', client.get(path).content.decode()):
+            address = html.unescape(link if link.startswith("/") else path + link)
+            page, _, query = address.partition("?")
+            if not page.startswith(("/api/", "/admin/", "/sign-in/")):
+                found[page, *sorted(QueryDict(query))] = address
+
+    assert len(found) > 10
+    assert [each for each in found.values() if "query parameter is unknown" in text_of(client, each)] == []
 
 
 def test_every_page_with_a_list_or_a_choice_is_tried_here() -> None:

@@ -155,7 +155,7 @@ def test_a_source_shows_everything_that_is_known_of_it() -> None:
     assert len(charts["time"]) in {60, 61}
     assert charts["fields"][0]["avg"].count(None) == len(charts["time"]) - 20
     assert found["ledger"][0]["read"] == 1
-    assert 'href="/events/?source=well' in html
+    assert 'href="/events/?filter=source:well' in html
     compared = twin(admin, "/sources/well/charts.json?range=24h&compare=day")
     assert (compared["interval"], len(compared["fields"][0]["before"])) == ("1m", len(compared["time"]))
     table = page(admin, "/sources/well/?field=temperature&view=table")
