@@ -157,7 +157,7 @@ class RefusedRequest(models.Model):
     class Meta:
         db_table = "refused_request"
         indexes = [
-            # For "the newest", queries.pipeline.refused_requests, and to delete old ones, ingestion.refusals.rows.
+            # For "the newest", queries.receivers.refused_requests, and to delete old ones, ingestion.refusals.rows.
             models.Index(fields=["-at"], name="refused_request_by_time"),
             # For "the newest of one source", as above.
             models.Index(fields=["source_id", "-at"], name="refused_request_by_source"),

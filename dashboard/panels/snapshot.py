@@ -13,8 +13,9 @@ from ingestion import problems
 from ingestion.auth.read_scope import ReadScope
 from queries import schemas
 from queries.events import listing, stored_since
-from queries.pipeline import dependencies, ingest_processes, status
+from queries.pipeline import dependencies, status
 from queries.reads.postgres import ReadUnavailable
+from queries.receivers import ingest_processes
 from queries.request.filter_line.terms import EVERYTHING_PASSES, FilterLine
 from queries.request.query_params import InvalidParameter
 from queries.request.times import parse_time

@@ -15,9 +15,10 @@ from processing.ledger import ledger
 from processing.ledger.header_counts import NONE
 from processing.ledger.ledger import Equation, Totals
 from processing.models import LedgerGap, LedgerMinute, LedgerSpan, SourceStatistics
-from queries.pipeline import ingest_processes, snapshot
+from queries.pipeline import snapshot
 from queries.pipeline.snapshot import PipelineSnapshot
 from queries.reads import cache, postgres
+from queries.receivers import ingest_processes
 from queries.request import pagination
 from queries.request.pagination import Address, CursorPage
 from queries.request.query_params import Parameters

@@ -12,9 +12,10 @@ from processing.ledger.lag import PartitionLag
 from processing.ledger.ledger import CountRange, SourceEquation
 from processing.models import ConsumerMember, DeadLetter
 from processing.partitions import paused
-from queries.pipeline import dependencies, ingest_processes, snapshot
+from queries.pipeline import dependencies, snapshot
 from queries.pipeline.snapshot import PipelineSnapshot
 from queries.reads import cache, postgres
+from queries.receivers import ingest_processes
 from queries.request.times import format_time
 from queries.schemas import ConsumerShape, HeldShape, IncidentShape, LagShape, OpenLetters, Pipeline, Stores
 

@@ -20,13 +20,14 @@ from ingestion.auth.read_scope import ReadScope
 from processing.comparisons import request as comparisons
 from processing.ledger import lost_records
 from processing.models import Job, LedgerGap
-from queries.pipeline import dependencies, held, ingest_processes, ledger_minutes, rebalances, status
+from queries.pipeline import dependencies, held, ledger_minutes, rebalances, status
 from queries.pipeline.held import Waits
 from queries.pipeline.measured import measurements
 from queries.pipeline.measured.measurements import Capacity, LatencyHistory
 from queries.pipeline.rebalances import Rebalance
 from queries.reads import postgres
 from queries.reads.postgres import ReadUnavailable
+from queries.receivers import ingest_processes
 from queries.schemas import Doors, LostRecordsShape, Pipeline, RecentMinute, Stores
 
 MINUTES = 15  # of the ledger

@@ -9,9 +9,9 @@ from django.http import HttpRequest, QueryDict
 
 from dashboard.frame.page import Shown, may, page
 from ingestion.auth.read_scope import ReadScope
-from queries.pipeline import refused_requests
-from queries.pipeline.refused_requests import RefusedQuery
 from queries.reads.postgres import ReadUnavailable
+from queries.receivers import refused_requests
+from queries.receivers.refused_requests import RefusedQuery
 from queries.request.query_params import InvalidParameter, Parameters
 
 VIEW_KEYS = "ingestion.view_key"

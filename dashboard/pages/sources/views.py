@@ -28,10 +28,10 @@ from ingestion.auth.read_scope import ReadScope
 from ingestion.code_samples import address_of, code_samples
 from ingestion.events.model import SOURCE_ID_PATTERN
 from queries.events import listing
-from queries.pipeline import refused_requests
-from queries.pipeline.refused_requests import RefusedQuery, RefusedShape
 from queries.reads import postgres
 from queries.reads.postgres import ReadUnavailable
+from queries.receivers import refused_requests
+from queries.receivers.refused_requests import RefusedQuery, RefusedShape
 from queries.request.query_params import InvalidParameter
 from queries.request.times import parse_time
 from queries.schemas import FieldShape, SourceShape, TypeSample

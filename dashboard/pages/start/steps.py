@@ -8,10 +8,10 @@ from typing import TypedDict
 from ingestion.auth.read_scope import ReadScope
 from processing.models import DeadLetter
 from queries.events import listing
-from queries.pipeline import refused_requests
-from queries.pipeline.refused_requests import RefusedShape
 from queries.reads import postgres
 from queries.reads.postgres import ReadUnavailable
+from queries.receivers import refused_requests
+from queries.receivers.refused_requests import RefusedShape
 from queries.schemas import EventShape
 
 REFUSED_WITHIN = timedelta(minutes=10)

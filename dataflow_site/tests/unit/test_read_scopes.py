@@ -21,9 +21,9 @@ GIVERS = {
 }
 # Reads that take no scope, and why.
 WITHOUT = {
-    "queries/pipeline/ingest_processes.py:_rejection_hashes",  # totals, for readers of everything alone
+    "queries/receivers/ingest_processes.py:_rejection_hashes",  # totals, for readers of everything alone
     "queries/trace/trace.py:_spans",  # which revision of logic judged which offsets; no event
-    "queries/pipeline/refused_requests.py:_names",  # keys, for whoever may view them
+    "queries/receivers/refused_requests.py:_names",  # keys, for whoever may view them
     "queries/export/reading.py:begin",  # reads no table
     "queries/export/statement.py:_streams",  # plans, of a statement that is made within the scope
     "queries/pipeline/dependencies.py:_ask_postgresql",  # reads no table

@@ -1,0 +1,1 @@
+"""What receivers count and refuse: reads for pages, API and live feed."""
