@@ -63,7 +63,6 @@ class _Asked:
     """What is counted."""
 
     selection: Selection
-    subject: Subject
     width: timedelta
     now: datetime
 
@@ -93,21 +92,21 @@ def read(selection: Selection, subject: Subject, *, now: datetime) -> Histogram:
     :raises QueryTimeout: not even the newest can be counted in time
     """
     start, end = of(selection)
-    asked = _Asked(selection, subject, length(start, end), now)
+    asked = _Asked(selection, length(start, end), now)
     try:
-        return _shape("exact", start, asked, _count(asked, start, end, WHOLE_MS))
+        return _shape("exact", start, asked, _count(asked, subject, start, end, WHOLE_MS))
     except QueryTimeout:
-        return _in_parts(asked, start, end)
+        return _in_parts(asked, subject, start, end)
 
 
-def _in_parts(asked: _Asked, start: datetime, end: datetime) -> Histogram:
+def _in_parts(asked: _Asked, subject: Subject, start: datetime, end: datetime) -> Histogram:
     until, counts, since = time.monotonic() + PARTS_MS / 1000, Counts(), end
     for earlier in _edges(start, end, asked.width):
         left = round((until - time.monotonic()) * 1000)
         if left <= 0:
             break
         try:
-            counts |= _count(asked, earlier, since, left)
+            counts |= _count(asked, subject, earlier, since, left)
         except QueryTimeout:
             break
         since = earlier
@@ -115,7 +114,7 @@ def _in_parts(asked: _Asked, start: datetime, end: datetime) -> Histogram:
         raise QueryTimeout
     if since == start:
         return _shape("exact", start, asked, counts)
-    before = _by_ledger(asked, start, since, end, counted=sum(counts.values()))
+    before = _by_ledger(asked, subject, start, since, end, counted=sum(counts.values()))
     return _shape("newest", since, asked, counts) if before is None else _shape("about", since, asked, counts | before)
 
 
@@ -132,12 +131,12 @@ def _edges(start: datetime, end: datetime, width: timedelta) -> list[datetime]:
     return [*found, start]
 
 
-def _count(asked: _Asked, start: datetime, end: datetime, milliseconds: int) -> Counts:
+def _count(asked: _Asked, subject: Subject, start: datetime, end: datetime, milliseconds: int) -> Counts:
     """Count the events of a part of the range.
 
     :raises QueryTimeout: there are too many to be counted in time
     """
-    selection, sources = asked.selection, asked.subject.sources
+    selection, sources = asked.selection, subject.sources
     column = "received" if selection.start is None else "ts"
     with postgres.bounded(), transaction.atomic():
         served = scan_limits.check(selection, sources, now=asked.now)
@@ -152,7 +151,9 @@ def _count(asked: _Asked, start: datetime, end: datetime, milliseconds: int) -> 
             return dict(cursor.fetchall())
 
 
-def _by_ledger(asked: _Asked, start: datetime, since: datetime, end: datetime, *, counted: int) -> Counts | None:
+def _by_ledger(
+    asked: _Asked, subject: Subject, start: datetime, since: datetime, end: datetime, *, counted: int
+) -> Counts | None:
     """Return what the ledger has of the buckets before `since`; None: it can't stand for them.
 
     It can if nothing but sources is asked for, and if it has about as many of the time that was counted: then events come
@@ -160,7 +161,7 @@ def _by_ledger(asked: _Asked, start: datetime, since: datetime, end: datetime, *
     """
     if asked.selection.looks_into_events or asked.width < MINUTE or not counted:
         return None
-    own = condition.of_scope(asked.subject.sources)
+    own = condition.of_scope(subject.sources)
     statement = f"""
         SELECT date_bin(make_interval(secs => %s), minute, %s) AS bucket, sum(stored)::bigint, max(seconds) FROM ledger
         WHERE minute >= %s AND minute < %s AND {own.text} GROUP BY bucket

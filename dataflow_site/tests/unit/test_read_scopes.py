@@ -22,6 +22,7 @@ GIVERS = {
 # Reads that take no scope, and why.
 WITHOUT = {
     "queries/receivers/ingest_processes.py:_rejection_hashes",  # totals, for readers of everything alone
+    "queries/trace/letters.py:at",  # which records, found within the scope, became letters
     "queries/trace/trace.py:_spans",  # which revision of logic judged which offsets; no event
     "queries/receivers/refused_requests.py:_names",  # keys, for whoever may view them
     "queries/export/reading.py:begin",  # reads no table
