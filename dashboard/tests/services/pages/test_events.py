@@ -21,6 +21,7 @@ from processing.admin.event_keys import event_key
 from processing.models import DeadLetter, Event, LedgerMinute, SourceStatistics
 from queries.events import histogram
 from queries.reads.postgres import QueryTimeout
+from queries.reads.subject import Subject
 from queries.tests.stored import NOON, account, make_event, store, store_document, topic
 
 pytestmark = pytest.mark.services
@@ -131,10 +132,12 @@ def test_a_histogram_that_takes_too_long_has_the_newest_or_says_about(
     store(*made[120:])
     count = histogram._count
 
-    def slow(asked: histogram._Asked, start: datetime, end: datetime, milliseconds: int) -> histogram.Counts:
+    def slow(
+        asked: histogram._Asked, subject: Subject, start: datetime, end: datetime, milliseconds: int
+    ) -> histogram.Counts:
         if end - start > timedelta(hours=8):
             raise QueryTimeout
-        return count(asked, start, end, milliseconds)
+        return count(asked, subject, start, end, milliseconds)
 
     monkeypatch.setattr(histogram, "_count", slow)
     newest, text = twin(client, **DAY)["histogram"], text_of(client, f"/events/?{urlencode(DAY)}")

@@ -38,7 +38,7 @@ def test_a_key_for_some_sources_sees_its_own_share_of_every_total(
     # Something waits in the partition of a source of its own, and how much of it is its own is known to nobody.
     assert (waiting["outcome"], waiting["lag"], waiting["search"]["records"]) == ("in_flight", None, None)
     assert {trace for step in waiting["steps"] for trace in step["traceparents"]} == set()
-    assert [row["read"] for row in overview["minutes"]] == [5]
+    assert [row["read"] for row in tenant.get("/pipeline.json").json()["minutes"]] == [5]
 
 
 def test_a_key_for_all_sources_sees_the_totals_and_the_trace_contexts_of_a_record(
