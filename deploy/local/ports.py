@@ -12,8 +12,8 @@ from pathlib import Path
 
 HOST = "127.0.0.1"
 # Below the kernel's range for outgoing connections: a client that retries while a server is down
-# could otherwise be given the server's own port, and then it talks to itself.
-FREE_RANGE = range(20_000, 32_000)
+# could otherwise be given the server's own port, and then it talks to itself. Below the ports of `make cluster`, too.
+FREE_RANGE = range(20_000, 25_000)
 
 
 def is_taken(port: int) -> bool:

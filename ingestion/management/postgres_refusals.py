@@ -41,4 +41,4 @@ def why_unavailable() -> str:
         remedy = of_postgres(str(error))
         if remedy:
             return f"PostgreSQL: {remedy}."
-    return "PostgreSQL is unavailable."
+    return "PostgreSQL does not answer."

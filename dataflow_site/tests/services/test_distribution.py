@@ -26,6 +26,7 @@ OTHERS = {
         "ledger_gap",
         "revision_span",
         "consumer_member",
+        "consumer_assignment",
         "lease",
         "key",
         "group_sources",

@@ -35,6 +35,7 @@ def test_every_member_and_process_has_a_port_that_make_run_does_not_use(tmp_path
     assert len(members) == 3 + 2 + 3 + 1 + 1
     assert len(set(used)) == len(used)
     assert set(used).isdisjoint(local_ports.DEFAULTS.values())
+    assert set(used).isdisjoint(ports.FREE_RANGE)  # which tests beside this one have
     assert [spec.name for spec, _ in plan.processes] == [
         *("ingest-1", "ingest-2", "consumer-1", "consumer-2", "consumer-3", "consumer-4", "jobs", "web"),
     ]

@@ -74,7 +74,10 @@ def test_events_that_were_processed_show_how_they_ended(site: Deployment) -> Non
     for _ in range(11):
         post(receiver.url, stored)
     site.wait_for(lambda: read(15))
-    often = get(f"/api/events/{sent.json['eventId']}/trace/")
+    address = f"/api/events/{sent.json['eventId']}/trace/"
+    # Pages that ask within half a second share one look at what Kafka has.
+    site.wait_for(lambda: get(address)["search"]["records"] == 13)
+    often = get(address)
     assert stages(often).count("duplicate") == 10
     assert often["leftOut"]["copies"] == 2
 
