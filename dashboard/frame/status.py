@@ -63,6 +63,8 @@ def _ask(kept: _Kept, scope: ReadScope) -> StatusLine:
         kept.at = time.monotonic()
         return kept.line
     finally:
-        kept.asked = None
+        # Not before whoever asked has noted this answer, which would otherwise stay for good.
+        with _lock:
+            kept.asked = None
         # An open connection would never go back to the pool.
         connections.close_all()
