@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from html import escape
 from typing import NamedTuple, cast
@@ -67,6 +68,7 @@ BY_PATTERN = " by pattern"
 BOUND = tuple(name for name in READERS if "some sources" in name)
 TENANT = (*BOUND, *(name + BY_PATTERN for name in BOUND))
 # For tests that ask thousands of questions: each kind of reader once, with ids or with a pattern.
+NOT_YET = "The servers have not answered yet."
 USER = "user, some sources"
 FEW = (
     "key: read, some sources by pattern",
@@ -111,9 +113,9 @@ class Answer(NamedTuple):
     text: str  # headers and body
 
 
-def rarely(readers: Sequence[str], left: str) -> list[object]:
-    """Return the readers for `parametrize`; the one that takes longest is left to `make thorough`."""
-    return [pytest.param(name, marks=pytest.mark.thorough) if name == left else name for name in readers]
+def rarely(readers: Sequence[str], *left: str) -> list[object]:
+    """Return the readers for `parametrize`; those that take longest are left to `make thorough`."""
+    return [pytest.param(name, marks=pytest.mark.thorough) if name in left else name for name in readers]
 
 
 def column_of(reader: str) -> int:
@@ -176,6 +178,16 @@ def ask(client: Client, path: str, body: object = None) -> Answer:
         answer = client.post(path, json.dumps(body or BODY), content_type="application/json")
     head = "\n".join(f"{name}: {value}" for name, value in answer.headers.items())
     return Answer(answer.status_code, f"{head}\n\n{_content(answer).decode(errors='replace')}")
+
+
+def ask_known(client: Client, path: str) -> Answer:
+    """GET a path until its status line is known: on a busy machine the servers may need longer than a page waits for it."""
+    for _ in range(20):
+        answer = ask(client, path)
+        if NOT_YET not in answer.text:
+            break
+        time.sleep(0.5)
+    return answer
 
 
 def _content(answer: HttpResponseBase) -> bytes:
