@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
+
+from ingestion.auth.source_patterns import ANY
+
+EXAMPLE = "sensor-123"  # the source in the samples of a key for all sources
 
 _CURL = """\
 curl -i {url}/ingest -H 'Content-Type: application/json' \\
@@ -87,6 +92,15 @@ def address_of(request: HttpRequest) -> Address:
     """Return the receivers' address, derived from that of a page."""
     host = urlsplit(f"//{request.get_host()}").hostname or "localhost"
     return Address(f"[{host}]" if ":" in host else host, request.is_secure())
+
+
+def example_source(patterns: Sequence[str]) -> str:
+    """Return a source that a key may send for.
+
+    :param patterns: the key's; empty: it is for all sources
+    """
+    first = patterns[0] if patterns else ANY
+    return EXAMPLE if first == ANY else first.replace(ANY, "1")
 
 
 def code_samples(address: Address, *, source: str, key: str | None = None) -> list[CodeSample]:

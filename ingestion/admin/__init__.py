@@ -18,11 +18,8 @@ from django.utils.safestring import SafeString
 from ingestion.admin.light import LightAdmin
 from ingestion.admin.relative_time import relative
 from ingestion.auth import api_keys
-from ingestion.auth.source_patterns import ANY
-from ingestion.code_samples import Address, CodeSample, address_of, code_samples
+from ingestion.code_samples import Address, CodeSample, address_of, code_samples, example_source
 from ingestion.models import Key, Scope, Source
-
-EXAMPLE = "sensor-123"  # the source in the samples of a key for all sources
 
 
 @admin.register(Source)
@@ -188,9 +185,4 @@ class KeyAdmin(LightAdmin):
 def _snippets(address: Address, key: Key, token: str) -> list[CodeSample]:
     if Scope.INGEST not in key.scopes:
         return []
-    return code_samples(address, source=_example(key.sources[0]) if key.sources else EXAMPLE, key=token)
-
-
-def _example(pattern: str) -> str:
-    """Return a source that a pattern stands for."""
-    return EXAMPLE if pattern == ANY else pattern.replace(ANY, "1")
+    return code_samples(address, source=example_source(key.sources), key=token)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from django.conf import settings
 
-from ingestion.auth.source_patterns import ANY
-from ingestion.code_samples import Address, code_samples
+from ingestion.code_samples import Address, code_samples, example_source
 from ingestion.management.terminal import Terminal
 from ingestion.models import Key, Scope
 
-EXAMPLE = "sensor-123"  # the source in the line to try a key for all sources
 LOCAL = "localhost"  # where a command runs, so do the receivers of a laptop
 
 
@@ -38,7 +36,7 @@ def render(key: Key, token: str, terminal: Terminal) -> str:
 
 def _attempt(key: Key, token: str) -> str:
     if Scope.INGEST in key.scopes:
-        source = key.sources[0].replace(ANY, "1") if key.sources and key.sources[0] != ANY else EXAMPLE
-        return code_samples(Address(LOCAL, is_secure=False), source=source, key=token)[0].text.rstrip()
+        samples = code_samples(Address(LOCAL, is_secure=False), source=example_source(key.sources), key=token)
+        return samples[0].text.rstrip()
     path = "/api/keys/" if key.scopes == [Scope.ADMIN] else "/data"
     return f'curl -i http://{LOCAL}:{settings.API_SERVICE_PORT}{path} -H "Authorization: Bearer {token}"'
