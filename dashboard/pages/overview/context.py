@@ -6,19 +6,20 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from dashboard.pages.context import Context, events_of, state_of
 from dashboard.pages.overview import flow, rate_line
 from dashboard.panels import incidents, snapshot
 from ingestion.auth.read_scope import ReadScope
 from queries.pipeline import freshness, rate_history
 from queries.pipeline.rate_history import Span
 from queries.reads.postgres import ReadUnavailable
+from queries.schemas import EventShape
 from queries.sources import movers
 from queries.sources.health import index, rows
 from queries.sources.health.rows import SourceHealth
 from queries.sources.health.state import State
 
 T = TypeVar("T")
+Context = dict[str, object]
 
 WELL: frozenset[State] = frozenset({"live", "new", "disabled"})
 WORST = 5  # sources
@@ -51,10 +52,10 @@ def overview(scope: ReadScope, span: Span) -> tuple[Context, Context]:
         "steps": flow.steps(sample, rate, fresh, whole=scope.whole),
         "rate_lines": None if rate is None else rate_line.of(rate),
         "rate_rows": [] if rate is None else [*zip(*rate.values(), strict=True)][::-1],
-        "sources_state": state_of(sample["sources"]),
+        "sources_state": _state_of(sample["sources"]),
         "source_rows": snapshot.SOURCE_ROWS,
         "event_rows": EVENTS,
-        **events_of(None, scope, count=EVENTS),
+        **_events(scope),
     }
     return data, extra
 
@@ -72,3 +73,19 @@ def _worst(scope: ReadScope, now: datetime) -> tuple[list[SourceHealth], dict[St
     found = index.read(scope=scope, now=now)
     judged = [each for each in found.sources[:WORST] if each.state not in WELL]
     return rows.of(judged, scope=scope, now=now), dict(found.counts)
+
+
+def _events(scope: ReadScope) -> dict[str, list[EventShape] | str | None]:
+    """Return the newest events, newest first, and the state of their panel."""
+    try:
+        found = snapshot.newest_events(None, scope=scope)[::-1][:EVENTS]
+    except snapshot.Unknown:
+        return {"events": [], "events_state": "unknown"}
+    return {"events": found, "events_state": _state_of(found)}
+
+
+def _state_of(rows: object) -> str | None:
+    """Return the state of a panel with these rows; None: it shows them."""
+    if rows is None:
+        return "unknown"
+    return None if rows else "never"
