@@ -7,26 +7,15 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.test import Client
 
+from dataflow_site.tests.services.access.people import person, signed_in
 from deploy.testing.deployment import Deployment
 from ingestion.auth import api_keys
 from processing.tests.admin_pages import text
 
 pytestmark = pytest.mark.services
-
-
-def person(role: str = "") -> User:
-    made = User.objects.create_user(f"person-{uuid4().hex[:8]}", password="correct horse battery")
-    made.groups.set(Group.objects.filter(name=role))
-    return made
-
-
-def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def press(client: Client, page: str, button: str) -> tuple[str, str]:

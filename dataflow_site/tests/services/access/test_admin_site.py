@@ -11,14 +11,13 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from pytest_django.fixtures import Settings
 
+from dataflow_site.tests.services.access.people import PASSWORD, signed_in
 from deploy.testing.deployment import Deployment
 from ingestion.models import GroupSources
 from queries import user_scopes
 from queries.reads.postgres import ReadUnavailable
 
 pytestmark = pytest.mark.services
-
-PASSWORD = "correct horse battery"
 
 
 def person(*patterns: str, **rights: Any) -> User:
@@ -30,12 +29,6 @@ def person(*patterns: str, **rights: Any) -> User:
         GroupSources.objects.create(group=group, patterns=list(patterns))
         made.groups.add(group)
     return made
-
-
-def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.mark.parametrize("path", ["/admin/", "/admin/processing/deadletter/", "/admin/auth/group/"])

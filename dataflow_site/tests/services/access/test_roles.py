@@ -5,19 +5,19 @@ from __future__ import annotations
 from uuid import uuid4
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group
 from django.test import Client
 from pytest_django.fixtures import Settings
 
 from dashboard.frame import preferences, roles
 from dashboard.frame.preferences import Preferences
+from dataflow_site.tests.services.access.people import PASSWORD, person, signed_in
 from deploy.testing.deployment import Deployment
 from ingestion.models import GroupSources
 from queries import user_scopes
 
 pytestmark = pytest.mark.services
 
-PASSWORD = "correct horse battery"
 PERMISSIONS = (
     "processing.view_deadletter",
     "processing.change_deadletter",
@@ -30,18 +30,6 @@ PERMISSIONS = (
     "ingestion.view_key",
     "auth.change_user",
 )
-
-
-def person(*groups: str) -> User:
-    made = User.objects.create_user(f"person-{uuid4().hex[:8]}", password=PASSWORD)
-    made.groups.set(Group.objects.filter(name__in=groups))
-    return made
-
-
-def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def test_each_role_may_do_what_the_one_before_may_and_more(module_site: Deployment) -> None:
