@@ -9,14 +9,14 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
+from dashboard.tests.people import forget, person
 from deploy.testing.deployment import Deployment
-from ingestion.models import GroupSources
 from processing.dead_letters.closing import discard, reopen
 from processing.jobs import queue
 from processing.models import DeadLetter, DeadLetterAction, Job
@@ -44,20 +44,7 @@ def _fresh(site: Deployment) -> None:
     DeadLetter.objects.filter(root__isnull=False).delete()
     DeadLetter.objects.all().delete()
     Job.objects.all().delete()
-    User.objects.all().delete()
-    Group.objects.filter(name="bound").delete()
-
-
-def person(name: str, *, role: str, sources: tuple[str, ...] = ()) -> Client:
-    user = User.objects.create_user(name)
-    user.groups.add(Group.objects.get(name=role))
-    if sources:
-        bound = Group.objects.create(name="bound")
-        GroupSources.objects.create(group=bound, patterns=list(sources))
-        user.groups.add(bound)
-    client = Client()
-    client.force_login(user)
-    return client
+    forget()
 
 
 def found(client: Client, query: str) -> set[int]:
