@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from dashboard.tests.rows import NOON, Rows
 from deploy.local import processes
@@ -59,6 +59,39 @@ def test_a_tail_shows_what_was_stored_while_there_was_no_connection_and_says_how
         "While there was no connection, 120 events were stored; the newest are shown.", timeout=15_000
     )
     assert len(routes) == 2
+    # The snapshot with which the tail goes on has older ones, too: they have no place in a table that is full.
+    while sum('"type":"snapshot","id":"tail"' in message for message in heard) < 2:
+        page.wait_for_timeout(50)
+    page.wait_for_timeout(300)
+    assert _shown(tail) == [f"missed {number}" for number in range(119, 111, -1)]
+
+
+def test_a_tail_that_polls_keeps_the_newest_on_top_also_when_an_event_of_the_past_comes(
+    page: Page, site: Deployment, rows: Rows
+) -> None:
+    web = site.start_web()
+    page.route_web_socket(re.compile("/ws/live"), lambda socket: socket.close(code=1013))
+    rows.source("sensor-1", stored=1)
+    for number in range(0, 60, 2):
+        rows.event("sensor-1", {"n": f"event {number}"}, stored=NOON - timedelta(seconds=60 - number))
+
+    page.goto(web.url)
+    tail = page.locator('[data-panel="tail"]')
+    expect(page.locator(".connection")).to_have_text("Every two seconds", timeout=30_000)
+    for _ in range(2):
+        with page.expect_response(re.compile("/live/tail/")):
+            pass
+    page.wait_for_timeout(300)
+    assert _shown(tail) == [f"event {number}" for number in range(58, 42, -2)]
+
+    rows.event("sensor-1", {"n": "event 55"}, stored=NOON - timedelta(seconds=5))
+    expect(tail).to_contain_text('"event 55"', timeout=10_000)
+    assert _shown(tail) == [f"event {number}" for number in (58, 56, 55, 54, 52, 50, 48, 46)]
+
+
+def _shown(tail: Locator) -> list[str]:
+    """Return the events of the table, from the top."""
+    return re.findall(r'"n": "([^"]+)"', " ".join(tail.locator("td.payload, [data-cell=payload]").all_inner_texts()))
 
 
 @pytest.mark.thorough

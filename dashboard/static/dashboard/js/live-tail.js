@@ -84,13 +84,16 @@ export class Tail {
    * @param {{fresh: boolean}} options fresh: the events were just stored, so their rows are highlighted and counted
    */
   show(body, { fresh }) {
-    const events = rowsOf(body.columns).filter(({ key }) => !this.#known.has(key));
+    const newest = rowsOf(body.columns).slice(-this.#rows);
+    const events = newest.filter(({ key }) => !this.#known.has(key));
     if (fresh) this.#count(body);
     if (this.#paused) {
       this.#keep(events, body, fresh);
       return;
     }
-    for (const event of events.slice(-this.#rows)) this.#add(event, fresh);
+    if (fresh) for (const event of events) this.#add(event, fresh);
+    // A snapshot may have events that belong between those that are shown.
+    else if (events.length) for (const event of newest) this.#put(event);
     this.#trim();
     if (fresh) this.tell();
     if (!this.empty) {
@@ -131,10 +134,12 @@ export class Tail {
   #keep(events, { seen, shown }, fresh) {
     const paused = this.#paused;
     const known = new Set(paused.rows.map(({ key }) => key));
-    paused.rows.push(...events.filter(({ key }) => !known.has(key)));
+    const unknown = events.filter(({ key }) => !known.has(key));
+    paused.rows.push(...unknown);
     if (fresh) paused.passed += typeof seen === "number" ? seen : shown;
     else paused.passed = Math.max(paused.passed, paused.rows.length);
-    if (fresh && typeof seen !== "number") paused.known = false;
+    // A snapshot without one that is known: others may have come before it.
+    if (fresh ? typeof seen !== "number" : unknown.length === this.#rows) paused.known = false;
     paused.rows.splice(0, paused.rows.length - KEPT);
     this.#tellPause();
   }
@@ -178,6 +183,15 @@ export class Tail {
     row.dataset.key = event.key;
     if (fresh) row.classList.add("fresh");
     this.#body.prepend(row);
+  }
+
+  /** Put the row of an event on top, with the event if that is open. */
+  #put(event) {
+    const row = this.#body.querySelector(`:scope > tr[data-key="${CSS.escape(event.key)}"]`);
+    if (!row) return this.#add(event, false);
+    const opened = row.nextElementSibling?.dataset.key ? null : row.nextElementSibling;
+    row.classList.remove("fresh");
+    return this.#body.prepend(...[row, opened].filter(Boolean));
   }
 
   #filled({ eventId, sourceId, timestamp, storedAt, preview, cells }) {
