@@ -31,11 +31,11 @@ def status(url: str, token: str) -> int:
 
 
 def listed(*words: str) -> tuple[int, list[dict[str, Any]]]:
-    """Return the exit code of `list_keys` and the keys that it shows."""
+    """Return the exit code of `keys` and those that it shows."""
     out = io.StringIO()
     code = 0
     try:
-        call_command("list_keys", *words, "--json", stdout=out)
+        call_command("keys", "list", *words, "--json", stdout=out)
     except SystemExit as ended:
         code = int(str(ended.code))
     return code, json.loads(out.getvalue())["keys"]
@@ -113,12 +113,12 @@ def test_the_command_shows_who_made_a_key_and_its_state(site: Deployment, monkey
     api_keys.revoke(key)
     out = io.StringIO()
 
-    call_command("list_keys", stdout=out)
+    call_command("keys", "list", stdout=out)
 
     head, *rows = (line.split() for line in out.getvalue().splitlines())
-    assert head[:3] == ["PREFIX", "NAME", "SCOPES"]
-    assert [(row[1], row[-2], row[-1]) for row in rows] == [
-        ("lost", "revoked", "current"),
-        ("meter", "valid", "current"),
+    assert head[:3] == ["STATE", "NAME", "PREFIX"]
+    assert [(row[0], row[1], row[-1]) for row in rows] == [
+        ("revoked", "lost", "current"),
+        ("valid", "meter", "current"),
     ]
     assert "command line" in out.getvalue()
