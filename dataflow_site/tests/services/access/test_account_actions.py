@@ -8,11 +8,15 @@ from uuid import uuid4
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from dataflow_site.tests.services.access.people import person, signed_in
 from deploy.testing.deployment import Deployment
 from ingestion.auth import api_keys
+from ingestion.models import Key
 from processing.tests.admin_pages import text
 
 pytestmark = pytest.mark.services
@@ -91,6 +95,31 @@ def test_an_account_is_signed_out_deactivated_and_activated(module_site: Deploym
     assert user.is_active
     said = [entry.get_change_message() for entry in LogEntry.objects.filter(object_id=user.pk).order_by("id")]
     assert said == ["Signed out everywhere.", "Deactivated.", "Activated."]
+
+
+def test_the_history_of_an_object_is_found_by_an_index_among_many_entries(module_site: Deployment) -> None:
+    key, _ = api_keys.create("meter", ["ingest"])
+    who = person("administrator")
+    client, kind = signed_in(who), ContentType.objects.get_for_model(Key)
+    entries = """INSERT INTO django_admin_log
+        (action_time, user_id, content_type_id, object_id, object_repr, action_flag, change_message)
+        SELECT now(), %s, %s, number, 'another', 2, 'Changed.' FROM generate_series(1000000, 1020000) AS number"""
+    with connection.cursor() as cursor:
+        cursor.execute(entries, [who.pk, kind.pk])
+        cursor.execute("ANALYZE django_admin_log")
+
+    press(client, text(client.get(f"/admin/ingestion/key/{key.pk}/change/")), "Revoke")
+    with CaptureQueriesContext(connection) as captured:
+        page = text(client.get(f"/admin/ingestion/key/{key.pk}/history/"))
+
+    assert "Revoked." in page
+    reads = [each["sql"] for each in captured.captured_queries if 'FROM "django_admin_log"' in each["sql"]]
+    assert reads
+    with connection.cursor() as cursor:
+        for each in reads:
+            cursor.execute(f"EXPLAIN {each}")
+            plan = "\n".join(row[0] for row in cursor.fetchall())
+            assert "admin_log_of_object" in plan, each
 
 
 def test_nobody_deactivates_the_own_account_or_as_no_superuser_that_of_one(module_site: Deployment) -> None:
