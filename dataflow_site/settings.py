@@ -12,6 +12,7 @@ from dataflow_site.environment.env import BASE_DIR, env, items
 from dataflow_site.environment.process_name import process_name
 from dataflow_site.logs.configuration import configuration
 from dataflow_site.version import VERSION
+from ingestion.runtime.limited_connection import LimitedConnection
 
 DEVELOPMENT_SECRET = "insecure-development-key-used-only-on-this-machine"
 
@@ -197,7 +198,13 @@ DATABASES: dict[str, dict[str, Any]] = {
         # request that may run (DATAFLOW_READS), and some for the live feed and the probes, none waits for another's.
         "OPTIONS": {
             # The next request tries a lost server again (reconnect_timeout), without a growing pause.
-            "pool": {"min_size": 1, "max_size": DATAFLOW_READS + 6, "timeout": 2, "reconnect_timeout": 2},
+            "pool": {
+                "min_size": 1,
+                "max_size": DATAFLOW_READS + 6,
+                "timeout": 2,
+                "reconnect_timeout": 2,
+                "connection_class": LimitedConnection,
+            },
             **POSTGRES_TLS,
             **POSTGRES_PRIMARY,
             **POSTGRES_TCP,

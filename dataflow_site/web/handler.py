@@ -20,6 +20,8 @@ from django.core.handlers.base import BaseHandler
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
+from ingestion.runtime import limited_connection
+
 # So many requests run at one time, beside streamed answers. It is more than `DATAFLOW_READS` admits: probes and metrics
 # have no slots, and a read may be at work for a client that is gone.
 MAX_THREADS = 128
@@ -52,7 +54,8 @@ class PagesHandler(ASGIHandler):
         set_script_prefix(get_script_prefix(scope))
         signals.request_started.send(sender=type(self), scope=scope)
         request, refusal = self.create_request(scope, body)
-        response = self.get_response(request) if request is not None else refusal
+        with limited_connection.limited():
+            response = self.get_response(request) if request is not None else refusal
         assert response is not None
         response._handler_class = type(self)  # type: ignore[attr-defined]  # noqa: SLF001 - as Django's handlers do
         if not response.streaming:
