@@ -14,6 +14,7 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
 from ingestion.auth import api_keys, key_use, tokens
@@ -173,7 +174,8 @@ def _scope_of_reader(request: HttpRequest) -> ReadScope:
     """
     if settings.DATAFLOW_OPEN_READ:
         if settings.SESSION_COOKIE_NAME in request.COOKIES:
-            signed_in.note(request)  # only looked up where a page names who is signed in
+            # Only looked up where a page names who is signed in.
+            (signed_in.note_if_known if request.method in SAFE_METHODS else signed_in.note)(request)
         return EVERYTHING
     if _signed_in(request):
         signed_in.note(request)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import AbstractUser, AnonymousUser
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
 from rest_framework.request import Request
+
+from queries.reads import postgres
+from queries.reads.postgres import ReadUnavailable
 
 _ATTRIBUTE = "dataflow_person"  # of a request
 
@@ -12,6 +16,22 @@ _ATTRIBUTE = "dataflow_person"  # of a request
 def note(request: HttpRequest) -> None:
     """Store the user of a request that has a session, before anyone takes the place of `user`."""
     setattr(request, _ATTRIBUTE, request.user)
+
+
+def note_if_known(request: HttpRequest) -> None:
+    """Do the same where nobody has to sign in to read: who it is may stay unknown while PostgreSQL does not answer."""
+    found = request.user
+
+    def known() -> AbstractUser | AnonymousUser:
+        try:
+            with postgres.bounded():
+                # Looks it up.
+                return found if found.is_authenticated else AnonymousUser()
+        except ReadUnavailable:
+            return AnonymousUser()
+
+    request.user = SimpleLazyObject(known)  # type: ignore[assignment]
+    note(request)
 
 
 def person(request: HttpRequest | Request) -> AbstractUser | None:

@@ -34,6 +34,25 @@ def test_without_postgresql_people_get_a_page_and_programs_get_json(
         assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable"), path
 
 
+def test_where_nobody_signs_in_to_read_the_pages_open_without_postgresql_also_for_who_has(
+    site: Deployment, client: Client, settings: Settings
+) -> None:
+    settings.DATAFLOW_OPEN_READ = True
+    client.force_login(User.objects.create_superuser("operator"))
+    assert "operator" in client.get("/pipeline/", headers=BROWSER).content.decode()
+    site.servers.postgres.stop()
+
+    pages = {
+        path: client.get(path, headers=BROWSER) for path in ("/", "/sources/", "/dead-letters/", "/pipeline/", "/jobs/")
+    }
+    changed = client.post("/account/", {"zone": "utc"}, headers=BROWSER)
+
+    assert {path: page.status_code for path, page in pages.items()} == dict.fromkeys(pages, 200)
+    for page in pages.values():
+        assert "Unknown" in page.content.decode()
+    assert changed.status_code == 503
+
+
 def test_while_postgresql_is_read_only_changes_are_a_503(site: Deployment, client: Client) -> None:
     client.force_login(User.objects.create_superuser("operator"))
     operator = f"Bearer {api_keys.create('operator', ['admin'])[1]}"
