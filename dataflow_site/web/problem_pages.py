@@ -58,7 +58,7 @@ class ProblemPages(MiddlewareMixin):
 def _page(request: HttpRequest, problem: HttpResponse) -> HttpResponse:
     status, told = problem.status_code, json.loads(problem.content)
     if status == 503:
-        page = render(request, "503.html", {"now": datetime.now(tz=UTC)}, status=status)
+        page = _unavailable(request)
     else:
         shown = {
             "title": _TITLES.get(status, told["title"]),
@@ -66,11 +66,19 @@ def _page(request: HttpRequest, problem: HttpResponse) -> HttpResponse:
             "tone": "warn" if status in (403, 404) else "bad",
             "sign_in": _sign_in(request) if status == 403 else "",
         }
-        page = render(request, "dashboard/problem.html", shown, status=status)
+        try:
+            page = render(request, "dashboard/problem.html", shown, status=status)
+        except (*POSTGRESQL_AWAY, ReadUnavailable):
+            # It names who is signed in.
+            page = _unavailable(request)
     for name in ("Retry-After", "X-Request-Id", "Allow"):
         if name in problem:
             page[name] = problem[name]
     return page
+
+
+def _unavailable(request: HttpRequest) -> HttpResponse:
+    return render(request, "503.html", {"now": datetime.now(tz=UTC)}, status=503)
 
 
 def _needed(permission: str) -> str:

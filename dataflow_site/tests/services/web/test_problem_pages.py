@@ -45,12 +45,15 @@ def test_where_nobody_signs_in_to_read_the_pages_open_without_postgresql_also_fo
     pages = {
         path: client.get(path, headers=BROWSER) for path in ("/", "/sources/", "/dead-letters/", "/pipeline/", "/jobs/")
     }
-    changed = client.post("/account/", {"zone": "utc"}, headers=BROWSER)
+    changed = client.post("/account/password/", {"old_password": "a"}, headers=BROWSER)
+    nowhere = [client.get("/account/nothing/", headers=BROWSER), client.post("/account/", headers=BROWSER)]
 
     assert {path: page.status_code for path, page in pages.items()} == dict.fromkeys(pages, 200)
     for page in pages.values():
         assert "Unknown" in page.content.decode()
     assert changed.status_code == 503
+    # The page of a problem, too, would name who is signed in.
+    assert [answer.status_code for answer in nowhere] == [503, 503]
 
 
 def test_while_postgresql_is_read_only_changes_are_a_503(site: Deployment, client: Client) -> None:
