@@ -76,7 +76,7 @@ class LiveFeedSocket(AsyncWebsocketConsumer):
         if version == messages.FIRST_VERSION:
             self._subscribe(Subscribe("overview", "overview"))
         if self._watching is not None:
-            scope_watch.current().add(self._may_see, int(user))
+            scope_watch.current().add(self._may_see, int(user), self.scope["session"].session_key)
 
     async def disconnect(self, code: int) -> None:
         """Cancel what is being opened and sent, and leave the Hub."""
@@ -125,7 +125,7 @@ class LiveFeedSocket(AsyncWebsocketConsumer):
         return await scope_watch.current().scope_of(int(user)) or NOTHING
 
     def _may_see(self, scope: ReadScope | None) -> None:
-        """Follow what the user may see now: other sources, or none since the account is not active any more."""
+        """Follow what the user may see now: other sources, or none since the session or the account ended."""
         if self._ended or scope == self._reads:
             return
         if scope is None:

@@ -9,6 +9,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from playwright.sync_api import Page, WebSocketRoute, expect
 
+from dashboard.tests.browser.visitors import sign_in
 from deploy.testing.deployment import Deployment
 
 pytestmark = [pytest.mark.browser, pytest.mark.services]
@@ -47,3 +48,34 @@ def test_a_page_whose_session_ended_says_so_and_does_not_connect_for_ever(page: 
     expect(page.locator(".connection")).to_have_text("Not allowed")
     assert len(opened) == 2
     assert asked == []
+
+
+def test_who_signs_out_in_one_tab_is_signed_out_in_the_others(page: Page, site: Deployment) -> None:
+    web = site.start_web({"DATAFLOW_OPEN_READ": "0"})
+    sign_in(page.context, web)
+    codes: list[int | None] = []
+
+    def watch(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+
+        def closed(code: int | None, reason: str | None) -> None:
+            codes.append(code)
+            socket.close(code=code, reason=reason)
+
+        server.on_close(closed)
+
+    page.route_web_socket("**/ws/live?*", watch)
+    page.goto(web.url)
+    expect(page.locator(".connection")).to_have_text("Live", timeout=15_000)
+
+    other = page.context.new_page()
+    other.goto(f"{web.url}/jobs/")
+    other.locator("details.menu > summary").click()
+    other.get_by_role("button", name="Sign out").click()
+    other.wait_for_url("**/sign-in/**")
+
+    expect(page.locator(".connection")).to_have_text("Not allowed", timeout=10_000)
+    expect(page.locator('[data-panel="numbers"]')).to_contain_text("Sign in")
+    assert codes[0] == 4401
+    other.goto(f"{web.url}/jobs/")
+    assert "/sign-in/" in other.url

@@ -380,12 +380,22 @@ def _timed(client: Client, path: str) -> Answer:
     return Answer(path, answer.status_code, text(answer), time.monotonic() - began)
 
 
-def test_without_postgresql_the_pages_open_and_say_what_is_unknown(site: Deployment) -> None:
+@pytest.mark.parametrize(
+    "paths",
+    [
+        pytest.param(("/pipeline/", "/jobs/1/", "/dead-letters/1/"), id="some"),
+        pytest.param(
+            (
+                *("/pipeline/", "/pipeline/ledger/", "/pipeline/refusals/", "/jobs/1/"),
+                *("/dead-letters/?q=plant-1&show=letters", "/dead-letters/1/"),
+            ),
+            id="all",
+            marks=pytest.mark.thorough,
+        ),
+    ],
+)
+def test_without_postgresql_the_pages_open_and_say_what_is_unknown(site: Deployment, paths: tuple[str, ...]) -> None:
     client = Client()
-    paths = [
-        *("/pipeline/", "/pipeline/ledger/", "/pipeline/refusals/", "/jobs/1/"),
-        *("/dead-letters/?q=plant-1&show=letters", "/dead-letters/1/"),
-    ]
     client.get("/dead-letters/")
     site.servers.postgres.freeze()
     try:
