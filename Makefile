@@ -25,8 +25,8 @@ test: export PYTHONDONTWRITEBYTECODE =
 test: ## Run all tests in parallel, with real servers of their own
 	$(DEV) deploy.testing.phases $(WORKERS)
 
-thorough: ## Run the tests of which make test has a sample only, faults apart (about 5 minutes)
-	$(DEV) pytest -n $(WORKERS) --dist loadfile -m thorough
+thorough: ## Run the tests of which make test has a sample only, faults apart (about 10 minutes)
+	$(DEV) deploy.testing.phases $(WORKERS) --thorough
 
 faults: ## Inflict every fault with five seeds, write docs/faults.md (about 95 minutes)
 	$(DEV) deploy.faults

@@ -92,17 +92,21 @@ def test_a_replay_is_planned_carried_out_and_undone_by_keyboard_alone(
     site.start_jobs()
     newest, start = page.locator("#logic-runs tbody tr").first, page.get_by_role("button", name="Start")
 
-    def carry_out(link: str) -> None:
-        press(page, newest.get_by_role("link", name=link))
-        press(page, start)
+    def begin() -> None:
+        with page.expect_navigation():
+            press(page, start)
         page.goto(f"{site_url}/logic/replays/")
+
+    def carry_out(link: str) -> None:
+        with page.expect_navigation():
+            press(page, newest.get_by_role("link", name=link))
+        begin()
 
     def tags() -> list[str] | None:
         return Event.objects.get().tags
 
     page.goto(f"{site_url}/logic/replays/")
-    press(page, start)
-    page.goto(f"{site_url}/logic/replays/")
+    begin()
     carry_out("Carry it out")
     site.wait_for(lambda: tags() == ["cool"], 30)
     carry_out("Undo")

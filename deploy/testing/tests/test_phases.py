@@ -28,13 +28,16 @@ def has(marks: set[str]) -> ExpressionMatcher:
 
 
 def test_each_test_is_in_one_phase() -> None:
-    chosen = [expression(words) for words in (phases.parallel("3"), phases.browser(), phases.alone())]
+    usual = [expression(words) for words in (phases.parallel("3"), phases.browser(), phases.alone())]
+    thorough = [expression(words) for words in (phases.thorough("3"), phases.thorough_browser())]
 
     for number in range(len(MARKS)):
         for marks in map(set, itertools.combinations(MARKS, number)):
-            found = sum(each.evaluate(has(marks)) for each in chosen)
-            if marks.isdisjoint({"faults", "thorough"}) and not marks.issuperset({"alone", "browser"}):
-                assert found == 1, marks
+            if "faults" in marks or marks.issuperset({"alone", "browser"}):
+                continue
+            found, others = thorough if "thorough" in marks else usual, usual if "thorough" in marks else thorough
+            assert sum(each.evaluate(has(marks)) for each in found) == 1, marks
+            assert not any(each.evaluate(has(marks)) for each in others), marks
 
 
 @pytest.mark.parametrize("mark", ["alone", "browser"])
@@ -55,6 +58,15 @@ def test_a_phase_finds_every_file_with_its_mark(mark: str) -> None:
 def test_the_run_fails_with_any_phase(monkeypatch: pytest.MonkeyPatch, failing: str) -> None:
     monkeypatch.setattr(phases, "PYTEST", (sys.executable, "-c", FAILS_WITH.format(7, failing)))
     monkeypatch.setattr(sys, "argv", ["phases", "3"])
+    monkeypatch.setattr(phases, "files", lambda mark: [])
+
+    assert phases.main() == 7
+
+
+@pytest.mark.parametrize("failing", [phases.thorough("3")[-1], phases.thorough_browser()[1]])
+def test_the_thorough_run_fails_with_any_phase(monkeypatch: pytest.MonkeyPatch, failing: str) -> None:
+    monkeypatch.setattr(phases, "PYTEST", (sys.executable, "-c", FAILS_WITH.format(7, failing)))
+    monkeypatch.setattr(sys, "argv", ["phases", "3", "--thorough"])
     monkeypatch.setattr(phases, "files", lambda mark: [])
 
     assert phases.main() == 7
