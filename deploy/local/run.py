@@ -123,7 +123,7 @@ class Launcher:
         password = self._make_operator()
         print(f"\n{table(self._lines)}\n")
         if password:
-            print(f"Sign in at http://{ports.HOST}:{self._plan.entry}/admin/ as `{OPERATOR}`")
+            print(f"Sign in at http://{ports.HOST}:{self._plan.entry}/sign-in/ as `{OPERATOR}`")
             print(f"with the password `{password}` (shown this once; made for this machine).\n")
         print(f"Open http://{ports.HOST}:{self._plan.entry}/ (Ctrl-C stops everything)\n", flush=True)
         while True:
