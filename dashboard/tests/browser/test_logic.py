@@ -74,6 +74,8 @@ def test_a_rule_is_written_tried_saved_and_moved_by_keyboard_alone(page: Page, s
     page.get_by_role("button", name="Save and make current").focus()
     keys.press("Enter")
     expect(page.locator(".messages")).to_contain_text("Revision 2 is current")
+    # Its scripts hear keys.
+    page.wait_for_load_state()
     page.get_by_role("link", name="cool", exact=True).focus()
     keys.press("Alt+ArrowUp")
     expect(page.locator(".messages")).to_have_text("The rule cool is at place 1.")
