@@ -76,7 +76,7 @@ class LiveFeedSocket(AsyncWebsocketConsumer):
         if version == messages.FIRST_VERSION:
             self._subscribe(Subscribe("overview", "overview"))
         if self._watching is not None:
-            scope_watch.current().add(self._may_see, int(user), self.scope["session"].session_key)
+            scope_watch.current().add(self._may_see, int(user), str(self.scope["session"].session_key))
 
     async def disconnect(self, code: int) -> None:
         """Cancel what is being opened and sent, and leave the Hub."""

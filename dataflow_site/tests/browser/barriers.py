@@ -45,6 +45,11 @@ _STATES = r"""() => [...document.querySelectorAll(".tag, .lamp, .connection, .no
 
 _WIDER = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
+# A row of a table that is shown as a block.
+_COVERING = r"""() => [...document.querySelectorAll("table.cards td, table.cards th")]
+  .filter((cell) => cell.checkVisibility() && getComputedStyle(cell.parentElement).display === "grid" && cell.scrollWidth > cell.clientWidth + 1)
+  .map((cell) => `wider than its place: ${cell.outerHTML.slice(0, 140)}`)"""
+
 _MOVING = r"""() => {
   const found = document.getAnimations().map((each) => `moves: ${each.effect?.target?.outerHTML.slice(0, 120)}`);
   const places = ["", "::before", "::after"];
@@ -126,8 +131,9 @@ def open_all(page: Page) -> None:
 
 
 def cut_off(page: Page) -> list[str]:
-    """Return whether one has to scroll sideways, at 320 pixels as at 400 % of 1280."""
-    return [f"wider than {page.viewport_size}"] if page.evaluate(_WIDER) else []
+    """Return where one has to scroll sideways, at 320 pixels as at 400 % of 1280, and what covers its neighbour in a block."""
+    found: list[str] = page.evaluate(_COVERING)
+    return found + ([f"wider than {page.viewport_size}"] if page.evaluate(_WIDER) else [])
 
 
 def moving(page: Page) -> list[str]:
