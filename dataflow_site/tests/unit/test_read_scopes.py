@@ -36,6 +36,7 @@ WITHOUT = {
     "dashboard/pages/jobs/outcomes.py:_reasons",
     "dashboard/pages/jobs/outcomes.py:_events",
     "queries/user_scopes.py:_unbound",
+    "dashboard/live/scope_watch.py:_found",  # which sessions there are
     "dashboard/frame/roles.py:granting",  # groups, not what they see
     "dashboard/frame/preferences.py:of_user",  # of one's own account
     "dashboard/frame/preferences.py:keep",
