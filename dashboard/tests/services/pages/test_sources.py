@@ -203,7 +203,7 @@ def test_a_source_whose_events_all_failed_leads_to_its_dead_letters() -> None:
     html = page(Client(), "/sources/gateway/")
 
     assert "20 of 20 events since" in text(html)
-    assert 'href="/dead-letters/?source_id=gateway&amp;state=open">20 dead letters</a>' in html
+    assert 'href="/dead-letters/?source_id=gateway&amp;state=all">20 dead letters</a>' in html
     assert "Nothing stored. Its events became dead letters" in text(html)
 
 
