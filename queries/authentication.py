@@ -175,7 +175,8 @@ def _scope_of_reader(request: HttpRequest) -> ReadScope:
     if settings.DATAFLOW_OPEN_READ:
         if settings.SESSION_COOKIE_NAME in request.COOKIES:
             # Only looked up where a page names who is signed in.
-            (signed_in.note_if_known if request.method in SAFE_METHODS else signed_in.note)(request)
+            note = signed_in.note_if_known if request.method in SAFE_METHODS else signed_in.note
+            note(request)
         return EVERYTHING
     if _signed_in(request):
         signed_in.note(request)

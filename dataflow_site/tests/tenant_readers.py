@@ -67,8 +67,8 @@ SPELLINGS = (
 BY_PATTERN = " by pattern"
 BOUND = tuple(name for name in READERS if "some sources" in name)
 TENANT = (*BOUND, *(name + BY_PATTERN for name in BOUND))
-# For tests that ask thousands of questions: each kind of reader once, with ids or with a pattern.
 NOT_YET = "The servers have not answered yet."
+# For tests that ask thousands of questions: each kind of reader once, with ids or with a pattern.
 USER = "user, some sources"
 FEW = (
     "key: read, some sources by pattern",
@@ -113,9 +113,9 @@ class Answer(NamedTuple):
     text: str  # headers and body
 
 
-def rarely(readers: Sequence[str], *left: str) -> list[object]:
-    """Return the readers for `parametrize`; those that take longest are left to `make thorough`."""
-    return [pytest.param(name, marks=pytest.mark.thorough) if name in left else name for name in readers]
+def rarely(readers: Sequence[str], left: str) -> list[object]:
+    """Return the readers for `parametrize`; the one that takes longest is left to `make thorough`."""
+    return [pytest.param(name, marks=pytest.mark.thorough) if name == left else name for name in readers]
 
 
 def column_of(reader: str) -> int:

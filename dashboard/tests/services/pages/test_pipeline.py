@@ -386,8 +386,15 @@ def _timed(client: Client, path: str) -> Answer:
         pytest.param(("/pipeline/", "/jobs/1/", "/dead-letters/1/"), id="some"),
         pytest.param(
             (
-                *("/pipeline/", "/pipeline/ledger/", "/pipeline/refusals/", "/jobs/1/"),
-                *("/dead-letters/?q=plant-1&show=letters", "/dead-letters/1/"),
+                *(
+                    "/pipeline/",
+                    "/pipeline/ledger/",
+                    "/pipeline/incidents/",
+                    "/pipeline/refusals/",
+                    "/jobs/",
+                    "/jobs/1/",
+                ),
+                *("/dead-letters/", "/dead-letters/?q=plant-1&show=letters", "/dead-letters/1/"),
             ),
             id="all",
             marks=pytest.mark.thorough,

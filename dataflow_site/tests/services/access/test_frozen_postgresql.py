@@ -18,36 +18,23 @@ pytestmark = pytest.mark.services
 
 WITHIN = 10.0  # seconds: what a statement may take, and the page that says so
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
-PASSWORDS = {
-    "old_password": PASSWORD,
-    "new_password1": "another correct horse",
-    "new_password2": "another correct horse",
-}
-
-
-def sign_in(web: httpx.Client, username: str) -> httpx.Response:
-    return web.post(
-        "/sign-in/",
-        data={"username": username, "password": PASSWORD, "csrfmiddlewaretoken": web.cookies["csrftoken"]},
-        headers={"Referer": f"{web.base_url}/"},
-    )
-
-
+NEW_PASSWORD = "another correct horse"
 PAGES = (
-    "/admin/",
-    "/admin/ingestion/key/",
-    "/admin/auth/user/",
-    "/admin/admin/logentry/",
-    "/account/",
-    "/account/password/",
+    *("/admin/", "/admin/ingestion/key/", "/admin/auth/user/", "/admin/admin/logentry/"),
+    *("/account/", "/account/password/"),
 )
 FORMS = {
     "/admin/ingestion/key/": {"action": "revoke", "_selected_action": "1", "confirmed": "1"},
     "/admin/auth/user/add/": {"username": "someone", "usable_password": "false"},
-    "/account/password/": PASSWORDS,
+    "/account/password/": {"old_password": PASSWORD, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD},
     "/sign-out/": {},
     "/sign-in/": {"username": "someone", "password": PASSWORD},
 }
+
+
+def send(web: httpx.Client, path: str, fields: dict[str, str], token: str) -> httpx.Response:
+    """Send a form as a browser does."""
+    return web.post(path, data={**fields, "csrfmiddlewaretoken": token}, headers={"Referer": f"{web.base_url}/"})
 
 
 @pytest.fixture
@@ -69,7 +56,8 @@ def test_every_page_and_form_of_an_account_and_of_the_administration_answers_soo
     site: Deployment, web: httpx.Client, pages: tuple[str, ...], forms: dict[str, dict[str, str]]
 ) -> None:
     who = person("administrator", "operator")
-    assert sign_in(web, who.username).status_code == 302
+    signed_in = send(web, "/sign-in/", {"username": who.username, "password": PASSWORD}, web.cookies["csrftoken"])
+    assert signed_in.status_code == 302
     token = TOKEN.findall(web.get("/account/password/").text)[0]
     answers: dict[str, tuple[int, float]] = {}
 
@@ -80,8 +68,7 @@ def test_every_page_and_form_of_an_account_and_of_the_administration_answers_soo
             answers[f"GET {path}"] = (web.get(path).status_code, time.monotonic() - begun)
         for path, fields in forms.items():
             begun = time.monotonic()
-            sent = {**fields, "csrfmiddlewaretoken": token}
-            told = web.post(path, data=sent, headers={"Referer": f"{web.base_url}/"})
+            told = send(web, path, fields, token)
             answers[f"POST {path}"] = (told.status_code, time.monotonic() - begun)
             assert "PostgreSQL does not answer" in told.text, path
     finally:

@@ -22,8 +22,8 @@ def test_without_postgresql_people_get_a_page_and_programs_get_json(
     client.force_login(User.objects.create_superuser("operator"))
     site.servers.postgres.stop()
 
-    pages = {path: client.get(path, headers=BROWSER) for path in ("/", "/admin/")}
-    answers = {path: client.get(path) for path in ("/data", "/admin/")}
+    pages = {path: client.get(path, headers=BROWSER) for path in ("/", "/sources/", "/admin/", "/events/")}
+    answers = {path: client.get(path) for path in ("/", "/data", "/admin/")}
     for_program = client.get("/data", headers=BROWSER)
 
     for path, page in pages.items():
